@@ -1,0 +1,95 @@
+"""What a caller hands in, checked and brought into the one form that kernels take.
+
+Kernels take two-dimensional, C-contiguous, aligned and writeable arrays of the network's dtype.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .errors import DtypeError, OptionError, ShapeError
+
+
+def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
+    """`x` as (n, n_in), and the leading shape it had."""
+    array = real_array(x, "x")
+    if array.ndim == 0:
+        raise ShapeError(f"x must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")
+    if array.shape[-1] != n_in:
+        raise ShapeError(
+            f"x must have shape (..., {n_in}), one feature for each input of the network, got {array.shape}"
+            + ("; it fits when transposed" if array.ndim == 2 and array.shape[0] == n_in else "")
+        )
+    lead = array.shape[:-1]
+    if array.ndim != 2:
+        array = array.reshape(int(np.prod(lead)), n_in)
+    return _for_kernels(array, dtype), lead
+
+
+def seed(value: Any, x_shape: tuple[int, ...], core: tuple[int | None, ...], name: str, dtype: np.dtype) -> np.ndarray:
+    """Tangents or cotangents, broadcast against the leading shape of x; `core` is their own shape, None for any size."""
+    array = real_array(value, name)
+    wanted = f"(..., {', '.join('k' if n is None else str(n) for n in core)})"
+    own = array.shape[-len(core) :]
+    if array.ndim < len(core) or any(n not in (None, size) for n, size in zip(core, own, strict=True)):
+        raise ShapeError(f"{name} must have shape {wanted}, got {array.shape}")
+    try:
+        array = np.broadcast_to(array, (*x_shape[:-1], *own))
+    except ValueError as error:
+        raise ShapeError(
+            f"{name} must have shape {wanted} with leading dimensions that broadcast to x's {x_shape[:-1]}, got {array.shape}"
+        ) from error
+    return _for_kernels(array, dtype)
+
+
+def output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> np.ndarray:
+    """`out` itself if a kernel can write to it, else an array of its shape to be copied from."""
+    if not isinstance(out, np.ndarray):
+        raise DtypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    if out.shape != shape:
+        raise ShapeError(f"out must have shape {shape}, got {out.shape}")
+    if out.dtype != dtype:
+        raise DtypeError(f"out must have the network's dtype {dtype}, got {out.dtype}; see Network.astype")
+    if not out.flags.writeable:
+        raise OptionError("out must be writeable, got a read-only array")
+    if np.may_share_memory(out, x):
+        raise OptionError("out must not overlap x, which is still read while out is written; pass a separate array or a copy")
+    return out if out.flags.carray else np.empty(shape, dtype)
+
+
+def thread_count(threads: int | None) -> int | None:
+    """A positive number of threads, or None for the default."""
+    if threads is None:
+        return None
+    try:
+        count = operator.index(threads)
+    except TypeError as error:
+        raise DtypeError(f"threads must be a positive integer or None, got {threads!r}") from error
+    if count < 1:
+        raise OptionError(f"threads must be a positive integer or None, got {count}")
+    return count
+
+
+def real_array(value: Any, name: str) -> np.ndarray:
+    """`value` as an array of bool, integers or floats; complex, object and string input is a DtypeError."""
+    if isinstance(value, np.ndarray):
+        array = value
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ShapeError(f"{name} must be a rectangular array, but its rows differ in length") from error
+    if array.dtype.kind not in "fiub":
+        fix = "; take its real part or drop the imaginary one" if array.dtype.kind == "c" else ""
+        raise DtypeError(f"{name} must hold real numbers, got dtype {array.dtype}{fix}")
+    return array
+
+
+def _for_kernels(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if array.dtype == dtype and array.flags.carray:
+        return array
+    with np.errstate(over="ignore"):
+        return np.require(array, dtype, ["C", "A", "W"])

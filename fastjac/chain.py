@@ -1,0 +1,167 @@
+"""A network as a chain: affine factors with links between them.
+
+A link is what stands between two affine layers (or before the first, or after the last): diagonals, each a run of
+elementwise layers taken together, and normalizers. Link k lies at boundary k; factor k leads from boundary k to k + 1.
+Primal sweep and accumulation are both read off this one form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
+from .plan import SPARSE_LIVE_SHARE, ChainShape
+
+
+@dataclass(frozen=True, eq=False)
+class Diagonal:
+    """Elementwise layers in a row, whose Jacobian is one diagonal."""
+
+    layers: tuple[Elementwise, ...]
+    size: int
+    rank = 0
+
+    @property
+    def binary(self) -> bool:
+        """Whether every entry of the diagonal is 0 or 1."""
+        return all(layer.binary for layer in self.layers)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether entries are exactly 0 on whole intervals of the input."""
+        return any(layer.sparse for layer in self.layers)
+
+
+@dataclass(frozen=True, eq=False)
+class Normalization:
+    """A normalizer, whose Jacobian is a diagonal times (identity minus a matrix of rank `rank`)."""
+
+    layer: Normalizer
+    size: int
+
+    @property
+    def rank(self) -> int:
+        """Terms of the low-rank part."""
+        return self.layer.rank
+
+
+Link = tuple[Diagonal | Normalization, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """`links[0]`, `factors[0]`, `links[1]`, ..., `factors[-1]`, `links[-1]`, from input to output."""
+
+    factors: tuple[Affine, ...]
+    links: tuple[Link, ...]
+    n_in: int
+    dtype: np.dtype
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The boundary sizes, one more than there are factors."""
+        return (self.n_in, *(factor.n_out for factor in self.factors))
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """The matrices whose product is wanted: the chain's weights, and a seed at one end if there is one.
+
+    `leaves[k]` leads from boundary k to k + 1: an affine layer, or None for the seed. `links[k]` lies at boundary k.
+    """
+
+    leaves: tuple[Affine | None, ...]
+    links: tuple[Link, ...]
+    sizes: tuple[int, ...]
+
+    def shape(self, lanes: int) -> ChainShape:
+        """What a plan for this product depends on."""
+        live = tuple(SPARSE_LIVE_SHARE if _is_sparse(link) else 1.0 for link in self.links)
+        return ChainShape(self.sizes, live, lanes)
+
+
+def _is_sparse(link: Link) -> bool:
+    return len(link) == 1 and isinstance(link[0], Diagonal) and link[0].sparse
+
+
+def product_of(chain: Chain, seed: str | None = None, seed_width: int = 0) -> Product:
+    """The product that is the chain's Jacobian, or its product with a seed.
+
+    seed : None, "tangents" (a matrix (n_in, seed_width) on the right) or "cotangents" ((seed_width, n_out) on the left).
+    """
+    leaves: tuple[Affine | None, ...] = chain.factors
+    links, sizes = chain.links, chain.sizes
+    if not leaves:
+        # Links alone have no matrix to act on, so they act on the identity.
+        leaves, links, sizes = (Affine(np.eye(chain.n_in)),), ((), *links), (chain.n_in, *sizes)
+    if seed == "tangents":
+        return Product((None, *leaves), ((), *links), (seed_width, *sizes))
+    if seed == "cotangents":
+        return Product((*leaves, None), (*links, ()), (*sizes, seed_width))
+    return Product(leaves, links, sizes)
+
+
+def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
+    """The chain of a network's layers. A Scale beside an affine layer is folded into it, in float64."""
+    factors: list[Affine] = []
+    links: list[list[Diagonal | Normalization]] = [[]]
+    width = n_in
+    for layer in _split_layer_norms(layers):
+        link = links[-1]
+        if isinstance(layer, Affine):
+            if _is_scale(link):
+                layer = _scale_inputs(layer, link.pop())
+            factors.append(layer)
+            links.append([])
+            width = layer.n_out
+        elif isinstance(layer, Normalizer):
+            link.append(Normalization(layer, width))
+        elif isinstance(layer, Scale) and not link and factors:
+            factors[-1] = _scale_outputs(factors[-1], layer)
+        elif isinstance(layer, Elementwise):
+            if link and isinstance(link[-1], Diagonal):
+                link[-1] = Diagonal((*link[-1].layers, layer), width)
+            else:
+                link.append(Diagonal((layer,), width))
+    return Chain(tuple(factors), tuple(map(tuple, links)), n_in, dtype)
+
+
+def _split_layer_norms(layers: tuple[Layer, ...]) -> list[Layer]:
+    """A layer normalization's weight and bias as a Scale of their own behind it."""
+    split: list[Layer] = []
+    for layer in layers:
+        split.append(layer)
+        if isinstance(layer, LayerNorm) and layer.arrays:
+            weight = 1.0 if layer.weight is None else layer.weight
+            bias = 0.0 if layer.bias is None else layer.bias
+            split.append(Scale(weight, bias))
+    return split
+
+
+def _is_scale(link: list[Diagonal | Normalization]) -> bool:
+    return bool(link) and isinstance(link[-1], Diagonal) and all(isinstance(layer, Scale) for layer in link[-1].layers)
+
+
+def _scale_inputs(affine: Affine, diagonal: Diagonal | Normalization) -> Affine:
+    """`W (diag(a) x + b) + c` as one affine layer, for each Scale of the diagonal, the last first."""
+    assert isinstance(diagonal, Diagonal)
+    weight, bias = _float64(affine)
+    for layer in reversed(diagonal.layers):
+        a, b = (np.broadcast_to(np.asarray(v, np.float64), weight.shape[1]) for v in layer.rule_parameters)
+        bias = bias + weight @ b
+        weight = weight * a
+    return Affine(weight, bias)
+
+
+def _scale_outputs(affine: Affine, scale: Scale) -> Affine:
+    """`diag(a) (W x + c) + b` as one affine layer."""
+    weight, bias = _float64(affine)
+    a, b = (np.broadcast_to(np.asarray(v, np.float64), weight.shape[0]) for v in scale.rule_parameters)
+    return Affine(a[:, None] * weight, a * bias + b)
+
+
+def _float64(affine: Affine) -> tuple[np.ndarray, np.ndarray]:
+    bias = np.zeros(affine.n_out) if affine.bias is None else affine.bias
+    return affine.weight.astype(np.float64), bias.astype(np.float64)

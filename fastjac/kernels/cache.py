@@ -1,0 +1,81 @@
+"""Compiled kernels on disk, under a key that sees every kernel source.
+
+Numba's own key sees the file of the function that is cached, not the files of the kernels it calls, so an upgrade or an
+edit could run stale code. Here the directory's name is a digest of all kernel sources and of the compiler's versions.
+Numba itself adds the CPU to the key of each entry, and writes each file beside its target and renames it, so several
+processes may start cold at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.misc.appdirs import AppDirs
+
+
+@functools.cache
+def fingerprint() -> str:
+    """A digest of all kernel sources and of the versions of Numba and llvmlite."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def cache_directory() -> Path | None:
+    """The first place that can be written to: NUMBA_CACHE_DIR if set, else beside the sources, else the user's cache."""
+    chosen = numba.config.CACHE_DIR
+    places = [Path(chosen)] if chosen else [Path(__file__).parent / "__pycache__", Path(AppDirs("fastjac").user_cache_dir)]
+    for place in places:
+        directory = place / f"fastjac-{fingerprint()}"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=directory):
+                return directory
+        except OSError:
+            continue
+    return None
+
+
+class _Locator(_CacheLocator):
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def get_cache_path(self) -> str:
+        return os.fspath(self._directory)
+
+    def get_source_stamp(self) -> str:
+        return fingerprint()
+
+    def get_disambiguator(self) -> str:
+        return "fastjac"
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> _Locator | None:
+        directory = cache_directory()
+        return None if directory is None else cls(directory)
+
+
+class _CacheImplementation(CompileResultCacheImpl):
+    _locator_classes = (_Locator,)
+
+
+class KernelCache(FunctionCache):
+    """Numba's function cache in fastjac's own directory."""
+
+    _impl_class = _CacheImplementation
+
+
+def enable_cache(dispatcher: Any) -> None:
+    """Cache `dispatcher` on disk; where no directory can be written, it compiles anew in each process."""
+    if cache_directory() is not None:
+        dispatcher._cache = KernelCache(dispatcher.py_func)

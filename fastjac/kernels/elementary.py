@@ -1,0 +1,86 @@
+"""Elementary functions as branch-free polynomials, so that LLVM vectorizes a plain loop that calls them.
+
+Each is one source for float32 and float64, stays in the dtype of its argument, calls no libm, and lets nan through. The
+polynomials are least-squares fits of the relative error at three times as many Chebyshev points as coefficients, computed
+with mpmath at 50 digits; the coefficients were rounded one after another, from the constant up, each time fitting the
+later ones anew. The error given with each is the polynomial's own, relative to the function it serves, at its rounded
+coefficients.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .floating import constant, fmuladd, inlined, polynomial, power_of_two, round_to_integer
+
+LOG2_E = constant(float32=1.4426950216293335, float64=1.4426950408889634)
+# log 2 in two parts; the first has few enough bits that its product with any exponent is exact.
+LOG_2_HIGH = constant(float32=0.693115234375, float64=0.693147180559663)
+LOG_2_LOW = constant(float32=3.194618329871446e-05, float64=2.8235290563031577e-13)
+# Beyond these exp is 0 and inf after rounding.
+EXP_LOWEST = constant(float32=-104.5, float64=-746.0)
+EXP_HIGHEST = constant(float32=89.0, float64=710.0)
+
+# (exp(r) - 1 - r) / r^2 on [-log(2)/2, log(2)/2]; error of exp(r) - 1: 4.7e-10 and 3.1e-19.
+EXP_REMAINDER = polynomial(
+    float32=(0.5, 0.166666657, 0.0416664779, 0.00833356753, 0.00139336905, 0.000197424408),
+    float64=(
+        0.5, 0.16666666666666677, 0.0416666666666666, 0.008333333333321468, 0.0013888888888928326, 0.0001984126988646235,
+        2.4801587227576575e-05, 2.755724392383305e-06, 2.7557361928014977e-07, 2.5109122929206796e-08, 2.0886594362820896e-09,
+    ),
+)  # fmt: skip
+
+# (2 atanh(s) - 2 s) / s^3 as a function of s^2 on [0, 1/9]; error of the logarithm: 1.2e-10 and 1.3e-18.
+LOG_REMAINDER = polynomial(
+    float32=(0.666666746, 0.399989545, 0.286149651, 0.214470968, 0.242320001),
+    float64=(
+        0.6666666666666631, 0.4000000000015503, 0.2857142854818478, 0.22222223947410172, 0.18181744745886835,
+        0.15386542044581678, 0.13301210587630305, 0.12104207982978112, 0.08348282256657683, 0.17003511642435862,
+    ),
+)  # fmt: skip
+
+
+@inlined
+def exp_parts(high: Any, low: Any) -> Any:
+    """`m, i, j` with `exp(high + low) = (1 + m) 2^i 2^j` and m in [-0.3, 0.42]; |low| at most of the order of 1.
+
+    Two powers, because one alone cannot reach from the smallest denormal to overflow.
+    """
+    lowest, highest = EXP_LOWEST(high), EXP_HIGHEST(high)
+    high = lowest if high < lowest else high
+    high = highest if high > highest else high
+    k = round_to_integer((high + low) * LOG2_E(high))
+    r = fmuladd(-k, LOG_2_LOW(high), fmuladd(-k, LOG_2_HIGH(high), high)) + low
+    i = round_to_integer(k * type(high)(0.5))
+    return fmuladd(r * r, EXP_REMAINDER(r), r), i, k - i
+
+
+@inlined
+def exp_sum(high: Any, low: Any) -> Any:
+    """`exp(high + low)` for an argument known to more digits than its dtype has; |low| at most of the order of 1."""
+    m, i, j = exp_parts(high, low)
+    scale = power_of_two(i)
+    return fmuladd(scale, m, scale) * power_of_two(j)
+
+
+@inlined
+def exp(x: Any) -> Any:
+    """`exp(x)`: 0 and inf beyond the range, denormals between."""
+    return exp_sum(x, type(x)(-0.0))  # unlike 0.0, adding -0.0 is dropped by the compiler
+
+
+@inlined
+def expm1(x: Any) -> Any:
+    """`exp(x) - 1`, accurate near 0 too."""
+    m, i, j = exp_parts(x, type(x)(-0.0))
+    scale = power_of_two(i)
+    y = fmuladd(scale, m, scale - power_of_two(-j)) * power_of_two(j)
+    return x if x == 0 else y  # keeps the sign of zero
+
+
+@inlined
+def log1p(x: Any) -> Any:
+    """`log(1 + x)` for x in [0, 1]: with s = x / (2 + x) it is 2 atanh(s), and 2 s = x - s x."""
+    s = x / (type(x)(2) + x)
+    w = s * s
+    return fmuladd(-s, x - w * LOG_REMAINDER(w), x)

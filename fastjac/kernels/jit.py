@@ -1,0 +1,29 @@
+"""The decorators under which every kernel compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+from .cache import enable_cache
+
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+"""No GIL, NumPy's rules for division by zero, and no fast-math, which would break nan and inf."""
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that other kernels call."""
+    return numba.njit(**OPTIONS)(function)
+
+
+def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel that is called from outside, and cache it on disk with all that it calls."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = numba.njit(**OPTIONS, **options)(function)
+        enable_cache(dispatcher)
+        return dispatcher
+
+    return decorate

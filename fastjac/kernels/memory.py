@@ -1,0 +1,38 @@
+"""Addresses and bits: the few things that kernels do below the level of arrays.
+
+A Program's operands lie in five places (parameters, workspace, the caller's input, seed and result), chosen by its step
+table at run time. An address is the one form that names them all without a branch for each and without reference counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+from numba.extending import intrinsic
+
+from .jit import jit
+
+
+@intrinsic
+def pointer_to(typingctx, like, address):
+    """A typed pointer to `address`; `like` is an array of the element type."""
+    result = types.CPointer(like.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[1], context.get_value_type(result))
+
+    return result(like, types.intp), codegen
+
+
+@jit
+def view(like, address, size):
+    """The `size` numbers at `address` as a one-dimensional array of `like`'s dtype."""
+    return carray(pointer_to(like, address), size)
+
+
+@jit
+def address_of(array):
+    """The address of an array's first element, signed: an unsigned one plus a signed offset would become a float."""
+    return np.intp(array.ctypes.data)

@@ -1,0 +1,107 @@
+"""Value and factored Jacobian of the normalizers, one row of units at a time.
+
+The Jacobian is `N = diag(a) (I - sum_r p_r q_r^T)`, whose vectors go to the rows of `factors`: a, p_1, q_1, p_2, q_2.
+
+| rule        | a            | p_1, q_1                | p_2, q_2              |
+|-------------|--------------|-------------------------|-----------------------|
+| softmax     | s            | 1, s                    |                       |
+| log_softmax | 1            | 1, s                    |                       |
+| sparsemax   | support      | 1, support / its size   |                       |
+| layer_norm  | 1 / sigma    | 1, 1 / n                | x_hat, x_hat / n      |
+
+Here s is the softmax, sigma the root of variance plus epsilon, and x_hat the normalized units (weight and bias of a layer
+normalization are a scale of their own behind it).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .elementary import exp
+from .jit import jit
+
+CODES = {"softmax": 0, "log_softmax": 1, "sparsemax": 2, "layer_norm": 3}
+SOFTMAX, LOG_SOFTMAX, SPARSEMAX, LAYER_NORM = range(4)
+
+
+@jit
+def normalize(code, z, epsilon, factors):
+    """Replace `z` by the rule's value and write the Jacobian's vectors to `factors`, (1 + 2 * rank, units)."""
+    if code == LAYER_NORM:
+        _layer_norm(z, epsilon, factors)
+    elif code == SPARSEMAX:
+        _sparsemax(z, factors)
+    else:
+        _softmax(z, factors, code == LOG_SOFTMAX)
+
+
+@jit
+def _softmax(z, factors, logarithm):
+    a, p, s = factors[0], factors[1], factors[2]
+    largest = z[0]
+    for j in range(z.size):
+        # Written so that a nan, once met, stays.
+        largest = largest if largest >= z[j] or largest != largest else z[j]
+    total = z.dtype.type(0.0)
+    for j in range(z.size):
+        z[j] -= largest
+        s[j] = exp(z[j])
+        p[j] = 1.0
+    for j in range(z.size):
+        total += s[j]
+    for j in range(z.size):
+        s[j] /= total
+    if logarithm:
+        log_total = np.log(total)
+        for j in range(z.size):
+            z[j] -= log_total
+            a[j] = 1.0
+    else:
+        for j in range(z.size):
+            z[j] = s[j]
+            a[j] = s[j]
+
+
+@jit
+def _sparsemax(z, factors):
+    """The threshold is the fixed point of `tau = (sum of units above tau - 1) / their number`, reached from below."""
+    support, p, q = factors[0], factors[1], factors[2]
+    n = z.size
+    largest = z.max()
+    for j in range(n):
+        z[j] -= largest
+    tau = z.dtype.type(-np.inf)
+    count = 0
+    for _ in range(n):
+        total, above = z.dtype.type(-1.0), 0
+        for j in range(n):
+            if z[j] > tau:
+                total += z[j]
+                above += 1
+        if above == count:
+            break
+        count, tau = above, total / z.dtype.type(above)
+    for j in range(n):
+        support[j] = 1.0 if z[j] > tau else 0.0
+        p[j] = 1.0
+        q[j] = support[j] / z.dtype.type(max(count, 1))
+        z[j] = z[j] - tau if not z[j] <= tau else z.dtype.type(0.0)
+
+
+@jit
+def _layer_norm(z, epsilon, factors):
+    kind = z.dtype.type
+    n = kind(z.size)
+    mean = z.sum() / n
+    variance = kind(0.0)
+    for j in range(z.size):
+        z[j] -= mean
+        variance += z[j] * z[j]
+    inverse = kind(1.0) / np.sqrt(variance / n + epsilon)
+    for j in range(z.size):
+        z[j] *= inverse
+        factors[0, j] = inverse
+        factors[1, j] = 1.0
+        factors[2, j] = kind(1.0) / n
+        factors[3, j] = z[j]
+        factors[4, j] = z[j] / n

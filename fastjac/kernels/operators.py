@@ -1,0 +1,121 @@
+"""In-place products of an accumulated matrix with the Jacobian of what stands between two affine layers.
+
+An activation's Jacobian is a diagonal. A normalizer's (softmax, layer normalization) is `N = diag(a) (I - sum_r p_r q_r^T)`
+with one or two terms, and both are applied as vectors: neither is ever stored as a matrix.
+
+The matrix is row-major with `row` elements from one row to the next. Its units lie either along its columns (contiguous)
+or along its rows. A tangent (`forward`) becomes `N t`; a cotangent (reverse) becomes `N^T u`.
+"""
+
+from __future__ import annotations
+
+import numba
+
+from .jit import OPTIONS, jit
+from .memory import view
+
+BLOCK = 16
+
+
+@numba.njit(**OPTIONS, fastmath={"reassoc"})
+def _dot(u, v):
+    """`sum u v`; the sum may be reordered to use vector lanes, always in the same way for one length."""
+    total = u.dtype.type(0.0)
+    for j in range(u.size):
+        total += u[j] * v[j]
+    return total
+
+
+@jit
+def copy(like, source, source_row, source_column, target, target_row, rows, columns):
+    """Copy a strided matrix to a row-major one, in blocks, so that a transposition uses whole cache lines."""
+    size = like.itemsize
+    n_source = (rows - 1) * source_row + (columns - 1) * source_column + 1
+    source_view = view(like, source, n_source)
+    if source_column == 1:
+        for i in range(rows):
+            row = view(like, target + i * target_row * size, columns)
+            for j in range(columns):
+                row[j] = source_view[i * source_row + j]
+        return
+    for i0 in range(0, rows, BLOCK):
+        for j0 in range(0, columns, BLOCK):
+            for i in range(i0, min(i0 + BLOCK, rows)):
+                row = view(like, target + i * target_row * size, columns)
+                for j in range(j0, min(j0 + BLOCK, columns)):
+                    row[j] = source_view[i * source_row + j * source_column]
+
+
+@jit
+def scale_columns(like, matrix, row, rows, d):
+    """`M diag(d)`."""
+    for i in range(rows):
+        m = view(like, matrix + i * row * like.itemsize, d.size)
+        for j in range(d.size):
+            m[j] *= d[j]
+
+
+@jit
+def scale_rows(like, matrix, row, columns, d):
+    """`diag(d) M`."""
+    for i in range(d.size):
+        m = view(like, matrix + i * row * like.itemsize, columns)
+        factor = d[i]
+        for j in range(columns):
+            m[j] *= factor
+
+
+@jit
+def normalize_columns(like, matrix, row, rows, factors, rank, forward):
+    """Each row of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
+
+    factors : (1 + 2 * rank, units): a, p_1, q_1, p_2, q_2.
+    """
+    a = factors[0]
+    for i in range(rows):
+        m = view(like, matrix + i * row * like.itemsize, a.size)
+        if not forward:
+            for j in range(a.size):
+                m[j] *= a[j]
+        # Both dot products are taken before m changes, so that the two terms do not see each other.
+        first = _dot(factors[2 if forward else 1], m)
+        second = _dot(factors[4 if forward else 3], m) if rank == 2 else first
+        _subtract(m, factors[1 if forward else 2], first)
+        if rank == 2:
+            _subtract(m, factors[3 if forward else 4], second)
+        if forward:
+            for j in range(a.size):
+                m[j] *= a[j]
+
+
+@jit
+def normalize_rows(like, matrix, row, columns, factors, rank, forward, sums):
+    """Each column of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
+
+    factors : as in `normalize_columns`.  sums : scratch, (rank, columns).
+    """
+    a = factors[0]
+    if not forward:
+        scale_rows(like, matrix, row, columns, a)
+    for r in range(rank):
+        q = factors[2 + 2 * r] if forward else factors[1 + 2 * r]
+        total = sums[r]
+        total[:] = 0.0
+        for i in range(a.size):
+            m = view(like, matrix + i * row * like.itemsize, columns)
+            for j in range(columns):
+                total[j] += q[i] * m[j]
+    for i in range(a.size):
+        m = view(like, matrix + i * row * like.itemsize, columns)
+        for r in range(rank):
+            p = factors[1 + 2 * r] if forward else factors[2 + 2 * r]
+            _subtract(m, sums[r], p[i])
+    if forward:
+        scale_rows(like, matrix, row, columns, a)
+
+
+@jit
+def _subtract(m, vector, factor):
+    """`m -= factor * vector`."""
+    for j in range(m.size):
+        m[j] -= factor * vector[j]

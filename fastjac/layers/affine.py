@@ -1,0 +1,46 @@
+"""The affine layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ShapeError
+from .base import Layer, as_float_array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Affine(Layer):
+    """`y = W x + b`.
+
+    Parameters
+    ----------
+    weight : (n_out, n_in) float array; `weight[i, j]` is the effect of input j on output i (torch's layout).
+    bias : (n_out,) float array, or None for no bias.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        weight = as_float_array(self.weight, "Affine weight", 2)
+        if 0 in weight.shape:
+            raise ShapeError(f"Affine weight must have at least one row and one column, got shape {weight.shape}")
+        object.__setattr__(self, "weight", weight)
+        if self.bias is not None:
+            bias = as_float_array(self.bias, "Affine bias", 1)
+            if bias.size != weight.shape[0]:
+                raise ShapeError(
+                    f"Affine bias must have one entry for each of the weight's {weight.shape[0]} rows, got {bias.size}; "
+                    "fastjac takes weights as (n_out, n_in), so a Keras kernel must be transposed"
+                )
+            object.__setattr__(self, "bias", bias)
+
+    @property
+    def n_in(self) -> int:
+        return self.weight.shape[1]
+
+    @property
+    def n_out(self) -> int:
+        return self.weight.shape[0]

@@ -1,0 +1,95 @@
+"""What every layer has, and how its parameters are validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..errors import DtypeError, ShapeError
+
+Parameter = float | np.ndarray
+"""A number for all units, or an array with one entry for each."""
+
+
+def as_float_array(value: Any, what: str, rank: int) -> np.ndarray:
+    """A read-only float32 or float64 copy of `value`, C-ordered, or an error that names `what`."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{what} must be a rectangular array, but its rows differ in length; check how it was built") from error
+    if array.dtype.kind != "f":
+        # ml_dtypes' bfloat16, which Keras and JAX hand out, is of kind "V" yet casts to float32.
+        if array.dtype.name != "bfloat16":
+            raise DtypeError(f"{what} must hold floating-point numbers, got {array.dtype}; convert it with .astype(np.float64)")
+        array = array.astype(np.float32)
+    if array.ndim != rank:
+        raise ShapeError(f"{what} must have {rank} dimension{'s' * (rank != 1)}, got shape {array.shape}")
+    dtype = np.float64 if array.dtype.itemsize >= 8 else np.float32
+    array = np.array(array, dtype=dtype, order="C")
+    array.flags.writeable = False
+    return array
+
+
+def as_float(value: Any, what: str) -> float:
+    """`value` as a Python float, or an error that names `what`."""
+    if isinstance(value, (bool, str, bytes, complex)) or (not np.isscalar(value) and np.ndim(value) != 0):
+        raise DtypeError(f"{what} must be a real number, got {value!r}")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(f"{what} must be a real number, got {value!r}") from error
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Layer:
+    """One map of the chain. Sizes are None where the layer takes any width."""
+
+    @property
+    def n_in(self) -> int | None:
+        """Number of inputs, or None if the layer takes any width."""
+        return None
+
+    @property
+    def n_out(self) -> int | None:
+        """Number of outputs, or None if it equals the number of inputs, whatever that is."""
+        return self.n_in
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The layer's array parameters by field name."""
+        return {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), np.ndarray)}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The layer's scalar options by field name; arrays and absent parameters are not among them."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: v for name, v in values.items() if v is not None and not isinstance(v, np.ndarray)}
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of array parameters, counted one by one."""
+        return sum(array.size for array in self.arrays.values())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By way of the constructor, because a pickled array forgets that it was read-only.
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))
+
+    def __repr__(self) -> str:
+        shapes = [f"{name}{array.shape}" for name, array in self.arrays.items()]
+        options = [f"{name}={value!r}" for name, value in self.options.items()]
+        return f"{type(self).__name__}({', '.join(shapes + options)})"
+
+
+def store_per_unit(layer: Layer, name: str) -> int | None:
+    """Store field `name` as a number or a one-dimensional float array; return its size, None for a number."""
+    value, what = getattr(layer, name), f"{type(layer).__name__} {name}"
+    if np.ndim(value) == 0:
+        object.__setattr__(layer, name, as_float(value, what))
+        return None
+    array = as_float_array(value, what, 1)
+    if array.size == 0:
+        raise ShapeError(f"{what} must have at least one entry")
+    object.__setattr__(layer, name, array)
+    return array.size

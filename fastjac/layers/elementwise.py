@@ -1,0 +1,68 @@
+"""Maps of each unit by itself: what they have in common, and the linear one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import ShapeError
+from .base import Layer, Parameter, as_float, store_per_unit
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Elementwise(Layer):
+    """A map of each unit by itself: `y[i] = f(x[i])`, whose Jacobian is diagonal.
+
+    `rule` names the row of `fastjac.kernels.activations` that holds value and derivative.
+    `binary` says that the derivative is 0 or 1 and nothing else.
+    `sparse` says that the derivative is exactly 0 on whole intervals, so units can be dead.
+    """
+
+    rule: ClassVar[str]
+    binary: ClassVar[bool] = False
+    sparse: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if isinstance(value := getattr(self, field.name), (str, np.ndarray)):
+                continue
+            object.__setattr__(self, field.name, as_float(value, f"{type(self).__name__} {field.name}"))
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, Parameter]:
+        """The two parameters `p, q` of the rule: numbers, or one entry for each unit; 0 where the rule takes none."""
+        p, q, *_ = [*(float(getattr(self, f.name)) for f in fields(self)), 0.0, 0.0]
+        return p, q
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        """Inputs at which the derivative jumps: numbers, or one entry for each unit."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scale(Elementwise):
+    """`y = weight * x + bias`, unit by unit: what batch normalization and input scaling become.
+
+    weight, bias : (n,) float arrays, or one number for all units.
+    """
+
+    rule = "scale"
+    weight: Parameter = 1.0
+    bias: Parameter = 0.0
+
+    def __post_init__(self) -> None:
+        sizes = {size for name in ("weight", "bias") if (size := store_per_unit(self, name)) is not None}
+        if len(sizes) > 1:
+            raise ShapeError(f"Scale weight and bias must have the same size, got {sorted(sizes)}")
+
+    @property
+    def n_in(self) -> int | None:
+        sizes = [v.size for v in (self.weight, self.bias) if isinstance(v, np.ndarray)]
+        return sizes[0] if sizes else None
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, Parameter]:
+        return self.weight, self.bias

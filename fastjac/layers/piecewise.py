@@ -1,0 +1,175 @@
+"""Activations with kinks.
+
+In every formula `x` is a unit's input. At a kink the derivative is the one that torch takes; each class says which. The
+formulas themselves are in `fastjac.kernels.activations`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import OptionError
+from .base import Parameter, store_per_unit
+from .elementwise import Elementwise
+
+
+class _KinkAtZero(Elementwise):
+    kinks = (0.0,)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReLU(_KinkAtZero):
+    """`max(x, 0)`; derivative 0 at 0, 1 at nan."""
+
+    rule = "relu"
+    binary = sparse = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LeakyReLU(_KinkAtZero):
+    """`x` where x > 0, `negative_slope * x` elsewhere; derivative `negative_slope` at 0."""
+
+    rule = "leaky_relu"
+    negative_slope: float = 0.01
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PReLU(_KinkAtZero):
+    """`x` where x > 0, `weight * x` elsewhere; derivative `weight` at 0.
+
+    weight : (n,) float array, one slope for each unit, or one number for all units.
+    """
+
+    rule = "leaky_relu"
+    weight: Parameter = 0.25
+
+    def __post_init__(self) -> None:
+        store_per_unit(self, "weight")
+
+    @property
+    def n_in(self) -> int | None:
+        return self.weight.size if isinstance(self.weight, np.ndarray) else None
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, Parameter]:
+        return self.weight, 0.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReLU6(Elementwise):
+    """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
+
+    rule = "hard_tanh"
+    binary = sparse = True
+    rule_parameters = (0.0, 6.0)
+    kinks = (0.0, 6.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ELU(_KinkAtZero):
+    """`x` where x > 0, `alpha (exp(x) - 1)` elsewhere; derivative `alpha` at 0."""
+
+    rule = "elu"
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SELU(_KinkAtZero):
+    """`scale * ELU(x, alpha)`, the self-normalizing constants of Klambauer et al. (2017); derivative `scale * alpha` at 0."""
+
+    rule = "selu"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HardTanh(Elementwise):
+    """`min(max(x, min_val), max_val)`; derivative 0 at both kinks. Infinite bounds leave that side open."""
+
+    rule = "hard_tanh"
+    binary = sparse = True
+    min_val: float = -1.0
+    max_val: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.min_val < self.max_val:
+            raise OptionError(f"HardTanh min_val must be below max_val, got {self.min_val} and {self.max_val}")
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        return tuple(v for v in (self.min_val, self.max_val) if np.isfinite(v))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HardSigmoid(Elementwise):
+    """`min(max(x / 6 + 1/2, 0), 1)` (torch, Keras 3); derivative 0 at -3 and 3. Keras 2 used 0.2 in place of 1/6."""
+
+    rule = "hard_sigmoid"
+    sparse = True
+    kinks = (-3.0, 3.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HardSwish(Elementwise):
+    """`x * HardSigmoid(x)`; derivative 0 at -3 and 1 at 3."""
+
+    rule = "hard_swish"
+    sparse = True
+    kinks = (-3.0, 3.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Shrink(Elementwise):
+    """Base of the two maps that send `[-lambd, lambd]` to 0; derivative 0 at both kinks."""
+
+    sparse = True
+    lambd: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.lambd >= 0.0:
+            raise OptionError(f"{type(self).__name__} lambd must be 0 or more, got {self.lambd}")
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        return (-self.lambd, self.lambd)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HardShrink(_Shrink):
+    """`x` where |x| > lambd, 0 elsewhere; derivative 0 at both kinks."""
+
+    rule = "hard_shrink"
+    binary = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SoftShrink(_Shrink):
+    """`x - lambd` above lambd, `x + lambd` below -lambd, 0 between; derivative 0 at both kinks."""
+
+    rule = "soft_shrink"
+    binary = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Threshold(Elementwise):
+    """`x` where x > threshold, `value` elsewhere; derivative 0 at the threshold."""
+
+    rule = "threshold"
+    binary = sparse = True
+    threshold: float = 0.0
+    value: float = 0.0
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        return (self.threshold,)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SparseSigmoid(Elementwise):
+    """`min(max((x + 1) / 2, 0), 1)` (Keras); derivative 0 at both kinks."""
+
+    rule = "sparse_sigmoid"
+    sparse = True
+    kinks = (-1.0, 1.0)

@@ -1,0 +1,285 @@
+"""The face: a frozen sequence of layers that evaluates and differentiates itself."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, overload
+
+import numpy as np
+
+from . import arguments
+from .batch import Runner
+from .chain import chain_of, product_of
+from .errors import DtypeError, LayerError, OptionError
+from .kernels.target import lanes
+from .layers import Layer, chain_widths
+from .plan import Plan, plan
+from .program import Program, lower
+from .table import format_table
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class Network:
+    """A feed-forward network `y = f(x)`: a frozen sequence of layers, float32 or float64 as a whole.
+
+    Inputs are `x (..., n_in)`, any leading shape is a batch, and results are `y (..., n_out)` and `J (..., n_out, n_in)`
+    with `J[..., i, j] = d y_i / d x_j`. The result for one input has the same bits whatever batch it is in and however many
+    threads run. `len(net)`, iteration, `net[i]` (a layer) and slices (`net[:-1]`, a network) work as on a tuple.
+
+    Parameters
+    ----------
+    layers : the layers, input first.
+    n_in : number of inputs; needed only where no layer tells it.
+    dtype : float32 or float64. By default float64 if any parameter is, or if there are none, else float32.
+
+    Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
+    """
+
+    __slots__ = ("_chain", "_dtype", "_layers", "_runners", "_widths")
+
+    def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
+        given = _validated(layers)
+        resolved = _resolve_dtype(given, dtype)
+        self._layers = tuple(_cast(layer, resolved) for layer in given)
+        self._widths = chain_widths(self._layers, None if n_in is None else operator.index(n_in))
+        self._dtype = resolved
+        self._chain = chain_of(self._layers, self.n_in, resolved)
+        self._runners: dict[tuple[str | None, str | None, int], Runner] = {}
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, input first."""
+        return self._layers
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Sizes between the layers, `len(net) + 1` of them."""
+        return self._widths
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return self._widths[0]
+
+    @property
+    def n_out(self) -> int:
+        """Number of outputs."""
+        return self._widths[-1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64: the type of parameters, inputs as they are used, and results."""
+        return self._dtype
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trained numbers in all layers."""
+        return sum(layer.n_parameters for layer in self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Layer: ...
+    @overload
+    def __getitem__(self, index: slice) -> Network: ...
+    def __getitem__(self, index: int | slice) -> Layer | Network:
+        if not isinstance(index, slice):
+            return self._layers[index]
+        numbers = range(len(self))[index]
+        if numbers.step != 1:
+            raise OptionError(f"a network is sliced with step 1, because its layers would not chain otherwise; got {index}")
+        if not numbers:
+            raise LayerError(f"slice {index} of a network of {len(self)} layers is empty; a network needs at least one layer")
+        return Network(self._layers[index], n_in=self._widths[numbers[0]], dtype=self._dtype)
+
+    def __repr__(self) -> str:
+        return f"Network({'-'.join(map(str, self._chain.sizes))}, {len(self)} layers, {self._dtype})"
+
+    def __str__(self) -> str:
+        rows = [("layer", "shape", "parameters")]
+        for number, layer in enumerate(self._layers):
+            options = ", ".join(f"{name}={value}" for name, value in layer.options.items())
+            title = f"{number}  {type(layer).__name__}" + (f"({options})" if options else "")
+            rows.append((title, f"{self._widths[number]} -> {self._widths[number + 1]}", f"{layer.n_parameters:,}"))
+        rows.append(("total", f"{self.n_in} -> {self.n_out}", f"{self.n_parameters:,}"))
+        head, *body, total = format_table(rows, left=2)
+        rule = "-" * len(head)
+        return "\n".join([f"Network, {self._dtype}", head, rule, *body, rule, total])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Network, (self._layers, self.n_in, self._dtype)
+
+    def astype(self, dtype: Any) -> Network:
+        """The same network with every parameter cast to float32 or float64."""
+        return Network(self._layers, n_in=self.n_in, dtype=dtype)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
+        from .importers.native import save
+
+        save(self, path)
+
+    def plan(self, mode: str = "auto") -> Plan:
+        """The order in which `jacobian(x, mode)` multiplies; print it for a table. See `fastjac.plan.plan`."""
+        return plan(product_of(self._chain).shape(lanes(self._dtype)), mode)
+
+    def program(self, mode: str = "auto") -> Program:
+        """What the kernels run for `jacobian(x, mode)`."""
+        return self._runner(mode).program
+
+    def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:
+        """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
+
+        threads : most threads to use; by default as many as Numba has and the work is worth.
+        Raises ShapeError or DtypeError for an x that is no real array of shape (..., n_in).
+        Costs one multiply-add for each weight and input.
+        """
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        nothing = np.empty((len(x), 0), self._dtype)
+        return self._evaluate(self._runner(None), x, nothing, nothing, threads).reshape(*lead, self.n_out)
+
+    def jacobian(self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
+        """The Jacobians `J (..., n_out, n_in)` at `x (..., n_in)`; `J[..., i, j] = d y_i / d x_j`.
+
+        Parameters
+        ----------
+        mode : "forward", "reverse", "mixed" or "auto", the order of accumulation; see `plan`. All give the same J up to
+            rounding.
+        out : array of J's shape and the network's dtype to write J to; it is returned.
+        threads : most threads to use; by default as many as Numba has and the work is worth.
+
+        Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode.
+        Costs `plan(mode).cost` multiply-adds for each input, and allocates J alone (plus y and a workspace that is kept).
+        """
+        return self.value_and_jacobian(x, mode, out=out, threads=threads)[1]
+
+    def value_and_jacobian(
+        self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`."""
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        runner = self._runner(mode)
+        shape = (*lead, self.n_out, self.n_in)
+        jacobian = np.empty(shape, self._dtype) if out is None else arguments.output(out, shape, self._dtype, x)
+        flat = jacobian.reshape(len(x), -1) if len(x) else jacobian.reshape(0, self.n_out * self.n_in)
+        y = self._evaluate(runner, x, np.empty((len(x), 0), self._dtype), flat, threads)
+        if out is not None and jacobian is not out:
+            out[...] = jacobian
+        return y.reshape(*lead, self.n_out), jacobian if out is None else out
+
+    def jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """`y (..., n_out)` and the tangent `J v (..., n_out)` for one tangent `v (..., n_in)` at each input.
+
+        Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
+        """
+        x = arguments.real_array(x, "x")
+        v = arguments.seed(v, x.shape, (self.n_in,), "v", self._dtype)
+        y, tangents = self.pushforward(x, v[..., None], threads=threads)
+        return y, tangents[..., 0]
+
+    def vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """`y (..., n_out)` and the cotangent `u J (..., n_in)` for one cotangent `u (..., n_out)` at each input.
+
+        Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
+        """
+        x = arguments.real_array(x, "x")
+        u = arguments.seed(u, x.shape, (self.n_out,), "u", self._dtype)
+        y, cotangents = self.pullback(x, u[..., None, :], threads=threads)
+        return y, cotangents[..., 0, :]
+
+    def pushforward(self, x: Any, V: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
+        """`y (..., n_out)` and the tangents `T = J V (..., n_out, k)` for a tangent matrix `V (..., n_in, k)` at each input.
+
+        Column c of T is the derivative of y along column c of V. Runs in forward order; J is never formed.
+        Law: `<U, J V> == <U J, V>` with `pullback`.
+        """
+        x = arguments.real_array(x, "x")
+        V = arguments.seed(V, x.shape, (self.n_in, None), "V", self._dtype)  # noqa: N806
+        return self._product(x, V, "tangents", V.shape[-1], (self.n_out, V.shape[-1]), threads)
+
+    def pullback(self, x: Any, U: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
+        """`y (..., n_out)` and the cotangents `G = U J (..., k, n_in)` for a cotangent matrix `U (..., k, n_out)`.
+
+        Row r of G is the gradient of `U[r] . y`. Runs in reverse order; J is never formed.
+        Law: `<U, J V> == <U J, V>` with `pushforward`.
+        """
+        x = arguments.real_array(x, "x")
+        U = arguments.seed(U, x.shape, (None, self.n_out), "U", self._dtype)  # noqa: N806
+        return self._product(x, U, "cotangents", U.shape[-2], (U.shape[-2], self.n_in), threads)
+
+    def _product(
+        self, x: Any, seed: np.ndarray, kind: str, k: int, shape: tuple[int, int], threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        result = np.empty((*lead, *shape), self._dtype)
+        if k == 0:
+            return self(x).reshape(*lead, self.n_out), result
+        rows = seed.reshape(len(x), -1) if len(x) else seed.reshape(0, seed.shape[-1] * seed.shape[-2])
+        runner = self._runner("forward" if kind == "tangents" else "reverse", kind, k)
+        y = self._evaluate(runner, x, rows, result.reshape(len(x), shape[0] * shape[1]), threads)
+        return y.reshape(*lead, self.n_out), result
+
+    def _evaluate(
+        self, runner: Runner, x: np.ndarray, seed: np.ndarray, out: np.ndarray, threads: int | None
+    ) -> np.ndarray:
+        y = np.empty((len(x), self.n_out), self._dtype)
+        if len(x):
+            runner(x, seed, y, out, arguments.thread_count(threads))
+        return y
+
+    def _runner(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
+        """The lowered program for a mode (None: values alone) and a seed, made once."""
+        key = (mode, seed, k)
+        if key not in self._runners:
+            self._runners[key] = self._make_runner(*key)
+        return self._runners[key]
+
+    def _make_runner(self, mode: str | None, seed: str | None, k: int) -> Runner:
+        value_cost = float(sum(factor.weight.size for factor in self._chain.factors) + sum(self._widths))
+        if mode is None:
+            return Runner(lower(self._chain), value_cost)
+        product = product_of(self._chain, seed, k)
+        order = plan(product.shape(lanes(self._dtype)), mode)
+        return Runner(lower(self._chain, product, order), value_cost + order.cost + product.sizes[0] * product.sizes[-1])
+
+
+def _validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    try:
+        given = tuple(layers)
+    except TypeError as error:
+        raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}") from error
+    for position, layer in enumerate(given):
+        if not isinstance(layer, Layer):
+            hint = "; write ReLU(), with parentheses" if isinstance(layer, type) and issubclass(layer, Layer) else ""
+            raise DtypeError(f"Network takes fastjac layers, but item {position} is {layer!r}{hint}")
+    if not given:
+        raise LayerError("Network takes at least one layer, got none")
+    return given
+
+
+def _resolve_dtype(layers: tuple[Layer, ...], dtype: Any) -> np.dtype:
+    if dtype is None:
+        kinds = {array.dtype for layer in layers for array in layer.arrays.values()}
+        return DTYPES[0] if kinds == {DTYPES[0]} else DTYPES[1]
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError as error:
+        raise DtypeError(f"a network's dtype is float32 or float64, got {dtype!r}") from error
+    if resolved not in DTYPES:
+        raise DtypeError(f"a network's dtype is float32 or float64, got {resolved}")
+    return resolved.newbyteorder("=")
+
+
+def _cast(layer: Layer, dtype: np.dtype) -> Layer:
+    if all(array.dtype == dtype for array in layer.arrays.values()):
+        return layer
+    with np.errstate(over="ignore"):
+        return replace(layer, **{name: array.astype(dtype) for name, array in layer.arrays.items()})

@@ -1,0 +1,99 @@
+"""A chain of fastjac layers as a torch function in float64, differentiated by torch.func: the independent reference.
+
+Every layer is torch's own functional where torch has one; the four maps it lacks are written with torch operations, and so
+are two whose own derivative torch rounds to float32 (errors of 1e-8 in float64): CELU by 1 / alpha, HardSigmoid by 1 / 6.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fastjac import layers as fl
+from fastjac.layers import Layer
+
+
+def value(layers: Sequence[Layer], x: np.ndarray) -> np.ndarray:
+    """y (batch, n_out) for x (batch, n_in)."""
+    return torch_function(layers)(tensor(x)).numpy()
+
+
+def jacobian(layers: Sequence[Layer], x: np.ndarray) -> np.ndarray:
+    """J (batch, n_out, n_in) for x (batch, n_in), by torch.func.jacrev of the sum over the batch, whose samples do not mix."""
+    function = torch_function(layers)
+    return torch.func.jacrev(lambda batch: function(batch).sum(dim=0))(tensor(x)).numpy().swapaxes(0, 1)
+
+
+def torch_function(layers: Sequence[Layer]) -> Callable[[Tensor], Tensor]:
+    """The chain as one differentiable torch function of a tensor (batch, n_in)."""
+    functions = [partial(FUNCTIONS[type(layer)], layer) for layer in layers]
+
+    def chain(x: Tensor) -> Tensor:
+        for function in functions:
+            x = function(x)
+        return x
+
+    return chain
+
+
+def tensor(array: np.ndarray | float) -> Tensor:
+    """A float64 copy of an array or a number."""
+    return torch.tensor(np.array(array, dtype=np.float64))
+
+
+def layer_norm(layer: fl.LayerNorm, x: Tensor) -> Tensor:
+    weight = None if layer.weight is None else tensor(layer.weight)
+    bias = None if layer.bias is None else tensor(layer.bias)
+    return F.layer_norm(x, x.shape[-1:], weight, bias, layer.eps)
+
+
+def sparse_plus(layer: fl.SparsePlus, x: Tensor) -> Tensor:
+    return torch.where(x <= -1, torch.zeros_like(x), torch.where(x < 1, (x + 1) ** 2 / 4, x))
+
+
+def sparsemax(layer: fl.Sparsemax, x: Tensor) -> Tensor:
+    """Projection on the simplex, differentiated through its threshold with the support held fixed."""
+    descending = x.sort(dim=-1, descending=True).values
+    sums = descending.cumsum(dim=-1)
+    ranks = torch.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    k = (1 + ranks * descending > sums).sum(dim=-1, keepdim=True)
+    return F.relu(x - (sums.gather(-1, k - 1) - 1) / k)
+
+
+FUNCTIONS: dict[type[Layer], Callable[..., Tensor]] = {
+    fl.Affine: lambda layer, x: F.linear(x, tensor(layer.weight), None if layer.bias is None else tensor(layer.bias)),
+    fl.ReLU: lambda layer, x: F.relu(x),
+    fl.LeakyReLU: lambda layer, x: F.leaky_relu(x, layer.negative_slope),
+    fl.PReLU: lambda layer, x: F.prelu(x, tensor(layer.weight).reshape(-1)),
+    fl.ReLU6: lambda layer, x: F.relu6(x),
+    fl.ELU: lambda layer, x: F.elu(x, layer.alpha),
+    fl.SELU: lambda layer, x: F.selu(x),
+    fl.CELU: lambda layer, x: layer.alpha * F.elu(x / layer.alpha),
+    fl.GELU: lambda layer, x: F.gelu(x, approximate=layer.approximate),
+    fl.SiLU: lambda layer, x: F.silu(x),
+    fl.Mish: lambda layer, x: F.mish(x),
+    fl.Tanh: lambda layer, x: torch.tanh(x),
+    fl.Sigmoid: lambda layer, x: torch.sigmoid(x),
+    fl.HardTanh: lambda layer, x: F.hardtanh(x, layer.min_val, layer.max_val),
+    fl.HardSigmoid: lambda layer, x: F.relu6(x + 3) / 6,
+    fl.HardSwish: lambda layer, x: F.hardswish(x),
+    fl.Softplus: lambda layer, x: F.softplus(x, layer.beta, layer.threshold),
+    fl.Softsign: lambda layer, x: F.softsign(x),
+    fl.LogSigmoid: lambda layer, x: F.logsigmoid(x),
+    fl.Exp: lambda layer, x: torch.exp(x),
+    fl.HardShrink: lambda layer, x: F.hardshrink(x, layer.lambd),
+    fl.SoftShrink: lambda layer, x: F.softshrink(x, layer.lambd),
+    fl.TanhShrink: lambda layer, x: F.tanhshrink(x),
+    fl.Threshold: lambda layer, x: F.threshold(x, layer.threshold, layer.value),
+    fl.SquarePlus: lambda layer, x: (x + torch.sqrt(x**2 + layer.b)) / 2,
+    fl.SparsePlus: sparse_plus,
+    fl.SparseSigmoid: lambda layer, x: F.hardtanh((x + 1) / 2, 0.0, 1.0),
+    fl.Scale: lambda layer, x: tensor(layer.weight) * x + tensor(layer.bias),
+    fl.Softmax: lambda layer, x: F.softmax(x, dim=-1),
+    fl.LogSoftmax: lambda layer, x: F.log_softmax(x, dim=-1),
+    fl.Sparsemax: sparsemax,
+    fl.LayerNorm: layer_norm,
+}
