@@ -77,7 +77,7 @@ class RandomNetwork:
 
 @cache
 def random_network(seed: int) -> RandomNetwork:
-    """The network of this seed: 1 to 8 Affines of widths 1 to 300 (small ones likelier) with runs of 0 to 3 layers around them."""
+    """The network of this seed: 1 to 8 Affines of widths 1 to 300 (small ones likelier), runs of 0 to 3 layers around them."""
     rng = np.random.default_rng(seed)
     widths = np.exp(rng.uniform(0, np.log(MAX_WIDTH + 1), rng.integers(2, 10))).astype(int)
     builder = _Builder(rng, rng.standard_normal((PROBES, widths[0])))

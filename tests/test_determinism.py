@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def relu_net(dtype: type, widths: tuple[int, ...] = (50, 100, 70, 10)) -> fj.Net
     """A ReLU network whose live units differ from sample to sample, with a softmax at its end."""
     rng = np.random.default_rng(0)
     layers: list[fj.layers.Layer] = []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in pairwise(widths):
         weight = rng.standard_normal((n_out, n_in)) * np.sqrt(2 / n_in)
         layers += [fj.Affine(weight.astype(dtype), (rng.standard_normal(n_out) - 1).astype(dtype)), fj.ReLU()]
     layers[-1] = fj.Softmax()
@@ -146,6 +148,7 @@ print(all(np.array_equal(result, expected) for result in results))
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform cannot fork")
 def test_forked_children_compute_the_same() -> None:
     """In a process of its own, because a child that dies must not take pytest's with it."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["."] + sys.path)}
-    done = subprocess.run([sys.executable, "-c", FORK], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", FORK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.strip() == "True", done.stderr

@@ -6,6 +6,7 @@ An error is relative to the largest entry of the sample's own Jacobian. A sample
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_every_width_around_the_vector_and_tile_sizes(
 ) -> None:
     rng = np.random.default_rng(sum(widths))
     layers: list[Layer] = []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in pairwise(widths):
         weight = rng.standard_normal((n_out, n_in)).astype(dtype) * dtype(1.4 / np.sqrt(n_in))
         layers += [fj.Affine(weight, rng.standard_normal(n_out).astype(dtype)), activation()]
     layers.pop()
@@ -179,7 +180,7 @@ def test_an_autoencoder_in_every_mode(mode: str) -> None:
     rng = np.random.default_rng(0)
     widths = (784, 256, 32, 256, 784)
     layers: list[Layer] = []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in pairwise(widths):
         layers += [fj.Affine(rng.standard_normal((n_out, n_in)) / np.sqrt(n_in), rng.standard_normal(n_out)), fj.ReLU()]
     layers[-1] = fj.Sigmoid()
     x = rng.standard_normal((2, 784))

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from fastjac import layers as fl
 from fastjac.layers import Layer
@@ -47,7 +47,20 @@ def tensor(array: np.ndarray | float) -> Tensor:
 def layer_norm(layer: fl.LayerNorm, x: Tensor) -> Tensor:
     weight = None if layer.weight is None else tensor(layer.weight)
     bias = None if layer.bias is None else tensor(layer.bias)
-    return F.layer_norm(x, x.shape[-1:], weight, bias, layer.eps)
+    return functional.layer_norm(x, x.shape[-1:], weight, bias, layer.eps)
+
+
+def hard_sigmoid(layer: fl.HardSigmoid, x: Tensor) -> Tensor:
+    return _ramp(x, 3.0)
+
+
+def sparse_sigmoid(layer: fl.SparseSigmoid, x: Tensor) -> Tensor:
+    return _ramp(x, 1.0)
+
+
+def _ramp(x: Tensor, end: float) -> Tensor:
+    """0 up to -end, 1 from end on, a straight line between."""
+    return torch.where(x <= -end, torch.zeros_like(x), torch.where(x >= end, torch.ones_like(x), x / (2 * end) + 0.5))
 
 
 def sparse_plus(layer: fl.SparsePlus, x: Tensor) -> Tensor:
@@ -60,40 +73,40 @@ def sparsemax(layer: fl.Sparsemax, x: Tensor) -> Tensor:
     sums = descending.cumsum(dim=-1)
     ranks = torch.arange(1, x.shape[-1] + 1, dtype=x.dtype)
     k = (1 + ranks * descending > sums).sum(dim=-1, keepdim=True)
-    return F.relu(x - (sums.gather(-1, k - 1) - 1) / k)
+    return functional.relu(x - (sums.gather(-1, k - 1) - 1) / k)
 
 
 FUNCTIONS: dict[type[Layer], Callable[..., Tensor]] = {
-    fl.Affine: lambda layer, x: F.linear(x, tensor(layer.weight), None if layer.bias is None else tensor(layer.bias)),
-    fl.ReLU: lambda layer, x: F.relu(x),
-    fl.LeakyReLU: lambda layer, x: F.leaky_relu(x, layer.negative_slope),
-    fl.PReLU: lambda layer, x: F.prelu(x, tensor(layer.weight).reshape(-1)),
-    fl.ReLU6: lambda layer, x: F.relu6(x),
-    fl.ELU: lambda layer, x: F.elu(x, layer.alpha),
-    fl.SELU: lambda layer, x: F.selu(x),
-    fl.CELU: lambda layer, x: layer.alpha * F.elu(x / layer.alpha),
-    fl.GELU: lambda layer, x: F.gelu(x, approximate=layer.approximate),
-    fl.SiLU: lambda layer, x: F.silu(x),
-    fl.Mish: lambda layer, x: F.mish(x),
+    fl.Affine: lambda layer, x: functional.linear(x, tensor(layer.weight), None if layer.bias is None else tensor(layer.bias)),
+    fl.ReLU: lambda layer, x: functional.relu(x),
+    fl.LeakyReLU: lambda layer, x: functional.leaky_relu(x, layer.negative_slope),
+    fl.PReLU: lambda layer, x: functional.prelu(x, tensor(layer.weight).reshape(-1)),
+    fl.ReLU6: lambda layer, x: functional.relu6(x),
+    fl.ELU: lambda layer, x: functional.elu(x, layer.alpha),
+    fl.SELU: lambda layer, x: functional.selu(x),
+    fl.CELU: lambda layer, x: layer.alpha * functional.elu(x / layer.alpha),
+    fl.GELU: lambda layer, x: functional.gelu(x, approximate=layer.approximate),
+    fl.SiLU: lambda layer, x: functional.silu(x),
+    fl.Mish: lambda layer, x: functional.mish(x),
     fl.Tanh: lambda layer, x: torch.tanh(x),
     fl.Sigmoid: lambda layer, x: torch.sigmoid(x),
-    fl.HardTanh: lambda layer, x: F.hardtanh(x, layer.min_val, layer.max_val),
-    fl.HardSigmoid: lambda layer, x: F.relu6(x + 3) / 6,
-    fl.HardSwish: lambda layer, x: F.hardswish(x),
-    fl.Softplus: lambda layer, x: F.softplus(x, layer.beta, layer.threshold),
-    fl.Softsign: lambda layer, x: F.softsign(x),
-    fl.LogSigmoid: lambda layer, x: F.logsigmoid(x),
+    fl.HardTanh: lambda layer, x: functional.hardtanh(x, layer.min_val, layer.max_val),
+    fl.HardSigmoid: hard_sigmoid,
+    fl.HardSwish: lambda layer, x: functional.hardswish(x),
+    fl.Softplus: lambda layer, x: functional.softplus(x, layer.beta, layer.threshold),
+    fl.Softsign: lambda layer, x: functional.softsign(x),
+    fl.LogSigmoid: lambda layer, x: functional.logsigmoid(x),
     fl.Exp: lambda layer, x: torch.exp(x),
-    fl.HardShrink: lambda layer, x: F.hardshrink(x, layer.lambd),
-    fl.SoftShrink: lambda layer, x: F.softshrink(x, layer.lambd),
-    fl.TanhShrink: lambda layer, x: F.tanhshrink(x),
-    fl.Threshold: lambda layer, x: F.threshold(x, layer.threshold, layer.value),
+    fl.HardShrink: lambda layer, x: functional.hardshrink(x, layer.lambd),
+    fl.SoftShrink: lambda layer, x: functional.softshrink(x, layer.lambd),
+    fl.TanhShrink: lambda layer, x: functional.tanhshrink(x),
+    fl.Threshold: lambda layer, x: functional.threshold(x, layer.threshold, layer.value),
     fl.SquarePlus: lambda layer, x: (x + torch.sqrt(x**2 + layer.b)) / 2,
     fl.SparsePlus: sparse_plus,
-    fl.SparseSigmoid: lambda layer, x: F.hardtanh((x + 1) / 2, 0.0, 1.0),
+    fl.SparseSigmoid: sparse_sigmoid,
     fl.Scale: lambda layer, x: tensor(layer.weight) * x + tensor(layer.bias),
-    fl.Softmax: lambda layer, x: F.softmax(x, dim=-1),
-    fl.LogSoftmax: lambda layer, x: F.log_softmax(x, dim=-1),
+    fl.Softmax: lambda layer, x: functional.softmax(x, dim=-1),
+    fl.LogSoftmax: lambda layer, x: functional.log_softmax(x, dim=-1),
     fl.Sparsemax: sparsemax,
     fl.LayerNorm: layer_norm,
 }

@@ -10,7 +10,7 @@ import numba
 
 from .activations import activate
 from .contract import Contraction, contract
-from .jit import entry, jit
+from .jit import entry, piece
 from .memory import address_of, view
 from .normalizers import normalize
 from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
@@ -55,7 +55,7 @@ def run_parallel(program, x, seed, y, out, work, lists):
         run(program, x[first:last], seed[first:last], y[first:last], out[first:last], work[thread], lists[thread])
 
 
-@jit
+@piece
 def sweep(program, x, count, work, lists):
     """Primal values of `count` samples at address `x`, and the vectors of every Jacobian into the state.
 
@@ -85,7 +85,7 @@ def sweep(program, x, count, work, lists):
     return source, row
 
 
-@jit
+@piece
 def _affine(program, step, source, source_row, target, count, lists):
     layout, size = program.layout[0], program.parameters.itemsize
     start, index = address_of(program.parameters), address_of(lists)
@@ -101,7 +101,7 @@ def _affine(program, step, source, source_row, target, count, lists):
     )  # fmt: skip
 
 
-@jit
+@piece
 def _activate(program, step, z, state, work):
     n = step.n_in
     p, q = program.parameters[step.p : step.p + n], program.parameters[step.q : step.q + n]
@@ -114,14 +114,14 @@ def _activate(program, step, z, state, work):
         work[state + j] *= work[spare + j]
 
 
-@jit
+@piece
 def _normalize(program, step, z, state, work):
     vectors = 1 + 2 * step.rank
     factors = work[state : state + vectors * step.n_in].reshape((vectors, step.n_in))
     normalize(step.code, z, program.parameters[step.p], factors)
 
 
-@jit
+@piece
 def list_live_units(program, state, lists):
     """List, for each diagonal that a contraction runs over, the units whose derivative is not 0."""
     for number in range(program.live.size):
@@ -135,7 +135,7 @@ def list_live_units(program, state, lists):
         lists[diagonal.list] = count
 
 
-@jit
+@piece
 def accumulate(program, places, state, lists):
     """Walk the step table for one sample. `places` are the addresses that a step's places stand for."""
     size = program.parameters.itemsize
@@ -151,7 +151,7 @@ def accumulate(program, places, state, lists):
             _apply(program, step, c, state, places[1])
 
 
-@jit
+@piece
 def _contract(program, step, a, b, c, state, lists):
     layout, start, size = program.layout[0], address_of(program.parameters), program.parameters.itemsize
     if step.live == DENSE:
@@ -171,7 +171,7 @@ def _contract(program, step, a, b, c, state, lists):
     )  # fmt: skip
 
 
-@jit
+@piece
 def _apply(program, step, matrix, state, work):
     parameters, size = program.parameters, program.parameters.itemsize
     units = step.columns if step.units_on_columns else step.rows

@@ -1,0 +1,124 @@
+"""The tile kernel against the naive product, over every tile shape and every tail."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastjac.kernels import target
+from fastjac.kernels.contract import Contraction, contract
+from fastjac.kernels.jit import jit
+
+DTYPES = (np.float32, np.float64)
+
+
+@jit
+def contract_from_python(like, operands):
+    contract(like, operands)
+
+
+def naive_product(a, a_index, b, b_index, start, scale):
+    """`(start + sum_k a[:, a_index[k]] b[b_index[k], :]) * scale` in float64."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    return (start + a[:, a_index] @ b[b_index]) * scale
+
+
+def contracted(a, a_index, b, b_index, start, scale):
+    """The same by the kernel, into the middle of a larger array whose rim must not be touched."""
+    dtype = a.dtype
+    columns = b.shape[1]
+    width = target.padded(columns, dtype)
+    padded_b = np.zeros((b.shape[0], width), dtype)
+    padded_b[:, :columns] = b
+    padded_start, padded_scale = np.zeros(width, dtype), np.zeros(width, dtype)
+    padded_start[:columns], padded_scale[:columns] = start, scale
+    c = np.full((a.shape[0] + 2, columns + 3), 7.0, dtype)
+    c_start = c[1:, 1:].ctypes.data
+    operands = Contraction(
+        a.shape[0], columns,
+        a.ctypes.data, a.strides[0] // a.itemsize, a.strides[1] // a.itemsize, a_index.ctypes.data,
+        padded_b.ctypes.data, width, b_index.ctypes.data, len(a_index),
+        padded_start.ctypes.data, padded_scale.ctypes.data,
+        c_start, columns + 3,
+    )  # fmt: skip
+    contract_from_python(padded_b.ravel(), operands)
+    inside = c[1:-1, 1 : 1 + columns].copy()
+    c[1:-1, 1 : 1 + columns] = 7.0
+    assert (c == 7.0).all(), "the kernel wrote outside its result"
+    return inside
+
+
+def random_operands(rows, inner, columns, depth, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((rows, inner)).astype(dtype), rng.standard_normal((inner, columns)).astype(dtype)
+    index = np.sort(rng.permutation(inner)[:depth])
+    return a, index, b, index, rng.standard_normal(columns).astype(dtype), rng.standard_normal(columns).astype(dtype)
+
+
+def tolerance(dtype):
+    return {np.float32: 1e-4, np.float64: 1e-13}[dtype]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [*range(1, 15), 23])
+def test_every_tile_shape_and_tail_agrees_with_the_naive_product(dtype, rows):
+    lanes = target.lanes(np.dtype(dtype))
+    for vectors in range(1, 20):
+        for columns in {lanes * vectors, lanes * vectors - 1, lanes * (vectors - 1) + 1}:
+            operands = random_operands(rows, 9, columns, 5, dtype)
+            np.testing.assert_allclose(contracted(*operands), naive_product(*operands), atol=tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(deadline=None, max_examples=60)
+@given(rows=st.integers(1, 40), inner=st.integers(1, 60), columns=st.integers(1, 90), share=st.floats(0, 1))
+def test_any_size_and_any_live_share(dtype, rows, inner, columns, share):
+    operands = random_operands(rows, inner, columns, int(share * inner), dtype, seed=rows)
+    np.testing.assert_allclose(contracted(*operands), naive_product(*operands), atol=tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_live_unit_gives_the_start(dtype):
+    a, _, b, _, start, scale = random_operands(3, 4, 5, 4, dtype)
+    nothing = np.zeros(0, np.int64)
+    np.testing.assert_array_equal(contracted(a, nothing, b, nothing, start, scale), np.tile(start * scale, (3, 1)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_left_operand_of_any_strides(dtype):
+    a, index, b, _, start, scale = random_operands(7, 12, 20, 6, dtype)
+    expected = contracted(a, index, b, index, start, scale)
+    np.testing.assert_array_equal(contracted(np.asfortranarray(a), index, b, index, start, scale), expected)
+    np.testing.assert_array_equal(contracted(np.repeat(a, 2, axis=1)[:, ::2], index, b, index, start, scale), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_different_indices_into_the_two_operands(dtype):
+    a, index, b, _, start, scale = random_operands(7, 12, 20, 6, dtype)
+    packed = np.ascontiguousarray(a[:, index])
+    expected = contracted(a, index, b, index, start, scale)
+    np.testing.assert_array_equal(contracted(packed, np.arange(6), b, index, start, scale), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_of_a_row_do_not_depend_on_the_tile_it_is_in(dtype):
+    a, index, b, _, start, scale = random_operands(48, 33, 70, 20, dtype)
+    whole = contracted(a, index, b, index, start, scale)
+    for first, last in ((0, 1), (3, 5), (7, 20), (40, 48)):
+        np.testing.assert_array_equal(contracted(a[first:last], index, b, index, start, scale), whole[first:last])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_of_a_column_do_not_depend_on_the_tile_it_is_in(dtype):
+    a, index, b, _, start, scale = random_operands(9, 33, 170, 20, dtype)
+    whole = contracted(a, index, b, index, start, scale)
+    for first, last in ((0, 1), (3, 50), (64, 131)):
+        part = contracted(a, index, b[:, first:last], index, start[first:last], scale[first:last])
+        np.testing.assert_array_equal(part, whole[:, first:last])
+
+
+@pytest.mark.parametrize("rows", range(1, target.MAX_TILE_ROWS + 1))
+def test_widest_tile_fits_the_registers(rows):
+    vectors, registers = target.max_vectors(rows), target.vector_unit()[1]
+    assert 1 <= vectors <= target.MAX_TILE_VECTORS
+    assert vectors == 1 or rows * vectors + vectors + 1 <= registers

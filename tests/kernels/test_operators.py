@@ -1,0 +1,75 @@
+"""Copies and the products with a link's Jacobian, against dense matrices."""
+
+import numpy as np
+import pytest
+
+from fastjac.kernels import operators
+from fastjac.kernels.jit import jit
+
+ROWS, UNITS, ROOM = 5, 37, 48
+LIKE = np.zeros(1)
+
+
+@jit
+def call_copy(like, source, source_row, source_column, target, target_row, rows, columns):
+    operators.copy(like, source, source_row, source_column, target, target_row, rows, columns)
+
+
+@jit
+def call_scale(like, matrix, row, other, d, along_columns):
+    if along_columns:
+        operators.scale_columns(like, matrix, row, other, d)
+    else:
+        operators.scale_rows(like, matrix, row, other, d)
+
+
+@jit
+def call_normalize(like, matrix, row, other, factors, rank, forward, sums, along_columns):
+    if along_columns:
+        operators.normalize_columns(like, matrix, row, other, factors, rank, forward)
+    else:
+        operators.normalize_rows(like, matrix, row, other, factors, rank, forward, sums)
+
+
+def roomy(rows, columns, seed=0):
+    """A random matrix whose rows lie further apart than they are long."""
+    return np.random.default_rng(seed).standard_normal((rows, ROOM))[:, :columns]
+
+
+def dense(factors, rank):
+    """`diag(a) (I - sum_r p_r q_r^T)`."""
+    low_rank = sum(np.outer(factors[1 + 2 * r], factors[2 + 2 * r]) for r in range(rank))
+    return np.diag(factors[0]) @ (np.eye(factors.shape[1]) - low_rank)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (40, 3), (33, 35)])
+def test_copy_of_either_order(order, shape):
+    source = np.array(np.random.default_rng(0).standard_normal(shape), order=order)
+    target = np.full((shape[0], ROOM), 7.0)
+    strides = (stride // 8 for stride in source.strides)
+    call_copy(LIKE, source.ctypes.data, *strides, target.ctypes.data, ROOM, *shape)
+    np.testing.assert_array_equal(target[:, : shape[1]], source)
+    assert (target[:, shape[1] :] == 7.0).all()
+
+
+@pytest.mark.parametrize("along_columns", [True, False])
+def test_scale(along_columns):
+    d = np.random.default_rng(1).standard_normal(UNITS)
+    matrix = roomy(ROWS, UNITS) if along_columns else roomy(UNITS, ROWS)
+    expected = matrix * d if along_columns else d[:, None] * matrix
+    call_scale(LIKE, matrix.ctypes.data, ROOM, ROWS, d, along_columns)
+    np.testing.assert_array_equal(matrix, expected)
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("along_columns", [True, False])
+def test_normalizer(rank, forward, along_columns):
+    factors = np.random.default_rng(2).standard_normal((1 + 2 * rank, UNITS))
+    matrix = roomy(ROWS, UNITS) if along_columns else roomy(UNITS, ROWS)
+    operator = dense(factors, rank) if forward else dense(factors, rank).T
+    expected = matrix @ operator.T if along_columns else operator @ matrix
+    sums = np.empty((rank, ROWS))
+    call_normalize(LIKE, matrix.ctypes.data, ROOM, ROWS, factors, rank, forward, sums, along_columns)
+    np.testing.assert_allclose(matrix, expected, rtol=1e-11, atol=1e-11)

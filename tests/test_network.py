@@ -1,0 +1,345 @@
+"""The face of a network: a frozen sequence, its shapes and dtypes, the arrays it takes and gives."""
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import fastjac as fj
+from tests import naive, torch_reference
+
+RNG = np.random.default_rng(0)
+LAYERS = (
+    fj.Scale(np.full(4, 0.5), np.ones(4)),
+    fj.Affine(RNG.standard_normal((6, 4)), RNG.standard_normal(6)),
+    fj.ReLU(),
+    fj.Affine(RNG.standard_normal((3, 6)), RNG.standard_normal(3)),
+    fj.Softmax(),
+)
+
+
+@pytest.fixture(scope="module")
+def net() -> fj.Network:
+    """4 inputs, 3 outputs, float64."""
+    return fj.Network(LAYERS)
+
+
+class TestSequence:
+    def test_length_iteration_and_indices(self, net: fj.Network) -> None:
+        assert len(net) == 5
+        assert net.layers == tuple(net) == LAYERS
+        assert all(net[i] is LAYERS[i] for i in range(-5, 5))
+        assert net[np.int64(1)] is LAYERS[1]
+        assert LAYERS[2] in net
+        assert [type(layer) for layer in reversed(net)] == [fj.Softmax, fj.Affine, fj.ReLU, fj.Affine, fj.Scale]
+        with pytest.raises(IndexError):
+            net[5]
+        with pytest.raises(TypeError):
+            net["softmax"]
+
+    def test_sizes(self, net: fj.Network) -> None:
+        assert net.widths == (4, 4, 6, 6, 3, 3)
+        assert (net.n_in, net.n_out) == (4, 3)
+        assert net.n_parameters == (4 + 4) + (24 + 6) + (18 + 3)
+        assert net.dtype == np.float64
+
+    def test_slices_are_networks(self, net: fj.Network) -> None:
+        logits = net[:-1]
+        assert isinstance(logits, fj.Network)
+        assert logits.layers == LAYERS[:-1]
+        assert logits.widths == (4, 4, 6, 6, 3)
+        x = RNG.standard_normal((5, 4))
+        np.testing.assert_allclose(np.exp(logits(x)) / np.exp(logits(x)).sum(axis=-1, keepdims=True), net(x), rtol=1e-14)
+        assert net[2:3].widths == (6, 6)
+        assert net[-2:].widths == (6, 3, 3)
+        assert net[:].layers == LAYERS
+        assert net.astype(np.float32)[2:3].dtype == np.float32
+
+    @pytest.mark.parametrize("cut", [1, 2, 3, 4])
+    def test_a_network_is_the_composition_of_its_slices(self, net: fj.Network, cut: int) -> None:
+        x = RNG.standard_normal((5, 4))
+        y, jacobian = net[:cut].value_and_jacobian(x)
+        np.testing.assert_allclose(net[cut:](y), net(x), rtol=1e-13)
+        np.testing.assert_allclose(net[cut:].jacobian(y) @ jacobian, net.jacobian(x), rtol=1e-12, atol=1e-15)
+
+    def test_any_iterable_of_layers(self) -> None:
+        assert fj.Network(layer for layer in LAYERS).layers == LAYERS
+        assert fj.Network(list(LAYERS)).layers == LAYERS
+        assert fj.Network(fj.Network(LAYERS)).layers == LAYERS
+
+    def test_n_in_is_needed_only_where_no_layer_tells_it(self) -> None:
+        assert fj.Network([fj.Tanh()], n_in=3).widths == (3, 3)
+        assert fj.Network([fj.Tanh(), fj.PReLU(np.full(3, 0.1))]).widths == (3, 3, 3)
+        assert fj.Network(LAYERS, n_in=4).n_in == 4
+
+
+class TestFrozen:
+    def test_attributes_and_items_cannot_be_assigned(self, net: fj.Network) -> None:
+        for name in ("layers", "widths", "n_in", "n_out", "dtype", "n_parameters"):
+            with pytest.raises(AttributeError):
+                setattr(net, name, None)
+        with pytest.raises(TypeError):
+            net[0] = fj.ReLU()
+        with pytest.raises(TypeError):
+            del net[0]
+        assert isinstance(net.layers, tuple)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_parameters_cannot_be_written(self, net: fj.Network, dtype: type) -> None:
+        for layer in net.astype(dtype):
+            for array in layer.arrays.values():
+                with pytest.raises(ValueError, match="read-only"):
+                    array[0] = 0
+
+    def test_arrays_that_built_it_may_change_later(self) -> None:
+        weight, bias, x = np.ones((2, 3)), np.zeros(2), [1.0, 2.0, 3.0]
+        net = fj.Network([fj.Affine(weight, bias), fj.Tanh()])
+        before = net.value_and_jacobian(x)
+        weight[:], bias[:] = 7.0, 8.0
+        np.testing.assert_array_equal(net(x), before[0])
+        np.testing.assert_array_equal(net.jacobian(x), before[1])
+
+    def test_results_are_the_callers_own(self, net: fj.Network) -> None:
+        x = RNG.standard_normal((2, 4))
+        first = net.value_and_jacobian(x)
+        copies = [result.copy() for result in first]
+        net.value_and_jacobian(-x)
+        for result, kept in zip(first, copies, strict=True):
+            np.testing.assert_array_equal(result, kept)
+            assert result.flags.writeable
+            assert result.flags.c_contiguous
+            assert not np.shares_memory(result, x)
+
+    def test_inputs_are_left_alone(self, net: fj.Network) -> None:
+        x, v, u = RNG.standard_normal((2, 4)), RNG.standard_normal((2, 4)), RNG.standard_normal((2, 3))
+        copies = [array.copy() for array in (x, v, u)]
+        net.jvp(x, v)
+        net.vjp(x, u)
+        net.jacobian(x)
+        for array, kept in zip((x, v, u), copies, strict=True):
+            np.testing.assert_array_equal(array, kept)
+
+    @pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+    def test_copies_and_pickles(self, net: fj.Network, twin: Callable[[fj.Network], fj.Network]) -> None:
+        x = RNG.standard_normal((2, 4))
+        expected = net.jacobian(x)
+        other = twin(net)
+        np.testing.assert_array_equal(other.jacobian(x), expected)
+        assert not other[1].weight.flags.writeable
+
+
+class TestDtype:
+    def test_float32_only_if_every_array_is(self) -> None:
+        single, double = np.ones((2, 2), np.float32), np.ones((2, 2))
+        assert fj.Network([fj.Affine(single)]).dtype == np.float32
+        assert fj.Network([fj.Affine(single), fj.Affine(double)]).dtype == np.float64
+        assert fj.Network([fj.Affine(single), fj.Affine(double)])[0].weight.dtype == np.float64
+        assert fj.Network([fj.Affine(double)], dtype="float32").dtype == np.float32
+        assert fj.Network([fj.ReLU()], n_in=2).dtype == np.float64
+
+    def test_astype(self, net: fj.Network) -> None:
+        single = net.astype(np.float32)
+        assert single.dtype == np.float32
+        assert {array.dtype for layer in single for array in layer.arrays.values()} == {np.dtype(np.float32)}
+        assert net.dtype == np.float64
+        assert single.widths == net.widths
+        x = RNG.standard_normal((3, 4)).astype(np.float32)
+        assert {result.dtype for result in (*single.value_and_jacobian(x), *single.jvp(x, x))} == {np.dtype(np.float32)}
+        np.testing.assert_allclose(single.jacobian(x), net.jacobian(x), rtol=2e-5, atol=1e-6)
+        assert single.astype(np.float64).dtype == np.float64
+
+    @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint64, np.float16, np.float32, np.longdouble, ">f8", "<f4"])
+    def test_real_inputs_of_any_dtype_are_cast(self, net: fj.Network, dtype: str) -> None:
+        x = np.array([[1, 0, 1, 1], [0, 0, 1, 0]]).astype(dtype)
+        for network in (net, net.astype(np.float32)):
+            expected = network.value_and_jacobian(x.astype(network.dtype))
+            for found, wanted in zip(network.value_and_jacobian(x), expected, strict=True):
+                assert found.dtype == network.dtype
+                np.testing.assert_array_equal(found, wanted)
+
+    def test_lists_and_array_likes(self, net: fj.Network) -> None:
+        expected = net.jacobian(np.array([1.0, 2.0, 3.0, 4.0]))
+        for x in ([1, 2, 3, 4], (1.0, 2.0, 3.0, 4.0), torch.tensor([1.0, 2.0, 3.0, 4.0]), range(1, 5)):
+            np.testing.assert_array_equal(net.jacobian(x), expected)
+
+    def test_numbers_too_large_for_float32_become_inf(self, net: fj.Network) -> None:
+        expected = net.astype(np.float32)([np.inf, 0, 0, 0])
+        np.testing.assert_array_equal(net.astype(np.float32)([1e300, 0, 0, 0]), expected)
+
+
+SHAPES = [(), (1,), (7,), (2, 3), (2, 1, 3, 2), (0,), (3, 0), (0, 3)]
+
+
+class TestShapes:
+    @pytest.mark.parametrize("lead", SHAPES, ids=str)
+    def test_leading_dimensions(self, net: fj.Network, lead: tuple[int, ...]) -> None:
+        x, v, u = (RNG.standard_normal((*lead, n)) for n in (4, 4, 3))
+        jacobian = naive.jacobian(LAYERS, x)
+        y = naive.value(LAYERS, x)
+        for mode in ("auto", "forward", "reverse", "mixed"):
+            found = net.jacobian(x, mode=mode)
+            assert found.shape == (*lead, 3, 4)
+            np.testing.assert_allclose(found, jacobian, rtol=1e-12, atol=1e-14)
+        tangents, cotangents = (jacobian @ v[..., None])[..., 0], (u[..., None, :] @ jacobian)[..., 0, :]
+        for (primal, found), expected in ((net.jvp(x, v), tangents), (net.vjp(x, u), cotangents)):
+            assert found.shape == expected.shape
+            np.testing.assert_allclose(primal, y, rtol=1e-12)
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+        assert net(x).shape == (*lead, 3)
+
+    @pytest.mark.parametrize("lead", SHAPES, ids=str)
+    @pytest.mark.parametrize("k", [0, 1, 2, 9, 40])
+    def test_tangent_and_cotangent_matrices(self, net: fj.Network, lead: tuple[int, ...], k: int) -> None:
+        x, v, u = (RNG.standard_normal((*lead, *shape)) for shape in [(4,), (4, k), (k, 3)])
+        jacobian = naive.jacobian(LAYERS, x)
+        for (y, found), expected in ((net.pushforward(x, v), jacobian @ v), (net.pullback(x, u), u @ jacobian)):
+            assert found.shape == expected.shape
+            np.testing.assert_allclose(y, naive.value(LAYERS, x), rtol=1e-12)
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+    def test_one_tangent_serves_a_whole_batch(self, net: fj.Network) -> None:
+        x, v, u = RNG.standard_normal((2, 5, 4)), RNG.standard_normal((4, 3)), RNG.standard_normal((5, 2, 3))
+        np.testing.assert_array_equal(net.pushforward(x, v)[1], net.pushforward(x, np.broadcast_to(v, (2, 5, 4, 3)))[1])
+        np.testing.assert_array_equal(net.pullback(x, u)[1], net.pullback(x, np.broadcast_to(u, (2, 5, 2, 3)))[1])
+        np.testing.assert_array_equal(net.jvp(x, v[:, 0])[1], net.jvp(x, np.broadcast_to(v[:, 0], (2, 5, 4)))[1])
+
+    def test_identity_matrices_give_the_jacobian(self, net: fj.Network) -> None:
+        x = RNG.standard_normal((3, 4))
+        np.testing.assert_allclose(net.pushforward(x, np.eye(4))[1], net.jacobian(x), rtol=1e-13)
+        np.testing.assert_allclose(net.pullback(x, np.eye(3))[1], net.jacobian(x), rtol=1e-13)
+
+
+def views(x: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays equal to x (n, m), laid out in other ways."""
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    wide = np.zeros((2 * x.shape[0], 3 * x.shape[1]))
+    wide[::2, ::3] = x
+    unaligned = np.zeros(x.nbytes + 1, np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    unaligned[...] = x
+    return {
+        "Fortran": np.asfortranarray(x),
+        "strided": wide[::2, ::3],
+        "reversed": x[::-1, ::-1].copy()[::-1, ::-1],
+        "read-only": read_only,
+        "transposed": x.T.copy().T,
+        "unaligned": unaligned,
+    }
+
+
+class TestMemoryLayout:
+    @pytest.mark.parametrize("layout", views(np.zeros((1, 1))))
+    def test_any_layout_of_every_argument(self, net: fj.Network, layout: str) -> None:
+        x, v, u = RNG.standard_normal((6, 4)), RNG.standard_normal((6, 4)), RNG.standard_normal((6, 3))
+        moved_x, moved_v, moved_u = (views(array)[layout] for array in (x, v, u))
+        np.testing.assert_array_equal(net(moved_x), net(x))
+        np.testing.assert_array_equal(net.jacobian(moved_x), net.jacobian(x))
+        np.testing.assert_array_equal(net.jvp(moved_x, moved_v)[1], net.jvp(x, v)[1])
+        np.testing.assert_array_equal(net.vjp(moved_x, moved_u)[1], net.vjp(x, u)[1])
+
+    def test_an_input_broadcast_without_memory_of_its_own(self, net: fj.Network) -> None:
+        x = RNG.standard_normal(4)
+        expected = np.broadcast_to(net.jacobian(x), (5, 3, 4))
+        np.testing.assert_array_equal(net.jacobian(np.broadcast_to(x, (5, 4))), expected)
+
+    def test_parameters_of_any_layout(self) -> None:
+        weight, x = RNG.standard_normal((6, 4)), RNG.standard_normal((2, 4))
+        expected = fj.Network([fj.Affine(weight), fj.Tanh()]).jacobian(x)
+        for moved in views(weight).values():
+            np.testing.assert_array_equal(fj.Network([fj.Affine(moved), fj.Tanh()]).jacobian(x), expected)
+
+
+class TestOut:
+    @pytest.mark.parametrize("lead", SHAPES, ids=str)
+    def test_out_is_filled_and_returned(self, net: fj.Network, lead: tuple[int, ...]) -> None:
+        x = RNG.standard_normal((*lead, 4))
+        out = np.full((*lead, 3, 4), np.nan)
+        assert net.jacobian(x, out=out) is out
+        np.testing.assert_array_equal(out, net.jacobian(x))
+        out[...] = np.nan
+        y, jacobian = net.value_and_jacobian(x, out=out)
+        assert jacobian is out
+        np.testing.assert_array_equal(out, net.jacobian(x))
+        np.testing.assert_array_equal(y, net(x))
+
+    def test_out_of_any_layout(self, net: fj.Network) -> None:
+        x = RNG.standard_normal((5, 4))
+        strided = np.full((10, 3, 8), np.nan)
+        for out in (np.zeros((5, 3, 4), order="F"), strided[::-2, :, ::2], np.zeros((4, 3, 5)).T):
+            assert net.jacobian(x, out=out) is out
+            np.testing.assert_array_equal(out, net.jacobian(x))
+        assert np.isnan(strided[::2]).all()
+        assert np.isnan(strided[:, :, 1::2]).all()
+
+    def test_out_is_a_block_of_a_larger_array(self, net: fj.Network) -> None:
+        x = RNG.standard_normal((5, 4))
+        whole = np.full((3, 5, 3, 4), np.nan)
+        net.jacobian(x, out=whole[1])
+        np.testing.assert_array_equal(whole[1], net.jacobian(x))
+        assert np.isnan(whole[::2]).all()
+
+
+class TestNanInfAndLargeNumbers:
+    LAYERS = (*LAYERS[1:4], fj.Tanh(), fj.Affine(RNG.standard_normal((2, 3))))
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30, -1e30])
+    def test_values_propagate_as_in_torch(self, bad: float, dtype: type) -> None:
+        x = np.ones((3, 4))
+        x[1, 2] = bad
+        net = fj.Network(self.LAYERS, dtype=dtype)
+        np.testing.assert_allclose(net(x), torch_reference.value(self.LAYERS, x), rtol=2e-5 if dtype is np.float32 else 1e-12)
+        net.jacobian(x)
+
+    def test_nan_inputs_are_not_hidden_by_relu(self) -> None:
+        net = fj.Network([fj.Affine(np.eye(2)), fj.ReLU()])
+        np.testing.assert_array_equal(net([np.nan, -1.0]), [np.nan, np.nan])
+        assert np.isnan(fj.Network([fj.ReLU()], n_in=1)([np.nan]))
+
+    def test_nan_weights_are_allowed(self) -> None:
+        weight = np.ones((3, 2))
+        weight[1, 0] = np.nan
+        net = fj.Network([fj.Affine(weight), fj.Tanh()])
+        np.testing.assert_array_equal(np.isnan(net([1.0, 2.0])), [False, True, False])
+        np.testing.assert_array_equal(np.isnan(net.jacobian([1.0, 2.0])), [[False, False], [True, True], [False, False]])
+
+    def test_overflow_gives_inf_and_no_warning(self) -> None:
+        net = fj.Network([fj.Affine(np.full((1, 2), 1e200)), fj.Affine(np.full((1, 1), 1e200))])
+        np.testing.assert_array_equal(net([1.0, 1.0]), [np.inf])
+        np.testing.assert_array_equal(fj.Network([fj.Exp()], n_in=2)([1e4, -1e4]), [np.inf, 0.0])
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.integers(0, 5), st.just(4)), elements=st.floats(width=64)))
+def test_any_float_input_gives_an_answer_of_the_right_shape(x: np.ndarray) -> None:
+    y, jacobian = fj.Network(LAYERS).value_and_jacobian(x)
+    assert (y.shape, jacobian.shape) == ((len(x), 3), (len(x), 3, 4))
+
+
+TABLE = """\
+Network, float32
+layer                                   shape         parameters
+----------------------------------------------------------------
+0  LayerNorm(eps=1e-05)                 784 -> 784           784
+1  Affine                               784 -> 1200      942,000
+2  LeakyReLU(negative_slope=0.2)        1200 -> 1200           0
+3  HardTanh(min_val=-2.0, max_val=2.0)  1200 -> 1200           0
+4  Affine                               1200 -> 10        12,000
+5  Softmax                              10 -> 10               0
+----------------------------------------------------------------
+total                                   784 -> 10        954,784"""
+
+
+def test_printed_table() -> None:
+    first, last = np.zeros((1200, 784), np.float32), np.zeros((10, 1200), np.float32)
+    middle = [fj.Affine(first, np.zeros(1200, np.float32)), fj.LeakyReLU(0.2), fj.HardTanh(-2, 2), fj.Affine(last)]
+    assert str(fj.Network([fj.LayerNorm(np.ones(784, np.float32)), *middle, fj.Softmax()])) == TABLE
+
+
+def test_repr_is_one_line_with_sizes_and_dtype(net: fj.Network) -> None:
+    assert repr(net) == "Network(4-6-3, 5 layers, float64)"
