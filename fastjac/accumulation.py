@@ -111,7 +111,8 @@ class Accumulation:
             if leaves[span[0]] is None or leaves[span[1] - 1] is None:
                 return leaves[span[0]] is None
             rows, columns = sizes[span[1]], sizes[span[0]]
-            return self._padded(rows) * columns < rows * self._padded(columns) and span != (0, len(leaves))
+            # On a tie, the transposed weight: the primal sweep has just read it.
+            return self._padded(rows) * columns <= rows * self._padded(columns) and span != (0, len(leaves))
         if left is None or right is None:
             return left is None
         # Two accumulated matrices: take the orientation that is there, else turn the smaller one.

@@ -1,5 +1,7 @@
 """The planner against brute force, and what a plan looks like in print."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,7 +41,7 @@ def multiply_adds(shape, start, middle, stop):
 def random_network(sizes, activation=ReLU, dtype=np.float32):
     rng = np.random.default_rng(0)
     layers = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         layers += [Affine(rng.standard_normal((n_out, n_in)).astype(dtype)), activation()]
     return Network(layers[:-1])
 
