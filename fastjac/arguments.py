@@ -25,7 +25,7 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
         )
     lead = array.shape[:-1]
     if array.ndim != 2:
-        array = array.reshape(int(np.prod(lead)), n_in)
+        array = array.reshape(-1, n_in)
     return _for_kernels(array, dtype), lead
 
 
@@ -36,12 +36,14 @@ def seed(value: Any, x_shape: tuple[int, ...], core: tuple[int | None, ...], nam
     own = array.shape[-len(core) :]
     if array.ndim < len(core) or any(n not in (None, size) for n, size in zip(core, own, strict=True)):
         raise ShapeError(f"{name} must have shape {wanted}, got {array.shape}")
-    try:
-        array = np.broadcast_to(array, (*x_shape[:-1], *own))
-    except ValueError as error:
-        raise ShapeError(
-            f"{name} must have shape {wanted} with leading dimensions that broadcast to x's {x_shape[:-1]}, got {array.shape}"
-        ) from error
+    shape = (*x_shape[:-1], *own)
+    if array.shape != shape:
+        try:
+            array = np.broadcast_to(array, shape)
+        except ValueError as error:
+            raise ShapeError(
+                f"{name} must have shape {wanted} with leading dimensions that broadcast to x's {x_shape[:-1]}, got {array.shape}"
+            ) from error
     return _for_kernels(array, dtype)
 
 
@@ -60,16 +62,16 @@ def output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> 
     return out if out.flags.carray else np.empty(shape, dtype)
 
 
-def thread_count(threads: int | None) -> int | None:
-    """A positive number of threads, or None for the default."""
-    if threads is None:
+def positive_count(value: int | None, name: str) -> int | None:
+    """`value` as a positive integer, or None."""
+    if value is None:
         return None
     try:
-        count = operator.index(threads)
+        count = operator.index(value)
     except TypeError as error:
-        raise DtypeError(f"threads must be a positive integer or None, got {threads!r}") from error
+        raise DtypeError(f"{name} must be a positive integer, got {value!r}") from error
     if count < 1:
-        raise OptionError(f"threads must be a positive integer or None, got {count}")
+        raise OptionError(f"{name} must be a positive integer, got {count}")
     return count
 
 

@@ -35,13 +35,17 @@ class Runner:
 
     def __init__(self, program: Program, cost: float) -> None:
         self.program, self._cost = program, cost
+        self._call_samples = max(1, int(CALL_COST / cost))
         self._idle: list[tuple[np.ndarray, np.ndarray]] = []
 
     def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None) -> None:
         """Run for every row of x; y and out are written. All are two-dimensional, C-contiguous and of the network's dtype."""
         n = len(x)
         threads = self._useful_threads(n, threads)
-        samples = max(threads, int(threads * CALL_COST / self._cost))
+        samples = threads * self._call_samples
+        if n <= samples:
+            self._run(x, seed, y, out, threads)
+            return
         for first in range(0, n, samples):
             part = slice(first, first + samples)
             self._run(x[part], seed[part], y[part], out[part], threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from .chain import chain_of, product_of
 from .errors import DtypeError, LayerError, OptionError
 from .kernels.target import lanes
 from .layers import Layer, chain_widths
-from .plan import Plan, plan
+from .plan import Plan, checked_mode, plan
 from .program import Program, lower
 from .table import format_table
 
@@ -39,15 +38,17 @@ class Network:
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_chain", "_dtype", "_layers", "_runners", "_widths")
+    __slots__ = ("_chain", "_dtype", "_layers", "_nothing", "_runners", "_widths")
 
     def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
         given = _validated(layers)
         resolved = _resolve_dtype(given, dtype)
         self._layers = tuple(_cast(layer, resolved) for layer in given)
-        self._widths = chain_widths(self._layers, None if n_in is None else operator.index(n_in))
+        self._widths = chain_widths(self._layers, arguments.positive_count(n_in, "n_in"))
         self._dtype = resolved
         self._chain = chain_of(self._layers, self.n_in, resolved)
+        # Stands in for a seed or a result that a program does not have.
+        self._nothing = np.empty((0, 0), resolved)
         self._runners: dict[tuple[str | None, str | None, int], Runner] = {}
 
     @property
@@ -101,7 +102,7 @@ class Network:
         return Network(self._layers[index], n_in=self._widths[numbers[0]], dtype=self._dtype)
 
     def __repr__(self) -> str:
-        return f"Network({'-'.join(map(str, self._chain.sizes))}, {len(self)} layers, {self._dtype})"
+        return f"Network({'-'.join(map(str, self._chain.sizes))}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
 
     def __str__(self) -> str:
         rows = [("layer", "shape", "parameters")]
@@ -133,7 +134,7 @@ class Network:
 
     def program(self, mode: str = "auto") -> Program:
         """What the kernels run for `jacobian(x, mode)`."""
-        return self._runner(mode).program
+        return self._runner(checked_mode(mode)).program
 
     def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:
         """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
@@ -143,8 +144,7 @@ class Network:
         Costs one multiply-add for each weight and input.
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        nothing = np.empty((len(x), 0), self._dtype)
-        return self._evaluate(self._runner(None), x, nothing, nothing, threads).reshape(*lead, self.n_out)
+        return self._evaluate(self._runner(None), x, self._nothing, self._nothing, threads).reshape(*lead, self.n_out)
 
     def jacobian(self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
         """The Jacobians `J (..., n_out, n_in)` at `x (..., n_in)`; `J[..., i, j] = d y_i / d x_j`.
@@ -166,11 +166,10 @@ class Network:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`."""
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        runner = self._runner(mode)
+        runner = self._runner(checked_mode(mode))
         shape = (*lead, self.n_out, self.n_in)
         jacobian = np.empty(shape, self._dtype) if out is None else arguments.output(out, shape, self._dtype, x)
-        flat = jacobian.reshape(len(x), -1) if len(x) else jacobian.reshape(0, self.n_out * self.n_in)
-        y = self._evaluate(runner, x, np.empty((len(x), 0), self._dtype), flat, threads)
+        y = self._evaluate(runner, x, self._nothing, jacobian.reshape(len(x), self.n_out * self.n_in), threads)
         if out is not None and jacobian is not out:
             out[...] = jacobian
         return y.reshape(*lead, self.n_out), jacobian if out is None else out
@@ -221,18 +220,17 @@ class Network:
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
         result = np.empty((*lead, *shape), self._dtype)
         if k == 0:
-            return self(x).reshape(*lead, self.n_out), result
-        rows = seed.reshape(len(x), -1) if len(x) else seed.reshape(0, seed.shape[-1] * seed.shape[-2])
+            return self(x, threads=threads).reshape(*lead, self.n_out), result
+        rows = seed.reshape(len(x), seed.shape[-2] * seed.shape[-1])
         runner = self._runner("forward" if kind == "tangents" else "reverse", kind, k)
         y = self._evaluate(runner, x, rows, result.reshape(len(x), shape[0] * shape[1]), threads)
         return y.reshape(*lead, self.n_out), result
 
-    def _evaluate(
-        self, runner: Runner, x: np.ndarray, seed: np.ndarray, out: np.ndarray, threads: int | None
-    ) -> np.ndarray:
+    def _evaluate(self, runner: Runner, x: np.ndarray, seed: np.ndarray, out: np.ndarray, threads: int | None) -> np.ndarray:
+        threads = arguments.positive_count(threads, "threads")
         y = np.empty((len(x), self.n_out), self._dtype)
         if len(x):
-            runner(x, seed, y, out, arguments.thread_count(threads))
+            runner(x, seed, y, out, threads)
         return y
 
     def _runner(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
@@ -275,7 +273,7 @@ def _resolve_dtype(layers: tuple[Layer, ...], dtype: Any) -> np.dtype:
         raise DtypeError(f"a network's dtype is float32 or float64, got {dtype!r}") from error
     if resolved not in DTYPES:
         raise DtypeError(f"a network's dtype is float32 or float64, got {resolved}")
-    return resolved.newbyteorder("=")
+    return resolved
 
 
 def _cast(layer: Layer, dtype: np.dtype) -> Layer:

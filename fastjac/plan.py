@@ -94,9 +94,14 @@ def plan(shape: ChainShape, mode: str = "auto") -> Plan:
     mode : "forward", "reverse", "mixed" (the cheapest bracketing), or "auto" (a pure order, unless mixed is cheaper).
     Raises OptionError for any other mode. Costs O(L^3).
     """
-    if mode not in PLANNERS:
+    return PLANNERS[checked_mode(mode)](shape, mode)
+
+
+def checked_mode(mode: str) -> str:
+    """`mode` itself if there is a planner of that name, else an OptionError that lists the names."""
+    if not isinstance(mode, str) or mode not in PLANNERS:
         raise OptionError(f"mode must be one of {', '.join(map(repr, PLANNERS))}, got {mode!r}")
-    return PLANNERS[mode](shape, mode)
+    return mode
 
 
 def step_cost(shape: ChainShape, start: int, middle: int, stop: int) -> float:

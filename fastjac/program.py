@@ -117,9 +117,7 @@ def _place_state(chain: Chain) -> tuple[dict[Diagonal | Normalization, int], int
     return state, offset
 
 
-def _primal_steps(
-    chain: Chain, state: dict[Diagonal | Normalization, int], parameters: Parameters
-) -> Iterable[dict[str, int]]:
+def _primal_steps(chain: Chain, state: dict[Diagonal | Normalization, int], parameters: Parameters) -> Iterable[dict[str, int]]:
     for position, link in enumerate(chain.links):
         for op in link:
             yield from _link_steps(op, state[op], parameters)

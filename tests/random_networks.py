@@ -1,4 +1,4 @@
-"""Random chains of every layer, and inputs for them that stay off the kinks."""
+"""Random chains of every layer, and inputs for them at which a Jacobian is well defined and well conditioned."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ MAX_RMS = 10.0
 """An elementwise layer whose output would pass this is drawn again, so that runs of Exp stay of order 1."""
 MIN_KINK_DISTANCE = 1e-4
 """A layer on whose kinks the units crowd (a ReLU after a TanhShrink) is drawn again."""
-KINK_MARGIN = 1e-5
-MAX_ROUNDING = 2e-6
 MIN_GAIN = 1e-4
 """A layer that shrinks the Jacobian below this share of it (a saturated softmax) is drawn again: only rounding would be left."""
+KINK_MARGIN = 1e-5
+MAX_ROUNDING = 2e-6
+"""What makes an input fair; see `fair_inputs`."""
 
 ELEMENTWISE: tuple[Callable[[Rng, int], Layer], ...] = (
     lambda rng, n: fl.ReLU(),

@@ -134,7 +134,7 @@ def test_unknown_mode(mode: Any) -> None:
 
 @pytest.mark.parametrize(("threads", "error"), [(0, OptionError), (-1, OptionError), (1.5, DtypeError), ("2", DtypeError)])
 def test_wrong_number_of_threads(threads: Any, error: type[FastjacError]) -> None:
-    message = f"threads must be a positive integer or None, got {threads!r}"
+    message = f"threads must be a positive integer, got {threads!r}"
     for x in (X, X[:1], X[:0]):
         assert_refused(lambda x=x: NET.jacobian(x, threads=threads), error, message)
     assert_refused(lambda: NET(X, threads=threads), error, message)

@@ -26,9 +26,7 @@ class Elementwise(Layer):
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if isinstance(value := getattr(self, field.name), (str, np.ndarray)):
-                continue
-            object.__setattr__(self, field.name, as_float(value, f"{type(self).__name__} {field.name}"))
+            object.__setattr__(self, field.name, as_float(getattr(self, field.name), f"{type(self).__name__} {field.name}"))
 
     @property
     def rule_parameters(self) -> tuple[Parameter, Parameter]:

@@ -15,34 +15,33 @@ from .base import Parameter, store_per_unit
 from .elementwise import Elementwise
 
 
-class _KinkAtZero(Elementwise):
-    kinks = (0.0,)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class ReLU(_KinkAtZero):
+class ReLU(Elementwise):
     """`max(x, 0)`; derivative 0 at 0, 1 at nan."""
 
     rule = "relu"
+    kinks = (0.0,)
     binary = sparse = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LeakyReLU(_KinkAtZero):
+class LeakyReLU(Elementwise):
     """`x` where x > 0, `negative_slope * x` elsewhere; derivative `negative_slope` at 0."""
 
     rule = "leaky_relu"
+    kinks = (0.0,)
     negative_slope: float = 0.01
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PReLU(_KinkAtZero):
+class PReLU(Elementwise):
     """`x` where x > 0, `weight * x` elsewhere; derivative `weight` at 0.
 
     weight : (n,) float array, one slope for each unit, or one number for all units.
     """
 
     rule = "leaky_relu"
+    kinks = (0.0,)
     weight: Parameter = 0.25
 
     def __post_init__(self) -> None:
@@ -68,18 +67,23 @@ class ReLU6(Elementwise):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ELU(_KinkAtZero):
+class ELU(Elementwise):
     """`x` where x > 0, `alpha (exp(x) - 1)` elsewhere; derivative `alpha` at 0."""
 
     rule = "elu"
     alpha: float = 1.0
 
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        return () if self.alpha == 1.0 else (0.0,)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SELU(_KinkAtZero):
+class SELU(Elementwise):
     """`scale * ELU(x, alpha)`, the self-normalizing constants of Klambauer et al. (2017); derivative `scale * alpha` at 0."""
 
     rule = "selu"
+    kinks = (0.0,)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
