@@ -1,0 +1,104 @@
+"""fastjac: exact Jacobians of feed-forward networks in NumPy, fast on a CPU.
+
+    net = fastjac.load("digits.keras")      # or Network([...]), from_keras, from_torch, from_state_dict
+    J = net.jacobian(x)                     # x (..., n_in) -> J (..., n_out, n_in)
+
+The way of a call, which is also the way imports point:
+
+    network.py      the face: checks arguments, picks the plan, gives the answer back
+    batch.py        samples to threads, scratch memory
+    program.py      chain and plan lowered to tables; accumulation.py places the operands
+    plan.py         the order of contractions: forward, reverse, mixed
+    chain.py        layers as affine factors with links between
+    layers.py       what a layer is
+    kernels/        Numba: run.py walks the tables, contract.py and tile.py multiply, activations.py differentiate
+    errors.py       what can go wrong
+
+Above the network stand importers/ (trained weights from other libraries), check.py and cli.py.
+"""
+
+from .check import JacobianReport, check_jacobian
+from .errors import FastjacError
+from .importers import from_keras, from_state_dict, from_torch, load
+from .layers import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Affine,
+    Exp,
+    HardShrink,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    LayerNorm,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Scale,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    SoftShrink,
+    Softsign,
+    Sparsemax,
+    SparsePlus,
+    SparseSigmoid,
+    SquarePlus,
+    Tanh,
+    TanhShrink,
+    Threshold,
+)
+from .network import Network
+from .plan import Plan
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "SELU",
+    "Affine",
+    "Exp",
+    "FastjacError",
+    "HardShrink",
+    "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
+    "JacobianReport",
+    "LayerNorm",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "Network",
+    "PReLU",
+    "Plan",
+    "ReLU",
+    "ReLU6",
+    "Scale",
+    "SiLU",
+    "Sigmoid",
+    "SoftShrink",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "SparsePlus",
+    "SparseSigmoid",
+    "Sparsemax",
+    "SquarePlus",
+    "Tanh",
+    "TanhShrink",
+    "Threshold",
+    "check_jacobian",
+    "from_keras",
+    "from_state_dict",
+    "from_torch",
+    "load",
+]

@@ -1,0 +1,238 @@
+"""Check a Jacobian against central differences, and tell kinks from errors.
+
+An entry passes if it is within `rtol` of the difference, relative to the entry itself, once the difference's own error and
+J's rounding are allowed for. So a wrong derivative shows even where it is small beside its neighbours, and a saturated
+output, whose differences are all noise, raises no alarm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from . import arguments
+from .differences import CentralDifferences, coordinate_scales
+from .errors import OptionError, ShapeError
+from .layers import LogSoftmax, Softmax
+from .network import Network
+
+ALL_COORDINATES_UP_TO = 256
+RANDOM_DIRECTIONS = 64
+"""A network with more inputs than the first is checked along the second, many random directions."""
+
+DEFAULT_RTOL = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-6}
+
+ROUNDING = 256.0 * float(np.finfo(np.float32).eps)
+"""Rounding error allowed in a float32 Jacobian, relative to its largest entry."""
+
+TANGENTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class JacobianReport:
+    """What `check_jacobian` found; true if the check passed, and `print` shows it.
+
+    rtol : the largest error allowed.
+    max_error : the largest error found, relative to the derivative, or to what differences can resolve where that is more;
+        inf for a derivative that is nan or inf without cause.
+    worst : index into J of the entry with that error, `(*sample, i, j)`; of its row, `(*sample, i)`, where random
+        directions were taken and no single entry is to blame; None if nothing was compared.
+    derivative, difference : the Jacobian's and the central differences' value there.
+    n_compared, n_kinks, n_nonfinite : how many directional derivatives were compared; how many were not, because the
+        difference reaches across a kink, or because the outputs around are nan or inf.
+    n_directions : random directions taken at each input, or None if all coordinates were.
+    """
+
+    rtol: float
+    max_error: float = 0.0
+    worst: tuple[int, ...] | None = None
+    derivative: float = math.nan
+    difference: float = math.nan
+    n_compared: int = 0
+    n_kinks: int = 0
+    n_nonfinite: int = 0
+    n_directions: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was compared, and no error is above `rtol`."""
+        return self.n_compared > 0 and self.max_error <= self.rtol
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        along = "every coordinate" if self.n_directions is None else f"{self.n_directions} random directions"
+        lines = [
+            f"Jacobian check {'passed' if self.passed else 'FAILED'}",
+            f"  compared       {self.n_compared:,} derivatives along {along} with central differences",
+            f"  at a kink      {self.n_kinks:,}, not compared",
+            f"  nan or inf     {self.n_nonfinite:,}, not compared",
+        ]
+        if self.worst is None:
+            return "\n".join([*lines, "  nothing was compared, so nothing is known about this Jacobian"])
+        place = f"J[{', '.join(map(str, self.worst))}]"
+        lines += [
+            f"  largest error  {self.max_error:.1e} relative; {self.rtol:.1e} is allowed",
+            f"  found at       {place}: {self.derivative:.10g}, differences give {self.difference:.10g}",
+        ]
+        return "\n".join(lines)
+
+
+def check_jacobian(
+    net: Network,
+    x: Any,
+    *,
+    jacobian: Any = None,
+    rtol: float | None = None,
+    directions: int | str = "auto",
+    seed: int = 0,
+    progress: Callable[[range], Iterable[int]] = iter,
+) -> JacobianReport:
+    """Compare the Jacobian of `net` at `x` with central differences in float64.
+
+    Parameters
+    ----------
+    net : the network; one of float32 is compared with differences of its float64 twin.
+    x : (..., n_in) array of inputs.
+    jacobian : (..., n_out, n_in) array to check in place of `net.jacobian(x)`.
+    rtol : largest relative error allowed; by default 1e-6 for float64 and 1e-4 for float32.
+    directions : "all" for every coordinate; a number for so many random directions with entries +1 and -1, times the
+        coordinate's scale; "auto" for all of up to 256 coordinates, and 64 random directions where there are more. Where a
+        random direction fails, all coordinates of that input are taken, to name the entry.
+    seed : of the random directions.
+    progress : wraps the loop over inputs, as `tqdm.tqdm` does.
+
+    Returns
+    -------
+    JacobianReport
+        True if the check passed. Derivatives whose difference reaches across a kink of an activation are counted and not
+        judged, because J jumps there. An error of 0.1 % shows in every entry that moves its output by more than about a
+        millionth of the output's size; in float32, in every entry above a thirtieth of the largest.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        Wrong `x` or `jacobian`.
+    OptionError
+        Wrong `rtol` or `directions`.
+
+    Costs four network values for each input and direction, beside one Jacobian for each input.
+    """
+    points, lead = arguments.inputs(x, net.n_in, net.dtype)
+    comparison = _Comparison(net, _tolerance(rtol, net), seed)
+    n_directions = _direction_count(directions, net.n_in)
+    given = None if jacobian is None else _given_jacobian(jacobian, (*lead, net.n_out, net.n_in))
+    report = JacobianReport(comparison.rtol, n_directions=n_directions)
+    for number in progress(range(len(points))):
+        derivative = net.jacobian(points[number]) if given is None else given[number]
+        found = comparison(points[number], derivative.astype(np.float64), n_directions)
+        sample = tuple(int(index) for index in np.unravel_index(number, lead))
+        report = _merged(report, found, sample)
+    return report
+
+
+def _tolerance(rtol: float | None, net: Network) -> float:
+    if rtol is None:
+        return DEFAULT_RTOL[net.dtype]
+    if not 0.0 < rtol < math.inf:
+        raise OptionError(f"rtol must be a positive number, got {rtol!r}")
+    return float(rtol)
+
+
+def _direction_count(directions: int | str, n_in: int) -> int | None:
+    """How many random directions to take, or None for all coordinates."""
+    if directions == "auto":
+        return None if n_in <= ALL_COORDINATES_UP_TO else RANDOM_DIRECTIONS
+    if directions == "all":
+        return None
+    if isinstance(directions, bool) or not isinstance(directions, (int, np.integer)) or directions < 1:
+        raise OptionError(f'directions must be "auto", "all" or a positive integer, got {directions!r}')
+    return int(directions)
+
+
+def _given_jacobian(jacobian: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Jacobians that came from elsewhere, as (n, n_out, n_in)."""
+    array = arguments.real_array(jacobian, "jacobian")
+    if array.shape != shape:
+        raise ShapeError(f"jacobian must have shape {shape}, one J for each x, got {array.shape}")
+    return array.reshape(math.prod(shape[:-2]), *shape[-2:])
+
+
+def _merged(report: JacobianReport, found: JacobianReport, prefix: tuple[int, ...] = ()) -> JacobianReport:
+    """`report` with what was found elsewhere; `prefix` says where."""
+    counts = {name: getattr(report, name) + getattr(found, name) for name in ("n_compared", "n_kinks", "n_nonfinite")}
+    if found.worst is None or (report.worst is not None and found.max_error <= report.max_error):
+        return replace(report, **counts)
+    return replace(found, **counts, worst=(*prefix, *found.worst), n_directions=report.n_directions)
+
+
+class _Comparison:
+    """Compares the Jacobian at one input with the differences of one network."""
+
+    def __init__(self, net: Network, rtol: float, seed: int) -> None:
+        self.rtol = rtol
+        self._net = net
+        self._seed = seed
+        self._differences = CentralDifferences(net)
+
+    def __call__(self, x: np.ndarray, jacobian: np.ndarray, n_directions: int | None) -> JacobianReport:
+        """The report on `jacobian (n_out, n_in)` at `x (n_in,)`."""
+        if n_directions is None:
+            return self._all_coordinates(x, jacobian)
+        signs = np.random.default_rng(self._seed).choice([-1.0, 1.0], (n_directions, len(x)))
+        tangents = signs * coordinate_scales(x)
+        found = self._along(x, tangents, tangents @ jacobian.T)
+        if found.max_error > self.rtol and not (entries := self._all_coordinates(x, jacobian)).passed:
+            worst, derivative, difference = entries.worst, entries.derivative, entries.difference
+            return replace(found, max_error=entries.max_error, worst=worst, derivative=derivative, difference=difference)
+        return found if found.worst is None else replace(found, worst=found.worst[:1])
+
+    def _all_coordinates(self, x: np.ndarray, jacobian: np.ndarray) -> JacobianReport:
+        report = JacobianReport(self.rtol)
+        for first in range(0, len(x), TANGENTS_AT_ONCE):
+            block = jacobian[:, first : first + TANGENTS_AT_ONCE]
+            tangents = np.eye(block.shape[1], len(x), first)
+            report = _merged(report, self._along(x, tangents, block.T, first))
+        return report
+
+    def _along(self, x: np.ndarray, tangents: np.ndarray, derivatives: np.ndarray, first: int = 0) -> JacobianReport:
+        """The report on the directional derivatives (k, n_out) along k tangents, the first of which has number `first`."""
+        differences = self._differences(x, tangents)
+        finite = np.isfinite(differences.value) & np.isfinite(differences.error)
+        compared = finite & ~differences.crosses_kink[:, None]
+        report = JacobianReport(
+            self.rtol, n_compared=int(compared.sum()), n_kinks=int((finite & ~compared).sum()), n_nonfinite=int((~finite).sum())
+        )
+        if not report.n_compared:
+            return report
+        with np.errstate(all="ignore"):  # nan and inf are sorted out just below
+            allowed = differences.error + self._rounding(x, tangents, differences.value)
+            size = np.maximum(np.abs(differences.value) + allowed / self.rtol, np.finfo(np.float64).tiny)
+            error = np.abs(derivatives - differences.value) / size
+        error = np.where(compared, np.where(np.isfinite(error), error, np.inf), -1.0)
+        direction, output = (int(index) for index in np.unravel_index(error.argmax(), error.shape))
+        return replace(
+            report,
+            max_error=float(error[direction, output]),
+            worst=(output, first + direction),
+            derivative=float(derivatives[direction, output]),
+            difference=float(differences.value[direction, output]),
+        )
+
+    def _rounding(self, x: np.ndarray, tangents: np.ndarray, differences: np.ndarray) -> float | np.ndarray:
+        """How far derivatives may be off by the rounding of float32; float64's is far below the error of differences."""
+        if self._net.dtype == np.float64:
+            return 0.0
+        size = np.nanmax(np.abs(differences), initial=0.0)
+        last = self._net.layers[-1]
+        if isinstance(last, (Softmax, LogSoftmax)):
+            # Its rows are weight * (v - s.v), and where it is saturated the two terms cancel.
+            weight = self._net(x) if isinstance(last, Softmax) else 1.0
+            before = self._net[:-1].jacobian(x) if len(self._net) > 1 else np.eye(len(x))
+            size = np.maximum(size, weight * np.abs(tangents @ before.T).max())
+        return ROUNDING * size + float(np.finfo(np.float32).tiny)

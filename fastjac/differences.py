@@ -1,0 +1,106 @@
+"""Directional derivatives of a network by central differences, with what they cannot tell: their error, and kinks.
+
+The difference of fourth order is `(4 D(h) - D(2h)) / 3` with `D(h) = (f(x + h t) - f(x - h t)) / 2h`, in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from .layers import Layer
+from .network import Network
+
+STEP = 2.0**-17
+"""Half width h in units of the coordinate's scale: near the cube root of float64's epsilon, where truncation and rounding
+meet, and a power of two, so that `x + h` and `x - h` lose at most the last bit of x."""
+
+NOISE_SPACING = 2.0**-30
+NOISE_POINTS = 32
+NOISE_ORDER = 6
+NOISE_FACTOR = 8.0
+"""Noise allowed in a difference, in standard deviations of the outputs: the worst of a million entries counts."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Derivatives of the outputs at one input along k tangents.
+
+    value : (k, n_out) differences.
+    error : (k, n_out) estimates of how far they may be from the derivatives.
+    crosses_kink : (k,) whether an activation passes one of its kinks between the points that the difference took.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    crosses_kink: np.ndarray
+
+
+class CentralDifferences:
+    """Central differences of `net`, taken in float64 whatever the network's own dtype.
+
+    Call it with `x (n_in,)` in the network's dtype and tangents `(k, n_in)` to get `Differences`; 4 k network values each.
+    """
+
+    def __init__(self, net: Network) -> None:
+        self._own = _KinkWatch(net)
+        self._exact = self._own if net.dtype == np.float64 else _KinkWatch(net.astype(np.float64))
+
+    def __call__(self, x: np.ndarray, tangents: np.ndarray) -> Differences:
+        exact_x = x.astype(np.float64)
+        with np.errstate(all="ignore"):  # nan and inf are results here
+            # The widest step that moves no coordinate by more than its own.
+            h = STEP * np.min(coordinate_scales(exact_x) / np.abs(tangents), axis=1, keepdims=True)
+            steps = h * tangents
+            y, sides = self._exact(exact_x + np.concatenate([steps, -steps, 2.0 * steps, -2.0 * steps]))
+            forth, back, far_forth, far_back = y.reshape(4, len(steps), -1)
+            near, far = (forth - back) / (2.0 * h), (far_forth - far_back) / (4.0 * h)
+            value = (4.0 * near - far) / 3.0
+            error = np.abs(near - far) + NOISE_FACTOR * self._noise(exact_x) / h
+        # A float32 network may see its own input on the other side of a kink than float64 does.
+        moved = (sides != self._own(x[None])[1]).any(axis=1).reshape(4, -1)
+        return Differences(value, error, moved.any(axis=0))
+
+    def _noise(self, x: np.ndarray) -> np.ndarray:
+        """Standard deviation (n_out,) of the rounding error of the outputs near x.
+
+        Along a line of closely spaced points the sixth differences of a smooth function vanish and leave the noise (Moré &
+        Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33, 2011). The line starts at x, so that a kink right
+        at x is not on it.
+        """
+        line = np.arange(NOISE_POINTS)[:, None]
+        y = self._exact.network(x + NOISE_SPACING * line * coordinate_scales(x))
+        variance = np.mean(np.diff(y, n=NOISE_ORDER, axis=0) ** 2, axis=0) / math.comb(2 * NOISE_ORDER, NOISE_ORDER)
+        return np.sqrt(variance) + np.finfo(np.float64).eps * np.abs(y[0])
+
+
+def coordinate_scales(x: np.ndarray) -> np.ndarray:
+    """The power of two next above `max(|x_j|, 1)` for every coordinate: the unit in which its step is taken."""
+    exponents = np.frexp(np.maximum(np.abs(x, where=np.isfinite(x), out=np.ones(x.shape)), 1.0))[1]
+    return np.ldexp(1.0, exponents)
+
+
+class _KinkWatch:
+    """A network cut before every kinked activation, so that one sweep tells outputs and the sides of all kinks."""
+
+    def __init__(self, net: Network) -> None:
+        cuts = [position for position, layer in enumerate(net) if _kinks(layer)]
+        bounds = [0, *cuts, len(net)]
+        self.network = net
+        self._kinks = [_kinks(net.layers[cut]) for cut in cuts]
+        self._stages = [net[start:stop] if start < stop else None for start, stop in pairwise(bounds)]
+
+    def __call__(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (n, n_out), and (n, kinks of all units) signs of the distance to every kink."""
+        z, sides = points, [np.empty((len(points), 0))]
+        for stage, kinks in zip(self._stages, [*self._kinks, ()], strict=True):
+            z = z if stage is None else stage(z)
+            sides += [np.sign(z - kink) for kink in kinks]
+        return z, np.concatenate(sides, axis=1)
+
+
+def _kinks(layer: Layer) -> tuple[float | np.ndarray, ...]:
+    return getattr(layer, "kinks", ())

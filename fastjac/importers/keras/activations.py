@@ -1,0 +1,50 @@
+"""Keras 3's activations by name, with the option values that Keras gives them when only the name is told."""
+
+from __future__ import annotations
+
+import math
+
+from ... import layers as fl
+
+ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
+    "linear": (),
+    "relu": (fl.ReLU(),),
+    "relu6": (fl.ReLU6(),),
+    "leaky_relu": (fl.LeakyReLU(0.2),),  # the layer LeakyReLU has another default, 0.3
+    "elu": (fl.ELU(1.0),),
+    "selu": (fl.SELU(),),
+    "celu": (fl.CELU(1.0),),
+    "gelu": (fl.GELU("none"),),
+    "silu": (fl.SiLU(),),
+    "swish": (fl.SiLU(),),
+    "hard_silu": (fl.HardSwish(),),
+    "hard_swish": (fl.HardSwish(),),
+    "mish": (fl.Mish(),),
+    "tanh": (fl.Tanh(),),
+    "hard_tanh": (fl.HardTanh(-1.0, 1.0),),
+    "tanh_shrink": (fl.TanhShrink(),),
+    "hard_shrink": (fl.HardShrink(0.5),),
+    "soft_shrink": (fl.SoftShrink(0.5),),
+    "sigmoid": (fl.Sigmoid(),),
+    "hard_sigmoid": (fl.HardSigmoid(),),
+    "log_sigmoid": (fl.LogSigmoid(),),
+    "sparse_sigmoid": (fl.SparseSigmoid(),),
+    "softplus": (fl.Softplus(1.0, math.inf),),  # log(1 + exp(x)) throughout; only Keras's torch backend cuts it at 20
+    "softsign": (fl.Softsign(),),
+    "squareplus": (fl.SquarePlus(4.0),),
+    "sparse_plus": (fl.SparsePlus(),),
+    "exponential": (fl.Exp(),),
+    "softmax": (fl.Softmax(),),
+    "log_softmax": (fl.LogSoftmax(),),
+}
+"""What each name stands for."""
+
+REFUSED = {
+    "glu": "it halves the number of units",
+    "threshold": "its name alone does not tell the threshold; use the layer ReLU(threshold=...)",
+    "sparsemax": "Keras up to 3.15 computes something else (keras-team/keras issue 23425); fastjac.Sparsemax is the real one",
+}
+"""Built-in activations that fastjac does not import, and why."""
+
+MIXING = ("softmax", "log_softmax")
+"""The activations that act over the last axis, so that it matters how many axes there are."""

@@ -1,0 +1,115 @@
+"""Import a live Keras 3 model, through the Keras that the user has imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...errors import DtypeError, FormatError, UnsupportedLayerError
+from ...network import Network
+from .activations import ACTIVATIONS
+from .build import build
+
+LAYER_MODULES, MODEL_MODULES = "keras.src.layers.", "keras.src.models."
+
+
+def from_keras(model: Any) -> Network:
+    """The network of a live Keras 3 model as it computes at inference.
+
+    Parameters
+    ----------
+    model : keras.Sequential or a functional keras.Model that is a chain, on any backend; inner models are taken apart.
+        Dropout and noise fall away, batch normalization is folded, inputs of several axes are taken flattened.
+
+    Returns
+    -------
+    Network
+        In the precision of the model's weights. The weights are copied: later training does not change it.
+
+    Raises
+    ------
+    DtypeError
+        `model` is no Keras 3 model.
+    UnsupportedLayerError
+        The model branches, or holds a layer, option or custom object that fastjac does not have.
+    FormatError
+        The model is not built yet, so that it has no weights.
+    """
+    keras: Any = sys.modules.get("keras")
+    if keras is None or keras.__version__.startswith("2.") or not isinstance(model, keras.Model):
+        raise DtypeError(f"from_keras takes a Keras 3 model, got {type(model).__module__}.{type(model).__name__}")
+    if not model.built:
+        raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
+    _refuse_custom(model, keras)
+    config = {"module": "keras", "class_name": type(model).__name__, "config": model.get_config()}
+    return build(config, LiveWeights(model, keras))
+
+
+class LiveWeights:
+    """The arrays of a live layer, in the order in which Keras would save them."""
+
+    def __init__(self, layer: Any, keras: Any) -> None:
+        self._layer, self._keras = layer, keras
+
+    def layer(self, slot: str, name: str) -> LiveWeights:
+        """Those of the inner layer called `name`, or of none for an operation, which holds no arrays."""
+        return LiveWeights(next((inner for inner in self._layer.layers if inner.name == name), None), self._keras)
+
+    def activation(self) -> LiveWeights:
+        """Those of the layer that is this layer's activation."""
+        return LiveWeights(self._layer.activation, self._keras)
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of the layer's arrays."""
+        return [array.shape for array in self.arrays()]
+
+    def arrays(self) -> list[np.ndarray]:
+        """The layer's arrays."""
+        store: dict[str, Any] = {}
+        self._layer.save_own_variables(store)
+        return [self._as_numpy(store[str(i)]) for i in range(len(store))]
+
+    def _as_numpy(self, value: Any) -> np.ndarray:
+        tensor = value.value if isinstance(value, self._keras.Variable) else value
+        return np.asarray(self._keras.ops.convert_to_numpy(tensor))
+
+
+def _refuse_custom(model: Any, keras: Any) -> None:
+    """Raise UnsupportedLayerError for classes and functions not Keras's own, whose config would not tell what they do."""
+    if not type(model).__module__.startswith(MODEL_MODULES):
+        raise UnsupportedLayerError(
+            f"the model is a {type(model).__name__}, a subclass with code of its own; fastjac reads Sequential and Functional "
+            "models, since only these tell their layers; it can be rebuilt as one of them"
+        )
+    for position, (name, layer) in enumerate(_leaves(model)):
+        what = f"layer {position} {name!r} ({type(layer).__name__})"
+        if not type(layer).__module__.startswith(LAYER_MODULES):
+            raise UnsupportedLayerError(
+                f"{what}: it is a custom layer from {type(layer).__module__}, which fastjac cannot look into"
+            )
+        function = getattr(layer, "activation", None)
+        if function is not None and not isinstance(function, keras.layers.Layer):
+            _refuse_foreign_function(function, what, keras)
+
+
+def _refuse_foreign_function(function: Any, what: str, keras: Any) -> None:
+    """Refuse a function that only shares the name of a built-in activation, as jax.nn.gelu does, which is the tanh form."""
+    name = getattr(function, "__name__", repr(function))
+    if getattr(keras.activations, name, None) is not function:
+        raise UnsupportedLayerError(
+            f"{what}: its activation {name!r} from {getattr(function, '__module__', None)} is not one of Keras's own; "
+            f"pass one of these by name: {', '.join(ACTIVATIONS)}"
+        )
+
+
+def _leaves(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The layers of a model and of its inner models, with their names joined by "/"; input layers are left out."""
+    for layer in model.layers:
+        name = prefix + layer.name
+        if type(layer).__module__.startswith(MODEL_MODULES):
+            yield from _leaves(layer, f"{name}/")
+        elif type(layer).__name__ != "InputLayer":
+            yield name, layer

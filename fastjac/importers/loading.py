@@ -1,0 +1,111 @@
+"""One `load` for every file format: the content tells which it is, the suffix tells nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import FormatError
+from ..network import Network
+from . import native
+from .keras import archive
+from .located import located
+from .probe import Probe, probe
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A format that fastjac reads: what it is called, how its content is known, and its reader."""
+
+    name: str
+    recognise: Callable[[Probe], bool]
+    load: Callable[[Probe], Network]
+
+
+@dataclass(frozen=True)
+class ForeignFormat:
+    """A format that people try and fastjac does not read: what it is, how it is known, and what to do instead."""
+
+    name: str
+    recognise: Callable[[Probe], bool]
+    advice: str
+
+
+def _starts_with(*signatures: bytes) -> Callable[[Probe], bool]:
+    return lambda probe: probe.head.startswith(signatures)
+
+
+def _holds_member(ending: str) -> Callable[[Probe], bool]:
+    return lambda probe: any(name.endswith(ending) for name in probe.zip_names)
+
+
+FORMATS = (
+    FileFormat("fastjac networks (.safetensors)", native.recognise, native.load),
+    FileFormat("Keras 3 models (.keras)", archive.recognise, archive.load),
+)
+"""Every format `load` reads; the first that recognises the content gets it."""
+
+FROM_TORCH = "load it in torch and pass fastjac.from_torch(module) or fastjac.from_state_dict(state, layers=[...])"
+FOREIGN_FORMATS = (
+    ForeignFormat(
+        "an HDF5 file, such as Keras's .h5",
+        _starts_with(b"\x89HDF\r\n\x1a\n"),
+        "load it in Keras and pass fastjac.from_keras(model), or save it there as .keras",
+    ),
+    ForeignFormat("a torch file", _holds_member("data.pkl"), FROM_TORCH),
+    ForeignFormat(
+        "a NumPy archive (.npz)",
+        _holds_member(".npy"),
+        "pass its arrays to fastjac.from_state_dict or build fastjac.Affine layers",
+    ),
+    ForeignFormat("a zip archive", lambda probe: bool(probe.zip_names), "a .keras file holds config.json and model.weights.h5"),
+    ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "an input of the network, not the network?"),
+    ForeignFormat(
+        "a pickle", _starts_with(*(b"\x80" + bytes([i]) for i in range(2, 6))), f"fastjac never unpickles; {FROM_TORCH}"
+    ),
+)
+"""Formats that are told apart only to give better advice."""
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a trained network from a file.
+
+    Parameters
+    ----------
+    path : a file written by `Network.save` or by Keras 3 (.keras). Its content tells which; its suffix does not matter.
+        A .keras file is read with h5py and json alone; no code that it holds is run.
+
+    Returns
+    -------
+    Network
+        In the precision of the file's weights: float64 if any is, else float32. A Keras model of several input axes takes
+        the flattened input.
+
+    Raises
+    ------
+    MissingFileError
+        There is no such file.
+    FileError
+        It is a directory or cannot be read.
+    FormatError
+        It is empty, damaged, or of another format; the message says of which, and what to do with it.
+    UnsupportedLayerError
+        It holds a layer that fastjac does not have; the message names it and its position.
+    MissingDependencyError
+        The package that reads this format is not installed.
+    """
+    found = probe(path)
+    for file_format in FORMATS:
+        if file_format.recognise(found):
+            with located(str(found.path)):
+                return file_format.load(found)
+    raise FormatError(f"{found.path} is {_named(found)}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")
+
+
+def _named(found: Probe) -> str:
+    """What the file is, and what to do with it."""
+    for foreign in FOREIGN_FORMATS:
+        if foreign.recognise(found):
+            return f"{foreign.name}; {foreign.advice}"
+    return f"of no format that fastjac knows (it starts with {found.head!r})"

@@ -1,0 +1,18 @@
+"""Say where in a model or file an error arose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import FastjacError
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Put `place` in front of the message of any fastjac error raised inside."""
+    try:
+        yield
+    except FastjacError as error:
+        error.args = (f"{place}: {error}",)
+        raise

@@ -1,0 +1,81 @@
+"""What kind of file stands at a path, told by its first bytes and never by its name."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DtypeError, FileError, FormatError, MissingFileError
+
+HEAD_SIZE = 16
+ZIP_SIGNATURE = b"PK\x03\x04"
+EXPANSION_LIMIT = 100
+EXPANSION_FLOOR = 1 << 28
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A file as seen before any reader opens it.
+
+    path : where it stands.
+    size : its length in bytes.
+    head : its first 16 bytes, or fewer if it is shorter.
+    zip_names : the names of its members if it is a zip archive, empty otherwise.
+    """
+
+    path: Path
+    size: int
+    head: bytes
+    zip_names: tuple[str, ...]
+
+
+def probe(path: Any) -> Probe:
+    """Look at the file at `path`.
+
+    Raises MissingFileError where there is none, FileError where it cannot be opened, FormatError where it is empty or a
+    damaged archive.
+    """
+    path = as_path(path)
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            head = file.read(HEAD_SIZE)
+    except FileNotFoundError as error:
+        raise MissingFileError(f"there is no file at {path}; check the path, relative to {Path.cwd()}") from error
+    except IsADirectoryError as error:
+        raise FileError(f"{path} is a directory; fastjac loads single files") from error
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from error
+    if not head:
+        raise FormatError(f"{path} is empty (0 bytes); was it copied or downloaded to the end?")
+    return Probe(path, size, head, _zip_names(path) if head.startswith(ZIP_SIGNATURE) else ())
+
+
+def as_path(path: Any) -> Path:
+    """`path` as a Path, or a DtypeError if it is none."""
+    try:
+        return Path(os.fsdecode(path))
+    except TypeError as error:
+        raise DtypeError(f"a path must be a str or os.PathLike, got {type(path).__name__}") from error
+
+
+def refuse_expansion(declared: int, stored: int, what: str) -> None:
+    """Raise FormatError if `what` claims far more bytes than are stored for it, as a decompression bomb does.
+
+    Trained weights hardly compress, so the limit of 100 times (and 256 MiB in any case) stops no real model.
+    """
+    if declared > max(EXPANSION_FLOOR, EXPANSION_LIMIT * stored):
+        raise FormatError(f"{what} claims to unpack to {declared} bytes from {stored}; fastjac does not open such a file")
+
+
+def _zip_names(path: Path) -> tuple[str, ...]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return tuple(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise FormatError(
+            f"{path} starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
+        ) from error

@@ -1,0 +1,186 @@
+"""Import weights that come without an architecture: a state dict, and the list of layers that the user knows.
+
+A state dict tells which arrays there are and nothing about what stands between them, so the list must tell it all: every
+entry is resolved, every key is used, and what does not follow from the two is asked for, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .. import layers as fl
+from ..errors import DtypeError, FormatError, OptionError
+from ..network import Network
+from . import folding
+from .groups import Group, groups_in_order
+from .located import located
+
+LayerEntry = str | fl.Layer | tuple[str, Mapping[str, float]]
+ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
+    "identity": (),
+    "relu": (fl.ReLU(),),
+    "relu6": (fl.ReLU6(),),
+    "leaky_relu": (fl.LeakyReLU(),),
+    "elu": (fl.ELU(),),
+    "selu": (fl.SELU(),),
+    "celu": (fl.CELU(),),
+    "gelu": (fl.GELU(),),
+    "silu": (fl.SiLU(),),
+    "mish": (fl.Mish(),),
+    "tanh": (fl.Tanh(),),
+    "sigmoid": (fl.Sigmoid(),),
+    "hard_tanh": (fl.HardTanh(),),
+    "hard_sigmoid": (fl.HardSigmoid(),),
+    "hard_swish": (fl.HardSwish(),),
+    "softplus": (fl.Softplus(),),
+    "softsign": (fl.Softsign(),),
+    "log_sigmoid": (fl.LogSigmoid(),),
+    "hard_shrink": (fl.HardShrink(),),
+    "soft_shrink": (fl.SoftShrink(),),
+    "tanh_shrink": (fl.TanhShrink(),),
+    "exp": (fl.Exp(),),
+    "softmax": (fl.Softmax(),),
+    "log_softmax": (fl.LogSoftmax(),),
+}
+"""Layers without weights by name, with torch's default options; for others pass the layer itself, such as `ELU(alpha=0.5)`."""
+
+
+def from_state_dict(state: Mapping[str, Any], layers: Sequence[LayerEntry], order: Sequence[str] | None = None) -> Network:
+    """The network of a state dict's weights and a list of its layers.
+
+    Parameters
+    ----------
+    state : names to arrays or tensors, as `module.state_dict()` and `safetensors.numpy.load_file` give. Names that differ only
+        in their last part form a group, which is one layer: "net.0.weight" and "net.0.bias" are group "net.0". Affine weights
+        have shape (n_out, n_in).
+    layers : the chain from input to output, in one of two forms.
+
+        In full, with every layer that has weights named in its place: "affine", "batch_norm", "layer_norm" and "prelu" each
+        take the next group: `["affine", "batch_norm", "relu", "affine"]`.
+
+        In short, where all groups are affine and none is named: one entry for each, which follows it. `["relu", "relu",
+        "softmax"]` stands for affine, relu, affine, relu, affine, softmax. Write "identity" where nothing follows.
+
+        Other entries are names of activations with torch's default options ("relu", "tanh", "gelu", ...), or fastjac layers,
+        such as `fastjac.GELU("tanh")`. `("batch_norm", {"eps": 1e-3})` sets the eps of a normalization, which a state dict
+        does not hold; it is 1e-5 otherwise, as in torch.
+    order : the groups' names from input to output. Without it, groups whose names differ only in integers come in the order
+        of the integers ("net.2" before "net.10", wherever they stand in the mapping); other names come in the order of the
+        mapping, which must then be known to be the order of the layers: a plain dict sorted by name, as a safetensors file
+        gives it, is refused.
+
+    Returns
+    -------
+    Network
+        In the precision of the weights: float64 if any is, else float32.
+
+    Raises
+    ------
+    OptionError
+        An entry of `layers` has no meaning, or `order` is needed or does not name the groups.
+    FormatError
+        Keys are left over or missing, or a group does not hold what its layer needs; the message names them.
+    LayerError
+        The layers do not chain.
+    """
+    if not isinstance(state, Mapping):
+        raise DtypeError(f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict")
+    if isinstance(layers, str) or not isinstance(layers, Sequence):
+        raise DtypeError(f'layers must be a list such as ["relu", "softmax"], got {layers!r}')
+    groups = groups_in_order(state, order)
+    entries = _in_full(layers, groups)
+    _check_count(entries, groups)
+    pending = iter(groups)
+    chain: list[fl.Layer] = []
+    for position, entry in enumerate(entries):
+        with located(f"layers[{position}] {entry!r}"):
+            chain += _resolve(entry, pending)
+    return Network(chain)
+
+
+def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEntry]:
+    """The list with every layer that has weights named; in the short form these are one affine layer before each entry."""
+    if any(_takes_weights(entry) for entry in entries):
+        return list(entries)
+    other = [group.name for group in groups if not group.is_affine]
+    if other:
+        raise OptionError(
+            f"group {other[0]!r} is no affine layer, so layers must be told in full, each in its place, such as "
+            '["affine", "batch_norm", "relu", "affine"]'
+        )
+    if len(entries) != len(groups):
+        raise OptionError(
+            f"layers has {len(entries)} entries for {len(groups)} affine layers ({', '.join(group.name for group in groups)}); "
+            'give one entry for each, which follows it ("identity" where nothing does), or name every "affine" in its place'
+        )
+    return [part for entry in entries for part in ("affine", entry)]
+
+
+def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
+    takers = sum(map(_takes_weights, entries))
+    if takers > len(groups):
+        raise FormatError(
+            f"layers names {takers} layers with weights, the state dict holds {len(groups)}: "
+            f"{', '.join(group.name for group in groups)}"
+        )
+    if takers < len(groups):
+        unused = [key for group in groups[takers:] for key in group.keys]
+        raise FormatError(f"no entry of layers uses {', '.join(unused)}; name every layer in its place, or drop these keys")
+
+
+def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Sequence[fl.Layer]:
+    """The fastjac layers of one entry, which takes the next group where it needs weights."""
+    if isinstance(entry, fl.Layer):
+        return [entry]
+    if _takes_weights(entry):
+        name, options = entry if isinstance(entry, tuple) else (entry, {})
+        _check_options(name, options)
+        group = next(pending)
+        with located(f"group {group.name!r}"):
+            return [WITH_WEIGHTS[name](group, **options)]
+    if isinstance(entry, str) and entry in ACTIVATIONS:
+        return ACTIVATIONS[entry]
+    if entry == "linear":
+        raise OptionError('"linear" means a layer to torch and no activation to Keras; write "affine" or "identity"')
+    raise OptionError(f"it is none of {', '.join([*WITH_WEIGHTS, *ACTIVATIONS])}, and no fastjac layer")
+
+
+def _check_options(name: str, options: Mapping[str, float]) -> None:
+    allowed = ("eps",) if name.endswith("_norm") else ()
+    for option, value in options.items():
+        if option not in allowed or not isinstance(value, (int, float)):
+            raise OptionError(f"{name} takes {' and '.join(allowed) or 'no options'}, a number; got {option}={value!r}")
+
+
+def _takes_weights(entry: Any) -> bool:
+    name = entry[0] if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Mapping) else entry
+    return isinstance(name, str) and name in WITH_WEIGHTS
+
+
+def _affine(group: Group) -> fl.Layer:
+    arrays = group.arrays("weight", optional=("bias",))
+    return fl.Affine(arrays["weight"], arrays.get("bias"))
+
+
+def _batch_norm(group: Group, eps: float = 1e-5) -> fl.Layer:
+    arrays = group.arrays("running_mean", "running_var", optional=("weight", "bias"), ignored=("num_batches_tracked",))
+    return folding.batch_norm(arrays["running_mean"], arrays["running_var"], arrays.get("weight"), arrays.get("bias"), eps)
+
+
+def _layer_norm(group: Group, eps: float = 1e-5) -> fl.Layer:
+    return fl.LayerNorm(**group.arrays("weight", optional=("bias",)), eps=eps)
+
+
+def _prelu(group: Group) -> fl.Layer:
+    weight = group.arrays("weight")["weight"]
+    return fl.PReLU(weight if weight.size > 1 else weight.item())
+
+
+WITH_WEIGHTS: dict[str, Callable[..., fl.Layer]] = {
+    "affine": _affine,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "prelu": _prelu,
+}
+"""Layers that take the next group of arrays, by name."""

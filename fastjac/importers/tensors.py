@@ -1,0 +1,43 @@
+"""Arrays out of the frameworks' own tensors, without importing a framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DtypeError, ShapeError
+
+TORCH_HALF_PRECISION = ("torch.float16", "torch.bfloat16")
+
+
+def as_numpy(value: Any) -> np.ndarray:
+    """The entries of an array, a nested list or a torch tensor (on any device, with or without gradient).
+
+    Half-precision torch tensors are widened to float32, since NumPy has no bfloat16.
+
+    Raises DtypeError where a tensor holds no entries to read (meta device, sparse), ShapeError where rows differ in length.
+    """
+    try:
+        return _torch_to_numpy(value) if _is_torch(value) else np.asarray(value)
+    except ValueError as error:
+        raise ShapeError("the array must be rectangular, but its rows differ in length") from error
+    except (TypeError, RuntimeError) as error:
+        raise DtypeError(f"the {type(value).__name__} cannot be read as a dense array: {error}") from error
+
+
+def float_dtype(*values: Any) -> type[np.floating[Any]]:
+    """float64 if any of the values is an array of that type, float32 otherwise: the precision that holds the arrays."""
+    return np.float64 if any(getattr(value, "dtype", None) == np.float64 for value in values) else np.float32
+
+
+def _is_torch(value: Any) -> bool:
+    return any(base.__module__.split(".")[0] == "torch" for base in type(value).__mro__)
+
+
+def _torch_to_numpy(tensor: Any) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    if str(tensor.dtype) in TORCH_HALF_PRECISION:
+        tensor = tensor.float()
+    array: np.ndarray = tensor.numpy()
+    return array

@@ -1,0 +1,170 @@
+"""Every Keras layer and option that fastjac reads, live and from a .keras file, agrees with Keras in values and Jacobians."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import fastjac
+from fastjac.importers.keras.activations import ACTIVATIONS, REFUSED
+from fastjac.importers.keras.layers import CONVERTERS
+
+from .agreement import TOLERANCE, TORCH_ROUNDS_DERIVATIVE
+from .keras_models import assert_imports, scramble
+
+pytestmark = pytest.mark.usefixtures("keras_float64")
+N = 5
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_dense_with_every_activation_by_name(activation, tmp_path):
+    model = keras.Sequential([keras.Input((N,)), layers.Dense(4, activation=activation), layers.Dense(3)])
+    assert_imports(scramble(model), tmp_path, 1e-7 if activation in TORCH_ROUNDS_DERIVATIVE else TOLERANCE)
+
+
+def test_every_built_in_activation_is_known():
+    built_in = {name for name in dir(keras.activations) if not name.startswith("_")} - {"deserialize", "get", "serialize"}
+    assert built_in <= ACTIVATIONS.keys() | REFUSED.keys()
+
+
+ONE_LAYER = {
+    "Dense": lambda: layers.Dense(N, use_bias=False),
+    "Dense with LeakyReLU": lambda: layers.Dense(N, activation=layers.LeakyReLU(negative_slope=0.1)),
+    "Dense with PReLU": lambda: layers.Dense(N, activation=layers.PReLU()),
+    "Activation": lambda: layers.Activation("tanh"),
+    "Activation of a layer": lambda: layers.Activation(layers.ReLU(max_value=1.0)),
+    "ReLU": layers.ReLU,
+    "ReLU with max_value": lambda: layers.ReLU(max_value=1.5),
+    "ReLU with max_value 6": lambda: layers.ReLU(max_value=6.0),
+    "ReLU with negative_slope": lambda: layers.ReLU(negative_slope=0.1),
+    "ReLU with threshold": lambda: layers.ReLU(threshold=0.7),
+    "ReLU with slope and top": lambda: layers.ReLU(max_value=1.5, negative_slope=0.1),
+    "ReLU with slope and top 0": lambda: layers.ReLU(max_value=0.0, negative_slope=0.1),
+    "ReLU with threshold and top": lambda: layers.ReLU(max_value=1.5, threshold=0.7),
+    "LeakyReLU": layers.LeakyReLU,
+    "LeakyReLU with slope": lambda: layers.LeakyReLU(negative_slope=0.05),
+    "PReLU": layers.PReLU,
+    "PReLU shared": lambda: layers.PReLU(shared_axes=[1]),
+    "ELU": lambda: layers.ELU(alpha=0.6),
+    "Softmax": layers.Softmax,
+    "Softmax on axis 1": lambda: layers.Softmax(axis=[1]),
+    "BatchNormalization": layers.BatchNormalization,
+    "BatchNormalization bare": lambda: layers.BatchNormalization(scale=False, center=False, epsilon=0.01),
+    "BatchNormalization scaled": lambda: layers.BatchNormalization(center=False, axis=1),
+    "BatchNormalization centered": lambda: layers.BatchNormalization(scale=False),
+    "LayerNormalization": layers.LayerNormalization,
+    "LayerNormalization bare": lambda: layers.LayerNormalization(scale=False, center=False, epsilon=0.01),
+    "LayerNormalization scaled": lambda: layers.LayerNormalization(center=False, axis=1),
+    "LayerNormalization centered": lambda: layers.LayerNormalization(scale=False, axis=[-1]),
+    "Normalization adapted": layers.Normalization,
+    "Normalization given": lambda: layers.Normalization(mean=[1.0, 2.0, 3.0, 4.0, 5.0], variance=[1.0, 4.0, 2.0, 3.0, 0.5]),
+    "Normalization by numbers": lambda: layers.Normalization(axis=None, mean=2.0, variance=3.0),
+    "Normalization inverted": lambda: layers.Normalization(mean=[1.0] * 5, variance=[4.0, 1.0, 2.0, 3.0, 0.0], invert=True),
+    "Rescaling": lambda: layers.Rescaling(1 / 127.5, offset=-1),
+    "Rescaling by lists": lambda: layers.Rescaling([1.0, 2.0, 3.0, 4.0, 5.0], offset=[1.0] * 5),
+    "Rescaling by arrays": lambda: layers.Rescaling(np.arange(1.0, 6.0)),
+    "Flatten": layers.Flatten,
+    "Reshape": lambda: layers.Reshape((5,)),
+    "Identity": layers.Identity,
+    "Dropout": lambda: layers.Dropout(0.5),
+    "AlphaDropout": lambda: layers.AlphaDropout(0.5),
+    "GaussianDropout": lambda: layers.GaussianDropout(0.5),
+    "GaussianNoise": lambda: layers.GaussianNoise(0.5),
+    "ActivityRegularization": lambda: layers.ActivityRegularization(l1=0.5),
+}
+
+
+@pytest.mark.parametrize("make", ONE_LAYER.values(), ids=ONE_LAYER)
+def test_one_layer_between_two_dense_ones(make, tmp_path):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(N, use_bias=False), make(), layers.Dense(3)])
+    model(np.zeros((1, 4)))  # Keras builds the weights of a layer that is an activation only here
+    assert_imports(scramble(model), tmp_path)
+
+
+SEVERAL_AXES = {
+    "Flatten": [layers.Flatten],
+    "elementwise": [lambda: layers.Activation("tanh"), lambda: layers.Rescaling(2.0, offset=1.0), layers.Flatten],
+    "Rescaling of channels": [lambda: layers.Rescaling([1.0, 2.0]), layers.Flatten],
+    "PReLU": [layers.PReLU, layers.Flatten],
+    "PReLU shared": [lambda: layers.PReLU(shared_axes=[1]), layers.Flatten],
+    "BatchNormalization": [layers.BatchNormalization, layers.Flatten],
+    "BatchNormalization of axis 1": [lambda: layers.BatchNormalization(axis=1), layers.Flatten],
+    "Normalization of channels": [layers.Normalization, layers.Flatten],
+    "Normalization of all": [lambda: layers.Normalization(axis=(1, 2)), layers.Flatten],
+    "Normalization of one number": [lambda: layers.Normalization(axis=None), layers.Flatten],
+    "Normalization of fewer": [lambda: layers.Normalization(axis=(1, 2), mean=[1.0, 2.0], variance=[2.0, 3.0]), layers.Flatten],
+    "SpatialDropout1D": [lambda: layers.SpatialDropout1D(0.5), layers.Flatten],
+    "Reshape": [lambda: layers.Reshape((2, -1)), layers.BatchNormalization, lambda: layers.Reshape((-1,))],
+}
+
+
+@pytest.mark.parametrize("makes", SEVERAL_AXES.values(), ids=SEVERAL_AXES)
+def test_samples_of_several_axes_are_flattened(makes, tmp_path):
+    model = keras.Sequential([keras.Input((3, 2)), *(make() for make in makes), layers.Dense(3)])
+    assert assert_imports(scramble(model), tmp_path).n_in == 6
+
+
+def test_every_layer_of_the_table_is_tested():
+    tested = {name.split()[0] for name in [*ONE_LAYER, *SEVERAL_AXES]}
+    assert CONVERTERS.keys() - tested == {"SpatialDropout2D", "SpatialDropout3D"}
+
+
+REFUSED_LAYERS = {
+    "layer 0 'conv' .Conv1D.: fastjac does not have it; it has Activation, ": lambda: layers.Conv1D(2, 1, name="conv"),
+    "UnitNormalization.: fastjac does not have it": layers.UnitNormalization,
+    "Lambda.: fastjac does not have it": lambda: layers.Lambda(lambda x: x + 1, name="lambda"),
+    "acts on the last axis of samples of shape .3, 2.; fastjac takes it after a Flatten": lambda: layers.Dense(2),
+    "softmax|acts on the last axis": layers.Softmax,
+    "Softmax.: axis=": lambda: layers.Softmax(axis=0),
+    "rms_scaling=True": lambda: layers.LayerNormalization(rms_scaling=True),
+    "LayerNormalization.: axis=": lambda: layers.LayerNormalization(axis=[1, 2]),
+    "renorm=True": lambda: layers.BatchNormalization(renorm=True),
+    "negative_slope=0.5 together with threshold=1.0": lambda: layers.ReLU(negative_slope=0.5, threshold=1.0),
+    "max_value=0 makes every output 0": lambda: layers.ReLU(max_value=0.0),
+    "data_format='channels_first' reorders": lambda: layers.Flatten(data_format="channels_first"),
+    "activation 'glu' is not supported: it halves": lambda: layers.Activation("glu"),
+    "activation 'sparsemax' is not supported: Keras up to 3.15": lambda: layers.Activation("sparsemax"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`", "ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize(("message", "make"), REFUSED_LAYERS.items(), ids=REFUSED_LAYERS)
+def test_what_cannot_be_honoured_is_refused(message, make, tmp_path):
+    model = keras.Sequential([keras.Input((3, 2)), make()])
+    with pytest.raises(fastjac.errors.UnsupportedLayerError, match=message):
+        fastjac.from_keras(model)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(fastjac.errors.UnsupportedLayerError, match=message):
+        fastjac.load(tmp_path / "model.keras")
+
+
+def test_a_quantized_layer_is_refused():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    with pytest.warns(UserWarning, match="InputLayer"):
+        model.quantize("int8")
+    with pytest.raises(fastjac.errors.UnsupportedLayerError, match=r"layer 0 .*it is quantized"):
+        fastjac.from_keras(model)
+
+
+def test_a_lora_pair_is_merged(tmp_path):
+    dense = layers.Dense(3)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    dense.enable_lora(2)
+    # Keras keeps the pair in float32, so the merged kernel differs by as much.
+    dense.lora_kernel_b.assign(np.ones((2, 3)))
+    x = np.ones((1, 4))
+    model.save(tmp_path / "model.keras")
+    for net in (fastjac.from_keras(model), fastjac.load(tmp_path / "model.keras")):
+        np.testing.assert_allclose(net(x), keras.ops.convert_to_numpy(model(x)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("float16", "float32"), ("bfloat16", "float32"), ("mixed_bfloat16", "float32")])
+def test_half_precision_weights_are_widened(dtype, expected, tmp_path):
+    stack = [layers.Dense(3, dtype=dtype), layers.BatchNormalization(dtype=dtype), layers.Normalization(dtype=dtype)]
+    model = scramble(keras.Sequential([keras.Input((4,), dtype="float32"), *stack]))
+    model.save(tmp_path / "model.keras")
+    live, loaded = fastjac.from_keras(model), fastjac.load(tmp_path / "model.keras")
+    assert live.dtype == loaded.dtype == expected
+    kernel = keras.ops.convert_to_numpy(model.layers[0].kernel.value).astype("float32")
+    np.testing.assert_array_equal(loaded[0].weight, kernel.T)
+    np.testing.assert_array_equal(loaded(np.ones(4)), live(np.ones(4)))

@@ -1,0 +1,205 @@
+"""Keras models as wholes: chains found in sequential, functional and nested models, and everything else refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import fastjac
+from fastjac.errors import DtypeError, FormatError, UnsupportedLayerError
+from fastjac.importers.keras.config import snake_case
+
+from .keras_models import assert_imports, scramble
+
+pytestmark = pytest.mark.usefixtures("keras_float64")
+
+
+def chain(tensor, *stack):
+    for layer in stack:
+        tensor = layer(tensor)
+    return tensor
+
+
+def functional(*stack, n_in=4):
+    tensor = keras.Input((n_in,))
+    return keras.Model(tensor, chain(tensor, *stack))
+
+
+def test_functional_model_in_an_order_that_its_names_do_not_tell(tmp_path):
+    model = functional(layers.Dense(5, "tanh", name="z"), layers.Dense(4, name="b"), layers.Dense(3, "softmax", name="a"))
+    assert assert_imports(scramble(model), tmp_path).widths == (4, 5, 5, 4, 3, 3)
+
+
+def test_nested_models_are_taken_apart(tmp_path):
+    innermost = keras.Sequential([keras.Input((3,)), layers.Dense(6, "relu"), layers.Dropout(0.5), layers.Dense(2)])
+    inner = functional(layers.Dense(3, "elu"), innermost, layers.Dense(5))
+    model = keras.Sequential([keras.Input((2, 2)), layers.Flatten(), inner, layers.Dense(4, "tanh"), layers.Dense(2)])
+    assert_imports(scramble(model), tmp_path)
+    assert_imports(scramble(functional(model.layers[1], layers.Dense(3))), tmp_path)
+
+
+def test_a_layer_that_is_called_twice_comes_twice(tmp_path):
+    dense, inner = layers.Dense(4, "tanh"), functional(layers.Dense(4, "elu"))
+    assert len(assert_imports(scramble(functional(dense, inner, dense, inner)), tmp_path)) == 8
+
+
+def test_a_sequential_model_that_was_built_by_its_first_call(tmp_path):
+    model = keras.Sequential([layers.Dense(3, "relu"), layers.Dense(2)])
+    model(np.zeros((1, 4)))
+    assert_imports(scramble(model), tmp_path)
+
+
+def test_a_model_without_weights_takes_its_width_from_its_input(tmp_path):
+    assert assert_imports(keras.Sequential([keras.Input((3,)), layers.ReLU()]), tmp_path).n_in == 3
+
+
+def test_inputs_and_outputs_in_lists_and_dicts(tmp_path):
+    tensor = keras.Input((4,), name="a")
+    output = layers.Dense(3)(tensor)
+    listed = keras.Model([tensor], [output])
+    net = fastjac.from_keras(listed)
+    np.testing.assert_array_equal(net[0].weight, keras.ops.convert_to_numpy(listed.layers[1].kernel.value).T)
+    assert fastjac.from_keras(keras.Model({"a": tensor}, {"b": output}))[0].weight.shape == (3, 4)
+
+
+def test_the_weights_are_copied():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    net = fastjac.from_keras(model)
+    before = net(np.ones(4))
+    scramble(model)
+    np.testing.assert_array_equal(net(np.ones(4)), before)
+
+
+def test_float32_model_gives_a_float32_network():
+    stack = [layers.Normalization(mean=[0.5] * 4, variance=[2.0] * 4), layers.Dense(3), layers.BatchNormalization()]
+    for layer in stack:
+        layer.dtype_policy = "float32"
+    assert fastjac.from_keras(keras.Sequential([keras.Input((4,)), *stack])).dtype == np.float32
+
+
+def residual():
+    tensor = keras.Input((4,))
+    return keras.Model(tensor, layers.Add(name="join")([tensor, layers.Dense(4)(tensor)]))
+
+
+def two_inputs():
+    first, second = keras.Input((4,), name="first"), keras.Input((4,), name="second")
+    return keras.Model([first, second], layers.Add(name="join")([first, second]))
+
+
+def two_outputs():
+    tensor = keras.Input((4,))
+    return keras.Model(tensor, [layers.Dense(4, name="first")(tensor), layers.Dense(4, name="second")(tensor)])
+
+
+def dropout_in_training():
+    tensor = keras.Input((4,))
+    return keras.Model(tensor, layers.Dropout(0.5, name="always")(tensor, training=True))
+
+
+def operation():
+    tensor = keras.Input((4,))
+    return keras.Model(tensor, keras.ops.tanh(layers.Dense(4)(tensor)))
+
+
+def operation_with_a_number():
+    tensor = keras.Input((4,))
+    return keras.Model(tensor, layers.Dense(4)(tensor) + 1.0)
+
+
+BRANCHING = {
+    residual: r"layer 'join' \(Add\) joins 2 tensors; fastjac takes a chain",
+    two_inputs: r"the model has 2 inputs \(first, second\); fastjac takes one",
+    two_outputs: r"the model has 2 outputs \(first, second\); fastjac takes one",
+    dropout_in_training: r"layer 'always' \(Dropout\) is called with training=True",
+    operation: r"layer 1 'tanh\w*' \(Tanh\): it is a bare operation of keras.ops",
+    operation_with_a_number: r"layer 'add\w*' \(Add\) is called with 1.0",
+}
+
+
+@pytest.mark.parametrize(("make", "message"), BRANCHING.items(), ids=lambda case: getattr(case, "__name__", ""))
+def test_a_model_that_is_no_chain_of_layers_is_refused(make, message, tmp_path):
+    model = make()
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.from_keras(model)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.load(tmp_path / "model.keras")
+
+
+class Doubling(layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+
+
+class MyDense(layers.Dense):
+    pass
+
+
+class MySequential(keras.Sequential):
+    pass
+
+
+@pytest.mark.parametrize("layer_class", [Doubling, MyDense])
+def test_a_custom_layer_is_refused_by_name_and_not_run(layer_class, tmp_path):
+    layer = layer_class(4) if layer_class is MyDense else layer_class()
+    model = functional(keras.Sequential([layers.Dense(3), layer]))
+    message = rf"layer 1 '\w+/\w+' \({layer_class.__name__}\): it is a custom layer from "
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.from_keras(model)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.load(tmp_path / "model.keras")
+
+
+def my_relu(x):
+    return keras.ops.relu(x)
+
+
+@pytest.mark.parametrize("function", [my_relu, keras.ops.gelu], ids=["own", "keras.ops.gelu, which is the tanh form"])
+def test_a_foreign_activation_function_is_refused(function):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=function, name="d")])
+    with pytest.raises(UnsupportedLayerError, match=rf"layer 0 'd' \(Dense\): its activation '{function.__name__}' from "):
+        fastjac.from_keras(model)
+
+
+def test_a_custom_activation_in_a_file_is_refused(tmp_path):
+    keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=my_relu)]).save(tmp_path / "model.keras")
+    with pytest.raises(UnsupportedLayerError, match="its activation 'my_relu' is not among those that fastjac has: linear, relu"):
+        fastjac.load(tmp_path / "model.keras")
+
+
+def test_a_subclassed_model_is_refused(tmp_path):
+    model = MySequential([keras.Input((4,)), layers.Dense(3)])
+    with pytest.raises(UnsupportedLayerError, match="MySequential, a subclass with code of its own"):
+        fastjac.from_keras(model)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(
+        UnsupportedLayerError, match=r"the model's class is .*MySequential; fastjac reads Sequential and Functional"
+    ):
+        fastjac.load(tmp_path / "model.keras")
+    with pytest.raises(UnsupportedLayerError, match="MySequential"):
+        fastjac.from_keras(keras.Sequential([keras.Input((4,)), model]))
+
+
+def test_a_model_without_weights_yet_is_told():
+    with pytest.raises(FormatError, match="is not built, so it has no weights"):
+        fastjac.from_keras(keras.Sequential([layers.Dense(3)]))
+
+
+def test_something_else_is_told():
+    with pytest.raises(DtypeError, match=r"from_keras takes a Keras 3 model, got builtins.str"):
+        fastjac.from_keras("model.keras")
+
+
+def test_an_empty_model_is_told(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5)])
+    with pytest.raises(fastjac.errors.LayerError, match="at least one layer"):
+        fastjac.from_keras(model)
+
+
+def test_names_in_the_weights_file_are_spelled_as_keras_spells_them():
+    from keras.src.utils.naming import to_snake_case
+
+    names = [name for name in dir(layers) if name[0].isupper()]
+    assert [snake_case(name) for name in names] == [to_snake_case(name) for name in names]

@@ -1,0 +1,81 @@
+"""`load` goes by content, and says what a file is that it does not read."""
+
+import pickle
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+import fastjac
+from fastjac.errors import DtypeError, FileError, FormatError, MissingFileError
+
+
+def test_the_suffix_does_not_matter(tmp_path):
+    path = tmp_path / "net.keras"
+    fastjac.Network([fastjac.ReLU()], n_in=2).save(path)
+    assert fastjac.load(path).n_in == 2
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(MissingFileError, match=r"there is no file at .*nothing.keras") as caught:
+        fastjac.load(tmp_path / "nothing.keras")
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_a_directory_is_told(tmp_path):
+    with pytest.raises(FileError, match="is a directory; fastjac loads single files"):
+        fastjac.load(tmp_path)
+
+
+def test_an_empty_file_is_told(tmp_path):
+    path = tmp_path / "net.keras"
+    path.touch()
+    with pytest.raises(FormatError, match=r"net.keras is empty \(0 bytes\)") as caught:
+        fastjac.load(path)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_path_that_is_none_is_told():
+    with pytest.raises(DtypeError, match=r"a path must be a str or os.PathLike, got int"):
+        fastjac.load(3)
+
+
+def write_hdf5(path):
+    with h5py.File(path, "w") as file:
+        file["a"] = 1.0
+
+
+def write_npz(path):
+    with path.open("wb") as file:
+        np.savez(file, np.ones(2))
+
+
+def write_npy(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(2))
+
+
+def write_zip(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "a")
+
+
+FOREIGN = {
+    "an HDF5 file, such as Keras's .h5; load it in Keras and pass fastjac.from_keras": write_hdf5,
+    "a torch file; load it in torch and pass fastjac.from_torch": lambda path: torch.save({"a": torch.ones(2)}, path),
+    r"a NumPy archive \(.npz\); pass its arrays to fastjac.from_state_dict": write_npz,
+    r"a NumPy array \(.npy\); an input of the network": write_npy,
+    "a zip archive; a .keras file holds": write_zip,
+    "a pickle; fastjac never unpickles": lambda path: path.write_bytes(pickle.dumps([1])),
+    r"of no format that fastjac knows \(it starts with b'hello'\)": lambda path: path.write_bytes(b"hello"),
+}
+
+
+@pytest.mark.parametrize(("message", "write"), FOREIGN.items(), ids=FOREIGN)
+def test_another_format_is_named_with_what_to_do(message, write, tmp_path):
+    path = tmp_path / "net.keras"
+    write(path)
+    with pytest.raises(FormatError, match=rf"net.keras is {message}.* fastjac.load reads fastjac networks .* and Keras 3 models"):
+        fastjac.load(path)

@@ -1,0 +1,205 @@
+"""fastjac's own file: every layer survives the round trip, files are written whole or not at all, and damage is told."""
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from safetensors import safe_open
+
+import fastjac
+from fastjac.errors import FileError, FormatError, LayerError, UnsupportedLayerError
+from fastjac.layers import LAYERS
+
+N = 3
+ROW = np.array([0.5, -1.5, 2.0])
+EXAMPLES = {
+    "Affine": fastjac.Affine(np.arange(6.0).reshape(2, 3), np.ones(2)),
+    "PReLU": fastjac.PReLU(ROW),
+    "HardTanh": fastjac.HardTanh(-math.inf, 2.0),
+    "GELU": fastjac.GELU("tanh"),
+    "Softplus": fastjac.Softplus(2.0, math.inf),
+    "Threshold": fastjac.Threshold(0.1, math.nan),
+    "Scale": fastjac.Scale(ROW, 0.1),
+    "LayerNorm": fastjac.LayerNorm(ROW, None, 1e-3),
+}
+LAYERS_TO_SAVE = [EXAMPLES.get(name) or layer() for name, layer in LAYERS.items()]
+LAYERS_TO_SAVE += [fastjac.Affine(np.eye(3)), fastjac.PReLU(0.1), fastjac.Scale(2.0, ROW)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.safetensors"
+
+
+def rewrite(path, tensors=None, **metadata):
+    """Change a saved file's metadata (None drops an entry) and tensors."""
+    with safe_open(path, framework="numpy") as file:
+        merged = {**file.metadata(), **metadata}
+        kept = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    kept = {key: array for key, array in {**kept, **(tensors or {})}.items() if array is not None}
+    safetensors.numpy.save_file(kept, path, {name: value for name, value in merged.items() if value is not None})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", LAYERS_TO_SAVE, ids=repr)
+def test_every_layer_comes_back_as_it_was(layer, dtype, path):
+    net = fastjac.Network([layer], n_in=N, dtype=dtype)
+    net.save(path)
+    loaded = fastjac.load(path)
+    assert (loaded.dtype, loaded.widths, repr(loaded.layers)) == (net.dtype, net.widths, repr(net.layers))
+    for name, array in net[0].arrays.items():
+        np.testing.assert_array_equal(loaded[0].arrays[name], array)
+
+
+def test_a_whole_network_computes_the_same_bits(path):
+    rng = np.random.default_rng(0)
+    net = fastjac.Network(
+        [fastjac.Affine(rng.normal(size=(5, 4)), np.ones(5)), fastjac.SiLU(), fastjac.Affine(rng.normal(size=(2, 5)))]
+    )
+    net.save(path)
+    x = rng.normal(size=(6, 4))
+    np.testing.assert_array_equal(fastjac.load(path).jacobian(x), net.jacobian(x))
+
+
+def test_the_header_is_strict_json_that_others_can_read(path):
+    fastjac.Network([fastjac.Softplus(threshold=math.inf)], n_in=N).save(path)
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    assert json.loads(metadata.pop("architecture"), parse_constant=refuse) == [
+        {"layer": "Softplus", "options": {"beta": 1.0, "threshold": "inf"}, "arrays": []}
+    ]
+    assert metadata == {"format": "fastjac", "version": "1", "n_in": "3", "dtype": "float64"}
+
+
+def test_saving_replaces_the_file_and_leaves_nothing_else(path):
+    path.write_text("old")
+    mode = path.stat().st_mode
+    fastjac.Network([fastjac.ReLU()], n_in=N).save(str(path))
+    assert fastjac.load(str(path)).n_in == N
+    assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_mode == mode
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    net = fastjac.Network([fastjac.ReLU()], n_in=N)
+    with pytest.raises(FileError, match=r"cannot write .*nowhere"):
+        net.save(tmp_path / "nowhere" / "net.safetensors")
+    with pytest.raises(FileError, match=r"cannot write .*directory"):
+        net.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_loading_needs_no_other_package(path):
+    fastjac.Network([fastjac.Affine(np.eye(3)), fastjac.ReLU()]).save(path)
+    code = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['h5py', 'keras', 'torch', 'tensorflow', 'jax', 'scipy']))\n"
+        f"import fastjac; print(fastjac.load({str(path)!r}).widths)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "(3, 3, 3)"
+
+
+def test_without_safetensors_the_extra_is_named(path, monkeypatch):
+    net = fastjac.Network([fastjac.ReLU()], n_in=N)
+    net.save(path)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    for action in (lambda: net.save(path), lambda: fastjac.load(path)):
+        with pytest.raises(fastjac.errors.MissingDependencyError, match=r"pip install 'fastjac\[safetensors\]'"):
+            action()
+
+
+def described(layer="ReLU", **changes):
+    return json.dumps([{"layer": layer, "options": {}, "arrays": [], **changes}])
+
+
+DAMAGE = {
+    "another program's": ({"format": None}, FormatError, r"weights without an architecture \(layers.0.bias, .*from_state_dict"),
+    "later version": ({"version": "2"}, FormatError, "version 2 of fastjac's format, this fastjac reads up to 1; upgrade"),
+    "no version": ({"version": None}, FormatError, "the header does not tell version"),
+    "bad n_in": ({"n_in": "three"}, FormatError, "n_in in the header must be a whole number, it is 'three'"),
+    "other n_in": ({"n_in": "7"}, LayerError, "takes 3 inputs"),
+    "bad dtype": ({"dtype": "float16"}, FormatError, "dtype must be float32 or float64, the header says 'float16'"),
+    "bad JSON": ({"architecture": "[{"}, FormatError, "architecture in the header must be a JSON list of layers"),
+    "no list": ({"architecture": "{}"}, FormatError, "architecture must be a JSON list of layers, the header holds a dict"),
+    "no object": (
+        {"architecture": "[3]"},
+        FormatError,
+        "layer 0 of the architecture must tell layer, options and arrays, it is 3",
+    ),
+    "unknown layer": (
+        {"architecture": described("Conv")},
+        UnsupportedLayerError,
+        "layer 0 is a 'Conv', which this fastjac does not have",
+    ),
+    "no name": ({"architecture": described(layer=[])}, FormatError, "layer 0 of the architecture must tell"),
+    "unknown option": (
+        {"architecture": described(options={"a": 1})},
+        FormatError,
+        r"layer 0 \(ReLU\): .* has the parameters none, the header gives a",
+    ),
+    "options no object": ({"architecture": described(options=[])}, FormatError, "layer 0 of the architecture must tell"),
+    "incomplete": (
+        {"architecture": described("Affine")},
+        FormatError,
+        r"layer 0 \(Affine\): it has the parameters bias, weight, the header gives none",
+    ),
+    "bad option": (
+        {"architecture": described("ELU", options={"alpha": "x"})},
+        fastjac.errors.DtypeError,
+        r"layer 0 \(ELU\): ELU alpha",
+    ),
+    "surplus tensors": (
+        {"architecture": described()},
+        FormatError,
+        "no layer of the architecture uses layers.0.bias, layers.0.weight",
+    ),
+}
+
+
+@pytest.mark.parametrize(("metadata", "error", "message"), DAMAGE.values(), ids=DAMAGE)
+def test_a_header_that_does_not_hold_together_is_told(metadata, error, message, path):
+    fastjac.Network([EXAMPLES["Affine"]]).save(path)
+    rewrite(path, **metadata)
+    with pytest.raises(error, match=message) as caught:
+        fastjac.load(path)
+    assert str(caught.value).startswith(str(path))
+
+
+TENSORS = {
+    "missing": ({"layers.0.bias": None}, FormatError, "tensor 'layers.0.bias' is missing; the file holds none"),
+    "wrong shape": (
+        {"layers.0.bias": np.ones(5)},
+        fastjac.errors.ShapeError,
+        r"layer 0 \(Affine\): Affine bias must have one entry",
+    ),
+    "wrong dtype": (
+        {"layers.0.bias": np.ones(2, int)},
+        FormatError,
+        "tensor 'layers.0.bias' has dtype I64; fastjac writes F32 and F64",
+    ),
+}
+
+
+@pytest.mark.parametrize(("tensors", "error", "message"), TENSORS.values(), ids=TENSORS)
+def test_tensors_that_do_not_fit_are_told(tensors, error, message, path):
+    fastjac.Network([EXAMPLES["Affine"]]).save(path)
+    rewrite(path, tensors)
+    with pytest.raises(error, match=message):
+        fastjac.load(path)
+
+
+@pytest.mark.parametrize("kept", [9, 50, 200, -1])
+def test_a_truncated_file_is_told(kept, path):
+    fastjac.Network([EXAMPLES["Affine"]]).save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(FormatError, match=r"the safetensors file cannot be read .* truncated or damaged"):
+        fastjac.load(path)

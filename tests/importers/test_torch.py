@@ -1,0 +1,204 @@
+"""Every torch module and option that fastjac reads agrees with torch in values and Jacobians; everything else is refused."""
+
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import fastjac
+from fastjac.errors import DtypeError, FormatError, LayerError, UnsupportedLayerError
+from fastjac.importers.torch import MODULES
+
+from .agreement import TOLERANCE, TORCH_ROUNDS_DERIVATIVE, assert_agrees
+
+N = 5
+
+
+def scramble(module: nn.Module) -> nn.Module:
+    """The module in float64 and evaluation mode, all weights random, variances positive."""
+    generator = torch.Generator().manual_seed(11)
+    for name, tensor in module.double().state_dict().items():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.randn(tensor.shape, generator=generator, dtype=torch.float64))
+        if name.endswith("running_var"):
+            tensor.abs_().add_(0.1)
+    return module.eval()
+
+
+ONE_MODULE = {
+    "Linear": lambda: nn.Linear(N, N),
+    "Linear without bias": lambda: nn.Linear(N, N, bias=False),
+    "BatchNorm1d": lambda: nn.BatchNorm1d(N, eps=1e-3),
+    "BatchNorm1d bare": lambda: nn.BatchNorm1d(N, affine=False),
+    "LayerNorm": lambda: nn.LayerNorm(N, eps=1e-3),
+    "LayerNorm without bias": lambda: nn.LayerNorm(N, bias=False),
+    "LayerNorm bare": lambda: nn.LayerNorm(N, elementwise_affine=False),
+    "Identity": nn.Identity,
+    "Flatten": nn.Flatten,
+    "Dropout": nn.Dropout,
+    "Dropout1d": nn.Dropout1d,
+    "AlphaDropout": nn.AlphaDropout,
+    "FeatureAlphaDropout": nn.FeatureAlphaDropout,
+    "ReLU": nn.ReLU,
+    "ReLU in place": lambda: nn.ReLU(inplace=True),
+    "LeakyReLU": lambda: nn.LeakyReLU(0.3),
+    "PReLU": lambda: nn.PReLU(N),
+    "PReLU shared": nn.PReLU,
+    "RReLU": lambda: nn.RReLU(0.1, 0.4),
+    "ReLU6": nn.ReLU6,
+    "ELU": lambda: nn.ELU(0.7),
+    "SELU": nn.SELU,
+    "CELU": lambda: nn.CELU(0.7),
+    "GELU": nn.GELU,
+    "GELU tanh": lambda: nn.GELU("tanh"),
+    "SiLU": nn.SiLU,
+    "Mish": nn.Mish,
+    "Tanh": nn.Tanh,
+    "Sigmoid": nn.Sigmoid,
+    "Hardtanh": lambda: nn.Hardtanh(-0.3, 0.8),
+    "Hardsigmoid": nn.Hardsigmoid,
+    "Hardswish": nn.Hardswish,
+    "Softplus": lambda: nn.Softplus(beta=2.0, threshold=3.0),
+    "Softsign": nn.Softsign,
+    "LogSigmoid": nn.LogSigmoid,
+    "Hardshrink": lambda: nn.Hardshrink(0.3),
+    "Softshrink": lambda: nn.Softshrink(0.3),
+    "Tanhshrink": nn.Tanhshrink,
+    "Threshold": lambda: nn.Threshold(0.3, -2.0),
+    "Softmax": lambda: nn.Softmax(dim=-1),
+    "Softmax on dim 1": lambda: nn.Softmax(dim=1),
+    "Softmin": lambda: nn.Softmin(dim=1),
+    "LogSoftmax": lambda: nn.LogSoftmax(dim=-1),
+}
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop because:UserWarning")
+@pytest.mark.parametrize("name", ONE_MODULE)
+def test_one_module_between_two_linear_ones(name):
+    module = scramble(nn.Sequential(nn.Linear(4, N), ONE_MODULE[name](), nn.Linear(N, 3)))
+    tolerance = 1e-7 if name in TORCH_ROUNDS_DERIVATIVE else TOLERANCE
+    assert_agrees(fastjac.from_torch(module), module, (4,), tolerance)
+
+
+def test_every_module_of_the_table_is_tested():
+    assert MODULES.keys() == {name.split()[0] for name in ONE_MODULE}
+
+
+def test_nested_sequentials_and_named_children():
+    inner = nn.Sequential(OrderedDict(hidden=nn.Linear(5, 6), act=nn.Tanh(), deep=nn.Sequential(nn.Linear(6, 4), nn.ReLU())))
+    module = scramble(nn.Sequential(nn.Flatten(), nn.Linear(6, 5), inner, nn.Linear(4, 3)))
+    assert_agrees(fastjac.from_torch(module), module, (2, 3))
+
+
+def test_a_module_that_stands_twice_comes_twice():
+    linear = nn.Linear(4, 4)
+    module = scramble(nn.Sequential(linear, nn.Tanh(), linear))
+    net = fastjac.from_torch(module)
+    assert len(net) == 3
+    assert_agrees(net, module, (4,))
+
+
+def test_a_single_module():
+    linear = scramble(nn.Linear(4, 3))
+    assert_agrees(fastjac.from_torch(linear), linear, (4,))
+    assert_agrees(fastjac.from_torch(nn.Tanh(), n_in=3), nn.Tanh(), (3,))
+
+
+def test_a_width_that_nothing_tells_is_asked_for():
+    with pytest.raises(LayerError, match="n_in"):
+        fastjac.from_torch(nn.Sequential(nn.Tanh()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_single_and_half_precision_give_float32(dtype):
+    linear = nn.Linear(4, 3).to(dtype)
+    net = fastjac.from_torch(linear)
+    assert net.dtype == np.float32
+    np.testing.assert_array_equal(net[0].weight, linear.weight.detach().float().numpy())
+
+
+def test_the_weights_are_copied():
+    linear = nn.Linear(4, 3)
+    net = fastjac.from_torch(linear)
+    before = net(np.ones(4))
+    scramble(linear)
+    np.testing.assert_array_equal(net(np.ones(4)), before)
+
+
+class MySequential(nn.Sequential):
+    pass
+
+
+class MyModule(nn.Module):
+    pass
+
+
+def hooked():
+    module = nn.Linear(2, 2)
+    module.register_forward_hook(lambda module, inputs, output: 2 * output)
+    return module
+
+
+def patched():
+    module = nn.Sequential(nn.Tanh())
+    module.forward = lambda x: x
+    return module
+
+
+REFUSED = {
+    r"^0 \(Conv2d\): fastjac does not have it; it has AlphaDropout, ": lambda: nn.Conv2d(1, 2, 3),
+    r"^0\.1 \(Unflatten\): fastjac does not have it": lambda: nn.Sequential(nn.ReLU(), nn.Unflatten(1, (2, 2))),
+    r"^0 \(GLU\): fastjac does not have it": nn.GLU,
+    r"^0 \(ModuleList\): fastjac does not have it": lambda: nn.ModuleList([nn.ReLU()]),
+    r"^0 \(MySequential\): it is a subclass of Sequential from .*test_torch": lambda: MySequential(nn.ReLU()),
+    r"^0 \(MyModule\): it is a subclass of Module": MyModule,
+    r"^0 \(Linear\): it has hooks": hooked,
+    r"^0 \(Sequential\): it has hooks or a forward of its own": patched,
+    r"^0 \(ParametrizedLinear\): its weights are parametrized": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
+    r"^0 \(Softmax\): dim=0 is not supported": lambda: nn.Softmax(dim=0),
+    r"^0 \(Softmax\): dim=None is not supported": nn.Softmax,
+    r"^0 \(LogSoftmax\): dim=2 is not supported": lambda: nn.LogSoftmax(dim=2),
+    r"^0 \(Flatten\): start_dim=0, end_dim=-1 is not supported": lambda: nn.Flatten(0),
+    r"^0 \(LayerNorm\): normalized_shape=\(2, 3\) is not supported": lambda: nn.LayerNorm((2, 3)),
+    r"^0 \(BatchNorm1d\): without running statistics": lambda: nn.BatchNorm1d(3, track_running_stats=False),
+}
+
+
+@pytest.mark.parametrize(("message", "make"), REFUSED.items(), ids=REFUSED)
+def test_what_cannot_be_honoured_is_refused(message, make):
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.from_torch(nn.Sequential(make(), nn.Linear(2, 2)).eval())
+
+
+@pytest.mark.parametrize("module", [nn.Dropout(0.5), nn.BatchNorm1d(4), nn.RReLU()])
+def test_training_mode_is_refused_with_the_fix(module):
+    stack = nn.Sequential(nn.Linear(4, 4), module)
+    with pytest.raises(FormatError, match=r"^1 \(\w+\): it is in training mode.* call .eval\(\) on the whole module"):
+        fastjac.from_torch(stack.train())
+    assert fastjac.from_torch(stack.eval()).n_in == 4
+
+
+def test_training_mode_is_fine_where_it_changes_nothing():
+    assert len(fastjac.from_torch(nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.0), nn.ReLU()).train())) == 2
+
+
+def test_modules_that_do_not_chain_are_told():
+    with pytest.raises(LayerError, match="takes 7 inputs"):
+        fastjac.from_torch(nn.Sequential(nn.Linear(4, 3), nn.Linear(7, 2)))
+
+
+def test_a_layer_norm_keeps_its_width():
+    with pytest.raises(LayerError, match="takes 7 inputs"):
+        fastjac.from_torch(nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(7, elementwise_affine=False)))
+
+
+def test_weights_without_entries_are_told():
+    with pytest.raises(DtypeError, match=r"\(Linear\): the Parameter cannot be read as a dense array"):
+        fastjac.from_torch(nn.Linear(4, 3, device="meta"))
+
+
+def test_something_else_is_told():
+    with pytest.raises(DtypeError, match=r"from_torch takes a torch.nn.Module, got collections.OrderedDict"):
+        fastjac.from_torch(nn.Linear(2, 2).state_dict())
