@@ -6,6 +6,8 @@ Kernels take two-dimensional, C-contiguous, aligned and writeable arrays of the 
 from __future__ import annotations
 
 import operator
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,3 +97,11 @@ def _for_kernels(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return array
     with np.errstate(over="ignore"):
         return np.require(array, dtype, ["C", "A", "W"])
+
+
+def file_path(path: Any) -> Path:
+    """`path` as a Path, or a DtypeError if it is none."""
+    try:
+        return Path(os.fsdecode(path))
+    except TypeError as error:
+        raise DtypeError(f"a path must be a str or os.PathLike, got {type(path).__name__}") from error

@@ -17,6 +17,7 @@ from .kernels.target import lanes
 from .layers import Layer, chain_widths
 from .plan import Plan, checked_mode, plan
 from .program import Program, lower
+from .saving import save
 from .table import format_table
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -124,9 +125,7 @@ class Network:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
-        from .importers.native import save
-
-        save(self, path)
+        save(path, self._layers, self.n_in, self._dtype)
 
     def plan(self, mode: str = "auto") -> Plan:
         """The order in which `jacobian(x, mode)` multiplies; print it for a table. See `fastjac.plan.plan`."""

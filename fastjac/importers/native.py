@@ -1,72 +1,24 @@
-"""fastjac's own file: one safetensors file that holds the weights and, in its header, the architecture.
-
-Tensors are called `layers.{position}.{field}`. The header's metadata holds, as strings:
-
-- `format`: "fastjac";
-- `version`: "1";
-- `n_in`: the number of inputs;
-- `dtype`: "float32" or "float64";
-- `architecture`: a JSON list with one object for each layer, such as
-  `{"layer": "LeakyReLU", "options": {"negative_slope": 0.01}, "arrays": []}` or
-  `{"layer": "Affine", "options": {}, "arrays": ["weight", "bias"]}`.
-
-An option that JSON has no number for is written as "inf", "-inf" or "nan".
-"""
+"""Read fastjac's own file, whose form `fastjac.saving` describes; files may come from anywhere, so all of it is checked."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import tempfile
 from collections.abc import Collection
 from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 
-from ..errors import FileError, FormatError, MissingDependencyError, UnsupportedLayerError
+from ..errors import FormatError, UnsupportedLayerError
 from ..layers import LAYERS, Layer
 from ..network import Network
+from ..saving import FORMAT, VERSION, require_safetensors, tensor_name
 from .located import located
-from .probe import Probe, as_path
+from .probe import Probe
 
-FORMAT, VERSION = "fastjac", 1
 DTYPES = {"F32": "float32", "F64": "float64"}
 HEADER_LENGTH_BYTES = 8
 NON_FINITE = ("inf", "-inf", "nan")
-
-
-def save(net: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network to one safetensors file, whole or not at all.
-
-    Parameters
-    ----------
-    net : the network.
-    path : where to; an existing file is replaced at the end, in one step, so that no reader ever sees half of it.
-
-    Raises FileError where the file cannot be written, MissingDependencyError without the safetensors package.
-    """
-    target = as_path(path)
-    tensors = {_key(i, name): array for i, layer in enumerate(net.layers) for name, array in layer.arrays.items()}
-    metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "n_in": str(net.n_in),
-        "dtype": str(net.dtype),
-        "architecture": json.dumps([_describe(layer) for layer in net.layers], allow_nan=False),
-    }
-    safetensors = _safetensors()
-    try:
-        # Beside the target, since a rename is atomic only within one file system.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            draft = os.path.join(folder, target.name)
-            # Not by save_file, which makes a file that only its owner can read.
-            with open(draft, "wb") as file:
-                file.write(safetensors.numpy.save(tensors, metadata))
-            os.replace(draft, target)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise FileError(f"cannot write {target}: {error}") from error
 
 
 def recognise(probe: Probe) -> bool:
@@ -81,7 +33,7 @@ def load(probe: Probe) -> Network:
     Raises FormatError where the file is damaged, is another program's safetensors file, comes from a later version of
     fastjac, or holds tensors that do not fit its architecture; UnsupportedLayerError where it names an unknown layer.
     """
-    safetensors = _safetensors()
+    safetensors = require_safetensors()
     try:
         with safetensors.safe_open(probe.path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -124,14 +76,6 @@ def _build(metadata: dict[str, str], tensors: _Tensors) -> Network:
     return Network(layers, n_in=n_in, dtype=dtype)
 
 
-def _describe(layer: Layer) -> dict[str, Any]:
-    return {
-        "layer": type(layer).__name__,
-        "options": {name: _to_json(value) for name, value in layer.options.items()},
-        "arrays": list(layer.arrays),
-    }
-
-
 def _restore(position: int, described: Any, tensors: _Tensors) -> Layer:
     parts = {"layer": str, "options": dict, "arrays": list}
     if not isinstance(described, dict) or not all(isinstance(described.get(part), kind) for part, kind in parts.items()):
@@ -148,16 +92,8 @@ def _restore(position: int, described: Any, tensors: _Tensors) -> Layer:
         if not required <= given <= parameters.keys():
             raise FormatError(f"it has the parameters {_listed(parameters)}, the header gives {_listed(given)}")
         options = {field: _from_json(value) for field, value in described["options"].items()}
-        arrays = {field: tensors.take(_key(position, field)) for field in described["arrays"]}
+        arrays = {field: tensors.take(tensor_name(position, field)) for field in described["arrays"]}
         return LAYERS[name](**options, **arrays)
-
-
-def _key(position: int, name: str) -> str:
-    return f"layers.{position}.{name}"
-
-
-def _to_json(value: float | str) -> float | str:
-    return value if isinstance(value, str) or math.isfinite(value) else str(float(value))
 
 
 def _from_json(value: Any) -> Any:
@@ -189,14 +125,3 @@ def _check_origin(metadata: dict[str, str], keys: list[str]) -> None:
 def _listed(names: Collection[str], limit: int = 6) -> str:
     shown = sorted(names)[:limit]
     return ", ".join(shown) + (f" and {len(names) - limit} more" if len(names) > limit else "") or "none"
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise MissingDependencyError(
-            "safetensors is needed to read and write network files; install it with: pip install 'fastjac[safetensors]'"
-        ) from error
-    return safetensors

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DtypeError, FileError, FormatError, MissingFileError
+from ..arguments import file_path
+from ..errors import FileError, FormatError, MissingFileError
 
 HEAD_SIZE = 16
 ZIP_SIGNATURE = b"PK\x03\x04"
@@ -38,7 +38,7 @@ def probe(path: Any) -> Probe:
     Raises MissingFileError where there is none, FileError where it cannot be opened, FormatError where it is empty or a
     damaged archive.
     """
-    path = as_path(path)
+    path = file_path(path)
     try:
         size = path.stat().st_size
         with open(path, "rb") as file:
@@ -52,14 +52,6 @@ def probe(path: Any) -> Probe:
     if not head:
         raise FormatError(f"{path} is empty (0 bytes); was it copied or downloaded to the end?")
     return Probe(path, size, head, _zip_names(path) if head.startswith(ZIP_SIGNATURE) else ())
-
-
-def as_path(path: Any) -> Path:
-    """`path` as a Path, or a DtypeError if it is none."""
-    try:
-        return Path(os.fsdecode(path))
-    except TypeError as error:
-        raise DtypeError(f"a path must be a str or os.PathLike, got {type(path).__name__}") from error
 
 
 def refuse_expansion(declared: int, stored: int, what: str) -> None:

@@ -1,0 +1,220 @@
+"""The command `fastjac`: what a saved network is, its plan, its Jacobians, and a check of them.
+
+Results go to stdout, progress to stderr. Exit codes: 0 for success, 1 for a check that failed, 2 for anything wrong with
+the command or its files, told in one line, and 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import __version__
+from .arrayfile import read_array, write_array
+from .check import check_jacobian
+from .errors import FastjacError, ShapeError
+from .importers import load
+from .network import Network
+from .plan import PLANNERS
+
+DESCRIPTION = "Exact Jacobians of trained feed-forward networks, in NumPy and without a deep-learning framework."
+EXAMPLES = """\
+examples:
+  fastjac demo                                            try it on a network and inputs that come with fastjac
+  fastjac info model.keras                                which layers the file holds
+  fastjac jacobian model.keras inputs.npy -o jac.npy      J[b, i, j] = d output i / d input j for every input b
+  fastjac check model.keras inputs.npy                    compare the Jacobians with central differences
+
+FILE is a Keras 3 model (.keras) or a network that fastjac saved (.safetensors). To use a torch module, save it
+from Python: fastjac.from_torch(module).save("model.safetensors").
+INPUT.npy holds an array of shape (..., features), as numpy.save writes it.
+"""
+BLOCK_BYTES = 2**24
+"""Jacobians computed between two steps of the progress bar."""
+
+CHECKED_INPUTS = 8
+"""Random inputs for `check` where no file gives any."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (by default the process's own) and return its exit code."""
+    try:
+        args = _parser().parse_args(argv)
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever reads stdout has left (`fastjac info FILE | head`); give Python nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (FastjacError, OSError, MemoryError) as error:
+        print(f"fastjac: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fastjac: interrupted", file=sys.stderr)
+        return 130
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"fastjac: error: {message}; see `{self.prog} --help`\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("fastjac", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"fastjac {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (_add_info, _add_plan, _add_jacobian, _add_check, _add_demo):
+        add(commands)
+    return parser
+
+
+def _add_info(commands: Any) -> None:
+    parser = _command(commands, _info, "show the layers of a network, and any weights that are nan or inf", "model.keras")
+    _add_network(parser)
+
+
+def _add_plan(commands: Any) -> None:
+    parser = _command(commands, _plan, "show in which order the Jacobian is multiplied, and its cost", "model.keras --mode mixed")
+    _add_network(parser)
+    _add_mode(parser)
+
+
+def _add_jacobian(commands: Any) -> None:
+    summary = "compute the Jacobians at the inputs in a .npy file"
+    parser = _command(commands, _jacobian, summary, "model.keras inputs.npy -o jac.npy")
+    _add_network(parser)
+    parser.add_argument("input", metavar="INPUT.npy", type=Path, help="inputs, an array of shape (..., features)")
+    what = "where to write the array of shape (..., outputs, features)"
+    parser.add_argument("-o", "--output", metavar="OUT.npy", type=Path, required=True, help=what)
+    _add_mode(parser)
+    parser.add_argument("--threads", metavar="N", type=int, help="most threads to use (default: all cores)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), help="precision to compute in (default: that of the file)")
+
+
+def _add_check(commands: Any) -> None:
+    summary = "compare the Jacobians with central differences; exit with 1 if they differ"
+    parser = _command(commands, _check, summary, "model.keras inputs.npy")
+    _add_network(parser)
+    what = f"inputs (default: {CHECKED_INPUTS} random normal ones)"
+    parser.add_argument("input", metavar="INPUT.npy", type=Path, nargs="?", help=what)
+    parser.add_argument("--rtol", metavar="R", type=float, help="largest relative error allowed (default: 1e-6, float32 1e-4)")
+    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the random inputs and directions (default: 0)")
+
+
+def _add_demo(commands: Any) -> None:
+    summary = "compute and draw the Jacobians of a digits classifier that comes with fastjac"
+    parser = _command(commands, _demo, summary, "--output results")
+    what = "where to put jac.npy and jac.png (default: here)"
+    parser.add_argument("--output", metavar="DIR", type=Path, default=Path(), help=what)
+
+
+def _command(commands: Any, run: Callable[[argparse.Namespace], int], summary: str, example: str) -> argparse.ArgumentParser:
+    name = run.__name__.removeprefix("_")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  fastjac {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer from 0 on, got {text!r}")
+    return int(text)
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help="the network: a .keras or .safetensors file")
+
+
+def _add_mode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode", choices=tuple(PLANNERS), default="auto", help="order of accumulation (default: auto, the cheapest)"
+    )
+
+
+def _info(args: argparse.Namespace) -> int:
+    net = load(args.file)
+    print(net)
+    faults = list(_nonfinite_weights(net))
+    print("\n".join(faults) if faults else "All parameters are finite.")
+    return 0
+
+
+def _nonfinite_weights(net: Network) -> Iterable[str]:
+    for position, layer in enumerate(net):
+        for name, array in layer.arrays.items():
+            n_nan, n_inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+            if n_nan or n_inf:
+                yield f"Layer {position} ({type(layer).__name__}): {n_nan} nan and {n_inf} inf of {array.size:,} in {name}"
+
+
+def _plan(args: argparse.Namespace) -> int:
+    print(load(args.file).plan(args.mode))
+    return 0
+
+
+def _jacobian(args: argparse.Namespace) -> int:
+    net = load(args.file)
+    if args.dtype is not None:
+        net = net.astype(args.dtype)
+    x = _read_inputs(args.input, net)
+    points = x.reshape(-1, net.n_in)
+    size = max(1, BLOCK_BYTES // (net.n_out * net.n_in * net.dtype.itemsize))
+    starts = _progress(range(0, len(points), size), "Jacobians")
+    blocks = (net.jacobian(points[start : start + size], args.mode, threads=args.threads) for start in starts)
+    shape = (*x.shape[:-1], net.n_out, net.n_in)
+    write_array(args.output, blocks, shape, net.dtype)
+    print(f"Wrote {args.output}: {net.dtype} Jacobians of shape {shape}, J[..., i, j] = d y_i / d x_j")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    net = load(args.file)
+    if args.input is None:
+        x = np.random.default_rng(args.seed).standard_normal((CHECKED_INPUTS, net.n_in))
+    else:
+        x = _read_inputs(args.input, net)
+    report = check_jacobian(net, x, rtol=args.rtol, seed=args.seed, progress=lambda samples: _progress(samples, "check"))
+    print(report)
+    return 0 if report else 1
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .demo import run
+
+    run(args.output)
+    return 0
+
+
+def _read_inputs(path: Path, net: Network) -> np.ndarray:
+    x = read_array(path)
+    if x.ndim == 0 or x.shape[-1] != net.n_in:
+        raise ShapeError(f"{path} must have shape (..., {net.n_in}), one feature for each input of the network, got {x.shape}")
+    return x
+
+
+def _progress(steps: range, what: str) -> Iterable[int]:
+    """`steps` under a progress bar, where stderr is a terminal and tqdm is installed; the bar is all that needs it."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return steps
+    return tqdm(steps, desc=what, disable=None, leave=False)

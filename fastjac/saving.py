@@ -1,0 +1,89 @@
+"""fastjac's own file: one safetensors file that holds the weights and, in its header, the architecture.
+
+Tensors are called `layers.{position}.{field}`. The header's metadata holds, as strings:
+
+- `format`: "fastjac";
+- `version`: "1";
+- `n_in`: the number of inputs;
+- `dtype`: "float32" or "float64";
+- `architecture`: a JSON list with one object for each layer, such as
+  `{"layer": "LeakyReLU", "options": {"negative_slope": 0.01}, "arrays": []}` or
+  `{"layer": "Affine", "options": {}, "arrays": ["weight", "bias"]}`.
+
+An option that JSON has no number for is written as "inf", "-inf" or "nan".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .arguments import file_path
+from .errors import FileError, MissingDependencyError
+from .layers import Layer
+
+FORMAT, VERSION = "fastjac", 1
+
+
+def save(path: str | os.PathLike[str], layers: Sequence[Layer], n_in: int, dtype: np.dtype) -> None:
+    """Write a network's layers to one safetensors file, whole or not at all.
+
+    An existing file is replaced at the end, in one step, so that no reader ever sees half of it.
+
+    Raises FileError where the file cannot be written, MissingDependencyError without the safetensors package.
+    """
+    target = file_path(path)
+    tensors = {tensor_name(i, name): array for i, layer in enumerate(layers) for name, array in layer.arrays.items()}
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "n_in": str(n_in),
+        "dtype": str(dtype),
+        "architecture": json.dumps([_describe(layer) for layer in layers], allow_nan=False),
+    }
+    safetensors = require_safetensors()
+    try:
+        # Beside the target, since a rename is atomic only within one file system.
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            draft = os.path.join(folder, target.name)
+            # Not by save_file, which makes a file that only its owner can read.
+            with open(draft, "wb") as file:
+                file.write(safetensors.numpy.save(tensors, metadata))
+            os.replace(draft, target)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise FileError(f"cannot write {target}: {error}") from error
+
+
+def tensor_name(position: int, name: str) -> str:
+    """What the array of one layer's field is called."""
+    return f"layers.{position}.{name}"
+
+
+def require_safetensors() -> Any:
+    """The safetensors package, or an error that says how to install it."""
+    try:
+        import safetensors
+        import safetensors.numpy
+    except ImportError as error:
+        raise MissingDependencyError(
+            "safetensors is needed to read and write network files; install it with: pip install 'fastjac[safetensors]'"
+        ) from error
+    return safetensors
+
+
+def _describe(layer: Layer) -> dict[str, Any]:
+    return {
+        "layer": type(layer).__name__,
+        "options": {name: _to_json(value) for name, value in layer.options.items()},
+        "arrays": list(layer.arrays),
+    }
+
+
+def _to_json(value: float | str) -> float | str:
+    return value if isinstance(value, str) or math.isfinite(value) else str(float(value))
