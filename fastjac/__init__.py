@@ -10,11 +10,11 @@ The way of a call, which is also the way imports point:
     program.py      chain and plan lowered to tables; accumulation.py places the operands
     plan.py         the order of contractions: forward, reverse, mixed
     chain.py        layers as affine factors with links between
-    layers.py       what a layer is
+    layers/         what a layer is
     kernels/        Numba: run.py walks the tables, contract.py and tile.py multiply, activations.py differentiate
     errors.py       what can go wrong
 
-Above the network stand importers/ (trained weights from other libraries), check.py and cli.py.
+Above the network stand importers/ (trained weights from other libraries), check.py and differences.py, and cli.py.
 """
 
 from .check import JacobianReport, check_jacobian
