@@ -92,6 +92,15 @@ def test_relative_error_sees_a_wrong_entry():
     assert common.relative_error(wrong, reference) == pytest.approx(0.001)
 
 
+def test_hopeless_order_is_skipped():
+    orders = {name: recipe.hopeless_order for name, recipe in common.NETWORKS.items()}
+    assert orders["seed"] == orders["mnist"] == "forward"
+    assert orders["emulator"] == "reverse"
+    assert not any(orders[name] for name in ("acasxu", "dynamics", "autoencoder", "square"))
+    with pytest.raises(NotImplementedError, match="reverse order is hopeless for emulator-32"):
+        jacobian.Modes().setup("emulator-32", "float32", "reverse")
+
+
 def test_peer_that_is_not_installed_is_skipped(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(NotImplementedError, match="JAX is not installed"):

@@ -1,0 +1,1 @@
+"""The benchmark suite: fastjac beside its peers, run by airspeed velocity (`asv`) or as one table by `asv_benches.report`."""

@@ -1,0 +1,88 @@
+"""Time, peak memory and error of `Network.jacobian`, and the time of its peers in the same cells."""
+
+from __future__ import annotations
+
+from .common import BATCH_CELLS, CELLS, DTYPES, MODES, NETWORKS, relative_error
+from .peers import CONTENDERS, is_installed, prepare
+
+LARGEST_CELLS = tuple(f"{name}-{recipe.batches[-1]}" for name, recipe in NETWORKS.items())
+
+
+class Jacobian:
+    """Base: a network, an input and a mode that is worth a run. The first call, in `setup`, loads the kernels."""
+
+    timeout = 300.0
+    param_names = ("cell", "dtype", "mode")
+
+    def setup(self, cell: str, dtype: str, mode: str) -> None:
+        recipe, batch = CELLS[cell]
+        if mode == recipe.hopeless_order:
+            raise NotImplementedError(f"{mode} order is hopeless for {cell}")
+        self.network = recipe.network(dtype)
+        self.x = recipe.inputs(batch, dtype)
+        self.mode = mode
+        self.network.jacobian(self.x, mode=mode)
+
+
+class Auto(Jacobian):
+    """Every network, batch and dtype, in the order that fastjac chooses."""
+
+    params = (tuple(CELLS), DTYPES, ("auto",))
+
+    def time_jacobian(self, cell: str, dtype: str, mode: str) -> None:
+        self.network.jacobian(self.x, mode=self.mode)
+
+
+class Modes(Jacobian):
+    """The orders by name, at each network's common batch; a hopeless one is skipped."""
+
+    params = (BATCH_CELLS, DTYPES, tuple(mode for mode in MODES if mode != "auto"))
+
+    def time_jacobian(self, cell: str, dtype: str, mode: str) -> None:
+        self.network.jacobian(self.x, mode=self.mode)
+
+
+class Memory(Jacobian):
+    """Peak memory of the process, at each network's largest batch."""
+
+    params = (LARGEST_CELLS, DTYPES, ("auto",))
+
+    def peakmem_jacobian(self, cell: str, dtype: str, mode: str) -> None:
+        self.network.jacobian(self.x, mode=self.mode)
+
+
+class Error:
+    """Largest relative error of any mode that is worth a run, against the expert's Jacobian in float64."""
+
+    timeout = 300.0
+    param_names = ("cell", "dtype")
+    params = (BATCH_CELLS, DTYPES)
+    unit = "relative error"
+
+    def track_error(self, cell: str, dtype: str) -> float:
+        recipe, batch = CELLS[cell]
+        reference = prepare("expert NumPy", cell, "float64")(recipe.inputs(batch, "float64"))
+        network, x = recipe.network(dtype), recipe.inputs(batch, dtype)
+        modes = [mode for mode in MODES if mode != recipe.hopeless_order]
+        return max(relative_error(network.jacobian(x, mode=mode), reference) for mode in modes)
+
+
+class Peers:
+    """The other libraries at each network's common batch; one that is not installed is skipped.
+
+    `asv_benches.report` has every cell in both dtypes; here each cell costs the import of a framework.
+    """
+
+    timeout = 300.0
+    param_names = ("peer", "cell", "dtype")
+    params = (tuple(name for name in CONTENDERS if name != "fastjac"), BATCH_CELLS, ("float32",))
+
+    def setup(self, peer: str, cell: str, dtype: str) -> None:
+        if not is_installed(peer):
+            raise NotImplementedError(f"{peer} is not installed")
+        recipe, batch = CELLS[cell]
+        self.x = recipe.inputs(batch, dtype)
+        self.jacobian = prepare(peer, cell, dtype)
+
+    def time_jacobian(self, peer: str, cell: str, dtype: str) -> None:
+        self.jacobian(self.x)
