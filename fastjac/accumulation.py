@@ -19,7 +19,12 @@ from .kernels.target import padded
 from .memory import Arena, Parameters
 from .plan import Plan
 
+MOVE_COST = 8
+"""Multiply-adds in the time that it takes to copy one element."""
+
 Record = dict[str, int]
+StatePlaces = dict[Diagonal | Normalization, Record]
+"""For each link's operators the fields `state` and `state_row` of every record that reads its Jacobian's vectors."""
 Span = tuple[int, int]
 
 
@@ -52,11 +57,11 @@ class Accumulation:
     """The step table, the live lists and the memory that accumulating a product by a plan needs.
 
     parameters : receives the weights, in the orientation that a step reads.
-    state : where each link's Jacobian vectors lie in a sample's state.
+    state : where each link's Jacobian vectors lie.
     work, lists : the first free element of the workspace and of the lists.
     """
 
-    def __init__(self, parameters: Parameters, state: dict[Diagonal | Normalization, int], work: int, lists: int) -> None:
+    def __init__(self, parameters: Parameters, state: StatePlaces, work: int, lists: int) -> None:
         self.steps: list[Record] = []
         self.live: list[Record] = []
         self.arena = Arena(work)
@@ -81,9 +86,9 @@ class Accumulation:
 
     def _contract(self, left_span: Span, right_span: Span, made: dict[Span, Matrix]) -> Matrix:
         """Steps for the product of two spans that meet; returns the matrix it makes."""
-        left_made, right_made = made.pop(left_span, None), made.pop(right_span, None)
         span = (right_span[0], left_span[1])
-        transposed = self._take_transposed(span, left_span[0], left_made, right_made)
+        transposed = self._take_transposed(left_span, right_span, made)
+        left_made, right_made = made.pop(left_span, None), made.pop(right_span, None)
         forward = _link_goes_right(left_made, right_made, transposed)
         link = self._product.links[left_span[0]]
         ordered = link if forward else link[::-1]
@@ -92,33 +97,42 @@ class Accumulation:
         left = left_made or self._leaf(left_span, transposed, transposed, copied=not forward and bool(applied))
         right = right_made or self._leaf(right_span, transposed, not transposed, copied=forward and bool(applied))
         self._apply(right if forward else left, applied, forward)
-        left = self._oriented(left, transposed) if transposed else left
-        right = right if transposed else self._oriented(right, transposed)
+        if transposed:
+            left = self._oriented(left, transposed)
+        else:
+            right = self._oriented(right, transposed)
 
         whole = span == (0, len(self._product.leaves))
         result = self._out() if whole and not transposed else self._take(left.rows, right.columns, transposed)
-        live = self._live_list(ordered[-1]) if ordered and isinstance(ordered[-1], Diagonal) else DENSE
-        self._emit_contract(left, right, result, live)
+        self._emit_contract(left, right, result, self._live_list(ordered))
         for operand in (left, right):
             self._release(operand)
         self._apply_ends(result, span)
         return result
 
-    def _take_transposed(self, span: Span, middle: int, left: Matrix | None, right: Matrix | None) -> bool:
+    def _take_transposed(self, left_span: Span, right_span: Span, made: dict[Span, Matrix]) -> bool:
         """Whether to compute the transposed product, whose vector lanes run along the logical rows."""
-        if left is None and right is None:
-            leaves, sizes = self._product.leaves, self._product.sizes
-            if leaves[span[0]] is None or leaves[span[1] - 1] is None:
-                return leaves[span[0]] is None
-            rows, columns = sizes[span[1]], sizes[span[0]]
-            # On a tie, the transposed weight: the primal sweep has just read it.
-            return self._padded(rows) * columns <= rows * self._padded(columns) and span != (0, len(leaves))
-        if left is None or right is None:
-            return left is None
-        # Two accumulated matrices: take the orientation that is there, else turn the smaller one.
-        if left.transposed == right.transposed:
-            return left.transposed
-        return left.transposed or left.rows < right.columns
+        leaves = self._product.leaves
+        if leaves[left_span[0]] is None or leaves[right_span[0]] is None:
+            # A seed is not padded, so it cannot be the operand that the kernel reads in vectors.
+            return leaves[right_span[0]] is None
+        costs = [self._cost(left_span, right_span, made, transposed) for transposed in (False, True)]
+        # On a tie, the transposed weight: the primal sweep has just read it.
+        return costs[1] <= costs[0]
+
+    def _cost(self, left_span: Span, right_span: Span, made: dict[Span, Matrix], transposed: bool) -> float:
+        """Multiply-adds of a product in one orientation, lanes and elements moved counted in."""
+        sizes = self._product.sizes
+        rows, inner, columns = sizes[left_span[1]], sizes[left_span[0]], sizes[right_span[0]]
+        cost = float(inner * (self._padded(rows) * columns if transposed else rows * self._padded(columns)))
+        a_span, b_span = (right_span, left_span) if transposed else (left_span, right_span)
+        if b_span in made and made[b_span].transposed != transposed:
+            cost += MOVE_COST * made[b_span].rows * made[b_span].columns
+        if not made.keys() & {a_span, b_span} and not all(map(_is_binary, self._product.links[left_span[0]])):
+            cost += MOVE_COST * inner * (columns if transposed else rows)
+        if transposed and (right_span[0], left_span[1]) == (0, len(self._product.leaves)):
+            cost += MOVE_COST * rows * columns
+        return cost
 
     def _leaf(self, span: Span, transposed: bool, contiguous: bool, copied: bool) -> Matrix:
         """The weight or the seed of one factor, as an operand.
@@ -158,18 +172,18 @@ class Accumulation:
         for op in ordered:
             maker = matrix.made_by
             if op.rank == 0 and units_on_columns and maker is not None and maker["state"] == DENSE:
-                maker["state"] = self._state[op]
+                maker |= self._state[op]
                 continue
-            # A contraction scales its result as it stores it, so nothing after this step may be moved into it.
+            # The step that makes a matrix can scale it as it stores it, but only before any other step changes it.
             matrix.made_by = None
             step = matrix.stored | {
                 "operation": APPLY,
                 "c_place": matrix.place,
                 "c": matrix.offset,
-                "state": self._state[op],
                 "rank": op.rank,
                 "units_on_columns": int(units_on_columns),
                 "forward": int(forward),
+                **self._state[op],
             }
             if op.rank and not units_on_columns:
                 step["scratch"] = self.arena.take(op.rank * matrix.stored["columns"])
@@ -210,14 +224,19 @@ class Accumulation:
         self.steps.append(
             target.stored
             | {"operation": COPY, "a_place": source.place, "a": source.offset, "a_row": row, "a_column": column}
-            | {"c_place": target.place, "c": target.offset}
+            | {"c_place": target.place, "c": target.offset, "state": DENSE}
         )
+        target.made_by = self.steps[-1]
         return target
 
-    def _live_list(self, op: Diagonal) -> int:
+    def _live_list(self, ordered: Link) -> int:
+        """Where the live units of the diagonal that was applied last are listed; DENSE if none of its units can be dead."""
+        op = ordered[-1] if ordered else None
+        if not isinstance(op, Diagonal) or not op.sparse:
+            return DENSE
         if op not in self._lists:
             self._lists[op] = self.list_size
-            self.live.append({"state": self._state[op], "size": op.size, "list": self.list_size})
+            self.live.append(self._state[op] | {"size": op.size, "list": self.list_size})
             self.list_size += 1 + op.size
         return self._lists[op]
 

@@ -60,6 +60,11 @@ class Chain:
     dtype: np.dtype
 
     @property
+    def widths(self) -> set[int]:
+        """The sizes of all values that a primal sweep passes through."""
+        return {*self.sizes, *(op.size for link in self.links for op in link)}
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """The boundary sizes, one more than there are factors."""
         return (self.n_in, *(factor.n_out for factor in self.factors))

@@ -39,6 +39,10 @@ class Parameters:
             self._size += part.size
         return self._offsets[key]
 
+    def add_block(self, value: float | np.ndarray, size: int, block: int) -> int:
+        """The offset of `block` equal rows of `size` values, a number standing for all of them."""
+        return self.add(np.broadcast_to(np.asarray(value, np.float64), (block, size)))
+
     def array(self) -> np.ndarray:
         """All parts in one aligned array."""
         flat = aligned_zeros(self._size, self.dtype)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .accumulation import Accumulation
+from .accumulation import Accumulation, Record, StatePlaces
 from .chain import Chain, Diagonal, Normalization, Product
 from .kernels import activations, normalizers
 from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP
@@ -39,14 +39,13 @@ class Program(NamedTuple):
 def lower(chain: Chain, product: Product | None = None, plan: Plan | None = None) -> Program:
     """The Program that evaluates `chain` and, given a product and the plan for it, accumulates that."""
     parameters = Parameters(chain.dtype)
-    row = padded(_widest(chain, product), chain.dtype)
-    zeros, ones = parameters.add(np.zeros(row)), parameters.add(np.ones(row))
-    state, state_row = _place_state(chain)
-    primal = list(_primal_steps(chain, state, parameters))
-    block = _block(2 * row + state_row, chain.dtype)
-    state_start = 2 * block * row
-    spare = state_start + block * state_row
-    accumulation = Accumulation(parameters, state, work=spare + row, lists=row)
+    widest = padded(_widest(chain, product), chain.dtype)
+    zeros, ones = parameters.add(np.zeros(widest)), parameters.add(np.ones(widest))
+    block = _block(chain)
+    buffer = block * max(padded(size, chain.dtype) for size in chain.widths)
+    state, work = _place_state(chain, block, start=3 * buffer)
+    primal = list(_primal_steps(chain, block, state, parameters))
+    accumulation = Accumulation(parameters, state, work, lists=widest)
     if product is not None and plan is not None:
         accumulation.lower(product, plan)
     layout = {
@@ -55,15 +54,13 @@ def lower(chain: Chain, product: Product | None = None, plan: Plan | None = None
         "seed_size": _seed_size(product),
         "out_size": product.sizes[-1] * product.sizes[0] if product else 0,
         "block": block,
-        "row": row,
-        "state_row": state_row,
-        "state": state_start,
-        "buffer": block * row,
-        "spare": spare,
+        "buffer": buffer,
+        "spare": 2 * buffer,
         "zeros": zeros,
         "ones": ones,
         "work_size": padded(accumulation.arena.end, chain.dtype),
         "list_size": accumulation.list_size,
+        "n_identity": widest,
     }
     return Program(
         parameters.array(),
@@ -90,11 +87,11 @@ def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
     layout = program.layout[0]
     work = aligned_zeros(threads * layout["work_size"], program.parameters.dtype)
     lists = np.zeros((threads, layout["list_size"]), np.int64)
-    lists[:, : layout["row"]] = np.arange(layout["row"])
+    lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
     return work.reshape(threads, layout["work_size"]), lists
 
 
-def _records(kind: np.dtype, rows: Iterable[dict[str, int]]) -> np.ndarray:
+def _records(kind: np.dtype, rows: Iterable[Record]) -> np.ndarray:
     rows = list(rows)
     records = np.zeros(len(rows), kind)
     for record, row in zip(records, rows, strict=True):
@@ -103,44 +100,51 @@ def _records(kind: np.dtype, rows: Iterable[dict[str, int]]) -> np.ndarray:
     return records
 
 
-def _block(elements: int, dtype: np.dtype) -> int:
-    return int(min(MAX_BLOCK, max(6, BLOCK_BYTES // (elements * dtype.itemsize) // 6 * 6)))
+def _block(chain: Chain) -> int:
+    """Samples in a block."""
+    elements = 2 * max(chain.widths) + sum(_state_row(op, chain.dtype) for link in chain.links for op in link)
+    return int(min(MAX_BLOCK, max(6, BLOCK_BYTES // (elements * chain.dtype.itemsize) // 6 * 6)))
 
 
-def _place_state(chain: Chain) -> tuple[dict[Diagonal | Normalization, int], int]:
-    """Where each Jacobian's vectors lie in a sample's state, and the state's size."""
-    state, offset = {}, 0
+def _place_state(chain: Chain, block: int, start: int) -> tuple[StatePlaces, int]:
+    """Where the Jacobians' vectors lie in the workspace, a block's of one operator together, and where they end."""
+    state: StatePlaces = {}
     for link in chain.links:
         for op in link:
-            state[op] = offset
-            offset += padded((1 + 2 * op.rank) * op.size, chain.dtype)
-    return state, offset
+            row = _state_row(op, chain.dtype)
+            state[op] = {"state": start, "state_row": row}
+            start += block * row
+    return state, start
 
 
-def _primal_steps(chain: Chain, state: dict[Diagonal | Normalization, int], parameters: Parameters) -> Iterable[dict[str, int]]:
+def _state_row(op: Diagonal | Normalization, dtype: np.dtype) -> int:
+    return padded((1 + 2 * op.rank) * op.size, dtype)
+
+
+def _primal_steps(chain: Chain, block: int, state: StatePlaces, parameters: Parameters) -> Iterable[Record]:
     for position, link in enumerate(chain.links):
         for op in link:
-            yield from _link_steps(op, state[op], parameters)
+            steps = _normalize_steps(op, parameters) if isinstance(op, Normalization) else _activate_steps(op, block, parameters)
+            yield from (step | state[op] for step in steps)
         if position < len(chain.factors):
             yield _affine_step(chain.factors[position], parameters)
 
 
-def _affine_step(factor: Affine, parameters: Parameters) -> dict[str, int]:
+def _affine_step(factor: Affine, parameters: Parameters) -> Record:
     weight = parameters.add(factor.weight.T)
     bias = parameters.add(np.zeros(factor.n_out) if factor.bias is None else factor.bias)
     row = padded(factor.n_out, parameters.dtype)
-    return {
-        "operation": AFFINE, "n_in": factor.n_in, "n_out": factor.n_out, "weight": weight, "weight_row": row, "bias": bias,
-    }  # fmt: skip
+    return {"operation": AFFINE, "n_in": factor.n_in, "row": row, "weight": weight, "bias": bias}
 
 
-def _link_steps(op: Diagonal | Normalization, state: int, parameters: Parameters) -> Iterable[dict[str, int]]:
-    step = {"n_in": op.size, "n_out": op.size, "state": state, "rank": op.rank}
-    if isinstance(op, Normalization):
-        epsilon = parameters.add(np.array([getattr(op.layer, "eps", 0.0)]))
-        yield step | {"operation": NORMALIZE, "code": normalizers.CODES[op.layer.rule], "p": epsilon}
-        return
+def _activate_steps(op: Diagonal, block: int, parameters: Parameters) -> Iterable[Record]:
     for position, layer in enumerate(op.layers):
-        p, q = (parameters.add(np.broadcast_to(np.asarray(v, np.float64), op.size)) for v in layer.rule_parameters)
-        code = activations.CODES[layer.rule]
-        yield step | {"operation": ACTIVATE, "code": code, "p": p, "q": q, "compose": int(position > 0)}
+        p, q = (parameters.add_block(value, op.size, block) for value in layer.rule_parameters)
+        step = {"operation": ACTIVATE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
+        yield step | {"code": activations.CODES[layer.rule], "p": p, "q": q, "compose": int(position > 0)}
+
+
+def _normalize_steps(op: Normalization, parameters: Parameters) -> Iterable[Record]:
+    epsilon = parameters.add(np.array([getattr(op.layer, "eps", 0.0)]))
+    step = {"operation": NORMALIZE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
+    yield step | {"code": normalizers.CODES[op.layer.rule], "p": epsilon, "rank": op.rank}

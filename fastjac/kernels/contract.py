@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import jit
-from .target import MAX_TILE_ROWS, lanes, max_vectors
+from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, lanes, max_rows, max_vectors
 from .tile import TileOperands, compute_tile
 
 FLOAT32_LANES, FLOAT64_LANES = lanes(np.dtype(np.float32)), lanes(np.dtype(np.float64))
 WIDEST = np.array([0] + [max_vectors(rows) for rows in range(1, MAX_TILE_ROWS + 1)])
+TALLEST = np.array([1] + [max_rows(vectors) for vectors in range(1, MAX_TILE_VECTORS + 1)])
 
 
 class Contraction(NamedTuple):
@@ -47,8 +48,8 @@ def contract(like, operands):
     o = operands
     size = like.itemsize
     width = FLOAT32_LANES if size == 4 else FLOAT64_LANES
-    row_pieces = -(-o.rows // MAX_TILE_ROWS)
     vectors = -(-o.columns // width)
+    row_pieces = -(-o.rows // TALLEST[min(vectors, MAX_TILE_VECTORS)])
     column_pieces = -(-vectors // WIDEST[-(-o.rows // row_pieces)])
     v0 = 0
     for column_piece in range(column_pieces):

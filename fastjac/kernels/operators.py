@@ -10,6 +10,7 @@ or along its rows. A tangent (`forward`) becomes `N t`; a cotangent (reverse) be
 from __future__ import annotations
 
 import numba
+import numpy as np
 
 from .jit import OPTIONS, jit
 from .memory import view
@@ -27,23 +28,29 @@ def _dot(u, v):
 
 
 @jit
-def copy(like, source, source_row, source_column, target, target_row, rows, columns):
-    """Copy a strided matrix to a row-major one, in blocks, so that a transposition uses whole cache lines."""
+def copy(like, source, source_row, source_column, target, target_row, rows, columns, scale):
+    """Copy a strided matrix to a row-major one, times a vector along its columns.
+
+    A source that runs the other way is read in blocks, so that whole cache lines are used.
+    """
     size = like.itemsize
-    n_source = (rows - 1) * source_row + (columns - 1) * source_column + 1
-    source_view = view(like, source, n_source)
+    factors = view(like, scale, columns)
     if source_column == 1:
         for i in range(rows):
-            row = view(like, target + i * target_row * size, columns)
+            from_row, to_row = (
+                view(like, source + i * source_row * size, columns),
+                view(like, target + i * target_row * size, columns),
+            )
             for j in range(columns):
-                row[j] = source_view[i * source_row + j]
+                to_row[j] = from_row[j] * factors[j]
         return
     for i0 in range(0, rows, BLOCK):
         for j0 in range(0, columns, BLOCK):
             for i in range(i0, min(i0 + BLOCK, rows)):
-                row = view(like, target + i * target_row * size, columns)
+                from_row = view(like, source + i * source_row * size, columns * source_column)
+                to_row = view(like, target + i * target_row * size, columns)
                 for j in range(j0, min(j0 + BLOCK, columns)):
-                    row[j] = source_view[i * source_row + j * source_column]
+                    to_row[j] = from_row[np.uintp(j * source_column)] * factors[j]
 
 
 @jit

@@ -7,6 +7,7 @@ then each sample's Jacobian is accumulated by itself, so its bits do not depend 
 from __future__ import annotations
 
 import numba
+import numpy as np
 
 from .activations import activate
 from .contract import Contraction, contract
@@ -14,7 +15,7 @@ from .jit import entry, piece
 from .memory import address_of, view
 from .normalizers import normalize
 from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
-from .tables import ACTIVATE, AFFINE, CONTRACT, COPY, DENSE
+from .tables import ACTIVATE, AFFINE, CONTRACT, COPY, DENSE, WORK
 
 
 @entry()
@@ -29,21 +30,20 @@ def run(program, x, seed, y, out, work, lists):
     size = program.parameters.itemsize
     for first in range(0, x.shape[0], layout.block):
         count = min(layout.block, x.shape[0] - first)
-        values = sweep(program, address_of(x) + first * layout.n_in * size, count, work, lists)
-        copy(program.parameters, values[0], values[1], 1, address_of(y) + first * layout.n_out * size, layout.n_out,
-             count, layout.n_out)  # fmt: skip
+        values, row = sweep(program, address_of(x) + first * layout.n_in * size, count, work, lists)
+        y_rows = address_of(y) + first * layout.n_out * size
+        copy(program.parameters, values, row, 1, y_rows, layout.n_out, count, layout.n_out, _ones(program))
         if program.steps.size == 0:
             continue
-        for sample in range(first, first + count):
-            state = address_of(work) + (layout.state + (sample - first) * layout.state_row) * size
-            list_live_units(program, state, lists)
+        for sample in range(count):
+            list_live_units(program, sample, work, lists)
             places = (
                 address_of(program.parameters),
                 address_of(work),
-                address_of(seed) + sample * layout.seed_size * size,
-                address_of(out) + sample * layout.out_size * size,
+                address_of(seed) + (first + sample) * layout.seed_size * size,
+                address_of(out) + (first + sample) * layout.out_size * size,
             )
-            accumulate(program, places, state, lists)
+            accumulate(program, places, sample, lists)
 
 
 @entry(parallel=True)
@@ -70,85 +70,101 @@ def sweep(program, x, count, work, lists):
         target = second_buffer if source == first_buffer else first_buffer
         if step.operation == AFFINE:
             _affine(program, step, source, row, target, count, lists)
-            source, row = target, layout.row
+            source, row = target, step.row
             continue
         if source == x:
-            copy(parameters, source, row, 1, target, layout.row, count, step.n_in)
-            source, row = target, layout.row
-        for sample in range(count):
-            z = view(parameters, source + sample * row * size, step.n_in)
-            state = layout.state + sample * layout.state_row + step.state
-            if step.operation == ACTIVATE:
-                _activate(program, step, z, state, work)
-            else:
-                _normalize(program, step, z, state, work)
+            copy(parameters, source, row, 1, target, step.row, count, step.n_in, _ones(program))
+            source, row = target, step.row
+        if step.operation == ACTIVATE:
+            _activate(program, step, source, count, work)
+        else:
+            _normalize(program, step, source, count, work)
     return source, row
 
 
 @piece
 def _affine(program, step, source, source_row, target, count, lists):
-    layout, size = program.layout[0], program.parameters.itemsize
+    size = program.parameters.itemsize
     start, index = address_of(program.parameters), address_of(lists)
     contract(
         program.parameters,
         Contraction(
-            count, step.n_out,
+            count, step.row,
             source, source_row, 1, index,
-            start + step.weight * size, step.weight_row, index, step.n_in,
-            start + step.bias * size, start + layout.ones * size,
-            target, layout.row,
+            start + step.weight * size, step.row, index, step.n_in,
+            start + step.bias * size, _ones(program),
+            target, step.row,
         ),
     )  # fmt: skip
 
 
 @piece
-def _activate(program, step, z, state, work):
-    n = step.n_in
-    p, q = program.parameters[step.p : step.p + n], program.parameters[step.q : step.q + n]
+def _activate(program, step, values, count, work):
+    """One call for the whole block, its rows' padding included: a short row by itself would leave most lanes idle."""
+    parameters, n = program.parameters, count * step.row
+    start, size = address_of(parameters), parameters.itemsize
+    z, d = view(parameters, values, n), view(parameters, address_of(work) + step.state * size, n)
+    p, q = view(parameters, start + step.p * size, n), view(parameters, start + step.q * size, n)
     if not step.compose:
-        activate(step.code, z, p, q, work[state : state + n])
+        activate(step.code, z, p, q, d)
         return
-    spare = program.layout[0].spare
-    activate(step.code, z, p, q, work[spare : spare + n])
+    spare = view(parameters, address_of(work) + program.layout[0].spare * size, n)
+    activate(step.code, z, p, q, spare)
     for j in range(n):
-        work[state + j] *= work[spare + j]
+        d[j] *= spare[j]
 
 
 @piece
-def _normalize(program, step, z, state, work):
-    vectors = 1 + 2 * step.rank
-    factors = work[state : state + vectors * step.n_in].reshape((vectors, step.n_in))
-    normalize(step.code, z, program.parameters[step.p], factors)
+def _normalize(program, step, values, count, work):
+    parameters, vectors, size = program.parameters, 1 + 2 * step.rank, program.parameters.itemsize
+    for sample in range(count):
+        state = address_of(work) + (step.state + sample * step.state_row) * size
+        factors = view(parameters, state, vectors * step.n_in).reshape((vectors, step.n_in))
+        normalize(step.code, view(parameters, values + sample * step.row * size, step.n_in), parameters[step.p], factors)
 
 
 @piece
-def list_live_units(program, state, lists):
-    """List, for each diagonal that a contraction runs over, the units whose derivative is not 0."""
+def _ones(program):
+    return address_of(program.parameters) + program.layout[0].ones * program.parameters.itemsize
+
+
+@piece
+def list_live_units(program, sample, work, lists):
+    """List, for each diagonal that a contraction runs over, the units of this sample whose derivative is not 0."""
     for number in range(program.live.size):
         diagonal = program.live[number]
-        d = view(program.parameters, state + diagonal.state * program.parameters.itemsize, diagonal.size)
-        count = 0
+        d = view(program.parameters, _state_of(program, diagonal, sample, address_of(work)), diagonal.size)
+        units = lists[diagonal.list + 1 : diagonal.list + 1 + diagonal.size]
+        count = np.uintp(0)
         for j in range(diagonal.size):
             # Always written and only kept if live: a branch here would be mispredicted at every other unit.
-            lists[diagonal.list + 1 + count] = j
-            count += d[j] != 0.0
+            units[count] = j
+            count += np.uintp(d[j] != 0.0)
         lists[diagonal.list] = count
 
 
 @piece
-def accumulate(program, places, state, lists):
-    """Walk the step table for one sample. `places` are the addresses that a step's places stand for."""
+def accumulate(program, places, sample, lists):
+    """Walk the step table for one sample of the block. `places` are the addresses that a step's places stand for."""
     size = program.parameters.itemsize
     for number in range(program.steps.size):
         step = program.steps[number]
         a = places[step.a_place] + step.a * size
         c = places[step.c_place] + step.c * size
+        state = _state_of(program, step, sample, places[WORK])
         if step.operation == CONTRACT:
             _contract(program, step, a, places[step.b_place] + step.b * size, c, state, lists)
         elif step.operation == COPY:
-            copy(program.parameters, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns)
+            scale = _ones(program) if step.state == DENSE else state
+            copy(program.parameters, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale)
         else:
-            _apply(program, step, c, state, places[1])
+            _apply(program, step, c, state, places[WORK] + step.scratch * size)
+
+
+@piece
+def _state_of(program, record, sample, work):
+    """The address of the Jacobian's vectors that a record names, for this sample of the block."""
+    return work + (record.state + sample * record.state_row) * program.parameters.itemsize
 
 
 @piece
@@ -158,34 +174,33 @@ def _contract(program, step, a, b, c, state, lists):
         index, depth = address_of(lists), step.depth
     else:
         index, depth = address_of(lists) + (step.live + 1) * 8, lists[step.live]
-    scale = start + layout.ones * size if step.state == DENSE else state + step.state * size
     contract(
         program.parameters,
         Contraction(
             step.rows, step.columns,
             a, step.a_row, step.a_column, index,
             b, step.b_row, index, depth,
-            start + layout.zeros * size, scale,
+            start + layout.zeros * size, _ones(program) if step.state == DENSE else state,
             c, step.c_row,
         ),
     )  # fmt: skip
 
 
 @piece
-def _apply(program, step, matrix, state, work):
-    parameters, size = program.parameters, program.parameters.itemsize
+def _apply(program, step, matrix, state, scratch):
+    parameters = program.parameters
     units = step.columns if step.units_on_columns else step.rows
     if step.rank == 0:
-        d = view(parameters, state + step.state * size, units)
+        d = view(parameters, state, units)
         if step.units_on_columns:
             scale_columns(parameters, matrix, step.c_row, step.rows, d)
         else:
             scale_rows(parameters, matrix, step.c_row, step.columns, d)
         return
     vectors = 1 + 2 * step.rank
-    factors = view(parameters, state + step.state * size, vectors * units).reshape((vectors, units))
+    factors = view(parameters, state, vectors * units).reshape((vectors, units))
     if step.units_on_columns:
         normalize_columns(parameters, matrix, step.c_row, step.rows, factors, step.rank, step.forward)
     else:
-        sums = view(parameters, work + step.scratch * size, step.rank * step.columns).reshape((step.rank, step.columns))
+        sums = view(parameters, scratch, step.rank * step.columns).reshape((step.rank, step.columns))
         normalize_rows(parameters, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)

@@ -27,14 +27,14 @@ def _record(*names: str) -> np.dtype:
 PRIMAL = _record(
     "operation",
     "n_in",
-    "n_out",
-    "weight",  # AFFINE: the transposed weight in the parameters, its row stride, and the bias
-    "weight_row",
+    "row",  # elements from one sample's values to the next's, and from one row of the transposed weight to the next
+    "weight",  # AFFINE: the transposed weight in the parameters, and the bias
     "bias",
-    "code",  # ACTIVATE, NORMALIZE: the rule, and the offsets of its parameters
+    "code",  # ACTIVATE, NORMALIZE: the rule, and its parameters: for every value of a block (ACTIVATE), or one number
     "p",
     "q",
-    "state",  # where in the sample's state the Jacobian's vectors go
+    "state",  # in the workspace: the Jacobian's vectors of the block's first sample, and the elements to the next one's
+    "state_row",
     "rank",  # NORMALIZE: terms of the Jacobian
     "compose",  # ACTIVATE: multiply onto the derivative that is there
 )
@@ -55,15 +55,16 @@ STEP = _record(
     "c_row",
     "live",  # CONTRACT: the live list that the inner index runs over, or DENSE
     "depth",  # CONTRACT: length of the inner index where it is DENSE
-    "state",  # APPLY, and CONTRACT with a scale: the Jacobian's vectors in the sample's state, or DENSE
+    "state",  # APPLY: the Jacobian's vectors; else a diagonal that scales the result's columns, or DENSE
+    "state_row",
     "rank",  # APPLY: 0 for a diagonal, else the terms of a normalizer
     "units_on_columns",  # APPLY: whether the units lie along the columns or the rows
     "forward",  # APPLY: N t on tangents, or N^T u on cotangents
     "scratch",  # APPLY with units on rows: offset of (rank, columns) in the workspace
 )
 
-LIVE = _record("state", "size", "list")
-"""A diagonal whose live units are listed: its place in the state, its size, and where its list starts.
+LIVE = _record("state", "state_row", "size", "list")
+"""A diagonal whose live units are listed: where it lies, its size, and where its list starts.
 
 A list is its length followed by the units' numbers, in order.
 """
@@ -74,17 +75,15 @@ LAYOUT = _record(
     "seed_size",  # of one sample
     "out_size",
     "block",  # samples that share one primal sweep
-    "row",  # elements from one sample to the next in either activation buffer
-    "state_row",  # the same in the state
-    "state",  # offsets in the workspace: state, second activation buffer, one spare row, accumulation
-    "buffer",
+    "buffer",  # offsets in the workspace: second activation buffer, a spare one
     "spare",
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",
     "work_size",  # of one thread's workspace and lists
     "list_size",
+    "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
 )
 """The one record that says how a Program uses memory.
 
-The first activation buffer starts the workspace; the numbers 0, 1, 2, ... (`row` of them) start the lists.
+The first activation buffer starts the workspace.
 """

@@ -8,8 +8,12 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-MAX_TILE_ROWS = 6
 MAX_TILE_VECTORS = 8
+TILE_ROWS = {1: 12, 2: 8}
+"""Rows of a tile that is so many vectors wide, and of a wider one: a narrow tile needs more rows, so that there are as many
+chains of multiply-adds at once as hide the latency of each."""
+TILE_ROWS_WIDER = 6
+MAX_TILE_ROWS = max(TILE_ROWS.values())
 
 
 @functools.cache
@@ -41,7 +45,19 @@ def padded(n: int, dtype: np.dtype) -> int:
     return -(-n // width) * width
 
 
+def max_rows(vectors: int) -> int:
+    """The tallest tile for a product that is `vectors` registers wide."""
+    rows = TILE_ROWS.get(vectors, TILE_ROWS_WIDER)
+    return rows if _fits(rows, min(vectors, 2)) else TILE_ROWS_WIDER
+
+
 def max_vectors(rows: int) -> int:
-    """The widest tile of `rows` rows, in vectors, whose sums, operands and one splat stay in registers."""
-    registers = vector_unit()[1]
-    return max(1, min(MAX_TILE_VECTORS, (registers - 1) // (rows + 1)))
+    """The widest tile of `rows` rows, in registers."""
+    if rows > TILE_ROWS_WIDER:
+        return max(vectors for vectors in TILE_ROWS if rows <= max_rows(vectors))
+    return max(vectors for vectors in range(1, MAX_TILE_VECTORS + 1) if vectors == 1 or _fits(rows, vectors))
+
+
+def _fits(rows: int, vectors: int) -> bool:
+    """Whether a tile's sums, its row of the right operand and one splat stay in registers."""
+    return rows * vectors + vectors + 1 <= vector_unit()[1]

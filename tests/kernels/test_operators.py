@@ -11,8 +11,8 @@ LIKE = np.zeros(1)
 
 
 @jit
-def call_copy(like, source, source_row, source_column, target, target_row, rows, columns):
-    operators.copy(like, source, source_row, source_column, target, target_row, rows, columns)
+def call_copy(like, source, source_row, source_column, target, target_row, rows, columns, scale):
+    operators.copy(like, source, source_row, source_column, target, target_row, rows, columns, scale)
 
 
 @jit
@@ -46,10 +46,11 @@ def dense(factors, rank):
 @pytest.mark.parametrize("shape", [(1, 1), (3, 40), (40, 3), (33, 35)])
 def test_copy_of_either_order(order, shape):
     source = np.array(np.random.default_rng(0).standard_normal(shape), order=order)
+    scale = np.random.default_rng(1).standard_normal(shape[1])
     target = np.full((shape[0], ROOM), 7.0)
     strides = (stride // 8 for stride in source.strides)
-    call_copy(LIKE, source.ctypes.data, *strides, target.ctypes.data, ROOM, *shape)
-    np.testing.assert_array_equal(target[:, : shape[1]], source)
+    call_copy(LIKE, source.ctypes.data, *strides, target.ctypes.data, ROOM, *shape, scale.ctypes.data)
+    np.testing.assert_array_equal(target[:, : shape[1]], source * scale)
     assert (target[:, shape[1] :] == 7.0).all()
 
 
