@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from .common import BATCH_CELLS, CELLS, DTYPES, MODES, NETWORKS, relative_error
+from .common import BATCH_CELLS, CELLS, DTYPES, MODES, relative_error
 from .peers import CONTENDERS, is_installed, prepare
-
-LARGEST_CELLS = tuple(f"{name}-{recipe.batches[-1]}" for name, recipe in NETWORKS.items())
 
 
 class Jacobian:
-    """Base: a network, an input and a mode that is worth a run. The first call, in `setup`, loads the kernels."""
+    """Every network at every batch, in every dtype and mode that is worth a run. The first call, in `setup`, loads the kernels."""
 
     timeout = 300.0
     param_names = ("cell", "dtype", "mode")
+    params = (tuple(CELLS), DTYPES, MODES)
 
     def setup(self, cell: str, dtype: str, mode: str) -> None:
         recipe, batch = CELLS[cell]
@@ -23,29 +22,8 @@ class Jacobian:
         self.mode = mode
         self.network.jacobian(self.x, mode=mode)
 
-
-class Auto(Jacobian):
-    """Every network, batch and dtype, in the order that fastjac chooses."""
-
-    params = (tuple(CELLS), DTYPES, ("auto",))
-
     def time_jacobian(self, cell: str, dtype: str, mode: str) -> None:
         self.network.jacobian(self.x, mode=self.mode)
-
-
-class Modes(Jacobian):
-    """The orders by name, at each network's common batch; a hopeless one is skipped."""
-
-    params = (BATCH_CELLS, DTYPES, tuple(mode for mode in MODES if mode != "auto"))
-
-    def time_jacobian(self, cell: str, dtype: str, mode: str) -> None:
-        self.network.jacobian(self.x, mode=self.mode)
-
-
-class Memory(Jacobian):
-    """Peak memory of the process, at each network's largest batch."""
-
-    params = (LARGEST_CELLS, DTYPES, ("auto",))
 
     def peakmem_jacobian(self, cell: str, dtype: str, mode: str) -> None:
         self.network.jacobian(self.x, mode=self.mode)

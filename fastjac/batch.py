@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from .kernels.run import run, run_parallel
+from .kernels.run import compiled_address, run, run_parallel
 from .program import Program, workspace
 
 PARALLEL_COST = 1_000_000
@@ -24,7 +24,8 @@ SAFE_LAYERS = ("omp", "tbb")
 Arrays = tuple[np.ndarray, ...]
 """x, seed, y and out."""
 
-_in_forked_child = False
+_kernels: dict[np.dtype, int] = {}
+_threads_lost_in_fork = False
 
 
 class Runner:
@@ -75,12 +76,17 @@ class Runner:
 
 
 def _numba_threads_are_safe() -> bool:
-    return not _in_forked_child and numba.threading_layer() in SAFE_LAYERS
+    return not _threads_lost_in_fork and numba.threading_layer() in SAFE_LAYERS
 
 
 def _note_fork() -> None:
-    global _in_forked_child
-    _in_forked_child = True
+    """In a forked child: remember whether the parent had started Numba's threads, which do not exist here."""
+    global _threads_lost_in_fork
+    try:
+        numba.threading_layer()
+    except ValueError:
+        return
+    _threads_lost_in_fork = True
 
 
 if hasattr(os, "register_at_fork"):
@@ -91,9 +97,17 @@ def _run_on_numba_threads(program: Program, arrays: Arrays, work: np.ndarray, li
     enabled = numba.get_num_threads()
     numba.set_num_threads(len(work))
     try:
-        run_parallel(program, *arrays, work, lists)
+        run_parallel(_kernel(program, arrays, work, lists), program, *arrays, work, lists)
     finally:
         numba.set_num_threads(enabled)
+
+
+def _kernel(program: Program, arrays: Arrays, work: np.ndarray, lists: np.ndarray) -> int:
+    """The address of the kernel for the network's dtype."""
+    dtype = program.parameters.dtype
+    if dtype not in _kernels:
+        _kernels[dtype] = compiled_address(program, *arrays, work[0], lists[0])
+    return _kernels[dtype]
 
 
 def _run_on_python_threads(program: Program, arrays: Arrays, work: np.ndarray, lists: np.ndarray) -> None:

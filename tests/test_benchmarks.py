@@ -98,7 +98,7 @@ def test_hopeless_order_is_skipped():
     assert orders["emulator"] == "reverse"
     assert not any(orders[name] for name in ("acasxu", "dynamics", "autoencoder", "square"))
     with pytest.raises(NotImplementedError, match="reverse order is hopeless for emulator-32"):
-        jacobian.Modes().setup("emulator-32", "float32", "reverse")
+        jacobian.Jacobian().setup("emulator-32", "float32", "reverse")
 
 
 def test_peer_that_is_not_installed_is_skipped(monkeypatch):
@@ -137,9 +137,8 @@ def test_configuration_names_the_suite():
 @pytest.mark.parametrize(
     ("benchmark", "parameters"),
     [
-        (jacobian.Auto, ("dynamics-64", "float32", "auto")),
-        (jacobian.Modes, ("dynamics-64", "float64", "mixed")),
-        (jacobian.Memory, ("square-64", "float32", "auto")),
+        (jacobian.Jacobian, ("dynamics-64", "float64", "mixed")),
+        (jacobian.Jacobian, ("square-64", "float32", "auto")),
         (jacobian.Peers, ("expert NumPy", "seed-64", "float32")),
         (machine.Control, ("copy",)),
     ],

@@ -6,13 +6,15 @@ then each sample's Jacobian is accumulated by itself, so its bits do not depend 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
 from .activations import activate
 from .contract import Contraction, contract
 from .jit import entry, piece
-from .memory import address_of, view
+from .memory import address_of, call_address, view
 from .normalizers import normalize
 from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
 from .tables import ACTIVATE, AFFINE, CONTRACT, COPY, DENSE, WORK
@@ -24,7 +26,7 @@ def run(program, x, seed, y, out, work, lists):
 
     x : (n, n_in).  seed : (n, seed_size), tangents or cotangents if the program takes any.  y : (n, n_out), written.
     out : (n, out_size), written.  All are C-contiguous and of the parameters' dtype.
-    work, lists : scratch for one thread, from `Program.workspace`.
+    work, lists : scratch for one thread, from `fastjac.program.workspace`.
     """
     layout = program.layout[0]
     size = program.parameters.itemsize
@@ -47,12 +49,25 @@ def run(program, x, seed, y, out, work, lists):
 
 
 @entry(parallel=True)
-def run_parallel(program, x, seed, y, out, work, lists):
-    """`run` with the samples shared out among as many threads as `work` and `lists` have rows."""
+def run_parallel(kernel, program, x, seed, y, out, work, lists):
+    """`run` with the samples shared out among as many threads as `work` and `lists` have rows.
+
+    kernel : the address of `run` compiled for these types, from `compiled_address`.
+    """
     n, threads = x.shape[0], work.shape[0]
     for thread in numba.prange(threads):
         first, last = n * thread // threads, n * (thread + 1) // threads
-        run(program, x[first:last], seed[first:last], y[first:last], out[first:last], work[thread], lists[thread])
+        part = (program, x[first:last], seed[first:last], y[first:last], out[first:last], work[thread], lists[thread])
+        call_address(kernel, part)
+
+
+def compiled_address(*arguments: Any) -> int:
+    """The address of `run`, compiled for arguments of these types."""
+    signature = tuple(map(numba.typeof, arguments))
+    run.compile(signature)
+    compiled = run.overloads[signature]
+    address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    return address
 
 
 @piece
