@@ -7,7 +7,7 @@ from .peers import CONTENDERS, is_installed, prepare
 
 
 class Jacobian:
-    """Every network at every batch, in every dtype and mode that is worth a run. The first call, in `setup`, loads the kernels."""
+    """Every network at every batch, in every dtype and mode that is worth a run; `setup` loads the kernels by a first call."""
 
     timeout = 300.0
     param_names = ("cell", "dtype", "mode")
