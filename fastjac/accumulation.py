@@ -79,7 +79,7 @@ class Accumulation:
             made[step.start, step.stop] = self._contract(left, right, made)
         whole = (0, len(product.leaves))
         if whole not in made:
-            out = self._copy(self._weight(whole, transposed=False), self._out())
+            out = self._copy(self._source(whole, transposed=False), self._out())
             self._apply_ends(out, whole)
         elif made[whole].place != OUT:
             self._copy(made[whole], self._out())
@@ -140,22 +140,20 @@ class Accumulation:
         transposed : the orientation of the product.  contiguous : whether the kernel reads it in vectors.
         copied : whether it is about to be changed, for this sample alone.
         """
-        if self._product.leaves[span[0]] is None:
-            rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
-            source = Matrix(rows, columns, SEED, 0, columns, 1)
-        else:
-            # As a left operand either orientation serves, and the primal sweep has stored the transposed one.
-            source = self._weight(span, transposed or not (contiguous or copied or span in self._ends))
+        # As a left operand either orientation serves, and the primal sweep has stored the transposed one.
+        source = self._source(span, transposed or not (contiguous or copied or span in self._ends))
         if not copied and span not in self._ends:
             return source
         copy = self._copy(source, self._take(source.rows, source.columns, transposed))
         self._apply_ends(copy, span)
         return copy
 
-    def _weight(self, span: Span, transposed: bool) -> Matrix:
+    def _source(self, span: Span, transposed: bool) -> Matrix:
+        """The factor itself: a weight in the orientation asked for, or the seed in the only one that it has."""
         factor = self._product.leaves[span[0]]
-        assert factor is not None
-        rows, columns = factor.weight.shape
+        rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
+        if factor is None:
+            return Matrix(rows, columns, SEED, 0, columns, 1)
         if transposed:
             return Matrix(rows, columns, PARAMETERS, self._parameters.add(factor.weight.T), 1, self._padded(rows))
         return Matrix(rows, columns, PARAMETERS, self._parameters.add(factor.weight), self._padded(columns), 1)

@@ -28,31 +28,35 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
     lead = array.shape[:-1]
     if array.ndim != 2:
         array = array.reshape(-1, n_in)
-    return _for_kernels(array, dtype), lead
+    return for_kernels(array, dtype), lead
 
 
-def seed(value: Any, x_shape: tuple[int, ...], core: tuple[int | None, ...], name: str, dtype: np.dtype) -> np.ndarray:
-    """Tangents or cotangents, broadcast against the leading shape of x; `core` is their own shape, None for any size."""
+def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str, dtype: np.dtype) -> np.ndarray:
+    """Tangents or cotangents for inputs of leading shape `lead`; `core` is their own shape, None for any size.
+
+    Returns (*lead, *own), or (1, *own) for one seed that all inputs share, which is not copied for each.
+    """
     array = real_array(value, name)
     wanted = f"(..., {', '.join('k' if n is None else str(n) for n in core)})"
     own = array.shape[-len(core) :]
     if array.ndim < len(core) or any(n not in (None, size) for n, size in zip(core, own, strict=True)):
         raise ShapeError(f"{name} must have shape {wanted}, got {array.shape}")
-    shape = (*x_shape[:-1], *own)
-    if array.shape != shape:
+    if array.ndim == len(core):
+        return for_kernels(array[None], dtype)
+    if array.shape != (*lead, *own):
         try:
-            array = np.broadcast_to(array, shape)
+            array = np.broadcast_to(array, (*lead, *own))
         except ValueError as error:
             raise ShapeError(
-                f"{name} must have shape {wanted} with leading dimensions that broadcast to x's {x_shape[:-1]}, got {array.shape}"
+                f"{name} must have shape {wanted} with leading dimensions that broadcast to x's {lead}, got {array.shape}"
             ) from error
-    return _for_kernels(array, dtype)
+    return for_kernels(array, dtype)
 
 
 def output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> np.ndarray:
     """`out` itself if a kernel can write to it, else an array of its shape to be copied from."""
-    if not isinstance(out, np.ndarray):
-        raise DtypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise DtypeError(f"out must be a plain NumPy array, got {type(out).__name__}")
     if out.shape != shape:
         raise ShapeError(f"out must have shape {shape}, got {out.shape}")
     if out.dtype != dtype:
@@ -79,23 +83,25 @@ def positive_count(value: int | None, name: str) -> int | None:
 
 def real_array(value: Any, name: str) -> np.ndarray:
     """`value` as an array of bool, integers or floats; complex, object and string input is a DtypeError."""
-    if isinstance(value, np.ndarray):
-        array = value
-    else:
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise ShapeError(f"{name} must be a rectangular array, but its rows differ in length") from error
+    if isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(f"{name} must not be a masked array, whose mask would be lost; pass {name}.filled(...)")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{name} must be a rectangular array, but its rows differ in length") from error
+    except RuntimeError as error:  # a torch tensor that requires grad
+        raise DtypeError(f"{name} cannot be read as an array: {error}") from error
     if array.dtype.kind not in "fiub":
         fix = "; take its real part or drop the imaginary one" if array.dtype.kind == "c" else ""
         raise DtypeError(f"{name} must hold real numbers, got dtype {array.dtype}{fix}")
     return array
 
 
-def _for_kernels(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def for_kernels(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The array itself if kernels can take it, else a copy that they can."""
     if array.dtype == dtype and array.flags.carray:
         return array
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         return np.require(array, dtype, ["C", "A", "W"])
 
 

@@ -49,7 +49,7 @@ class Runner:
             return
         for first in range(0, n, samples):
             part = slice(first, first + samples)
-            self._run(x[part], seed[part], y[part], out[part], threads)
+            self._run(x[part], _part_of_seed(seed, part), y[part], out[part], threads)
 
     def _useful_threads(self, n: int, threads: int | None) -> int:
         if n == 1 or threads == 1 or (threads is None and n * self._cost < PARALLEL_COST):
@@ -73,6 +73,11 @@ class Runner:
         else:
             _run_on_python_threads(self.program, (x, seed, y, out), work[:threads], lists[:threads])
         self._idle.append(scratch)
+
+
+def _part_of_seed(seed: np.ndarray, part: slice) -> np.ndarray:
+    """The seeds of some samples, where they do not all share one."""
+    return seed if len(seed) == 1 else seed[part]
 
 
 def _numba_threads_are_safe() -> bool:
@@ -115,7 +120,8 @@ def _run_on_python_threads(program: Program, arrays: Arrays, work: np.ndarray, l
 
     def run_part(thread: int) -> None:
         part = slice(n * thread // threads, n * (thread + 1) // threads)
-        run(program, *(array[part] for array in arrays), work[thread], lists[thread])
+        x, seed, y, out = arrays
+        run(program, x[part], _part_of_seed(seed, part), y[part], out[part], work[thread], lists[thread])
 
     with ThreadPoolExecutor(threads) as pool:
         # The list waits for every part and raises what any of them raised.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import LayerError
 from .layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
 from .plan import SPARSE_LIVE_SHARE, ChainShape
 
@@ -60,11 +61,6 @@ class Chain:
     dtype: np.dtype
 
     @property
-    def widths(self) -> set[int]:
-        """The sizes of all values that a primal sweep passes through."""
-        return {*self.sizes, *(op.size for link in self.links for op in link)}
-
-    @property
     def sizes(self) -> tuple[int, ...]:
         """The boundary sizes, one more than there are factors."""
         return (self.n_in, *(factor.n_out for factor in self.factors))
@@ -98,7 +94,7 @@ def product_of(chain: Chain, seed: str | None = None, seed_width: int = 0) -> Pr
     """
     leaves: tuple[Affine | None, ...] = chain.factors
     links, sizes = chain.links, chain.sizes
-    if not leaves:
+    if not leaves and seed is None:
         # Links alone have no matrix to act on, so they act on the identity.
         leaves, links, sizes = (Affine(np.eye(chain.n_in)),), ((), *links), (chain.n_in, *sizes)
     if seed == "tangents":
@@ -109,15 +105,22 @@ def product_of(chain: Chain, seed: str | None = None, seed_width: int = 0) -> Pr
 
 
 def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
-    """The chain of a network's layers. A Scale beside an affine layer is folded into it, in float64."""
+    """The chain of a network's layers.
+
+    A Scale next to an affine layer, and one affine layer next to another where their product is smaller, are folded in
+    float64. A Scale that adds to its input is not folded into the affine layer behind it: with a mean far above the
+    deviation, `W (x - mean)` keeps digits that `W x - W mean` loses.
+    """
     factors: list[Affine] = []
     links: list[list[Diagonal | Normalization]] = [[]]
     width = n_in
     for layer in _split_layer_norms(layers):
         link = links[-1]
         if isinstance(layer, Affine):
-            if _is_scale(link):
-                layer = _scale_inputs(layer, link.pop())
+            layer = _absorb_scales(layer, link)
+            if factors and not link and _is_cheaper_folded(factors[-1], layer):
+                layer = _product(layer, factors.pop())
+                links.pop()
             factors.append(layer)
             links.append([])
             width = layer.n_out
@@ -130,6 +133,8 @@ def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
                 link[-1] = Diagonal((*link[-1].layers, layer), width)
             else:
                 link.append(Diagonal((layer,), width))
+        else:
+            raise LayerError(f"a {type(layer).__name__} says nothing of what it computes; build the network from fastjac.layers")
     return Chain(tuple(factors), tuple(map(tuple, links)), n_in, dtype)
 
 
@@ -145,26 +150,38 @@ def _split_layer_norms(layers: tuple[Layer, ...]) -> list[Layer]:
     return split
 
 
-def _is_scale(link: list[Diagonal | Normalization]) -> bool:
-    return bool(link) and isinstance(link[-1], Diagonal) and all(isinstance(layer, Scale) for layer in link[-1].layers)
+def _is_cheaper_folded(first: Affine, second: Affine) -> bool:
+    return second.n_out * first.n_in <= second.weight.size + first.weight.size
 
 
-def _scale_inputs(affine: Affine, diagonal: Diagonal | Normalization) -> Affine:
-    """`W (diag(a) x + b) + c` as one affine layer, for each Scale of the diagonal, the last first."""
-    assert isinstance(diagonal, Diagonal)
-    weight, bias = _float64(affine)
-    for layer in reversed(diagonal.layers):
-        a, b = (np.broadcast_to(np.asarray(v, np.float64), weight.shape[1]) for v in layer.rule_parameters)
-        bias = bias + weight @ b
-        weight = weight * a
-    return Affine(weight, bias)
+def _absorb_scales(affine: Affine, link: list[Diagonal | Normalization]) -> Affine:
+    """`W diag(a) x + c` as one affine layer, for the Scales at the link's end that add nothing; they leave the link."""
+    while link and isinstance(diagonal := link[-1], Diagonal):
+        scale = diagonal.layers[-1]
+        if not isinstance(scale, Scale) or np.any(scale.bias):
+            break
+        link.pop()
+        if len(diagonal.layers) > 1:
+            link.append(Diagonal(diagonal.layers[:-1], diagonal.size))
+        weight, bias = _float64(affine)
+        with np.errstate(all="ignore"):
+            affine = Affine(weight * np.asarray(scale.weight, np.float64), bias)
+    return affine
 
 
 def _scale_outputs(affine: Affine, scale: Scale) -> Affine:
     """`diag(a) (W x + c) + b` as one affine layer."""
     weight, bias = _float64(affine)
     a, b = (np.broadcast_to(np.asarray(v, np.float64), weight.shape[0]) for v in scale.rule_parameters)
-    return Affine(a[:, None] * weight, a * bias + b)
+    with np.errstate(all="ignore"):
+        return Affine(a[:, None] * weight, a * bias + b)
+
+
+def _product(second: Affine, first: Affine) -> Affine:
+    """`V (W x + c) + b` as one affine layer."""
+    (v, b), (w, c) = _float64(second), _float64(first)
+    with np.errstate(all="ignore"):
+        return Affine(v @ w, v @ c + b)
 
 
 def _float64(affine: Affine) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ class Parameters:
 
     def add(self, values: np.ndarray) -> int:
         """The offset at which `values`, a vector or a matrix, is stored; the row stride is its padded width."""
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             rows = np.atleast_2d(values).astype(self.dtype)
         key = (rows.shape, rows.tobytes())
         if key not in self._offsets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from threading import Lock
 from typing import Any, overload
 
 import numpy as np
@@ -14,13 +15,15 @@ from .batch import Runner
 from .chain import chain_of, product_of
 from .errors import DtypeError, LayerError, OptionError
 from .kernels.target import lanes
-from .layers import Layer, chain_widths
+from .layers import LAYERS, Layer, chain_widths
 from .plan import Plan, checked_mode, plan
 from .program import Program, lower
 from .saving import save
 from .table import format_table
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+MOST_RUNNERS = 8
+"""Programs that a network keeps; each holds a copy of the weights."""
 
 
 class Network:
@@ -39,7 +42,7 @@ class Network:
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_chain", "_dtype", "_layers", "_nothing", "_runners", "_widths")
+    __slots__ = ("_chain", "_dtype", "_layers", "_lock", "_nothing", "_runners", "_widths")
 
     def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
         given = _validated(layers)
@@ -50,6 +53,7 @@ class Network:
         self._chain = chain_of(self._layers, self.n_in, resolved)
         # Stands in for a seed or a result that a program does not have.
         self._nothing = np.empty((0, 0), resolved)
+        self._lock = Lock()
         self._runners: dict[tuple[str | None, str | None, int], Runner] = {}
 
     @property
@@ -174,55 +178,60 @@ class Network:
         return y.reshape(*lead, self.n_out), jacobian if out is None else out
 
     def jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """`y (..., n_out)` and the tangent `J v (..., n_out)` for one tangent `v (..., n_in)` at each input.
+        """`y (..., n_out)` and the tangent `J v (..., n_out)` for a tangent `v (..., n_in)` at each input, or one for all.
 
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
         """
-        x = arguments.real_array(x, "x")
-        v = arguments.seed(v, x.shape, (self.n_in,), "v", self._dtype)
-        y, tangents = self.pushforward(x, v[..., None], threads=threads)
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        v = arguments.seed(v, lead, (self.n_in,), "v", self._dtype)
+        y, tangents = self._product(x, lead, v[..., None], "tangents", threads)
         return y, tangents[..., 0]
 
     def vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """`y (..., n_out)` and the cotangent `u J (..., n_in)` for one cotangent `u (..., n_out)` at each input.
+        """`y (..., n_out)` and the cotangent `u J (..., n_in)` for a cotangent `u (..., n_out)` at each input, or one for all.
 
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
         """
-        x = arguments.real_array(x, "x")
-        u = arguments.seed(u, x.shape, (self.n_out,), "u", self._dtype)
-        y, cotangents = self.pullback(x, u[..., None, :], threads=threads)
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        u = arguments.seed(u, lead, (self.n_out,), "u", self._dtype)
+        y, cotangents = self._product(x, lead, u[..., None, :], "cotangents", threads)
         return y, cotangents[..., 0, :]
 
     def pushforward(self, x: Any, V: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
-        """`y (..., n_out)` and the tangents `T = J V (..., n_out, k)` for a tangent matrix `V (..., n_in, k)` at each input.
+        """`y (..., n_out)` and the tangents `T = J V (..., n_out, k)` for a tangent matrix `V (..., n_in, k)`.
 
-        Column c of T is the derivative of y along column c of V. Runs in forward order; J is never formed.
+        V is one for each input, or one for all. Column c of T is the derivative of y along column c of V. Runs in forward
+        order; J is never formed.
         Law: `<U, J V> == <U J, V>` with `pullback`.
         """
-        x = arguments.real_array(x, "x")
-        V = arguments.seed(V, x.shape, (self.n_in, None), "V", self._dtype)  # noqa: N806
-        return self._product(x, V, "tangents", V.shape[-1], (self.n_out, V.shape[-1]), threads)
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        seed = arguments.seed(V, lead, (self.n_in, None), "V", self._dtype)
+        return self._product(x, lead, seed, "tangents", threads)
 
     def pullback(self, x: Any, U: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
         """`y (..., n_out)` and the cotangents `G = U J (..., k, n_in)` for a cotangent matrix `U (..., k, n_out)`.
 
-        Row r of G is the gradient of `U[r] . y`. Runs in reverse order; J is never formed.
+        U is one for each input, or one for all. Row r of G is the gradient of `U[r] . y`. Runs in reverse order; J is never
+        formed.
         Law: `<U, J V> == <U J, V>` with `pushforward`.
         """
-        x = arguments.real_array(x, "x")
-        U = arguments.seed(U, x.shape, (None, self.n_out), "U", self._dtype)  # noqa: N806
-        return self._product(x, U, "cotangents", U.shape[-2], (U.shape[-2], self.n_in), threads)
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        seed = arguments.seed(U, lead, (None, self.n_out), "U", self._dtype)
+        return self._product(x, lead, seed, "cotangents", threads)
 
     def _product(
-        self, x: Any, seed: np.ndarray, kind: str, k: int, shape: tuple[int, int], threads: int | None
+        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: str, threads: int | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        result = np.empty((*lead, *shape), self._dtype)
+        """The values, and J times tangents (..., n_in, k) or cotangents (..., k, n_out) times J."""
+        forward = kind == "tangents"
+        k = seed.shape[-1] if forward else seed.shape[-2]
+        rows, columns = (self.n_out, k) if forward else (k, self.n_in)
+        result = np.empty((*lead, rows, columns), self._dtype)
         if k == 0:
             return self(x, threads=threads).reshape(*lead, self.n_out), result
-        rows = seed.reshape(len(x), seed.shape[-2] * seed.shape[-1])
-        runner = self._runner("forward" if kind == "tangents" else "reverse", kind, k)
-        y = self._evaluate(runner, x, rows, result.reshape(len(x), shape[0] * shape[1]), threads)
+        runner = self._runner("forward" if forward else "reverse", kind, k)
+        seeds = seed.reshape(-1, seed.shape[-2] * seed.shape[-1])
+        y = self._evaluate(runner, x, seeds, result.reshape(len(x), rows * columns), threads)
         return y.reshape(*lead, self.n_out), result
 
     def _evaluate(self, runner: Runner, x: np.ndarray, seed: np.ndarray, out: np.ndarray, threads: int | None) -> np.ndarray:
@@ -233,11 +242,16 @@ class Network:
         return y
 
     def _runner(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
-        """The lowered program for a mode (None: values alone) and a seed, made once."""
+        """The lowered program for a mode (None: values alone) and a seed of k columns or rows; the latest few are kept."""
         key = (mode, seed, k)
-        if key not in self._runners:
-            self._runners[key] = self._make_runner(*key)
-        return self._runners[key]
+        runner = self._runners.get(key)
+        if runner is None:
+            runner = self._make_runner(*key)
+            with self._lock:
+                if len(self._runners) >= MOST_RUNNERS:
+                    del self._runners[next(iter(self._runners))]
+                self._runners[key] = runner
+        return runner
 
     def _make_runner(self, mode: str | None, seed: str | None, k: int) -> Runner:
         value_cost = float(sum(factor.weight.size for factor in self._chain.factors) + sum(self._widths))
@@ -254,7 +268,7 @@ def _validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     except TypeError as error:
         raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}") from error
     for position, layer in enumerate(given):
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, tuple(LAYERS.values())):
             hint = "; write ReLU(), with parentheses" if isinstance(layer, type) and issubclass(layer, Layer) else ""
             raise DtypeError(f"Network takes fastjac layers, but item {position} is {layer!r}{hint}")
     if not given:
@@ -278,5 +292,5 @@ def _resolve_dtype(layers: tuple[Layer, ...], dtype: Any) -> np.dtype:
 def _cast(layer: Layer, dtype: np.dtype) -> Layer:
     if all(array.dtype == dtype for array in layer.arrays.values()):
         return layer
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         return replace(layer, **{name: array.astype(dtype) for name, array in layer.arrays.items()})

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import OptionError
+from .kernels.target import round_up
 from .table import format_table
 
 SPARSE_LIVE_SHARE = 0.5
@@ -113,18 +114,14 @@ def step_cost(shape: ChainShape, start: int, middle: int, stop: int) -> float:
     """
     rows, inner, columns = shape.sizes[stop], shape.sizes[middle], shape.sizes[start]
     left_is_weight, right_is_weight = stop == middle + 1, middle == start + 1
-    along_columns = rows * _padded(columns, shape.lanes)
-    along_rows = _padded(rows, shape.lanes) * columns
+    along_columns = rows * round_up(columns, shape.lanes)
+    along_rows = round_up(rows, shape.lanes) * columns
     if left_is_weight == right_is_weight:
         area = min(along_columns, along_rows)
     else:
         area = along_columns if right_is_weight else along_rows
     transposition = 0 if left_is_weight or right_is_weight else inner * min(rows, columns)
     return shape.live[middle] * inner * area + transposition
-
-
-def _padded(n: int, lanes: int) -> int:
-    return -(-n // lanes) * lanes
 
 
 def _plan(shape: ChainShape, mode: str, order: str, splits: list[tuple[int, int, int]]) -> Plan:

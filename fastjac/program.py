@@ -23,7 +23,7 @@ from .plan import Plan
 BLOCK_BYTES = 128 * 1024
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
 MAX_BLOCK = 48
-"""Samples in a block: enough rows to use every register of the tile, a multiple of its six rows."""
+"""Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 
 
 class Program(NamedTuple):
@@ -42,7 +42,7 @@ def lower(chain: Chain, product: Product | None = None, plan: Plan | None = None
     widest = padded(_widest(chain, product), chain.dtype)
     zeros, ones = parameters.add(np.zeros(widest)), parameters.add(np.ones(widest))
     block = _block(chain)
-    buffer = block * max(padded(size, chain.dtype) for size in chain.widths)
+    buffer = block * padded(max(chain.sizes), chain.dtype)
     state, work = _place_state(chain, block, start=3 * buffer)
     primal = list(_primal_steps(chain, block, state, parameters))
     accumulation = Accumulation(parameters, state, work, lists=widest)
@@ -102,7 +102,7 @@ def _records(kind: np.dtype, rows: Iterable[Record]) -> np.ndarray:
 
 def _block(chain: Chain) -> int:
     """Samples in a block."""
-    elements = 2 * max(chain.widths) + sum(_state_row(op, chain.dtype) for link in chain.links for op in link)
+    elements = 3 * max(chain.sizes) + sum(_state_row(op, chain.dtype) for link in chain.links for op in link)
     return int(min(MAX_BLOCK, max(6, BLOCK_BYTES // (elements * chain.dtype.itemsize) // 6 * 6)))
 
 

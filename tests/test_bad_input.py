@@ -102,7 +102,7 @@ WRONG_OUT = {
     "float32": (np.zeros((5, 3, 4), np.float32), DtypeError, "out must have the network's dtype float64, got float32; .*astype"),
     "integers": (np.zeros((5, 3, 4), int), DtypeError, "out must have the network's dtype float64, got int64"),
     "other byte order": (np.zeros((5, 3, 4), ">f8"), DtypeError, "out must have the network's dtype float64, got >f8"),
-    "list": (np.zeros((5, 3, 4)).tolist(), DtypeError, "out must be a NumPy array, got list"),
+    "list": (np.zeros((5, 3, 4)).tolist(), DtypeError, "out must be a plain NumPy array, got list"),
     "read-only": (read_only(), OptionError, "out must be writeable, got a read-only array"),
 }
 

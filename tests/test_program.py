@@ -2,18 +2,21 @@
 
 from itertools import pairwise
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastjac import GELU, Affine, LayerNorm, LogSoftmax, Network, ReLU, ReLU6, Scale, Softmax, Tanh
+from fastjac import GELU, Affine, LayerNorm, LogSoftmax, Network, ReLU, ReLU6, Scale, Softmax, Tanh, chain
 from fastjac.batch import Runner
 from fastjac.chain import chain_of, product_of
+from fastjac.kernels.memory import call_address
+from fastjac.kernels.run import compiled_address
 from fastjac.kernels.target import lanes
 from fastjac.memory import Arena, Parameters, aligned_zeros
 from fastjac.plan import Plan, Step, step_cost
-from fastjac.program import lower
+from fastjac.program import lower, workspace
 
 from . import naive
 
@@ -52,13 +55,16 @@ def chain_of_links(link, sizes=SIZES):
 
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("splits", all_bracketings(0, len(SIZES) - 1), ids=str)
-def test_every_bracketing_with_every_link_gives_the_same_jacobian(link, splits):
+def test_every_bracketing_with_every_link_gives_the_same_jacobian(link, splits, monkeypatch):
     layers = chain_of_links(link)
-    chain = chain_of(tuple(layers), SIZES[0], np.dtype(np.float64))
-    product = product_of(chain)
+    if link == "nothing":
+        # One that would be folded into a smaller product must stay apart here.
+        monkeypatch.setattr(chain, "_is_cheaper_folded", lambda first, second: False)
+    network_chain = chain_of(tuple(layers), SIZES[0], np.dtype(np.float64))
+    product = product_of(network_chain)
     shape = product.shape(lanes(np.dtype(np.float64)))
     steps = tuple(Step(*split, step_cost(shape, *split)) for split in splits)
-    runner = Runner(lower(chain, product, Plan(shape, "mixed", "mixed", steps)), 1.0)
+    runner = Runner(lower(network_chain, product, Plan(shape, "mixed", "mixed", steps)), 1.0)
     x = np.random.default_rng(4).standard_normal((3, SIZES[0]))
     y, out = np.empty((3, SIZES[-1])), np.empty((3, SIZES[-1] * SIZES[0]))
     runner(x, np.empty((3, 0)), y, out, 1)
@@ -71,7 +77,7 @@ def test_every_bracketing_with_every_link_gives_the_same_jacobian(link, splits):
 def test_a_scale_beside_an_affine_layer_is_folded_into_it():
     rng = np.random.default_rng(0)
     layers = [
-        Scale(rng.standard_normal(4), rng.standard_normal(4)),
+        Scale(rng.standard_normal(4)),
         Affine(rng.standard_normal((3, 4)), rng.standard_normal(3)),
         Scale(rng.standard_normal(3), 2.0),
         ReLU(),
@@ -82,6 +88,79 @@ def test_a_scale_beside_an_affine_layer_is_folded_into_it():
     x = rng.standard_normal((5, 4))
     np.testing.assert_allclose(net(x), naive.value(layers, x), rtol=1e-13)
     np.testing.assert_allclose(net.jacobian(x), naive.jacobian(layers, x), rtol=1e-13)
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(30.0, 1.0), (300.0, 0.7), (101325.0, 300.0)])
+def test_normalization_of_inputs_far_from_zero_keeps_its_digits_in_float32(mean, deviation):
+    rng = np.random.default_rng(0)
+    layers = [
+        Scale(1.0, np.full(8, -mean)),
+        Scale(1 / deviation),
+        Affine(rng.standard_normal((32, 8))),
+        Tanh(),
+        Affine(rng.standard_normal((4, 32))),
+    ]
+    x = (mean + deviation * rng.standard_normal((50, 8))).astype(np.float32)
+    expected = naive.jacobian(layers, x.astype(np.float64))
+    found = Network(layers, dtype=np.float32).jacobian(x)
+    assert np.abs(found - expected).max() / np.abs(expected).max() < 2e-5
+
+
+def test_affine_layers_side_by_side_are_folded_where_that_is_cheaper():
+    rng = np.random.default_rng(0)
+
+    def affine(n_out, n_in):
+        return Affine(rng.standard_normal((n_out, n_in)), rng.standard_normal(n_out))
+
+    wide, narrow = [affine(50, 4), affine(3, 50)], [affine(2, 40), affine(40, 2)]
+    for layers, n_steps in ((wide, 1), (narrow, 2)):
+        net = Network([*layers, Tanh()])
+        assert len(net.program().primal) == n_steps + 1
+        x = rng.standard_normal((3, net.n_in))
+        np.testing.assert_allclose(net(x), naive.value([*layers, Tanh()], x), rtol=1e-12)
+        expected = naive.jacobian([*layers, Tanh()], x)
+        np.testing.assert_allclose(net.jacobian(x), expected, atol=1e-13 * np.abs(expected).max())
+
+
+def test_parameters_that_are_nan_or_infinite_raise_no_warning():
+    net = Network([Scale(np.array([0.0, 1.0])), Affine(np.array([[np.inf, 1.0], [np.nan, 2.0]])), Affine(np.eye(2)), ReLU()])
+    with np.errstate(all="raise"):
+        assert np.isnan(net(np.array([1.0, 1e-300]))).all()
+        net.astype(np.float32)(np.array([1.0, 1e-300]))
+
+
+def test_products_of_a_network_without_affine_layers_form_no_square_matrix():
+    net = Network([Softmax()], n_in=3000)
+    x, v = np.random.default_rng(0).standard_normal((2, 3000))
+    y, tangent = net.jvp(x, v)
+    np.testing.assert_allclose(tangent, y * (v - y @ v), atol=1e-15)
+    np.testing.assert_allclose(net.vjp(x, v)[1], tangent, atol=1e-15)
+    assert all(runner.program.parameters.size < 10 * 3000 * 48 for runner in net._runners.values())
+
+
+def test_a_network_keeps_few_programs():
+    net = Network([Affine(np.eye(4)), ReLU(), Affine(np.eye(4))])
+    for k in range(1, 40):
+        tangents = np.ones((4, k))
+        np.testing.assert_array_equal(net.pushforward(np.ones(4), tangents)[1], tangents)
+    assert len(net._runners) <= 8
+
+
+@numba.njit
+def _run_from_a_users_loop(kernel, program, x, seed, y, out, work, lists):
+    for i in range(len(x)):
+        call_address(kernel, (program, x[i : i + 1], seed, y[i : i + 1], out[i : i + 1], work, lists))
+
+
+def test_a_program_is_an_argument_of_jitted_code():
+    rng = np.random.default_rng(0)
+    net = Network([Affine(rng.standard_normal((6, 4))), Tanh(), Affine(rng.standard_normal((3, 6)))])
+    x = rng.standard_normal((5, 4))
+    y, out, seed = np.empty((5, 3)), np.empty((5, 12)), np.empty((0, 0))
+    work, lists = (array[0] for array in workspace(net.program(), 1))
+    arguments = (net.program(), x, seed, y, out, work, lists)
+    _run_from_a_users_loop(compiled_address(*arguments), *arguments)
+    np.testing.assert_array_equal(out.reshape(5, 3, 4), net.jacobian(x))
 
 
 def test_a_scale_behind_an_activation_is_not_folded_forward_past_it():

@@ -20,11 +20,13 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.misc.appdirs import AppDirs
 
+from .target import vector_unit
+
 
 @functools.cache
 def fingerprint() -> str:
-    """A digest of all kernel sources and of the versions of Numba and llvmlite."""
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    """A digest of all kernel sources, of the versions of Numba and llvmlite, and of the vector registers compiled for."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {vector_unit()}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,6 +1,6 @@
 """Addresses and bits: the few things that kernels do below the level of arrays.
 
-A Program's operands lie in five places (parameters, workspace, the caller's input, seed and result), chosen by its step
+A Program's operands lie in four places (parameters, workspace, and the caller's seed and result), chosen by its step
 table at run time. An address is the one form that names them all without a branch for each and without reference counts.
 """
 

@@ -15,10 +15,12 @@ normalization are a scale of their own behind it).
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from .elementary import exp
-from .jit import jit
+from .jit import OPTIONS, jit
+from .operators import dot
 
 CODES = {"softmax": 0, "log_softmax": 1, "sparsemax": 2, "layer_norm": 3}
 SOFTMAX, LOG_SOFTMAX, SPARSEMAX, LAYER_NORM = range(4)
@@ -35,6 +37,15 @@ def normalize(code, z, epsilon, factors):
         _softmax(z, factors, code == LOG_SOFTMAX)
 
 
+@numba.njit(**OPTIONS, fastmath={"reassoc"})
+def _sum(v):
+    """The sum, in as many partial sums as there are lanes: faster, and nearer to the truth than one running sum."""
+    total = v.dtype.type(0.0)
+    for j in range(v.size):
+        total += v[j]
+    return total
+
+
 @jit
 def _softmax(z, factors, logarithm):
     a, p, s = factors[0], factors[1], factors[2]
@@ -42,13 +53,11 @@ def _softmax(z, factors, logarithm):
     for j in range(z.size):
         # Written so that a nan, once met, stays.
         largest = largest if largest >= z[j] or largest != largest else z[j]
-    total = z.dtype.type(0.0)
     for j in range(z.size):
         z[j] -= largest
         s[j] = exp(z[j])
         p[j] = 1.0
-    for j in range(z.size):
-        total += s[j]
+    total = _sum(s)
     for j in range(z.size):
         s[j] /= total
     if logarithm:
@@ -70,7 +79,8 @@ def _sparsemax(z, factors):
     largest = z.max()
     for j in range(n):
         z[j] -= largest
-    tau = z.dtype.type(-np.inf)
+    # The largest unit is 0 now, and it alone would give -1.
+    tau = z.dtype.type(-1.0)
     count = 0
     for _ in range(n):
         total, above = z.dtype.type(-1.0), 0
@@ -92,12 +102,12 @@ def _sparsemax(z, factors):
 def _layer_norm(z, epsilon, factors):
     kind = z.dtype.type
     n = kind(z.size)
-    mean = z.sum() / n
-    variance = kind(0.0)
-    for j in range(z.size):
-        z[j] -= mean
-        variance += z[j] * z[j]
-    inverse = kind(1.0) / np.sqrt(variance / n + epsilon)
+    # Twice, because the first mean of units far from 0 is off by their rounding.
+    for _ in range(2):
+        mean = _sum(z) / n
+        for j in range(z.size):
+            z[j] -= mean
+    inverse = kind(1.0) / np.sqrt(dot(z, z) / n + epsilon)
     for j in range(z.size):
         z[j] *= inverse
         factors[0, j] = inverse

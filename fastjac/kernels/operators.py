@@ -19,7 +19,7 @@ BLOCK = 16
 
 
 @numba.njit(**OPTIONS, fastmath={"reassoc"})
-def _dot(u, v):
+def dot(u, v):
     """`sum u v`; the sum may be reordered to use vector lanes, always in the same way for one length."""
     total = u.dtype.type(0.0)
     for j in range(u.size):
@@ -85,8 +85,8 @@ def normalize_columns(like, matrix, row, rows, factors, rank, forward):
             for j in range(a.size):
                 m[j] *= a[j]
         # Both dot products are taken before m changes, so that the two terms do not see each other.
-        first = _dot(factors[2 if forward else 1], m)
-        second = _dot(factors[4 if forward else 3], m) if rank == 2 else first
+        first = dot(factors[2 if forward else 1], m)
+        second = dot(factors[4 if forward else 3], m) if rank == 2 else first
         _subtract(m, factors[1 if forward else 2], first)
         if rank == 2:
             _subtract(m, factors[3 if forward else 4], second)

@@ -24,12 +24,13 @@ from .tables import ACTIVATE, AFFINE, CONTRACT, COPY, DENSE, WORK
 def run(program, x, seed, y, out, work, lists):
     """Evaluate the program for every row of `x`.
 
-    x : (n, n_in).  seed : (n, seed_size), tangents or cotangents if the program takes any.  y : (n, n_out), written.
-    out : (n, out_size), written.  All are C-contiguous and of the parameters' dtype.
+    x : (n, n_in).  seed : (n, seed_size), tangents or cotangents if the program takes any, or (1, seed_size) for all samples.
+    y : (n, n_out), written.  out : (n, out_size), written.  All are C-contiguous and of the parameters' dtype.
     work, lists : scratch for one thread, from `fastjac.program.workspace`.
     """
     layout = program.layout[0]
     size = program.parameters.itemsize
+    seed_row = 0 if seed.shape[0] == 1 else layout.seed_size
     for first in range(0, x.shape[0], layout.block):
         count = min(layout.block, x.shape[0] - first)
         values, row = sweep(program, address_of(x) + first * layout.n_in * size, count, work, lists)
@@ -42,7 +43,7 @@ def run(program, x, seed, y, out, work, lists):
             places = (
                 address_of(program.parameters),
                 address_of(work),
-                address_of(seed) + (first + sample) * layout.seed_size * size,
+                address_of(seed) + (first + sample) * seed_row * size,
                 address_of(out) + (first + sample) * layout.out_size * size,
             )
             accumulate(program, places, sample, lists)
@@ -57,7 +58,8 @@ def run_parallel(kernel, program, x, seed, y, out, work, lists):
     n, threads = x.shape[0], work.shape[0]
     for thread in numba.prange(threads):
         first, last = n * thread // threads, n * (thread + 1) // threads
-        part = (program, x[first:last], seed[first:last], y[first:last], out[first:last], work[thread], lists[thread])
+        seeds = seed if seed.shape[0] == 1 else seed[first:last]
+        part = (program, x[first:last], seeds, y[first:last], out[first:last], work[thread], lists[thread])
         call_address(kernel, part)
 
 

@@ -29,8 +29,9 @@ def vector_unit() -> tuple[int, int]:
 
 
 def _cpu_features() -> set[str]:
-    if numba.config.CPU_NAME is not None or numba.config.CPU_FEATURES:
-        return {flag[1:] for flag in (numba.config.CPU_FEATURES or "").split(",") if flag.startswith("+")}
+    """What Numba tells LLVM: NUMBA_CPU_FEATURES if it is set, else all that the host has."""
+    if numba.config.CPU_FEATURES is not None:
+        return {flag[1:] for flag in numba.config.CPU_FEATURES.split(",") if flag.startswith("+")}
     return {name for name, present in llvm.get_host_cpu_features().items() if present}
 
 
@@ -41,8 +42,12 @@ def lanes(dtype: np.dtype) -> int:
 
 def padded(n: int, dtype: np.dtype) -> int:
     """`n` rounded up to whole vector registers of `dtype`."""
-    width = lanes(dtype)
-    return -(-n // width) * width
+    return round_up(n, lanes(dtype))
+
+
+def round_up(n: int, step: int) -> int:
+    """The least multiple of `step` that is not below `n`."""
+    return -(-n // step) * step
 
 
 def max_rows(vectors: int) -> int:

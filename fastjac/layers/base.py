@@ -19,6 +19,8 @@ def as_float_array(value: Any, what: str, rank: int) -> np.ndarray:
         array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(f"{what} must be a rectangular array, but its rows differ in length; check how it was built") from error
+    except RuntimeError as error:  # a torch tensor that requires grad
+        raise DtypeError(f"{what} cannot be read as an array: {error}") from error
     if array.dtype.kind != "f":
         # ml_dtypes' bfloat16, which Keras and JAX hand out, is of kind "V" yet casts to float32.
         if array.dtype.name != "bfloat16":
@@ -27,18 +29,19 @@ def as_float_array(value: Any, what: str, rank: int) -> np.ndarray:
     if array.ndim != rank:
         raise ShapeError(f"{what} must have {rank} dimension{'s' * (rank != 1)}, got shape {array.shape}")
     dtype = np.float64 if array.dtype.itemsize >= 8 else np.float32
-    array = np.array(array, dtype=dtype, order="C")
+    with np.errstate(all="ignore"):
+        array = np.array(array, dtype=dtype, order="C")
     array.flags.writeable = False
     return array
 
 
 def as_float(value: Any, what: str) -> float:
     """`value` as a Python float, or an error that names `what`."""
-    if isinstance(value, (bool, str, bytes, complex)) or (not np.isscalar(value) and np.ndim(value) != 0):
-        raise DtypeError(f"{what} must be a real number, got {value!r}")
     try:
+        if isinstance(value, (bool, str, bytes)) or np.iscomplexobj(value) or np.ndim(value) != 0:
+            raise TypeError
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DtypeError(f"{what} must be a real number, got {value!r}") from error
 
 
@@ -85,7 +88,7 @@ class Layer:
 def store_per_unit(layer: Layer, name: str) -> int | None:
     """Store field `name` as a number or a one-dimensional float array; return its size, None for a number."""
     value, what = getattr(layer, name), f"{type(layer).__name__} {name}"
-    if np.ndim(value) == 0:
+    if not isinstance(value, (list, tuple)) and getattr(value, "ndim", 0) == 0:
         object.__setattr__(layer, name, as_float(value, what))
         return None
     array = as_float_array(value, what, 1)

@@ -51,6 +51,10 @@ class Scale(Elementwise):
     weight: Parameter = 1.0
     bias: Parameter = 0.0
 
+    @property
+    def binary(self) -> bool:  # type: ignore[override]
+        return bool(np.all(np.asarray(self.weight) == 1.0))
+
     def __post_init__(self) -> None:
         sizes = {size for name in ("weight", "bias") if (size := store_per_unit(self, name)) is not None}
         if len(sizes) > 1:
