@@ -5,16 +5,17 @@
 
 The way of a call, which is also the way imports point:
 
-    network.py      the face: checks arguments, picks the plan, gives the answer back
+    network.py      the face: picks the plan, gives the answer back; arguments.py checks what comes in
     batch.py        samples to threads, scratch memory
-    program.py      chain and plan lowered to tables; accumulation.py places the operands
-    plan.py         the order of contractions: forward, reverse, mixed
+    program.py      chain and plan lowered to tables; accumulation.py places the operands, memory.py packs them
     chain.py        layers as affine factors with links between
+    plan.py         the order of contractions: forward, reverse, mixed
     layers/         what a layer is
-    kernels/        Numba: run.py walks the tables, contract.py and tile.py multiply, activations.py differentiate
+    kernels/        Numba: run.py walks the tables, contract.py and tile.py multiply, rules.py differentiates
     errors.py       what can go wrong
 
-Above the network stand importers/ (trained weights from other libraries), check.py and differences.py, and cli.py.
+Above the network stand importers/ (trained weights from other libraries), check.py and differences.py, and cli.py; saving.py
+writes fastjac's own files.
 """
 
 from .check import JacobianReport, check_jacobian

@@ -31,7 +31,9 @@ class Network:
 
     Inputs are `x (..., n_in)`, any leading shape is a batch, and results are `y (..., n_out)` and `J (..., n_out, n_in)`
     with `J[..., i, j] = d y_i / d x_j`. The result for one input has the same bits whatever batch it is in and however many
-    threads run. `len(net)`, iteration, `net[i]` (a layer) and slices (`net[:-1]`, a network) work as on a tuple.
+    threads run. `len(net)`, iteration, `net[i]` (a layer) and slices (`net[:-1]`, a network) work as on a tuple. It may be
+    used from several threads at once. Each mode, and each width of tangents or cotangents, is lowered at its first use to a
+    program with a copy of the weights; the latest eight are kept.
 
     Parameters
     ----------
@@ -160,7 +162,7 @@ class Network:
         threads : most threads to use; by default as many as Numba has and the work is worth.
 
         Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode.
-        Costs `plan(mode).cost` multiply-adds for each input, and allocates J alone (plus y and a workspace that is kept).
+        Costs `plan(mode).cost` multiply-adds for each input, and allocates J and y; scratch memory is kept for the next call.
         """
         return self.value_and_jacobian(x, mode, out=out, threads=threads)[1]
 

@@ -19,6 +19,7 @@ from .errors import OptionError
 from .kernels.target import round_up
 from .table import format_table
 
+LEGEND = "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0"
 SPARSE_LIVE_SHARE = 0.5
 """Share of units taken to be live behind a ReLU-like activation when only the sizes are known."""
 
@@ -82,7 +83,7 @@ class Plan:
         if not self.steps:
             return "\n".join([*lines, "one affine layer or none: nothing to contract"])
         rows.append(("", "", "", "", f"{self.cost:,.0f}"))
-        return "\n".join(lines + format_table(rows, left=3))
+        return "\n".join([*lines, *format_table(rows, left=3), LEGEND])
 
 
 def _name(start: int, stop: int) -> str:

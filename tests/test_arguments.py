@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
+from fastjac.errors import DtypeError, ShapeError
 from tests import naive
 
 RNG = np.random.default_rng(0)
@@ -131,3 +132,32 @@ class TestOut:
         net.jacobian(x, out=whole[1])
         np.testing.assert_array_equal(whole[1], net.jacobian(x))
         assert np.isnan(whole[::2]).all()
+
+
+def test_one_seed_for_all_inputs_is_what_copies_of_it_for_each_would_give(net: fj.Network) -> None:
+    rng = np.random.default_rng(0)
+    x, tangents, cotangents = rng.standard_normal((2, 30, 4)), rng.standard_normal((4, 5)), rng.standard_normal((6, 3))
+    for threads in (1, 2):
+        shared = net.pushforward(x, tangents, threads=threads)[1]
+        np.testing.assert_array_equal(shared, net.pushforward(x, np.broadcast_to(tangents, (2, 30, 4, 5)))[1])
+        shared = net.pullback(x, cotangents, threads=threads)[1]
+        np.testing.assert_array_equal(shared, net.pullback(x, np.broadcast_to(cotangents, (2, 30, 6, 3)))[1])
+        np.testing.assert_array_equal(
+            net.jvp(x, tangents[:, 0], threads=threads)[1], net.pushforward(x, tangents[:, :1])[1][..., 0]
+        )
+
+
+@pytest.mark.parametrize("method", ["jacobian", "__call__"])
+def test_masked_arrays_are_refused_because_their_mask_would_be_lost(net: fj.Network, method: str) -> None:
+    masked = np.ma.masked_array(np.ones((2, 4)), mask=[[0, 1, 0, 0], [0, 0, 0, 0]])
+    with pytest.raises(DtypeError, match=r"x must not be a masked array, whose mask would be lost; pass x.filled\(...\)"):
+        getattr(net, method)(masked)
+
+
+def test_subclasses_of_arrays_are_read_as_arrays(net: fj.Network) -> None:
+    np.testing.assert_array_equal(net.jacobian(np.ones((2, 4)).view(np.recarray)), net.jacobian(np.ones((2, 4))))
+
+
+def test_a_transposed_x_is_told_as_such_by_products_too(net: fj.Network) -> None:
+    with pytest.raises(ShapeError, match="it fits when transposed"):
+        net.jvp(np.ones((4, 7)), np.ones((7, 4)))

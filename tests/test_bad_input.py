@@ -12,6 +12,12 @@ from fastjac.errors import DtypeError, FastjacError, LayerError, OptionError, Sh
 AFFINE = fj.Affine(np.arange(12.0).reshape(3, 4))
 NET = fj.Network([AFFINE, fj.Tanh()])
 X = np.ones((5, 4))
+
+
+class Strange(fj.layers.Layer):
+    """A layer that says nothing of what it computes."""
+
+
 BUILT_IN = {ShapeError: ValueError, OptionError: ValueError, LayerError: ValueError, DtypeError: TypeError}
 
 
@@ -141,6 +147,7 @@ def test_wrong_number_of_threads(threads: Any, error: type[FastjacError]) -> Non
 
 
 WRONG_LAYERS = {
+    "strange": ([AFFINE, Strange()], DtypeError, "Network takes fastjac layers, but item 1 is Strange"),
     "none": ([], LayerError, "Network takes at least one layer, got none"),
     "a class": ([AFFINE, fj.ReLU], DtypeError, r"item 1 is .*ReLU.*parentheses"),
     "a function": ([np.tanh], DtypeError, "Network takes fastjac layers, but item 0 is <ufunc 'tanh'>"),

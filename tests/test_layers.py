@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,3 +126,16 @@ def test_chain_widths() -> None:
         chain_widths((affine, fj.Scale(np.ones(5))))
     with pytest.raises(LayerError, match=r"layer 0 \(Affine\) takes 3 inputs, but the network's input gives 4"):
         chain_widths((affine,), n_in=4)
+
+
+@pytest.mark.parametrize("ragged", [[[1.0], [1.0, 2.0]], [1.0, [2.0]]])
+@pytest.mark.parametrize("layer", [fj.Scale, fj.PReLU])
+def test_ragged_parameters(layer: type, ragged: list[Any]) -> None:
+    with pytest.raises(ShapeError, match=f"{layer.__name__} weight must be a rectangular array"):
+        layer(ragged)
+
+
+@pytest.mark.parametrize("value", [10**400, 1j, np.complex64(1), True, "0.2", [0.2], None])
+def test_options_that_are_no_real_number(value: Any) -> None:
+    with pytest.raises(DtypeError, match="LeakyReLU negative_slope must be a real number, got"):
+        fj.LeakyReLU(value)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fastjac import Affine, Network, ReLU, Softmax, Tanh
 from fastjac.errors import OptionError
-from fastjac.plan import PLANNERS, ChainShape, plan, step_cost
+from fastjac.plan import LEGEND, PLANNERS, ChainShape, plan, step_cost
 
 shapes = st.integers(2, 8).flatmap(
     lambda n: st.builds(
@@ -125,6 +125,7 @@ def test_printed_plan_of_a_mixed_order():
             "2     J[2:4] = W4 W3          784 x 256 x 32          0.50      3,211,264",
             "3     J[0:4] = J[2:4] J[0:2]  784 x 32 x 784          1.00     19,694,080",
             "                                                               26,116,608",
+            LEGEND,
         ]
     )
 
@@ -139,6 +140,7 @@ def test_printed_plan_of_a_pure_order():
             "1     J[1:3] = W3 W2      2 x 3 x 4               0.50             12",
             "2     J[0:3] = J[1:3] W1  2 x 4 x 6               1.00             48",
             "                                                                   60",
+            LEGEND,
         ]
     )
 

@@ -115,17 +115,3 @@ def test_bits_of_a_column_do_not_depend_on_the_tile_it_is_in(dtype):
     for first, last in ((0, 1), (3, 50), (64, 131)):
         part = contracted(a, index, b[:, first:last], index, start[first:last], scale[first:last])
         np.testing.assert_array_equal(part, whole[:, first:last])
-
-
-@pytest.mark.parametrize("vectors", range(1, 2 * target.MAX_TILE_VECTORS))
-def test_tallest_tile_is_one_that_is_compiled(vectors):
-    rows = target.max_rows(vectors)
-    assert 1 <= rows <= target.MAX_TILE_ROWS
-    assert target.max_vectors(rows) >= min(vectors, 2)
-
-
-@pytest.mark.parametrize("rows", range(1, target.MAX_TILE_ROWS + 1))
-def test_widest_tile_fits_the_registers(rows):
-    vectors, registers = target.max_vectors(rows), target.vector_unit()[1]
-    assert 1 <= vectors <= target.MAX_TILE_VECTORS
-    assert vectors == 1 or rows * vectors + vectors + 1 <= registers

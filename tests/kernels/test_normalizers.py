@@ -66,3 +66,17 @@ def test_sparsemax_agrees_with_its_definition(scale, n):
 def test_nan_and_infinities_propagate_as_in_torch(rule, x):
     value, _ = normalized(rule, np.array(x))
     np.testing.assert_array_equal(value, TORCH[rule](torch.tensor(x, dtype=torch.float64)).numpy())
+
+
+@pytest.mark.parametrize("low", [-3e38, -1e308, np.finfo(np.float64).min])
+def test_sparsemax_of_units_masked_out_by_very_low_values(low):
+    value, _ = normalized("sparsemax", np.array([0.0, low, low]))
+    np.testing.assert_array_equal(value, [1.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("mean", [0.0, 100.0, 1000.0])
+def test_layer_norm_of_units_far_from_zero_keeps_its_digits_in_float32(mean):
+    x = (mean + np.random.default_rng(0).standard_normal(4096)).astype(np.float32)
+    exact = x.astype(np.float64)
+    expected = (exact - exact.mean()) / np.sqrt(exact.var() + EPSILON)
+    np.testing.assert_allclose(normalized("layer_norm", x)[0], expected, atol=2e-6)
