@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from safetensors.numpy import load_file
 
 import fastjac as fj
+from fastjac.coldstart import announce_compilation
 
 HERE = Path(__file__).resolve().parent
 DEMO = Path(fj.__file__).resolve().parent / "demo"
@@ -36,15 +37,16 @@ def first_of_each_class(labels):
     return np.array([np.flatnonzero(labels == label)[0] for label in range(10)])
 
 
-def draw(path, digits, maps):
+def draw(path, digits, labels, maps):
     """Digits (10, 64) over the maps (10, 64) of each network, and the strongest pixels of the first."""
     limit = np.quantile(np.abs(list(maps.values())), 0.995)
     figure = Figure(figsize=(12, 5.6), layout="constrained")
     axes = figure.subplots(2 + len(maps), len(digits))
     for name, row in zip(("digit", *maps, "strongest\npixels"), axes, strict=True):
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=12)
-    for axis, digit in zip(axes[0], digits, strict=True):
+    for axis, digit, label in zip(axes[0], digits, labels, strict=True):
         axis.imshow(digit.reshape(8, 8), cmap="Greys")
+        axis.set_title(f"class {label}")
     for row, network_maps in zip(axes[1:], maps.values(), strict=False):
         for axis, gradient in zip(row, network_maps, strict=True):
             image = axis.imshow(gradient.reshape(8, 8), cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -76,6 +78,7 @@ def main(argv=None):
     pixels, labels = np.load(DEMO / "digits.npy"), np.load(DEMO / "digits_labels.npy")
     chosen = first_of_each_class(labels)
     maps = {}
+    announce_compilation()
     for name, net in load_networks().items():
         scores, jacobians = net.value_and_jacobian(pixels)
         right = np.mean(scores.argmax(axis=1) == labels)
@@ -84,7 +87,7 @@ def main(argv=None):
     similarity = np.corrcoef(*(network_maps.ravel() for network_maps in maps.values()))[0, 1]
     print(f"Correlation of the two networks' maps: {similarity:.2f}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw(path, pixels[chosen], maps)
+    draw(path, pixels[chosen], labels[chosen], maps)
     print(f"Wrote {path}")
 
 

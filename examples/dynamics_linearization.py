@@ -19,6 +19,7 @@ from dynamics_train import DAMPING, GRAVITY, HERE, N_PENDULUMS, N_STATES, SPRING
 from matplotlib.figure import Figure
 
 import fastjac as fj
+from fastjac.coldstart import announce_compilation
 
 TIME = np.linspace(0.0, 8.0, 801)
 START = np.array([1.2, 0.4, -0.3, -0.9, 0.0, 0.0, 0.0, 0.0])
@@ -83,6 +84,7 @@ def draw(path, states, a, departure, prediction):
         bottom.plot(TIME, prediction[:, k], color=colour)
     network = middle.plot(TIME, frequencies(a), color="0.6", linewidth=3)
     exact = middle.plot(TIME, frequencies(exact_jacobian(states)), "k:", linewidth=1.2)
+    bottom.plot([], [], color="0.5", label="predicted (coloured as above)")
     real = bottom.plot(TIME, departure[:, :N_PENDULUMS], "k:", linewidth=1.2)
     for line, label in ((network[0], "network"), (exact[0], "real system"), (real[0], "real system")):
         line.set_label(label)
@@ -90,7 +92,7 @@ def draw(path, states, a, departure, prediction):
     top.set_ylabel("angle (rad)")
     middle.set_title("Natural frequencies, from the network's Jacobian along the way", loc="left")
     middle.set_ylabel("frequency (rad/s)")
-    bottom.set_title("Departure after a nudge of 0.1 rad, as the network's Jacobians predict it", loc="left")
+    bottom.set_title("Departure after a nudge of 0.1 rad", loc="left")
     bottom.set_ylabel("difference of angle (rad)")
     bottom.set_xlabel("time (s)")
     for axis in (top, middle, bottom):
@@ -107,6 +109,7 @@ def main(argv=None):
 
     net = fj.load(HERE / "dynamics.safetensors")
     states = integrate(real_system, START)
+    announce_compilation()
     jacobians = net.jacobian(np.concatenate([states, torques(TIME)], axis=1))
     a, b = jacobians[:, :, :N_STATES], jacobians[:, :, N_STATES:]
     print(f"{len(TIME)} points in one call: A {a.shape}, B {b.shape}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from .errors import DtypeError, FileError, FormatError
+from .errors import DtypeError, FormatError
+from .files import replacing
 from .importers.probe import probe
 
 
@@ -40,17 +40,8 @@ def write_array(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, ...]
     The file appears under its name only when it is complete; after an error or an interrupt there is no trace of it.
     Raises FileError if it cannot be written.
     """
-    if path.is_dir():
-        raise FileError(f"cannot write {path}: it is a directory; give the name of a file in it")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    try:
-        with open(partial, "wb") as file:
-            np.lib.format.write_array_header_2_0(file, header)
-            for block in blocks:
-                file.write(np.ascontiguousarray(block).data)
-        os.replace(partial, path)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.lib.format.write_array_header_2_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block).data)

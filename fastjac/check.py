@@ -16,8 +16,9 @@ import numpy as np
 
 from . import arguments
 from .differences import CentralDifferences, coordinate_scales
-from .errors import OptionError, ShapeError
+from .errors import DtypeError, OptionError, ShapeError
 from .layers import LogSoftmax, Softmax
+from .layers.base import as_float
 from .network import Network
 
 ALL_COORDINATES_UP_TO = 256
@@ -110,21 +111,24 @@ def check_jacobian(
     Returns
     -------
     JacobianReport
-        True if the check passed. Derivatives whose difference reaches across a kink of an activation are counted and not
-        judged, because J jumps there. An error of 0.1 % shows in every entry that moves its output by more than about a
-        millionth of the output's size; in float32, in every entry above a thirtieth of the largest.
+        True if the check passed. Derivatives whose difference reaches across a kink of an activation, or across the edge of
+        Sparsemax's support, are counted and not judged, because J jumps there. An error of 0.1 % shows in every entry that
+        moves its output by more than about a millionth of the output's size; in float32, in every entry above a thirtieth
+        of the largest.
 
     Raises
     ------
     ShapeError, DtypeError
-        Wrong `x` or `jacobian`.
+        Wrong `x` or `jacobian`; a `net`, `rtol` or `seed` of the wrong type.
     OptionError
-        Wrong `rtol` or `directions`.
+        Wrong `rtol`, `directions` or `seed`.
 
     Costs four network values for each input and direction, beside one Jacobian for each input.
     """
+    if not isinstance(net, Network):
+        raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see from_keras and from_torch for models")
     points, lead = arguments.inputs(x, net.n_in, net.dtype)
-    comparison = _Comparison(net, _tolerance(rtol, net), seed)
+    comparison = _Comparison(net, _tolerance(rtol, net), _seed(seed))
     n_directions = _direction_count(directions, net.n_in)
     given = None if jacobian is None else _given_jacobian(jacobian, (*lead, net.n_out, net.n_in))
     report = JacobianReport(comparison.rtol, n_directions=n_directions)
@@ -139,9 +143,18 @@ def check_jacobian(
 def _tolerance(rtol: float | None, net: Network) -> float:
     if rtol is None:
         return DEFAULT_RTOL[net.dtype]
-    if not 0.0 < rtol < math.inf:
+    value = as_float(rtol, "rtol")
+    if not 0.0 < value < math.inf:
         raise OptionError(f"rtol must be a positive number, got {rtol!r}")
-    return float(rtol)
+    return value
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise DtypeError(f"seed must be an integer from 0 on, got {seed!r}")
+    if seed < 0:
+        raise OptionError(f"seed must be an integer from 0 on, got {seed}")
+    return int(seed)
 
 
 def _direction_count(directions: int | str, n_in: int) -> int | None:

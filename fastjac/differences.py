@@ -6,12 +6,14 @@ The difference of fourth order is `(4 D(h) - D(2h)) / 3` with `D(h) = (f(x + h t
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from .layers import Layer
+from .layers import Elementwise, Layer, Sparsemax
+from .layers.base import Parameter
 from .network import Network
 
 STEP = 2.0**-17
@@ -31,7 +33,7 @@ class Differences:
 
     value : (k, n_out) differences.
     error : (k, n_out) estimates of how far they may be from the derivatives.
-    crosses_kink : (k,) whether an activation passes one of its kinks between the points that the difference took.
+    crosses_kink : (k,) whether a layer passes one of its kinks between the points that the difference took.
     """
 
     value: np.ndarray
@@ -84,13 +86,13 @@ def coordinate_scales(x: np.ndarray) -> np.ndarray:
 
 
 class _KinkWatch:
-    """A network cut before every kinked activation, so that one sweep tells outputs and the sides of all kinks."""
+    """A network cut wherever it has kinks, so that one sweep tells outputs and the sides of all kinks."""
 
     def __init__(self, net: Network) -> None:
-        cuts = [position for position, layer in enumerate(net) if _kinks(layer)]
-        bounds = [0, *cuts, len(net)]
+        watched = [(position + after, kinks) for position, layer in enumerate(net) for after, kinks in _kinks(layer)]
+        bounds = [0, *(cut for cut, _ in watched), len(net)]
         self.network = net
-        self._kinks = [_kinks(net.layers[cut]) for cut in cuts]
+        self._kinks = [kinks for _, kinks in watched]
         self._stages = [net[start:stop] if start < stop else None for start, stop in pairwise(bounds)]
 
     def __call__(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,5 +104,9 @@ class _KinkWatch:
         return z, np.concatenate(sides, axis=1)
 
 
-def _kinks(layer: Layer) -> tuple[float | np.ndarray, ...]:
-    return getattr(layer, "kinks", ())
+def _kinks(layer: Layer) -> Iterator[tuple[int, tuple[Parameter, ...]]]:
+    """Where the layer's derivative jumps, by the value of a unit before (0) or after (1) the layer."""
+    if isinstance(layer, Sparsemax):
+        yield 1, (0.0,)  # the support, on which the derivative depends, is where the output is above 0
+    elif isinstance(layer, Elementwise) and layer.kinks:
+        yield 0, layer.kinks

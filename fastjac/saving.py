@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ import numpy as np
 
 from .arguments import file_path
 from .errors import FileError, MissingDependencyError
+from .files import replacing
 from .layers import Layer
 
 FORMAT, VERSION = "fastjac", 1
@@ -49,15 +49,11 @@ def save(path: str | os.PathLike[str], layers: Sequence[Layer], n_in: int, dtype
     }
     safetensors = require_safetensors()
     try:
-        # Beside the target, since a rename is atomic only within one file system.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            draft = os.path.join(folder, target.name)
-            # Not by save_file, which makes a file that only its owner can read.
-            with open(draft, "wb") as file:
-                file.write(safetensors.numpy.save(tensors, metadata))
-            os.replace(draft, target)
-    except (OSError, safetensors.SafetensorError) as error:
+        content = safetensors.numpy.save(tensors, metadata)
+    except safetensors.SafetensorError as error:
         raise FileError(f"cannot write {target}: {error}") from error
+    with replacing(target) as file:
+        file.write(content)
 
 
 def tensor_name(position: int, name: str) -> str:

@@ -180,9 +180,7 @@ def kink_distance(layers: Sequence[Layer], x: np.ndarray) -> np.ndarray:
 
 
 def _kinks(layer: Layer, x: np.ndarray) -> Sequence[float | np.ndarray]:
-    """Where the derivative jumps, Softplus's tiny jump and the edge of Sparsemax's support included."""
-    if isinstance(layer, fl.Softplus):
-        return (layer.threshold / layer.beta,)
+    """Where the derivative jumps, the edge of Sparsemax's support included."""
     if isinstance(layer, fl.Sparsemax):
         support = naive.layer_value(layer, x) > 0
         edge = np.sum(x, axis=-1, where=support, keepdims=True) - 1

@@ -40,3 +40,4 @@ def test_what_cannot_be_read_or_written(tmp_path):
         read_array(tmp_path / "text.npy")
     with pytest.raises(FileError, match="it is a directory"):
         write_array(tmp_path, [], (0,), np.dtype(np.float64))
+    assert [path.name for path in tmp_path.iterdir()] == ["text.npy"]

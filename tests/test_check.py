@@ -163,6 +163,26 @@ def test_every_kink_of_a_layer_counts(layer):
         assert fj.check_jacobian(net, [kink, 10.0]).n_kinks == 2
 
 
+@pytest.mark.parametrize("after", [[], [fj.Tanh()], [fj.ReLU()]])
+def test_the_edge_of_the_support_of_sparsemax_is_a_kink(after):
+    net = fj.Network([fj.Affine(np.eye(2)), fj.Sparsemax(), *after])
+    on_edge, outside, inside = [1.5, 0.5], [1.6, 0.5], [1.4, 0.5]
+    report = fj.check_jacobian(net, on_edge)
+    assert (report.n_compared, report.n_kinks, report.max_error) == (0, 4, 0.0)
+    report = fj.check_jacobian(net, [outside, inside])
+    assert report.passed
+    # A ReLU at the 0 of the unit outside the support stays there.
+    assert (report.n_compared, report.n_kinks) == (8, 0)
+
+
+def test_the_jump_of_softplus_at_its_threshold_is_a_kink():
+    net = fj.Network([fj.Affine(np.eye(2)), fj.Softplus(beta=1e-3)])
+    report = fj.check_jacobian(net, [20e3, 1.0])
+    assert report.passed
+    assert (report.n_compared, report.n_kinks) == (2, 2)
+    assert fj.check_jacobian(fj.Network([fj.Softplus(threshold=np.inf)], n_in=1), [[20.0]]).n_kinks == 0
+
+
 def test_nothing_but_kinks_is_not_a_pass():
     net = fj.Network([fj.ReLU()], n_in=1)
     report = fj.check_jacobian(net, [[0.0]])
@@ -243,6 +263,22 @@ def test_wrong_directions(directions):
 def test_wrong_rtol(rtol):
     with pytest.raises(OptionError, match="rtol must be a positive number"):
         fj.check_jacobian(_net(), _inputs(_net()), rtol=rtol)
+
+
+def test_an_rtol_that_is_no_number():
+    with pytest.raises(DtypeError, match="rtol must be a real number, got 'a'"):
+        fj.check_jacobian(_net(), _inputs(_net()), rtol="a")
+
+
+@pytest.mark.parametrize(("seed", "error"), [(-1, OptionError), (1.5, DtypeError), ("a", DtypeError), (True, DtypeError)])
+def test_wrong_seed(seed, error):
+    with pytest.raises(error, match="seed must be an integer from 0 on"):
+        fj.check_jacobian(_net(), _inputs(_net()), seed=seed)
+
+
+def test_a_function_is_no_network():
+    with pytest.raises(DtypeError, match=r"net must be a fastjac\.Network, got function"):
+        fj.check_jacobian(lambda x: x, np.ones(3))
 
 
 def test_wrong_arrays():

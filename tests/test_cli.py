@@ -1,7 +1,6 @@
 """The command line: what it prints, writes and returns, and that no bad input ends in a traceback."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,10 +8,16 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import cli
+from fastjac import cli, coldstart
 
 DEMO = Path(fj.__file__).parent / "demo"
 MODEL, DIGITS = str(DEMO / "digits.keras"), str(DEMO / "digits.npy")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled():
+    """Kernels in the cache, so that no command has a compilation to tell about."""
+    fj.Network([fj.Affine(np.eye(2))]).jacobian(np.ones(2))
 
 
 @pytest.fixture
@@ -120,23 +125,6 @@ def test_jacobian_may_replace_its_input(net, model, inputs):
     expected = net.jacobian(np.load(inputs))
     assert cli.main(["jacobian", model, inputs, "-o", inputs]) == 0
     np.testing.assert_array_equal(np.load(inputs), expected)
-
-
-def test_an_interrupt_leaves_nothing_behind(monkeypatch, capsys, model, inputs, tmp_path):
-    calls = []
-
-    def interrupted(net, x, *args, **kwargs):
-        calls.append(x)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return np.zeros((len(x), 2, 3))
-
-    monkeypatch.setattr(cli, "BLOCK_BYTES", 100)
-    monkeypatch.setattr(fj.Network, "jacobian", interrupted)
-    before = sorted(tmp_path.iterdir())
-    assert cli.main(["jacobian", model, inputs, "-o", str(tmp_path / "jac.npy")]) == 130
-    assert capsys.readouterr().err == "fastjac: interrupted\n"
-    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_full_disk_leaves_the_old_file(monkeypatch, capsys, model, inputs, tmp_path):
@@ -264,6 +252,17 @@ def test_outputs_that_cannot_be_written(capsys, model, inputs, tmp_path):
     missing = tmp_path / "none" / "jac.npy"
     assert f"cannot write {missing}: No such file or directory" in fails(capsys, "jacobian", model, inputs, "-o", missing)
     assert "it is a directory" in fails(capsys, "jacobian", model, inputs, "-o", tmp_path)
+    assert "it is a pipe or a device" in fails(capsys, "jacobian", model, inputs, "-o", os.devnull)
+    below_file = Path(inputs) / "jac.npy"
+    assert f"cannot write {below_file}: Not a directory" in fails(capsys, "jacobian", model, inputs, "-o", below_file)
+
+
+@pytest.mark.parametrize("command", [["jacobian", "-o", "jac.npy"], ["check"]])
+def test_a_compilation_is_told_first(monkeypatch, capsys, model, inputs, tmp_path, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(coldstart, "cache_directory", lambda: None)
+    assert cli.main([command[0], model, inputs, *command[1:]]) == 0
+    assert capsys.readouterr().err.startswith("fastjac: compiling kernels, once for this machine and dtype; about 15 s\n")
 
 
 def test_bad_arguments(capsys, model, inputs):
@@ -283,24 +282,3 @@ def test_too_little_memory_is_one_line(monkeypatch, capsys, model):
 
     monkeypatch.setattr(cli, "load", full)
     assert fails(capsys, "info", model) == "fastjac: error: MemoryError\n"
-
-
-def _as_process(*argv, **options):
-    return subprocess.Popen([sys.executable, "-m", "fastjac", *argv], stderr=subprocess.PIPE, text=True, **options)
-
-
-def test_python_m_fastjac(model):
-    with _as_process("info", model, stdout=subprocess.PIPE) as process:
-        out, err = process.communicate()
-    assert process.returncode == 0
-    assert out.startswith("Network, float64")
-    assert err == ""
-
-
-def test_a_reader_that_leaves_is_no_error(model):
-    read, write = os.pipe()
-    os.close(read)
-    with _as_process("info", model, stdout=write) as process:
-        os.close(write)
-        err = process.communicate()[1]
-    assert (process.returncode, err) == (0, "")

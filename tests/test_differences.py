@@ -37,6 +37,14 @@ def test_a_float32_network_that_rounds_to_the_other_side_of_a_kink_is_told():
     assert CentralDifferences(net)(x, still).crosses_kink[0]
 
 
+@pytest.mark.parametrize("step", [1e-9, -1e-9])
+def test_a_unit_that_enters_or_leaves_the_support_of_sparsemax_is_told(step):
+    net = fj.Network([fj.Sparsemax()], n_in=3)
+    tangents = np.array([[0.0, step, 0.0], [0.0, 0.0, step]])
+    # Unit 1 is at the edge of the support, unit 2 far outside.
+    np.testing.assert_array_equal(CentralDifferences(net)(np.array([1.5, 0.5, -3.0]), tangents).crosses_kink, [True, False])
+
+
 def test_steps_are_powers_of_two_that_grow_with_the_coordinate():
     scales = coordinate_scales(np.array([0.0, 0.9, -1.5, 1000.0, np.nan, np.inf]))
     np.testing.assert_array_equal(scales, [2.0, 2.0, 2.0, 1024.0, 2.0, 2.0])

@@ -7,22 +7,28 @@ from scikit-learn's digits data that it was not trained on; and `digits_labels.n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from statistics import median
+from time import perf_counter, sleep
 
 import numpy as np
 
 from ..arrayfile import read_array, write_array
 from ..check import check_jacobian
+from ..coldstart import announce_compilation
 from ..errors import FileError
 from ..importers import load
-from ..network import Network
 from .picture import draw
 
 HERE = Path(__file__).parent
 MODEL, PIXELS, LABELS = (HERE / name for name in ("digits.keras", "digits.npy", "digits_labels.npy"))
 CHECKED = 5
 """Digits at which the Jacobian is compared with central differences."""
+
+PAUSE_SECONDS = 0.1
+"""Rest before the measurement, so that threads which still spin from the call before do not slow it."""
+MEASURED_SECONDS = 0.3
 
 
 def run(directory: Path) -> None:
@@ -38,8 +44,9 @@ def run(directory: Path) -> None:
     print(f"A Keras model, read without Keras: {MODEL}\n\n{net}\n")
     print(f"The order in which its Jacobian is multiplied:\n\n{net.plan()}\n")
 
-    print("Computing; the first run on a machine compiles for up to a minute.\n", flush=True)
-    probabilities, jacobians, seconds = _timed(net, pixels)
+    announce_compilation()
+    probabilities, jacobians = net.value_and_jacobian(pixels)
+    seconds = _median_seconds(lambda: net.value_and_jacobian(pixels))
     right = np.mean(probabilities.argmax(axis=1) == labels)
     print(f"{len(pixels)} handwritten digits that it has not seen in training: {right:.0%} classified right.")
     each = 1e6 * seconds / len(pixels)
@@ -52,12 +59,12 @@ def run(directory: Path) -> None:
     print(f"Wrote {directory / 'jac.png'}, the pixels for and against every digit's class")
 
 
-def _timed(net: Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Outputs, Jacobians, and the seconds for both: the best of five after a first one, which may compile kernels."""
-    y, jacobians = net.value_and_jacobian(x)
-    seconds = []
-    for _ in range(5):
-        start = perf_counter()
-        net.value_and_jacobian(x)
+def _median_seconds(function: Callable[[], object]) -> float:
+    """The median time of one call, over calls that take MEASURED_SECONDS together."""
+    sleep(PAUSE_SECONDS)
+    seconds: list[float] = []
+    end = perf_counter() + MEASURED_SECONDS
+    while (start := perf_counter()) < end:
+        function()
         seconds.append(perf_counter() - start)
-    return y, jacobians, min(seconds)
+    return median(seconds)

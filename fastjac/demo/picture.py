@@ -10,14 +10,14 @@ from ..errors import MissingDependencyError
 
 SIDE = 8
 CAPTION = (
-    "Above: of every class the digit that the network gets right with the least certainty. Below: the row of the Jacobian that "
-    "belongs to its class,\nthe change of its probability as a pixel goes from white to black. Red pixels speak for the class, "
-    "blue ones against it; grey lines are outlines."
+    "Above: of each class, the digit that the network gets right with the least certainty. Below: the derivative of that class's "
+    "probability by every pixel.\nMore ink in a red pixel raises the probability, in a blue one lowers it. Every map has its own "
+    "scale, whose end is written below it."
 )
 
 
 def draw(path: Path, pixels: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, jacobians: np.ndarray) -> None:
-    """Draw one digit of every class and the Jacobian's row of that class, as maps of one colour scale.
+    """Draw one digit of every class and the Jacobian's row of that class, as a map.
 
     Parameters
     ----------
@@ -35,8 +35,6 @@ def draw(path: Path, pixels: np.ndarray, labels: np.ndarray, probabilities: np.n
 
     chosen = _least_certain(labels, probabilities)
     rows = jacobians[chosen, labels[chosen]]
-    # A few strong pixels would fade all the others: the scale ends where 2 % of them lie beyond it.
-    limit = float(np.quantile(np.abs(rows), 0.98))
 
     figure = Figure(figsize=(13, 3.9), layout="constrained")
     figure.suptitle("What a digits classifier looks at", fontsize=15, fontweight="bold", x=0.004, ha="left")
@@ -46,16 +44,15 @@ def draw(path: Path, pixels: np.ndarray, labels: np.ndarray, probabilities: np.n
         axes[0, column].imshow(digit, cmap="Greys", vmin=0, vmax=1)
         probability = probabilities[number, labels[number]]
         axes[1, column].set_title(f"p({labels[number]}) = {probability:.2f}", fontsize=11)
-        image = axes[1, column].imshow(row.reshape(SIDE, SIDE), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        largest = float(np.abs(row).max())
+        axes[1, column].imshow(row.reshape(SIDE, SIDE), cmap="RdBu_r", vmin=-largest, vmax=largest)
+        axes[1, column].set_xlabel(f"\N{PLUS-MINUS SIGN}{largest:.2f}", color="0.25")
         axes[1, column].contour(digit, levels=[0.5], colors="0.35", linewidths=1.0)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_color("0.8")
-    bar = figure.colorbar(image, ax=axes[1], shrink=0.9, pad=0.01, extend="both")
-    bar.set_label("change of\nprobability")
-    bar.outline.set_visible(False)
     figure.supxlabel(CAPTION, fontsize=11, x=0.004, ha="left", color="0.25")
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=110)
 
 
 def _least_certain(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:

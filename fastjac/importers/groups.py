@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError, OptionError
+from ..errors import DtypeError, FormatError, OptionError
 from .located import located
 from .tensors import as_numpy
 
@@ -26,6 +26,9 @@ class Group:
 
     name: str
     fields: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"group {self.name!r}" if self.name else "the group of names without a dot"
 
     @property
     def keys(self) -> list[str]:
@@ -52,10 +55,13 @@ class Group:
 def groups_in_order(state: Mapping[str, Any], order: Sequence[str] | None) -> list[Group]:
     """The groups of a state dict in the order of the layers, as `order` tells or the names and the mapping do.
 
-    Raises OptionError where none of these tells the order, or `order` does not name exactly the groups.
+    Raises OptionError where none of these tells the order, or `order` does not name exactly the groups; DtypeError where it is
+    no list of strings.
     """
     groups = {group.name: group for group in _groups(state)}
     if order is not None:
+        if isinstance(order, str) or not isinstance(order, Sequence) or not all(isinstance(name, str) for name in order):
+            raise DtypeError(f"order must be a list of the groups' names, got {order!r}; the groups are {list(groups)}")
         if sorted(order) != sorted(groups):
             raise OptionError(f"order must name every group once; the groups are {list(groups)}, order is {list(order)}")
         return [groups[name] for name in order]

@@ -60,7 +60,7 @@ FOREIGN_FORMATS = (
         "pass its arrays to fastjac.from_state_dict or build fastjac.Affine layers",
     ),
     ForeignFormat("a zip archive", lambda probe: bool(probe.zip_names), "a .keras file holds config.json and model.weights.h5"),
-    ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "an input of the network, not the network?"),
+    ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "it may hold inputs of a network, but no network"),
     ForeignFormat(
         "a pickle", _starts_with(*(b"\x80" + bytes([i]) for i in range(2, 6))), f"fastjac never unpickles; {FROM_TORCH}"
     ),
@@ -87,7 +87,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     MissingFileError
         There is no such file.
     FileError
-        It is a directory or cannot be read.
+        It is a directory or a pipe, or cannot be read.
     FormatError
         It is empty, damaged, or of another format; the message says of which, and what to do with it.
     UnsupportedLayerError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,23 +36,26 @@ class Probe:
 def probe(path: Any) -> Probe:
     """Look at the file at `path`.
 
-    Raises MissingFileError where there is none, FileError where it cannot be opened, FormatError where it is empty or a
-    damaged archive.
+    Raises MissingFileError where there is none, FileError where it cannot be opened or is no regular file, FormatError where
+    it is empty or a damaged archive.
     """
     path = file_path(path)
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        _check_regular(path, status.st_mode)  # opening a pipe would wait for its writer
         with open(path, "rb") as file:
             head = file.read(HEAD_SIZE)
     except FileNotFoundError as error:
         raise MissingFileError(f"there is no file at {path}; check the path, relative to {Path.cwd()}") from error
-    except IsADirectoryError as error:
-        raise FileError(f"{path} is a directory; fastjac loads single files") from error
+    except FileError:
+        raise
+    except ValueError as error:
+        raise FileError(f"{str(path)!r} cannot be the path of a file: {error}") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
     if not head:
         raise FormatError(f"{path} is empty (0 bytes); was it copied or downloaded to the end?")
-    return Probe(path, size, head, _zip_names(path) if head.startswith(ZIP_SIGNATURE) else ())
+    return Probe(path, status.st_size, head, _zip_names(path) if head.startswith(ZIP_SIGNATURE) else ())
 
 
 def refuse_expansion(declared: int, stored: int, what: str) -> None:
@@ -61,6 +65,13 @@ def refuse_expansion(declared: int, stored: int, what: str) -> None:
     """
     if declared > max(EXPANSION_FLOOR, EXPANSION_LIMIT * stored):
         raise FormatError(f"{what} claims to unpack to {declared} bytes from {stored}; fastjac does not open such a file")
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{path} is a directory; fastjac loads single files")
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path} is a pipe, socket or device; fastjac loads regular files, so save its content to one")
 
 
 def _zip_names(path: Path) -> tuple[str, ...]:

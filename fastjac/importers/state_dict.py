@@ -11,10 +11,13 @@ from typing import Any
 
 from .. import layers as fl
 from ..errors import DtypeError, FormatError, OptionError
+from ..layers.base import as_float
 from ..network import Network
 from . import folding
+from .assembly import assemble
 from .groups import Group, groups_in_order
 from .located import located
+from .tensors import slopes
 
 LayerEntry = str | fl.Layer | tuple[str, Mapping[str, float]]
 ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
@@ -46,7 +49,9 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
 """Layers without weights by name, with torch's default options; for others pass the layer itself, such as `ELU(alpha=0.5)`."""
 
 
-def from_state_dict(state: Mapping[str, Any], layers: Sequence[LayerEntry], order: Sequence[str] | None = None) -> Network:
+def from_state_dict(
+    state: Mapping[str, Any], layers: Sequence[LayerEntry], order: Sequence[str] | None = None, n_in: int | None = None
+) -> Network:
     """The network of a state dict's weights and a list of its layers.
 
     Parameters
@@ -69,6 +74,7 @@ def from_state_dict(state: Mapping[str, Any], layers: Sequence[LayerEntry], orde
         of the integers ("net.2" before "net.10", wherever they stand in the mapping); other names come in the order of the
         mapping, which must then be known to be the order of the layers: a plain dict sorted by name, as a safetensors file
         gives it, is refused.
+    n_in : the number of inputs; needed only where no layer tells it, as with a single shared PReLU slope.
 
     Returns
     -------
@@ -79,6 +85,8 @@ def from_state_dict(state: Mapping[str, Any], layers: Sequence[LayerEntry], orde
     ------
     OptionError
         An entry of `layers` has no meaning, or `order` is needed or does not name the groups.
+    DtypeError, ShapeError
+        An argument or array is of the wrong type or size; the message names it.
     FormatError
         Keys are left over or missing, or a group does not hold what its layer needs; the message names them.
     LayerError
@@ -96,18 +104,18 @@ def from_state_dict(state: Mapping[str, Any], layers: Sequence[LayerEntry], orde
     for position, entry in enumerate(entries):
         with located(f"layers[{position}] {entry!r}"):
             chain += _resolve(entry, pending)
-    return Network(chain)
+    return assemble(chain, n_in, "fastjac.from_state_dict(state, layers, n_in=...)")
 
 
 def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEntry]:
     """The list with every layer that has weights named; in the short form these are one affine layer before each entry."""
     if any(_takes_weights(entry) for entry in entries):
         return list(entries)
-    other = [group.name for group in groups if not group.is_affine]
-    if other:
+    other = next((group for group in groups if not group.is_affine), None)
+    if other is not None:
         raise OptionError(
-            f"group {other[0]!r} is no affine layer, so layers must be told in full, each in its place, such as "
-            '["affine", "batch_norm", "relu", "affine"]'
+            f"{other} is no affine layer, which has a weight and perhaps a bias: it holds {', '.join(other.keys)}; "
+            'drop what belongs to no layer, or tell all layers, each in its place, as in ["affine", "batch_norm", "relu"]'
         )
     if len(entries) != len(groups):
         raise OptionError(
@@ -137,7 +145,7 @@ def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Sequence[fl.Layer]:
         name, options = entry if isinstance(entry, tuple) else (entry, {})
         _check_options(name, options)
         group = next(pending)
-        with located(f"group {group.name!r}"):
+        with located(str(group)):
             return [WITH_WEIGHTS[name](group, **options)]
     if isinstance(entry, str) and entry in ACTIVATIONS:
         return ACTIVATIONS[entry]
@@ -147,10 +155,11 @@ def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Sequence[fl.Layer]:
 
 
 def _check_options(name: str, options: Mapping[str, float]) -> None:
-    allowed = ("eps",) if name.endswith("_norm") else ()
+    takes_eps = name.endswith("_norm")
     for option, value in options.items():
-        if option not in allowed or not isinstance(value, (int, float)):
-            raise OptionError(f"{name} takes {' and '.join(allowed) or 'no options'}, a number; got {option}={value!r}")
+        if option != "eps" or not takes_eps:
+            raise OptionError(f"{name} takes {'no option but eps' if takes_eps else 'no options'}, got {option}={value!r}")
+        as_float(value, option)
 
 
 def _takes_weights(entry: Any) -> bool:
@@ -173,8 +182,7 @@ def _layer_norm(group: Group, eps: float = 1e-5) -> fl.Layer:
 
 
 def _prelu(group: Group) -> fl.Layer:
-    weight = group.arrays("weight")["weight"]
-    return fl.PReLU(weight if weight.size > 1 else weight.item())
+    return fl.PReLU(slopes(group.arrays("weight")["weight"]))
 
 
 WITH_WEIGHTS: dict[str, Callable[..., fl.Layer]] = {

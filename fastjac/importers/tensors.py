@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError
+from ..layers import Parameter
+from ..layers.base import as_float_array
 
 TORCH_HALF_PRECISION = ("torch.float16", "torch.bfloat16")
 
@@ -24,6 +26,12 @@ def as_numpy(value: Any) -> np.ndarray:
         raise ShapeError("the array must be rectangular, but its rows differ in length") from error
     except (TypeError, RuntimeError) as error:
         raise DtypeError(f"the {type(value).__name__} cannot be read as a dense array: {error}") from error
+
+
+def slopes(weight: Any) -> Parameter:
+    """The weight of torch's PReLU: an array with one entry is one slope that all units share."""
+    array = as_float_array(weight, "PReLU weight", 1)
+    return array.item() if array.size == 1 else array
 
 
 def float_dtype(*values: Any) -> type[np.floating[Any]]:

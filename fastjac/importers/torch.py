@@ -15,11 +15,14 @@ from .. import layers as fl
 from ..errors import DtypeError, FormatError, UnsupportedLayerError
 from ..network import Network
 from . import folding
+from .assembly import assemble
 from .located import located
-from .tensors import as_numpy
+from .modified import MODULE_PREFIX, modification, own_class
+from .tensors import as_numpy, slopes
 
 Converted = Sequence[fl.Layer]
-MODULE_PREFIX = "torch.nn.modules."
+ALONG_AN_AXIS = ("Softmax", "Softmin", "LogSoftmax", "LayerNorm", "BatchNorm1d", "PReLU")
+"""Modules that act along one axis of a sample, so that it matters how many axes it has."""
 
 
 def from_torch(module: Any, n_in: int | None = None) -> Network:
@@ -49,15 +52,19 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
     if torch is None or not isinstance(module, torch.nn.Module):
         raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
     layers: list[fl.Layer] = []
-    for path, leaf in _leaves(module, ""):
+    leaves = list(_leaves(module, ""))
+    flatten = next((position for position, (_, leaf) in enumerate(leaves) if own_class(leaf) == "Flatten"), 0)
+    for position, (path, leaf) in enumerate(leaves):
         with located(f"{path} ({type(leaf).__name__})".lstrip()):
             layers += _convert(leaf)
-    return Network(layers, n_in=n_in)
+            if position < flatten:
+                _check_axes(leaf, leaves[flatten][0])
+    return assemble(layers, n_in, "fastjac.from_torch(module, n_in=...)")
 
 
 def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The modules of a Sequential in order, those of inner ones in their place, with their dotted paths."""
-    if _own_class(module) != "Sequential" or _is_patched(module):
+    if own_class(module) != "Sequential" or modification(module):
         yield path, module
         return
     # named_children() would leave out the second of two equal children, which the module does call twice.
@@ -66,9 +73,12 @@ def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _convert(module: Any) -> Converted:
-    if _is_patched(module):
-        raise UnsupportedLayerError("it has hooks or a forward of its own that may change what it computes; remove them first")
-    name = _own_class(module)
+    if module is None:
+        raise FormatError("it is None, which torch cannot call either; take it out of the Sequential or put nn.Identity() there")
+    remedy = modification(module)
+    if remedy is not None:
+        raise UnsupportedLayerError(remedy)
+    name = own_class(module)
     if name is None:
         raise UnsupportedLayerError(_custom(module))
     if name not in MODULES:
@@ -76,23 +86,22 @@ def _convert(module: Any) -> Converted:
     return MODULES[name](module)
 
 
-def _own_class(module: Any) -> str | None:
-    """The class name of torch's own modules; None for subclasses, which may compute something else."""
-    return type(module).__name__ if type(module).__module__.startswith(MODULE_PREFIX) else None
-
-
-def _is_patched(module: Any) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
-
-
 def _custom(module: Any) -> str:
-    origin = type(module).__module__
-    if origin == "torch.nn.utils.parametrize":
-        return "its weights are parametrized; call torch.nn.utils.parametrize.remove_parametrizations first"
     base = next(base.__name__ for base in type(module).__mro__ if base.__module__.startswith(MODULE_PREFIX))
     return (
-        f"it is a subclass of {base} from {origin}, which may compute anything; fastjac takes torch's own modules in a Sequential"
+        f"it is a subclass of {base} from {type(module).__module__}, which may compute anything; fastjac takes torch's own "
+        "modules in a Sequential"
     )
+
+
+def _check_axes(module: Any, flatten: str) -> None:
+    """Refuse a module that acts along an axis where a later Flatten says that samples have several there."""
+    shared = own_class(module) == "PReLU" and module.num_parameters == 1
+    if own_class(module) in ALONG_AN_AXIS and not shared:
+        raise UnsupportedLayerError(
+            f"it acts along one axis of samples that Flatten {flatten!r} makes flat only later, while fastjac takes them flat "
+            "from the start; if they have a single axis, take that Flatten out"
+        )
 
 
 def _linear(module: Any) -> Converted:
@@ -126,8 +135,7 @@ def _layer_norm(module: Any) -> Converted:
 
 def _prelu(module: Any) -> Converted:
     """`x` above 0, `weight x` below; a single weight is shared by all units."""
-    weight = as_numpy(module.weight)
-    return [fl.PReLU(weight if weight.size > 1 else weight.item())]
+    return [fl.PReLU(slopes(as_numpy(module.weight)))]
 
 
 def _rrelu(module: Any) -> Converted:

@@ -1,13 +1,15 @@
-"""Activations whose derivative is continuous.
+"""Activations whose derivative is continuous, but for a tiny jump of Softplus.
 
 In every formula `x` is a unit's input. The formulas themselves are in `fastjac.kernels.activations`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..errors import OptionError
+from .base import Parameter
 from .elementwise import Elementwise
 
 
@@ -76,7 +78,7 @@ class Sigmoid(Elementwise):
 class Softplus(Elementwise):
     """`log(1 + exp(beta x)) / beta`, and `x` itself where `beta x > threshold`, as in torch.
 
-    The jump at the threshold is below 2.1e-9 / beta for the default; math.inf turns it off.
+    At the threshold, a kink, y jumps by less than 2.1e-9 / beta for the default; math.inf turns it off.
     """
 
     rule = "softplus"
@@ -87,6 +89,11 @@ class Softplus(Elementwise):
         super().__post_init__()
         if self.beta == 0.0:
             raise OptionError("Softplus beta must not be 0: the function divides by it")
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        at = self.threshold / self.beta
+        return (at,) if math.isfinite(at) else ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import subprocess
 import sys
 import zipfile
@@ -140,8 +141,11 @@ BAD_CONFIGS = {
         r"layer 0 'first' \(Dense\): its config asks for 2 weight arrays of shapes \(4, 5\), \(5,\), the model holds 2 of shapes",
     ),
     "no bias": (lambda c: layer(c)["config"].update(use_bias=False), FormatError, "asks for 1 weight arrays of shapes"),
-    "another name": (lambda c: layer(c)["config"].update(name="x"), FormatError, "keeps the weights of 'first' in its place"),
-    "a custom class": (lambda c: layer(c).update(module="os"), UnsupportedLayerError, r"\(Dense\): it is a custom layer from os"),
+    "a custom class": (
+        lambda c: layer(c).update(module="os"),
+        UnsupportedLayerError,
+        r"\(Dense\): it is a custom layer, os.Dense",
+    ),
     "a custom model": (lambda c: c.update(module="os"), UnsupportedLayerError, "the model's class is os.Sequential"),
 }
 
@@ -171,7 +175,7 @@ BAD_WEIGHTS = {
     "missing": (lambda file: file.__delitem__("layers/dense"), "the model holds 0; was the model built"),
     "a gap": (
         lambda file: file.move(KERNEL, "layers/dense/vars/5"),
-        r"its weights in model.weights.h5 are called 1, 5; a built-in",
+        r"layer 0 .*its weights are called 1, 5; a built-in",
     ),
     "a group": (lambda file: (file.__delitem__(KERNEL), file.create_group(KERNEL)), "is no array, though one is expected"),
     "an external link": (
@@ -186,6 +190,10 @@ BAD_WEIGHTS = {
         lambda file: replace(file, KERNEL, shape=(4, 3), dtype="f4", external=[("/etc/passwd", 0, 48)]),
         "keeps its entries outside the file",
     ),
+    "no group": (
+        lambda file: (file.__delitem__("layers"), file.__setitem__("layers", 1.0)),
+        "a group of the weights cannot be read as HDF5",
+    ),
     "text": (
         lambda file: replace(file, KERNEL, np.full((4, 3), b"text")),
         r"layer 0 'first' \(Dense\): Affine weight must hold floating",
@@ -198,6 +206,43 @@ def test_weights_that_do_not_hold_are_told(edit, message, path):
     edit_weights(path, edit)
     with pytest.raises((FormatError, fastjac.errors.DtypeError), match=message):
         fastjac.load(path)
+
+
+@pytest.mark.parametrize("broken", ["Group.get", "Group.__len__", "Dataset.shape", "Dataset.__getitem__", "File.__init__"])
+@pytest.mark.parametrize("error", [OSError, OverflowError, MemoryError, struct.error, SystemError])
+def test_whatever_h5py_raises_on_damaged_bytes_is_told(broken, error, path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise error("broken inside")
+
+    name, attribute = broken.split(".")
+    monkeypatch.setattr(getattr(h5py, name), attribute, property(fail) if attribute == "shape" else fail)
+    with pytest.raises(FormatError, match=r"model.keras: .*cannot be read as HDF5 \(.*broken inside"):
+        fastjac.load(path)
+
+
+def test_an_offset_beyond_every_file_is_told(path):
+    weights = members(path)[WEIGHTS]
+    driver_information = 48  # where its address stands in a superblock of version 0
+    rewrite(path, weights=weights[:driver_information] + b"\xfe" * 8 + weights[driver_information + 8 :])
+    with pytest.raises(FormatError, match=r"model.weights.h5 cannot be read as HDF5 \(OverflowError"):
+        fastjac.load(path)
+
+
+def test_a_batch_normalization_with_one_entry_for_all_units_is_told(path):
+    keras.Sequential([keras.Input((4,)), layers.BatchNormalization(name="norm")]).save(path)
+    edit_weights(path, lambda file: replace(file, "layers/batch_normalization/vars/2", np.ones(1)))
+    with pytest.raises(FormatError, match=r"'norm' .*asks for 4 weight arrays of shapes \(4,\), .* the model holds 4 of shapes"):
+        fastjac.load(path)
+
+
+def test_attributes_are_not_read(path):
+    def shout(group):
+        raise AssertionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(h5py.Group, "attrs", property(shout))
+        patch.setattr(h5py.Dataset, "attrs", property(shout))
+        assert fastjac.load(path).n_in == 4
 
 
 def test_a_dataset_far_larger_than_what_is_stored_is_not_read(path):

@@ -168,3 +168,16 @@ def test_half_precision_weights_are_widened(dtype, expected, tmp_path):
     kernel = keras.ops.convert_to_numpy(model.layers[0].kernel.value).astype("float32")
     np.testing.assert_array_equal(loaded[0].weight, kernel.T)
     np.testing.assert_array_equal(loaded(np.ones(4)), live(np.ones(4)))
+
+
+def test_normalization_of_inputs_far_from_zero_keeps_its_digits_in_float32():
+    mean, deviation = np.float32([101325.0, 290.0]), np.float32([300.0, 0.7])
+    normalization = layers.Normalization(mean=mean, variance=deviation**2, dtype="float32")
+    stack = [keras.Input((2,)), normalization, layers.Dense(3, dtype="float32")]
+    model = keras.Sequential(stack)
+    net = fastjac.from_keras(model)
+    x = mean + deviation * np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
+    exact = (x.astype(np.float64) - mean) / deviation
+    expected = exact @ net[-1].weight.T.astype(np.float64) + net[-1].bias
+    assert net.dtype == np.float32
+    np.testing.assert_allclose(net(x), expected, atol=2e-6 * np.abs(expected).max())

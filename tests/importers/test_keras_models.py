@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import fastjac
-from fastjac.errors import DtypeError, FormatError, UnsupportedLayerError
+from fastjac.errors import DtypeError, FormatError, LayerError, UnsupportedLayerError
 from fastjac.importers.keras.config import snake_case
 
 from .keras_models import assert_imports, scramble
@@ -144,12 +144,67 @@ class MySequential(keras.Sequential):
 def test_a_custom_layer_is_refused_by_name_and_not_run(layer_class, tmp_path):
     layer = layer_class(4) if layer_class is MyDense else layer_class()
     model = functional(keras.Sequential([layers.Dense(3), layer]))
-    message = rf"layer 1 '\w+/\w+' \({layer_class.__name__}\): it is a custom layer from "
+    message = rf"layer 1 '\w+/\w+' \({layer_class.__name__}\): it is a custom layer, .*\.{layer_class.__name__}\W"
     with pytest.raises(UnsupportedLayerError, match=message):
         fastjac.from_keras(model)
     model.save(tmp_path / "model.keras")
     with pytest.raises(UnsupportedLayerError, match=message):
         fastjac.load(tmp_path / "model.keras")
+
+
+@keras.saving.register_keras_serializable("pkg")
+class Registered(layers.Dense):
+    pass
+
+
+FROM_A_SCRIPT = {
+    MyDense: r"layer 1 'custom' \(MyDense\): it is a custom layer, MyDense, which fastjac does not run; it has Activation, ",
+    Registered: r"layer 1 'custom' \(Registered\): it is a custom layer, Registered \(registered as 'pkg>Registered'\), which",
+}
+
+
+@pytest.mark.parametrize(("layer_class", "message"), FROM_A_SCRIPT.items())
+@pytest.mark.parametrize("make", [functional, lambda *stack: keras.Sequential([keras.Input((4,)), *stack])])
+def test_a_custom_layer_of_a_script_which_files_give_no_module_is_refused(make, layer_class, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(layer_class, "__module__", "__main__")
+    model = make(layers.Dense(3), layer_class(2, name="custom"), layers.Dense(2))
+    with pytest.raises(UnsupportedLayerError, match=r"layer 1 'custom' .*it is a custom layer, __main__\."):
+        fastjac.from_keras(model)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.load(tmp_path / "model.keras")
+
+
+def test_a_custom_model_of_a_script_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(MySequential, "__module__", "__main__")
+    MySequential([keras.Input((4,)), layers.Dense(3)]).save(tmp_path / "model.keras")
+    with pytest.raises(UnsupportedLayerError, match="the model's class is MySequential; fastjac reads"):
+        fastjac.load(tmp_path / "model.keras")
+
+
+def patched(layer):
+    layer.call = lambda inputs: 2 * inputs
+    return layer
+
+
+def inner():
+    return keras.Sequential([keras.Input((3,)), layers.Dense(3)], name="inner")
+
+
+PATCHED = {
+    r"layer 1 'd' \(Dense\): it has a call of its own": lambda: functional(layers.Dense(3), patched(layers.Dense(3, name="d"))),
+    r"layer 0 'd' \(Dense\): its activation: it has a call of its own": lambda: functional(
+        layers.Dense(3, activation=patched(layers.ReLU()), name="d")
+    ),
+    "inner model 'inner': it has a call of its own": lambda: functional(layers.Dense(3), patched(inner())),
+    "the model: it has a call of its own": lambda: patched(inner()),
+}
+
+
+@pytest.mark.parametrize(("message", "make"), PATCHED.items(), ids=PATCHED)
+def test_a_layer_with_a_call_of_its_own_is_refused(message, make):
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.from_keras(make())
 
 
 def my_relu(x):
@@ -194,8 +249,22 @@ def test_something_else_is_told():
 
 def test_an_empty_model_is_told(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5)])
-    with pytest.raises(fastjac.errors.LayerError, match="at least one layer"):
+    with pytest.raises(LayerError, match=r"no layer is left: .* such as dropout, .* at least one layer"):
         fastjac.from_keras(model)
+
+
+def test_a_width_that_the_model_does_not_tell_is_asked_for(tmp_path):
+    model = keras.Sequential([keras.Input((None,)), layers.ReLU()])
+    with pytest.raises(LayerError, match=r"pass it: fastjac.from_keras\(model, n_in=...\)"):
+        fastjac.from_keras(model)
+    assert fastjac.from_keras(model, n_in=3).n_in == 3
+
+
+def test_a_width_that_contradicts_the_model_is_told():
+    model = keras.Sequential([keras.Input((3,)), layers.ReLU()])
+    assert fastjac.from_keras(model, n_in=3).n_in == 3
+    with pytest.raises(LayerError, match="n_in=4 was given, but the model's input has 3 entries"):
+        fastjac.from_keras(model, n_in=4)
 
 
 def test_names_in_the_weights_file_are_spelled_as_keras_spells_them():

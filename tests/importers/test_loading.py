@@ -1,5 +1,6 @@
 """`load` goes by content, and says what a file is that it does not read."""
 
+import os
 import pickle
 import zipfile
 
@@ -27,6 +28,17 @@ def test_a_missing_file_is_told(tmp_path):
 def test_a_directory_is_told(tmp_path):
     with pytest.raises(FileError, match="is a directory; fastjac loads single files"):
         fastjac.load(tmp_path)
+
+
+def test_a_pipe_is_told_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "net.keras")
+    with pytest.raises(FileError, match=r"net.keras is a pipe, socket or device; fastjac loads regular files"):
+        fastjac.load(tmp_path / "net.keras")
+
+
+def test_a_path_with_a_null_byte_is_told():
+    with pytest.raises(FileError, match=r"'a\\x00b' cannot be the path of a file: embedded null byte"):
+        fastjac.load("a\0b")
 
 
 def test_an_empty_file_is_told(tmp_path):
@@ -66,7 +78,7 @@ FOREIGN = {
     "an HDF5 file, such as Keras's .h5; load it in Keras and pass fastjac.from_keras": write_hdf5,
     "a torch file; load it in torch and pass fastjac.from_torch": lambda path: torch.save({"a": torch.ones(2)}, path),
     r"a NumPy archive \(.npz\); pass its arrays to fastjac.from_state_dict": write_npz,
-    r"a NumPy array \(.npy\); an input of the network": write_npy,
+    r"a NumPy array \(.npy\); it may hold inputs of a network, but no network\.": write_npy,
     "a zip archive; a .keras file holds": write_zip,
     "a pickle; fastjac never unpickles": lambda path: path.write_bytes(pickle.dumps([1])),
     r"of no format that fastjac knows \(it starts with b'hello'\)": lambda path: path.write_bytes(b"hello"),

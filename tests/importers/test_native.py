@@ -90,11 +90,19 @@ def test_saving_replaces_the_file_and_leaves_nothing_else(path):
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     net = fastjac.Network([fastjac.ReLU()], n_in=N)
-    with pytest.raises(FileError, match=r"cannot write .*nowhere"):
+    with pytest.raises(FileError, match=r"cannot write .*nowhere/net.safetensors: No such file or directory$"):
         net.save(tmp_path / "nowhere" / "net.safetensors")
     with pytest.raises(FileError, match=r"cannot write .*directory"):
         net.save(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_through_a_symbolic_link_keeps_the_link(path):
+    link = path.with_name("link")
+    link.symlink_to(path)
+    fastjac.Network([fastjac.ReLU()], n_in=N).save(link)
+    assert link.is_symlink()
+    assert fastjac.load(path).n_in == N
 
 
 def test_loading_needs_no_other_package(path):

@@ -111,18 +111,16 @@ BAD_LISTS = {
     "linear": (["relu", "linear"], r'layers\[3\] .*"linear" means a layer to torch and no activation to Keras'),
     "unknown name": (["relu", "gleu"], r"layers\[3\] 'gleu': it is none of affine, batch_norm, .* and no fastjac layer"),
     "a class": (["relu", fastjac.ReLU], r"layers\[3\] .*it is none of affine"),
-    "an unknown option": (
-        ["affine", "affine", ("batch_norm", {"momentum": 1})],
-        "names 3 layers with weights, the state dict holds 2",
-    ),
-    "an option of affine": (["affine", ("affine", {"eps": 1.0})], r"affine takes no options, a number; got eps=1.0"),
-    "an option of batch_norm": (["affine", ("batch_norm", {"eps": "small"})], r"batch_norm takes eps, a number; got eps='small'"),
+    "too many layers with weights": (["affine"] * 3, "names 3 layers with weights, the state dict holds 2: 0, 2"),
+    "an unknown option": (["affine", ("batch_norm", {"momentum": 1})], "batch_norm takes no option but eps, got momentum=1"),
+    "an option of affine": (["affine", ("affine", {"eps": 1.0})], r"affine takes no options, got eps=1.0"),
+    "an option of batch_norm": (["affine", ("batch_norm", {"eps": "small"})], r"eps must be a real number, got 'small'"),
 }
 
 
 @pytest.mark.parametrize(("layers", "message"), BAD_LISTS.values(), ids=BAD_LISTS)
 def test_a_list_that_does_not_fit_is_told(layers, message):
-    with pytest.raises((OptionError, FormatError), match=message):
+    with pytest.raises((OptionError, FormatError, DtypeError), match=message):
         fastjac.from_state_dict({"0.weight": EYE, "0.bias": ROW, "2.weight": EYE}, layers)
 
 
@@ -137,7 +135,19 @@ BAD_STATES = {
         {"0.weight": EYE, "1.running_mean": ROW},
         ["relu"],
         OptionError,
-        "group '1' is no affine layer, so layers must",
+        "group '1' is no affine layer, .*: it holds 1.running_mean; drop what belongs to no layer, or tell all layers",
+    ),
+    "a key among those of an affine layer": (
+        {"a.weight": EYE, "a.bias": ROW, "a.foo": ROW},
+        ["relu"],
+        OptionError,
+        "it holds a.weight, a.bias, a.foo; drop",
+    ),
+    "a key without a group": (
+        {"a.weight": EYE, "step": np.array(3)},
+        ["relu"],
+        OptionError,
+        "the group of names without a dot is no .* holds step; drop",
     ),
     "missing weight": (
         {"0.bias": ROW},
@@ -169,6 +179,11 @@ BAD_STATES = {
     "no mapping": ([EYE], ["relu"], DtypeError, "state must map names to arrays, got list"),
     "no list": ({"0.weight": EYE}, "relu", DtypeError, "layers must be a list such as"),
     "nothing": ({}, [], LayerError, "at least one layer"),
+    "shared slope": ({"weight": np.ones(1)}, ["prelu"], LayerError, r"pass it: fastjac.from_state_dict\(.*n_in=...\)"),
+    "slopes of rank 2": ({"weight": EYE}, ["prelu"], ShapeError, "PReLU weight must have 1 dimension"),
+    "no slope": ({"weight": np.ones(0)}, ["prelu"], ShapeError, "PReLU weight must have at least one entry"),
+    "slopes that are text": ({"weight": np.array(["a"])}, ["prelu"], DtypeError, "PReLU weight must hold floating-point"),
+    "complex slopes": ({"weight": ROW * 1j}, ["prelu"], DtypeError, "PReLU weight must hold floating-point numbers, got complex"),
 }
 
 
@@ -177,6 +192,43 @@ def test_a_state_that_does_not_fit_is_told(state, layers, error, message):
     with pytest.raises(error, match=message) as caught:
         fastjac.from_state_dict(state, layers)
     assert not isinstance(caught.value, UnsupportedLayerError)
+
+
+def batch_norm(**changes):
+    return {"weight": ROW, "bias": ROW, "running_mean": ROW, "running_var": ROW} | changes
+
+
+BAD_BATCH_NORMS = {
+    "sizes": (batch_norm(running_mean=np.ones(2)), ShapeError, r"same size, got mean 2, variance 3, gamma \(weight\) 3, beta"),
+    "one entry": (batch_norm(weight=np.ones(1)), ShapeError, r"same size, got mean 3, variance 3, gamma \(weight\) 1"),
+    "rank": (batch_norm(running_var=EYE), ShapeError, "batch normalization's variance must have 1 dimension, got shape"),
+    "a number": (batch_norm(bias=1.0), ShapeError, r"batch normalization's beta \(bias\) must have 1 dimension"),
+    "integers": (batch_norm(running_mean=np.arange(3)), DtypeError, "batch normalization's mean must hold floating-point"),
+    "complex": (batch_norm(bias=ROW * 1j), DtypeError, r"beta \(bias\) must hold floating-point numbers, got complex128"),
+    "text": (batch_norm(running_var=np.array(["a"])), DtypeError, "variance must hold floating-point numbers, got <U1"),
+    "negative variance": (batch_norm(running_var=-ROW), FormatError, "must be positive; with eps=1e-05 the smallest .* is -0.9"),
+}
+
+
+@pytest.mark.parametrize(("state", "error", "message"), BAD_BATCH_NORMS.values(), ids=BAD_BATCH_NORMS)
+def test_a_batch_norm_that_does_not_hold_is_told(state, error, message):
+    with pytest.raises(error, match=rf"layers\[0\] 'batch_norm': the group of names without a dot: .*{message}"):
+        fastjac.from_state_dict(state, ["batch_norm"])
+
+
+def test_an_eps_that_is_no_number_is_told():
+    with pytest.raises(FormatError, match="must be positive; with eps=nan"):
+        fastjac.from_state_dict(batch_norm(), [("batch_norm", {"eps": np.nan})])
+
+
+@pytest.mark.parametrize("order", [3, "ab", [0, 1], {"a": 1, "b": 2}])
+def test_an_order_that_is_no_list_of_names_is_told(order):
+    with pytest.raises(DtypeError, match=r"order must be a list of the groups' names, got .*; the groups are \['a', 'b'\]"):
+        fastjac.from_state_dict({"a.weight": EYE, "b.weight": EYE}, ["relu", "relu"], order=order)
+
+
+def test_a_width_that_no_layer_tells_is_taken():
+    assert fastjac.from_state_dict({"weight": np.ones(1)}, ["prelu"], n_in=3).n_in == 3
 
 
 def test_number_of_batches_is_part_of_a_batch_norm_only():

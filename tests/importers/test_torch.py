@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import fastjac
 from fastjac.errors import DtypeError, FormatError, LayerError, UnsupportedLayerError
@@ -107,8 +108,44 @@ def test_a_single_module():
 
 
 def test_a_width_that_nothing_tells_is_asked_for():
-    with pytest.raises(LayerError, match="n_in"):
+    with pytest.raises(LayerError, match=r"pass it: fastjac.from_torch\(module, n_in=...\)"):
         fastjac.from_torch(nn.Sequential(nn.Tanh()))
+
+
+def test_a_module_that_leaves_no_layer_is_told():
+    with pytest.raises(LayerError, match=r"no layer is left: .* such as dropout"):
+        fastjac.from_torch(nn.Sequential(nn.Dropout()).eval(), n_in=3)
+
+
+def test_a_child_that_is_none_is_told():
+    with pytest.raises(FormatError, match=r"^1 \(NoneType\): it is None, which torch cannot call either"):
+        fastjac.from_torch(nn.Sequential(nn.Linear(2, 2), None))
+
+
+ALONG_AN_AXIS = {
+    "Softmax": lambda: nn.Softmax(-1),
+    "Softmin": lambda: nn.Softmin(1),
+    "LogSoftmax": lambda: nn.LogSoftmax(-1),
+    "LayerNorm": lambda: nn.LayerNorm(6),
+    "BatchNorm1d": lambda: nn.BatchNorm1d(6),
+    "PReLU": lambda: nn.PReLU(6),
+}
+
+
+@pytest.mark.parametrize("name", ALONG_AN_AXIS)
+def test_what_acts_along_an_axis_is_refused_before_a_flatten(name):
+    make = ALONG_AN_AXIS[name]
+    with pytest.raises(
+        UnsupportedLayerError, match=rf"^0.0 \({name}\): it acts along one axis of samples that Flatten '1' makes"
+    ):
+        fastjac.from_torch(nn.Sequential(nn.Sequential(make()), nn.Flatten(), nn.Linear(6, 2)).eval())
+    module = scramble(nn.Sequential(nn.Flatten(), make(), nn.Flatten(), nn.Linear(6, 2)))
+    assert_agrees(fastjac.from_torch(module), module, (2, 3))
+
+
+def test_what_acts_on_single_units_may_stand_before_a_flatten():
+    module = scramble(nn.Sequential(nn.Tanh(), nn.PReLU(), nn.Flatten(), nn.Linear(6, 2)))
+    assert_agrees(fastjac.from_torch(module), module, (2, 3))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -141,6 +178,20 @@ def hooked():
     return module
 
 
+def weight_normed():
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        return nn.utils.weight_norm(nn.Linear(2, 2))
+
+
+def scripted():
+    with pytest.warns(DeprecationWarning, match="torch.jit.script"):
+        return torch.jit.script(nn.Linear(2, 2))
+
+
+def compiled():
+    return torch.compile(nn.Linear(2, 2), backend="eager")
+
+
 def patched():
     module = nn.Sequential(nn.Tanh())
     module.forward = lambda x: x
@@ -154,9 +205,21 @@ REFUSED = {
     r"^0 \(ModuleList\): fastjac does not have it": lambda: nn.ModuleList([nn.ReLU()]),
     r"^0 \(MySequential\): it is a subclass of Sequential from .*test_torch": lambda: MySequential(nn.ReLU()),
     r"^0 \(MyModule\): it is a subclass of Module": MyModule,
-    r"^0 \(Linear\): it has hooks": hooked,
-    r"^0 \(Sequential\): it has hooks or a forward of its own": patched,
-    r"^0 \(ParametrizedLinear\): its weights are parametrized": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
+    r"^0 \(Linear\): it has the hook <function hooked.*>, which may change": hooked,
+    r"^0 \(Sequential\): it has a forward of its own": patched,
+    r"^0 \(ParametrizedLinear\): its weights are parametrized; .*remove_parametrizations": lambda: (
+        nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    ),
+    r"^0 \(Linear\): weight_norm is applied to it; call torch.nn.utils.remove_weight_norm": weight_normed,
+    r"^0 \(Linear\): spectral_norm is .* call torch.nn.utils.remove_spectral_norm": lambda: nn.utils.spectral_norm(
+        nn.Linear(2, 2)
+    ),
+    r"^0 \(Linear\): it is pruned .* with torch.nn.utils.prune.remove": lambda: prune.random_unstructured(
+        nn.Linear(2, 2), "weight", 1
+    ),
+    r"^0 \(LazyLinear\): its sizes are not known yet; call the module once": lambda: nn.LazyLinear(2),
+    r"^0 \(RecursiveScriptModule\): it is compiled by torch.jit, .* pass the module that was scripted": scripted,
+    r"^0 \(OptimizedModule\): it is the wrapper of torch.compile; pass the module": compiled,
     r"^0 \(Softmax\): dim=0 is not supported": lambda: nn.Softmax(dim=0),
     r"^0 \(Softmax\): dim=None is not supported": nn.Softmax,
     r"^0 \(LogSoftmax\): dim=2 is not supported": lambda: nn.LogSoftmax(dim=2),

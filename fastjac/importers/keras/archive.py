@@ -38,7 +38,7 @@ def load(probe: Probe) -> Network:
         content = _read(archive, WEIGHTS)
     with hdf5.opened(content, WEIGHTS) as root:
         try:
-            return build(config, FileWeights(root, ""))
+            return build(config, FileWeights(root))
         except FastjacError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
@@ -48,16 +48,16 @@ def load(probe: Probe) -> Network:
 class FileWeights:
     """The arrays of one layer in model.weights.h5: `layers/dense_1/vars/0`, `layers/dense_1/vars/1`, ..."""
 
-    def __init__(self, group: Any | None, name: str) -> None:
-        self._group, self._name = group, name
+    def __init__(self, group: Any | None) -> None:
+        self._group = group
 
     def layer(self, slot: str, name: str) -> FileWeights:
-        """Those of the inner layer filed under `slot`, which belong to a layer called `name`."""
-        return FileWeights(self._descend("layers", slot), name)
+        """Those of the inner layer filed under `slot`; files do not tell its name in all versions of Keras 3."""
+        return FileWeights(self._descend("layers", slot))
 
     def activation(self) -> FileWeights:
         """Those of the layer that is this layer's activation."""
-        return FileWeights(self._descend("activation"), "")
+        return FileWeights(self._descend("activation"))
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The declared shapes of the layer's arrays, none of which is read."""
@@ -69,17 +69,7 @@ class FileWeights:
 
     def _datasets(self) -> list[Any]:
         group = self._descend("vars")
-        if group is None:
-            return []
-        # Later versions of Keras 3 tell the layer's name here; where they do, it must be the one that the config tells.
-        if self._name and group.attrs.get("name", self._name) != self._name:
-            raise FormatError(
-                f"{WEIGHTS} keeps the weights of {group.attrs['name']!r} in its place; the file was put together wrongly"
-            )
-        datasets = [hdf5.member(group, str(i)) for i in range(len(group))]
-        if None in datasets:
-            raise FormatError(f"its weights in {WEIGHTS} are called {', '.join(group)}; a built-in layer's are numbered from 0")
-        return datasets
+        return [] if group is None else hdf5.numbered(group)
 
     def _descend(self, *names: str) -> Any | None:
         group = self._group

@@ -42,20 +42,28 @@ class Weights(Protocol):
 class Entry:
     """One layer of a config.
 
-    module, class_name : the Python class; Keras's own layers come from the module "keras.layers".
+    module, class_name : the Python class; Keras's own layers come from the module "keras.layers". None is that of a class
+        from a script or notebook.
+    registered_name : what Keras calls a custom class, "package>name" perhaps; None for its own.
     name : the names of the models around it and its own, joined by "/".
     config : the layer's options.
     weights : where its arrays are.
     """
 
-    module: str
+    module: str | None
     class_name: str
+    registered_name: str | None
     name: str
     config: Config
     weights: Weights
 
     def __str__(self) -> str:
         return f"{self.name!r} ({self.class_name})"
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether it is a bare operation of keras.ops, as `x + 1` makes one."""
+        return _is_operation(self.module)
 
 
 def flatten(model: Config, weights: Weights, prefix: str = "") -> Iterator[Entry]:
@@ -76,7 +84,12 @@ def flatten(model: Config, weights: Weights, prefix: str = "") -> Iterator[Entry
         if _model_class(entry):
             yield from flatten(entry, inner, f"{prefix}{name}/")
         else:
-            yield Entry(entry["module"], entry["class_name"], prefix + name, entry["config"], inner)
+            yield entry_of(entry, prefix + name, inner)
+
+
+def entry_of(config: Config, name: str, weights: Weights) -> Entry:
+    """The layer that a part of a config describes."""
+    return Entry(config["module"], config["class_name"], config.get("registered_name"), name, config["config"], weights)
 
 
 def input_shape(model: Config) -> SampleShape | None:
@@ -99,9 +112,20 @@ def check_model(model: Config) -> None:
     """Raise UnsupportedLayerError unless the outermost config is one of Keras's own model classes."""
     if not _model_class(model):
         raise UnsupportedLayerError(
-            f"the model's class is {model.get('module')}.{model.get('class_name')}; fastjac reads Sequential and Functional "
-            "models, since only these tell their layers; a subclassed model can be rebuilt as one of them"
+            f"the model's class is {told_class(model.get('module'), model.get('class_name'), model.get('registered_name'))}; "
+            "fastjac reads Sequential and Functional models, since only these tell their layers; a subclassed model can be "
+            "rebuilt as one of them"
         )
+
+
+def told_class(module: str | None, class_name: str | None, registered_name: str | None) -> str:
+    """A custom class by all that a config tells of it."""
+    told = class_name if module is None else f"{module}.{class_name}"
+    return f"{told} (registered as {registered_name!r})" if registered_name not in (None, class_name) else str(told)
+
+
+def _is_operation(module: str | None) -> bool:
+    return module is not None and module.startswith(OPERATION_MODULES)
 
 
 def _model_class(entry: Config) -> str | None:
@@ -113,7 +137,7 @@ def _slots(entries: list[Config]) -> dict[str, str]:
     seen: dict[str, int] = {}
     slots = {}
     for entry in entries:
-        if entry["module"].startswith(OPERATION_MODULES):
+        if _is_operation(entry["module"]):
             continue
         stem = snake_case(entry["class_name"])
         count = seen.get(stem, 0)

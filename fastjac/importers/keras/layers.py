@@ -17,7 +17,7 @@ from .. import folding
 from ..located import located
 from ..tensors import float_dtype
 from .activations import ACTIVATIONS, MIXING, REFUSED
-from .config import OPERATION_MODULES, Entry, SampleShape
+from .config import Entry, SampleShape, entry_of, told_class
 from .shapes import features, output_shape, per_unit, sample_axis
 
 Converted = Sequence[fl.Layer]
@@ -40,12 +40,13 @@ def convert(entries: Iterable[Entry], shape: SampleShape | None) -> list[fl.Laye
 
 
 def _convert_one(entry: Entry, shape: SampleShape | None) -> Converted:
-    if entry.module.startswith(OPERATION_MODULES):
+    if entry.is_operation:
         raise UnsupportedLayerError(
             "it is a bare operation of keras.ops; use a layer, such as keras.layers.Activation or Rescaling"
         )
     if entry.module != "keras.layers":
-        raise UnsupportedLayerError(f"it is a custom layer from {entry.module}, which fastjac does not run; {_supported()}")
+        told = told_class(entry.module, entry.class_name, entry.registered_name)
+        raise UnsupportedLayerError(f"it is a custom layer, {told}, which fastjac does not run; {_supported()}")
     if entry.class_name not in CONVERTERS:
         raise UnsupportedLayerError(f"fastjac does not have it; {_supported()}")
     policy = entry.config.get("dtype")
@@ -83,9 +84,10 @@ def _batch_normalization(entry: Entry, shape: SampleShape | None) -> Converted:
     if config.get("renorm"):
         raise UnsupportedLayerError("renorm=True keeps other statistics; fastjac takes plain batch normalization")
     names = [name for name in ("gamma", "beta") if config["scale" if name == "gamma" else "center"]] + ["mean", "variance"]
-    axis = [sample_axis(config["axis"], shape)]
-    arrays = dict(zip(names, _arrays(entry, *[None] * len(names)), strict=True))
-    spread = {name: per_unit(array, axis, shape) for name, array in arrays.items()}
+    axis = sample_axis(config["axis"], shape)
+    size = None if shape is None else shape[axis]
+    arrays = dict(zip(names, _arrays(entry, *[(size,)] * len(names)), strict=True))
+    spread = {name: per_unit(array, [axis], shape) for name, array in arrays.items()}
     return [folding.batch_norm(spread["mean"], spread["variance"], spread.get("gamma"), spread.get("beta"), config["epsilon"])]
 
 
@@ -115,7 +117,8 @@ def _normalization(entry: Entry, shape: SampleShape | None) -> Converted:
     dtype = float_dtype(mean)
     if config["invert"]:
         return [fl.Scale(np.asarray(spread, dtype), center)]
-    return [folding.standardization(center, spread, None, None, dtype)]
+    # The mean is taken off first and by itself: in float32 `x / s - m / s` loses what a mean far above the deviation hides.
+    return [fl.Scale(1.0, -center), fl.Scale(np.asarray(1.0 / spread, dtype))]
 
 
 # Layers without weights
@@ -208,9 +211,7 @@ def _activation(entry: Entry, shape: SampleShape | None) -> Converted:
     """The layer's `activation` option: a name, or a layer with options and perhaps weights of its own."""
     option = entry.config["activation"]
     if isinstance(option, dict) and option.get("module") == "keras.layers":
-        inner = Entry(
-            option["module"], option["class_name"], f"{entry.name}/activation", option["config"], entry.weights.activation()
-        )
+        inner = entry_of(option, f"{entry.name}/activation", entry.weights.activation())
         with located(f"its activation {option['class_name']}"):
             return _convert_one(inner, shape)
     if isinstance(option, str) and option in REFUSED:

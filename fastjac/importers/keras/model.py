@@ -16,13 +16,14 @@ from .build import build
 LAYER_MODULES, MODEL_MODULES = "keras.src.layers.", "keras.src.models."
 
 
-def from_keras(model: Any) -> Network:
+def from_keras(model: Any, n_in: int | None = None) -> Network:
     """The network of a live Keras 3 model as it computes at inference.
 
     Parameters
     ----------
     model : keras.Sequential or a functional keras.Model that is a chain, on any backend; inner models are taken apart.
         Dropout and noise fall away, batch normalization is folded, inputs of several axes are taken flattened.
+    n_in : the number of inputs; needed only where neither the model's input nor a layer tells it.
 
     Returns
     -------
@@ -45,7 +46,7 @@ def from_keras(model: Any) -> Network:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)
     config = {"module": "keras", "class_name": type(model).__name__, "config": model.get_config()}
-    return build(config, LiveWeights(model, keras))
+    return build(config, LiveWeights(model, keras), n_in)
 
 
 class LiveWeights:
@@ -84,15 +85,25 @@ def _refuse_custom(model: Any, keras: Any) -> None:
             f"the model is a {type(model).__name__}, a subclass with code of its own; fastjac reads Sequential and Functional "
             "models, since only these tell their layers; it can be rebuilt as one of them"
         )
+    _refuse_patched(model, "the model")
     for position, (name, layer) in enumerate(_leaves(model)):
         what = f"layer {position} {name!r} ({type(layer).__name__})"
         if not type(layer).__module__.startswith(LAYER_MODULES):
             raise UnsupportedLayerError(
-                f"{what}: it is a custom layer from {type(layer).__module__}, which fastjac cannot look into"
+                f"{what}: it is a custom layer, {type(layer).__module__}.{type(layer).__name__}, which fastjac cannot look into"
             )
+        _refuse_patched(layer, what)
         function = getattr(layer, "activation", None)
-        if function is not None and not isinstance(function, keras.layers.Layer):
+        if isinstance(function, keras.layers.Layer):
+            _refuse_patched(function, f"{what}: its activation")
+        elif function is not None:
             _refuse_foreign_function(function, what, keras)
+
+
+def _refuse_patched(layer: Any, what: str) -> None:
+    """Refuse a layer or model whose own `call` stands in front of that of its class."""
+    if "call" in vars(layer):
+        raise UnsupportedLayerError(f"{what}: it has a call of its own, which may compute anything; pass one without it")
 
 
 def _refuse_foreign_function(function: Any, what: str, keras: Any) -> None:
@@ -110,6 +121,7 @@ def _leaves(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for layer in model.layers:
         name = prefix + layer.name
         if type(layer).__module__.startswith(MODEL_MODULES):
+            _refuse_patched(layer, f"inner model {name!r}")
             yield from _leaves(layer, f"{name}/")
         elif type(layer).__name__ != "InputLayer":
             yield name, layer
