@@ -20,7 +20,7 @@ from .layers import Affine
 from .memory import Parameters, aligned_zeros
 from .plan import Plan
 
-BLOCK_BYTES = 128 * 1024
+BLOCK_BYTES = 192 * 1024
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
 MAX_BLOCK = 48
 """Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
