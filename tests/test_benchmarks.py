@@ -162,6 +162,7 @@ def test_startup_code_runs(method):
     namespace = {}
     exec(inspect.cleandoc(setup), namespace)
     exec(inspect.cleandoc(statement), namespace)
+    assert namespace.keys() & {"fj", "fastjac"}
 
 
 # --- timing and report ----------------------------------------------------------------------------------------------------
