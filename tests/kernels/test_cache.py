@@ -70,7 +70,7 @@ def test_an_edit_of_any_kernel_source_is_seen(warm, tmp_path):
     shutil.copytree(warm / "site", tmp_path / "site")
     operators = tmp_path / "site" / "fastjac" / "kernels" / "operators.py"
     source = operators.read_text()
-    line = "row[j] = source_view[i * source_row + j]\n"
+    line = "to_row[j] = from_row[j] * factors[j]\n"
     assert line in source
     operators.write_text(source.replace(line, line.replace("= ", "= 2 * ")))
     assert python(JACOBIAN, warm / "cache", tmp_path / "site") == "[[[6.0, 8.0]]] 0"
