@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .common import Parameters
+from .recipe import Parameters
 
 
 def primal(parameters: Parameters, activation: str, softmax: bool, x: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

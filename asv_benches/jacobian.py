@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .common import BATCH_CELLS, CELLS, DTYPES, MODES, relative_error
+from .common import BATCH_CELLS, CELLS, DTYPES, MODES, available_cell, relative_error, worthwhile_modes
 from .peers import CONTENDERS, is_installed, prepare
 
 
@@ -14,7 +14,7 @@ class Jacobian:
     params = (tuple(CELLS), DTYPES, MODES)
 
     def setup(self, cell: str, dtype: str, mode: str) -> None:
-        recipe, batch = CELLS[cell]
+        recipe, batch = available_cell(cell)
         if mode == recipe.hopeless_order:
             raise NotImplementedError(f"{mode} order is hopeless for {cell}")
         self.network = recipe.network(dtype)
@@ -37,12 +37,14 @@ class Error:
     params = (BATCH_CELLS, DTYPES)
     unit = "relative error"
 
+    def setup(self, cell: str, dtype: str) -> None:
+        available_cell(cell)
+
     def track_error(self, cell: str, dtype: str) -> float:
         recipe, batch = CELLS[cell]
         reference = prepare("expert NumPy", cell, "float64")(recipe.inputs(batch, "float64"))
         network, x = recipe.network(dtype), recipe.inputs(batch, dtype)
-        modes = [mode for mode in MODES if mode != recipe.hopeless_order]
-        return max(relative_error(network.jacobian(x, mode=mode), reference) for mode in modes)
+        return max(relative_error(network.jacobian(x, mode=mode), reference) for mode in worthwhile_modes(recipe))
 
 
 class Peers:
@@ -58,7 +60,7 @@ class Peers:
     def setup(self, peer: str, cell: str, dtype: str) -> None:
         if not is_installed(peer):
             raise NotImplementedError(f"{peer} is not installed")
-        recipe, batch = CELLS[cell]
+        recipe, batch = available_cell(cell)
         self.x = recipe.inputs(batch, dtype)
         self.jacobian = prepare(peer, cell, dtype)
 

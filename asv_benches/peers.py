@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -11,9 +10,14 @@ from typing import Any
 import numpy as np
 
 from . import expert
-from .common import CELLS, Recipe
+from .common import available_cell
+from .recipe import Recipe
+from .timing import Effort, interleaved
 
 Jacobian = Callable[[np.ndarray], np.ndarray]
+
+CHOICE = Effort(rounds=5, seconds=0.2, least_rounds=1)
+"""How long to look which of a contender's orders is the faster one."""
 
 
 def with_fastjac(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
@@ -96,18 +100,13 @@ def installed() -> list[str]:
 def prepare(contender: str, cell: str, dtype: str) -> Jacobian:
     """The contender's Jacobian for this cell, compiled and warm, in the faster of the orders worth trying.
 
-    Cached, since asv calls `setup` again before every sample.
+    Cached, since asv calls `setup` again before every sample. A NotImplementedError where the cell's data are not here.
     """
-    recipe, batch = CELLS[cell]
+    recipe, batch = available_cell(cell)
     orders = CONTENDERS[contender](recipe, dtype)
     x = recipe.inputs(batch, dtype)
-    candidates = [jacobian for order, jacobian in orders.items() if order != recipe.hopeless_order]
-    return min(candidates, key=lambda jacobian: _second_call_time(jacobian, x))
-
-
-def _second_call_time(jacobian: Jacobian, x: np.ndarray) -> float:
-    """Seconds of the second call; the first one compiles."""
-    jacobian(x)
-    start = time.perf_counter()
-    jacobian(x)
-    return time.perf_counter() - start
+    calls = {order: partial(jacobian, x) for order, jacobian in orders.items() if order != recipe.hopeless_order}
+    for compile_and_warm in calls.values():
+        compile_and_warm()
+    seconds = interleaved(calls, CHOICE, typical=min) if len(calls) > 1 else dict.fromkeys(calls, 0.0)
+    return orders[min(seconds, key=seconds.__getitem__)]

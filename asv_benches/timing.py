@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +15,17 @@ runs next, up to tenfold on two cores. A turn waits until they sleep."""
 
 TURN_SECONDS = 0.003
 """A short function is called again and again for this long in each turn."""
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: so many rounds, fewer where they take longer than `seconds`, but at least `least_rounds`."""
+
+    rounds: int
+    seconds: float
+    least_rounds: int = 3
 
 
 def turn(function: Callable[[], object]) -> float:
@@ -30,20 +43,20 @@ def turn(function: Callable[[], object]) -> float:
 
 
 def interleaved(
-    functions: Mapping[str, Callable[[], object]], rounds: int, seconds: float, least_rounds: int = 3
-) -> dict[str, float]:
-    """The median seconds for one call of each function, over rounds in which each function has one turn.
+    functions: Mapping[Name, Callable[[], object]], effort: Effort, typical: Callable[[list[float]], Any] = np.median
+) -> dict[Name, float]:
+    """The seconds for one call of each function, over rounds in which each function has one turn.
 
-    rounds : how many rounds, fewer where they would take longer than `seconds`, but at least `least_rounds`.
+    typical : makes one number of a function's turns; `min` for the best that was seen.
     """
     names = list(functions)
-    turns: dict[str, list[float]] = {name: [] for name in names}
+    turns: dict[Name, list[float]] = {name: [] for name in names}
     start = time.perf_counter()
-    for done in range(rounds):
-        if done >= least_rounds and time.perf_counter() - start > seconds:
+    for done in range(effort.rounds):
+        if done >= effort.least_rounds and time.perf_counter() - start > effort.seconds:
             break
         # Each round starts with another function, so that none always follows the same one.
         first = done % len(names)
         for name in names[first:] + names[:first]:
             turns[name].append(turn(functions[name]))
-    return {name: float(np.median(times)) for name, times in turns.items()}
+    return {name: float(typical(times)) for name, times in turns.items()}

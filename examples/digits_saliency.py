@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from safetensors.numpy import load_file
 
 import fastjac as fj
-from fastjac.coldstart import announce_compilation
 
 HERE = Path(__file__).resolve().parent
 DEMO = Path(fj.__file__).resolve().parent / "demo"
@@ -78,7 +77,6 @@ def main(argv=None):
     pixels, labels = np.load(DEMO / "digits.npy"), np.load(DEMO / "digits_labels.npy")
     chosen = first_of_each_class(labels)
     maps = {}
-    announce_compilation()
     for name, net in load_networks().items():
         scores, jacobians = net.value_and_jacobian(pixels)
         right = np.mean(scores.argmax(axis=1) == labels)

@@ -19,7 +19,6 @@ from dynamics_train import DAMPING, GRAVITY, HERE, N_PENDULUMS, N_STATES, SPRING
 from matplotlib.figure import Figure
 
 import fastjac as fj
-from fastjac.coldstart import announce_compilation
 
 TIME = np.linspace(0.0, 8.0, 801)
 START = np.array([1.2, 0.4, -0.3, -0.9, 0.0, 0.0, 0.0, 0.0])
@@ -109,7 +108,6 @@ def main(argv=None):
 
     net = fj.load(HERE / "dynamics.safetensors")
     states = integrate(real_system, START)
-    announce_compilation()
     jacobians = net.jacobian(np.concatenate([states, torques(TIME)], axis=1))
     a, b = jacobians[:, :, :N_STATES], jacobians[:, :, N_STATES:]
     print(f"{len(TIME)} points in one call: A {a.shape}, B {b.shape}")

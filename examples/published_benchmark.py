@@ -15,7 +15,6 @@ import timeit
 import numpy as np
 
 import fastjac as fj
-from fastjac.coldstart import announce_compilation
 
 N_IN, N_HIDDEN, N_OUT = 500, 100, 10
 EXACT = 1e-12  # how far two exact methods may differ, relative to the largest entry of the Jacobian
@@ -120,7 +119,6 @@ def main(argv=None):
     x = np.random.default_rng(seed + 1).normal(size=N_IN)
     expected = by_hand(parameters)(x)
 
-    announce_compilation()
     rows, left_out = [], []
     for name, package, make, tolerance in METHODS:
         if importlib.util.find_spec(package) is None:

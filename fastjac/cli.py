@@ -18,7 +18,6 @@ import numpy as np
 from . import __version__
 from .arrayfile import read_array, write_array
 from .check import check_jacobian
-from .coldstart import announce_compilation
 from .errors import FastjacError, ShapeError
 from .importers import load
 from .network import Network
@@ -182,7 +181,6 @@ def _jacobian(args: argparse.Namespace) -> int:
     starts = _progress(range(0, len(points), size), "Jacobians")
     blocks = (net.jacobian(points[start : start + size], args.mode, threads=args.threads) for start in starts)
     shape = (*x.shape[:-1], net.n_out, net.n_in)
-    announce_compilation()
     write_array(args.output, blocks, shape, net.dtype)
     print(f"Wrote {args.output}: {net.dtype} Jacobians of shape {shape}, J[..., i, j] = d y_i / d x_j")
     return 0
@@ -194,7 +192,6 @@ def _check(args: argparse.Namespace) -> int:
         x = np.random.default_rng(args.seed).standard_normal((CHECKED_INPUTS, net.n_in))
     else:
         x = _read_inputs(args.input, net)
-    announce_compilation()
     report = check_jacobian(net, x, rtol=args.rtol, seed=args.seed, progress=lambda samples: _progress(samples, "check"))
     print(report)
     return 0 if report else 1
@@ -220,4 +217,5 @@ def _progress(steps: range, what: str) -> Iterable[int]:
         from tqdm import tqdm
     except ImportError:
         return steps
-    return tqdm(steps, desc=what, disable=None, leave=False)
+    # The delay, which the first step outlasts, keeps the word before kernels compile on a line of its own.
+    return tqdm(steps, desc=what, disable=None, leave=False, delay=1e-3)

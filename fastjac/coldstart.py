@@ -1,14 +1,16 @@
-"""A word to the user before kernels compile, which happens once and takes a while."""
+"""A word to the user before kernels compile, which happens once for a machine and takes a while."""
 
 from __future__ import annotations
 
+import functools
 import sys
 
-from .kernels.cache import cache_directory
 
+@functools.cache
+def announce_compilation(dtype: str, kept: bool) -> None:
+    """Tell on stderr that the kernels for `dtype` are about to compile; once in a process, however many kernels there are.
 
-def announce_compilation() -> None:
-    """Tell on stderr that kernels will compile at first use, if this machine has none in its cache."""
-    directory = cache_directory()
-    if directory is None or not any(directory.glob("run.run-*.nbi")):
-        print("fastjac: compiling kernels, once for this machine and dtype; about 15 s", file=sys.stderr, flush=True)
+    kept : whether the next process will find them on disk.
+    """
+    how_often = "once for this machine" if kept else "anew in each process, as no cache directory can be written to"
+    print(f"fastjac: compiling kernels for {dtype}, {how_often}; up to 15 s", file=sys.stderr, flush=True)

@@ -1,10 +1,4 @@
-"""Threads: the same answers by every way of running, from many threads, and in forked children."""
-
-import multiprocessing
-import subprocess
-import sys
-import textwrap
-from concurrent.futures import ThreadPoolExecutor
+"""How a batch is shared out: the same answers by every way of running, in as many calls and threads as it is worth."""
 
 import numba
 import numpy as np
@@ -62,63 +56,8 @@ def test_large_work_is_shared_out_and_the_callers_setting_kept(net, x, expected)
     assert numba.get_num_threads() == before
 
 
-def test_many_python_threads_at_once(net, x, expected):
-    with ThreadPoolExecutor(32) as pool:
-        results = list(pool.map(lambda threads: net.jacobian(x, threads=threads), [1, 2] * 64))
-    for result in results:
-        np.testing.assert_array_equal(result, expected)
-
-
 def test_scratch_memory_is_reused(net, x):
     for _ in range(20):
         net.jacobian(x, threads=2)
         net.jacobian(x[:1])
     assert len(net._runner("auto")._idle) <= 2 * 32
-
-
-def _jacobian_in_child(net, x, connection):
-    connection.send(net.jacobian(x, threads=2))
-
-
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_of_a_parent_that_used_threads(net, x, expected):
-    net.jacobian(x, threads=2)
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_jacobian_in_child, args=(net, x, sender))
-    child.start()
-    assert receiver.poll(60), "the forked child hangs"
-    np.testing.assert_array_equal(receiver.recv(), expected)
-    child.join(60)
-    assert child.exitcode == 0
-
-
-@pytest.mark.parametrize("layer", ["omp", "workqueue"])
-def test_concurrent_calls_under_each_threading_layer(layer):
-    """In a process of its own, because a threading layer is chosen once."""
-    script = """
-        from concurrent.futures import ThreadPoolExecutor
-        import numpy as np
-        from fastjac import Affine, Network, ReLU
-        rng = np.random.default_rng(0)
-        net = Network([Affine(rng.standard_normal((60, 20))), ReLU(), Affine(rng.standard_normal((10, 60)))])
-        x = rng.standard_normal((200, 20))
-        expected = net.jacobian(x, threads=1)
-        with ThreadPoolExecutor(16) as pool:
-            for result in pool.map(lambda _: net.jacobian(x, threads=2), range(200)):
-                assert (result == expected).all()
-        print("done")
-    """
-    environment = {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2"}
-    finished = _python(script, environment)
-    assert finished.stdout.strip() == "done", finished.stderr
-
-
-def _python(script, environment):
-    import os
-
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env=os.environ | environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip

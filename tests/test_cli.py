@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import cli, coldstart
+from fastjac import cli
 
 DEMO = Path(fj.__file__).parent / "demo"
 MODEL, DIGITS = str(DEMO / "digits.keras"), str(DEMO / "digits.npy")
@@ -255,14 +255,6 @@ def test_outputs_that_cannot_be_written(capsys, model, inputs, tmp_path):
     assert "it is a pipe or a device" in fails(capsys, "jacobian", model, inputs, "-o", os.devnull)
     below_file = Path(inputs) / "jac.npy"
     assert f"cannot write {below_file}: Not a directory" in fails(capsys, "jacobian", model, inputs, "-o", below_file)
-
-
-@pytest.mark.parametrize("command", [["jacobian", "-o", "jac.npy"], ["check"]])
-def test_a_compilation_is_told_first(monkeypatch, capsys, model, inputs, tmp_path, command):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(coldstart, "cache_directory", lambda: None)
-    assert cli.main([command[0], model, inputs, *command[1:]]) == 0
-    assert capsys.readouterr().err.startswith("fastjac: compiling kernels, once for this machine and dtype; about 15 s\n")
 
 
 def test_bad_arguments(capsys, model, inputs):

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..arrayfile import read_array, write_array
 from ..check import check_jacobian
-from ..coldstart import announce_compilation
 from ..errors import FileError
 from ..importers import load
 from .picture import draw
@@ -44,7 +43,6 @@ def run(directory: Path) -> None:
     print(f"A Keras model, read without Keras: {MODEL}\n\n{net}\n")
     print(f"The order in which its Jacobian is multiplied:\n\n{net.plan()}\n")
 
-    announce_compilation()
     probabilities, jacobians = net.value_and_jacobian(pixels)
     seconds = _median_seconds(lambda: net.value_and_jacobian(pixels))
     right = np.mean(probabilities.argmax(axis=1) == labels)

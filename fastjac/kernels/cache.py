@@ -17,9 +17,12 @@ from typing import Any
 
 import llvmlite
 import numba
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core import types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
+from numba.core.types.containers import BaseTuple
 from numba.misc.appdirs import AppDirs
 
+from ..coldstart import announce_compilation
 from .target import vector_unit
 
 
@@ -72,12 +75,39 @@ class _CacheImplementation(CompileResultCacheImpl):
 
 
 class KernelCache(FunctionCache):
-    """Numba's function cache in fastjac's own directory."""
+    """Numba's function cache in fastjac's own directory; tells the user of what it does not hold."""
 
     _impl_class = _CacheImplementation
 
+    def load_overload(self, sig, target_context):
+        """The kernel compiled for arguments of the types `sig`, or None, upon which Numba compiles it."""
+        loaded = super().load_overload(sig, target_context)
+        if loaded is None:
+            announce_compilation(_precision(sig), kept=True)
+        return loaded
+
+
+class NoCache(NullCache):
+    """What there is where no directory can be written to: nothing is found and nothing is kept, and the user is told."""
+
+    def load_overload(self, sig, target_context):
+        """None, upon which Numba compiles the kernel."""
+        announce_compilation(_precision(sig), kept=False)
+
+
+def _precision(signature) -> str:
+    """The floating-point type that a kernel's arrays share."""
+    return next((str(dtype) for dtype in _element_types(signature) if isinstance(dtype, types.Float)), "every dtype")
+
+
+def _element_types(signature):
+    for argument in signature:
+        if isinstance(argument, BaseTuple):
+            yield from _element_types(argument)
+        else:
+            yield getattr(argument, "dtype", argument)
+
 
 def enable_cache(dispatcher: Any) -> None:
-    """Cache `dispatcher` on disk; where no directory can be written, it compiles anew in each process."""
-    if cache_directory() is not None:
-        dispatcher._cache = KernelCache(dispatcher.py_func)
+    """Cache `dispatcher` on disk; where no directory can be written to, it compiles anew in each process."""
+    dispatcher._cache = NoCache() if cache_directory() is None else KernelCache(dispatcher.py_func)

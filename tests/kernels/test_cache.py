@@ -1,47 +1,93 @@
-"""The disk cache: warm starts, no stale code, and no failure where nothing can be written."""
+"""The disk cache: warm starts, no stale code, and no failure where files are damaged, shared or cannot be written.
+
+Every process tells on stderr that it compiles, so one that is silent has read its kernels from disk.
+"""
 
 import os
 import shutil
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
 import fastjac
 from fastjac.kernels import cache
+from fastjac.kernels.jit import entry
+from tests.fresh_process import run_script
 
 JACOBIAN = """
-import numpy as np
-from fastjac import Affine, Network
-from fastjac.kernels.run import run
-x = np.array([[1.0, 2.0]])
-print(Network([Affine(np.array([[3.0, 4.0]]))]).jacobian(x).tolist(), sum(run.stats.cache_hits.values()))
+    import numpy as np
+    from fastjac import Affine, Network
+    weight = np.array([[3.0, 4.0]], "{dtype}")
+    print(Network([Affine(weight)]).jacobian(np.array([[1.0, 2.0]])).tolist())
 """
+ONE_KERNEL = """
+    import numpy as np
+    from fastjac.kernels.jit import entry
+    print(entry()(lambda x: 2 * x)(np.ones(2)).tolist())
+"""
+"""A kernel as any other, which compiles in no time."""
 
 
-def python(script, cache_directory, path):
-    """Run a script in the directory `path`, which holds its own copy of the package, with its own cache directory."""
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache_directory), "PYTHONPATH": str(path)}
-    command = [sys.executable, "-c", script]
-    finished = subprocess.run(command, env=environment, cwd=path, capture_output=True, text=True, timeout=300)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.strip()
+def jacobian(site, dtype="float64", **environment):
+    """What a process says on stdout and stderr that imports the copy of the package in the directory `site`."""
+    finished = run_script(JACOBIAN.format(dtype=dtype), **{"timeout": 600, "PYTHONPATH": str(site)} | environment)
+    return finished.stdout, finished.stderr
+
+
+def one_kernel(directory, **environment):
+    """Whether a process has to compile one kernel, which it must run right in any case."""
+    finished = run_script(ONE_KERNEL, NUMBA_CACHE_DIR=str(directory), **environment)
+    assert finished.stdout == "[2.0, 2.0]\n"
+    assert finished.stderr in ("", word("float64"))
+    return finished.stderr != ""
+
+
+def word(dtype, how_often="once for this machine"):
+    return f"fastjac: compiling kernels for {dtype}, {how_often}; up to 15 s\n"
+
+
+RIGHT = "[[[3.0, 4.0]]]\n"
+SILENT = ""
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory):
-    """A cache that holds the kernels of a copy of the package, and where that copy lies."""
-    root = tmp_path_factory.mktemp("warm")
-    package = root / "site"
-    shutil.copytree(Path(fastjac.__file__).parent, package / "fastjac", ignore=shutil.ignore_patterns("__pycache__"))
-    assert python(JACOBIAN, root / "cache", package) == "[[[3.0, 4.0]]] 0"
-    return root
+def site(tmp_path_factory):
+    """A directory that holds a copy of the package as it was installed, with nothing compiled."""
+    directory = tmp_path_factory.mktemp("site")
+    shutil.copytree(Path(fastjac.__file__).parent, directory / "fastjac", ignore=shutil.ignore_patterns("__pycache__"))
+    return directory
 
 
-def test_a_second_process_compiles_nothing(warm):
-    assert python(JACOBIAN, warm / "cache", warm / "site") == "[[[3.0, 4.0]]] 1"
+@pytest.fixture(scope="module")
+def warm(site, tmp_path_factory):
+    """A cache that holds the kernels of `site` for float64."""
+    directory = tmp_path_factory.mktemp("warm")
+    assert jacobian(site, NUMBA_CACHE_DIR=str(directory)) == (RIGHT, word("float64"))
+    return directory
+
+
+@pytest.fixture
+def read_only_site(site, tmp_path):
+    """A copy of `site` in which no cache can be written: a file lies where its directory would, which stops root as well."""
+    shutil.copytree(site / "fastjac", tmp_path / "site" / "fastjac")
+    (tmp_path / "site" / "fastjac" / "kernels" / "__pycache__").touch()
+    return tmp_path / "site"
+
+
+def twice(x):
+    return 2 * x
+
+
+def home(directory):
+    """Variables that make `directory` the user's home and leave the choice of a cache to fastjac."""
+    return {"HOME": str(directory), "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
+
+
+def test_a_second_process_compiles_nothing(site, warm):
+    assert jacobian(site, NUMBA_CACHE_DIR=str(warm)) == (RIGHT, SILENT)
 
 
 def test_every_kernel_source_is_in_the_key(tmp_path, monkeypatch):
@@ -65,19 +111,112 @@ def test_an_unwritable_place_is_passed_over(tmp_path, monkeypatch):
     assert cache.cache_directory.__wrapped__() == tmp_path / "new" / f"fastjac-{cache.fingerprint()}"
 
 
+def test_read_only_site_packages_use_the_users_cache(read_only_site, warm, tmp_path):
+    environment = home(tmp_path / "home") | {"PYTHONPATH": str(read_only_site)}
+    run_script("import fastjac", **environment)
+    (users,) = (tmp_path / "home").rglob("fastjac-*")
+    shutil.copytree(warm / users.name, users, dirs_exist_ok=True)
+    assert jacobian(read_only_site, **environment) == (RIGHT, SILENT)
+
+
+def test_nowhere_to_write_is_no_import_error(read_only_site, tmp_path):
+    (tmp_path / "file").touch()
+    finished = run_script("import fastjac", **home(tmp_path / "file"), PYTHONPATH=str(read_only_site))
+    assert (finished.stdout, finished.stderr) == ("", "")
+
+
 @pytest.mark.slow
-def test_an_edit_of_any_kernel_source_is_seen(warm, tmp_path):
-    shutil.copytree(warm / "site", tmp_path / "site")
+def test_nowhere_to_write_kernels_compile_in_memory(read_only_site, tmp_path):
+    (tmp_path / "file").touch()
+    told = word("float64", "anew in each process, as no cache directory can be written to")
+    assert jacobian(read_only_site, **home(tmp_path / "file")) == (RIGHT, told)
+
+
+@pytest.mark.slow
+def test_an_edit_of_any_kernel_source_is_seen(site, warm, tmp_path):
+    shutil.copytree(site, tmp_path / "site")
     operators = tmp_path / "site" / "fastjac" / "kernels" / "operators.py"
     source = operators.read_text()
     line = "to_row[j] = from_row[j] * factors[j]\n"
     assert line in source
     operators.write_text(source.replace(line, line.replace("= ", "= 2 * ")))
-    assert python(JACOBIAN, warm / "cache", tmp_path / "site") == "[[[6.0, 8.0]]] 0"
+    assert jacobian(tmp_path / "site", NUMBA_CACHE_DIR=str(warm)) == ("[[[6.0, 8.0]]]\n", word("float64"))
+
+
+def test_another_cpu_does_not_get_this_ones_code(tmp_path):
+    """As in a home that machines share; each keeps its own code."""
+    others = ({"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_FEATURES": ""})
+    for machine in ({}, *others):
+        assert one_kernel(tmp_path, **machine)
+    for machine in ({}, *others):
+        assert not one_kernel(tmp_path, **machine)
+
+
+def cut_short(content):
+    return content[: len(content) // 2]
+
+
+def emptied(content):
+    return b""
+
+
+def one_bit_flipped(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_short, emptied, one_bit_flipped])
+def test_damaged_files_are_replaced(tmp_path, damage):
+    assert one_kernel(tmp_path / "whole")
+    files = [path for path in (tmp_path / "whole").rglob("*") if path.is_file()]
+    assert files
+    for number, file in enumerate(files):
+        copy = shutil.copytree(tmp_path / "whole", tmp_path / str(number))
+        (copy / file.relative_to(tmp_path / "whole")).write_bytes(damage(file.read_bytes()))
+        assert one_kernel(copy)
+        assert not one_kernel(copy)
+
+
+def test_a_full_disk_does_not_stop_a_call(tmp_path, monkeypatch):
+    """The kernel has been compiled, and runs; the next process compiles again."""
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path)
+    monkeypatch.setattr(os, "replace", full)
+    assert entry()(twice)(np.ones(2)).tolist() == [2.0, 2.0]
+    assert not any(tmp_path.iterdir())
+
+
+def test_two_dtypes_saved_at_the_same_time(tmp_path, monkeypatch):
+    """Neither sees what the other has written before both put it in place; afterwards each finds its own code."""
+    monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path)
+    first, second, later = (entry()(twice) for _ in range(3))
+    waiting, replace = [], os.replace
+
+    def replace_in_turn(source, target):
+        waiting.append((source, target))
+        if len(waiting) == 1:
+            second(np.ones(2, np.float64))
+        else:
+            while waiting:
+                replace(*waiting.pop(0))
+
+    monkeypatch.setattr(os, "replace", replace_in_turn)
+    first(np.ones(2, np.float32))
+    for dtype in (np.float32, np.float64):
+        assert later(np.ones(2, dtype)).tolist() == [2.0, 2.0]
+    assert sum(later.stats.cache_hits.values()) == 2
 
 
 @pytest.mark.slow
-def test_without_a_place_to_write_kernels_compile_in_memory(warm, tmp_path):
-    not_a_directory = tmp_path / "file"
-    not_a_directory.write_text("")
-    assert python(JACOBIAN, not_a_directory, warm / "site") == "[[[3.0, 4.0]]] 0"
+def test_eight_processes_start_cold_at_once(site, tmp_path):
+    """Of two dtypes, so that they write different code to the same place at the same time."""
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    dtypes = ["float32", "float64"] * 4
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda dtype: jacobian(site, dtype, **environment), dtypes))
+    assert said == [(RIGHT, word(dtype)) for dtype in dtypes]
+    for dtype in dtypes[:2]:
+        assert jacobian(site, dtype, **environment) == (RIGHT, SILENT)

@@ -1,0 +1,93 @@
+"""What a network of the suite is made of: its weights and its inputs, the same for fastjac and every peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+import fastjac as fj
+
+Parameters = tuple[tuple[np.ndarray, np.ndarray], ...]
+"""The `(weight (n_out, n_in), bias (n_out,))` of every affine, input first."""
+
+KINK_MARGIN = 1e-5
+"""No ReLU's input is nearer to 0 than this, far above float32's rounding, so both dtypes find the same units live."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network with random weights: affines with `activation` between them, a softmax at the end if asked for.
+
+    widths : sizes from the input's to the output's.
+    activation : "relu" or "tanh".
+    batches : the batch sizes at which it is timed: one input, a common batch, and for the small networks a large one.
+    """
+
+    widths: tuple[int, ...]
+    activation: str
+    softmax: bool
+    batches: tuple[int, ...]
+    seed: int
+
+    @property
+    def missing(self) -> str | None:
+        """What this network needs and this machine lacks; None if it can be made here."""
+        return None
+
+    @property
+    def hopeless_order(self) -> str | None:
+        """The pure order that pushes at least four times as many vectors as the other, too slow to be worth a run."""
+        n_in, n_out = self.widths[0], self.widths[-1]
+        return "forward" if n_in >= 4 * n_out else "reverse" if n_out >= 4 * n_in else None
+
+    def weights(self) -> Parameters:
+        """The parameters in float64, He-initialized."""
+        random = np.random.default_rng(self.seed)
+        return tuple(
+            (random.normal(size=(n_out, n_in)) * np.sqrt(2.0 / n_in), random.normal(size=n_out) * 0.1)
+            for n_in, n_out in pairwise(self.widths)
+        )
+
+    def draw(self, random: np.random.Generator, count: int) -> np.ndarray:
+        """Normal inputs `(count, n_in)`."""
+        return random.normal(size=(count, self.widths[0]))
+
+    @cache  # noqa: B019 - the recipes live as long as the process
+    def parameters(self, dtype: str) -> Parameters:
+        """The weights rounded to `dtype`."""
+        return tuple((weight.astype(dtype), bias.astype(dtype)) for weight, bias in self.weights())
+
+    def network(self, dtype: str) -> fj.Network:
+        """The network as fastjac's."""
+        affines = [fj.Affine(weight, bias) for weight, bias in self.parameters(dtype)]
+        activation = fj.ReLU() if self.activation == "relu" else fj.Tanh()
+        layers: list[Any] = [layer for affine in affines[:-1] for layer in (affine, activation)]
+        return fj.Network([*layers, affines[-1], *([fj.Softmax()] if self.softmax else [])])
+
+    @cache  # noqa: B019
+    def inputs(self, batch: int, dtype: str) -> np.ndarray:
+        """Drawn inputs `(batch, n_in)`, none of them near a kink of the network, exact in both dtypes."""
+        random = np.random.default_rng(self.seed + 1)
+        found = np.empty((0, self.widths[0]))
+        while len(found) < batch:
+            drawn = self.draw(random, batch).astype(np.float32).astype(np.float64)
+            found = np.concatenate([found, drawn[self._kink_distance(drawn) > KINK_MARGIN]])
+        return found[:batch].astype(dtype)
+
+    def relu_inputs(self, x: np.ndarray) -> list[np.ndarray]:
+        """What each layer of ReLUs receives for float64 inputs, `(batch, n)` each; nothing without ReLUs."""
+        received = []
+        if self.activation == "relu":
+            for weight, bias in self.parameters("float64")[:-1]:
+                received.append(x @ weight.T + bias)
+                x = np.maximum(received[-1], 0.0)
+        return received
+
+    def _kink_distance(self, x: np.ndarray) -> np.ndarray:
+        """For each input, the smallest absolute value that any ReLU receives; infinite without ReLUs."""
+        distances = [np.abs(received).min(axis=1) for received in self.relu_inputs(x)]
+        return np.minimum.reduce(distances) if distances else np.full(len(x), np.inf)

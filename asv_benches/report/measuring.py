@@ -1,0 +1,73 @@
+"""All measurements of one report, one after the other: rows, the planner's choices, and the other figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .. import planner, scaling
+from ..common import DTYPES, NETWORKS
+from ..machine import ceilings
+from ..peers import prepare
+from ..timing import Effort
+from . import comparison, figures
+from .rendering import Report
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much to measure: the efforts for one row, for one cell of the planner and for anything else, and what to leave out.
+
+    batches : how many of each network's batch sizes.
+    sizes : numbers of inputs on the straight line.
+    cold : whether to compile all kernels once more, for the time that it takes.
+    """
+
+    row: Effort
+    plan: Effort
+    other: Effort
+    batches: int
+    sizes: tuple[int, ...]
+    cold: bool
+
+
+FULL = Extent(Effort(21, 5.0), Effort(7, 1.0), Effort(5, 5.0), batches=3, sizes=scaling.SIZES, cold=True)
+QUICK = Extent(Effort(5, 0.5), Effort(3, 0.1), Effort(3, 1.0), batches=2, sizes=scaling.SIZES[:3], cold=False)
+
+
+def measure(names: Sequence[str], extent: Extent, rows_only: bool) -> Report:
+    """Measure the networks of these names, and all else unless only rows are asked for."""
+    present = [name for name in names if NETWORKS[name].missing is None]
+    cells = [f"{name}-{batch}" for name in present for batch in NETWORKS[name].batches[: extent.batches]]
+    missing = [f"{name} {NETWORKS[name].missing}" for name in names if name not in present]
+    before = ceilings(extent.other)
+    rows, predictions = [], []
+    for number, cell in enumerate(cells, start=1):
+        _say(f"{number}/{len(cells)} {cell}")
+        rows += [comparison.measure(cell, dtype, extent.row) for dtype in DTYPES]
+        prepare.cache_clear()
+        if not rows_only:
+            predictions += [planner.predict(cell, dtype, extent.plan) for dtype in DTYPES]
+    others = [] if rows_only else [*measure_figures(extent), *figures.planner(predictions)]
+    return Report(rows, before, ceilings(extent.other), missing, predictions, others)
+
+
+def measure_figures(extent: Extent) -> list[figures.Figure]:
+    """Latency, start, scaling and memory."""
+    kinds = {
+        "latency": lambda: figures.latencies(extent.other),
+        "start": lambda: figures.starts(extent.other.rounds, extent.cold),
+        "scaling": lambda: figures.straight_lines(extent.sizes, extent.other),
+        "threads": lambda: figures.threads(extent.row),
+        "memory": figures.extra_memory,
+    }
+    found = []
+    for kind, measure_kind in kinds.items():
+        _say(kind)
+        found += figures.attempt(kind, measure_kind)
+    return found
+
+
+def _say(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)

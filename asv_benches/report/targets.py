@@ -1,0 +1,57 @@
+"""What fastjac is to reach: each is a promise that the report checks."""
+
+from __future__ import annotations
+
+from ..common import CELLS
+
+OVER_BEST_PEER = {
+    "seed": (4.0, 3.3, 2.0),
+    "acasxu": (10.0, 6.0, 3.0),
+    "acasxu-real": (12.0, 8.0, 6.0),
+    "dynamics": (8.0, 3.0, 2.2),
+    "mnist": (4.0, 2.6, 2.0),
+    "emulator": (2.5, 2.6),
+    "autoencoder": (4.0, 5.0),
+    "square": (2.0, 4.0),
+}
+"""The best peer's time over fastjac's, at each of the network's batch sizes."""
+
+GEOMETRIC_MEAN = 3.5
+"""Of the best peer's time over fastjac's, over all rows."""
+LEAST_OVER_BEST_PEER = 1.8
+"""In any row."""
+OVER_FLOOR = 1.4
+"""At most this many floors in the rows of large batches."""
+DENSE_SHARE = 0.5
+"""Of the time of a perfect dense reverse sweep, in `DENSE_CELL`."""
+DENSE_CELL = ("square-64", "float32")
+
+PYTHON_CALL = 4e-6
+"""Seconds for one input of the dynamics network in float32, from Python."""
+JITTED_CALL = 2e-6
+"""The same from inside a user's jitted function."""
+WARM_START = 0.6
+"""Seconds from the start of the process to the first Jacobian, kernels in the disk cache."""
+COLD_START = 15.0
+"""The same with an empty disk cache."""
+TWO_THREADS = 1.8
+"""Speed of two threads over one, where the result fits in cache."""
+STRAIGHT_LINE = 1.1
+"""Longest over shortest time per input, from a thousand inputs to a million."""
+EXTRA_MEMORY_SHARE = 0.05
+"""Of the result, in extra peak memory; or `EXTRA_MEMORY`, whichever is larger."""
+EXTRA_MEMORY = 64e6
+AUTO_SLOWER = 0.1
+"""How much slower than the fastest mode "auto" may be."""
+
+
+def over_best_peer(cell: str) -> float:
+    """The target for a cell such as "seed-64"."""
+    recipe, batch = CELLS[cell]
+    return OVER_BEST_PEER[cell.rpartition("-")[0]][recipe.batches.index(batch)]
+
+
+def is_large_batch(cell: str) -> bool:
+    """Whether a cell has the large batch of a network that is timed at three."""
+    recipe, batch = CELLS[cell]
+    return recipe.batches[2:] == (batch,)

@@ -1,0 +1,91 @@
+"""What the rows of a comparison say together: means, targets reached and missed, distance from the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from ..common import CELLS, DTYPES
+from ..floor import dense_reverse_cost, floor
+from ..machine import Ceilings
+from . import targets
+from .comparison import EXPERT, Row
+
+
+def over_floor(row: Row, ceilings: Ceilings) -> float:
+    """Fastjac's time over the floor."""
+    return row.seconds["fastjac"] / floor(row.work, row.dtype, ceilings).seconds
+
+
+def reaches_target(row: Row) -> bool:
+    """Whether the row's ratio to its best peer is what it should be."""
+    return row.over_best >= targets.over_best_peer(row.cell)
+
+
+def groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The sets of rows over which means are taken, those without rows left out."""
+    chosen = {
+        "all rows": list(rows),
+        **{dtype: [row for row in rows if row.dtype == dtype] for dtype in DTYPES},
+        "one input": [row for row in rows if CELLS[row.cell][1] == 1],
+        "batches": [row for row in rows if CELLS[row.cell][1] > 1],
+    }
+    return {title: group for title, group in chosen.items() if group}
+
+
+def geometric_mean(ratios: Iterable[float]) -> float:
+    """The exponential of the mean logarithm."""
+    return float(np.exp(np.mean(np.log(list(ratios)))))
+
+
+def verdicts(rows: Sequence[Row], ceilings: Ceilings) -> list[str]:
+    """One sentence for each thing that is asked of the rows."""
+    mean, least_mean = geometric_mean(row.over_best for row in rows), targets.GEOMETRIC_MEAN
+    reached = sum(map(reaches_target, rows))
+    return [
+        f"Geometric mean of best peer / fastjac: {mean:.2f}, target {least_mean} ({met(mean >= least_mean)}).",
+        f"Targets met on {reached} of {len(rows)} rows; missed on: "
+        + _listed([row for row in rows if not reaches_target(row)], _ratio_and_target),
+        f"Rows under {targets.LEAST_OVER_BEST_PEER} of the best peer: "
+        + _listed([row for row in rows if row.over_best < targets.LEAST_OVER_BEST_PEER], lambda row: f"{row.over_best:.2f}"),
+        f"Rows on which fastjac is behind {EXPERT}: "
+        + _listed([row for row in rows if row.over_expert < 1.0], lambda row: f"{row.over_expert:.2f}"),
+        *_far_from_the_floor([row for row in rows if targets.is_large_batch(row.cell)], ceilings),
+        *_below_the_dense_floor(rows, ceilings),
+    ]
+
+
+def met(is_met: bool) -> str:
+    """The word for it."""
+    return "met" if is_met else "missed"
+
+
+def _ratio_and_target(row: Row) -> str:
+    return f"{row.over_best:.2f} of {targets.over_best_peer(row.cell):g}"
+
+
+def _listed(rows: Iterable[Row], figure: Callable[[Row], str]) -> str:
+    return (", ".join(f"{row.cell} {row.dtype} ({figure(row)})" for row in rows) or "none") + "."
+
+
+def _far_from_the_floor(large: Sequence[Row], ceilings: Ceilings) -> list[str]:
+    """The rows of large batches, if any were measured, that take more floors than they should."""
+    far = [row for row in large if over_floor(row, ceilings) > targets.OVER_FLOOR]
+    listed = _listed(far, lambda row: f"{over_floor(row, ceilings):.2f}")
+    return [f"Rows of large batches above {targets.OVER_FLOOR} floors, {len(far)} of {len(large)}: {listed}"] if large else []
+
+
+def _below_the_dense_floor(rows: Iterable[Row], ceilings: Ceilings) -> list[str]:
+    """The row that is to take under half of a perfect dense reverse sweep, if it was measured."""
+    sentences = []
+    for row in rows:
+        if (row.cell, row.dtype) == targets.DENSE_CELL:
+            recipe, batch = CELLS[row.cell]
+            dense = batch * dense_reverse_cost(recipe.widths) / ceilings.multiply_adds(row.dtype)[0]
+            share = row.seconds["fastjac"] / dense
+            sentences.append(
+                f"{row.cell} {row.dtype} takes {share:.2f} of a perfect dense reverse sweep at the rate of a matrix multiply, "
+                f"{1e3 * dense:.1f} ms; target {targets.DENSE_SHARE} ({met(share <= targets.DENSE_SHARE)})."
+            )
+    return sentences

@@ -1,0 +1,54 @@
+"""Ctrl-C stops a long call at once, and the network can be used again."""
+
+import sys
+
+import pytest
+
+from tests.fresh_process import run_script
+from tests.threading_layers import environment_of
+
+MOST_SECONDS = 1.0
+"""From the signal to the exception on a busy machine; on an idle one it is at most 0.2 s."""
+SCRIPT = """
+    import os, signal, threading, time
+    import numpy as np
+    from tests.mixed_calls import network
+
+    # A shell's background jobs ignore SIGINT, and so would this process.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    net = network(np.random.default_rng(0), (64, 512, 512, 512, 4), np.float32)
+    few = np.random.default_rng(1).standard_normal((100, 64)).astype(np.float32)
+    expected = net.jacobian(few, threads={threads})
+    start = time.monotonic()
+    net.jacobian(few, threads={threads})
+    lasts_ten_seconds = np.tile(few, (int(10 / (time.monotonic() - start)), 1))
+
+    def interrupt():
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sent, seconds = [], []
+    for delay in (0.1, 0.23, 0.37, 0.51, 0.64):
+        timer = threading.Timer(delay, interrupt)
+        timer.start()
+        try:
+            net.jacobian(lasts_ten_seconds, threads={threads})
+        except KeyboardInterrupt:
+            seconds.append(time.monotonic() - sent[-1])
+        timer.join()
+    assert (net.jacobian(few, threads={threads}) == expected).all()
+    print(*seconds)
+"""
+
+
+def seconds_to_stop(threads, environment):
+    """From each of five signals to the exception that it raises."""
+    return [float(word) for word in run_script(SCRIPT.format(threads=threads), **environment).stdout.split()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to whole process groups")
+@pytest.mark.parametrize(("threads", "layer"), [(1, "omp"), (2, "omp"), (2, "workqueue"), (2, "tbb")])
+def test_a_long_call_stops_at_ctrl_c(threads, layer):
+    seconds = seconds_to_stop(threads, environment_of(layer))
+    assert len(seconds) == 5
+    assert max(seconds) < MOST_SECONDS

@@ -1,0 +1,45 @@
+"""The start: with kernels on disk the first Jacobian comes at once, and nothing ever compiles again."""
+
+import time
+
+import numpy as np
+import pytest
+from numba.core import event
+
+from tests.fresh_process import run_script
+from tests.mixed_calls import answer, mixed_calls, network
+
+FIRST_JACOBIAN = """
+    import numpy as np
+    from fastjac import Affine, Network, ReLU
+    net = Network([Affine(np.ones((30, 20), np.{dtype})), ReLU(), Affine(np.ones((10, 30), np.{dtype}))])
+    net.jacobian(np.ones((64, 20)), threads={threads})
+"""
+MOST_SECONDS = 6.0
+"""Of a whole process on a busy machine, where on an idle one it should be 0.6 s; to compile takes 10 s."""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_jacobian_with_a_warm_cache(dtype, threads):
+    script = FIRST_JACOBIAN.format(dtype=dtype, threads=threads)
+    run_script(script)
+    start = time.perf_counter()
+    assert run_script(script).stderr == ""
+    assert time.perf_counter() - start < MOST_SECONDS
+
+
+def test_new_networks_batch_sizes_and_modes_compile_nothing():
+    calls = mixed_calls()
+    for call in calls[:30]:
+        answer(call)
+    with event.install_recorder("numba:compile") as recorder:
+        for seed, widths in enumerate([(3, 4), (7, 30, 30, 2), (2, 90, 3, 50)]):
+            for dtype in (np.float32, np.float64):
+                net = network(np.random.default_rng(seed), widths, dtype)
+                for batch in (1, 2, 33, 500):
+                    for mode in ("auto", "forward", "reverse", "mixed"):
+                        net.jacobian(np.ones((batch, net.n_in)), mode)
+                    net.jvp(np.ones((batch, net.n_in)), np.ones(net.n_in))
+                net.jacobian(np.ones(net.n_in))
+    assert recorder.buffer == []
