@@ -19,7 +19,9 @@ from .plan import Plan
 BLOCK_BYTES = 192 * 1024
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
 GROUP_BYTES = 32 * 1024
-"""Room for the matrices of the samples that take each step together."""
+"""Room for the matrices of the samples that take each step together: some of the first-level cache."""
+SHARING_GROUP_BYTES = 256 * 1024
+"""The same where samples share the panels of a large weight: some of the second-level cache."""
 MAX_BLOCK = 48
 """Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 
@@ -42,6 +44,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         "n_identity": widest,
         "own_lists": widest + LIST_ROOM,
         "itemsize": chain.dtype.itemsize,
+        "in_panels": any(panel_of(factor.weight.T.shape, chain.dtype) < factor.n_out for factor in chain.factors),
     }
     shared["spare"] = 2 * shared["buffer"]
     state, shared["own"] = _place_state(chain, block, start=3 * shared["buffer"])
@@ -82,7 +85,8 @@ def _layouts(shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulation
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
         )
         first_step, first_live = layouts[-1]["last_step"], layouts[-1]["last_live"]
-    group = max(1, min(shared["block"], GROUP_BYTES // max(1, own_size * shared["itemsize"])))
+    room = SHARING_GROUP_BYTES if shared.pop("in_panels") else GROUP_BYTES
+    group = max(1, min(shared["block"], room // max(1, own_size * shared["itemsize"])))
     del shared["itemsize"]
     memory = {
         "group": group,

@@ -44,6 +44,9 @@ def copy(like, source, source_row, source_column, target, target_row, rows, colu
             for j in range(columns):
                 to_row[j] = from_row[j] * factors[j]
         return
+    if columns <= BLOCK:
+        _copy_narrow(like, source, source_column, target, target_row, rows, columns, factors)
+        return
     for i0 in range(0, rows, BLOCK):
         for j0 in range(0, columns, BLOCK):
             for i in range(i0, min(i0 + BLOCK, rows)):
@@ -51,6 +54,17 @@ def copy(like, source, source_row, source_column, target, target_row, rows, colu
                 to_row = view(like, target + i * target_row * size, columns)
                 for j in range(j0, min(j0 + BLOCK, columns)):
                     to_row[j] = from_row[np.uintp(j * source_column)] * factors[j]
+
+
+@jit
+def _copy_narrow(like, source, source_column, target, target_row, rows, columns, factors):
+    """Copy a few columns, each contiguous at the source, to the rows of the target."""
+    size = like.itemsize
+    for j in range(columns):
+        column = view(like, source + j * source_column * size, rows)
+        spread = view(like, target + j * size, (rows - 1) * target_row + 1)
+        for i in range(rows):
+            spread[np.uintp(i * target_row)] = column[i] * factors[j]
 
 
 @jit
