@@ -97,13 +97,14 @@ class Accumulation:
         left_span, right_span, span = (step.middle, step.stop), (step.start, step.middle), (step.start, step.stop)
         transposed = step.transposed
         left_made, right_made = made.pop(left_span, None), made.pop(right_span, None)
-        forward = _link_goes_right(left_made, right_made, transposed)
+        kept = self._kept(step)
+        # A weight that is packed is not changed besides.
+        forward = step.start == 0 if kept else _link_goes_right(left_made, right_made, transposed)
         link = self._product.links[step.middle]
         ordered = link if forward else link[::-1]
         # A binary diagonal that comes last needs no multiplication: its live list says it all.
         applied = ordered[:-1] if ordered and is_binary(ordered[-1]) else ordered
         live = self._live_list(ordered[-1]) if ordered else DENSE
-        kept = self._kept(step)
         left = left_made or self._leaf(left_span, transposed, "right" if transposed else "left", bool(applied) and not forward)
         right = right_made or self._leaf(right_span, transposed, "left" if transposed else "right", bool(applied) and forward)
         self._apply(right if forward else left, applied, forward)

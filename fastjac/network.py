@@ -139,8 +139,14 @@ class Network:
         return plan(product_of(self._chain).shape(lanes(self._dtype)), mode)
 
     def program(self, mode: str = "auto") -> Program:
-        """What the kernels run for `jacobian(x, mode)`."""
-        return self._runner(checked_mode(mode)).program
+        """The network as a NamedTuple of arrays, for the functions of `fastjac.numba` inside `@njit` code.
+
+        mode : the order in which its Jacobian is accumulated, as for `jacobian`.
+        """
+        products = (product_of(self._chain), product_of(self._chain, "tangents", 1), product_of(self._chain, "cotangents", 1))
+        modes = (checked_mode(mode), "forward", "reverse")
+        width = lanes(self._dtype)
+        return lower(self._chain, [(product, plan(product.shape(width), mode)) for product, mode in zip(products, modes, strict=True)])
 
     def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:
         """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
@@ -239,7 +245,7 @@ class Network:
         self, x: np.ndarray, lead: tuple[int, ...], y: np.ndarray | None, mode: str, out: np.ndarray | None, threads: int | None
     ) -> np.ndarray:
         """The Jacobians at checked inputs, and the values into y if there is one."""
-        runner = self._runners.get((mode, None, 0)) or self._runner(checked_mode(mode))
+        runner = self._runner(checked_mode(mode))
         shape = (*lead, self.n_out, self.n_in)
         target = np.empty(shape, self._dtype) if out is None else arguments.output(out, shape, self._dtype, x)
         self._run(runner, x, None, y, target, threads)

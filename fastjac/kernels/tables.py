@@ -6,7 +6,7 @@ dtype. A matrix is named by a place and an offset in it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ CONTRACT, COPY, PACK, APPLY = range(4)
 
 DENSE = -1
 """In place of a live list, of a scale or of a scratch: there is none."""
+
+JACOBIAN, JVP, VJP = range(3)
+"""Tasks of the Program that `Network.program` gives."""
 
 INDEX_BYTES = 4
 """Size of a unit's number in a list."""
@@ -41,6 +44,9 @@ class Program(NamedTuple):
     steps: np.ndarray
     layout: np.ndarray
     kernel: int
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Program holds an address of this process; send the network and call its program() in the other one")
 
 
 def _record(*names: str) -> np.dtype:
