@@ -115,7 +115,15 @@ def _check_results(array, size):
 @piece
 def _call(program, task, n, arrays, scratch):
     if n > 0:
-        call_address(program.kernel, (program, np.intp(task), arrays, n, address_of(scratch.work), address_of(scratch.lists)))
+        zero = program.parameters.dtype.type(0)
+        addresses = (
+            address_of(program.parameters), address_of(program.primal), address_of(program.live),
+            address_of(program.steps), address_of(program.layout),
+        )  # fmt: skip
+        call_address(
+            program.kernel,
+            (zero, addresses, np.intp(task), arrays, n, address_of(scratch.work), address_of(scratch.lists)),
+        )
 
 
 @intrinsic

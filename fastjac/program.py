@@ -49,6 +49,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     shared["spare"] = 2 * shared["buffer"]
     state, shared["own"] = _place_state(chain, block, start=3 * shared["buffer"])
     primal = list(_primal_steps(chain, block, state, parameters))
+    shared["n_primal"] = len(primal)
     accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [record for accumulation in accumulations for record in accumulation.steps]

@@ -13,13 +13,13 @@ import numpy as np
 from .compress import list_nonzero, pack_nonzero
 from .contract import Contraction, contract, tile_shape
 from .jit import piece
-from .memory import view
+from .memory import itemsize, view
 from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
 from .sweep import ones, zeros
-from .tables import CONTRACT, COPY, DENSE, PACK, WORK
+from .tables import CONTRACT, COPY, DENSE, INDEX_BYTES, PACK, WORK, read_live, read_step
 
-INDEX = np.empty(0, np.int32)
-"""An array of a list's element type."""
+INDEX = np.int32(0)
+"""Says of which type the numbers in a list are."""
 
 
 class Group(NamedTuple):
@@ -44,12 +44,12 @@ class Group(NamedTuple):
 def accumulate(program, layout, group):
     """List the live units, then take every step of the task."""
     for number in range(layout.first_live, layout.last_live):
-        diagonal = program.live[number]
+        diagonal = read_live(program.live, number)
         for sample in range(group.count):
             count, places = _list(group, diagonal.list, sample)
-            count[0] = list_nonzero(program.parameters, _state(program, diagonal, group, sample), diagonal.size, places)
+            count[0] = list_nonzero(program.zero, _state(program, diagonal, group, sample), diagonal.size, places)
     for number in range(layout.first_step, layout.last_step):
-        step = program.steps[number]
+        step = read_step(program.steps, number)
         if step.operation == CONTRACT:
             _contract(program, layout, step, group)
             continue
@@ -59,7 +59,7 @@ def accumulate(program, layout, group):
             if step.operation == COPY:
                 a = _address(program, group, step.a_place, step.a, sample)
                 scale = ones(program, layout) if step.state == DENSE else state
-                copy(program.parameters, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale)
+                copy(program.zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale)
             elif step.operation == PACK:
                 _pack(program, step, _address(program, group, step.a_place, step.a, sample), c, state, group, sample)
             else:
@@ -68,20 +68,20 @@ def accumulate(program, layout, group):
 
 @piece
 def _address(program, group, place, offset, sample):
-    return group.places[place] + offset * program.parameters.itemsize + sample * group.strides[place]
+    return group.places[place] + offset * itemsize(program.zero) + sample * group.strides[place]
 
 
 @piece
 def _state(program, record, group, sample):
     """The address of the Jacobian's vectors that a record names, for this sample of the group."""
-    return group.work + (record.state + (group.first + sample) * record.state_row) * program.parameters.itemsize
+    return group.work + (record.state + (group.first + sample) * record.state_row) * itemsize(program.zero)
 
 
 @piece
 def _list(group, offset, sample):
     """A live list: its length as an array of one, and the address of its units."""
-    address = group.own_lists + sample * group.list_stride + offset * INDEX.itemsize
-    return view(INDEX, address, 1), address + INDEX.itemsize
+    address = group.own_lists + sample * group.list_stride + offset * INDEX_BYTES
+    return view(INDEX, address, 1), address + INDEX_BYTES
 
 
 @piece
@@ -96,9 +96,9 @@ def _extent(group, live, size, sample):
 @piece
 def _contract(program, layout, step, group):
     """One panel of the right operand after another, so that the group reads each from memory once."""
-    parameters = program.parameters
-    size = parameters.itemsize
-    tile_rows, tile_columns = tile_shape(parameters, step.rows, min(step.panel, step.columns))
+    zero = program.zero
+    size = itemsize(zero)
+    tile_rows, tile_columns = tile_shape(zero, step.rows, min(step.panel, step.columns))
     for j in range(0, step.columns, step.panel):
         for sample in range(group.count):
             depth, units = _extent(group, step.live, step.depth, sample)
@@ -109,7 +109,7 @@ def _contract(program, layout, step, group):
             if step.turned != DENSE:
                 c, c_row = _address(program, group, WORK, step.turned, sample), step.panel
             contract(
-                parameters,
+                zero,
                 Contraction(
                     rows, columns,
                     _address(program, group, step.a_place, step.a, sample), step.a_row, step.a_column,
@@ -123,35 +123,35 @@ def _contract(program, layout, step, group):
             )  # fmt: skip
             if step.turned != DENSE:
                 target = _address(program, group, step.c_place, step.c + j * step.c_row, sample)
-                copy(parameters, c, 1, c_row, target, step.c_row, columns, rows, ones(program, layout))
+                copy(zero, c, 1, c_row, target, step.c_row, columns, rows, ones(program, layout))
 
 
 @piece
 def _pack(program, step, source, target, state, group, sample):
     """Copy the live rows of a weight, and of each the live columns, side by side."""
-    size = program.parameters.itemsize
+    size = itemsize(program.zero)
     rows, places = _extent(group, step.live, step.rows, sample)
     units = view(INDEX, places, rows)
     for i in range(rows):
         row = source + units[i] * step.a_row * size
-        pack_nonzero(program.parameters, state, step.columns, row, target + i * step.c_row * size)
+        pack_nonzero(program.zero, state, step.columns, row, target + i * step.c_row * size)
 
 
 @piece
 def _apply(program, step, matrix, state, scratch):
-    parameters = program.parameters
+    zero = program.zero
     units = step.columns if step.units_on_columns else step.rows
     if step.rank == 0:
-        d = view(parameters, state, units)
+        d = view(zero, state, units)
         if step.units_on_columns:
-            scale_columns(parameters, matrix, step.c_row, step.rows, d)
+            scale_columns(zero, matrix, step.c_row, step.rows, d)
         else:
-            scale_rows(parameters, matrix, step.c_row, step.columns, d)
+            scale_rows(zero, matrix, step.c_row, step.columns, d)
         return
     vectors = 1 + 2 * step.rank
-    factors = view(parameters, state, vectors * units).reshape((vectors, units))
+    factors = view(zero, state, vectors * units).reshape((vectors, units))
     if step.units_on_columns:
-        normalize_columns(parameters, matrix, step.c_row, step.rows, factors, step.rank, step.forward)
+        normalize_columns(zero, matrix, step.c_row, step.rows, factors, step.rank, step.forward)
     else:
-        sums = view(parameters, scratch, step.rank * step.columns).reshape((step.rank, step.columns))
-        normalize_rows(parameters, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)
+        sums = view(zero, scratch, step.rank * step.columns).reshape((step.rank, step.columns))
+        normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)

@@ -19,16 +19,16 @@ INDEX, INT32 = ir.IntType(64), ir.IntType(32)
 
 
 @intrinsic
-def list_nonzero(typingctx, like, row, size, target):
+def list_nonzero(typingctx, zero, row, size, target):
     """Write the places, as int32, at which the row of `size` numbers at address `row` is not 0, and return their count.
 
-    `like` is an array of the element type; nan is not 0. Whole vectors are read and written: the row must be padded, and the
+    `zero` says of which type they are; nan is not 0. Whole vectors are read and written: the row must be padded, and the
     target have room for a vector more than `size` places.
     """
-    signature = types.intp(like, types.intp, types.intp, types.intp)
+    signature = types.intp(zero, types.intp, types.intp, types.intp)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        packer = _Packer(builder, sig.args[0].dtype)
+        packer = _Packer(builder, sig.args[0])
         lane_numbers = ir.Constant(ir.VectorType(INT32, packer.lanes), list(range(packer.lanes)))
 
         def places(first: Any) -> Any:
@@ -40,15 +40,15 @@ def list_nonzero(typingctx, like, row, size, target):
 
 
 @intrinsic
-def pack_nonzero(typingctx, like, row, size, source, target):
+def pack_nonzero(typingctx, zero, row, size, source, target):
     """Write what the row at address `source` holds where the one at address `row` is not 0, and return the count.
 
     Element type, padding and room as for `list_nonzero`.
     """
-    signature = types.intp(like, types.intp, types.intp, types.intp, types.intp)
+    signature = types.intp(zero, types.intp, types.intp, types.intp, types.intp)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        packer = _Packer(builder, sig.args[0].dtype)
+        packer = _Packer(builder, sig.args[0])
         return packer.emit(args[1], args[2], lambda first: packer.load(args[3], first), args[4], packer.itemsize)
 
     return signature, codegen

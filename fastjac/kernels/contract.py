@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import jit, piece
+from .memory import itemsize
 from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, lanes, max_rows, max_vectors
 from .tile import TileOperands, compute_tile
 
@@ -39,25 +40,25 @@ class Contraction(NamedTuple):
 
 
 @jit
-def tile_shape(like, rows, columns):
-    """Rows and columns of the tiles that a result of this shape is cut into; `like` is an array of the element type.
+def tile_shape(zero, rows, columns):
+    """Rows and columns of the tiles that a result of this shape is cut into; `zero` says of which type.
 
     Pieces are of nearly equal size, so that none is left too thin to use the registers.
     """
-    width = _lanes(like)
+    width = _lanes(zero)
     vectors = (columns + width - 1) // width
     tile_rows = _even_piece(rows, TALLEST[min(vectors, MAX_TILE_VECTORS)])
     return tile_rows, width * _even_piece(vectors, WIDEST[tile_rows])
 
 
 @jit
-def contract(like, operands, tile_rows, tile_columns):
-    """Compute the contraction in tiles of the given shape; `like` is an array of the element type.
+def contract(zero, operands, tile_rows, tile_columns):
+    """Compute the contraction in tiles of the given shape; `zero` says of which type.
 
     Columns are the outer loop: the panel of B that a piece needs stays in the first-level cache for all rows.
     """
     o = operands
-    size, width = like.itemsize, _lanes(like)
+    size, width = itemsize(zero), _lanes(zero)
     j = 0
     while j < o.columns:
         columns = min(tile_columns, o.columns - j)
@@ -70,14 +71,14 @@ def contract(like, operands, tile_rows, tile_columns):
                 o.start + j * size, o.scale + j * size,
                 o.c + (i * o.c_row + j) * size, o.c_row, columns - (vectors - 1) * width,
             )  # fmt: skip
-            compute_tile(like, min(tile_rows, o.rows - i), vectors, tile)
+            compute_tile(zero, min(tile_rows, o.rows - i), vectors, tile)
             i += tile_rows
         j += tile_columns
 
 
 @piece
-def _lanes(like):
-    return FLOAT32_LANES if like.itemsize == 4 else FLOAT64_LANES
+def _lanes(zero):
+    return FLOAT32_LANES if itemsize(zero) == 4 else FLOAT64_LANES
 
 
 @jit

@@ -10,42 +10,44 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import types
+from numba import from_dtype, types
 
 from .accumulate import Group, accumulate
-from .jit import entry, jit, piece
-from .memory import address_of, call_address, view
+from .jit import entry, jit
+from .memory import address_of, call_address, itemsize
 from .operators import copy
 from .sweep import ones, sweep
-from .tables import INDEX_BYTES, LAYOUT, LIVE, PRIMAL, STEP, Program
+from .tables import INDEX_BYTES, Program, Tables, read_layout
 
 
 @entry()
-def run(program, task, arrays, n, work, lists):
-    """Evaluate the program for `n` samples and carry out a task of it.
+def run(zero, addresses, task, arrays, n, work, lists):
+    """Evaluate a Program for `n` samples and carry out a task of it.
 
+    zero : a zero of the parameters' type.  addresses : of the Program's arrays, in their order.
     arrays : addresses of x (n, n_in), of a seed (n, seed_size), of y (n, n_out) and out (n, out_size), both written, and the
-        bytes from one sample's seed to the next's, which may be 0. All are C-contiguous and of the parameters' dtype. Where y is
+        bytes from one sample's seed to the next's, which may be 0. All are C-contiguous and of the parameters' type. Where y is
         0, values are not stored; where out is 0, the task is left out.
     work, lists : addresses of scratch for one thread, from `fastjac.program.workspace`.
     """
     x, seed, y, out, seed_stride = arrays
-    layout = program.layout[task]
-    size = program.parameters.itemsize
+    program = Tables(zero, addresses[0], addresses[1], addresses[2], addresses[3], addresses[4])
+    layout = read_layout(program.layout, task)
+    size = itemsize(zero)
     out_stride = layout.out_size * size
     for first in range(0, n, layout.block):
         count = min(layout.block, n - first)
         values, row = sweep(program, layout, x + first * layout.n_in * size, count, work, lists)
         if y != 0:
             y_rows = y + first * layout.n_out * size
-            copy(program.parameters, values, row, 1, y_rows, layout.n_out, count, layout.n_out, ones(program, layout))
+            copy(zero, values, row, 1, y_rows, layout.n_out, count, layout.n_out, ones(program, layout))
         if out == 0:
             continue
         for start in range(0, count, layout.group):
             sample = first + start
             group = Group(
                 min(layout.group, count - start),
-                (address_of(program.parameters), work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
+                (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
                 (0, layout.own_size * size, seed_stride, out_stride),
                 work, start,
                 lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
@@ -54,9 +56,8 @@ def run(program, task, arrays, n, work, lists):
 
 
 HANDLE = ("kernel", "task", "n_in", "seed_size", "work", "work_stride", "lists", "lists_stride")
-"""What a handle starts with: addresses, strides in bytes, numbers of the task; address and size of each table follow."""
+"""What a handle starts with: addresses, strides in bytes, numbers of the task; the addresses of the Program's arrays follow."""
 KERNEL, TASK, N_IN, SEED_SIZE, _WORK, _WORK_STRIDE, _LISTS, _LISTS_STRIDE = range(len(HANDLE))
-PRIMAL_LIKE, LIVE_LIKE, STEP_LIKE, LAYOUT_LIKE = (np.empty(0, kind) for kind in (PRIMAL, LIVE, STEP, LAYOUT))
 
 
 def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) -> np.ndarray:
@@ -67,8 +68,7 @@ def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) 
     layout = program.layout[task]
     head = [program.kernel, task, layout["n_in"], layout["seed_size"]]
     scratch = [number for array in (work, lists) for number in (array.ctypes.data, array.strides[0])]
-    tables = [number for table in program[:-1] for number in (table.ctypes.data, table.size)]
-    return np.array([*head, *scratch, *tables], np.int64)
+    return np.array([*head, *scratch, *(array.ctypes.data for array in program[:-1])], np.int64)
 
 
 @entry(parallel=True)
@@ -93,7 +93,8 @@ def call(handle, part, parts, x, seed, y, out):
 def _call(handle, part, parts, x, seed, y, out):
     n = x.size // handle[N_IN]
     first, last = n * part // parts, n * (part + 1) // parts
-    size = x.itemsize
+    zero = x.dtype.type(0)
+    size = itemsize(zero)
     seed_stride = handle[SEED_SIZE] * size if seed.size > handle[SEED_SIZE] else 0
     arrays = (
         address_of(x) + first * handle[N_IN] * size,
@@ -102,29 +103,17 @@ def _call(handle, part, parts, x, seed, y, out):
         address_of(out) + first * (out.size // n) * size if out.size else 0,
         seed_stride,
     )
-    program = Program(
-        _table(handle, 0, x),
-        _table(handle, 1, PRIMAL_LIKE),
-        _table(handle, 2, LIVE_LIKE),
-        _table(handle, 3, STEP_LIKE),
-        _table(handle, 4, LAYOUT_LIKE),
-        handle[KERNEL],
-    )
+    tables = len(HANDLE)
+    addresses = (handle[tables], handle[tables + 1], handle[tables + 2], handle[tables + 3], handle[tables + 4])
     work = handle[_WORK] + part * handle[_WORK_STRIDE]
     lists = handle[_LISTS] + part * handle[_LISTS_STRIDE]
-    call_address(handle[KERNEL], (program, handle[TASK], arrays, last - first, work, lists))
-
-
-@piece
-def _table(handle, number, like):
-    place = len(HANDLE) + 2 * number
-    return view(like, handle[place], handle[place + 1])
+    call_address(handle[KERNEL], (zero, addresses, handle[TASK], arrays, last - first, work, lists))
 
 
 def compiled_address(dtype: np.dtype) -> int:
     """The address of `run`, compiled for parameters of this dtype or loaded from the cache."""
-    program = Program(np.empty(0, dtype), *(np.empty(0, kind) for kind in (PRIMAL, LIVE, STEP, LAYOUT)), 0)
-    signature = (numba.typeof(program), types.intp, types.UniTuple(types.intp, 5), types.intp, types.intp, types.intp)
+    number, five = types.intp, types.UniTuple(types.intp, 5)
+    signature = (from_dtype(dtype), five, number, five, number, number, number)
     run.compile(signature)
     compiled = run.overloads[signature]
     address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)

@@ -6,10 +6,10 @@ from .activations import activate
 from .compress import list_nonzero
 from .contract import Contraction, contract, tile_shape
 from .jit import piece
-from .memory import address_of, view
+from .memory import itemsize, view
 from .normalizers import normalize
 from .operators import copy
-from .tables import ACTIVATE, AFFINE, INDEX_BYTES
+from .tables import ACTIVATE, AFFINE, INDEX_BYTES, read_primal
 
 
 @piece
@@ -18,19 +18,19 @@ def sweep(program, layout, x, count, work, lists):
 
     Returns the address of the values and the elements from one sample's to the next's.
     """
-    parameters = program.parameters
-    size = parameters.itemsize
+    zero = program.zero
+    size = itemsize(zero)
     source, row = x, layout.n_in
     first_buffer, second_buffer = work, work + layout.buffer * size
-    for number in range(program.primal.size):
-        step = program.primal[number]
+    for number in range(layout.n_primal):
+        step = read_primal(program.primal, number)
         target = second_buffer if source == first_buffer else first_buffer
         if step.operation == AFFINE:
             _affine(program, layout, step, source, row, target, count, lists)
             source, row = target, step.row
             continue
         if source == x:
-            copy(parameters, source, row, 1, target, step.row, count, step.n_in, ones(program, layout))
+            copy(zero, source, row, 1, target, step.row, count, step.n_in, ones(program, layout))
             source, row = target, step.row
         if step.operation == ACTIVATE:
             _activate(program, layout, step, source, count, work)
@@ -42,28 +42,28 @@ def sweep(program, layout, x, count, work, lists):
 @piece
 def ones(program, layout):
     """The address of a row of ones, which scales by nothing."""
-    return address_of(program.parameters) + layout.ones * program.parameters.itemsize
+    return program.parameters + layout.ones * itemsize(program.zero)
 
 
 @piece
 def zeros(program, layout):
     """The address of a row of zeros, from which a sum without a bias starts."""
-    return address_of(program.parameters) + layout.zeros * program.parameters.itemsize
+    return program.parameters + layout.zeros * itemsize(program.zero)
 
 
 @piece
 def _affine(program, layout, step, source, source_row, target, count, lists):
-    parameters = program.parameters
-    start, size = address_of(parameters), parameters.itemsize
+    zero, start = program.zero, program.parameters
+    size = itemsize(zero)
     index, depth = lists, step.n_in
     if count == 1 and step.skip:
         # No other sample needs the weights of this one's dead units. Adding their zeros would not change a bit.
         index = lists + layout.own_lists * INDEX_BYTES
-        depth = list_nonzero(parameters, source, step.n_in, index)
-    tile_rows, tile_columns = tile_shape(parameters, count, step.panel)
+        depth = list_nonzero(zero, source, step.n_in, index)
+    tile_rows, tile_columns = tile_shape(zero, count, step.panel)
     for j in range(0, step.row, step.panel):
         contract(
-            parameters,
+            zero,
             Contraction(
                 count, min(step.panel, step.row - j),
                 source, source_row, 1, index,
@@ -78,14 +78,14 @@ def _affine(program, layout, step, source, source_row, target, count, lists):
 @piece
 def _activate(program, layout, step, values, count, work):
     """One call for the whole block, its rows' padding included: a short row by itself would leave most lanes idle."""
-    parameters, n = program.parameters, count * step.row
-    start, size = address_of(parameters), parameters.itemsize
-    z, d = view(parameters, values, n), view(parameters, work + step.state * size, n)
-    p, q = view(parameters, start + step.p * size, n), view(parameters, start + step.q * size, n)
+    zero, start, n = program.zero, program.parameters, count * step.row
+    size = itemsize(zero)
+    z, d = view(zero, values, n), view(zero, work + step.state * size, n)
+    p, q = view(zero, start + step.p * size, n), view(zero, start + step.q * size, n)
     if not step.compose:
         activate(step.code, z, p, q, d)
         return
-    spare = view(parameters, work + layout.spare * size, n)
+    spare = view(zero, work + layout.spare * size, n)
     activate(step.code, z, p, q, spare)
     for j in range(n):
         d[j] *= spare[j]
@@ -93,8 +93,10 @@ def _activate(program, layout, step, values, count, work):
 
 @piece
 def _normalize(program, step, values, count, work):
-    parameters, vectors, size = program.parameters, 1 + 2 * step.rank, program.parameters.itemsize
+    zero, vectors = program.zero, 1 + 2 * step.rank
+    size = itemsize(zero)
+    epsilon = view(zero, program.parameters + step.p * size, 1)[0]
     for sample in range(count):
         state = work + (step.state + sample * step.state_row) * size
-        factors = view(parameters, state, vectors * step.n_in).reshape((vectors, step.n_in))
-        normalize(step.code, view(parameters, values + sample * step.row * size, step.n_in), parameters[step.p], factors)
+        factors = view(zero, state, vectors * step.n_in).reshape((vectors, step.n_in))
+        normalize(step.code, view(zero, values + sample * step.row * size, step.n_in), epsilon, factors)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .memory import record_reader
+
 PARAMETERS, WORK, SEED, OUT = range(4)
 """Places of a matrix: the network's parameters, the sample's own workspace, its seed, its result."""
 
@@ -47,6 +49,17 @@ class Program(NamedTuple):
 
     def __reduce__(self) -> Any:
         raise TypeError("a Program holds an address of this process; send the network and call its program() in the other one")
+
+
+class Tables(NamedTuple):
+    """A Program as kernels see it: a zero of the parameters' type, and the addresses of its arrays."""
+
+    zero: Any
+    parameters: int
+    primal: int
+    live: int
+    steps: int
+    layout: int
 
 
 def _record(*names: str) -> np.dtype:
@@ -112,6 +125,7 @@ LAYOUT = _record(
     "n_out",
     "seed_size",  # of one sample
     "out_size",
+    "n_primal",  # rows of the table of the primal sweep
     "first_step",  # the task's rows of the tables
     "last_step",
     "first_live",
@@ -131,3 +145,5 @@ LAYOUT = _record(
     "list_size",
 )
 """How a task uses memory. The first activation buffer starts the workspace."""
+
+read_primal, read_live, read_step, read_layout = (record_reader(kind) for kind in (PRIMAL, LIVE, STEP, LAYOUT))

@@ -52,13 +52,13 @@ class TileOperands(NamedTuple):
 
 
 @intrinsic
-def compute_tile(typingctx, like, rows, vectors, operands):
-    """Compute one tile of `rows` by `vectors` registers; `like` is an array of the element type."""
-    signature = types.void(like, types.intp, types.intp, operands)
+def compute_tile(typingctx, zero, rows, vectors, operands):
+    """Compute one tile of `rows` by `vectors` registers; `zero` says of which type its numbers are."""
+    signature = types.void(zero, types.intp, types.intp, operands)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         fields = TileOperands(*cgutils.unpack_tuple(builder, args[3]))
-        emitter = _Emitter(builder, fields, 4 if sig.args[0].dtype == types.float32 else 8)
+        emitter = _Emitter(builder, fields, 4 if sig.args[0] == types.float32 else 8)
         shape = builder.add(builder.mul(args[1], INDEX(MAX_TILE_VECTORS + 1)), args[2])
         done = builder.append_basic_block("tile.done")
         switch = builder.switch(shape, done)
