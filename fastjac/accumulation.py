@@ -7,30 +7,34 @@ and its result lies transposed in memory, which is what the next push wants. The
 
 A link is applied once, to one of the two operands that meet at it: to the tangents on its right (`N t`), or to the
 cotangents on its left (`N^T u`). Where the last thing so applied is a diagonal, the contraction runs over its live units only.
+Where the accumulated side is tall enough to pay for it, the columns that the next such diagonal will drop are not produced.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .chain import Diagonal, Link, Normalization, Product
-from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PARAMETERS, SEED, WORK
-from .kernels.target import padded
-from .memory import Arena, Parameters
-from .plan import Plan
+from .chain import Diagonal, Link, Normalization, Product, is_binary, is_sparse
+from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
+from .kernels.target import lanes, padded
+from .memory import LIST_ROOM, Arena, Parameters, panel_of
+from .plan import Plan, Span, Step
 
-MOVE_COST = 8
-"""Multiply-adds in the time that it takes to copy one element."""
+TURNED_VECTORS = 8
+"""Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
 
 Record = dict[str, int]
 StatePlaces = dict[Diagonal | Normalization, Record]
 """For each link's operators the fields `state` and `state_row` of every record that reads its Jacobian's vectors."""
-Span = tuple[int, int]
 
 
 @dataclass
 class Matrix:
-    """A matrix in memory: element (i, j) lies at `offset + i * row + j * column` of its place."""
+    """A matrix in memory: element (i, j) lies at `offset + i * row + j * column` of its place.
+
+    panel : of a weight, the columns, as it lies in memory, that are stored together.
+    packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.
+    """
 
     rows: int
     columns: int
@@ -38,6 +42,8 @@ class Matrix:
     offset: int
     row: int
     column: int
+    panel: int | None = None
+    packed: bool = False
     made_by: Record | None = None
 
     @property
@@ -46,11 +52,15 @@ class Matrix:
         return self.column != 1
 
     @property
+    def transpose(self) -> Matrix:
+        """The same numbers in memory, seen as the transposed matrix."""
+        return replace(self, rows=self.columns, columns=self.rows, row=self.column, column=self.row)
+
+    @property
     def stored(self) -> Record:
         """Rows, columns and row stride as they lie in memory."""
-        if self.transposed:
-            return {"rows": self.columns, "columns": self.rows, "c_row": self.column}
-        return {"rows": self.rows, "columns": self.columns, "c_row": self.row}
+        lying = self.transpose if self.transposed else self
+        return {"rows": lying.rows, "columns": lying.columns, "c_row": lying.row}
 
 
 class Accumulation:
@@ -58,14 +68,13 @@ class Accumulation:
 
     parameters : receives the weights, in the orientation that a step reads.
     state : where each link's Jacobian vectors lie.
-    work, lists : the first free element of the workspace and of the lists.
     """
 
-    def __init__(self, parameters: Parameters, state: StatePlaces, work: int, lists: int) -> None:
+    def __init__(self, parameters: Parameters, state: StatePlaces) -> None:
         self.steps: list[Record] = []
         self.live: list[Record] = []
-        self.arena = Arena(work)
-        self.list_size = lists
+        self.arena = Arena()
+        self.list_size = 0
         self._parameters, self._state = parameters, state
         self._lists: dict[Diagonal, int] = {}
 
@@ -75,8 +84,7 @@ class Accumulation:
         self._ends = _end_spans(product, plan)
         made: dict[Span, Matrix] = {}
         for step in plan.steps:
-            left, right = (step.middle, step.stop), (step.start, step.middle)
-            made[step.start, step.stop] = self._contract(left, right, made)
+            made[step.start, step.stop] = self._contract(step, made)
         whole = (0, len(product.leaves))
         if whole not in made:
             out = self._copy(self._source(whole, transposed=False), self._out())
@@ -84,79 +92,90 @@ class Accumulation:
         elif made[whole].place != OUT:
             self._copy(made[whole], self._out())
 
-    def _contract(self, left_span: Span, right_span: Span, made: dict[Span, Matrix]) -> Matrix:
-        """Steps for the product of two spans that meet; returns the matrix it makes."""
-        span = (right_span[0], left_span[1])
-        transposed = self._take_transposed(left_span, right_span, made)
+    def _contract(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
+        """Records for one step of the plan; returns the matrix that it makes."""
+        left_span, right_span, span = (step.middle, step.stop), (step.start, step.middle), (step.start, step.stop)
+        transposed = step.transposed
         left_made, right_made = made.pop(left_span, None), made.pop(right_span, None)
-        forward = _link_goes_right(left_made, right_made, transposed)
-        link = self._product.links[left_span[0]]
+        kept = self._kept(step)
+        # A weight that is packed is not changed besides.
+        forward = step.start == 0 if kept else _link_goes_right(left_made, right_made, transposed)
+        link = self._product.links[step.middle]
         ordered = link if forward else link[::-1]
         # A binary diagonal that comes last needs no multiplication: its live list says it all.
-        applied = ordered[:-1] if ordered and _is_binary(ordered[-1]) else ordered
-        left = left_made or self._leaf(left_span, transposed, transposed, copied=not forward and bool(applied))
-        right = right_made or self._leaf(right_span, transposed, not transposed, copied=forward and bool(applied))
+        applied = ordered[:-1] if ordered and is_binary(ordered[-1]) else ordered
+        live = self._live_list(ordered[-1]) if ordered else DENSE
+        left = left_made or self._leaf(left_span, transposed, "right" if transposed else "left", bool(applied) and not forward)
+        right = right_made or self._leaf(right_span, transposed, "left" if transposed else "right", bool(applied) and forward)
         self._apply(right if forward else left, applied, forward)
         if transposed:
             left = self._oriented(left, transposed)
         else:
             right = self._oriented(right, transposed)
+        if kept and step.start:
+            right = self._packed(right_span, live, kept, transposed=False)
+        elif kept:
+            left = self._packed(left_span, live, kept, transposed=True)
 
         whole = span == (0, len(self._product.leaves))
-        result = self._out() if whole and not transposed else self._take(left.rows, right.columns, transposed)
-        self._emit_contract(left, right, result, self._live_list(ordered))
+        into_out = whole and (not transposed or span not in self._ends)
+        result = self._out() if into_out else self._take(left.rows, right.columns, transposed)
+        if transposed:
+            self._emit_contract(right.transpose, left.transpose, result.transpose, live)
+        else:
+            self._emit_contract(left, right, result, live)
+        if kept:
+            side = "columns_live" if bool(step.start) != transposed else "rows_live"
+            self.steps[-1][side] = self._live_list(kept)
+            result.packed = True
+        result.made_by = self.steps[-1]
         for operand in (left, right):
             self._release(operand)
         self._apply_ends(result, span)
         return result
 
-    def _take_transposed(self, left_span: Span, right_span: Span, made: dict[Span, Matrix]) -> bool:
-        """Whether to compute the transposed product, whose vector lanes run along the logical rows."""
-        leaves = self._product.leaves
-        if leaves[left_span[0]] is None or leaves[right_span[0]] is None:
-            # A seed is not padded, so it cannot be the operand that the kernel reads in vectors.
-            return leaves[right_span[0]] is None
-        costs = [self._cost(left_span, right_span, made, transposed) for transposed in (False, True)]
-        # On a tie, the transposed weight: the primal sweep has just read it.
-        return costs[1] <= costs[0]
+    def _kept(self, step: Step) -> Diagonal | None:
+        """The diagonal whose live units alone a step's result holds, if the plan says that it drops the others."""
+        op = self._product.links[step.start or step.stop][0] if step.drops else None
+        return op if isinstance(op, Diagonal) else None
 
-    def _cost(self, left_span: Span, right_span: Span, made: dict[Span, Matrix], transposed: bool) -> float:
-        """Multiply-adds of a product in one orientation, lanes and elements moved counted in."""
-        sizes = self._product.sizes
-        rows, inner, columns = sizes[left_span[1]], sizes[left_span[0]], sizes[right_span[0]]
-        cost = float(inner * (self._padded(rows) * columns if transposed else rows * self._padded(columns)))
-        a_span, b_span = (right_span, left_span) if transposed else (left_span, right_span)
-        if b_span in made and made[b_span].transposed != transposed:
-            cost += MOVE_COST * made[b_span].rows * made[b_span].columns
-        if not made.keys() & {a_span, b_span} and not all(map(_is_binary, self._product.links[left_span[0]])):
-            cost += MOVE_COST * inner * (columns if transposed else rows)
-        if transposed and (right_span[0], left_span[1]) == (0, len(self._product.leaves)):
-            cost += MOVE_COST * rows * columns
-        return cost
+    def _packed(self, span: Span, live: int, kept: Diagonal, transposed: bool) -> Matrix:
+        """A copy of a weight's live units, those of `kept` lying along its rows in memory."""
+        weight = self._source(span, transposed)
+        packed = self._take(weight.rows, weight.columns, transposed)
+        packed.packed = True
+        self.steps.append(
+            packed.stored
+            | {"operation": PACK, "a_place": weight.place, "a": weight.offset, "a_row": weight.stored["c_row"]}
+            | {"c_place": packed.place, "c": packed.offset, "live": live, **self._state[kept]}
+        )
+        return packed
 
-    def _leaf(self, span: Span, transposed: bool, contiguous: bool, copied: bool) -> Matrix:
+    def _leaf(self, span: Span, transposed: bool, role: str, changed: bool) -> Matrix:
         """The weight or the seed of one factor, as an operand.
 
-        transposed : the orientation of the product.  contiguous : whether the kernel reads it in vectors.
-        copied : whether it is about to be changed, for this sample alone.
+        transposed : the orientation of the product.  role : "left", "right", the kernel's operands, or "packed", to be copied.
+        changed : whether it is about to be changed, for this sample alone.
         """
+        if changed or span in self._ends:
+            source = self._source(span, transposed)
+            copy = self._copy(source, self._take(source.rows, source.columns, transposed))
+            self._apply_ends(copy, span)
+            return copy
         # As a left operand either orientation serves, and the primal sweep has stored the transposed one.
-        source = self._source(span, transposed or not (contiguous or copied or span in self._ends))
-        if not copied and span not in self._ends:
-            return source
-        copy = self._copy(source, self._take(source.rows, source.columns, transposed))
-        self._apply_ends(copy, span)
-        return copy
+        return self._source(span, transposed or role == "left", in_panels=role == "right")
 
-    def _source(self, span: Span, transposed: bool) -> Matrix:
+    def _source(self, span: Span, transposed: bool, in_panels: bool = False) -> Matrix:
         """The factor itself: a weight in the orientation asked for, or the seed in the only one that it has."""
         factor = self._product.leaves[span[0]]
         rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
         if factor is None:
             return Matrix(rows, columns, SEED, 0, columns, 1)
-        if transposed:
-            return Matrix(rows, columns, PARAMETERS, self._parameters.add(factor.weight.T), 1, self._padded(rows))
-        return Matrix(rows, columns, PARAMETERS, self._parameters.add(factor.weight), self._padded(columns), 1)
+        weight = factor.weight.T if transposed else factor.weight
+        panel = panel_of(weight.shape, self._parameters.dtype) if in_panels else self._padded(weight.shape[1])
+        offset = self._parameters.add(weight, panel)
+        lying = Matrix(*weight.shape, PARAMETERS, offset, panel, 1, panel)
+        return lying.transpose if transposed else lying
 
     def _apply_ends(self, matrix: Matrix, span: Span) -> None:
         """What stands before the first and after the last factor, where `span` is the cheapest place for it."""
@@ -188,32 +207,28 @@ class Accumulation:
                 self.arena.free(step["scratch"])
             self.steps.append(step)
 
-    def _emit_contract(self, left: Matrix, right: Matrix, result: Matrix, live: int) -> None:
-        a, b = (right, left) if result.transposed else (left, right)
-        a_row, a_column = (a.column, a.row) if result.transposed else (a.row, a.column)
-        step = result.stored | {
-            "operation": CONTRACT,
-            "a_place": a.place,
-            "a": a.offset,
-            "a_row": a_row,
-            "a_column": a_column,
-            "b_place": b.place,
-            "b": b.offset,
-            "b_row": b.stored["c_row"],
-            "c_place": result.place,
-            "c": result.offset,
-            "live": live,
-            "depth": left.columns,
-            "state": DENSE,
-        }
-        self.steps.append(step)
-        result.made_by = step
+    def _emit_contract(self, a: Matrix, b: Matrix, c: Matrix, live: int) -> None:
+        """One step for `C = A B` with B row-major; C is row-major, or the step turns it round piece by piece."""
+        panel = b.panel or b.row
+        turned = DENSE
+        if c.transposed:
+            panel = min(panel, TURNED_VECTORS * lanes(self._parameters.dtype))
+            turned = self.arena.take(a.rows * panel)
+            self.arena.free(turned)
+        self.steps.append(
+            {"operation": CONTRACT, "rows": a.rows, "columns": b.columns, "depth": a.columns, "live": live}
+            | {"a_place": a.place, "a": a.offset, "a_row": a.row, "a_column": a.column, "a_packed": int(a.packed)}
+            | {"b_place": b.place, "b": b.offset, "b_row": b.row, "b_packed": int(b.packed)}
+            | {"b_jump": b.rows if b.panel and b.panel < b.columns else 1, "panel": panel, "rows_live": DENSE, "columns_live": DENSE, "turned": turned, "state": DENSE}
+            | {"c_place": c.place, "c": c.offset, "c_row": c.column if c.transposed else c.row}
+        )
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
         """The matrix as the kernel's right operand: in this orientation, with padded rows."""
         if matrix.transposed == transposed and matrix.place != SEED:
             return matrix
         turned = self._copy(matrix, self._take(matrix.rows, matrix.columns, transposed))
+        turned.packed = matrix.packed
         self._release(matrix)
         return turned
 
@@ -227,15 +242,14 @@ class Accumulation:
         target.made_by = self.steps[-1]
         return target
 
-    def _live_list(self, ordered: Link) -> int:
-        """Where the live units of the diagonal that was applied last are listed; DENSE if none of its units can be dead."""
-        op = ordered[-1] if ordered else None
-        if not isinstance(op, Diagonal) or not op.sparse:
+    def _live_list(self, op: Diagonal | Normalization) -> int:
+        """Where the live units of an operator are listed; DENSE if none of them can be dead."""
+        if not is_sparse(op):
             return DENSE
         if op not in self._lists:
             self._lists[op] = self.list_size
             self.live.append(self._state[op] | {"size": op.size, "list": self.list_size})
-            self.list_size += 1 + op.size
+            self.list_size += 1 + op.size + LIST_ROOM
         return self._lists[op]
 
     def _out(self) -> Matrix:
@@ -255,10 +269,6 @@ class Accumulation:
 
     def _padded(self, n: int) -> int:
         return padded(n, self._parameters.dtype)
-
-
-def _is_binary(op: Diagonal | Normalization) -> bool:
-    return isinstance(op, Diagonal) and op.binary
 
 
 def _link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool) -> bool:

@@ -16,7 +16,9 @@ from .errors import DtypeError, OptionError, ShapeError
 
 
 def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
-    """`x` as (n, n_in), and the leading shape it had."""
+    """`x` as (n_in,) or (n, n_in), and the leading shape it had."""
+    if type(x) is np.ndarray and x.dtype == dtype and x.shape == (n_in,) and x.flags.carray:
+        return x, ()
     array = real_array(x, "x")
     if array.ndim == 0:
         raise ShapeError(f"x must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")
@@ -26,7 +28,7 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
             + ("; it fits when transposed" if array.ndim == 2 and array.shape[0] == n_in else "")
         )
     lead = array.shape[:-1]
-    if array.ndim != 2:
+    if array.ndim > 2:
         array = array.reshape(-1, n_in)
     return for_kernels(array, dtype), lead
 

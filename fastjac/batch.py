@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from .kernels.run import compiled_address, run, run_parallel
-from .program import Program, workspace
+from .kernels.run import call, call_parallel, handle_of
+from .kernels.tables import Program
+from .program import workspace
 
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay."""
@@ -21,11 +23,15 @@ CALL_COST = 4_000_000_000
 """Multiply-adds in one call of a kernel: about 0.1 s, within which Ctrl-C is not seen."""
 SAFE_LAYERS = ("omp", "tbb")
 
-Arrays = tuple[np.ndarray, ...]
-"""x, seed, y and out."""
-
-_kernels: dict[np.dtype, int] = {}
 _threads_lost_in_fork = False
+
+
+class Scratch(NamedTuple):
+    """Memory for as many threads as it has rows, and the handle by which kernels find it and the program."""
+
+    work: np.ndarray
+    lists: np.ndarray
+    handle: np.ndarray
 
 
 class Runner:
@@ -37,19 +43,24 @@ class Runner:
     def __init__(self, program: Program, cost: float) -> None:
         self.program, self._cost = program, cost
         self._call_samples = max(1, int(CALL_COST / cost))
-        self._idle: list[tuple[np.ndarray, np.ndarray]] = []
+        self._idle: list[Scratch] = []
 
-    def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None) -> None:
-        """Run for every row of x; y and out are written. All are two-dimensional, C-contiguous and of the network's dtype."""
+    def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
+        """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.
+
+        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. All are C-contiguous and of the
+        network's dtype.
+        """
+        if x.ndim == 1:
+            self._run(x, seed, y, out, 1)
+            return
         n = len(x)
         threads = self._useful_threads(n, threads)
         samples = threads * self._call_samples
-        if n <= samples:
-            self._run(x, seed, y, out, threads)
-            return
         for first in range(0, n, samples):
             part = slice(first, first + samples)
-            self._run(x[part], _part_of_seed(seed, part), y[part], out[part], threads)
+            seeds = seed if len(seed) == 1 else seed[part]
+            self._run(x[part], seeds, y[part], out[part], threads)
 
     def _useful_threads(self, n: int, threads: int | None) -> int:
         if n == 1 or threads == 1 or (threads is None and n * self._cost < PARALLEL_COST):
@@ -59,25 +70,25 @@ class Runner:
         return min(available if threads is None else threads, available, n)
 
     def _run(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int) -> None:
+        scratch = self._take_scratch(threads)
+        if threads == 1:
+            call(scratch.handle, 0, 1, x, seed, y, out)
+        elif _numba_threads_are_safe():
+            _run_on_numba_threads(scratch.handle, threads, x, seed, y, out)
+        else:
+            _run_on_python_threads(scratch.handle, threads, x, seed, y, out)
+        self._idle.append(scratch)
+
+    def _take_scratch(self, threads: int) -> Scratch:
+        """Scratch for at least so many threads, used before if any is idle."""
         try:
             scratch = self._idle.pop()
         except IndexError:
-            scratch = workspace(self.program, threads)
-        work, lists = scratch
-        if len(work) < threads:
-            work, lists = scratch = workspace(self.program, threads)
-        if threads == 1:
-            run(self.program, x, seed, y, out, work[0], lists[0])
-        elif _numba_threads_are_safe():
-            _run_on_numba_threads(self.program, (x, seed, y, out), work[:threads], lists[:threads])
-        else:
-            _run_on_python_threads(self.program, (x, seed, y, out), work[:threads], lists[:threads])
-        self._idle.append(scratch)
-
-
-def _part_of_seed(seed: np.ndarray, part: slice) -> np.ndarray:
-    """The seeds of some samples, where they do not all share one."""
-    return seed if len(seed) == 1 else seed[part]
+            scratch = None
+        if scratch is None or len(scratch.work) < threads:
+            work, lists = workspace(self.program, threads)
+            scratch = Scratch(work, lists, handle_of(self.program, 0, work, lists))
+        return scratch
 
 
 def _numba_threads_are_safe() -> bool:
@@ -98,31 +109,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def _run_on_numba_threads(program: Program, arrays: Arrays, work: np.ndarray, lists: np.ndarray) -> None:
+def _run_on_numba_threads(handle: np.ndarray, threads: int, *arrays: np.ndarray) -> None:
     enabled = numba.get_num_threads()
-    numba.set_num_threads(len(work))
+    numba.set_num_threads(threads)
     try:
-        run_parallel(_kernel(program, arrays, work, lists), program, *arrays, work, lists)
+        call_parallel(handle, threads, *arrays)
     finally:
         numba.set_num_threads(enabled)
 
 
-def _kernel(program: Program, arrays: Arrays, work: np.ndarray, lists: np.ndarray) -> int:
-    """The address of the kernel for the network's dtype."""
-    dtype = program.parameters.dtype
-    if dtype not in _kernels:
-        _kernels[dtype] = compiled_address(program, *arrays, work[0], lists[0])
-    return _kernels[dtype]
-
-
-def _run_on_python_threads(program: Program, arrays: Arrays, work: np.ndarray, lists: np.ndarray) -> None:
-    n, threads = len(arrays[0]), len(work)
-
-    def run_part(thread: int) -> None:
-        part = slice(n * thread // threads, n * (thread + 1) // threads)
-        x, seed, y, out = arrays
-        run(program, x[part], _part_of_seed(seed, part), y[part], out[part], work[thread], lists[thread])
-
+def _run_on_python_threads(handle: np.ndarray, threads: int, *arrays: np.ndarray) -> None:
     with ThreadPoolExecutor(threads) as pool:
-        # The list waits for every part and raises what any of them raised.
-        list(pool.map(run_part, range(threads)))
+        parts = [pool.submit(call, handle, thread, threads, *arrays) for thread in range(threads)]
+    for part in parts:
+        part.result()

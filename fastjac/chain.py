@@ -79,12 +79,20 @@ class Product:
 
     def shape(self, lanes: int) -> ChainShape:
         """What a plan for this product depends on."""
-        live = tuple(SPARSE_LIVE_SHARE if _is_sparse(link) else 1.0 for link in self.links)
-        return ChainShape(self.sizes, live, lanes)
+        live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and is_sparse(link[0]) else 1.0 for link in self.links)
+        binary = tuple(all(is_binary(op) for op in link) for link in self.links)
+        seed = self.leaves.index(None) if None in self.leaves else None
+        return ChainShape(self.sizes, live, binary, lanes, seed)
 
 
-def _is_sparse(link: Link) -> bool:
-    return len(link) == 1 and isinstance(link[0], Diagonal) and link[0].sparse
+def is_binary(op: Diagonal | Normalization) -> bool:
+    """Whether the operator is a diagonal of zeros and ones."""
+    return isinstance(op, Diagonal) and op.binary
+
+
+def is_sparse(op: Diagonal | Normalization) -> bool:
+    """Whether the operator is a diagonal, some of whose entries may be 0."""
+    return isinstance(op, Diagonal) and op.sparse
 
 
 def product_of(chain: Chain, seed: str | None = None, seed_width: int = 0) -> Product:

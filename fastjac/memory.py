@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels.target import padded
+from .kernels.tables import INDEX_BYTES
+from .kernels.target import padded, round_up, vector_unit
+from .kernels.tile import PREFETCH_DISTANCE
 
 ALIGNMENT = 64
 """Bytes of a cache line: a vector load that crosses one costs twice."""
+
+LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
+"""Entries behind an index list's last that may be read ahead, or written by a whole vector."""
+PANEL_VECTORS = 4
+"""Width of a panel in registers: that of the tile for six rows, which is as wide as most are."""
+LARGE_WEIGHT = 512 * 1024
+"""Bytes from which on a weight is stored in panels: more than stays in a second-level cache beside all else."""
+
+
+def panel_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """How many columns of a weight of this shape are stored together, for a kernel that reads it in vectors.
+
+    A large weight lies in panels, each of which stays in the cache while one sample after another is multiplied by it.
+    """
+    width = padded(shape[1], dtype)
+    is_large = shape[0] * width * dtype.itemsize > LARGE_WEIGHT
+    return min(width, PANEL_VECTORS * padded(1, dtype)) if is_large else width
 
 
 def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
@@ -26,16 +45,21 @@ class Parameters:
         self._offsets: dict[tuple[tuple[int, ...], bytes], int] = {}
         self._size = 0
 
-    def add(self, values: np.ndarray) -> int:
-        """The offset at which `values`, a vector or a matrix, is stored; the row stride is its padded width."""
+    def add(self, values: np.ndarray, panel: int | None = None) -> int:
+        """The offset at which `values`, a vector or a matrix, is stored, its rows padded to whole vectors.
+
+        panel : the matrix is cut into panels of so many columns, which are stored one after another; by default it is one panel.
+        """
         with np.errstate(all="ignore"):
             rows = np.atleast_2d(values).astype(self.dtype)
-        key = (rows.shape, rows.tobytes())
+        width = padded(rows.shape[1], self.dtype)
+        panel = width if panel is None else panel
+        key = (rows.shape, panel, rows.tobytes())
         if key not in self._offsets:
-            part = np.zeros((rows.shape[0], padded(rows.shape[1], self.dtype)), self.dtype)
+            part = np.zeros((rows.shape[0], round_up(width, panel)), self.dtype)
             part[:, : rows.shape[1]] = rows
             self._offsets[key] = self._size
-            self._parts.append(part.ravel())
+            self._parts += [part[:, first : first + panel].ravel() for first in range(0, width, panel)]
             self._size += part.size
         return self._offsets[key]
 
@@ -53,14 +77,13 @@ class Parameters:
 class Arena:
     """Hands out regions of a workspace and takes them back; the first gap that fits is used."""
 
-    def __init__(self, start: int) -> None:
-        self._start = start
+    def __init__(self) -> None:
         self._taken: list[tuple[int, int]] = []
-        self.end = start
+        self.end = 0
 
     def take(self, size: int) -> int:
         """The offset of `size` free elements."""
-        offset = self._start
+        offset = 0
         for start, stop in sorted(self._taken):
             if start - offset >= size:
                 break

@@ -17,7 +17,8 @@ from .errors import DtypeError, LayerError, OptionError
 from .kernels.target import lanes
 from .layers import LAYERS, Layer, chain_widths
 from .plan import Plan, checked_mode, plan
-from .program import Program, lower
+from .kernels.tables import Program
+from .program import lower
 from .saving import save
 from .table import format_table
 
@@ -53,8 +54,8 @@ class Network:
         self._widths = chain_widths(self._layers, arguments.positive_count(n_in, "n_in"))
         self._dtype = resolved
         self._chain = chain_of(self._layers, self.n_in, resolved)
-        # Stands in for a seed or a result that a program does not have.
-        self._nothing = np.empty((0, 0), resolved)
+        # Stand in, by their dimensions, for a seed or a result that a call does not have.
+        self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
         self._lock = Lock()
         self._runners: dict[tuple[str | None, str | None, int], Runner] = {}
 
@@ -138,8 +139,14 @@ class Network:
         return plan(product_of(self._chain).shape(lanes(self._dtype)), mode)
 
     def program(self, mode: str = "auto") -> Program:
-        """What the kernels run for `jacobian(x, mode)`."""
-        return self._runner(checked_mode(mode)).program
+        """The network as a NamedTuple of arrays, for the functions of `fastjac.numba` inside `@njit` code.
+
+        mode : the order in which its Jacobian is accumulated, as for `jacobian`.
+        """
+        products = (product_of(self._chain), product_of(self._chain, "tangents", 1), product_of(self._chain, "cotangents", 1))
+        modes = (checked_mode(mode), "forward", "reverse")
+        width = lanes(self._dtype)
+        return lower(self._chain, [(product, plan(product.shape(width), mode)) for product, mode in zip(products, modes, strict=True)])
 
     def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:
         """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
@@ -149,7 +156,9 @@ class Network:
         Costs one multiply-add for each weight and input.
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        return self._evaluate(self._runner(None), x, self._nothing, self._nothing, threads).reshape(*lead, self.n_out)
+        y = np.empty((*lead, self.n_out), self._dtype)
+        self._run(self._runner(None), x, None, y, None, threads)
+        return y
 
     def jacobian(self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
         """The Jacobians `J (..., n_out, n_in)` at `x (..., n_in)`; `J[..., i, j] = d y_i / d x_j`.
@@ -164,20 +173,16 @@ class Network:
         Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode.
         Costs `plan(mode).cost` multiply-adds for each input, and allocates J and y; scratch memory is kept for the next call.
         """
-        return self.value_and_jacobian(x, mode, out=out, threads=threads)[1]
+        x, lead = arguments.inputs(x, self.n_in, self._dtype)
+        return self._jacobian(x, lead, None, mode, out, threads)
 
     def value_and_jacobian(
         self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`."""
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        runner = self._runner(checked_mode(mode))
-        shape = (*lead, self.n_out, self.n_in)
-        jacobian = np.empty(shape, self._dtype) if out is None else arguments.output(out, shape, self._dtype, x)
-        y = self._evaluate(runner, x, self._nothing, jacobian.reshape(len(x), self.n_out * self.n_in), threads)
-        if out is not None and jacobian is not out:
-            out[...] = jacobian
-        return y.reshape(*lead, self.n_out), jacobian if out is None else out
+        y = np.empty((*lead, self.n_out), self._dtype)
+        return y, self._jacobian(x, lead, y, mode, out, threads)
 
     def jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """`y (..., n_out)` and the tangent `J v (..., n_out)` for a tangent `v (..., n_in)` at each input, or one for all.
@@ -232,16 +237,43 @@ class Network:
         if k == 0:
             return self(x, threads=threads).reshape(*lead, self.n_out), result
         runner = self._runner("forward" if forward else "reverse", kind, k)
-        seeds = seed.reshape(-1, seed.shape[-2] * seed.shape[-1])
-        y = self._evaluate(runner, x, seeds, result.reshape(len(x), rows * columns), threads)
-        return y.reshape(*lead, self.n_out), result
+        y = np.empty((*lead, self.n_out), self._dtype)
+        self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads)
+        return y, result
 
-    def _evaluate(self, runner: Runner, x: np.ndarray, seed: np.ndarray, out: np.ndarray, threads: int | None) -> np.ndarray:
-        threads = arguments.positive_count(threads, "threads")
-        y = np.empty((len(x), self.n_out), self._dtype)
-        if len(x):
-            runner(x, seed, y, out, threads)
-        return y
+    def _jacobian(
+        self, x: np.ndarray, lead: tuple[int, ...], y: np.ndarray | None, mode: str, out: np.ndarray | None, threads: int | None
+    ) -> np.ndarray:
+        """The Jacobians at checked inputs, and the values into y if there is one."""
+        runner = self._runner(checked_mode(mode))
+        shape = (*lead, self.n_out, self.n_in)
+        target = np.empty(shape, self._dtype) if out is None else arguments.output(out, shape, self._dtype, x)
+        self._run(runner, x, None, y, target, threads)
+        if out is None:
+            return target
+        if target is not out:
+            out[...] = target
+        return out
+
+    def _run(
+        self,
+        runner: Runner,
+        x: np.ndarray,
+        seed: np.ndarray | None,
+        y: np.ndarray | None,
+        out: np.ndarray | None,
+        threads: int | None,
+    ) -> None:
+        """Run for x (n_in,) or (n, n_in); a missing seed or result is stood in for by an empty array of its dimensions."""
+        if threads is not None:
+            threads = arguments.positive_count(threads, "threads")
+        if x.size == 0:
+            return
+        ndim, nothing = x.ndim, self._nothing
+        seed = nothing[2] if seed is None else seed
+        y = nothing[ndim] if y is None else y.reshape(x.shape[:-1] + y.shape[-1:])
+        out = nothing[ndim + 1] if out is None else out.reshape(x.shape[:-1] + out.shape[-2:])
+        runner(x, seed, y, out, threads)
 
     def _runner(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
         """The lowered program for a mode (None: values alone) and a seed of k columns or rows; the latest few are kept."""
@@ -261,7 +293,7 @@ class Network:
             return Runner(lower(self._chain), value_cost)
         product = product_of(self._chain, seed, k)
         order = plan(product.shape(lanes(self._dtype)), mode)
-        return Runner(lower(self._chain, product, order), value_cost + order.cost + product.sizes[0] * product.sizes[-1])
+        return Runner(lower(self._chain, [(product, order)]), value_cost + order.multiply_adds + product.sizes[0] * product.sizes[-1])
 
 
 def _validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:

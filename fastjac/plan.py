@@ -5,23 +5,26 @@ The Jacobian of a chain of L affine layers is `J = W_L D_{L-1} W_{L-1} ... D_1 W
 `(sizes[j], sizes[i])`. A plan is a list of contractions `J[i:j] = J[k:j] D_k J[i:k]`, as `opt_einsum`'s path is a list of
 pairs: forward accumulation starts from the inputs, reverse from the outputs, and mixed takes any bracketing, the cheapest
 found by dynamic programming (Griewank & Naumann, "Accumulating Jacobians as chained sparse matrix products", Mathematical
-Programming 95, 2003).
+Programming 95, 2003). The same dynamic program says which way round each matrix lies in memory.
 
-Plans are made from sizes alone; nothing here knows weights or inputs.
+Plans are made from sizes alone; nothing here knows weights or inputs. What things cost is in `cost.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from .cost import PACK_ROWS, contraction_cycles, moving_cycles, packing_cycles
 from .errors import OptionError
-from .kernels.target import round_up
 from .table import format_table
 
 LEGEND = "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0"
 SPARSE_LIVE_SHARE = 0.5
 """Share of units taken to be live behind a ReLU-like activation when only the sizes are known."""
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,16 @@ class ChainShape:
 
     sizes : the L + 1 boundary sizes, inputs first.
     live : for each boundary the share of its units whose derivative is not 0; only inner boundaries count.
+    binary : for each boundary whether every derivative there is 0 or 1, so that none needs to be multiplied.
     lanes : how many numbers a vector register holds; the vectorized side of a product is rounded up to it.
+    seed : the layer, counted from 0, that is a seed given by the caller, if any: the first or the last.
     """
 
     sizes: tuple[int, ...]
     live: tuple[float, ...]
+    binary: tuple[bool, ...]
     lanes: int = 1
+    seed: int | None = None
 
     @property
     def n_layers(self) -> int:
@@ -45,12 +52,20 @@ class ChainShape:
 
 @dataclass(frozen=True)
 class Step:
-    """One contraction, `J[start:stop] = J[middle:stop] D_middle J[start:middle]`, and its cost in multiply-adds."""
+    """One contraction, `J[start:stop] = J[middle:stop] D_middle J[start:middle]`.
+
+    transposed : whether the transposed product is computed, whose vector lanes run along J's rows.
+    drops : whether only the units are produced that are live at the boundary where the result is contracted next.
+    multiply_adds : with live shares counted.  cycles : predicted time on one core.
+    """
 
     start: int
     middle: int
     stop: int
-    cost: float
+    transposed: bool
+    drops: bool
+    multiply_adds: float
+    cycles: float
 
 
 @dataclass(frozen=True)
@@ -58,31 +73,33 @@ class Plan:
     """An order of accumulation: `print(plan)` shows it.
 
     shape : what it was made for.  mode : what was asked for.  order : what came out, "forward", "reverse" or "mixed".
-    steps : the contractions, each after those it needs.  cost : their multiply-adds with live shares and lanes counted.
+    steps : the contractions, each after those it needs.  cost : predicted cycles of one core for one input.
     """
 
     shape: ChainShape
     mode: str
     order: str
     steps: tuple[Step, ...]
+    cost: float
 
     @property
-    def cost(self) -> float:
-        """Sum of the steps' costs."""
-        return sum(step.cost for step in self.steps)
+    def multiply_adds(self) -> float:
+        """Multiply-adds for one input, with live shares counted."""
+        return sum(step.multiply_adds for step in self.steps)
 
     def __str__(self) -> str:
         sizes = self.shape.sizes
         order = self.order if self.mode == self.order else f"{self.mode}, which is {self.order}"
         lines = [f"order: {order}", f"sizes: {'-'.join(map(str, sizes))}"]
-        rows = [("step", "product", "rows x inner x columns", "live", "multiply-adds")]
+        rows = [("step", "product", "rows x inner x columns", "live", "multiply-adds", "cycles")]
         for number, step in enumerate(self.steps, 1):
             product = f"{_name(step.start, step.stop)} = {_name(step.middle, step.stop)} {_name(step.start, step.middle)}"
             extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
-            rows.append((str(number), product, extent, f"{self.shape.live[step.middle]:.2f}", f"{step.cost:,.0f}"))
+            counts = (f"{step.multiply_adds:,.0f}", f"{step.cycles:,.0f}")
+            rows.append((str(number), product, extent, f"{self.shape.live[step.middle]:.2f}", *counts))
         if not self.steps:
             return "\n".join([*lines, "one affine layer or none: nothing to contract"])
-        rows.append(("", "", "", "", f"{self.cost:,.0f}"))
+        rows.append(("", "", "", "", f"{self.multiply_adds:,.0f}", f"{self.cost:,.0f}"))
         return "\n".join([*lines, *format_table(rows, left=3), LEGEND])
 
 
@@ -106,56 +123,124 @@ def checked_mode(mode: str) -> str:
     return mode
 
 
-def step_cost(shape: ChainShape, start: int, middle: int, stop: int) -> float:
-    """Cost of `J[start:stop] = J[middle:stop] D_middle J[start:middle]` in multiply-adds.
+def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: bool) -> Step | None:
+    """The contraction of two spans, computed this way round, or None if it cannot be.
 
-    Vector lanes run along a side that is contiguous in memory in the right-hand operand: the columns when a cotangent
-    matrix meets a weight, the rows when a tangent matrix does (the kernel works on the transposed product), and either
-    for two weights. Two accumulated matrices cost a transposition of the smaller one.
+    Its cycles count what it does to its operands besides, but not what it takes to turn one round.
     """
+    right_is_leaf, left_is_leaf = middle == start + 1, stop == middle + 1
+    # A seed is not padded, so it cannot be the operand that the kernel reads in vectors.
+    if not transposed and right_is_leaf and shape.seed == start or transposed and left_is_leaf and shape.seed == middle:
+        return None
     rows, inner, columns = shape.sizes[stop], shape.sizes[middle], shape.sizes[start]
-    left_is_weight, right_is_weight = stop == middle + 1, middle == start + 1
-    along_columns = rows * round_up(columns, shape.lanes)
-    along_rows = round_up(rows, shape.lanes) * columns
-    if left_is_weight == right_is_weight:
-        area = min(along_columns, along_rows)
+    depth = shape.live[middle] * inner
+    cycles = 0.0
+    drops = _drops(shape, start, middle, stop)
+    if drops:
+        cycles += packing_cycles(depth, columns if start else rows, shape.lanes)
+        rows, columns = (rows, round(columns * shape.live[start])) if start else (round(rows * shape.live[stop]), columns)
+    a_rows, b_columns = (columns, rows) if transposed else (rows, columns)
+    cycles += contraction_cycles(max(1, a_rows), depth, max(1, b_columns), shape.lanes)
+    if right_is_leaf and left_is_leaf and not shape.binary[middle]:
+        cycles += moving_cycles(inner * a_rows)
+    if transposed and stop - start == shape.n_layers:
+        cycles += moving_cycles(rows * columns)
+    return Step(start, middle, stop, transposed, drops, rows * depth * columns, cycles)
+
+
+def _drops(shape: ChainShape, start: int, middle: int, stop: int) -> bool:
+    """Whether it pays to copy a weight's live units side by side, so that others are not produced.
+
+    The weight must hold the boundary at which the result is contracted next, and that boundary only be 0 or 1.
+    """
+    if start > 0 and stop == shape.n_layers:
+        boundary, other, is_leaf = start, stop, middle == start + 1
+    elif start == 0 and stop < shape.n_layers:
+        boundary, other, is_leaf = stop, start, stop == middle + 1
     else:
-        area = along_columns if right_is_weight else along_rows
-    transposition = 0 if left_is_weight or right_is_weight else inner * min(rows, columns)
-    return shape.live[middle] * inner * area + transposition
+        return False
+    is_leaf = is_leaf and shape.seed != (middle if start == 0 else start)
+    return is_leaf and shape.binary[boundary] and shape.live[boundary] < 1 and shape.sizes[other] >= PACK_ROWS
 
 
-def _plan(shape: ChainShape, mode: str, order: str, splits: list[tuple[int, int, int]]) -> Plan:
-    return Plan(shape, mode, order, tuple(Step(*split, step_cost(shape, *split)) for split in splits))
+class _Choice(NamedTuple):
+    """The cheapest way to make a span in one orientation: the last step, and the orientations of what it takes."""
+
+    cost: float
+    step: Step | None = None
+    left: bool = False
+    right: bool = False
+
+
+Table = dict[Span, dict[bool, _Choice]]
+"""For each span, by whether it lies transposed."""
+
+
+def _cheapest(shape: ChainShape, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]) -> Table:
+    """The cheapest way to make each span, given shortest first, if it is split at one of `middles(start, stop)`."""
+    table: Table = {(k, k + 1): {False: _Choice(0.0), True: _Choice(0.0)} for k in range(shape.n_layers)}
+    for start, stop in spans:
+        for transposed in (False, True):
+            choices = (_combined(shape, table, start, middle, stop, transposed) for middle in middles(start, stop))
+            table.setdefault((start, stop), {})[transposed] = min(choices, key=lambda choice: choice.cost)
+    return table
+
+
+def _combined(shape: ChainShape, table: Table, start: int, middle: int, stop: int, transposed: bool) -> _Choice:
+    step = step_of(shape, start, middle, stop, transposed)
+    if step is None:
+        return _Choice(float("inf"))
+    left, right = table[middle, stop], table[start, middle]
+    # The kernel's left operand may lie either way; its right one is turned round where it does not lie along the result.
+    if transposed:
+        turned, left_cost = _read_along(left, transposed, shape.sizes[middle] * shape.sizes[stop])
+        right_cost, other = min((right[way].cost, way) for way in right)
+        return _Choice(left_cost + right_cost + step.cycles, step, turned, other)
+    turned, right_cost = _read_along(right, transposed, shape.sizes[middle] * shape.sizes[start])
+    left_cost, other = min((left[way].cost, way) for way in left)
+    return _Choice(left_cost + right_cost + step.cycles, step, other, turned)
+
+
+def _read_along(ways: dict[bool, _Choice], transposed: bool, elements: int) -> tuple[bool, float]:
+    """How to make a matrix that is then read in this orientation, and the cost of both."""
+    as_made, turned = ways[transposed].cost, ways[not transposed].cost + moving_cycles(elements)
+    return (transposed, as_made) if as_made <= turned else (not transposed, turned)
+
+
+def _steps(table: Table, start: int, stop: int, transposed: bool) -> list[Step]:
+    chosen = table[start, stop][transposed]
+    if chosen.step is None:
+        return []
+    middle = chosen.step.middle
+    return [*_steps(table, start, middle, chosen.right), *_steps(table, middle, stop, chosen.left), chosen.step]
+
+
+def _plan(
+    shape: ChainShape, mode: str, order: str, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]
+) -> Plan:
+    n = shape.n_layers
+    if n < 2:
+        return Plan(shape, mode, order, (), 0.0)
+    table = _cheapest(shape, spans, middles)
+    cost, transposed = min((table[0, n][way].cost, way) for way in (False, True))
+    return Plan(shape, mode, order, tuple(_steps(table, 0, n, transposed)), cost)
 
 
 def _forward(shape: ChainShape, mode: str) -> Plan:
-    return _plan(shape, mode, "forward", [(0, k, k + 1) for k in range(1, shape.n_layers)])
+    spans = ((0, stop) for stop in range(2, shape.n_layers + 1))
+    return _plan(shape, mode, "forward", spans, lambda start, stop: (stop - 1,))
 
 
 def _reverse(shape: ChainShape, mode: str) -> Plan:
     n = shape.n_layers
-    return _plan(shape, mode, "reverse", [(k - 1, k, n) for k in range(n - 1, 0, -1)])
+    spans = ((start, n) for start in range(n - 2, -1, -1))
+    return _plan(shape, mode, "reverse", spans, lambda start, stop: (start + 1,))
 
 
 def _mixed(shape: ChainShape, mode: str) -> Plan:
-    """The cheapest bracketing: the best way to make each span from two shorter ones, shortest spans first."""
     n = shape.n_layers
-    best: dict[tuple[int, int], tuple[float, int]] = {(i, i + 1): (0.0, i) for i in range(n)}
-    for length in range(2, n + 1):
-        for i in range(n - length + 1):
-            j = i + length
-            best[i, j] = min(
-                (best[i, k][0] + best[k, j][0] + step_cost(shape, i, k, j), k) for k in range(i + 1, j)
-            )  # fmt: skip
-
-    def splits(i: int, j: int) -> list[tuple[int, int, int]]:
-        if j <= i + 1:
-            return []
-        k = best[i, j][1]
-        return [*splits(i, k), *splits(k, j), (i, k, j)]
-
-    return _plan(shape, mode, "mixed", splits(0, n))
+    spans = ((start, start + length) for length in range(2, n + 1) for start in range(n - length + 1))
+    return _plan(shape, mode, "mixed", spans, lambda start, stop: range(start + 1, stop))
 
 
 def _auto(shape: ChainShape, mode: str) -> Plan:

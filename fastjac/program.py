@@ -1,82 +1,106 @@
-"""A Program: a chain and a plan lowered to tables and one flat parameter array.
-
-One set of compiled kernels serves every network, because a network is data to them. A Program is a NamedTuple of arrays,
-so `@njit` code can take it as an argument too.
-"""
+"""Lowering: a chain, and plans for its products, to the tables and the one flat parameter array of a Program."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from .accumulation import Accumulation, Record, StatePlaces
-from .chain import Chain, Diagonal, Normalization, Product
+from .chain import Chain, Diagonal, Link, Normalization, Product, is_sparse
 from .kernels import activations, normalizers
-from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP
+from .kernels.run import compiled_address
+from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program
 from .kernels.target import padded
 from .layers import Affine
-from .memory import Parameters, aligned_zeros
+from .memory import LIST_ROOM, Parameters, aligned_zeros, panel_of
 from .plan import Plan
 
 BLOCK_BYTES = 192 * 1024
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
+GROUP_BYTES = 32 * 1024
+"""Room for the matrices of the samples that take each step together: some of the first-level cache."""
+SHARING_GROUP_BYTES = 256 * 1024
+"""The same where samples share the panels of a large weight: some of the second-level cache."""
 MAX_BLOCK = 48
 """Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 
 
-class Program(NamedTuple):
-    """What the kernels run: see `fastjac.kernels.tables` for the records."""
+def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
+    """The Program that evaluates `chain` and, as a task of its own each, accumulates products of it by their plans.
 
-    parameters: np.ndarray
-    primal: np.ndarray
-    live: np.ndarray
-    steps: np.ndarray
-    layout: np.ndarray
-
-
-def lower(chain: Chain, product: Product | None = None, plan: Plan | None = None) -> Program:
-    """The Program that evaluates `chain` and, given a product and the plan for it, accumulates that."""
+    Without any it has one task, that has nothing to accumulate.
+    """
     parameters = Parameters(chain.dtype)
-    widest = padded(_widest(chain, product), chain.dtype)
-    zeros, ones = parameters.add(np.zeros(widest)), parameters.add(np.ones(widest))
+    widest = padded(_widest(chain, [product for product, _ in tasks]), chain.dtype)
     block = _block(chain)
-    buffer = block * padded(max(chain.sizes), chain.dtype)
-    state, work = _place_state(chain, block, start=3 * buffer)
-    primal = list(_primal_steps(chain, block, state, parameters))
-    accumulation = Accumulation(parameters, state, work, lists=widest)
-    if product is not None and plan is not None:
-        accumulation.lower(product, plan)
-    layout = {
+    shared = {
         "n_in": chain.n_in,
         "n_out": chain.sizes[-1],
-        "seed_size": _seed_size(product),
-        "out_size": product.sizes[-1] * product.sizes[0] if product else 0,
         "block": block,
-        "buffer": buffer,
-        "spare": 2 * buffer,
-        "zeros": zeros,
-        "ones": ones,
-        "work_size": padded(accumulation.arena.end, chain.dtype),
-        "list_size": accumulation.list_size,
+        "buffer": block * padded(max(chain.sizes), chain.dtype),
+        "zeros": parameters.add(np.zeros(widest)),
+        "ones": parameters.add(np.ones(widest)),
         "n_identity": widest,
+        "own_lists": widest + LIST_ROOM,
+        "itemsize": chain.dtype.itemsize,
+        "in_panels": any(panel_of(factor.weight.T.shape, chain.dtype) < factor.n_out for factor in chain.factors),
     }
+    shared["spare"] = 2 * shared["buffer"]
+    state, shared["own"] = _place_state(chain, block, start=3 * shared["buffer"])
+    primal = list(_primal_steps(chain, block, state, parameters))
+    shared["n_primal"] = len(primal)
+    accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
+    live = [record for accumulation in accumulations for record in accumulation.live]
+    steps = [record for accumulation in accumulations for record in accumulation.steps]
     return Program(
         parameters.array(),
         _records(PRIMAL, primal),
-        _records(LIVE, accumulation.live),
-        _records(STEP, accumulation.steps),
-        _records(LAYOUT, [layout]),
+        _records(LIVE, live),
+        _records(STEP, steps),
+        _records(LAYOUT, _layouts(shared, tasks, accumulations)),
+        compiled_address(chain.dtype),
     )
 
 
-def _widest(chain: Chain, product: Product | None) -> int:
-    return max(*chain.sizes, *(product.sizes if product else ()), 1)
+def _accumulate(product: Product, plan: Plan, parameters: Parameters, state: StatePlaces) -> Accumulation:
+    accumulation = Accumulation(parameters, state)
+    accumulation.lower(product, plan)
+    return accumulation
 
 
-def _seed_size(product: Product | None) -> int:
-    if product is None or None not in product.leaves:
+def _widest(chain: Chain, products: Iterable[Product]) -> int:
+    return max(1, *chain.sizes, *(size for product in products for size in product.sizes))
+
+
+def _layouts(shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation]) -> list[Record]:
+    """A record for each task; what they share of memory is as large as the largest needs."""
+    own_lists_size = max([shared["n_identity"], *(accumulation.list_size for accumulation in accumulations)]) + LIST_ROOM
+    own_size = max([0, *(accumulation.arena.end for accumulation in accumulations)])
+    first_step = first_live = 0
+    layouts = []
+    for (product, _), accumulation in zip(tasks, accumulations, strict=True):
+        layouts.append(
+            {"seed_size": _seed_size(product), "out_size": product.sizes[-1] * product.sizes[0]}
+            | {"first_step": first_step, "last_step": first_step + len(accumulation.steps)}
+            | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
+        )
+        first_step, first_live = layouts[-1]["last_step"], layouts[-1]["last_live"]
+    room = SHARING_GROUP_BYTES if shared.pop("in_panels") else GROUP_BYTES
+    group = max(1, min(shared["block"], room // max(1, own_size * shared["itemsize"])))
+    del shared["itemsize"]
+    memory = {
+        "group": group,
+        "own_size": own_size,
+        "own_lists_size": own_lists_size,
+        "work_size": shared["own"] + group * own_size,
+        "list_size": shared["own_lists"] + group * own_lists_size,
+    }
+    return [shared | memory | layout for layout in layouts or [{}]]
+
+
+def _seed_size(product: Product) -> int:
+    if None not in product.leaves:
         return 0
     seed = product.leaves.index(None)
     return product.sizes[seed] * product.sizes[seed + 1]
@@ -85,8 +109,8 @@ def _seed_size(product: Product | None) -> int:
 def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
     """Scratch for `threads` threads: numbers (threads, work_size) and index lists (threads, list_size)."""
     layout = program.layout[0]
-    work = aligned_zeros(threads * layout["work_size"], program.parameters.dtype)
-    lists = np.zeros((threads, layout["list_size"]), np.int64)
+    work = aligned_zeros(threads * int(layout["work_size"]), program.parameters.dtype)
+    lists = np.zeros((threads, layout["list_size"]), np.int32)
     lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
     return work.reshape(threads, layout["work_size"]), lists
 
@@ -127,14 +151,23 @@ def _primal_steps(chain: Chain, block: int, state: StatePlaces, parameters: Para
             steps = _normalize_steps(op, parameters) if isinstance(op, Normalization) else _activate_steps(op, block, parameters)
             yield from (step | state[op] for step in steps)
         if position < len(chain.factors):
-            yield _affine_step(chain.factors[position], parameters)
+            yield _affine_step(chain.factors[position], link, parameters)
 
 
-def _affine_step(factor: Affine, parameters: Parameters) -> Record:
-    weight = parameters.add(factor.weight.T)
-    bias = parameters.add(np.zeros(factor.n_out) if factor.bias is None else factor.bias)
-    row = padded(factor.n_out, parameters.dtype)
-    return {"operation": AFFINE, "n_in": factor.n_in, "row": row, "weight": weight, "bias": bias}
+def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record:
+    weight = factor.weight.T
+    panel = panel_of(weight.shape, parameters.dtype)
+    # A zero times inf is nan, so zeros are skipped only where every weight is finite.
+    skip = bool(before) and is_sparse(before[-1]) and bool(np.isfinite(weight).all())
+    return {
+        "operation": AFFINE,
+        "n_in": factor.n_in,
+        "row": padded(factor.n_out, parameters.dtype),
+        "weight": parameters.add(weight, panel),
+        "panel": panel,
+        "bias": parameters.add(np.zeros(factor.n_out) if factor.bias is None else factor.bias),
+        "skip": int(skip),
+    }
 
 
 def _activate_steps(op: Diagonal, block: int, parameters: Parameters) -> Iterable[Record]:

@@ -1,7 +1,8 @@
 """Addresses and bits: the few things that kernels do below the level of arrays.
 
 A Program's operands lie in four places (parameters, workspace, and the caller's seed and result), chosen by its step
-table at run time. An address is the one form that names them all without a branch for each and without reference counts.
+table at run time. An address is the one form that names them all without a branch for each and without reference counts. What type of
+number lies there is said by a `zero` of that type, the first argument of most kernels.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import carray, from_dtype, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -18,14 +19,50 @@ from .jit import jit
 
 
 @intrinsic
-def pointer_to(typingctx, like, address):
-    """A typed pointer to `address`; `like` is an array of the element type."""
-    result = types.CPointer(like.dtype)
+def itemsize(typingctx, zero):
+    """Bytes of a number of `zero`'s type."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, signature.args[0].bitwidth // 8)
+
+    return types.intp(zero), codegen
+
+
+@intrinsic
+def address_of(typingctx, array):
+    """The address of an array's first element, without touching its reference count: that is atomic, and threads share it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.ptrtoint(data, context.get_value_type(types.intp))
+
+    return types.intp(array), codegen
+
+
+@intrinsic
+def pointer_to(typingctx, zero, address):
+    """A pointer to numbers of `zero`'s type at `address`."""
+    result = types.CPointer(zero)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[1], context.get_value_type(result))
 
-    return result(like, types.intp), codegen
+    return result(zero, types.intp), codegen
+
+
+def record_reader(kind: np.dtype) -> Any:
+    """An intrinsic `(address, number) -> record` for a table of records of this kind; it reads them where they lie."""
+    record = from_dtype(kind)
+
+    @intrinsic
+    def read(typingctx, address, number):
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = builder.mul(args[1], context.get_constant(types.intp, kind.itemsize))
+            return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(record))
+
+        return record(types.intp, types.intp), codegen
+
+    return read
 
 
 @intrinsic
@@ -46,12 +83,6 @@ def call_address(typingctx, address, arguments):
 
 
 @jit
-def view(like, address, size):
-    """The `size` numbers at `address` as a one-dimensional array of `like`'s dtype."""
-    return carray(pointer_to(like, address), size)
-
-
-@jit
-def address_of(array):
-    """The address of an array's first element, signed: an unsigned one plus a signed offset would become a float."""
-    return np.intp(array.ctypes.data)
+def view(zero, address, size):
+    """The `size` numbers of `zero`'s type at `address` as a one-dimensional array."""
+    return carray(pointer_to(zero, address), size)

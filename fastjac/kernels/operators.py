@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from .jit import OPTIONS, jit
-from .memory import view
+from .memory import itemsize, view
 
 BLOCK = 16
 
@@ -28,59 +28,73 @@ def dot(u, v):
 
 
 @jit
-def copy(like, source, source_row, source_column, target, target_row, rows, columns, scale):
+def copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
     """Copy a strided matrix to a row-major one, times a vector along its columns.
 
     A source that runs the other way is read in blocks, so that whole cache lines are used.
     """
-    size = like.itemsize
-    factors = view(like, scale, columns)
+    size = itemsize(zero)
+    factors = view(zero, scale, columns)
     if source_column == 1:
         for i in range(rows):
             from_row, to_row = (
-                view(like, source + i * source_row * size, columns),
-                view(like, target + i * target_row * size, columns),
+                view(zero, source + i * source_row * size, columns),
+                view(zero, target + i * target_row * size, columns),
             )
             for j in range(columns):
                 to_row[j] = from_row[j] * factors[j]
         return
+    if columns <= BLOCK:
+        _copy_narrow(zero, source, source_column, target, target_row, rows, columns, factors)
+        return
     for i0 in range(0, rows, BLOCK):
         for j0 in range(0, columns, BLOCK):
             for i in range(i0, min(i0 + BLOCK, rows)):
-                from_row = view(like, source + i * source_row * size, columns * source_column)
-                to_row = view(like, target + i * target_row * size, columns)
+                from_row = view(zero, source + i * source_row * size, columns * source_column)
+                to_row = view(zero, target + i * target_row * size, columns)
                 for j in range(j0, min(j0 + BLOCK, columns)):
                     to_row[j] = from_row[np.uintp(j * source_column)] * factors[j]
 
 
 @jit
-def scale_columns(like, matrix, row, rows, d):
+def _copy_narrow(zero, source, source_column, target, target_row, rows, columns, factors):
+    """Copy a few columns, each contiguous at the source, to the rows of the target."""
+    size = itemsize(zero)
+    for j in range(columns):
+        column = view(zero, source + j * source_column * size, rows)
+        spread = view(zero, target + j * size, (rows - 1) * target_row + 1)
+        for i in range(rows):
+            spread[np.uintp(i * target_row)] = column[i] * factors[j]
+
+
+@jit
+def scale_columns(zero, matrix, row, rows, d):
     """`M diag(d)`."""
     for i in range(rows):
-        m = view(like, matrix + i * row * like.itemsize, d.size)
+        m = view(zero, matrix + i * row * itemsize(zero), d.size)
         for j in range(d.size):
             m[j] *= d[j]
 
 
 @jit
-def scale_rows(like, matrix, row, columns, d):
+def scale_rows(zero, matrix, row, columns, d):
     """`diag(d) M`."""
     for i in range(d.size):
-        m = view(like, matrix + i * row * like.itemsize, columns)
+        m = view(zero, matrix + i * row * itemsize(zero), columns)
         factor = d[i]
         for j in range(columns):
             m[j] *= factor
 
 
 @jit
-def normalize_columns(like, matrix, row, rows, factors, rank, forward):
+def normalize_columns(zero, matrix, row, rows, factors, rank, forward):
     """Each row of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
 
     factors : (1 + 2 * rank, units): a, p_1, q_1, p_2, q_2.
     """
     a = factors[0]
     for i in range(rows):
-        m = view(like, matrix + i * row * like.itemsize, a.size)
+        m = view(zero, matrix + i * row * itemsize(zero), a.size)
         if not forward:
             for j in range(a.size):
                 m[j] *= a[j]
@@ -96,29 +110,29 @@ def normalize_columns(like, matrix, row, rows, factors, rank, forward):
 
 
 @jit
-def normalize_rows(like, matrix, row, columns, factors, rank, forward, sums):
+def normalize_rows(zero, matrix, row, columns, factors, rank, forward, sums):
     """Each column of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
 
     factors : as in `normalize_columns`.  sums : scratch, (rank, columns).
     """
     a = factors[0]
     if not forward:
-        scale_rows(like, matrix, row, columns, a)
+        scale_rows(zero, matrix, row, columns, a)
     for r in range(rank):
         q = factors[2 + 2 * r] if forward else factors[1 + 2 * r]
         total = sums[r]
         total[:] = 0.0
         for i in range(a.size):
-            m = view(like, matrix + i * row * like.itemsize, columns)
+            m = view(zero, matrix + i * row * itemsize(zero), columns)
             for j in range(columns):
                 total[j] += q[i] * m[j]
     for i in range(a.size):
-        m = view(like, matrix + i * row * like.itemsize, columns)
+        m = view(zero, matrix + i * row * itemsize(zero), columns)
         for r in range(rank):
             p = factors[1 + 2 * r] if forward else factors[2 + 2 * r]
             _subtract(m, sums[r], p[i])
     if forward:
-        scale_rows(like, matrix, row, columns, a)
+        scale_rows(zero, matrix, row, columns, a)
 
 
 @jit

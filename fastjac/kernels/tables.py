@@ -1,23 +1,65 @@
-"""The records that a Program's tables are made of: what `fastjac.program` writes and `fastjac.kernels.run` reads.
+"""What the kernels run: the Program, and the records that its tables are made of.
 
-Offsets and strides count elements of the network's dtype. A matrix is named by a place and an offset in it.
+`fastjac.program` writes the tables; `sweep` and `accumulate` read them. Offsets and strides count elements of the network's
+dtype. A matrix is named by a place and an offset in it.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from .memory import record_reader
+
 PARAMETERS, WORK, SEED, OUT = range(4)
-"""Places of a matrix: the network's parameters, the thread's workspace, the sample's seed, the sample's result."""
+"""Places of a matrix: the network's parameters, the sample's own workspace, its seed, its result."""
 
 AFFINE, ACTIVATE, NORMALIZE = range(3)
 """Operations of the primal sweep."""
 
-CONTRACT, COPY, APPLY = range(3)
+CONTRACT, COPY, PACK, APPLY = range(4)
 """Operations of the accumulation."""
 
 DENSE = -1
-"""In place of a live list or of a scale: there is none."""
+"""In place of a live list, of a scale or of a scratch: there is none."""
+
+JACOBIAN, JVP, VJP = range(3)
+"""Tasks of the Program that `Network.program` gives."""
+
+INDEX_BYTES = 4
+"""Size of a unit's number in a list."""
+
+
+class Program(NamedTuple):
+    """A network lowered to arrays: one set of compiled kernels serves every network, because a network is data to them.
+
+    parameters : all weights and other numbers, in the network's dtype.
+    primal, live, steps : tables of PRIMAL, LIVE and STEP records.
+    layout : one LAYOUT record for each task: what is computed besides the values, and where.
+    kernel : the address of the compiled `fastjac.kernels.run.run`, valid in this process alone.
+    """
+
+    parameters: np.ndarray
+    primal: np.ndarray
+    live: np.ndarray
+    steps: np.ndarray
+    layout: np.ndarray
+    kernel: int
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Program holds an address of this process; send the network and call its program() in the other one")
+
+
+class Tables(NamedTuple):
+    """A Program as kernels see it: a zero of the parameters' type, and the addresses of its arrays."""
+
+    zero: Any
+    parameters: int
+    primal: int
+    live: int
+    steps: int
+    layout: int
 
 
 def _record(*names: str) -> np.dtype:
@@ -27,9 +69,11 @@ def _record(*names: str) -> np.dtype:
 PRIMAL = _record(
     "operation",
     "n_in",
-    "row",  # elements from one sample's values to the next's, and from one row of the transposed weight to the next
-    "weight",  # AFFINE: the transposed weight in the parameters, and the bias
+    "row",  # elements from one sample's values to the next's
+    "weight",  # AFFINE: the transposed weight in the parameters, in panels of so many columns, and the bias
+    "panel",
     "bias",
+    "skip",  # AFFINE: whether inputs that are 0 need not be multiplied
     "code",  # ACTIVATE, NORMALIZE: the rule, and its parameters: for every value of a block (ACTIVATE), or one number
     "p",
     "q",
@@ -43,20 +87,27 @@ STEP = _record(
     "operation",
     "rows",
     "columns",
-    "a_place",  # CONTRACT: left operand; COPY: source
+    "a_place",  # CONTRACT: left operand; COPY, PACK: source
     "a",
     "a_row",
     "a_column",
-    "b_place",  # CONTRACT: right operand, row-major
+    "b_place",  # CONTRACT: right operand, row-major, in panels of so many columns
     "b",
     "b_row",
+    "b_jump",  # elements from one panel to the next, for each of its columns
+    "panel",
     "c_place",  # result, row-major; APPLY: the matrix changed in place
     "c",
     "c_row",
-    "live",  # CONTRACT: the live list that the inner index runs over, or DENSE
+    "turned",  # CONTRACT: scratch for a panel of the result, which is stored transposed, or DENSE
+    "live",  # CONTRACT: the live list that the inner index runs over; PACK: the rows that are taken; or DENSE
     "depth",  # CONTRACT: length of the inner index where it is DENSE
-    "state",  # APPLY: the Jacobian's vectors; else a diagonal that scales the result's columns, or DENSE
-    "state_row",
+    "a_packed",  # CONTRACT: whether an operand holds the live units alone, side by side
+    "b_packed",
+    "rows_live",  # CONTRACT: the live list whose units are all that the result's rows, or columns, hold; or DENSE
+    "columns_live",
+    "state",  # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken;
+    "state_row",  # CONTRACT, COPY: a diagonal that scales the result's columns, or DENSE
     "rank",  # APPLY: 0 for a diagonal, else the terms of a normalizer
     "units_on_columns",  # APPLY: whether the units lie along the columns or the rows
     "forward",  # APPLY: N t on tangents, or N^T u on cotangents
@@ -74,16 +125,25 @@ LAYOUT = _record(
     "n_out",
     "seed_size",  # of one sample
     "out_size",
+    "n_primal",  # rows of the table of the primal sweep
+    "first_step",  # the task's rows of the tables
+    "last_step",
+    "first_live",
+    "last_live",
     "block",  # samples that share one primal sweep
-    "buffer",  # offsets in the workspace: second activation buffer, a spare one
+    "group",  # samples of a block that take each step together
+    "buffer",  # offsets in the workspace: second activation buffer, a spare one, the first sample's own part
     "spare",
+    "own",
+    "own_size",
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",
+    "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
+    "own_lists",  # the first sample's lists, and their size
+    "own_lists_size",
     "work_size",  # of one thread's workspace and lists
     "list_size",
-    "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
 )
-"""The one record that says how a Program uses memory.
+"""How a task uses memory. The first activation buffer starts the workspace."""
 
-The first activation buffer starts the workspace.
-"""
+read_primal, read_live, read_step, read_layout = (record_reader(kind) for kind in (PRIMAL, LIVE, STEP, LAYOUT))

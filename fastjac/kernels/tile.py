@@ -19,14 +19,21 @@ from numba.extending import intrinsic
 from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors, vector_unit
 
 INDEX = ir.IntType(64)
+BYTE_POINTER = ir.IntType(8).as_pointer()
+
+PREFETCH_DISTANCE = 8
+"""How many rows of B ahead of the multiplication are asked for: the hardware cannot foresee which rows an index list skips."""
+PREFETCH_VECTORS = 4
+"""Tiles narrower than this read so little of B that it is in the first-level cache anyway."""
 
 
 class TileOperands(NamedTuple):
     """Where a tile finds its operands. Pointers are addresses in bytes, strides count elements.
 
     `C[i, j] = (start[j] + sum_k A[i, a_index[k]] * B[b_index[k], j]) * scale[j]` for `depth` values of k. B, start and
-    scale are read in whole vectors, so they must be padded to a multiple of the lanes. Of the tile's last vector only the
-    first `last_lanes` elements are stored.
+    scale are read in whole vectors, so they must be padded to a multiple of the lanes; the index lists, of int32, must have
+    PREFETCH_DISTANCE readable entries behind their last. Of the tile's last vector only the first `last_lanes` elements are
+    stored. A sum that is zero is stored as +0 whether or not zeros were skipped on the way.
     """
 
     a: int
@@ -45,13 +52,13 @@ class TileOperands(NamedTuple):
 
 
 @intrinsic
-def compute_tile(typingctx, like, rows, vectors, operands):
-    """Compute one tile of `rows` by `vectors` registers; `like` is an array of the element type."""
-    signature = types.void(like, types.intp, types.intp, operands)
+def compute_tile(typingctx, zero, rows, vectors, operands):
+    """Compute one tile of `rows` by `vectors` registers; `zero` says of which type its numbers are."""
+    signature = types.void(zero, types.intp, types.intp, operands)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         fields = TileOperands(*cgutils.unpack_tuple(builder, args[3]))
-        emitter = _Emitter(builder, fields, 4 if sig.args[0].dtype == types.float32 else 8)
+        emitter = _Emitter(builder, fields, 4 if sig.args[0] == types.float32 else 8)
         shape = builder.add(builder.mul(args[1], INDEX(MAX_TILE_VECTORS + 1)), args[2])
         done = builder.append_basic_block("tile.done")
         switch = builder.switch(shape, done)
@@ -68,6 +75,14 @@ def compute_tile(typingctx, like, rows, vectors, operands):
     return signature, codegen
 
 
+class _Strides(NamedTuple):
+    """Bytes from one row of A, column of A and row of B to the next."""
+
+    a_row: Any
+    a_column: Any
+    b_row: Any
+
+
 class _Emitter:
     """Writes the LLVM code of one tile shape after another."""
 
@@ -79,6 +94,7 @@ class _Emitter:
         suffix = f"v{self.lanes}f{8 * itemsize}"
         # fmuladd, unlike fma, becomes a plain multiply and add where the CPU has no fused one.
         self.fmuladd = self._declare(f"llvm.fmuladd.{suffix}", self.vector, [self.vector] * 3)
+        self.prefetch = self._declare("llvm.prefetch.p0", ir.VoidType(), [BYTE_POINTER] + [ir.IntType(32)] * 3)
         self.mask = ir.VectorType(ir.IntType(1), self.lanes)
         self.masked_store = self._declare(
             f"llvm.masked.store.{suffix}.p0", ir.VoidType(), [self.vector, self.vector.as_pointer(), ir.IntType(32), self.mask]
@@ -90,15 +106,15 @@ class _Emitter:
     def emit(self, n_rows: int, n_vectors: int) -> None:
         """`C = (start + A B) * scale` for a tile of this shape."""
         b, at = self.builder, self.at
-        start = [self._load_vector(at.start, INDEX(v * self.lanes)) for v in range(n_vectors)]
-        a_rows = [b.add(at.a, self._bytes(b.mul(at.a_row, INDEX(i)))) for i in range(n_rows)]
+        start = self._load_row(at.start, n_vectors)
+        strides = _Strides(*(b.mul(stride, INDEX(self.itemsize)) for stride in (at.a_row, at.a_column, at.b_row)))
         entry, loop, done = b.block, b.append_basic_block("inner"), b.append_basic_block("store")
         b.cbranch(b.icmp_signed(">", at.depth, INDEX(0)), loop, done)
 
         b.position_at_end(loop)
         k = b.phi(INDEX)
         sums = [[b.phi(self.vector) for _ in range(n_vectors)] for _ in range(n_rows)]
-        new_sums = self._multiply_add(k, a_rows, sums)
+        new_sums = self._multiply_add(k, strides, sums)
         next_k = b.add(k, INDEX(1))
         b.cbranch(b.icmp_signed("<", next_k, at.depth), loop, done)
         k.add_incoming(INDEX(0), entry)
@@ -111,23 +127,53 @@ class _Emitter:
                 for phi in (sums[i][v], totals[i][v]):
                     phi.add_incoming(start[v], entry)
                     phi.add_incoming(new_sums[i][v], loop)
-        scale = [self._load_vector(at.scale, INDEX(v * self.lanes)) for v in range(n_vectors)]
+        scale = self._load_row(at.scale, n_vectors)
+        zero = ir.Constant(self.vector, [0.0] * self.lanes)
         for i, row in enumerate(totals):
-            c_row = b.add(at.c, self._bytes(b.mul(at.c_row, INDEX(i))))
+            c_row = b.add(at.c, b.mul(at.c_row, INDEX(i * self.itemsize)))
             for v, total in enumerate(row):
-                self._store(b.fmul(total, scale[v]), c_row, v, last=v == n_vectors - 1)
+                self._store(b.fmul(b.fadd(total, zero), scale[v]), c_row, v, last=v == n_vectors - 1)
 
-    def _multiply_add(self, k: Any, a_rows: list[Any], sums: list[list[Any]]) -> list[list[Any]]:
+    def _multiply_add(self, k: Any, strides: _Strides, sums: list[list[Any]]) -> list[list[Any]]:
         """One step of the inner loop: a row of B, an element of A for each row, the sums plus their products."""
-        b, at = self.builder, self.at
-        a_offset = self._bytes(b.mul(self._load_index(at.a_index, k), at.a_column))
-        b_row = b.mul(self._load_index(at.b_index, k), at.b_row)
-        operands = [self._load_vector(at.b, b.add(b_row, INDEX(v * self.lanes))) for v in range(len(sums[0]))]
+        b, at, n_vectors = self.builder, self.at, len(sums[0])
+        if n_vectors >= PREFETCH_VECTORS:
+            ahead = self._load_index(at.b_index, b.add(k, INDEX(PREFETCH_DISTANCE)))
+            self._prefetch(b.add(at.b, b.mul(ahead, strides.b_row)), n_vectors)
+        first = b.add(at.a, b.mul(self._load_index(at.a_index, k), strides.a_column))
+        addresses = self._row_addresses(first, strides.a_row, len(sums))
+        operands = self._load_row(b.add(at.b, b.mul(self._load_index(at.b_index, k), strides.b_row)), n_vectors)
         new_sums = []
-        for a_row, row in zip(a_rows, sums, strict=True):
-            splat = self._splat(b.load(b.inttoptr(b.add(a_row, a_offset), self.scalar.as_pointer())))
+        for address, row in zip(addresses, sums, strict=True):
+            splat = self._splat(b.load(b.inttoptr(address, self.scalar.as_pointer())))
             new_sums.append([b.call(self.fmuladd, [splat, x, total]) for x, total in zip(operands, row, strict=True)])
         return new_sums
+
+    def _row_addresses(self, first: Any, stride: Any, n_rows: int) -> list[Any]:
+        """The addresses at `first + i * stride` for every row i.
+
+        A pointer for each row would not leave enough registers, so rows are reached from every third one, plus 1 or 2
+        strides, which an address can hold. LLVM would undo that if it saw through the third ones.
+        """
+        b = self.builder
+        three = b.mul(stride, INDEX(3))
+        anchors = [self._opaque(first)]
+        for _ in range(3, n_rows, 3):
+            anchors.append(self._opaque(b.add(anchors[-1], three)))
+        return [b.add(anchors[i // 3], b.mul(stride, INDEX(i % 3))) for i in range(n_rows)]
+
+    def _opaque(self, value: Any) -> Any:
+        """The same number, of which LLVM does not know where it comes from."""
+        kind = ir.FunctionType(INDEX, [INDEX])
+        return self.builder.asm(kind, "", "=r,0", [value], side_effect=False)
+
+    def _prefetch(self, address: Any, n_vectors: int) -> None:
+        """Ask for a row of B; an address past the end does no harm."""
+        b = self.builder
+        read, keep, data = (ir.IntType(32)(value) for value in (0, 3, 1))
+        for v in range(n_vectors):
+            pointer = b.inttoptr(b.add(address, INDEX(v * self.lanes * self.itemsize)), BYTE_POINTER)
+            b.call(self.prefetch, [pointer, read, keep, data])
 
     def _store(self, value: Any, c_row: Any, v: int, last: bool) -> None:
         b = self.builder
@@ -139,18 +185,19 @@ class _Emitter:
         mask = b.icmp_unsigned("<", lane_numbers, self._splat(self.at.last_lanes))
         b.call(self.masked_store, [value, pointer, ir.IntType(32)(self.itemsize), mask])
 
-    def _load_vector(self, base: Any, element: Any) -> Any:
-        address = self.builder.add(base, self._bytes(element))
-        load = self.builder.load(self.builder.inttoptr(address, self.vector.as_pointer()))
-        load.align = self.itemsize
-        return load
+    def _load_row(self, address: Any, n_vectors: int) -> list[Any]:
+        """So many vectors from an address on."""
+        vectors = []
+        for v in range(n_vectors):
+            pointer = self.builder.add(address, INDEX(v * self.lanes * self.itemsize))
+            vectors.append(self.builder.load(self.builder.inttoptr(pointer, self.vector.as_pointer())))
+            vectors[-1].align = self.itemsize
+        return vectors
 
     def _load_index(self, base: Any, k: Any) -> Any:
-        address = self.builder.add(base, self.builder.shl(k, INDEX(3)))
-        return self.builder.load(self.builder.inttoptr(address, INDEX.as_pointer()))
-
-    def _bytes(self, elements: Any) -> Any:
-        return self.builder.mul(elements, INDEX(self.itemsize))
+        address = self.builder.add(base, self.builder.shl(k, INDEX(2)))
+        index = self.builder.load(self.builder.inttoptr(address, ir.IntType(32).as_pointer()))
+        return self.builder.sext(index, INDEX)
 
     def _splat(self, value: Any) -> Any:
         kind = ir.VectorType(value.type, self.lanes)

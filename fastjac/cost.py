@@ -1,0 +1,52 @@
+"""What a contraction costs: the one model of time, in cycles of a core, by which plans are chosen.
+
+It counts what the kernel does. A tile of r rows and v registers takes, for each step of its inner index, r v multiply-adds at
+two a cycle and r + v loads at two a cycle, but never less than the latency of one multiply-add. The constants are fitted to
+times measured on one core with AVX-512; `asv_benches/planner.py` shows what it predicts beside what is measured.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from .kernels.target import MAX_TILE_VECTORS, max_rows, max_vectors
+
+FMA_LATENCY = 4.0
+"""Cycles until the sum of a multiply-add can take the next one."""
+PER_CYCLE = 2.0
+"""Vector multiply-adds in a cycle, and vector loads."""
+STEP = 60.0
+"""Cycles to decode a step of the table."""
+TILE = 25.0
+"""Cycles to start a tile and to store it."""
+MOVE = 1.5
+"""Cycles to copy an element to where it is contiguous along the other side."""
+PACK = 3.5
+"""Cycles to left-pack a register."""
+PACK_ROWS = 24
+"""Rows of the other operand from which on packing a weight can pay."""
+
+
+@functools.cache
+def contraction_cycles(rows: int, depth: float, columns: float, lanes: int) -> float:
+    """Cycles of `C = A B` with C of `rows` by `columns`, the columns being vectorized, and an inner index of `depth`."""
+    vectors = -(-columns // lanes)
+    tile_rows = _even_piece(rows, max_rows(min(int(vectors), MAX_TILE_VECTORS)))
+    tile_vectors = _even_piece(vectors, max_vectors(tile_rows))
+    tiles = -(-rows // tile_rows) * -(-vectors // tile_vectors)
+    work = max(tile_rows * tile_vectors, tile_rows + tile_vectors) / PER_CYCLE
+    return STEP + tiles * (TILE + depth * max(work, FMA_LATENCY))
+
+
+def moving_cycles(elements: float) -> float:
+    """Cycles to copy so many elements to the other orientation."""
+    return STEP + MOVE * elements
+
+
+def packing_cycles(rows: float, columns: int, lanes: int) -> float:
+    """Cycles to copy the live units of `rows` rows side by side."""
+    return STEP + PACK * rows * -(-columns // lanes)
+
+
+def _even_piece(total: float, largest: int) -> int:
+    return int(-(-total // -(-total // largest)))

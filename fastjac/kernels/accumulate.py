@@ -1,0 +1,157 @@
+"""The accumulation: the step table, walked for a group of samples.
+
+Every sample's product is formed by itself, so its bits do not depend on the batch. The samples of a group take each step
+together only to share what is decoded of it, and the panel of weights that lies in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .compress import list_nonzero, pack_nonzero
+from .contract import Contraction, contract, tile_shape
+from .jit import piece
+from .memory import itemsize, view
+from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
+from .sweep import ones, zeros
+from .tables import CONTRACT, COPY, DENSE, INDEX_BYTES, PACK, WORK, read_live, read_step
+
+INDEX = np.int32(0)
+"""Says of which type the numbers in a list are."""
+
+
+class Group(NamedTuple):
+    """Samples that take each step together: addresses of the first sample's, and bytes from one sample's to the next's.
+
+    places, strides : of the four places of a matrix, as `tables` numbers them.
+    work : the workspace that holds the Jacobians' vectors of the block.  first : the group's first sample in the block.
+    lists, own_lists, list_stride : all lists, the first sample's, and the bytes to the next sample's.
+    """
+
+    count: int
+    places: tuple[int, int, int, int]
+    strides: tuple[int, int, int, int]
+    work: int
+    first: int
+    lists: int
+    own_lists: int
+    list_stride: int
+
+
+@piece
+def accumulate(program, layout, group):
+    """List the live units, then take every step of the task."""
+    for number in range(layout.first_live, layout.last_live):
+        diagonal = read_live(program.live, number)
+        for sample in range(group.count):
+            count, places = _list(group, diagonal.list, sample)
+            count[0] = list_nonzero(program.zero, _state(program, diagonal, group, sample), diagonal.size, places)
+    for number in range(layout.first_step, layout.last_step):
+        step = read_step(program.steps, number)
+        if step.operation == CONTRACT:
+            _contract(program, layout, step, group)
+            continue
+        for sample in range(group.count):
+            c = _address(program, group, step.c_place, step.c, sample)
+            state = _state(program, step, group, sample)
+            if step.operation == COPY:
+                a = _address(program, group, step.a_place, step.a, sample)
+                scale = ones(program, layout) if step.state == DENSE else state
+                copy(program.zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale)
+            elif step.operation == PACK:
+                _pack(program, step, _address(program, group, step.a_place, step.a, sample), c, state, group, sample)
+            else:
+                _apply(program, step, c, state, _address(program, group, WORK, step.scratch, sample))
+
+
+@piece
+def _address(program, group, place, offset, sample):
+    return group.places[place] + offset * itemsize(program.zero) + sample * group.strides[place]
+
+
+@piece
+def _state(program, record, group, sample):
+    """The address of the Jacobian's vectors that a record names, for this sample of the group."""
+    return group.work + (record.state + (group.first + sample) * record.state_row) * itemsize(program.zero)
+
+
+@piece
+def _list(group, offset, sample):
+    """A live list: its length as an array of one, and the address of its units."""
+    address = group.own_lists + sample * group.list_stride + offset * INDEX_BYTES
+    return view(INDEX, address, 1), address + INDEX_BYTES
+
+
+@piece
+def _extent(group, live, size, sample):
+    """How many units there are, and the address of their numbers: those of a live list, or the first `size` of all."""
+    if live == DENSE:
+        return size, group.lists
+    count, units = _list(group, live, sample)
+    return np.intp(count[0]), units
+
+
+@piece
+def _contract(program, layout, step, group):
+    """One panel of the right operand after another, so that the group reads each from memory once."""
+    zero = program.zero
+    size = itemsize(zero)
+    tile_rows, tile_columns = tile_shape(zero, step.rows, min(step.panel, step.columns))
+    for j in range(0, step.columns, step.panel):
+        for sample in range(group.count):
+            depth, units = _extent(group, step.live, step.depth, sample)
+            rows, _ = _extent(group, step.rows_live, step.rows, sample)
+            columns, _ = _extent(group, step.columns_live, min(step.panel, step.columns - j), sample)
+            state = ones(program, layout) if step.state == DENSE else _state(program, step, group, sample) + j * size
+            c, c_row = _address(program, group, step.c_place, step.c + j, sample), step.c_row
+            if step.turned != DENSE:
+                c, c_row = _address(program, group, WORK, step.turned, sample), step.panel
+            contract(
+                zero,
+                Contraction(
+                    rows, columns,
+                    _address(program, group, step.a_place, step.a, sample), step.a_row, step.a_column,
+                    group.lists if step.a_packed else units,
+                    _address(program, group, step.b_place, step.b + j * step.b_jump, sample), step.b_row,
+                    group.lists if step.b_packed else units, depth,
+                    zeros(program, layout), state,
+                    c, c_row,
+                ),
+                tile_rows, tile_columns,
+            )  # fmt: skip
+            if step.turned != DENSE:
+                target = _address(program, group, step.c_place, step.c + j * step.c_row, sample)
+                copy(zero, c, 1, c_row, target, step.c_row, columns, rows, ones(program, layout))
+
+
+@piece
+def _pack(program, step, source, target, state, group, sample):
+    """Copy the live rows of a weight, and of each the live columns, side by side."""
+    size = itemsize(program.zero)
+    rows, places = _extent(group, step.live, step.rows, sample)
+    units = view(INDEX, places, rows)
+    for i in range(rows):
+        row = source + units[i] * step.a_row * size
+        pack_nonzero(program.zero, state, step.columns, row, target + i * step.c_row * size)
+
+
+@piece
+def _apply(program, step, matrix, state, scratch):
+    zero = program.zero
+    units = step.columns if step.units_on_columns else step.rows
+    if step.rank == 0:
+        d = view(zero, state, units)
+        if step.units_on_columns:
+            scale_columns(zero, matrix, step.c_row, step.rows, d)
+        else:
+            scale_rows(zero, matrix, step.c_row, step.columns, d)
+        return
+    vectors = 1 + 2 * step.rank
+    factors = view(zero, state, vectors * units).reshape((vectors, units))
+    if step.units_on_columns:
+        normalize_columns(zero, matrix, step.c_row, step.rows, factors, step.rank, step.forward)
+    else:
+        sums = view(zero, scratch, step.rank * step.columns).reshape((step.rank, step.columns))
+        normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)

@@ -1,0 +1,106 @@
+"""Left-packing: the places at which a row is not 0, or what another row holds there, written side by side.
+
+On AVX-512 a vector at a time by its compress instruction; LLVM spells the same out for other CPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .target import vector_unit
+
+INDEX, INT32 = ir.IntType(64), ir.IntType(32)
+
+
+@intrinsic
+def list_nonzero(typingctx, zero, row, size, target):
+    """Write the places, as int32, at which the row of `size` numbers at address `row` is not 0, and return their count.
+
+    `zero` says of which type they are; nan is not 0. Whole vectors are read and written: the row must be padded, and the
+    target have room for a vector more than `size` places.
+    """
+    signature = types.intp(zero, types.intp, types.intp, types.intp)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        packer = _Packer(builder, sig.args[0])
+        lane_numbers = ir.Constant(ir.VectorType(INT32, packer.lanes), list(range(packer.lanes)))
+
+        def places(first: Any) -> Any:
+            return builder.add(packer.splat(builder.trunc(first, INT32)), lane_numbers)
+
+        return packer.emit(args[1], args[2], places, args[3], itemsize=4)
+
+    return signature, codegen
+
+
+@intrinsic
+def pack_nonzero(typingctx, zero, row, size, source, target):
+    """Write what the row at address `source` holds where the one at address `row` is not 0, and return the count.
+
+    Element type, padding and room as for `list_nonzero`.
+    """
+    signature = types.intp(zero, types.intp, types.intp, types.intp, types.intp)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        packer = _Packer(builder, sig.args[0])
+        return packer.emit(args[1], args[2], lambda first: packer.load(args[3], first), args[4], packer.itemsize)
+
+    return signature, codegen
+
+
+class _Packer:
+    """Writes the loop that both share."""
+
+    def __init__(self, builder: Any, dtype: Any) -> None:
+        self.builder = builder
+        self.itemsize = 4 if dtype == types.float32 else 8
+        self.lanes = vector_unit()[0] // self.itemsize
+        self.vector = ir.VectorType(ir.FloatType() if self.itemsize == 4 else ir.DoubleType(), self.lanes)
+
+    def emit(self, row: Any, size: Any, values: Callable[[Any], Any], target: Any, itemsize: int) -> Any:
+        """Pack `values(first)`, a vector for the lanes from `first` on, to where `target` points; the count of all."""
+        b = self.builder
+        count = cgutils.alloca_once_value(b, INDEX(0))
+        with cgutils.for_range_slice(b, INDEX(0), size, INDEX(self.lanes), INDEX) as (first, _):
+            mask = self._live(row, first, size)
+            packed = self._compress(values(first), mask)
+            address = b.add(target, b.mul(b.load(count), INDEX(itemsize)))
+            b.store(packed, b.inttoptr(address, packed.type.as_pointer())).align = itemsize
+            bits = b.bitcast(mask, ir.IntType(self.lanes))
+            b.store(b.add(b.load(count), b.zext(b.ctpop(bits), INDEX)), count)
+        return b.load(count)
+
+    def load(self, base: Any, element: Any) -> Any:
+        """The vector that starts `element` elements behind the address `base`."""
+        address = self.builder.add(base, self.builder.mul(element, INDEX(self.itemsize)))
+        load = self.builder.load(self.builder.inttoptr(address, self.vector.as_pointer()))
+        load.align = self.itemsize
+        return load
+
+    def splat(self, value: Any) -> Any:
+        """A vector that holds `value` in every lane."""
+        kind = ir.VectorType(value.type, self.lanes)
+        first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, INT32(0))
+        zeros = ir.Constant(ir.VectorType(INT32, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
+
+    def _live(self, row: Any, first: Any, size: Any) -> Any:
+        """For each lane whether it lies inside the row and is not 0; padding may hold anything."""
+        b = self.builder
+        zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        lane_numbers = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
+        inside = b.icmp_signed("<", lane_numbers, self.splat(b.sub(size, first)))
+        return b.and_(b.fcmp_unordered("!=", self.load(row, first), zero), inside)
+
+    def _compress(self, values: Any, mask: Any) -> Any:
+        b, kind = self.builder, values.type
+        element = "i32" if kind.element == INT32 else f"f{8 * self.itemsize}"
+        name = f"llvm.experimental.vector.compress.v{self.lanes}{element}"
+        function = cgutils.get_or_insert_function(b.module, ir.FunctionType(kind, [kind, mask.type, kind]), name)
+        return b.call(function, [values, mask, ir.Constant(kind, ir.Undefined)])

@@ -1,0 +1,152 @@
+"""Values and derivatives from inside `@njit` code: no Python in between, and no memory allocated.
+
+    program = net.program()                    # the network as a NamedTuple of arrays: an argument, not a constant
+    memory = fastjac.numba.scratch(program)    # for one thread
+
+    @numba.njit
+    def linearize(program, x, y, jac, memory):
+        fastjac.numba.value_and_jacobian(program, x, y, jac, memory)
+
+Every function takes one input `x (n_in,)` or several `(n, n_in)`, and writes its results to arrays that the caller owns, of
+x's leading shape. All are C-contiguous and of the network's dtype, which is checked when the caller compiles; their sizes are
+checked at each call, a ValueError. The bits are those of the Network's methods. Each thread needs scratch of its own, in a
+`prange` too. A program holds addresses of its process and is not pickled; a function that takes one may be cached on disk.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from .kernels.jit import jit, piece
+from .kernels.memory import address_of, call_address
+from .kernels.tables import JACOBIAN, JVP, VJP
+from .memory import ALIGNMENT
+
+__all__ = ["Scratch", "jacobian", "jvp", "scratch", "value", "value_and_jacobian", "vjp"]
+
+
+class Scratch(NamedTuple):
+    """Working memory for one thread: numbers and index lists."""
+
+    work: np.ndarray
+    lists: np.ndarray
+
+
+@jit
+def scratch(program):
+    """New working memory for one thread that runs `program`; also callable inside `@njit` code."""
+    layout, itemsize = program.layout[0], program.parameters.itemsize
+    room = np.zeros(layout.work_size + ALIGNMENT // itemsize, program.parameters.dtype)
+    first = (-address_of(room) % ALIGNMENT) // itemsize
+    lists = np.zeros(layout.list_size, np.int32)
+    lists[: layout.n_identity] = np.arange(layout.n_identity)
+    return Scratch(room[first : first + layout.work_size], lists)
+
+
+@jit
+def value(program, x, y, scratch):
+    """Write the outputs `y (..., n_out)` at `x (..., n_in)`."""
+    n = _count(program, x)
+    _check_results(y, n * program.layout[0].n_out)
+    _call(program, JACOBIAN, n, (_readable(program.parameters, x), 0, _writeable(program.parameters, y), 0, 0), scratch)
+
+
+@jit
+def jacobian(program, x, jac, scratch):
+    """Write the Jacobians `jac (..., n_out, n_in)` at `x (..., n_in)`: `jac[..., i, j] = d y_i / d x_j`."""
+    n = _count(program, x)
+    _check_results(jac, n * program.layout[JACOBIAN].out_size)
+    _call(program, JACOBIAN, n, (_readable(program.parameters, x), 0, 0, _writeable(program.parameters, jac), 0), scratch)
+
+
+@jit
+def value_and_jacobian(program, x, y, jac, scratch):
+    """Write both `y (..., n_out)` and `jac (..., n_out, n_in)`, by one primal sweep."""
+    n = _count(program, x)
+    _check_results(y, n * program.layout[JACOBIAN].n_out)
+    _check_results(jac, n * program.layout[JACOBIAN].out_size)
+    like = program.parameters
+    _call(program, JACOBIAN, n, (_readable(like, x), 0, _writeable(like, y), _writeable(like, jac), 0), scratch)
+
+
+@jit
+def jvp(program, x, v, y, t, scratch):
+    """Write `y (..., n_out)` and the tangents `t = J v (..., n_out)` for a tangent `v` at each x, or `v (n_in,)` for all."""
+    _product(program, JVP, x, v, y, t, scratch)
+
+
+@jit
+def vjp(program, x, u, y, g, scratch):
+    """Write `y (..., n_out)` and the cotangents `g = u J (..., n_in)` for a cotangent `u` at each x, or `u (n_out,)` for all."""
+    _product(program, VJP, x, u, y, g, scratch)
+
+
+@piece
+def _product(program, task, x, seed, y, out, scratch):
+    layout, like = program.layout[task], program.parameters
+    n = _count(program, x)
+    _check_results(y, n * layout.n_out)
+    _check_results(out, n * layout.out_size)
+    if seed.size != layout.seed_size and seed.size != n * layout.seed_size:
+        raise ValueError("v or u must hold one vector for each input, or one for all")
+    stride = 0 if seed.size == layout.seed_size else layout.seed_size * like.itemsize
+    _call(program, task, n, (_readable(like, x), _readable(like, seed), _writeable(like, y), _writeable(like, out), stride), scratch)
+
+
+@piece
+def _count(program, x):
+    n = x.size // program.layout[0].n_in
+    if x.size != n * program.layout[0].n_in:
+        raise ValueError("the last dimension of x must be the network's number of inputs")
+    return n
+
+
+@piece
+def _check_results(array, size):
+    if array.size != size:
+        raise ValueError("a result must have x's leading shape, then the network's outputs, and inputs for a Jacobian")
+
+
+@piece
+def _call(program, task, n, arrays, scratch):
+    if n > 0:
+        zero = program.parameters.dtype.type(0)
+        addresses = (
+            address_of(program.parameters), address_of(program.primal), address_of(program.live),
+            address_of(program.steps), address_of(program.layout),
+        )  # fmt: skip
+        call_address(
+            program.kernel,
+            (zero, addresses, np.intp(task), arrays, n, address_of(scratch.work), address_of(scratch.lists)),
+        )
+
+
+@intrinsic
+def _readable(typingctx, like, array):
+    """The address of an array that kernels can read; `like` is the network's parameters."""
+    return _checked_address(like, array)
+
+
+@intrinsic
+def _writeable(typingctx, like, array):
+    """The address of an array that kernels can write to."""
+    if isinstance(array, types.Array) and not array.mutable:
+        raise TypingError("fastjac writes its results, but one of the arrays for them is read-only")
+    return _checked_address(like, array)
+
+
+def _checked_address(like: Any, array: Any) -> Any:
+    """What an intrinsic returns: signature and code of an array's address, or a TypingError for an array of another kind."""
+    if not isinstance(array, types.Array) or array.layout != "C" or array.dtype != like.dtype:
+        raise TypingError(f"fastjac takes C-contiguous arrays of the network's dtype {like.dtype}, got {array}")
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[1]).data
+        return builder.ptrtoint(data, context.get_value_type(types.intp))
+
+    return types.intp(like, array), codegen
