@@ -16,7 +16,10 @@ from .errors import DtypeError, OptionError, ShapeError
 
 
 def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
-    """`x` as (n_in,) or (n, n_in), and the leading shape it had."""
+    """`x` as (n_in,), ready for kernels, or as (n, n_in), and the leading shape it had.
+
+    A batch that kernels cannot take as it is stays so: it is converted piece by piece where it is used.
+    """
     if type(x) is np.ndarray and x.dtype == dtype and x.shape == (n_in,) and x.flags.carray:
         return x, ()
     array = real_array(x, "x")
@@ -30,7 +33,7 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
     lead = array.shape[:-1]
     if array.ndim > 2:
         array = array.reshape(-1, n_in)
-    return for_kernels(array, dtype), lead
+    return array if lead else for_kernels(array, dtype), lead
 
 
 def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str, dtype: np.dtype) -> np.ndarray:
@@ -55,8 +58,8 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
     return for_kernels(array, dtype)
 
 
-def output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> np.ndarray:
-    """`out` itself if a kernel can write to it, else an array of its shape to be copied from."""
+def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> None:
+    """Raise unless a result of this shape can be written to `out`, in memory of any order."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise DtypeError(f"out must be a plain NumPy array, got {type(out).__name__}")
     if out.shape != shape:
@@ -67,7 +70,6 @@ def output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> 
         raise OptionError("out must be writeable, got a read-only array")
     if np.may_share_memory(out, x):
         raise OptionError("out must not overlap x, which is still read while out is written; pass a separate array or a copy")
-    return out if out.flags.carray else np.empty(shape, dtype)
 
 
 def positive_count(value: int | None, name: str) -> int | None:
@@ -99,9 +101,14 @@ def real_array(value: Any, name: str) -> np.ndarray:
     return array
 
 
+def is_for_kernels(array: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether kernels can take the array as it is."""
+    return array.dtype == dtype and array.flags.carray
+
+
 def for_kernels(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The array itself if kernels can take it, else a copy that they can."""
-    if array.dtype == dtype and array.flags.carray:
+    if is_for_kernels(array, dtype):
         return array
     with np.errstate(all="ignore"):
         return np.require(array, dtype, ["C", "A", "W"])

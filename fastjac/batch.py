@@ -12,15 +12,19 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 
+from .arguments import for_kernels, is_for_kernels
 from .kernels.run import call, call_parallel, handle_of
 from .kernels.tables import Program
 from .program import workspace
 
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay."""
-CALL_COST = 4_000_000_000
-"""Multiply-adds in one call of a kernel: about 0.1 s, within which Ctrl-C is not seen."""
+CALL_COST = 2_000_000_000
+"""Multiply-adds in one call of a kernel: about 0.05 s, within which Ctrl-C is not seen."""
+COPIED_BYTES = 16 * 2**20
+"""How much of an input or a result that kernels cannot take as it lies is copied at a time."""
 SAFE_LAYERS = ("omp", "tbb")
 
 _threads_lost_in_fork = False
@@ -48,19 +52,25 @@ class Runner:
     def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
         """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.
 
-        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. All are C-contiguous and of the
-        network's dtype.
+        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. Seeds and y are C-contiguous and of
+        the network's dtype; where x or out is not, parts of it are copied on the way.
         """
-        if x.ndim == 1:
+        if x.ndim == 1 and out.flags.carray:
             self._run(x, seed, y, out, 1)
             return
-        n = len(x)
-        threads = self._useful_threads(n, threads)
+        if x.ndim == 1:
+            x, y, out = x[None], y[None], out[None]
+        threads = self._useful_threads(len(x), threads)
         samples = threads * self._call_samples
-        for first in range(0, n, samples):
+        if not (is_for_kernels(x, out.dtype) and out.flags.carray):
+            samples = min(samples, max(1, COPIED_BYTES * len(x) // (x.nbytes + out.nbytes)))
+        for first in range(0, len(x), samples):
             part = slice(first, first + samples)
             seeds = seed if len(seed) == 1 else seed[part]
-            self._run(x[part], seeds, y[part], out[part], threads)
+            target = for_kernels(out[part], out.dtype)
+            self._run(for_kernels(x[part], out.dtype), seeds, y[part], target, threads)
+            if not out.flags.carray:
+                out[part] = target
 
     def _useful_threads(self, n: int, threads: int | None) -> int:
         if n == 1 or threads == 1 or (threads is None and n * self._cost < PARALLEL_COST):
@@ -107,6 +117,12 @@ def _note_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
+    # A child forked while another thread compiles or loads a kernel would wait forever for Numba's lock.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 
 def _run_on_numba_threads(handle: np.ndarray, threads: int, *arrays: np.ndarray) -> None:

@@ -128,6 +128,7 @@ def check_jacobian(
     if not isinstance(net, Network):
         raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see from_keras and from_torch for models")
     points, lead = arguments.inputs(x, net.n_in, net.dtype)
+    points = arguments.for_kernels(points.reshape(-1, net.n_in), net.dtype)
     comparison = _Comparison(net, _tolerance(rtol, net), _seed(seed))
     n_directions = _direction_count(directions, net.n_in)
     given = None if jacobian is None else _given_jacobian(jacobian, (*lead, net.n_out, net.n_in))

@@ -247,12 +247,16 @@ class Network:
         """The Jacobians at checked inputs, and the values into y if there is one."""
         runner = self._runner(checked_mode(mode))
         shape = (*lead, self.n_out, self.n_in)
-        target = np.empty(shape, self._dtype) if out is None else arguments.output(out, shape, self._dtype, x)
-        self._run(runner, x, None, y, target, threads)
         if out is None:
-            return target
-        if target is not out:
-            out[...] = target
+            result = np.empty(shape, self._dtype)
+            self._run(runner, x, None, y, result, threads)
+            return result
+        arguments.check_output(out, shape, self._dtype, x)
+        # With more than one leading dimension and gaps, it cannot be seen as (n, n_out, n_in).
+        result = out if out.ndim <= 3 or out.flags.carray else np.empty(shape, self._dtype)
+        self._run(runner, x, None, y, result, threads)
+        if result is not out:
+            out[...] = result
         return out
 
     def _run(

@@ -2,16 +2,21 @@
 
 Numba's own key sees the file of the function that is cached, not the files of the kernels it calls, so an upgrade or an
 edit could run stale code. Here the directory's name is a digest of all kernel sources and of the compiler's versions.
-Numba itself adds the CPU to the key of each entry, and writes each file beside its target and renames it, so several
-processes may start cold at once.
+Numba itself adds the CPU to the key of each entry.
+
+Numba's index of entries is left out: processes that start cold at once rewrite it in turn, after which it may name the code
+of one dtype for another. Here each entry is a file by itself, named after its key, and a damaged one is compiled again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import pickle
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +24,14 @@ import llvmlite
 import numba
 from numba.core import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
+from numba.core.serialize import dumps
 from numba.core.types.containers import BaseTuple
 from numba.misc.appdirs import AppDirs
 
 from ..coldstart import announce_compilation
 from .target import vector_unit
+
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @functools.cache
@@ -74,17 +82,58 @@ class _CacheImplementation(CompileResultCacheImpl):
     _locator_classes = (_Locator,)
 
 
+class _CacheFiles:
+    """A kernel's entries in the cache: files that begin with the digest of what follows."""
+
+    def __init__(self, directory: Path, stem: str) -> None:
+        self._directory, self._stem = directory, stem
+
+    def load(self, key: Any) -> Any:
+        """What was saved under this key, or None for a damaged file. Raises OSError where there is none."""
+        content = self._path(key).read_bytes()
+        digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+        return pickle.loads(data) if digest == hashlib.sha256(data).digest() else None
+
+    def save(self, key: Any, entry: Any) -> None:
+        """Put the entry in its place whole, whoever else does so at the same time."""
+        path, data = self._path(key), dumps(entry)
+        unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        try:
+            unfinished.write_bytes(hashlib.sha256(data).digest() + data)
+            os.replace(unfinished, path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+    def _path(self, key: Any) -> Path:
+        return self._directory / f"{self._stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"
+
+
 class KernelCache(FunctionCache):
-    """Numba's function cache in fastjac's own directory; tells the user of what it does not hold."""
+    """Numba's function cache in fastjac's own directory; tells the user of what it does not hold.
+
+    A file that cannot be read or written costs another compilation, and never an error.
+    """
 
     _impl_class = _CacheImplementation
 
+    def __init__(self, py_func: Any) -> None:
+        super().__init__(py_func)
+        self._cache_file = _CacheFiles(Path(self.cache_path), self._impl.filename_base)
+
     def load_overload(self, sig, target_context):
         """The kernel compiled for arguments of the types `sig`, or None, upon which Numba compiles it."""
-        loaded = super().load_overload(sig, target_context)
+        loaded = None
+        with contextlib.suppress(OSError):
+            loaded = super().load_overload(sig, target_context)
         if loaded is None:
             announce_compilation(_precision(sig), kept=True)
         return loaded
+
+    def save_overload(self, sig, data):
+        """Keep what Numba has compiled for arguments of the types `sig`."""
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
 
 
 class NoCache(NullCache):
