@@ -20,6 +20,8 @@ from .kernels.target import lanes, padded
 from .memory import LIST_ROOM, Arena, Parameters, panel_of
 from .plan import Plan, Span, Step
 
+PART_ROWS = 16
+"""The least rows of a part of one sample: fewer would read a weight for too little work."""
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
 
@@ -75,6 +77,7 @@ class Accumulation:
         self.live: list[Record] = []
         self.arena = Arena()
         self.list_size = 0
+        self.parts = 1
         self._parameters, self._state = parameters, state
         self._lists: dict[Diagonal, int] = {}
 
@@ -82,6 +85,7 @@ class Accumulation:
         """Write the steps that compute `product` in the order of `plan`, into the sample's result."""
         self._product = product
         self._ends = _end_spans(product, plan)
+        self._find_parts(plan)
         made: dict[Span, Matrix] = {}
         for step in plan.steps:
             made[step.start, step.stop] = self._contract(step, made)
@@ -91,6 +95,17 @@ class Accumulation:
             self._apply_ends(out, whole)
         elif made[whole].place != OUT:
             self._copy(made[whole], self._out())
+
+    def _find_parts(self, plan: Plan) -> None:
+        """Into how many parts one sample can be divided: J's rows are independent, if all that reaches them lies along them.
+
+        What does not reach J's rows is then computed by every part.
+        """
+        n, last_link = len(self._product.leaves), True
+        steps = [step for step in plan.steps if step.stop == n]
+        couples = any(last_link in forward for span, forward in self._ends.items() if span != (n - 1, n))
+        if steps and not couples and not any(step.transposed for step in steps):
+            self.parts = max(1, self._product.sizes[n] // PART_ROWS)
 
     def _contract(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
         """Records for one step of the plan; returns the matrix that it makes."""
@@ -128,6 +143,7 @@ class Accumulation:
             side = "columns_live" if bool(step.start) != transposed else "rows_live"
             self.steps[-1][side] = self._live_list(kept)
             result.packed = True
+        self.steps[-1]["shared"] = int(self.parts > 1 and step.stop == len(self._product.leaves))
         result.made_by = self.steps[-1]
         for operand in (left, right):
             self._release(operand)

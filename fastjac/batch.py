@@ -1,33 +1,28 @@
-"""Runs a Program over a batch: scratch memory, threads, and a pause now and then for Ctrl-C.
-
-Threads are Numba's (a parallel region costs 2 us) where that is safe, and Python's elsewhere: Numba's `workqueue` layer
-aborts when two threads enter it at once, and a forked child's first OpenMP region kills it.
-"""
+"""Runs a Program over a batch: scratch memory, pieces that threads share, and a pause now and then for Ctrl-C."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numba
 import numpy as np
-from numba.core.compiler_lock import global_compiler_lock
 
+from . import crew
 from .arguments import for_kernels, is_for_kernels
-from .kernels.run import call, call_parallel, handle_of
+from .kernels.call import call, handle_of
 from .kernels.tables import Program
 from .program import workspace
 
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay."""
+DIVIDED_COST = 4_000_000
+"""Multiply-adds of one sample from which on it pays to divide it among threads."""
 CALL_COST = 2_000_000_000
 """Multiply-adds in one call of a kernel: about 0.05 s, within which Ctrl-C is not seen."""
 COPIED_BYTES = 16 * 2**20
 """How much of an input or a result that kernels cannot take as it lies is copied at a time."""
-SAFE_LAYERS = ("omp", "tbb")
-
-_threads_lost_in_fork = False
+CHUNKS_PER_THREAD = 2
+LEAST_CHUNK = 8
+"""Samples below which reading the weights again costs more than an even share of the work is worth."""
 
 
 class Scratch(NamedTuple):
@@ -46,6 +41,8 @@ class Runner:
 
     def __init__(self, program: Program, cost: float) -> None:
         self.program, self._cost = program, cost
+        self._parts = int(program.layout["parts"][0])
+        self._divides = self._parts > 1 and cost >= DIVIDED_COST
         self._call_samples = max(1, int(CALL_COST / cost))
         self._idle: list[Scratch] = []
 
@@ -56,7 +53,7 @@ class Runner:
         the network's dtype; where x or out is not, parts of it are copied on the way.
         """
         if x.ndim == 1 and out.flags.carray:
-            self._run(x, seed, y, out, 1)
+            self._run(x, seed, y, out, self._useful_threads(1, threads) if self._divides else 1)
             return
         if x.ndim == 1:
             x, y, out = x[None], y[None], out[None]
@@ -73,21 +70,24 @@ class Runner:
                 out[part] = target
 
     def _useful_threads(self, n: int, threads: int | None) -> int:
-        if n == 1 or threads == 1 or (threads is None and n * self._cost < PARALLEL_COST):
+        if threads == 1 or (n == 1 and not self._divides) or (threads is None and n * self._cost < PARALLEL_COST):
             return 1
-        # Asking for the number also loads the threading layer, so that its name is known afterwards.
-        available = numba.get_num_threads()
-        return min(available if threads is None else threads, available, n)
+        available = crew.available_threads()
+        return min(available if threads is None else threads, available, n if n > 1 else self._parts)
 
     def _run(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int) -> None:
         scratch = self._take_scratch(threads)
-        if threads == 1:
-            call(scratch.handle, 0, 1, x, seed, y, out)
-        elif _numba_threads_are_safe():
-            _run_on_numba_threads(scratch.handle, threads, x, seed, y, out)
-        else:
-            _run_on_python_threads(scratch.handle, threads, x, seed, y, out)
+        shared = threads > 1 and crew.crew.share(threads, self._chunks(x, threads), scratch.handle, x, seed, y, out)
+        if not shared:
+            call(scratch.handle, x, seed, y, out)
         self._idle.append(scratch)
+
+    def _chunks(self, x: np.ndarray, threads: int) -> int:
+        """In how many chunks threads share a call: some for each, so that one that is late leaves its share to others."""
+        if x.ndim == 1 or len(x) == 1:
+            return threads
+        block = int(self.program.layout["block"][0])
+        return -(-len(x) // min(block, max(LEAST_CHUNK, len(x) // (CHUNKS_PER_THREAD * threads))))
 
     def _take_scratch(self, threads: int) -> Scratch:
         """Scratch for at least so many threads, used before if any is idle."""
@@ -96,46 +96,7 @@ class Runner:
         except IndexError:
             scratch = None
         if scratch is None or len(scratch.work) < threads:
-            work, lists = workspace(self.program, threads)
+            # Any thread of the crew may turn up.
+            work, lists = workspace(self.program, crew.available_threads() if threads > 1 else 1)
             scratch = Scratch(work, lists, handle_of(self.program, 0, work, lists))
         return scratch
-
-
-def _numba_threads_are_safe() -> bool:
-    return not _threads_lost_in_fork and numba.threading_layer() in SAFE_LAYERS
-
-
-def _note_fork() -> None:
-    """In a forked child: remember whether the parent had started Numba's threads, which do not exist here."""
-    global _threads_lost_in_fork
-    try:
-        numba.threading_layer()
-    except ValueError:
-        return
-    _threads_lost_in_fork = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-    # A child forked while another thread compiles or loads a kernel would wait forever for Numba's lock.
-    os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=global_compiler_lock.release,
-    )
-
-
-def _run_on_numba_threads(handle: np.ndarray, threads: int, *arrays: np.ndarray) -> None:
-    enabled = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        call_parallel(handle, threads, *arrays)
-    finally:
-        numba.set_num_threads(enabled)
-
-
-def _run_on_python_threads(handle: np.ndarray, threads: int, *arrays: np.ndarray) -> None:
-    with ThreadPoolExecutor(threads) as pool:
-        parts = [pool.submit(call, handle, thread, threads, *arrays) for thread in range(threads)]
-    for part in parts:
-        part.result()

@@ -20,14 +20,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
+from numba.core.typing.typeof import Purpose
+from numba.extending import intrinsic, typeof_impl
 
-from .kernels.jit import jit, piece
+from .kernels.jit import entry, jit, piece
 from .kernels.memory import address_of, call_address
-from .kernels.tables import JACOBIAN, JVP, VJP
+from .kernels.tables import JACOBIAN, JVP, VJP, Program
 from .memory import ALIGNMENT
 
 __all__ = ["Scratch", "jacobian", "jvp", "scratch", "value", "value_and_jacobian", "vjp"]
+
+
+@typeof_impl.register(Program)
+def _typeof_program(program: Program, context: Any) -> Any:
+    """Refuse a global Program: its address would be frozen into code that a cache brings to other processes."""
+    if context.purpose is Purpose.constant:
+        raise TypingError("a Program must be an argument of the compiled function, not a global or enclosed variable")
+    return typeof_impl.dispatch(tuple)(program, context)
 
 
 class Scratch(NamedTuple):
@@ -37,14 +46,15 @@ class Scratch(NamedTuple):
     lists: np.ndarray
 
 
-@jit
+@entry()
 def scratch(program):
     """New working memory for one thread that runs `program`; also callable inside `@njit` code."""
     layout, itemsize = program.layout[0], program.parameters.itemsize
     room = np.zeros(layout.work_size + ALIGNMENT // itemsize, program.parameters.dtype)
     first = (-address_of(room) % ALIGNMENT) // itemsize
     lists = np.zeros(layout.list_size, np.int32)
-    lists[: layout.n_identity] = np.arange(layout.n_identity)
+    for unit in range(layout.n_identity):  # np.arange would take Numba 2 s to compile
+        lists[unit] = unit
     return Scratch(room[first : first + layout.work_size], lists)
 
 
@@ -95,15 +105,16 @@ def _product(program, task, x, seed, y, out, scratch):
     if seed.size != layout.seed_size and seed.size != n * layout.seed_size:
         raise ValueError("v or u must hold one vector for each input, or one for all")
     stride = 0 if seed.size == layout.seed_size else layout.seed_size * like.itemsize
-    _call(program, task, n, (_readable(like, x), _readable(like, seed), _writeable(like, y), _writeable(like, out), stride), scratch)
+    arrays = (_readable(like, x), _readable(like, seed), _writeable(like, y), _writeable(like, out), stride)
+    _call(program, task, n, arrays, scratch)
 
 
 @piece
 def _count(program, x):
-    n = x.size // program.layout[0].n_in
-    if x.size != n * program.layout[0].n_in:
+    n_in = program.layout[0].n_in
+    if x.shape[-1] != n_in:
         raise ValueError("the last dimension of x must be the network's number of inputs")
-    return n
+    return x.size // n_in
 
 
 @piece
@@ -114,15 +125,18 @@ def _check_results(array, size):
 
 @piece
 def _call(program, task, n, arrays, scratch):
+    layout = program.layout[0]
+    if scratch.work.size != layout.work_size or scratch.lists.size != layout.list_size:
+        raise ValueError("the scratch was made for another program: each needs its own, from scratch(program)")
     if n > 0:
-        zero = program.parameters.dtype.type(0)
         addresses = (
             address_of(program.parameters), address_of(program.primal), address_of(program.live),
             address_of(program.steps), address_of(program.layout),
         )  # fmt: skip
+        memory = (_writeable(program.parameters, scratch.work), address_of(scratch.lists))
         call_address(
-            program.kernel,
-            (zero, addresses, np.intp(task), arrays, n, address_of(scratch.work), address_of(scratch.lists)),
+            program.kernel[0][0],
+            (addresses, np.intp(task), arrays, n, memory, np.intp(0), np.intp(1)),
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from .accumulation import Accumulation, Record, StatePlaces
 from .chain import Chain, Diagonal, Link, Normalization, Product, is_sparse
 from .kernels import activations, normalizers
+from .kernels.cache import fingerprint
 from .kernels.run import compiled_address
 from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program
 from .kernels.target import padded
@@ -59,7 +60,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         _records(LIVE, live),
         _records(STEP, steps),
         _records(LAYOUT, _layouts(shared, tasks, accumulations)),
-        compiled_address(chain.dtype),
+        np.array([(compiled_address(chain.dtype),)], [(f"run_{fingerprint()}", np.int64)]),
     )
 
 
@@ -83,6 +84,7 @@ def _layouts(shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulation
         layouts.append(
             {"seed_size": _seed_size(product), "out_size": product.sizes[-1] * product.sizes[0]}
             | {"first_step": first_step, "last_step": first_step + len(accumulation.steps)}
+            | {"parts": accumulation.parts}
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
         )
         first_step, first_live = layouts[-1]["last_step"], layouts[-1]["last_live"]

@@ -32,12 +32,12 @@ def test_python_threads_give_what_numba_threads_give(net, x, expected, monkeypat
 def test_a_long_call_is_cut_into_several(net, x, expected, monkeypatch):
     net, calls = net.astype(net.dtype), []
 
-    def counting_run(*arguments):
-        calls.append(len(arguments[1]))
-        run(*arguments)
+    def counting_call(*arguments):
+        calls.append(len(arguments[3]))
+        call(*arguments)
 
-    run = batch.run
-    monkeypatch.setattr(batch, "run", counting_run)
+    call = batch.call
+    monkeypatch.setattr(batch, "call", counting_call)
     monkeypatch.setattr(batch, "CALL_COST", 1_000_000)
     np.testing.assert_array_equal(net.jacobian(x, threads=1), expected)
     assert len(calls) >= 3
@@ -45,7 +45,7 @@ def test_a_long_call_is_cut_into_several(net, x, expected, monkeypatch):
 
 
 def test_small_work_stays_on_one_thread(net, monkeypatch):
-    monkeypatch.setattr(batch, "run_parallel", None)
+    monkeypatch.setattr(batch, "call_parallel", None)
     assert net.jacobian(np.zeros((2, 20))).shape == (2, 10, 20)
 
 

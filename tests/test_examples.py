@@ -82,6 +82,18 @@ def test_dynamics_linearization(run, tmp_path):
     assert (tmp_path / "dynamics_linearization.png").read_bytes().startswith(PNG)
 
 
+def test_kalman_filter(run, tmp_path):
+    text = run("kalman_filter", "--output", tmp_path)
+    noise = numbers(text, r"two sensors: ([\d.]+) rad")[0]
+    with_sensor, without = numbers(text, r"(?:with a sensor|without): ([\d.]+) rad")
+    assert 0 < with_sensor < noise / 2
+    assert 0 < without < noise / 2
+    assert 85 < numbers(text, r"deviations: (\d+)%")[0] < 100
+    step, share = numbers(text, r"([\d.]+) us")
+    assert 0 < share < step
+    assert (tmp_path / "kalman_filter.png").read_bytes().startswith(PNG)
+
+
 def test_published_benchmark(run):
     text = run("published_benchmark")
     assert "left out" not in text

@@ -1,40 +1,86 @@
 """The planner against brute force, and what a plan looks like in print."""
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastjac import Affine, Network, ReLU, Softmax, Tanh
+from fastjac import plan as plan_module
+from fastjac.cost import PACK_ROWS, moving_cycles
 from fastjac.errors import OptionError
-from fastjac.plan import LEGEND, PLANNERS, ChainShape, plan, step_cost
+from fastjac.plan import LEGEND, PLANNERS, ChainShape, plan, step_of
 
-shapes = st.integers(2, 8).flatmap(
-    lambda n: st.builds(
-        ChainShape,
-        st.tuples(*[st.integers(1, 300)] * n),
-        st.tuples(*[st.sampled_from([0.5, 1.0])] * n),
-        st.sampled_from([1, 4, 8, 16]),
-    )
-)
+ONE_OF = {
+    "forward": lambda start, stop: [stop - 1],
+    "reverse": lambda start, stop: [start + 1],
+    "mixed": lambda start, stop: range(start + 1, stop),
+}
+"""Where each order may split a span."""
 
 
-def cheapest_by_brute_force(shape, start, stop):
-    """The least cost over all bracketings of the layers from boundary `start` to `stop`, each tried in full."""
-    if stop == start + 1:
-        return 0.0
-    return min(
-        cheapest_by_brute_force(shape, start, middle)
-        + cheapest_by_brute_force(shape, middle, stop)
-        + step_cost(shape, start, middle, stop)
-        for middle in range(start + 1, stop)
-    )
+def dense(sizes, lanes=1):
+    """A chain in which every unit is live and no derivative is left out."""
+    return ChainShape(sizes, (1.0,) * len(sizes), (False,) * len(sizes), lanes)
 
 
-def multiply_adds(shape, start, middle, stop):
-    """The textbook cost of one product, without lanes."""
+@st.composite
+def chain_shapes(draw):
+    """Chains of 1 to 7 layers: any sizes and links, a seed at neither end or at one."""
+    n_layers = draw(st.integers(1, 7))
+    each = [st.integers(1, 300)] * (n_layers + 1)
+    live = [st.sampled_from([0.1, 0.5, 1.0])] * (n_layers + 1)
+    binary = [st.booleans()] * (n_layers + 1)
+    seed = draw(st.sampled_from([None, 0, n_layers - 1]))
+    lanes = draw(st.sampled_from([1, 4, 8, 16]))
+    return ChainShape(draw(st.tuples(*each)), draw(st.tuples(*live)), draw(st.tuples(*binary)), lanes, seed)
+
+
+def every_cost(shape, splits):
+    """The costs of all bracketings that `splits(start, stop)` allows, each product computed either way round.
+
+    A weight may be stored either way for nothing. A product lies as it was computed; the operand that the kernel reads in
+    vectors (the right one, or by the transposed product the left one) must lie as the result does, or be turned.
+    """
+
+    @cache
+    def computed(start, stop, transposed):
+        """All costs of computing the span this way round."""
+        found = [np.empty(0)]
+        for middle in splits(start, stop):
+            step = step_of(shape, start, middle, stop, transposed)
+            if step is not None:
+                vectors, strided = ((middle, stop), (start, middle)) if transposed else ((start, middle), (middle, stop))
+                turned = moving_cycles(shape.sizes[vectors[0]] * shape.sizes[vectors[1]])
+                extra = {transposed: 0.0, not transposed: turned}
+                found.append(step.cycles + np.add.outer(made(*vectors, extra), made(*strided, {})).ravel())
+        return np.concatenate(found)
+
+    def made(start, stop, extra):
+        """All costs of having the span either way round, with what is extra for one of them."""
+        if stop == start + 1:
+            return np.zeros(1)
+        return np.concatenate([computed(start, stop, way) + extra.get(way, 0.0) for way in (False, True)])
+
+    return made(0, shape.n_layers, {})
+
+
+def cost_of_steps(shape, steps):
+    """What a plan's steps cost one by one, and what it takes to turn what lies the wrong way."""
+    lies_transposed, total = {}, 0.0
+    for step in steps:
+        vectors = (step.middle, step.stop) if step.transposed else (step.start, step.middle)
+        if lies_transposed.get(vectors, step.transposed) != step.transposed:
+            total += moving_cycles(shape.sizes[vectors[0]] * shape.sizes[vectors[1]])
+        lies_transposed[step.start, step.stop] = step.transposed
+        total += step.cycles
+    return total
+
+
+def textbook_multiply_adds(shape, start, middle, stop):
     return shape.sizes[stop] * shape.sizes[middle] * shape.sizes[start]
 
 
@@ -46,12 +92,26 @@ def random_network(sizes, activation=ReLU, dtype=np.float32):
     return Network(layers[:-1])
 
 
-@given(shapes)
-def test_mixed_is_the_cheapest_of_all_bracketings(shape):
-    assert plan(shape, "mixed").cost == pytest.approx(cheapest_by_brute_force(shape, 0, shape.n_layers), rel=1e-12)
+@given(chain_shapes(), st.sampled_from(sorted(ONE_OF)))
+@settings(max_examples=200)
+def test_every_planner_finds_the_cheapest_of_all_that_it_may_choose_from(shape, mode):
+    assert plan(shape, mode).cost == pytest.approx(every_cost(shape, ONE_OF[mode]).min(), rel=1e-12)
 
 
-@given(shapes)
+def test_brute_force_sees_every_bracketing_in_every_orientation():
+    # 132 bracketings of seven layers, and two ways for each of the six products.
+    assert every_cost(dense((3, 4, 5, 6, 5, 4, 3, 2)), ONE_OF["mixed"]).size == 132 * 2**6
+
+
+@given(chain_shapes(), st.sampled_from(sorted(PLANNERS)))
+def test_the_cost_of_a_plan_is_that_of_its_steps(shape, mode):
+    chosen = plan(shape, mode)
+    assert chosen.cost == pytest.approx(cost_of_steps(shape, chosen.steps), rel=1e-12)
+    for step in chosen.steps:
+        assert step == step_of(shape, step.start, step.middle, step.stop, step.transposed)
+
+
+@given(chain_shapes())
 def test_auto_is_never_dearer_than_any_mode_and_prefers_a_pure_order(shape):
     costs = {mode: plan(shape, mode).cost for mode in ("forward", "reverse", "mixed")}
     auto = plan(shape, "auto")
@@ -60,7 +120,7 @@ def test_auto_is_never_dearer_than_any_mode_and_prefers_a_pure_order(shape):
         assert auto.cost < min(costs["forward"], costs["reverse"])
 
 
-@given(shapes, st.sampled_from(sorted(PLANNERS)))
+@given(chain_shapes(), st.sampled_from(sorted(PLANNERS)))
 def test_every_plan_multiplies_each_span_it_makes_exactly_once(shape, mode):
     available = {(k, k + 1) for k in range(shape.n_layers)}
     for step in plan(shape, mode).steps:
@@ -69,23 +129,65 @@ def test_every_plan_multiplies_each_span_it_makes_exactly_once(shape, mode):
     assert available == {(0, shape.n_layers)}
 
 
-@given(shapes)
-def test_pure_orders_cost_what_the_textbook_says(shape):
-    plain = ChainShape(shape.sizes, (1.0,) * len(shape.sizes), lanes=1)
-    n = plain.n_layers
-    forward = sum(multiply_adds(plain, 0, k, k + 1) for k in range(1, n))
-    reverse = sum(multiply_adds(plain, k - 1, k, n) for k in range(1, n))
-    assert plan(plain, "forward").cost == forward
-    assert plan(plain, "reverse").cost == reverse
+@given(chain_shapes())
+def test_pure_orders_take_the_multiply_adds_that_the_textbook_says(shape):
+    plain, n = dense(shape.sizes), shape.n_layers
+    forward = sum(textbook_multiply_adds(plain, 0, k, k + 1) for k in range(1, n))
+    reverse = sum(textbook_multiply_adds(plain, k - 1, k, n) for k in range(1, n))
+    assert plan(plain, "forward").multiply_adds == forward
+    assert plan(plain, "reverse").multiply_adds == reverse
+
+
+@given(chain_shapes(), st.sampled_from(sorted(PLANNERS)))
+def test_a_seed_is_never_the_operand_that_is_read_in_vectors(shape, mode):
+    for step in plan(shape, mode).steps:
+        if shape.seed == step.start and step.middle == step.start + 1:
+            assert step.transposed
+        if shape.seed == step.middle and step.stop == step.middle + 1:
+            assert not step.transposed
+
+
+@pytest.mark.parametrize(
+    ("change", "drops"),
+    [
+        pytest.param({}, True, id="as it is"),
+        pytest.param({"live": (1.0, 1.0, 0.5, 1.0)}, False, id="no unit is dead"),
+        pytest.param({"binary": (True, False, True, True)}, False, id="derivatives other than 0 and 1"),
+        pytest.param({"sizes": (784, 256, 256, PACK_ROWS - 1)}, False, id="too few rows to pay"),
+    ],
+)
+def test_units_are_dropped_where_it_pays(change, drops):
+    sizes, live, binary = (784, 256, 256, PACK_ROWS), (1.0, 0.5, 0.5, 1.0), (True,) * 4
+    shape = ChainShape(**({"sizes": sizes, "live": live, "binary": binary, "lanes": 16} | change))
+    assert step_of(shape, 1, 2, 3, False).drops == drops
+    mirrored = ChainShape(shape.sizes[::-1], shape.live[::-1], shape.binary[::-1], 16)
+    assert step_of(mirrored, 0, 1, 2, False).drops == drops
+
+
+def test_units_are_dropped_only_at_an_inner_boundary_and_from_a_weight():
+    sizes = (64,) * 6
+    shape = ChainShape(sizes, (0.5,) * 6, (True,) * 6, 16)
+    assert not step_of(shape, 0, 2, 5, False).drops  # both ends: nothing is contracted next
+    assert not step_of(shape, 1, 2, 4, False).drops  # neither end: it meets another inner matrix
+    assert not step_of(shape, 1, 3, 5, False).drops  # J[1:3] holds the boundary, which is no weight
+    assert step_of(shape, 1, 2, 5, False).drops
+    assert step_of(shape, 0, 3, 4, False).drops
+
+
+def test_dropping_counts_only_live_units_as_produced():
+    kept, dropped = (ChainShape((784, 256, 256, 64), (1.0, live, 1.0, 1.0), (True,) * 4, 16) for live in (1.0, 0.25))
+    whole, part = (step_of(shape, 1, 2, 3, False) for shape in (kept, dropped))
+    assert part.multiply_adds == whole.multiply_adds / 4
+    assert part.cycles < whole.cycles
 
 
 def test_autoencoder_meets_at_its_waist():
-    shape = ChainShape((784, 256, 32, 256, 784), (1.0,) * 5)
+    shape = dense((784, 256, 32, 256, 784))
     chosen = plan(shape)
     assert chosen.order == "mixed"
     assert (chosen.steps[-1].start, chosen.steps[-1].middle, chosen.steps[-1].stop) == (0, 2, 4)
-    pure = min(plan(shape, "forward").cost, plan(shape, "reverse").cost)
-    assert chosen.cost < pure / 5
+    pure = min(plan(shape, mode).multiply_adds for mode in ("forward", "reverse"))
+    assert chosen.multiply_adds < pure / 5
 
 
 def test_network_of_the_autoencoder_meets_at_its_waist():
@@ -95,51 +197,71 @@ def test_network_of_the_autoencoder_meets_at_its_waist():
 
 
 def test_more_outputs_than_inputs_go_forward_and_fewer_in_reverse():
-    assert plan(ChainShape((6, 512, 512, 2500), (1.0,) * 4)).order == "forward"
-    assert plan(ChainShape((784, 256, 256, 10), (1.0,) * 4)).order == "reverse"
+    assert plan(dense((6, 512, 512, 2500))).order == "forward"
+    assert plan(dense((784, 256, 256, 10))).order == "reverse"
 
 
-def test_a_relu_halves_the_cost_of_the_contraction_over_its_units():
-    relu, tanh = (random_network((40, 64, 32), activation).plan("reverse").cost for activation in (ReLU, Tanh))
-    assert relu == tanh / 2
+def test_a_relu_halves_the_work_of_the_contraction_over_its_units():
+    relu, tanh = (random_network((40, 64, 32), activation).plan("reverse") for activation in (ReLU, Tanh))
+    assert relu.multiply_adds == tanh.multiply_adds / 2
+    assert relu.cost < tanh.cost
 
 
-def test_lanes_round_up_the_vectorized_side():
-    shape = ChainShape((5, 7, 3), (1.0,) * 3, lanes=16)
-    assert plan(shape, "reverse").cost == 7 * min(3 * 16, 16 * 5)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_lanes_round_up_the_vectorized_side(transposed):
+    def cycles(n):
+        """Of a product in the middle of a chain, whose vectorized side is n."""
+        ends = (1, 6, 70, n, 1) if transposed else (1, n, 70, 6, 1)
+        return step_of(dense(ends, 16), 1, 2, 3, transposed).cycles
+
+    assert cycles(1) == cycles(15) == cycles(16) < cycles(17) == cycles(32) < cycles(33)
+
+
+def test_a_wide_result_lies_along_its_long_side():
+    assert not plan(dense((512, 64, 4), 16), "reverse").steps[0].transposed
+    assert plan(dense((6, 512, 512, 2500), 16), "forward").steps[0].transposed
 
 
 def test_unknown_mode_lists_the_valid_ones():
     with pytest.raises(OptionError, match="mode must be one of 'auto', 'forward', 'reverse', 'mixed', got 'backward'"):
-        plan(ChainShape((2, 3), (1.0, 1.0)), "backward")
+        plan(dense((2, 3)), "backward")
 
 
+@pytest.fixture
+def round_costs(monkeypatch):
+    """Costs that are the same on every CPU: a cycle for ten multiply-adds."""
+    monkeypatch.setattr(plan_module, "contraction_cycles", lambda rows, depth, columns, lanes: rows * depth * columns / 10)
+    monkeypatch.setattr(plan_module, "moving_cycles", lambda elements: elements)
+
+
+@pytest.mark.usefixtures("round_costs")
 def test_printed_plan_of_a_mixed_order():
-    shape = ChainShape((784, 256, 32, 256, 784), (1.0, 0.5, 1.0, 0.5, 1.0))
+    shape = ChainShape((784, 256, 32, 256, 784), (1.0, 0.5, 1.0, 0.5, 1.0), (True,) * 5)
     assert str(plan(shape)) == "\n".join(
         [
             "order: auto, which is mixed",
             "sizes: 784-256-32-256-784",
-            "step  product                 rows x inner x columns  live  multiply-adds",
-            "1     J[0:2] = W2 W1          32 x 256 x 784          0.50      3,211,264",
-            "2     J[2:4] = W4 W3          784 x 256 x 32          0.50      3,211,264",
-            "3     J[0:4] = J[2:4] J[0:2]  784 x 32 x 784          1.00     19,694,080",
-            "                                                               26,116,608",
+            "step  product                 rows x inner x columns  live  multiply-adds     cycles",
+            "1     J[0:2] = W2 W1          32 x 256 x 784          0.50      3,211,264    321,126",
+            "2     J[2:4] = W4 W3          784 x 256 x 32          0.50      3,211,264    321,126",
+            "3     J[0:4] = J[2:4] J[0:2]  784 x 32 x 784          1.00     19,668,992  1,966,899",
+            "                                                               26,091,520  2,609,152",
             LEGEND,
         ]
     )
 
 
+@pytest.mark.usefixtures("round_costs")
 def test_printed_plan_of_a_pure_order():
-    shape = ChainShape((6, 4, 3, 2), (1.0, 1.0, 0.5, 1.0))
+    shape = ChainShape((6, 4, 3, 2), (1.0, 1.0, 0.5, 1.0), (True,) * 4)
     assert str(plan(shape, "reverse")) == "\n".join(
         [
             "order: reverse",
             "sizes: 6-4-3-2",
-            "step  product             rows x inner x columns  live  multiply-adds",
-            "1     J[1:3] = W3 W2      2 x 3 x 4               0.50             12",
-            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               1.00             48",
-            "                                                                   60",
+            "step  product             rows x inner x columns  live  multiply-adds  cycles",
+            "1     J[1:3] = W3 W2      2 x 3 x 4               0.50             12       1",
+            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               1.00             48       5",
+            "                                                                   60       6",
             LEGEND,
         ]
     )

@@ -1,77 +1,21 @@
-"""Lowering: memory that does not overlap, weights stored once, and every bracketing of a chain computing the same J."""
-
-from itertools import pairwise
+"""Lowering: what is folded, what a program stores, and several products of one network in one program."""
 
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from fastjac import GELU, Affine, LayerNorm, LogSoftmax, Network, ReLU, ReLU6, Scale, Softmax, Tanh, chain
+from fastjac import GELU, Affine, LayerNorm, Network, ReLU, Scale, Softmax, Tanh
+from fastjac import numba as compiled
 from fastjac.batch import Runner
 from fastjac.chain import chain_of, product_of
-from fastjac.kernels.memory import call_address
-from fastjac.kernels.run import compiled_address
+from fastjac.kernels.run import call, handle_of
 from fastjac.kernels.target import lanes
-from fastjac.memory import Arena, Parameters, aligned_zeros
-from fastjac.plan import Plan, Step, step_cost
+from fastjac.plan import plan
 from fastjac.program import lower, workspace
 
 from . import naive
-
-SIZES = (5, 9, 3, 17, 2, 7)
-LINKS = {
-    "relu": [ReLU()],
-    "tanh": [Tanh()],
-    "two diagonals": [Tanh(), ReLU()],
-    "normalizer": [Softmax()],
-    "normalizer between diagonals": [Tanh(), LayerNorm(eps=1e-2), ReLU6()],
-    "two normalizers": [LayerNorm(), LogSoftmax()],
-    "nothing": [],
-}
-
-
-def all_bracketings(start, stop):
-    """Every way to multiply the span, as lists of splits."""
-    if stop == start + 1:
-        return [[]]
-    return [
-        [*left, *right, (start, middle, stop)]
-        for middle in range(start + 1, stop)
-        for left in all_bracketings(start, middle)
-        for right in all_bracketings(middle, stop)
-    ]
-
-
-def chain_of_links(link, sizes=SIZES):
-    """A network with the same link at every boundary, both ends included."""
-    rng = np.random.default_rng(3)
-    layers = [*LINKS[link]]
-    for n_in, n_out in pairwise(sizes):
-        layers += [Affine(rng.standard_normal((n_out, n_in)), rng.standard_normal(n_out)), *LINKS[link]]
-    return layers
-
-
-@pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("splits", all_bracketings(0, len(SIZES) - 1), ids=str)
-def test_every_bracketing_with_every_link_gives_the_same_jacobian(link, splits, monkeypatch):
-    layers = chain_of_links(link)
-    if link == "nothing":
-        # One that would be folded into a smaller product must stay apart here.
-        monkeypatch.setattr(chain, "_is_cheaper_folded", lambda first, second: False)
-    network_chain = chain_of(tuple(layers), SIZES[0], np.dtype(np.float64))
-    product = product_of(network_chain)
-    shape = product.shape(lanes(np.dtype(np.float64)))
-    steps = tuple(Step(*split, step_cost(shape, *split)) for split in splits)
-    runner = Runner(lower(network_chain, product, Plan(shape, "mixed", "mixed", steps)), 1.0)
-    x = np.random.default_rng(4).standard_normal((3, SIZES[0]))
-    y, out = np.empty((3, SIZES[-1])), np.empty((3, SIZES[-1] * SIZES[0]))
-    runner(x, np.empty((3, 0)), y, out, 1)
-    expected = naive.jacobian(layers, x)
-    scale = np.abs(expected).max()
-    np.testing.assert_allclose(out.reshape(expected.shape) / scale, expected / scale, atol=1e-13)
-    np.testing.assert_allclose(y, naive.value(layers, x), rtol=1e-12, atol=1e-14)
+from .bits import assert_same_bits
+from .random_networks import random_network
 
 
 def test_a_scale_beside_an_affine_layer_is_folded_into_it():
@@ -146,76 +90,83 @@ def test_a_network_keeps_few_programs():
     assert len(net._runners) <= 8
 
 
+TASKS = ((None, 0, "reverse"), ("tangents", 5, "forward"), (None, 0, "mixed"), ("cotangents", 2, "reverse"), (None, 0, "forward"))
+"""Seed, its width and mode of each product of one program."""
+
+
+def tasks_of(network_chain):
+    products = [product_of(network_chain, seed, width) for seed, width, _ in TASKS]
+    modes = [mode for _, _, mode in TASKS]
+    width = lanes(network_chain.dtype)
+    return [(product, plan(product.shape(width), mode)) for product, mode in zip(products, modes, strict=True)]
+
+
+def seeds_of(product, samples):
+    """Random seeds (samples, seed_size), or an empty array where the product has none."""
+    if None not in product.leaves:
+        return np.empty((0, 0))
+    place = product.leaves.index(None)
+    return np.random.default_rng(5).standard_normal((samples, product.sizes[place] * product.sizes[place + 1]))
+
+
+@pytest.mark.parametrize("samples", [1, 7, 50])
+def test_each_task_of_a_program_computes_what_a_program_of_its_own_does(samples):
+    rng = np.random.default_rng(0)
+    layers = [Affine(rng.standard_normal((30, 20))), ReLU(), Affine(rng.standard_normal((25, 30)))]
+    layers += [LayerNorm(), Affine(rng.standard_normal((40, 25))), Softmax()]
+    network_chain = chain_of(tuple(layers), 20, np.dtype(np.float64))
+    x, tasks = rng.standard_normal((samples, 20)), tasks_of(network_chain)
+    together = lower(network_chain, tasks)
+    assert len(together.layout) == len(TASKS)
+    work, lists = workspace(together, 1)
+    for number, (product, order) in enumerate(tasks):
+        seed, out_size = seeds_of(product, samples), product.sizes[-1] * product.sizes[0]
+        found, alone = ([np.full((samples, size), np.nan) for size in (40, out_size)] for _ in range(2))
+        call(handle_of(together, number, work, lists), 0, 1, x, seed, *found)
+        Runner(lower(network_chain, [(product, order)]), 1.0)(x, seed, *alone, 1)
+        assert_same_bits(found, alone)
+        np.testing.assert_allclose(found[0], naive.value(layers, x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse", "mixed"])
+@pytest.mark.parametrize("seed", range(24))
+def test_what_a_workspace_held_before_does_not_matter(seed, mode):
+    """Padding, and the room of units that were dropped, is computed on but never reaches a result."""
+    net = Network(random_network(seed).layers)
+    x = np.random.default_rng(seed).standard_normal((9, net.n_in))
+    expected = net.value_and_jacobian(x, mode, threads=1)
+    for scratch in net._runner(mode)._idle:
+        scratch.work[:] = np.nan
+        scratch.lists[:, net.program(mode).layout[0]["n_identity"] :] = -1
+    for size in (9, 1):
+        assert_same_bits(net.value_and_jacobian(x[:size], mode, threads=1), (part[:size] for part in expected))
+
+
+def test_a_program_without_a_task_computes_values():
+    rng = np.random.default_rng(0)
+    layers = (Affine(rng.standard_normal((6, 4))), Tanh())
+    x, y = rng.standard_normal((5, 4)), np.empty((5, 6))
+    program = lower(chain_of(layers, 4, np.dtype(np.float64)))
+    assert len(program.layout) == 1
+    Runner(program, 1.0)(x, np.empty((0, 0)), y, np.empty((0, 0)), 1)
+    np.testing.assert_allclose(y, naive.value(layers, x), rtol=1e-14)
+
+
 @numba.njit
-def _run_from_a_users_loop(kernel, program, x, seed, y, out, work, lists):
+def _jacobians_from_a_users_loop(program, x, jac, scratch):
     for i in range(len(x)):
-        call_address(kernel, (program, x[i : i + 1], seed, y[i : i + 1], out[i : i + 1], work, lists))
+        compiled.jacobian(program, x[i], jac[i], scratch)
 
 
 def test_a_program_is_an_argument_of_jitted_code():
     rng = np.random.default_rng(0)
     net = Network([Affine(rng.standard_normal((6, 4))), Tanh(), Affine(rng.standard_normal((3, 6)))])
-    x = rng.standard_normal((5, 4))
-    y, out, seed = np.empty((5, 3)), np.empty((5, 12)), np.empty((0, 0))
-    work, lists = (array[0] for array in workspace(net.program(), 1))
-    arguments = (net.program(), x, seed, y, out, work, lists)
-    _run_from_a_users_loop(compiled_address(*arguments), *arguments)
-    np.testing.assert_array_equal(out.reshape(5, 3, 4), net.jacobian(x))
+    x, out, program = rng.standard_normal((5, 4)), np.empty((5, 3, 4)), net.program()
+    _jacobians_from_a_users_loop(program, x, out, compiled.scratch(program))
+    assert_same_bits([out], [net.jacobian(x)])
 
 
 def test_a_scale_behind_an_activation_is_not_folded_forward_past_it():
     layers = [Affine(np.eye(2)), GELU(), Scale(2.0, 1.0), Softmax()]
     net = Network(layers)
     np.testing.assert_allclose(net([0.3, -1.0]), naive.value(layers, np.array([0.3, -1.0])), rtol=1e-14)
-
-
-def test_equal_arrays_are_stored_once():
-    parameters = Parameters(np.dtype(np.float32))
-    first = parameters.add(np.arange(6.0).reshape(2, 3))
-    assert parameters.add(np.arange(6.0).reshape(2, 3)) == first
-    assert parameters.add(np.arange(6.0).reshape(3, 2)) != first
-    assert parameters.array().dtype == np.float32
-
-
-def test_a_program_stores_each_weight_only_in_the_orientations_it_reads():
-    rng = np.random.default_rng(0)
-    layers = [Affine(rng.standard_normal((64, 64))), ReLU()] * 2 + [Affine(rng.standard_normal((64, 64)))]
-    net = Network(layers)
-    # Two distinct weights. Forward order pushes through the transposed ones, which the primal sweep reads too; reverse
-    # order pulls through the first as it is.
-    forward, reverse = (net.program(mode).parameters.size // 64**2 for mode in ("forward", "reverse"))
-    assert (forward, reverse) == (2, 3)
-
-
-@pytest.mark.parametrize("size", [1, 5, 1000])
-def test_aligned_zeros_start_on_a_cache_line(size):
-    array = aligned_zeros(size, np.dtype(np.float32))
-    assert array.ctypes.data % 64 == 0
-    assert array.shape == (size,)
-    assert not array.any()
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=30))
-def test_arena_never_hands_out_a_region_twice(requests):
-    arena, taken = Arena(100), {}
-    for size, give_back in requests:
-        offset = arena.take(size)
-        assert offset >= 100
-        assert arena.end >= offset + size
-        for other, other_size in taken.items():
-            assert offset + size <= other or other + other_size <= offset
-        taken[offset] = size
-        if give_back:
-            oldest = next(iter(taken))
-            arena.free(oldest)
-            del taken[oldest]
-
-
-def test_arena_reuses_what_was_given_back():
-    arena = Arena(0)
-    first = arena.take(10)
-    arena.take(10)
-    arena.free(first)
-    assert arena.take(10) == first
-    assert arena.end == 20

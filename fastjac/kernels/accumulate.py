@@ -28,6 +28,7 @@ class Group(NamedTuple):
     places, strides : of the four places of a matrix, as `tables` numbers them.
     work : the workspace that holds the Jacobians' vectors of the block.  first : the group's first sample in the block.
     lists, own_lists, list_stride : all lists, the first sample's, and the bytes to the next sample's.
+    part, parts : which of how many parts of the samples' work this is.
     """
 
     count: int
@@ -38,6 +39,8 @@ class Group(NamedTuple):
     lists: int
     own_lists: int
     list_stride: int
+    part: int
+    parts: int
 
 
 @piece
@@ -103,16 +106,20 @@ def _contract(program, layout, step, group):
         for sample in range(group.count):
             depth, units = _extent(group, step.live, step.depth, sample)
             rows, _ = _extent(group, step.rows_live, step.rows, sample)
+            first_row = 0
+            if group.parts > 1 and step.shared:
+                first_row = rows * group.part // group.parts
+                rows = rows * (group.part + 1) // group.parts - first_row
             columns, _ = _extent(group, step.columns_live, min(step.panel, step.columns - j), sample)
             state = ones(program, layout) if step.state == DENSE else _state(program, step, group, sample) + j * size
-            c, c_row = _address(program, group, step.c_place, step.c + j, sample), step.c_row
+            c, c_row = _address(program, group, step.c_place, step.c + first_row * step.c_row + j, sample), step.c_row
             if step.turned != DENSE:
                 c, c_row = _address(program, group, WORK, step.turned, sample), step.panel
             contract(
                 zero,
                 Contraction(
                     rows, columns,
-                    _address(program, group, step.a_place, step.a, sample), step.a_row, step.a_column,
+                    _address(program, group, step.a_place, step.a + first_row * step.a_row, sample), step.a_row, step.a_column,
                     group.lists if step.a_packed else units,
                     _address(program, group, step.b_place, step.b + j * step.b_jump, sample), step.b_row,
                     group.lists if step.b_packed else units, depth,

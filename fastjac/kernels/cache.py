@@ -22,10 +22,8 @@ from typing import Any
 
 import llvmlite
 import numba
-from numba.core import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 from numba.core.serialize import dumps
-from numba.core.types.containers import BaseTuple
 from numba.misc.appdirs import AppDirs
 
 from ..coldstart import announce_compilation
@@ -36,9 +34,13 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 @functools.cache
 def fingerprint() -> str:
-    """A digest of all kernel sources, of the versions of Numba and llvmlite, and of the vector registers compiled for."""
+    """A digest of all kernel sources, of the versions of Numba and llvmlite, and of the vector registers compiled for.
+
+    `fastjac/numba.py` is one of them: it calls the kernels from code that users compile.
+    """
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {vector_unit()}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for source in sorted([*here.glob("*.py"), *here.parent.glob("numba.py")]):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -119,6 +121,7 @@ class KernelCache(FunctionCache):
 
     def __init__(self, py_func: Any) -> None:
         super().__init__(py_func)
+        self._kernel = py_func.__name__
         self._cache_file = _CacheFiles(Path(self.cache_path), self._impl.filename_base)
 
     def load_overload(self, sig, target_context):
@@ -127,7 +130,7 @@ class KernelCache(FunctionCache):
         with contextlib.suppress(OSError):
             loaded = super().load_overload(sig, target_context)
         if loaded is None:
-            announce_compilation(_precision(sig), kept=True)
+            _announce(self._kernel, kept=True)
         return loaded
 
     def save_overload(self, sig, data):
@@ -139,24 +142,20 @@ class KernelCache(FunctionCache):
 class NoCache(NullCache):
     """What there is where no directory can be written to: nothing is found and nothing is kept, and the user is told."""
 
+    def __init__(self, py_func: Any) -> None:
+        self._kernel = py_func.__name__
+
     def load_overload(self, sig, target_context):
         """None, upon which Numba compiles the kernel."""
-        announce_compilation(_precision(sig), kept=False)
+        _announce(self._kernel, kept=False)
 
 
-def _precision(signature) -> str:
-    """The floating-point type that a kernel's arrays share."""
-    return next((str(dtype) for dtype in _element_types(signature) if isinstance(dtype, types.Float)), "every dtype")
-
-
-def _element_types(signature):
-    for argument in signature:
-        if isinstance(argument, BaseTuple):
-            yield from _element_types(argument)
-        else:
-            yield getattr(argument, "dtype", argument)
+def _announce(kernel: str, kept: bool) -> None:
+    """Tell of the kernel that takes long, of which there is one for each type of number."""
+    if kernel.startswith("run_"):
+        announce_compilation(kernel.removeprefix("run_"), kept)
 
 
 def enable_cache(dispatcher: Any) -> None:
     """Cache `dispatcher` on disk; where no directory can be written to, it compiles anew in each process."""
-    dispatcher._cache = NoCache() if cache_directory() is None else KernelCache(dispatcher.py_func)
+    dispatcher._cache = NoCache(dispatcher.py_func) if cache_directory() is None else KernelCache(dispatcher.py_func)

@@ -13,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import carray, from_dtype, types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from .jit import jit
@@ -79,6 +80,9 @@ def call_address(typingctx, address, arguments):
         builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
         return context.get_dummy_value()
 
+    # Nothing converts them on the way: a number of another type would be read as an integer.
+    if any(kind not in (types.intp, types.UniTuple(types.intp, len(getattr(kind, "types", ())))) for kind in arguments.types):
+        raise TypingError(f"a kernel takes signed integers, got {arguments}")
     return types.void(types.intp, arguments), codegen
 
 

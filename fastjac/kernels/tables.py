@@ -37,7 +37,8 @@ class Program(NamedTuple):
     parameters : all weights and other numbers, in the network's dtype.
     primal, live, steps : tables of PRIMAL, LIVE and STEP records.
     layout : one LAYOUT record for each task: what is computed besides the values, and where.
-    kernel : the address of the compiled `fastjac.kernels.run.run`, valid in this process alone.
+    kernel : one record that holds the address of the kernel, valid in this process alone. The record's field is named after all
+        kernel sources, so that a user's compiled function, which knows their calling convention, is not kept beyond them.
     """
 
     parameters: np.ndarray
@@ -45,7 +46,7 @@ class Program(NamedTuple):
     live: np.ndarray
     steps: np.ndarray
     layout: np.ndarray
-    kernel: int
+    kernel: np.ndarray
 
     def __reduce__(self) -> Any:
         raise TypeError("a Program holds an address of this process; send the network and call its program() in the other one")
@@ -106,6 +107,7 @@ STEP = _record(
     "b_packed",
     "rows_live",  # CONTRACT: the live list whose units are all that the result's rows, or columns, hold; or DENSE
     "columns_live",
+    "shared",  # CONTRACT: whether the parts of one sample may each compute some of the result's rows
     "state",  # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken;
     "state_row",  # CONTRACT, COPY: a diagonal that scales the result's columns, or DENSE
     "rank",  # APPLY: 0 for a diagonal, else the terms of a normalizer
@@ -130,6 +132,7 @@ LAYOUT = _record(
     "last_step",
     "first_live",
     "last_live",
+    "parts",  # into how many at most one sample can be divided
     "block",  # samples that share one primal sweep
     "group",  # samples of a block that take each step together
     "buffer",  # offsets in the workspace: second activation buffer, a spare one, the first sample's own part

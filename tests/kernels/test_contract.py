@@ -6,15 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastjac.kernels import target
-from fastjac.kernels.contract import Contraction, contract
+from fastjac.kernels.contract import Contraction, contract, tile_shape
 from fastjac.kernels.jit import jit
+from fastjac.kernels.tile import PREFETCH_DISTANCE
 
 DTYPES = (np.float32, np.float64)
 
 
 @jit
-def contract_from_python(like, operands):
-    contract(like, operands)
+def contract_from_python(like, operands, tile_rows, tile_columns):
+    contract(like, operands, tile_rows, tile_columns)
 
 
 def naive_product(a, a_index, b, b_index, start, scale):
@@ -23,7 +24,12 @@ def naive_product(a, a_index, b, b_index, start, scale):
     return (start + a[:, a_index] @ b[b_index]) * scale
 
 
-def contracted(a, a_index, b, b_index, start, scale):
+def index_list(places):
+    """The places as the kernel reads them, with entries behind the last that it may ask for but must not use."""
+    return np.append(places, np.full(PREFETCH_DISTANCE, -1)).astype(np.int32)
+
+
+def contracted(a, a_index, b, b_index, start, scale, tile=None):
     """The same by the kernel, into the middle of a larger array whose rim must not be touched."""
     dtype = a.dtype
     columns = b.shape[1]
@@ -34,14 +40,15 @@ def contracted(a, a_index, b, b_index, start, scale):
     padded_start[:columns], padded_scale[:columns] = start, scale
     c = np.full((a.shape[0] + 2, columns + 3), 7.0, dtype)
     c_start = c[1:, 1:].ctypes.data
+    a_places, b_places = index_list(a_index), index_list(b_index)
     operands = Contraction(
         a.shape[0], columns,
-        a.ctypes.data, a.strides[0] // a.itemsize, a.strides[1] // a.itemsize, a_index.ctypes.data,
-        padded_b.ctypes.data, width, b_index.ctypes.data, len(a_index),
+        a.ctypes.data, a.strides[0] // a.itemsize, a.strides[1] // a.itemsize, a_places.ctypes.data,
+        padded_b.ctypes.data, width, b_places.ctypes.data, len(a_index),
         padded_start.ctypes.data, padded_scale.ctypes.data,
         c_start, columns + 3,
     )  # fmt: skip
-    contract_from_python(padded_b.ravel(), operands)
+    contract_from_python(start, operands, *(tile or tile_shape(start, *operands[:2])))
     inside = c[1:-1, 1 : 1 + columns].copy()
     c[1:-1, 1 : 1 + columns] = 7.0
     assert (c == 7.0).all(), "the kernel wrote outside its result"
@@ -75,6 +82,45 @@ def test_every_tile_shape_and_tail_agrees_with_the_naive_product(dtype, rows):
 def test_any_size_and_any_live_share(dtype, rows, inner, columns, share):
     operands = random_operands(rows, inner, columns, int(share * inner), dtype, seed=rows)
     np.testing.assert_allclose(contracted(*operands), naive_product(*operands), atol=tolerance(dtype))
+
+
+def pieces(total, size):
+    return -(-total // size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_result_is_cut_into_the_fewest_tiles_of_nearly_equal_size(dtype):
+    lanes = target.lanes(np.dtype(dtype))
+    for rows in range(1, 50):
+        for columns in range(1, 20 * lanes, 7):
+            tile_rows, tile_columns = tile_shape(np.empty(0, dtype), rows, columns)
+            vectors, tile_vectors = pieces(columns, lanes), tile_columns / lanes
+            tallest = target.max_rows(min(vectors, target.MAX_TILE_VECTORS))
+            for total, size, largest in [(rows, tile_rows, tallest), (vectors, tile_vectors, target.max_vectors(tile_rows))]:
+                assert size in range(1, largest + 1)
+                assert pieces(total, size) == pieces(total, largest)
+                assert size == 1 or pieces(total, size - 1) > pieces(total, size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_do_not_depend_on_the_shape_of_the_tiles(dtype):
+    operands = random_operands(13, 33, 5 * target.lanes(np.dtype(dtype)) - 3, 20, dtype)
+    expected = contracted(*operands)
+    for tile_rows in range(1, target.MAX_TILE_ROWS + 1):
+        for vectors in range(1, target.max_vectors(tile_rows) + 1):
+            tile = tile_rows, vectors * target.lanes(np.dtype(dtype))
+            np.testing.assert_array_equal(contracted(*operands, tile), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_sum_of_nothing_but_zeros_is_plus_zero(dtype):
+    """Whether zeros were added or skipped must not show, so no sum keeps the sign of a zero."""
+    zero, a, b = dtype(-0.0), np.zeros((2, 3), dtype), -np.ones((3, 5), dtype)
+    start, one = np.full(5, zero), np.ones(5, dtype)
+    for places in (np.arange(0), np.arange(3)):
+        found = contracted(a, places, b, places, start, one)
+        assert not np.signbit(found).any()
+        assert (found == 0).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,0 +1,57 @@
+"""Words in memory that several threads change: the few atomic operations that sharing work needs."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+WORD = ir.IntType(64)
+ALIGNMENT = 8
+_IS_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
+@intrinsic
+def fetch_add(typingctx, address, amount):
+    """Add to the word at `address` and return what it held before; others see all that was written before this."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], WORD.as_pointer()), args[1], "acq_rel")
+
+    return types.intp(types.intp, types.intp), codegen
+
+
+@intrinsic
+def load(typingctx, address):
+    """The word at `address`, and with it all that was written before it was stored."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(builder.inttoptr(args[0], WORD.as_pointer()), "acquire", ALIGNMENT)
+
+    return types.intp(types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, address, value):
+    """Set the word at `address`; whoever loads it sees all that was written before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store_atomic(args[1], builder.inttoptr(args[0], WORD.as_pointer()), "release", ALIGNMENT)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), codegen
+
+
+@intrinsic
+def pause(typingctx):
+    """Tell the CPU, where it can be told, that this thread looks at a word again and again."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _IS_X86:
+            builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), ir.FunctionType(ir.VoidType(), [])), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen

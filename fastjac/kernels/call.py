@@ -1,0 +1,78 @@
+"""A call from Python: which program, which scratch, which arrays, as a few integers that any thread can take up.
+
+A call takes 0.1 us for each array that it hands over, so a handle stands for the seven that stay the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import entry, jit
+from .memory import address_of, call_address, itemsize, view
+from .tables import Program
+
+KERNEL, TASK, N_IN, N_OUT, SEED_SIZE, OUT_SIZE, WORK, WORK_STRIDE, LISTS, LISTS_STRIDE, TABLES = range(11)
+"""Words of a handle: the kernel's address, the task and its sizes, scratch of the first thread and bytes to the next one's, and
+the addresses of the Program's arrays from the last on."""
+HANDLE_WORDS = TABLES + 5
+HANDLE, X, SEED, SEED_STRIDE, Y, OUT, N, ITEMSIZE = range(8)
+"""Words of a call: addresses, the bytes from one sample's seed to the next's, the number of samples, bytes of a number."""
+WORD = np.int64(0)
+
+
+def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) -> np.ndarray:
+    """A program, a task and scratch, (threads, work_size) and (threads, list_size). Whoever holds it must hold them too."""
+    layout = program.layout[task]
+    sizes = [layout[name] for name in ("n_in", "n_out", "seed_size", "out_size")]
+    scratch = [number for array in (work, lists) for number in (array.ctypes.data, array.strides[0])]
+    (kernel,) = program.kernel[0]
+    return np.array([kernel, task, *sizes, *scratch, *(array.ctypes.data for array in program[:-1])], np.int64)
+
+
+@entry()
+def call(handle, x, seed, y, out):
+    """Carry out a handle's task on this thread, for the samples in `x`.
+
+    x, seed, y, out : arrays of any shape, in C order. An empty y or out leaves the values or the task out; a seed of one
+        sample's size serves all.
+    """
+    run_chunk(call_of(handle, x, seed, y, out), 0, 0, 1)
+
+
+@jit
+def call_of(handle, x, seed, y, out):
+    """The words of a call."""
+    size = itemsize(x.dtype.type(0))
+    return (
+        address_of(handle),
+        address_of(x),
+        address_of(seed),
+        handle[SEED_SIZE] * size if seed.size > handle[SEED_SIZE] else 0,
+        address_of(y) if y.size else 0,
+        address_of(out) if out.size else 0,
+        x.size // handle[N_IN],
+        size,
+    )
+
+
+@jit
+def run_chunk(call, thread, chunk, chunks):
+    """Run one of so many equal chunks of a call, with the scratch of this thread.
+
+    A chunk is some of the samples. One sample alone is divided by the rows of its result.
+    """
+    handle = view(WORD, call[HANDLE], HANDLE_WORDS)
+    n, size = call[N], call[ITEMSIZE]
+    first, last, part, parts = n * chunk // chunks, n * (chunk + 1) // chunks, 0, 1
+    if n == 1:
+        first, last, part, parts = 0, 1, chunk, chunks
+    arrays = (
+        call[X] + first * handle[N_IN] * size,
+        call[SEED] + first * call[SEED_STRIDE],
+        call[Y] + first * handle[N_OUT] * size if call[Y] != 0 and part == 0 else 0,
+        call[OUT] + first * handle[OUT_SIZE] * size if call[OUT] != 0 else 0,
+        call[SEED_STRIDE],
+    )
+    tables = (handle[TABLES], handle[TABLES + 1], handle[TABLES + 2], handle[TABLES + 3], handle[TABLES + 4])
+    memory = (handle[WORK] + thread * handle[WORK_STRIDE], handle[LISTS] + thread * handle[LISTS_STRIDE])
+    call_address(handle[KERNEL], (tables, handle[TASK], arrays, last - first, memory, part, parts))
