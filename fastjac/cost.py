@@ -21,6 +21,8 @@ TILE = 25.0
 """Cycles to start a tile and to store it."""
 MOVE = 1.5
 """Cycles to copy an element to where it is contiguous along the other side."""
+SCALE = 1.0
+"""Cycles to scale a register."""
 PACK = 3.5
 """Cycles to left-pack a register."""
 PACK_ROWS = 24
@@ -41,6 +43,11 @@ def contraction_cycles(rows: int, depth: float, columns: float, lanes: int) -> f
 def moving_cycles(elements: float) -> float:
     """Cycles to copy so many elements to the other orientation."""
     return STEP + MOVE * elements
+
+
+def scaling_cycles(elements: float, lanes: int) -> float:
+    """Cycles to copy so many elements as they lie, scaled."""
+    return STEP + SCALE * elements / lanes
 
 
 def packing_cycles(rows: float, columns: int, lanes: int) -> float:

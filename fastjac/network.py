@@ -271,13 +271,14 @@ class Network:
         """Run for x (n_in,) or (n, n_in); a missing seed or result is stood in for by an empty array of its dimensions."""
         if threads is not None:
             threads = arguments.positive_count(threads, "threads")
-        if x.size == 0:
-            return
-        ndim, nothing = x.ndim, self._nothing
+        nothing, ndim = self._nothing, x.ndim
         seed = nothing[2] if seed is None else seed
-        y = nothing[ndim] if y is None else y.reshape(x.shape[:-1] + y.shape[-1:])
-        out = nothing[ndim + 1] if out is None else out.reshape(x.shape[:-1] + out.shape[-2:])
-        runner(x, seed, y, out, threads)
+        if ndim == 2:
+            if not len(x):
+                return
+            y = None if y is None else y.reshape(len(x), self.n_out)
+            out = None if out is None else out.reshape(len(x), *out.shape[-2:])
+        runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads)
 
     def _runner(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
         """The lowered program for a mode (None: values alone) and a seed of k columns or rows; the latest few are kept."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .cost import PACK_ROWS, contraction_cycles, moving_cycles, packing_cycles
+from .cost import PACK_ROWS, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
 from .errors import OptionError
 from .table import format_table
 
@@ -142,7 +142,7 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
     a_rows, b_columns = (columns, rows) if transposed else (rows, columns)
     cycles += contraction_cycles(max(1, a_rows), depth, max(1, b_columns), shape.lanes)
     if right_is_leaf and left_is_leaf and not shape.binary[middle]:
-        cycles += moving_cycles(inner * a_rows)
+        cycles += scaling_cycles(inner * a_rows, shape.lanes)
     if transposed and stop - start == shape.n_layers:
         cycles += moving_cycles(rows * columns)
     return Step(start, middle, stop, transposed, drops, rows * depth * columns, cycles)
