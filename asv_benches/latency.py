@@ -7,6 +7,7 @@ from typing import Any
 
 import numba
 import numpy as np
+
 from fastjac.numba import jacobian, scratch
 
 from .common import DTYPES, NETWORKS

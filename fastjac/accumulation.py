@@ -12,11 +12,10 @@ Where the accumulated side is tall enough to pay for it, the columns that the ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-from .chain import Diagonal, Link, Normalization, Product, is_binary, is_sparse
+from .chain import Diagonal, Link, Normalization, Product, is_binary
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
 from .kernels.target import lanes, padded
+from .matrix import Matrix, Record
 from .memory import LIST_ROOM, Arena, Parameters, panel_of
 from .plan import Plan, Span, Step
 
@@ -25,44 +24,8 @@ PART_ROWS = 16
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
 
-Record = dict[str, int]
 StatePlaces = dict[Diagonal | Normalization, Record]
 """For each link's operators the fields `state` and `state_row` of every record that reads its Jacobian's vectors."""
-
-
-@dataclass
-class Matrix:
-    """A matrix in memory: element (i, j) lies at `offset + i * row + j * column` of its place.
-
-    panel : of a weight, the columns, as it lies in memory, that are stored together.
-    packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.
-    """
-
-    rows: int
-    columns: int
-    place: int
-    offset: int
-    row: int
-    column: int
-    panel: int | None = None
-    packed: bool = False
-    made_by: Record | None = None
-
-    @property
-    def transposed(self) -> bool:
-        """Whether its columns, not its rows, are contiguous."""
-        return self.column != 1
-
-    @property
-    def transpose(self) -> Matrix:
-        """The same numbers in memory, seen as the transposed matrix."""
-        return replace(self, rows=self.columns, columns=self.rows, row=self.column, column=self.row)
-
-    @property
-    def stored(self) -> Record:
-        """Rows, columns and row stride as they lie in memory."""
-        lying = self.transpose if self.transposed else self
-        return {"rows": lying.rows, "columns": lying.columns, "c_row": lying.row}
 
 
 class Accumulation:
@@ -190,7 +153,7 @@ class Accumulation:
         weight = factor.weight.T if transposed else factor.weight
         panel = panel_of(weight.shape, self._parameters.dtype) if in_panels else self._padded(weight.shape[1])
         offset = self._parameters.add(weight, panel)
-        lying = Matrix(*weight.shape, PARAMETERS, offset, panel, 1, panel)
+        lying = Matrix(weight.shape[0], weight.shape[1], PARAMETERS, offset, panel, 1, panel)
         return lying.transpose if transposed else lying
 
     def _apply_ends(self, matrix: Matrix, span: Span) -> None:
@@ -232,11 +195,12 @@ class Accumulation:
             turned = self.arena.take(a.rows * panel)
             self.arena.free(turned)
         self.steps.append(
-            {"operation": CONTRACT, "rows": a.rows, "columns": b.columns, "depth": a.columns, "live": live}
+            {"operation": CONTRACT, "rows": a.rows, "columns": b.columns, "depth": a.columns, "live": live, "state": DENSE}
             | {"a_place": a.place, "a": a.offset, "a_row": a.row, "a_column": a.column, "a_packed": int(a.packed)}
             | {"b_place": b.place, "b": b.offset, "b_row": b.row, "b_packed": int(b.packed)}
-            | {"b_jump": b.rows if b.panel and b.panel < b.columns else 1, "panel": panel, "rows_live": DENSE, "columns_live": DENSE, "turned": turned, "state": DENSE}
+            | {"b_jump": b.rows if b.panel and b.panel < b.columns else 1, "panel": panel}
             | {"c_place": c.place, "c": c.offset, "c_row": c.column if c.transposed else c.row}
+            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned}
         )
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
@@ -260,7 +224,7 @@ class Accumulation:
 
     def _live_list(self, op: Diagonal | Normalization) -> int:
         """Where the live units of an operator are listed; DENSE if none of them can be dead."""
-        if not is_sparse(op):
+        if not isinstance(op, Diagonal) or not op.sparse:
             return DENSE
         if op not in self._lists:
             self._lists[op] = self.list_size

@@ -42,7 +42,7 @@ class Parameters:
     def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
         self._parts: list[np.ndarray] = []
-        self._offsets: dict[tuple[tuple[int, ...], bytes], int] = {}
+        self._offsets: dict[tuple[tuple[int, ...], int, bytes], int] = {}
         self._size = 0
 
     def add(self, values: np.ndarray, panel: int | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from threading import Lock
 from typing import Any, overload
 
 import numpy as np
@@ -14,17 +13,16 @@ from . import arguments
 from .batch import Runner
 from .chain import chain_of, product_of
 from .errors import DtypeError, LayerError, OptionError
+from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import LAYERS, Layer, chain_widths
 from .plan import Plan, checked_mode, plan
-from .kernels.tables import Program
 from .program import lower
+from .runners import Runners
 from .saving import save
 from .table import format_table
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-MOST_RUNNERS = 8
-"""Programs that a network keeps; each holds a copy of the weights."""
 
 
 class Network:
@@ -45,7 +43,7 @@ class Network:
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_chain", "_dtype", "_layers", "_lock", "_nothing", "_runners", "_widths")
+    __slots__ = ("_chain", "_dtype", "_layers", "_nothing", "_runners", "_widths")
 
     def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
         given = _validated(layers)
@@ -56,8 +54,7 @@ class Network:
         self._chain = chain_of(self._layers, self.n_in, resolved)
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
-        self._lock = Lock()
-        self._runners: dict[tuple[str | None, str | None, int], Runner] = {}
+        self._runners = Runners(self._chain)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -143,10 +140,10 @@ class Network:
 
         mode : the order in which its Jacobian is accumulated, as for `jacobian`.
         """
-        products = (product_of(self._chain), product_of(self._chain, "tangents", 1), product_of(self._chain, "cotangents", 1))
-        modes = (checked_mode(mode), "forward", "reverse")
-        width = lanes(self._dtype)
-        return lower(self._chain, [(product, plan(product.shape(width), mode)) for product, mode in zip(products, modes, strict=True)])
+        chain, width = self._chain, lanes(self._dtype)
+        tasks = [(product_of(chain), checked_mode(mode))]
+        tasks += [(product_of(chain, "tangents", 1), "forward"), (product_of(chain, "cotangents", 1), "reverse")]
+        return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])
 
     def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:
         """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
@@ -157,7 +154,7 @@ class Network:
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
         y = np.empty((*lead, self.n_out), self._dtype)
-        self._run(self._runner(None), x, None, y, None, threads)
+        self._run(self._runners.get(None), x, None, y, None, threads)
         return y
 
     def jacobian(self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
@@ -236,7 +233,7 @@ class Network:
         result = np.empty((*lead, rows, columns), self._dtype)
         if k == 0:
             return self(x, threads=threads).reshape(*lead, self.n_out), result
-        runner = self._runner("forward" if forward else "reverse", kind, k)
+        runner = self._runners.get("forward" if forward else "reverse", kind, k)
         y = np.empty((*lead, self.n_out), self._dtype)
         self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads)
         return y, result
@@ -245,7 +242,7 @@ class Network:
         self, x: np.ndarray, lead: tuple[int, ...], y: np.ndarray | None, mode: str, out: np.ndarray | None, threads: int | None
     ) -> np.ndarray:
         """The Jacobians at checked inputs, and the values into y if there is one."""
-        runner = self._runner(checked_mode(mode))
+        runner = self._runners.get(checked_mode(mode))
         shape = (*lead, self.n_out, self.n_in)
         if out is None:
             result = np.empty(shape, self._dtype)
@@ -279,26 +276,6 @@ class Network:
             y = None if y is None else y.reshape(len(x), self.n_out)
             out = None if out is None else out.reshape(len(x), *out.shape[-2:])
         runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads)
-
-    def _runner(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
-        """The lowered program for a mode (None: values alone) and a seed of k columns or rows; the latest few are kept."""
-        key = (mode, seed, k)
-        runner = self._runners.get(key)
-        if runner is None:
-            runner = self._make_runner(*key)
-            with self._lock:
-                if len(self._runners) >= MOST_RUNNERS:
-                    del self._runners[next(iter(self._runners))]
-                self._runners[key] = runner
-        return runner
-
-    def _make_runner(self, mode: str | None, seed: str | None, k: int) -> Runner:
-        value_cost = float(sum(factor.weight.size for factor in self._chain.factors) + sum(self._widths))
-        if mode is None:
-            return Runner(lower(self._chain), value_cost)
-        product = product_of(self._chain, seed, k)
-        order = plan(product.shape(lanes(self._dtype)), mode)
-        return Runner(lower(self._chain, [(product, order)]), value_cost + order.multiply_adds + product.sizes[0] * product.sizes[-1])
 
 
 def _validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:

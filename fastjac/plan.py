@@ -130,7 +130,7 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
     """
     right_is_leaf, left_is_leaf = middle == start + 1, stop == middle + 1
     # A seed is not padded, so it cannot be the operand that the kernel reads in vectors.
-    if not transposed and right_is_leaf and shape.seed == start or transposed and left_is_leaf and shape.seed == middle:
+    if (not transposed and right_is_leaf and shape.seed == start) or (transposed and left_is_leaf and shape.seed == middle):
         return None
     rows, inner, columns = shape.sizes[stop], shape.sizes[middle], shape.sizes[start]
     depth = shape.live[middle] * inner
@@ -215,9 +215,7 @@ def _steps(table: Table, start: int, stop: int, transposed: bool) -> list[Step]:
     return [*_steps(table, start, middle, chosen.right), *_steps(table, middle, stop, chosen.left), chosen.step]
 
 
-def _plan(
-    shape: ChainShape, mode: str, order: str, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]
-) -> Plan:
+def _plan(shape: ChainShape, mode: str, order: str, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]) -> Plan:
     n = shape.n_layers
     if n < 2:
         return Plan(shape, mode, order, (), 0.0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .accumulation import Accumulation, Record, StatePlaces
+from .accumulation import Accumulation, StatePlaces
 from .chain import Chain, Diagonal, Link, Normalization, Product, is_sparse
 from .kernels import activations, normalizers
 from .kernels.cache import fingerprint
@@ -14,6 +14,7 @@ from .kernels.run import compiled_address
 from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program
 from .kernels.target import padded
 from .layers import Affine
+from .matrix import Record
 from .memory import LIST_ROOM, Parameters, aligned_zeros, panel_of
 from .plan import Plan
 

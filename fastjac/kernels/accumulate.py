@@ -31,7 +31,7 @@ class Group(NamedTuple):
     part, parts : which of how many parts of the samples' work this is.
     """
 
-    count: int
+    samples: int
     places: tuple[int, int, int, int]
     strides: tuple[int, int, int, int]
     work: int
@@ -48,7 +48,7 @@ def accumulate(program, layout, group):
     """List the live units, then take every step of the task."""
     for number in range(layout.first_live, layout.last_live):
         diagonal = read_live(program.live, number)
-        for sample in range(group.count):
+        for sample in range(group.samples):
             count, places = _list(group, diagonal.list, sample)
             count[0] = list_nonzero(program.zero, _state(program, diagonal, group, sample), diagonal.size, places)
     for number in range(layout.first_step, layout.last_step):
@@ -56,7 +56,7 @@ def accumulate(program, layout, group):
         if step.operation == CONTRACT:
             _contract(program, layout, step, group)
             continue
-        for sample in range(group.count):
+        for sample in range(group.samples):
             c = _address(program, group, step.c_place, step.c, sample)
             state = _state(program, step, group, sample)
             if step.operation == COPY:
@@ -103,7 +103,7 @@ def _contract(program, layout, step, group):
     size = itemsize(zero)
     tile_rows, tile_columns = tile_shape(zero, step.rows, min(step.panel, step.columns))
     for j in range(0, step.columns, step.panel):
-        for sample in range(group.count):
+        for sample in range(group.samples):
             depth, units = _extent(group, step.live, step.depth, sample)
             rows, _ = _extent(group, step.rows_live, step.rows, sample)
             first_row = 0

@@ -1,8 +1,8 @@
 """Addresses and bits: the few things that kernels do below the level of arrays.
 
 A Program's operands lie in four places (parameters, workspace, and the caller's seed and result), chosen by its step
-table at run time. An address is the one form that names them all without a branch for each and without reference counts. What type of
-number lies there is said by a `zero` of that type, the first argument of most kernels.
+table at run time. An address is the one form that names them all without a branch for each and without reference counts.
+What type of number lies there is said by a `zero` of that type, the first argument of most kernels.
 """
 
 from __future__ import annotations

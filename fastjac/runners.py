@@ -1,0 +1,44 @@
+"""The programs of one network, lowered at their first use."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from .batch import Runner
+from .chain import Chain, product_of
+from .kernels.target import lanes
+from .plan import plan
+from .program import lower
+
+MOST_RUNNERS = 8
+"""How many are kept; each holds a copy of the weights."""
+
+
+class Runners:
+    """Runners for a chain's values, its Jacobian in each mode, and its products with seeds of each width."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._lock = Lock()
+        self._kept: dict[tuple[str | None, str | None, int], Runner] = {}
+
+    def get(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
+        """The runner for a mode, None for values alone, and a seed of k columns or rows; the latest few are kept."""
+        key = (mode, seed, k)
+        runner = self._kept.get(key)
+        if runner is None:
+            runner = self._make(*key)
+            with self._lock:
+                if len(self._kept) >= MOST_RUNNERS:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = runner
+        return runner
+
+    def _make(self, mode: str | None, seed: str | None, k: int) -> Runner:
+        chain = self._chain
+        value_cost = float(sum(factor.weight.size for factor in chain.factors) + sum(chain.sizes))
+        if mode is None:
+            return Runner(lower(chain), value_cost)
+        product = product_of(chain, seed, k)
+        order = plan(product.shape(lanes(chain.dtype)), mode)
+        return Runner(lower(chain, [(product, order)]), value_cost + order.multiply_adds + product.sizes[0] * product.sizes[-1])
