@@ -6,16 +6,18 @@
 The way of a call, which is also the way imports point:
 
     network.py      the face: picks the plan, gives the answer back; arguments.py checks what comes in
-    batch.py        samples to threads, scratch memory
-    program.py      chain and plan lowered to tables; accumulation.py places the operands, memory.py packs them
+    runners.py      the programs of a network, lowered at their first use
+    batch.py        samples to pieces and threads (crew.py), scratch memory
+    program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them
     chain.py        layers as affine factors with links between
-    plan.py         the order of contractions: forward, reverse, mixed
+    plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
     layers/         what a layer is
-    kernels/        Numba: run.py walks the tables, contract.py and tile.py multiply, rules.py differentiates
+    kernels/        Numba: call.py and share.py start run.py, which walks the tables (sweep.py, accumulate.py); contract.py and
+                    tile.py multiply, rules.py differentiates
     errors.py       what can go wrong
 
-Above the network stand importers/ (trained weights from other libraries), check.py and differences.py, and cli.py; saving.py
-writes fastjac's own files.
+Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), check.py
+and differences.py, and cli.py; saving.py writes fastjac's own files, and coldstart.py tells of compilation.
 """
 
 from .check import JacobianReport, check_jacobian
