@@ -58,6 +58,9 @@ class Accumulation:
             self._apply_ends(out, whole)
         elif made[whole].place != OUT:
             self._copy(made[whole], self._out())
+        if any(step["c_place"] == OUT and step["operation"] != CONTRACT for step in self.steps):
+            # It would be done by every part, and to rows that others have not finished.
+            self.parts = 1
 
     def _find_parts(self, plan: Plan) -> None:
         """Into how many parts one sample can be divided: J's rows are independent, if all that reaches them lies along them.

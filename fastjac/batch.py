@@ -72,8 +72,8 @@ class Runner:
     def _useful_threads(self, n: int, threads: int | None) -> int:
         if threads == 1 or (n == 1 and not self._divides) or (threads is None and n * self._cost < PARALLEL_COST):
             return 1
-        available = crew.available_threads()
-        return min(available if threads is None else threads, available, n if n > 1 else self._parts)
+        most = crew.crew.most_threads
+        return min(most if threads is None else threads, most, n if n > 1 else self._parts)
 
     def _run(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int) -> None:
         scratch = self._take_scratch(threads)
@@ -95,8 +95,10 @@ class Runner:
             scratch = self._idle.pop()
         except IndexError:
             scratch = None
-        if scratch is None or len(scratch.work) < threads:
+        if threads > 1:
             # Any thread of the crew may turn up.
-            work, lists = workspace(self.program, crew.available_threads() if threads > 1 else 1)
+            threads = crew.crew.most_threads
+        if scratch is None or len(scratch.work) < threads:
+            work, lists = workspace(self.program, threads)
             scratch = Scratch(work, lists, handle_of(self.program, 0, work, lists))
         return scratch

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
+from queue import SimpleQueue
 
 import numba
 import numpy as np
@@ -16,54 +18,49 @@ from .memory import aligned_zeros
 class Crew:
     """Threads beside the caller's. They serve one call at a time, so a second caller does its work alone.
 
-    A thread that has found no work for 0.1 ms sleeps on its bed, a lock, until a caller wakes it. Between, it runs compiled
-    code without the GIL, so that calls in quick succession meet it awake.
+    A helper that has found no work for 0.1 ms sleeps until a caller wakes it. Between, it runs compiled code without the GIL, so
+    calls in quick succession meet it awake. An interrupt may strike between any two lines here and leaves the crew whole: who
+    is served is settled in compiled code, and a helper that is waked twice, or not at all, does no harm.
+
+    most_threads : with the caller's: the cores that this process may use, or NUMBA_NUM_THREADS, when the crew was formed.
     """
 
     def __init__(self) -> None:
+        self.most_threads = int(numba.config.NUMBA_NUM_THREADS)
         self._job = aligned_zeros(JOB_WORDS, np.dtype(np.int64))
-        self._in_use = threading.Lock()
-        self._beds: list[threading.Lock] = []
-        self._asleep: list[bool] = []
+        self._hiring = threading.Lock()
+        self._bells: list[SimpleQueue[None]] = []
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
-        """Run a call in chunks on up to `threads` threads, this one included; False, at once, if the crew is in use."""
-        if not self._in_use.acquire(blocking=False):
-            return False
-        try:
-            self._wake(threads - 1)
-            share(self._job, chunks, handle, *arrays)
-        finally:
-            self._in_use.release()
-        return True
+        """Run a call in chunks on up to `threads` threads, this one included; False, at once, if the crew serves another.
+
+        handle : with scratch for `most_threads`.
+        """
+        self._wake(threads - 1)
+        return bool(share(self._job, threads, chunks, handle, *arrays))
 
     def _wake(self, helpers: int) -> None:
-        while len(self._beds) < helpers:
-            self._hire()
-        for number in range(helpers):
-            if self._asleep[number]:
-                self._asleep[number] = False
-                self._beds[number].release()
+        if len(self._bells) < helpers:
+            self._hire(helpers)
+        for bell in self._bells[:helpers]:
+            if bell.empty():
+                bell.put(None)
 
-    def _hire(self) -> None:
-        number = len(self._beds)
-        bed = threading.Lock()
-        bed.acquire()
-        self._beds.append(bed)
-        self._asleep.append(False)
-        threading.Thread(target=self._work, args=(number,), name=f"fastjac-{number + 1}", daemon=True).start()
+    def _hire(self, helpers: int) -> None:
+        with self._hiring:
+            while len(self._bells) < helpers:
+                bell: SimpleQueue[None] = SimpleQueue()
+                self._bells.append(bell)
+                try:
+                    _thread.start_new_thread(self._work, (len(self._bells), bell))
+                except RuntimeError:
+                    # The system gives no more threads, so calls do with those that there are.
+                    return
 
-    def _work(self, number: int) -> None:
+    def _work(self, number: int, bell: SimpleQueue[None]) -> None:
         while True:
-            serve(self._job, number + 1)
-            # A caller that comes just now does without this thread.
-            self._asleep[number] = True
-            self._beds[number].acquire()
-
-
-def available_threads() -> int:
-    """As many threads as Numba would use: the cores that this process may use, or NUMBA_NUM_THREADS."""
-    return int(numba.config.NUMBA_NUM_THREADS)
+            serve(self._job, number)
+            bell.get()
 
 
 crew = Crew()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import types
+from numba.core.compiler_lock import global_compiler_lock
 
 from .accumulate import Group, accumulate
 from .jit import entry, piece
@@ -38,9 +39,11 @@ SIGNATURE = (_FIVE, _NUMBER, _FIVE, _NUMBER, _TWO, _NUMBER, _NUMBER)
 def compiled_address(dtype: np.dtype) -> int:
     """The address of the kernel for numbers of this dtype, compiled or loaded from the cache."""
     kernel = KERNELS[dtype]
-    kernel.compile(SIGNATURE)
-    compiled = kernel.overloads[SIGNATURE]
-    address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    # Numba's lock, which forks wait for, also while LLVM links: a child would find LLVM's own lock taken for ever.
+    with global_compiler_lock:
+        kernel.compile(SIGNATURE)
+        compiled = kernel.overloads[SIGNATURE]
+        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
     return address
 
 

@@ -18,8 +18,9 @@ from .memory import address_of
 
 LINE = 8
 """Words of a cache line, which words that several threads write do not share."""
-TICKET, DONE, CALL = 0, LINE, 2 * LINE
-JOB_WORDS = 3 * LINE
+TICKET, DONE, TAKEN, THREADS, CALL = 0, LINE, 2 * LINE, 3 * LINE, 4 * LINE
+"""Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, and the call's words."""
+JOB_WORDS = 5 * LINE
 WORD_BYTES = 8
 HALF = 1 << 32
 SPINS = 3000
@@ -27,20 +28,32 @@ SPINS = 3000
 
 
 @entry()
-def share(job, chunks, handle, x, seed, y, out):
-    """Run a call in so many chunks, together with the threads that serve this job; return when all are done.
+def share(job, threads, chunks, handle, x, seed, y, out):
+    """Run a call in so many chunks, together with the threads that serve this job, and return when all are done.
 
-    handle : with scratch for this thread, which is number 0, and for every other one. Arrays as for `call`.
+    False, with nothing done, if another caller has the job.
+    threads : how many may take part.  handle : with scratch for every thread that serves the job. Arrays as for `call`.
     """
+    address = address_of(job)
+    if atomic.exchange(address + TAKEN * WORD_BYTES, 1) != 0:
+        return False
     words = call_of(handle, x, seed, y, out)
     for number in range(len(words)):
         job[CALL + number] = words[number]
-    atomic.store(address_of(job) + DONE * WORD_BYTES, 0)
-    atomic.store(address_of(job) + TICKET * WORD_BYTES, chunks * HALF)
+    atomic.store(address + THREADS * WORD_BYTES, threads)
+    atomic.store(address + DONE * WORD_BYTES, 0)
+    atomic.store(address + TICKET * WORD_BYTES, chunks * HALF)
     while _take_chunk(job, 0):
         pass
-    while atomic.load(address_of(job) + DONE * WORD_BYTES) < chunks:
+    looks = 0
+    while atomic.load(address + DONE * WORD_BYTES) < chunks:
         atomic.pause()
+        looks += 1
+        if looks > SPINS:
+            # Perhaps the thread that it waits for needs this very core.
+            atomic.give_way()
+    atomic.store(address + TAKEN * WORD_BYTES, 0)
+    return True
 
 
 @entry()
@@ -57,7 +70,7 @@ def _take_chunk(job, thread):
     """Take a chunk and run it; whether there was one."""
     ticket = address_of(job) + TICKET * WORD_BYTES
     held = atomic.load(ticket)
-    if held % HALF >= held // HALF:
+    if held % HALF >= held // HALF or thread >= atomic.load(address_of(job) + THREADS * WORD_BYTES):
         return False
     held = atomic.fetch_add(ticket, 1)
     chunk, chunks = held % HALF, held // HALF
