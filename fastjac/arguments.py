@@ -36,10 +36,10 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
     return array if lead else for_kernels(array, dtype), lead
 
 
-def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str, dtype: np.dtype) -> np.ndarray:
+def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str) -> np.ndarray:
     """Tangents or cotangents for inputs of leading shape `lead`; `core` is their own shape, None for any size.
 
-    Returns (*lead, *own), or (1, *own) for one seed that all inputs share, which is not copied for each.
+    Returns (*lead, *own), or (1, *own) for one seed that all inputs share, not converted yet.
     """
     array = real_array(value, name)
     wanted = f"(..., {', '.join('k' if n is None else str(n) for n in core)})"
@@ -47,7 +47,7 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
     if array.ndim < len(core) or any(n not in (None, size) for n, size in zip(core, own, strict=True)):
         raise ShapeError(f"{name} must have shape {wanted}, got {array.shape}")
     if array.ndim == len(core):
-        return for_kernels(array[None], dtype)
+        return array[None]
     if array.shape != (*lead, *own):
         try:
             array = np.broadcast_to(array, (*lead, *own))
@@ -55,7 +55,7 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
             raise ShapeError(
                 f"{name} must have shape {wanted} with leading dimensions that broadcast to x's {lead}, got {array.shape}"
             ) from error
-    return for_kernels(array, dtype)
+    return array
 
 
 def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> None:

@@ -49,25 +49,35 @@ class Runner:
     def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
         """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.
 
-        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. Seeds and y are C-contiguous and of
-        the network's dtype; where x or out is not, parts of it are copied on the way.
+        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. y is C-contiguous and of the
+        network's dtype, as out is; where another array is not, parts of it are copied on the way.
         """
         if x.ndim == 1 and out.flags.carray:
-            self._run(x, seed, y, out, self._useful_threads(1, threads) if self._divides else 1)
+            self._run(x, seed, y, out, threads)
             return
         if x.ndim == 1:
             x, y, out = x[None], y[None], out[None]
-        threads = self._useful_threads(len(x), threads)
-        samples = threads * self._call_samples
-        if not (is_for_kernels(x, out.dtype) and out.flags.carray):
-            samples = min(samples, max(1, COPIED_BYTES * len(x) // (x.nbytes + out.nbytes)))
+        samples = self._call_samples
+        if not all(is_for_kernels(array, out.dtype) for array in (x, seed, out)):
+            samples = min(samples, max(1, COPIED_BYTES * len(x) // (x.nbytes + seed.nbytes + out.nbytes)))
+        copied = None if out.flags.carray else np.empty((min(samples, len(x)), *out.shape[1:]), out.dtype)
         for first in range(0, len(x), samples):
             part = slice(first, first + samples)
-            seeds = seed if len(seed) == 1 else seed[part]
-            target = for_kernels(out[part], out.dtype)
+            target = out[part] if copied is None else copied[: len(out[part])]
+            seeds = for_kernels(seed if len(seed) == 1 else seed[part], out.dtype)
             self._run(for_kernels(x[part], out.dtype), seeds, y[part], target, threads)
-            if not out.flags.carray:
+            if copied is not None:
                 out[part] = target
+
+    def _run(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None) -> None:
+        """One call, of which a thread that waits for Ctrl-C sees the end soon."""
+        n = 1 if x.ndim == 1 else len(x)
+        threads = self._useful_threads(n, threads)
+        scratch = self._take_scratch(threads)
+        chunks = self._chunks(n, threads)
+        if chunks == 1 or not crew.crew.share(threads, chunks, scratch.handle, x, seed, y, out):
+            call(scratch.handle, x, seed, y, out)
+        self._idle.append(scratch)
 
     def _useful_threads(self, n: int, threads: int | None) -> int:
         if threads == 1 or (n == 1 and not self._divides) or (threads is None and n * self._cost < PARALLEL_COST):
@@ -75,19 +85,12 @@ class Runner:
         most = crew.crew.most_threads
         return min(most if threads is None else threads, most, n if n > 1 else self._parts)
 
-    def _run(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int) -> None:
-        scratch = self._take_scratch(threads)
-        shared = threads > 1 and crew.crew.share(threads, self._chunks(x, threads), scratch.handle, x, seed, y, out)
-        if not shared:
-            call(scratch.handle, x, seed, y, out)
-        self._idle.append(scratch)
-
-    def _chunks(self, x: np.ndarray, threads: int) -> int:
+    def _chunks(self, n: int, threads: int) -> int:
         """In how many chunks threads share a call: some for each, so that one that is late leaves its share to others."""
-        if x.ndim == 1 or len(x) == 1:
+        if n == 1 or threads == 1:
             return threads
         block = int(self.program.layout["block"][0])
-        return -(-len(x) // min(block, max(LEAST_CHUNK, len(x) // (CHUNKS_PER_THREAD * threads))))
+        return -(-n // min(block, max(LEAST_CHUNK, n // (CHUNKS_PER_THREAD * threads))))
 
     def _take_scratch(self, threads: int) -> Scratch:
         """Scratch for at least so many threads, used before if any is idle."""

@@ -25,6 +25,11 @@ class Diagonal:
     rank = 0
 
     @property
+    def n_layers(self) -> int:
+        """Number of layers."""
+        return len(self.layers)
+
+    @property
     def binary(self) -> bool:
         """Whether every entry of the diagonal is 0 or 1."""
         return all(layer.binary for layer in self.layers)
@@ -41,6 +46,7 @@ class Normalization:
 
     layer: Normalizer
     size: int
+    n_layers = 1
 
     @property
     def rank(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 
@@ -13,4 +14,6 @@ def announce_compilation(dtype: str, kept: bool) -> None:
     kept : whether the next process will find them on disk.
     """
     how_often = "once for this machine" if kept else "anew in each process, as no cache directory can be written to"
-    print(f"fastjac: compiling kernels for {dtype}, {how_often}; up to 15 s", file=sys.stderr, flush=True)
+    # A closed stderr is no reason not to compile.
+    with contextlib.suppress(OSError, ValueError):
+        print(f"fastjac: compiling kernels for {dtype}, {how_often}; up to 15 s", file=sys.stderr, flush=True)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .kernels.tables import INDEX_BYTES
-from .kernels.target import padded, round_up, vector_unit
+from .kernels.target import ALIGNMENT, padded, round_up, vector_unit
 from .kernels.tile import PREFETCH_DISTANCE
-
-ALIGNMENT = 64
-"""Bytes of a cache line: a vector load that crosses one costs twice."""
 
 LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
 """Entries behind an index list's last that may be read ahead, or written by a whole vector."""

@@ -148,7 +148,7 @@ class Network:
     def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:
         """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
 
-        threads : most threads to use; by default as many as Numba has and the work is worth.
+        threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
         Raises ShapeError or DtypeError for an x that is no real array of shape (..., n_in).
         Costs one multiply-add for each weight and input.
         """
@@ -165,7 +165,7 @@ class Network:
         mode : "forward", "reverse", "mixed" or "auto", the order of accumulation; see `plan`. All give the same J up to
             rounding.
         out : array of J's shape and the network's dtype to write J to; it is returned.
-        threads : most threads to use; by default as many as Numba has and the work is worth.
+        threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
 
         Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode.
         Costs `plan(mode).cost` multiply-adds for each input, and allocates J and y; scratch memory is kept for the next call.
@@ -187,7 +187,7 @@ class Network:
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        v = arguments.seed(v, lead, (self.n_in,), "v", self._dtype)
+        v = arguments.seed(v, lead, (self.n_in,), "v")
         y, tangents = self._product(x, lead, v[..., None], "tangents", threads)
         return y, tangents[..., 0]
 
@@ -197,7 +197,7 @@ class Network:
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        u = arguments.seed(u, lead, (self.n_out,), "u", self._dtype)
+        u = arguments.seed(u, lead, (self.n_out,), "u")
         y, cotangents = self._product(x, lead, u[..., None, :], "cotangents", threads)
         return y, cotangents[..., 0, :]
 
@@ -209,7 +209,7 @@ class Network:
         Law: `<U, J V> == <U J, V>` with `pullback`.
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        seed = arguments.seed(V, lead, (self.n_in, None), "V", self._dtype)
+        seed = arguments.seed(V, lead, (self.n_in, None), "V")
         return self._product(x, lead, seed, "tangents", threads)
 
     def pullback(self, x: Any, U: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
@@ -220,7 +220,7 @@ class Network:
         Law: `<U, J V> == <U J, V>` with `pushforward`.
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
-        seed = arguments.seed(U, lead, (None, self.n_out), "U", self._dtype)
+        seed = arguments.seed(U, lead, (None, self.n_out), "U")
         return self._product(x, lead, seed, "cotangents", threads)
 
     def _product(
@@ -275,6 +275,8 @@ class Network:
                 return
             y = None if y is None else y.reshape(len(x), self.n_out)
             out = None if out is None else out.reshape(len(x), *out.shape[-2:])
+        elif seed is not nothing[2]:
+            seed = arguments.for_kernels(seed, self._dtype)
         runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads)
 
 

@@ -26,7 +26,7 @@ from numba.extending import intrinsic, typeof_impl
 from .kernels.jit import entry, jit, piece
 from .kernels.memory import address_of, call_address
 from .kernels.tables import JACOBIAN, JVP, VJP, Program
-from .memory import ALIGNMENT
+from .kernels.target import ALIGNMENT
 
 __all__ = ["Scratch", "jacobian", "jvp", "scratch", "value", "value_and_jacobian", "vjp"]
 
@@ -62,7 +62,7 @@ def scratch(program):
 def value(program, x, y, scratch):
     """Write the outputs `y (..., n_out)` at `x (..., n_in)`."""
     n = _count(program, x)
-    _check_results(y, n * program.layout[0].n_out)
+    _check_rows(x, y, program.layout[0].n_out)
     _call(program, JACOBIAN, n, (_readable(program.parameters, x), 0, _writeable(program.parameters, y), 0, 0), scratch)
 
 
@@ -70,7 +70,7 @@ def value(program, x, y, scratch):
 def jacobian(program, x, jac, scratch):
     """Write the Jacobians `jac (..., n_out, n_in)` at `x (..., n_in)`: `jac[..., i, j] = d y_i / d x_j`."""
     n = _count(program, x)
-    _check_results(jac, n * program.layout[JACOBIAN].out_size)
+    _check_matrices(x, jac, program.layout[0].n_out, program.layout[0].n_in)
     _call(program, JACOBIAN, n, (_readable(program.parameters, x), 0, 0, _writeable(program.parameters, jac), 0), scratch)
 
 
@@ -78,8 +78,8 @@ def jacobian(program, x, jac, scratch):
 def value_and_jacobian(program, x, y, jac, scratch):
     """Write both `y (..., n_out)` and `jac (..., n_out, n_in)`, by one primal sweep."""
     n = _count(program, x)
-    _check_results(y, n * program.layout[JACOBIAN].n_out)
-    _check_results(jac, n * program.layout[JACOBIAN].out_size)
+    _check_rows(x, y, program.layout[0].n_out)
+    _check_matrices(x, jac, program.layout[0].n_out, program.layout[0].n_in)
     like = program.parameters
     _call(program, JACOBIAN, n, (_readable(like, x), 0, _writeable(like, y), _writeable(like, jac), 0), scratch)
 
@@ -100,9 +100,9 @@ def vjp(program, x, u, y, g, scratch):
 def _product(program, task, x, seed, y, out, scratch):
     layout, like = program.layout[task], program.parameters
     n = _count(program, x)
-    _check_results(y, n * layout.n_out)
-    _check_results(out, n * layout.out_size)
-    if seed.size != layout.seed_size and seed.size != n * layout.seed_size:
+    _check_rows(x, y, layout.n_out)
+    _check_rows(x, out, layout.out_size)
+    if seed.shape[-1] != layout.seed_size or (seed.size != layout.seed_size and seed.size != n * layout.seed_size):
         raise ValueError("v or u must hold one vector for each input, or one for all")
     stride = 0 if seed.size == layout.seed_size else layout.seed_size * like.itemsize
     arrays = (_readable(like, x), _readable(like, seed), _writeable(like, y), _writeable(like, out), stride)
@@ -118,9 +118,15 @@ def _count(program, x):
 
 
 @piece
-def _check_results(array, size):
-    if array.size != size:
-        raise ValueError("a result must have x's leading shape, then the network's outputs, and inputs for a Jacobian")
+def _check_rows(x, result, size):
+    if result.ndim != x.ndim or result.shape[-1] != size or result.size * x.shape[-1] != x.size * size:
+        raise ValueError("a result must have x's leading shape, then the size of the network's outputs, or inputs for vjp")
+
+
+@piece
+def _check_matrices(x, jac, rows, columns):
+    if jac.ndim != x.ndim + 1 or jac.shape[-1] != columns or jac.size != x.size * rows or jac.shape[jac.ndim - 2] != rows:
+        raise ValueError("jac must have x's leading shape, then the network's outputs and inputs")
 
 
 @piece

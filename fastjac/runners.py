@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
 from .batch import Runner
 from .chain import Chain, product_of
 from .kernels.target import lanes
@@ -12,6 +10,8 @@ from .program import lower
 
 MOST_RUNNERS = 8
 """How many are kept; each holds a copy of the weights."""
+ACTIVATION_COST = 16
+"""Multiply-adds in the time of one activation."""
 
 
 class Runners:
@@ -19,7 +19,7 @@ class Runners:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._lock = Lock()
+        # Replaced, never changed, so that it needs no lock, which a forked child might find taken for ever.
         self._kept: dict[tuple[str | None, str | None, int], Runner] = {}
 
     def get(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
@@ -28,15 +28,13 @@ class Runners:
         runner = self._kept.get(key)
         if runner is None:
             runner = self._make(*key)
-            with self._lock:
-                if len(self._kept) >= MOST_RUNNERS:
-                    del self._kept[next(iter(self._kept))]
-                self._kept[key] = runner
+            self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
         return runner
 
     def _make(self, mode: str | None, seed: str | None, k: int) -> Runner:
         chain = self._chain
-        value_cost = float(sum(factor.weight.size for factor in chain.factors) + sum(chain.sizes))
+        units = sum(op.size * op.n_layers for link in chain.links for op in link)
+        value_cost = float(sum(factor.weight.size for factor in chain.factors) + chain.n_in + ACTIVATION_COST * units)
         if mode is None:
             return Runner(lower(chain), value_cost)
         product = product_of(chain, seed, k)

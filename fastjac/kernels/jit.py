@@ -9,6 +9,9 @@ import numba
 
 from .cache import enable_cache
 
+if numba.config.DISABLE_JIT:
+    raise ImportError("fastjac's kernels are nothing without Numba's compiler, which NUMBA_DISABLE_JIT turns off; unset it")
+
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 """No GIL, NumPy's rules for division by zero, and no fast-math, which would break nan and inf."""
 

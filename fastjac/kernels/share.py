@@ -1,8 +1,8 @@
 """Sharing one call among threads that need not turn up.
 
 The call is cut into chunks, which whoever is there takes one after another. The caller waits only for chunks that others
-have begun: a thread that the system does not run now, because another process keeps its core busy, delays nobody. (At
-OpenMP's barrier every thread must arrive, which was measured to take 8 ms then, for a call of 0.2 ms.)
+have begun: a thread that the system does not run when it is called, because another process keeps its core busy, delays nobody.
+(At OpenMP's barrier every thread must arrive, which was measured to take 8 ms then, for a call of 0.2 ms.)
 
 A job is an array of words that all threads see. Its ticket counts the chunks handed out in its lower half and holds how many
 there are in its upper one. So a thread that comes late, when the job is done or replaced, takes nothing or takes a chunk of
@@ -22,7 +22,8 @@ TICKET, DONE, TAKEN, THREADS, CALL = 0, LINE, 2 * LINE, 3 * LINE, 4 * LINE
 """Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, and the call's words."""
 JOB_WORDS = 5 * LINE
 WORD_BYTES = 8
-HALF = 1 << 32
+UPPER = 1 << 32
+"""One, in the upper half of a ticket."""
 SPINS = 3000
 """Looks at the ticket before a thread that finds no work leaves: about 0.1 ms."""
 
@@ -42,7 +43,7 @@ def share(job, threads, chunks, handle, x, seed, y, out):
         job[CALL + number] = words[number]
     atomic.store(address + THREADS * WORD_BYTES, threads)
     atomic.store(address + DONE * WORD_BYTES, 0)
-    atomic.store(address + TICKET * WORD_BYTES, chunks * HALF)
+    atomic.store(address + TICKET * WORD_BYTES, chunks * UPPER)
     while _take_chunk(job, 0):
         pass
     looks = 0
@@ -70,10 +71,10 @@ def _take_chunk(job, thread):
     """Take a chunk and run it; whether there was one."""
     ticket = address_of(job) + TICKET * WORD_BYTES
     held = atomic.load(ticket)
-    if held % HALF >= held // HALF or thread >= atomic.load(address_of(job) + THREADS * WORD_BYTES):
+    if held % UPPER >= held // UPPER or thread >= atomic.load(address_of(job) + THREADS * WORD_BYTES):
         return False
     held = atomic.fetch_add(ticket, 1)
-    chunk, chunks = held % HALF, held // HALF
+    chunk, chunks = held % UPPER, held // UPPER
     if chunk >= chunks:
         return False
     words = (

@@ -8,6 +8,9 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
+ALIGNMENT = 64
+"""Bytes of a cache line: a vector load that crosses one costs twice."""
+
 MAX_TILE_VECTORS = 8
 TILE_ROWS = {1: 12, 2: 8}
 """Rows of a tile that is so many vectors wide, and of a wider one: a narrow tile needs more rows, so that there are as many
