@@ -86,17 +86,13 @@ class Accumulation:
         # A binary diagonal that comes last needs no multiplication: its live list says it all.
         applied = ordered[:-1] if ordered and is_binary(ordered[-1]) else ordered
         live = self._live_list(ordered[-1]) if ordered else DENSE
-        left = left_made or self._leaf(left_span, transposed, "right" if transposed else "left", bool(applied) and not forward)
-        right = right_made or self._leaf(right_span, transposed, "left" if transposed else "right", bool(applied) and forward)
+        left = left_made or self._operand(left_span, step, live, kept, changed=bool(applied) and not forward)
+        right = right_made or self._operand(right_span, step, live, kept, changed=bool(applied) and forward)
         self._apply(right if forward else left, applied, forward)
         if transposed:
             left = self._oriented(left, transposed)
         else:
             right = self._oriented(right, transposed)
-        if kept and step.start:
-            right = self._packed(right_span, live, kept, transposed=False)
-        elif kept:
-            left = self._packed(left_span, live, kept, transposed=True)
 
         whole = span == (0, len(self._product.leaves))
         into_out = whole and (not transposed or span not in self._ends)
@@ -121,6 +117,25 @@ class Accumulation:
         op = self._product.links[step.start or step.stop][0] if step.drops else None
         return op if isinstance(op, Diagonal) else None
 
+    def _operand(self, span: Span, step: Step, live: int, kept: Diagonal | None, changed: bool) -> Matrix:
+        """The weight or the seed of one factor, as an operand of a step.
+
+        kept : of what the step's result holds the live units alone, if so; then the weight on that side is packed.
+        changed : whether it is about to be changed, for this sample alone.
+        """
+        is_left = span == (step.middle, step.stop)
+        if kept and is_left == (step.start == 0):
+            return self._packed(span, live, kept, transposed=is_left)
+        if changed or span in self._ends:
+            source = self._source(span, step.transposed)
+            copy = self._copy(source, self._take(source.rows, source.columns, step.transposed))
+            self._apply_ends(copy, span)
+            return copy
+        if is_left == step.transposed:
+            return self._source(span, step.transposed, in_panels=True)
+        # As the kernel's left operand either orientation serves, and the primal sweep has stored the transposed one.
+        return self._source(span, transposed=True)
+
     def _packed(self, span: Span, live: int, kept: Diagonal, transposed: bool) -> Matrix:
         """A copy of a weight's live units, those of `kept` lying along its rows in memory."""
         weight = self._source(span, transposed)
@@ -132,20 +147,6 @@ class Accumulation:
             | {"c_place": packed.place, "c": packed.offset, "live": live, **self._state[kept]}
         )
         return packed
-
-    def _leaf(self, span: Span, transposed: bool, role: str, changed: bool) -> Matrix:
-        """The weight or the seed of one factor, as an operand.
-
-        transposed : the orientation of the product.  role : "left", "right", the kernel's operands, or "packed", to be copied.
-        changed : whether it is about to be changed, for this sample alone.
-        """
-        if changed or span in self._ends:
-            source = self._source(span, transposed)
-            copy = self._copy(source, self._take(source.rows, source.columns, transposed))
-            self._apply_ends(copy, span)
-            return copy
-        # As a left operand either orientation serves, and the primal sweep has stored the transposed one.
-        return self._source(span, transposed or role == "left", in_panels=role == "right")
 
     def _source(self, span: Span, transposed: bool, in_panels: bool = False) -> Matrix:
         """The factor itself: a weight in the orientation asked for, or the seed in the only one that it has."""
@@ -208,7 +209,7 @@ class Accumulation:
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
         """The matrix as the kernel's right operand: in this orientation, with padded rows."""
-        if matrix.transposed == transposed and matrix.place != SEED:
+        if matrix.transposed == transposed:
             return matrix
         turned = self._copy(matrix, self._take(matrix.rows, matrix.columns, transposed))
         turned.packed = matrix.packed

@@ -27,6 +27,8 @@ PACK = 3.5
 """Cycles to left-pack a register."""
 PACK_ROWS = 24
 """Rows of the other operand from which on packing a weight can pay."""
+PACK_ELEMENTS = 1 << 22
+"""Size of a weight up to which it can."""
 
 
 @functools.cache

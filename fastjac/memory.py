@@ -8,6 +8,8 @@ from .kernels.tables import INDEX_BYTES
 from .kernels.target import ALIGNMENT, padded, round_up, vector_unit
 from .kernels.tile import PREFETCH_DISTANCE
 
+LINE = ALIGNMENT // np.dtype(np.float32).itemsize
+"""Elements that fill a cache line, or several."""
 LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
 """Entries behind an index list's last that may be read ahead, or written by a whole vector."""
 PANEL_VECTORS = 4
@@ -41,6 +43,8 @@ class Parameters:
         self._parts: list[np.ndarray] = []
         self._offsets: dict[tuple[tuple[int, ...], int, bytes], int] = {}
         self._size = 0
+        self.in_panels = False
+        """Whether any matrix was cut into panels."""
 
     def add(self, values: np.ndarray, panel: int | None = None) -> int:
         """The offset at which `values`, a vector or a matrix, is stored, its rows padded to whole vectors.
@@ -51,6 +55,7 @@ class Parameters:
             rows = np.atleast_2d(values).astype(self.dtype)
         width = padded(rows.shape[1], self.dtype)
         panel = width if panel is None else panel
+        self.in_panels |= panel < width
         key = (rows.shape, panel, rows.tobytes())
         if key not in self._offsets:
             part = np.zeros((rows.shape[0], round_up(width, panel)), self.dtype)
@@ -79,7 +84,8 @@ class Arena:
         self.end = 0
 
     def take(self, size: int) -> int:
-        """The offset of `size` free elements."""
+        """The offset of `size` free elements, on a cache line of their own."""
+        size = round_up(size, LINE)
         offset = 0
         for start, stop in sorted(self._taken):
             if start - offset >= size:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .cost import PACK_ROWS, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
+from .cost import PACK_ELEMENTS, PACK_ROWS, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
 from .errors import OptionError
 from .table import format_table
 
@@ -151,7 +151,8 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
 def _drops(shape: ChainShape, start: int, middle: int, stop: int) -> bool:
     """Whether it pays to copy a weight's live units side by side, so that others are not produced.
 
-    The weight must hold the boundary at which the result is contracted next, and that boundary only be 0 or 1.
+    Only a weight's side at the next boundary can be packed, and only where that boundary's derivatives are 0 or 1, some of
+    them 0. A copy much larger than the second-level cache costs more memory and time than it saves.
     """
     if start > 0 and stop == shape.n_layers:
         boundary, other, is_leaf = start, stop, middle == start + 1
@@ -159,8 +160,8 @@ def _drops(shape: ChainShape, start: int, middle: int, stop: int) -> bool:
         boundary, other, is_leaf = stop, start, stop == middle + 1
     else:
         return False
-    is_leaf = is_leaf and shape.seed != (middle if start == 0 else start)
-    return is_leaf and shape.binary[boundary] and shape.live[boundary] < 1 and shape.sizes[other] >= PACK_ROWS
+    is_small = shape.sizes[middle] * shape.sizes[boundary] <= PACK_ELEMENTS
+    return is_leaf and is_small and shape.binary[boundary] and shape.live[boundary] < 1 and shape.sizes[other] >= PACK_ROWS
 
 
 class _Choice(NamedTuple):

@@ -45,8 +45,6 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         "ones": parameters.add(np.ones(widest)),
         "n_identity": widest,
         "own_lists": widest + LIST_ROOM,
-        "itemsize": chain.dtype.itemsize,
-        "in_panels": any(panel_of(factor.weight.T.shape, chain.dtype) < factor.n_out for factor in chain.factors),
     }
     shared["spare"] = 2 * shared["buffer"]
     state, shared["own"] = _place_state(chain, block, start=3 * shared["buffer"])
@@ -55,12 +53,13 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [record for accumulation in accumulations for record in accumulation.steps]
+    group_size = (SHARING_GROUP_BYTES if parameters.in_panels else GROUP_BYTES) // chain.dtype.itemsize
     return Program(
         parameters.array(),
         _records(PRIMAL, primal),
         _records(LIVE, live),
         _records(STEP, steps),
-        _records(LAYOUT, _layouts(shared, tasks, accumulations)),
+        _records(LAYOUT, _layouts(shared, tasks, accumulations, group_size)),
         np.array([(compiled_address(chain.dtype),)], [(f"run_{fingerprint()}", np.int64)]),
     )
 
@@ -75,8 +74,13 @@ def _widest(chain: Chain, products: Iterable[Product]) -> int:
     return max(1, *chain.sizes, *(size for product in products for size in product.sizes))
 
 
-def _layouts(shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation]) -> list[Record]:
-    """A record for each task; what they share of memory is as large as the largest needs."""
+def _layouts(
+    shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation], group_size: int
+) -> list[Record]:
+    """A record for each task; what they share of memory is as large as the largest needs.
+
+    group_size : room for the matrices of a group of samples.
+    """
     own_lists_size = max([shared["n_identity"], *(accumulation.list_size for accumulation in accumulations)]) + LIST_ROOM
     own_size = max([0, *(accumulation.arena.end for accumulation in accumulations)])
     first_step = first_live = 0
@@ -89,9 +93,7 @@ def _layouts(shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulation
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
         )
         first_step, first_live = layouts[-1]["last_step"], layouts[-1]["last_live"]
-    room = SHARING_GROUP_BYTES if shared.pop("in_panels") else GROUP_BYTES
-    group = max(1, min(shared["block"], room // max(1, own_size * shared["itemsize"])))
-    del shared["itemsize"]
+    group = max(1, min(shared["block"], group_size // max(1, own_size)))
     memory = {
         "group": group,
         "own_size": own_size,
@@ -161,7 +163,8 @@ def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record
     weight = factor.weight.T
     panel = panel_of(weight.shape, parameters.dtype)
     # A zero times inf is nan, so zeros are skipped only where every weight is finite.
-    skip = bool(before) and is_sparse(before[-1]) and bool(np.isfinite(weight).all())
+    with np.errstate(all="ignore"):
+        skip = bool(before) and is_sparse(before[-1]) and bool(np.isfinite(weight.astype(parameters.dtype)).all())
     return {
         "operation": AFFINE,
         "n_in": factor.n_in,

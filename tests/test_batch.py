@@ -1,10 +1,10 @@
-"""How a batch is shared out: the same answers by every way of running, in as many calls and threads as it is worth."""
+"""How a batch is run: the same answers by every way of running, in as many calls and threads as it is worth."""
 
 import numba
 import numpy as np
 import pytest
 
-from fastjac import Affine, Network, ReLU, Softmax, batch
+from fastjac import Affine, Network, ReLU, Softmax, batch, crew
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +24,18 @@ def expected(net, x):
     return net.jacobian(x, threads=1)
 
 
-def test_python_threads_give_what_numba_threads_give(net, x, expected, monkeypatch):
-    monkeypatch.setattr(batch, "SAFE_LAYERS", ())
+def test_a_call_that_finds_the_crew_in_use_does_its_work_alone(net, x, expected, monkeypatch):
+    refused = []
+    monkeypatch.setattr(crew.crew, "share", lambda *arguments: refused.append(arguments))
     np.testing.assert_array_equal(net.jacobian(x, threads=2), expected)
+    assert len(refused) == (crew.crew.most_threads > 1)
 
 
 def test_a_long_call_is_cut_into_several(net, x, expected, monkeypatch):
     net, calls = net.astype(net.dtype), []
 
     def counting_call(*arguments):
-        calls.append(len(arguments[3]))
+        calls.append(len(arguments[1]))
         call(*arguments)
 
     call = batch.call
@@ -45,7 +47,7 @@ def test_a_long_call_is_cut_into_several(net, x, expected, monkeypatch):
 
 
 def test_small_work_stays_on_one_thread(net, monkeypatch):
-    monkeypatch.setattr(batch, "call_parallel", None)
+    monkeypatch.setattr(crew.crew, "share", None)
     assert net.jacobian(np.zeros((2, 20))).shape == (2, 10, 20)
 
 
@@ -60,4 +62,4 @@ def test_scratch_memory_is_reused(net, x):
     for _ in range(20):
         net.jacobian(x, threads=2)
         net.jacobian(x[:1])
-    assert len(net._runner("auto")._idle) <= 2 * 32
+    assert len(net._runners.get("auto")._idle) <= 2 * 32

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastjac.cost import FMA_LATENCY, PER_CYCLE, STEP, contraction_cycles, moving_cycles, packing_cycles
+from fastjac.cost import FMA_LATENCY, PER_CYCLE, STEP, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
 
 LANES = (1, 2, 4, 8, 16)
 extents = st.integers(1, 400)
@@ -55,9 +55,10 @@ def test_cycles_grow_in_proportion_to_the_live_units(rows, live, columns, lanes)
 
 
 @given(extents, extents, any_lanes)
-def test_moving_and_packing_cost_more_for_more(rows, columns, lanes):
-    assert moving_cycles(0) == STEP
+def test_moving_scaling_and_packing_cost_more_for_more(rows, columns, lanes):
+    assert moving_cycles(0) == scaling_cycles(0, lanes) == STEP
     assert STEP < moving_cycles(rows) < moving_cycles(rows + 1)
+    assert STEP < scaling_cycles(rows, lanes) < scaling_cycles(rows + 1, lanes) <= moving_cycles(rows + 1)
     packing = packing_cycles(rows, columns, lanes)
     assert STEP < packing < packing_cycles(rows + 1, columns, lanes)
     assert packing < packing_cycles(rows, columns + lanes, lanes)

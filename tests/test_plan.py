@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fastjac import Affine, Network, ReLU, Softmax, Tanh
 from fastjac import plan as plan_module
-from fastjac.cost import PACK_ROWS, moving_cycles
+from fastjac.cost import PACK_ROWS, moving_cycles, scaling_cycles
 from fastjac.errors import OptionError
 from fastjac.plan import LEGEND, PLANNERS, ChainShape, plan, step_of
 
@@ -179,6 +179,19 @@ def test_dropping_counts_only_live_units_as_produced():
     whole, part = (step_of(shape, 1, 2, 3, False) for shape in (kept, dropped))
     assert part.multiply_adds == whole.multiply_adds / 4
     assert part.cycles < whole.cycles
+
+
+def test_steps_count_what_they_do_to_their_operands_besides():
+    sizes = (20, 30, 40, 50)
+    binary, smooth = (ChainShape(sizes, (1.0,) * 4, (kind,) * 4, 8) for kind in (True, False))
+    # Derivatives other than 0 and 1 are multiplied onto a copy of the left weight, or of the right one by a transposed product.
+    for transposed, copied in ((False, 30 * 40), (True, 30 * 20)):
+        cycles = [step_of(shape, 0, 1, 2, transposed).cycles for shape in (binary, smooth)]
+        assert cycles[1] - cycles[0] == pytest.approx(scaling_cycles(copied, 8))
+    # Onto what was accumulated they are multiplied as it is stored, but the whole is turned round if it was made transposed.
+    assert step_of(binary, 0, 2, 3, False) == step_of(smooth, 0, 2, 3, False)
+    inner = ChainShape((*sizes, 1), (1.0,) * 5, (True,) * 5, 8)
+    assert step_of(binary, 0, 2, 3, True).cycles - step_of(inner, 0, 2, 3, True).cycles == pytest.approx(moving_cycles(20 * 50))
 
 
 def test_autoencoder_meets_at_its_waist():

@@ -1,4 +1,4 @@
-"""Many Python threads at once: the same answers as alone, whatever they call and whichever threads Numba has."""
+"""Many Python threads at once: the same answers as alone, whatever they call and whichever threads a user's loops have."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,16 +12,29 @@ from tests.threading_layers import LAYERS, environment_of
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_64_threads_under_each_threading_layer(layer):
-    """In a process of its own, because a layer is chosen once; the threads' calls are the first that it makes."""
+    """Beside a user's parallel loops, in a process of its own, because a layer is chosen once.
+
+    The threads' calls of fastjac are the first that the process makes.
+    """
     script = """
         import numba
         from tests.mixed_calls import answers_from_threads, assert_all_right, mixed_calls
 
+        @numba.njit(parallel=True)
+        def counted(n):
+            total = 0
+            for i in numba.prange(n):
+                total += 1
+            return total
+
+        assert counted(1000) == 1000
+        assert numba.threading_layer() == "{layer}"
         calls = mixed_calls()
         assert_all_right(calls, answers_from_threads(calls, 64))
-        print(numba.threading_layer())
+        assert counted(1000) == 1000
+        print("done")
     """
-    assert run_script(script, **environment_of(layer)).stdout == f"{layer}\n"
+    assert run_script(script.format(layer=layer), **environment_of(layer)).stdout == "done\n"
 
 
 def test_64_threads_make_the_first_call_of_a_network():

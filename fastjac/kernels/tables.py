@@ -108,8 +108,10 @@ STEP = _record(
     "rows_live",  # CONTRACT: the live list whose units are all that the result's rows, or columns, hold; or DENSE
     "columns_live",
     "shared",  # CONTRACT: whether the parts of one sample may each compute some of the result's rows
-    "state",  # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken;
-    "state_row",  # CONTRACT, COPY: a diagonal that scales the result's columns, or DENSE
+    # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken; CONTRACT, COPY: a diagonal that scales the
+    # result's columns, or DENSE. Then the elements from one sample's to the next's.
+    "state",
+    "state_row",
     "rank",  # APPLY: 0 for a diagonal, else the terms of a normalizer
     "units_on_columns",  # APPLY: whether the units lie along the columns or the rows
     "forward",  # APPLY: N t on tangents, or N^T u on cotangents
@@ -135,9 +137,9 @@ LAYOUT = _record(
     "parts",  # into how many at most one sample can be divided
     "block",  # samples that share one primal sweep
     "group",  # samples of a block that take each step together
-    "buffer",  # offsets in the workspace: second activation buffer, a spare one, the first sample's own part
-    "spare",
-    "own",
+    "buffer",  # offset in the workspace of the second buffer of values
+    "spare",  # offset of a third one
+    "own",  # offset of the first sample's own part, for its matrices, and the elements to the next one's
     "own_size",
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",

@@ -26,9 +26,11 @@ JACOBIAN = """
 ONE_KERNEL = """
     import numpy as np
     from fastjac.kernels.jit import entry
-    print(entry()(lambda x: 2 * x)(np.ones(2)).tolist())
+    def run_float64(x):
+        return 2 * x
+    print(entry()(run_float64)(np.ones(2)).tolist())
 """
-"""A kernel as any other, which compiles in no time."""
+"""A kernel with the name of a long one, which compiles in no time."""
 
 
 def jacobian(site, dtype="float64", **environment):

@@ -14,13 +14,13 @@ both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
 @jit
-def call_list(like, row, size, target):
-    return compress.list_nonzero(like, row, size, target)
+def call_list(zero, row, size, target):
+    return compress.list_nonzero(zero, row, size, target)
 
 
 @jit
-def call_pack(like, row, size, source, target):
-    return compress.pack_nonzero(like, row, size, source, target)
+def call_pack(zero, row, size, source, target):
+    return compress.pack_nonzero(zero, row, size, source, target)
 
 
 def fenced(room, dtype):
@@ -40,7 +40,7 @@ def listed(values, dtype, padding=np.nan):
     """What `list_nonzero` writes for a row, after a look at the bytes around its room: a vector more than the places."""
     row = padded_row(values, dtype, padding)
     whole, target = fenced(len(values) + lanes(np.dtype(dtype)), np.int32)
-    count = call_list(row, row.ctypes.data, len(values), target.ctypes.data)
+    count = call_list(dtype(0), row.ctypes.data, len(values), target.ctypes.data)
     assert (np.delete(whole, np.s_[GUARD : GUARD + len(target)]) == GUARD).all(), "wrote outside its room"
     return target[:count]
 
@@ -49,7 +49,7 @@ def packed(values, source, dtype, padding=np.nan):
     """The same for `pack_nonzero`, in the room that the engine gives it: the padded row."""
     row, source = padded_row(values, dtype, padding), padded_row(source, dtype)
     whole, target = fenced(len(row), dtype)
-    count = call_pack(row, row.ctypes.data, len(values), source.ctypes.data, target.ctypes.data)
+    count = call_pack(dtype(0), row.ctypes.data, len(values), source.ctypes.data, target.ctypes.data)
     assert (np.delete(whole, np.s_[GUARD : GUARD + len(target)]) == GUARD).all(), "wrote outside its room"
     return target[:count]
 
@@ -108,5 +108,5 @@ def test_a_row_may_start_anywhere(dtype):
     whole = np.random.default_rng(0).integers(0, 2, 200).astype(dtype)
     target = np.zeros(100, np.int32)
     for first in range(1, 40):
-        count = call_list(whole, whole[first:].ctypes.data, 61, target[first % 3 :].ctypes.data)
+        count = call_list(dtype(0), whole[first:].ctypes.data, 61, target[first % 3 :].ctypes.data)
         np.testing.assert_array_equal(target[first % 3 :][:count], np.flatnonzero(whole[first : first + 61]))

@@ -7,28 +7,28 @@ from fastjac.kernels import operators
 from fastjac.kernels.jit import jit
 
 ROWS, UNITS, ROOM = 5, 37, 48
-LIKE = np.zeros(1)
+ZERO = 0.0
 
 
 @jit
-def call_copy(like, source, source_row, source_column, target, target_row, rows, columns, scale):
-    operators.copy(like, source, source_row, source_column, target, target_row, rows, columns, scale)
+def call_copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
+    operators.copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale)
 
 
 @jit
-def call_scale(like, matrix, row, other, d, along_columns):
+def call_scale(zero, matrix, row, other, d, along_columns):
     if along_columns:
-        operators.scale_columns(like, matrix, row, other, d)
+        operators.scale_columns(zero, matrix, row, other, d)
     else:
-        operators.scale_rows(like, matrix, row, other, d)
+        operators.scale_rows(zero, matrix, row, other, d)
 
 
 @jit
-def call_normalize(like, matrix, row, other, factors, rank, forward, sums, along_columns):
+def call_normalize(zero, matrix, row, other, factors, rank, forward, sums, along_columns):
     if along_columns:
-        operators.normalize_columns(like, matrix, row, other, factors, rank, forward)
+        operators.normalize_columns(zero, matrix, row, other, factors, rank, forward)
     else:
-        operators.normalize_rows(like, matrix, row, other, factors, rank, forward, sums)
+        operators.normalize_rows(zero, matrix, row, other, factors, rank, forward, sums)
 
 
 def roomy(rows, columns, seed=0):
@@ -49,7 +49,7 @@ def test_copy_of_either_order(order, shape):
     scale = np.random.default_rng(1).standard_normal(shape[1])
     target = np.full((shape[0], ROOM), 7.0)
     strides = (stride // 8 for stride in source.strides)
-    call_copy(LIKE, source.ctypes.data, *strides, target.ctypes.data, ROOM, *shape, scale.ctypes.data)
+    call_copy(ZERO, source.ctypes.data, *strides, target.ctypes.data, ROOM, *shape, scale.ctypes.data)
     np.testing.assert_array_equal(target[:, : shape[1]], source * scale)
     assert (target[:, shape[1] :] == 7.0).all()
 
@@ -59,7 +59,7 @@ def test_scale(along_columns):
     d = np.random.default_rng(1).standard_normal(UNITS)
     matrix = roomy(ROWS, UNITS) if along_columns else roomy(UNITS, ROWS)
     expected = matrix * d if along_columns else d[:, None] * matrix
-    call_scale(LIKE, matrix.ctypes.data, ROOM, ROWS, d, along_columns)
+    call_scale(ZERO, matrix.ctypes.data, ROOM, ROWS, d, along_columns)
     np.testing.assert_array_equal(matrix, expected)
 
 
@@ -72,5 +72,5 @@ def test_normalizer(rank, forward, along_columns):
     operator = dense(factors, rank) if forward else dense(factors, rank).T
     expected = matrix @ operator.T if along_columns else operator @ matrix
     sums = np.empty((rank, ROWS))
-    call_normalize(LIKE, matrix.ctypes.data, ROOM, ROWS, factors, rank, forward, sums, along_columns)
+    call_normalize(ZERO, matrix.ctypes.data, ROOM, ROWS, factors, rank, forward, sums, along_columns)
     np.testing.assert_allclose(matrix, expected, rtol=1e-11, atol=1e-11)

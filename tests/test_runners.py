@@ -1,0 +1,33 @@
+"""A network's lowered programs: made once, kept while they are among the latest, made again after that."""
+
+import numpy as np
+import pytest
+
+from fastjac import Affine, Network, ReLU
+from fastjac.chain import chain_of
+from fastjac.runners import MOST_RUNNERS, Runners
+
+
+@pytest.fixture
+def runners():
+    return Runners(chain_of((Affine(np.eye(4)), ReLU(), Affine(np.eye(4))), 4, np.dtype(np.float64)))
+
+
+def test_a_program_is_lowered_once(runners):
+    for key in ((None,), ("forward",), ("reverse",), ("forward", "tangents", 2), ("reverse", "cotangents", 2)):
+        assert runners.get(*key) is runners.get(*key)
+    assert runners.get("forward") is not runners.get("reverse")
+    assert runners.get("forward", "tangents", 2) is not runners.get("forward", "tangents", 3)
+
+
+def test_the_latest_are_kept(runners):
+    latest = [runners.get("forward", "tangents", k) for k in range(1, 3 * MOST_RUNNERS)][-MOST_RUNNERS:]
+    assert [runners.get("forward", "tangents", k) for k in range(2 * MOST_RUNNERS, 3 * MOST_RUNNERS)] == latest
+    assert len(runners._kept) == MOST_RUNNERS
+
+
+def test_more_widths_of_tangents_than_are_kept_give_right_answers():
+    net = Network([Affine(np.eye(4)), ReLU(), Affine(np.eye(4))])
+    for k in [*range(1, 3 * MOST_RUNNERS), 1]:
+        tangents = np.arange(4.0 * k).reshape(4, k)
+        np.testing.assert_array_equal(net.pushforward(np.ones(4), tangents)[1], tangents)
