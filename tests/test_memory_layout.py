@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastjac.kernels.target import lanes, padded
-from fastjac.memory import LARGE_WEIGHT, PANEL_VECTORS, Arena, Parameters, aligned_zeros, panel_of
+from fastjac.memory import LARGE_WEIGHT, LINE, PANEL_VECTORS, Arena, Parameters, aligned_zeros, panel_of
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 both_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -115,4 +115,9 @@ def test_arena_reuses_what_was_given_back():
     arena.take(10)
     arena.free(first)
     assert arena.take(10) == first
-    assert arena.end == 20
+    assert arena.end == 2 * LINE
+
+
+def test_arena_hands_out_whole_cache_lines():
+    arena = Arena()
+    assert [arena.take(size) % LINE for size in (1, LINE, LINE + 1, 5)] == [0] * 4
