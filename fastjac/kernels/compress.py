@@ -13,9 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .target import vector_unit
-
-INDEX, INT32 = ir.IntType(64), ir.IntType(32)
+from .vectors import INDEX, INT32, lane_numbers, load_vector, splat, vector_of
 
 
 @intrinsic
@@ -29,10 +27,9 @@ def list_nonzero(typingctx, zero, row, size, target):
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         packer = _Packer(builder, sig.args[0])
-        lane_numbers = ir.Constant(ir.VectorType(INT32, packer.lanes), list(range(packer.lanes)))
 
         def places(first: Any) -> Any:
-            return builder.add(packer.splat(builder.trunc(first, INT32)), lane_numbers)
+            return builder.add(splat(builder, builder.trunc(first, INT32), packer.lanes), lane_numbers(INT32, packer.lanes))
 
         return packer.emit(args[1], args[2], places, args[3], itemsize=4)
 
@@ -60,8 +57,8 @@ class _Packer:
     def __init__(self, builder: Any, dtype: Any) -> None:
         self.builder = builder
         self.itemsize = 4 if dtype == types.float32 else 8
-        self.lanes = vector_unit()[0] // self.itemsize
-        self.vector = ir.VectorType(ir.FloatType() if self.itemsize == 4 else ir.DoubleType(), self.lanes)
+        self.vector = vector_of(self.itemsize)
+        self.lanes = self.vector.count
 
     def emit(self, row: Any, size: Any, values: Callable[[Any], Any], target: Any, itemsize: int) -> Any:
         """Pack `values(first)`, a vector for the lanes from `first` on, to where `target` points; the count of all."""
@@ -79,23 +76,13 @@ class _Packer:
     def load(self, base: Any, element: Any) -> Any:
         """The vector that starts `element` elements behind the address `base`."""
         address = self.builder.add(base, self.builder.mul(element, INDEX(self.itemsize)))
-        load = self.builder.load(self.builder.inttoptr(address, self.vector.as_pointer()))
-        load.align = self.itemsize
-        return load
-
-    def splat(self, value: Any) -> Any:
-        """A vector that holds `value` in every lane."""
-        kind = ir.VectorType(value.type, self.lanes)
-        first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, INT32(0))
-        zeros = ir.Constant(ir.VectorType(INT32, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
+        return load_vector(self.builder, address, self.vector, self.itemsize)
 
     def _live(self, row: Any, first: Any, size: Any) -> Any:
         """For each lane whether it lies inside the row and is not 0; padding may hold anything."""
         b = self.builder
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        lane_numbers = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
-        inside = b.icmp_signed("<", lane_numbers, self.splat(b.sub(size, first)))
+        inside = b.icmp_signed("<", lane_numbers(INDEX, self.lanes), splat(b, b.sub(size, first), self.lanes))
         return b.and_(b.fcmp_unordered("!=", self.load(row, first), zero), inside)
 
     def _compress(self, values: Any, mask: Any) -> Any:

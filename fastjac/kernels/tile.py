@@ -16,9 +16,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors, vector_unit
+from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors
+from .vectors import INDEX, lane_numbers, load_vector, splat, vector_of
 
-INDEX = ir.IntType(64)
 BYTE_POINTER = ir.IntType(8).as_pointer()
 
 PREFETCH_DISTANCE = 8
@@ -88,9 +88,8 @@ class _Emitter:
 
     def __init__(self, builder: Any, fields: TileOperands, itemsize: int) -> None:
         self.builder, self.at, self.itemsize = builder, fields, itemsize
-        self.lanes = vector_unit()[0] // itemsize
-        scalar = ir.FloatType() if itemsize == 4 else ir.DoubleType()
-        self.scalar, self.vector = scalar, ir.VectorType(scalar, self.lanes)
+        self.vector = vector_of(itemsize)
+        self.lanes = self.vector.count
         suffix = f"v{self.lanes}f{8 * itemsize}"
         # fmuladd, unlike fma, becomes a plain multiply and add where the CPU has no fused one.
         self.fmuladd = self._declare(f"llvm.fmuladd.{suffix}", self.vector, [self.vector] * 3)
@@ -145,8 +144,8 @@ class _Emitter:
         operands = self._load_row(b.add(at.b, b.mul(self._load_index(at.b_index, k), strides.b_row)), n_vectors)
         new_sums = []
         for address, row in zip(addresses, sums, strict=True):
-            splat = self._splat(b.load(b.inttoptr(address, self.scalar.as_pointer())))
-            new_sums.append([b.call(self.fmuladd, [splat, x, total]) for x, total in zip(operands, row, strict=True)])
+            spread = splat(b, b.load(b.inttoptr(address, self.vector.element.as_pointer())), self.lanes)
+            new_sums.append([b.call(self.fmuladd, [spread, x, total]) for x, total in zip(operands, row, strict=True)])
         return new_sums
 
     def _row_addresses(self, first: Any, stride: Any, n_rows: int) -> list[Any]:
@@ -181,26 +180,15 @@ class _Emitter:
         if not last:
             b.store(value, pointer).align = self.itemsize
             return
-        lane_numbers = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
-        mask = b.icmp_unsigned("<", lane_numbers, self._splat(self.at.last_lanes))
+        mask = b.icmp_unsigned("<", lane_numbers(INDEX, self.lanes), splat(b, self.at.last_lanes, self.lanes))
         b.call(self.masked_store, [value, pointer, ir.IntType(32)(self.itemsize), mask])
 
     def _load_row(self, address: Any, n_vectors: int) -> list[Any]:
         """So many vectors from an address on."""
-        vectors = []
-        for v in range(n_vectors):
-            pointer = self.builder.add(address, INDEX(v * self.lanes * self.itemsize))
-            vectors.append(self.builder.load(self.builder.inttoptr(pointer, self.vector.as_pointer())))
-            vectors[-1].align = self.itemsize
-        return vectors
+        addresses = [self.builder.add(address, INDEX(v * self.lanes * self.itemsize)) for v in range(n_vectors)]
+        return [load_vector(self.builder, place, self.vector, self.itemsize) for place in addresses]
 
     def _load_index(self, base: Any, k: Any) -> Any:
         address = self.builder.add(base, self.builder.shl(k, INDEX(2)))
         index = self.builder.load(self.builder.inttoptr(address, ir.IntType(32).as_pointer()))
         return self.builder.sext(index, INDEX)
-
-    def _splat(self, value: Any) -> Any:
-        kind = ir.VectorType(value.type, self.lanes)
-        first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
