@@ -19,8 +19,8 @@ class Crew:
     """Threads beside the caller's. They serve one call at a time, so a second caller does its work alone.
 
     A helper that has found no work for 0.1 ms sleeps until a caller wakes it. Between, it runs compiled code without the GIL, so
-    calls in quick succession meet it awake. An interrupt may strike between any two lines here and leaves the crew whole: who
-    is served is settled in compiled code, and a helper that is waked twice, or not at all, does no harm.
+    calls in quick succession meet it awake. An interrupt may strike between any two lines here: at worst a helper is missing
+    from then on. Who is served is settled in compiled code, and one that is waked twice, or not at all, does no harm.
 
     most_threads : with the caller's: the cores that this process may use, or NUMBA_NUM_THREADS, when the crew was formed.
     """
@@ -47,15 +47,19 @@ class Crew:
                 bell.put(None)
 
     def _hire(self, helpers: int) -> None:
-        with self._hiring:
+        if not self._hiring.acquire(blocking=False):
+            # Another caller hires, or was interrupted while it did: this one does with those that there are.
+            return
+        try:
             while len(self._bells) < helpers:
                 bell: SimpleQueue[None] = SimpleQueue()
                 self._bells.append(bell)
-                try:
-                    _thread.start_new_thread(self._work, (len(self._bells), bell))
-                except RuntimeError:
-                    # The system gives no more threads, so calls do with those that there are.
-                    return
+                _thread.start_new_thread(self._work, (len(self._bells), bell))
+        except RuntimeError:
+            # The system gives no more threads, and calls do without.
+            pass
+        finally:
+            self._hiring.release()
 
     def _work(self, number: int, bell: SimpleQueue[None]) -> None:
         while True:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import batch
+from fastjac import batch, crew
 from fastjac.kernels.call import call_of, handle_of, run_chunk
 from fastjac.program import workspace
 from tests.bits import assert_same_bits
 
-WIDTHS = ((128, 256, 192, 48), (100, 80, 48), (100, 80, 90, 48), (60, 20, 90))
-"""Where the outputs are fewest, and where the inputs' end is cheapest to reach elsewhere."""
+WIDTHS = ((128, 256, 192, 48), (100, 80, 48), (100, 80, 90, 48), (60, 20, 90), (300, 20, 64, 48))
+"""Where the outputs are fewest, so that links at the ends are applied late, and where a layer between is narrower."""
 LINKS = {
     "nothing": [],
     "a diagonal": [fj.Tanh()],
@@ -64,17 +64,43 @@ def test_each_row_is_written_by_one_part_and_the_value_by_the_first(first, inner
                 assert_same_bits([np.nansum(jacobians, axis=0)], [jacobian + 0.0])
 
 
-@pytest.mark.parametrize(("widths", "mode", "parts"), [((100, 80, 48), "reverse", 3), ((60, 20, 90), "reverse", 5)])
-def test_orders_that_carry_rows_to_the_end_are_divided(widths, mode, parts):
-    assert most_parts(network(widths, "nothing", "a binary diagonal", "a diagonal"), mode) == parts
+@pytest.mark.parametrize("first", LINKS)
+@pytest.mark.parametrize("last", LINKS)
+def test_orders_that_carry_rows_to_the_end_are_divided(first, last):
+    assert most_parts(network((60, 20, 90), first, "a diagonal", last), "auto") == 5
 
 
-@pytest.mark.parametrize("first", ["a diagonal", "a normalizer"])
-def test_a_first_link_is_divided_where_it_is_applied_before_the_last_step(first):
-    assert most_parts(network((60, 20, 90), first, "a diagonal", "a diagonal"), "mixed") > 1
+def test_orders_whose_rows_meet_are_not_divided():
+    """A last normalizer mixes rows, and a first link that comes last changes a result that others may not have finished."""
+    for widths, first, last in (((128, 256, 192, 48), "nothing", "a normalizer"), ((100, 80, 48), "a normalizer", "nothing")):
+        assert most_parts(network(widths, first, "a diagonal", last), "reverse") == 1
 
 
-def test_orders_whose_rows_are_coupled_are_not_divided():
-    """A last normalizer mixes all rows; a first one that comes last changes a result that others may not have finished."""
-    assert most_parts(network((100, 80, 48), "nothing", "a diagonal", "a normalizer"), "reverse") == 1
-    assert most_parts(network((100, 80, 48), "a normalizer", "a diagonal", "nothing"), "reverse") == 1
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("first", LINKS)
+def test_threads_that_divide_an_input_give_what_one_does(first, dtype, monkeypatch):
+    eight = crew.Crew()
+    eight.most_threads = 8
+    monkeypatch.setattr(crew, "crew", eight)
+    monkeypatch.setattr(batch, "DIVIDED_COST", 0)
+    shared, share = [], eight.share
+
+    def counting_share(threads, chunks, *arrays):
+        shared.append((threads, chunks))
+        return share(threads, chunks, *arrays)
+
+    monkeypatch.setattr(eight, "share", counting_share)
+    net = network((60, 20, 90), first, "a binary diagonal", "a diagonal", dtype)
+    x = np.random.default_rng(1).standard_normal(net.n_in)
+    expected = net.value_and_jacobian(x, threads=1)
+    for threads in (2, 3, 8) * 5:
+        for each in (x, x[None]):
+            found = net.value_and_jacobian(each, threads=threads)
+            assert_same_bits([array.reshape(alone.shape) for array, alone in zip(found, expected, strict=True)], expected)
+    assert shared == [(threads, threads) for threads in (2, 3, 5) for _ in range(2)] * 5
+
+
+def test_a_cheap_input_is_not_divided():
+    net = network((60, 20, 90), "nothing", "a diagonal", "nothing")
+    assert most_parts(net, "auto") > 1
+    assert not net._runners.get("auto")._divides

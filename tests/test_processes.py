@@ -14,6 +14,7 @@ SCRIPT = """
     from concurrent.futures import ProcessPoolExecutor
     from joblib import Parallel, delayed
     from tests.mixed_calls import answer, answers_from_threads, assert_all_right, assert_right, mixed_calls
+    from tests.threading_layers import run_parallel_loop
 
     calls = mixed_calls()
     assert_right(calls, map(answer, calls))
@@ -49,9 +50,10 @@ def test_children_that_start_afresh(start_method):
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_forked_children_under_every_threading_layer(layer):
+def test_forked_children_beside_a_users_parallel_loops(layer):
+    """Numba's own threads may kill a child that uses them after a fork; fastjac's are others."""
     needs("fork")
-    run_children(use_pool("fork"), **environment_of(layer))
+    run_children(f'run_parallel_loop("{layer}")' + use_pool("fork"), **environment_of(layer))
 
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])

@@ -16,25 +16,17 @@ def test_64_threads_under_each_threading_layer(layer):
 
     The threads' calls of fastjac are the first that the process makes.
     """
-    script = """
-        import numba
+    script = f"""
         from tests.mixed_calls import answers_from_threads, assert_all_right, mixed_calls
+        from tests.threading_layers import run_parallel_loop
 
-        @numba.njit(parallel=True)
-        def counted(n):
-            total = 0
-            for i in numba.prange(n):
-                total += 1
-            return total
-
-        assert counted(1000) == 1000
-        assert numba.threading_layer() == "{layer}"
+        run_parallel_loop("{layer}")
         calls = mixed_calls()
         assert_all_right(calls, answers_from_threads(calls, 64))
-        assert counted(1000) == 1000
+        run_parallel_loop("{layer}")
         print("done")
     """
-    assert run_script(script.format(layer=layer), **environment_of(layer)).stdout == "done\n"
+    assert run_script(script, **environment_of(layer)).stdout == "done\n"
 
 
 def test_64_threads_make_the_first_call_of_a_network():

@@ -1,8 +1,9 @@
-"""Numba's threading layers, and what a process needs in its environment to run under each."""
+"""Numba's threading layers, which a user's parallel loops run on, and how to have a process use each of them."""
 
 import importlib.metadata
 import sys
 
+import numba
 import pytest
 
 LAYERS = ("omp", "workqueue", "tbb")
@@ -12,6 +13,20 @@ def environment_of(layer):
     """Variables under which Numba has to use this layer, with more threads than most tests' machines have cores."""
     variables = {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "4"}
     return variables | {"LD_LIBRARY_PATH": _tbb_directory()} if layer == "tbb" else variables
+
+
+def run_parallel_loop(layer):
+    """Run a loop as a user does, which starts Numba's threads; they must be those of this layer."""
+    assert _count(1000) == 1000
+    assert numba.threading_layer() == layer
+
+
+@numba.njit(parallel=True)
+def _count(n):
+    total = 0
+    for _ in numba.prange(n):
+        total += 1
+    return total
 
 
 def _tbb_directory():

@@ -97,6 +97,15 @@ def _extent(group, live, size, sample):
 
 
 @piece
+def _share_of_rows(group, step, rows):
+    """The first of the rows that this part computes, and their number."""
+    if group.parts == 1 or not step.shared:
+        return 0, rows
+    first = rows * group.part // group.parts
+    return first, rows * (group.part + 1) // group.parts - first
+
+
+@piece
 def _contract(program, layout, step, group):
     """One panel of the right operand after another, so that the group reads each from memory once."""
     zero = program.zero
@@ -106,10 +115,7 @@ def _contract(program, layout, step, group):
         for sample in range(group.samples):
             depth, units = _extent(group, step.live, step.depth, sample)
             rows, _ = _extent(group, step.rows_live, step.rows, sample)
-            first_row = 0
-            if group.parts > 1 and step.shared:
-                first_row = rows * group.part // group.parts
-                rows = rows * (group.part + 1) // group.parts - first_row
+            first_row, rows = _share_of_rows(group, step, rows)
             columns, _ = _extent(group, step.columns_live, min(step.panel, step.columns - j), sample)
             state = ones(program, layout) if step.state == DENSE else _state(program, step, group, sample) + j * size
             c, c_row = _address(program, group, step.c_place, step.c + first_row * step.c_row + j, sample), step.c_row
