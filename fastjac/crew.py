@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
-from .kernels.share import JOB_WORDS, serve, share
+from .kernels.share import JOB_WORDS, caller_core, serve, share
 from .memory import aligned_zeros
 
 
@@ -29,7 +29,7 @@ class Crew:
         self.most_threads = int(numba.config.NUMBA_NUM_THREADS)
         self._job = aligned_zeros(JOB_WORDS, np.dtype(np.int64))
         self._hiring = threading.Lock()
-        self._bells: list[SimpleQueue[None]] = []
+        self._helpers: list[_Helper] = []
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
         """Run a call in chunks on up to `threads` threads, this one included; False, at once, if the crew serves another.
@@ -39,32 +39,60 @@ class Crew:
         self._wake(threads - 1)
         return bool(share(self._job, threads, chunks, handle, *arrays))
 
-    def _wake(self, helpers: int) -> None:
-        if len(self._bells) < helpers:
-            self._hire(helpers)
-        for bell in self._bells[:helpers]:
-            if bell.empty():
-                bell.put(None)
+    def _wake(self, wanted: int) -> None:
+        if len(self._helpers) < wanted:
+            self._hire(wanted)
+        asleep = [helper for helper in self._helpers[:wanted] if helper.bell.empty()]
+        core = caller_core() if asleep else -1
+        for helper in asleep:
+            _move(helper.native_id, core)
+            helper.bell.put(None)
 
-    def _hire(self, helpers: int) -> None:
+    def _hire(self, wanted: int) -> None:
         if not self._hiring.acquire(blocking=False):
             # Another caller hires, or was interrupted while it did: this one does with those that there are.
             return
         try:
-            while len(self._bells) < helpers:
-                bell: SimpleQueue[None] = SimpleQueue()
-                self._bells.append(bell)
-                _thread.start_new_thread(self._work, (len(self._bells), bell))
+            while len(self._helpers) < wanted:
+                helper = _Helper()
+                self._helpers.append(helper)
+                _thread.start_new_thread(self._work, (len(self._helpers), helper))
         except RuntimeError:
             # The system gives no more threads, and calls do without.
             pass
         finally:
             self._hiring.release()
 
-    def _work(self, number: int, bell: SimpleQueue[None]) -> None:
+    def _work(self, number: int, helper: _Helper) -> None:
+        helper.native_id = threading.get_native_id()
         while True:
-            serve(self._job, number)
-            bell.get()
+            core = serve(self._job, number)
+            if core < 0 or not _move(helper.native_id, core):
+                helper.bell.get()
+
+
+class _Helper:
+    """A thread of the crew: the bell that wakes it, and by what number the system knows it."""
+
+    def __init__(self) -> None:
+        self.bell: SimpleQueue[None] = SimpleQueue()
+        self.native_id = 0
+
+
+def _move(thread: int, core: int) -> bool:
+    """Move a thread off this core, if there is another that the main thread may use; whether it has moved.
+
+    Linux may wake a thread on the core that it is called from, and then takes some milliseconds to move it to an idle one.
+    """
+    if core < 0 or not thread:
+        return False
+    try:
+        others = os.sched_getaffinity(os.getpid()) - {core}
+        if others:
+            os.sched_setaffinity(thread, others)
+        return bool(others)
+    except OSError:
+        return False
 
 
 crew = Crew()

@@ -2,6 +2,8 @@
 
 import _thread
 import multiprocessing
+import os
+import threading
 import time
 
 import numba
@@ -78,7 +80,7 @@ def test_helpers_that_never_wake_are_not_waited_for(crew, monkeypatch):
     monkeypatch.setattr(crew, "_wake", lambda helpers: None)
     time.sleep(0.01)
     assert_right()
-    assert len(crew._bells) == 7
+    assert len(crew._helpers) == 7
 
 
 def test_the_system_gives_no_thread(crew, monkeypatch):
@@ -102,10 +104,27 @@ def test_the_number_of_threads_is_that_of_when_the_crew_was_formed(crew, monkeyp
         np.testing.assert_array_equal(other.jacobian(X, threads=2), EXPECTED)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not let threads choose their cores")
+def test_helpers_are_kept_off_the_callers_core():
+    cores, moved = os.sched_getaffinity(os.getpid()), {}
+
+    def move():
+        thread = threading.get_native_id()
+        for core in cores:
+            moved[core] = crew_module._move(thread, core), os.sched_getaffinity(thread)
+
+    helper = threading.Thread(target=move)
+    helper.start()
+    helper.join()
+    assert moved == {core: (len(cores) > 1, cores - {core} or cores) for core in cores}
+    assert not crew_module._move(threading.get_native_id(), -1)
+    assert not crew_module._move(2**30, min(cores))
+
+
 def test_no_more_threads_than_asked_for_are_started(crew):
     for threads, helpers in ((2, 1), (4, 3), (3, 3), (100, 7)):
         assert_right(threads=threads)
-        assert len(crew._bells) == helpers
+        assert len(crew._helpers) == helpers
 
 
 def test_an_interrupt_at_any_instruction_leaves_the_crew_whole():
@@ -171,10 +190,10 @@ def test_forks_while_the_crew_works():
         for _ in range(20):
             child = os.fork()
             if not child:
-                assert crew.crew is not parents and not crew.crew._bells
+                assert crew.crew is not parents and not crew.crew._helpers
                 for _ in range(20):
                     assert_right()
-                os._exit(0 if len(crew.crew._bells) == 7 else 1)
+                os._exit(0 if len(crew.crew._helpers) == 7 else 1)
             assert os.waitpid(child, 0)[1] == 0
         over.set()
         worker.join()

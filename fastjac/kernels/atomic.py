@@ -1,9 +1,10 @@
-"""Words in memory that several threads change: the few atomic operations that sharing work needs."""
+"""What threads that share work need: words in memory that several of them change, and a word with the system's scheduler."""
 
 from __future__ import annotations
 
 import os
 import platform
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -80,3 +81,16 @@ def give_way(typingctx):
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+@intrinsic
+def current_core(typingctx):
+    """The number of the core that this thread runs on, or -1 where the system cannot be asked."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if sys.platform != "linux":
+            return context.get_constant(types.intp, -1)
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), "sched_getcpu")
+        return builder.sext(builder.call(function, []), WORD)
+
+    return types.intp(), codegen

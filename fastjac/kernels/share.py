@@ -18,8 +18,9 @@ from .memory import address_of
 
 LINE = 8
 """Words of a cache line, which words that several threads write do not share."""
-TICKET, DONE, TAKEN, THREADS, CALL = 0, LINE, 2 * LINE, 3 * LINE, 4 * LINE
-"""Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, and the call's words."""
+TICKET, DONE, TAKEN, THREADS, CORE, CALL = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 4 * LINE
+"""Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, the core on which that
+caller runs, and the words of its call."""
 JOB_WORDS = 5 * LINE
 WORD_BYTES = 8
 UPPER = 1 << 32
@@ -42,6 +43,7 @@ def share(job, threads, chunks, handle, x, seed, y, out):
     for number in range(len(words)):
         job[CALL + number] = words[number]
     atomic.store(address + THREADS * WORD_BYTES, threads)
+    atomic.store(address + CORE * WORD_BYTES, atomic.current_core())
     atomic.store(address + DONE * WORD_BYTES, 0)
     atomic.store(address + TICKET * WORD_BYTES, chunks * UPPER)
     while _take_chunk(job, 0):
@@ -58,12 +60,32 @@ def share(job, threads, chunks, handle, x, seed, y, out):
 
 
 @entry()
+def caller_core():
+    """The core that this thread runs on, or -1 where the system cannot be asked."""
+    return atomic.current_core()
+
+
+@entry()
 def serve(job, thread):
-    """Take chunks of this job, and of those that replace it, until none has come for a while."""
+    """Take chunks of this job, and of those that follow it, until none has come for a while.
+
+    Returns -1, or the core that this thread finds itself on together with the caller: there it would only be in the way.
+    """
+    address = address_of(job)
     idle = 0
     while idle < SPINS:
+        if _has_chunks(atomic.load(address + TICKET * WORD_BYTES)):
+            core = atomic.load(address + CORE * WORD_BYTES)
+            if core >= 0 and core == atomic.current_core():
+                return core
         idle = 0 if _take_chunk(job, thread) else idle + 1
         atomic.pause()
+    return -1
+
+
+@jit
+def _has_chunks(held):
+    return held % UPPER < held // UPPER
 
 
 @jit
@@ -71,7 +93,7 @@ def _take_chunk(job, thread):
     """Take a chunk and run it; whether there was one."""
     ticket = address_of(job) + TICKET * WORD_BYTES
     held = atomic.load(ticket)
-    if held % UPPER >= held // UPPER or thread >= atomic.load(address_of(job) + THREADS * WORD_BYTES):
+    if not _has_chunks(held) or thread >= atomic.load(address_of(job) + THREADS * WORD_BYTES):
         return False
     held = atomic.fetch_add(ticket, 1)
     chunk, chunks = held % UPPER, held // UPPER
