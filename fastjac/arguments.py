@@ -20,8 +20,9 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
 
     A batch that kernels cannot take as it is stays so: it is converted piece by piece where it is used.
     """
-    if type(x) is np.ndarray and x.dtype == dtype and x.shape == (n_in,) and x.flags.carray:
-        return x, ()
+    # The usual case first: for one small input the checks below take as long as its Jacobian.
+    if type(x) is np.ndarray and x.dtype == dtype and x.ndim in (1, 2) and x.shape[-1] == n_in and x.flags.carray:
+        return x, x.shape[:-1]
     array = real_array(x, "x")
     if array.ndim == 0:
         raise ShapeError(f"x must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")

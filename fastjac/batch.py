@@ -49,16 +49,20 @@ class Runner:
     def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
         """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.
 
-        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. y is C-contiguous and of the
-        network's dtype, as out is; where another array is not, parts of it are copied on the way.
+        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. y, and one sample with its seed, are
+        C-contiguous; y and out are of the network's dtype. Of other arrays that kernels cannot take, parts are copied on the way.
         """
         if x.ndim == 1 and out.flags.carray:
             self._run(x, seed, y, out, threads)
             return
+        ready = is_for_kernels(x, out.dtype) and is_for_kernels(seed, out.dtype) and out.flags.carray
+        samples = self._call_samples
+        if ready and x.ndim == 2 and len(x) <= samples:
+            self._run(x, seed, y, out, threads)
+            return
         if x.ndim == 1:
             x, y, out = x[None], y[None], out[None]
-        samples = self._call_samples
-        if not all(is_for_kernels(array, out.dtype) for array in (x, seed, out)):
+        if not ready:
             samples = min(samples, max(1, COPIED_BYTES * len(x) // (x.nbytes + seed.nbytes + out.nbytes)))
         copied = None if out.flags.carray else np.empty((min(samples, len(x)), *out.shape[1:]), out.dtype)
         for first in range(0, len(x), samples):
