@@ -98,7 +98,7 @@ def test_extra_peak_with_an_out_that_kernels_cannot_write_to():
     assert extra <= 64 * MB
 
 
-@pytest.mark.parametrize("count", [200_000, pytest.param(10_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200_000, pytest.param(10_000_000, marks=pytest.mark.long)])
 def test_small_calls_leave_nothing_behind(count):
     (growth,) = measure(SMALL_CALLS, count=count)
     assert growth <= MOST_GROWTH
