@@ -14,7 +14,7 @@ class Prediction:
     """One cell in one dtype, for "auto" and each mode that is worth a run.
 
     order : what "auto" chose.
-    costs : multiply-adds that the plan counts for one input.
+    costs : cycles that the plan predicts for one input.
     seconds : median time of a call.
     """
 

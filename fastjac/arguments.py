@@ -1,6 +1,6 @@
 """What a caller hands in, checked and brought into the one form that kernels take.
 
-Kernels take two-dimensional, C-contiguous, aligned and writeable arrays of the network's dtype.
+Kernels take C-contiguous, aligned and writeable arrays of the network's dtype.
 """
 
 from __future__ import annotations

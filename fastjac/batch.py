@@ -57,7 +57,7 @@ class Runner:
             return
         ready = is_for_kernels(x, out.dtype) and is_for_kernels(seed, out.dtype) and out.flags.carray
         samples = self._call_samples
-        if ready and x.ndim == 2 and len(x) <= samples:
+        if ready and len(x) <= samples:
             self._run(x, seed, y, out, threads)
             return
         if x.ndim == 1:

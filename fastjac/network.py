@@ -168,7 +168,7 @@ class Network:
         threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
 
         Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode.
-        Costs `plan(mode).multiply_adds` for each input, and allocates J and y; scratch memory is kept for the next call.
+        Costs `plan(mode).multiply_adds` for each input, and allocates J; scratch memory is kept for the next call.
         """
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
         return self._jacobian(x, lead, None, mode, out, threads)

@@ -24,7 +24,7 @@ from numba.core.typing.typeof import Purpose
 from numba.extending import intrinsic, typeof_impl
 
 from .kernels.jit import entry, jit, piece
-from .kernels.memory import address_of, call_address
+from .kernels.memory import address_of, call_address, element_address
 from .kernels.tables import JACOBIAN, JVP, VJP, Program
 from .kernels.target import ALIGNMENT
 
@@ -166,7 +166,6 @@ def _checked_address(like: Any, array: Any) -> Any:
         raise TypingError(f"fastjac takes C-contiguous arrays of the network's dtype {like.dtype}, got {array}")
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(array)(context, builder, arguments[1]).data
-        return builder.ptrtoint(data, context.get_value_type(types.intp))
+        return element_address(context, builder, array, arguments[1])
 
     return types.intp(like, array), codegen

@@ -34,10 +34,14 @@ def address_of(typingctx, array):
     """The address of an array's first element, without touching its reference count: that is atomic, and threads share it."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.ptrtoint(data, context.get_value_type(types.intp))
+        return element_address(context, builder, signature.args[0], args[0])
 
     return types.intp(array), codegen
+
+
+def element_address(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """The code for the address of the first element of an array of this type."""
+    return builder.ptrtoint(context.make_array(kind)(context, builder, array).data, context.get_value_type(types.intp))
 
 
 @intrinsic
