@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-IDLE_SECONDS = 0.006
-"""After a call, the thread pools of OpenBLAS, OpenMP, torch and JAX spin for some milliseconds and would slow whatever
-runs next, up to tenfold on two cores. A turn waits until they sleep."""
-
+LOOK_SECONDS = 0.01
+"""How long to look whether this process uses the CPU: Linux accounts for what other threads use every 4 ms."""
+SPIN_SECONDS = 0.5
+"""The longest wait for other threads to sleep: several times as long as any pool was seen to spin."""
+WARM_SECONDS = 0.001
+"""A function is called untimed for this long before each turn, which wakes its threads and fills the caches."""
 TURN_SECONDS = 0.003
 """A short function is called again and again for this long in each turn."""
 
@@ -29,17 +31,35 @@ class Effort:
 
 
 def turn(function: Callable[[], object]) -> float:
-    """Seconds for one call: the mean over one turn, after an idle wait and one untimed call."""
-    time.sleep(IDLE_SECONDS)
-    function()
+    """Seconds for one call: the mean over one turn, once other threads sleep and this function's are awake."""
+    wait_for_spinning_threads()
+    call_for(WARM_SECONDS, function)
+    return call_for(TURN_SECONDS, function)
+
+
+def call_for(seconds: float, function: Callable[[], object]) -> float:
+    """Call a function for so long, at least once; the mean seconds for one call."""
     calls = 0
     start = time.perf_counter()
     while True:
         function()
         calls += 1
         elapsed = time.perf_counter() - start
-        if elapsed >= TURN_SECONDS:
+        if elapsed >= seconds:
             return elapsed / calls
+
+
+def wait_for_spinning_threads() -> None:
+    """Wait until no thread of this process uses a core.
+
+    After a call, OpenBLAS's threads spin for some 110 ms, OpenMP's for some 10 ms, and whatever runs next has a core less.
+    """
+    deadline = time.perf_counter() + SPIN_SECONDS
+    while time.perf_counter() < deadline:
+        used = time.process_time()
+        time.sleep(LOOK_SECONDS)
+        if time.process_time() - used < LOOK_SECONDS / 10:
+            return
 
 
 def interleaved(

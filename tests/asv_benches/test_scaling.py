@@ -10,7 +10,7 @@ from asv_benches.timing import Effort
 
 @pytest.fixture
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(timing, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(timing, "SPIN_SECONDS", 0.0)
     monkeypatch.setattr(timing, "TURN_SECONDS", 0.0)
 
 

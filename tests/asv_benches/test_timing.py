@@ -1,6 +1,8 @@
 """Turns are taken as they should be, and the machine's ceilings are measured."""
 
 import itertools
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,8 +13,8 @@ from asv_benches.timing import Effort
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(timing, "IDLE_SECONDS", 0.0)
-    monkeypatch.setattr(timing, "TURN_SECONDS", 0.0)
+    for wait in ("SPIN_SECONDS", "WARM_SECONDS", "TURN_SECONDS"):
+        monkeypatch.setattr(timing, wait, 0.0)
 
 
 def test_interleaved_gives_every_function_a_turn_in_every_round():
@@ -35,6 +37,31 @@ def test_interleaved_takes_the_median_or_the_best(monkeypatch, typical, expected
     monkeypatch.setattr(timing, "turn", lambda function: next(turns))
     options = {} if typical is None else {"typical": typical}
     assert timing.interleaved({"a": None}, Effort(3, 60.0), **options) == {"a": expected}
+
+
+def test_a_turn_waits_for_threads_that_spin(monkeypatch):
+    monkeypatch.undo()
+    seen, spinning = [], threading.Event()
+    monkeypatch.setattr(timing, "SPIN_SECONDS", 30.0)
+
+    def spin():
+        end = time.perf_counter() + 0.1
+        while time.perf_counter() < end:
+            sum(range(100))
+        spinning.clear()
+
+    spinning.set()
+    threading.Thread(target=spin).start()
+    timing.turn(lambda: seen.append(spinning.is_set()))
+    assert not any(seen)
+
+
+def test_a_turn_does_not_wait_forever_for_threads_that_spin(monkeypatch):
+    monkeypatch.setattr(timing, "SPIN_SECONDS", 0.05)
+    now = itertools.count()
+    monkeypatch.setattr(time, "process_time", lambda: float(next(now)))
+    timing.wait_for_spinning_threads()
+    assert next(now) >= 2
 
 
 def test_ceilings_are_rates_of_every_work(monkeypatch):
