@@ -273,8 +273,10 @@ class Network:
         if ndim == 2:
             if not len(x):
                 return
-            y = None if y is None else y.reshape(len(x), self.n_out)
-            out = None if out is None else out.reshape(len(x), *out.shape[-2:])
+            if y is not None and y.ndim != 2:
+                y = y.reshape(len(x), self.n_out)
+            if out is not None and out.ndim != 3:
+                out = out.reshape(len(x), *out.shape[-2:])
         elif seed is not nothing[2]:
             seed = arguments.for_kernels(seed, self._dtype)
         runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads)
