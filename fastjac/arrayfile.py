@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import DtypeError, FormatError
 from .files import replacing
-from .importers.probe import probe
+from .importers.reading.probe import probe
 
 
 def read_array(path: Path) -> np.ndarray:

@@ -19,20 +19,21 @@ from . import __version__
 from .arrayfile import read_array, write_array
 from .check import check_jacobian
 from .errors import FastjacError, ShapeError
-from .importers import load
+from .importers import FORMATS, Imported, Options, read
 from .network import Network
 from .plan import PLANNERS
+from .table import format_table
 
 DESCRIPTION = "Exact Jacobians of trained feed-forward networks, in NumPy and without a deep-learning framework."
 EXAMPLES = """\
 examples:
   fastjac demo                                            try it on a network and inputs that come with fastjac
-  fastjac info model.keras                                which layers the file holds
+  fastjac info model.keras                                which layers the file holds, and what becomes of them
+  fastjac convert model.onnx model.safetensors            the same network in fastjac's own file
   fastjac jacobian model.keras inputs.npy -o jac.npy      J[b, i, j] = d output i / d input j for every input b
   fastjac check model.keras inputs.npy                    compare the Jacobians with central differences
 
-FILE is a Keras 3 model (.keras) or a network that fastjac saved (.safetensors). To use a torch module, save it
-from Python: fastjac.from_torch(module).save("model.safetensors").
+FILE is told by its content: {formats}.
 INPUT.npy holds an array of shape (..., features), as numpy.save writes it.
 """
 BLOCK_BYTES = 2**24
@@ -73,17 +74,26 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("fastjac", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    epilog = EXAMPLES.format(formats=", ".join(known.name for known in FORMATS))
+    parser = _Parser("fastjac", description=DESCRIPTION, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"fastjac {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_info, _add_plan, _add_jacobian, _add_check, _add_demo):
+    for add in (_add_info, _add_convert, _add_plan, _add_jacobian, _add_check, _add_demo):
         add(commands)
     return parser
 
 
 def _add_info(commands: Any) -> None:
-    parser = _command(commands, _info, "show the layers of a network, and any weights that are nan or inf", "model.keras")
+    summary = "show what a file holds, what becomes of each part, and any weights that are nan or inf"
+    parser = _command(commands, _info, summary, "model.keras")
     _add_network(parser)
+
+
+def _add_convert(commands: Any) -> None:
+    summary = "write a network to fastjac's own file, which is safe and needs no options to read"
+    parser = _command(commands, _convert, summary, "model.pth model.safetensors --layers relu,relu,softmax")
+    _add_network(parser)
+    parser.add_argument("output", metavar="OUT.safetensors", type=Path, help="the file to write")
 
 
 def _add_plan(commands: Any) -> None:
@@ -141,7 +151,26 @@ def _seed(text: str) -> int:
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", type=Path, help="the network: a .keras or .safetensors file")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the network, in any format that fastjac reads")
+    weights = parser.add_argument_group("for files that do not tell all of a network")
+    weights.add_argument("--layers", metavar="A,B,...", type=_names, help="its layers, as for fastjac.from_state_dict")
+    weights.add_argument("--order", metavar="A,B,...", type=_names, help="the names of its groups of weights, input first")
+    weights.add_argument("--n-in", metavar="N", type=int, help="its number of inputs")
+    weights.add_argument("--config", metavar="CONFIG.json", type=Path, help="the config of Keras weights: model.to_json()")
+    weights.add_argument("--external-data", action="store_true", help="read an ONNX file's weights from files beside it")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _read(args: argparse.Namespace) -> tuple[str, Imported]:
+    config = None if args.config is None else args.config.read_text(encoding="utf-8")
+    return read(args.file, Options(args.layers, args.order, args.n_in, config, args.external_data))
+
+
+def _load(args: argparse.Namespace) -> Network:
+    return _read(args)[1].network
 
 
 def _add_mode(parser: argparse.ArgumentParser) -> None:
@@ -151,10 +180,29 @@ def _add_mode(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(args: argparse.Namespace) -> int:
-    net = load(args.file)
+    kind, imported = _read(args)
+    net = imported.network
+    print(f"{args.file}: {kind}\n")
+    print("\n".join(_told_parts(imported)), end="\n\n")
     print(net)
     faults = list(_nonfinite_weights(net))
     print("\n".join(faults) if faults else "All parameters are finite.")
+    return 0
+
+
+def _told_parts(imported: Imported) -> list[str]:
+    """What became of each part of the file, one line for each."""
+    rows = [("part", "becomes", "")]
+    for part in imported.parts:
+        layers = ", ".join(type(layer).__name__ for layer in part.layers) or "nothing"
+        rows.append((part.source, layers, part.note))
+    return format_table(rows, left=3)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    net = _load(args)
+    net.save(args.output)
+    print(f"Wrote {args.output}: {net!r}")
     return 0
 
 
@@ -167,12 +215,12 @@ def _nonfinite_weights(net: Network) -> Iterable[str]:
 
 
 def _plan(args: argparse.Namespace) -> int:
-    print(load(args.file).plan(args.mode))
+    print(_load(args).plan(args.mode))
     return 0
 
 
 def _jacobian(args: argparse.Namespace) -> int:
-    net = load(args.file)
+    net = _load(args)
     if args.dtype is not None:
         net = net.astype(args.dtype)
     x = _read_inputs(args.input, net)
@@ -187,7 +235,7 @@ def _jacobian(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    net = load(args.file)
+    net = _load(args)
     if args.input is None:
         x = np.random.default_rng(args.seed).standard_normal((CHECKED_INPUTS, net.n_in))
     else:

@@ -9,6 +9,8 @@ import pytest
 
 import fastjac as fj
 from fastjac import cli
+from fastjac.importers import Imported, Options
+from fastjac.importers.parts import Part
 
 DEMO = Path(fj.__file__).parent / "demo"
 MODEL, DIGITS = str(DEMO / "digits.keras"), str(DEMO / "digits.npy")
@@ -60,11 +62,11 @@ def test_help_tells_a_newcomer_what_to_type(capsys):
     assert exit_.value.code == 0
     assert "fastjac demo" in text
     assert "fastjac jacobian model.keras inputs.npy -o jac.npy" in text
-    for command in ("info", "plan", "jacobian", "check", "demo"):
+    for command in ("info", "convert", "plan", "jacobian", "check", "demo"):
         assert f"\n    {command} " in text
 
 
-@pytest.mark.parametrize("command", ["info", "plan", "jacobian", "check", "demo"])
+@pytest.mark.parametrize("command", ["info", "convert", "plan", "jacobian", "check", "demo"])
 def test_every_command_has_help_with_an_example(command, capsys):
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
@@ -79,7 +81,49 @@ def test_version(capsys):
 
 def test_info_prints_the_layers(capsys, net, model):
     assert cli.main(["info", model]) == 0
-    assert capsys.readouterr().out == f"{net}\nAll parameters are finite.\n"
+    told = capsys.readouterr().out
+    assert told.startswith(f"{model}: fastjac networks (.safetensors)\n\npart ")
+    assert f"layers.0 ({type(net[0]).__name__})" in told
+    assert told.endswith(f"\n\n{net}\nAll parameters are finite.\n")
+
+
+def test_info_tells_what_became_of_each_part(capsys, monkeypatch):
+    parts = (Part("drop (Dropout)", ()), Part("out (Dense)", (fj.Affine(np.eye(2)), fj.Tanh()), "two in one"))
+    imported = Imported(fj.Network(parts[1].layers), parts)
+    monkeypatch.setattr(cli, "read", lambda path, options: ("some format", imported))
+    assert cli.main(["info", "any"]) == 0
+    lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    told = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert told[3:5] == [["drop (Dropout)", "nothing"], ["out (Dense)", "Affine, Tanh", "two in one"]]
+
+
+def test_convert_writes_the_same_network(capsys, net, model, tmp_path):
+    target = tmp_path / "copy.safetensors"
+    assert cli.main(["convert", model, str(target)]) == 0
+    assert capsys.readouterr().out == f"Wrote {target}: {net!r}\n"
+    x = np.ones(net.n_in)
+    np.testing.assert_array_equal(fj.load(target).jacobian(x), net.jacobian(x))
+
+
+def test_options_reach_the_reader(monkeypatch, tmp_path, net):
+    config = tmp_path / "config.json"
+    config.write_text("{}")
+    seen = []
+
+    def read(path, options):
+        seen.append((path, options))
+        return "some format", Imported(net, ())
+
+    monkeypatch.setattr(cli, "read", read)
+    options = ["--layers", "relu, softmax", "--order", "b,a", "--n-in", "3", "--config", str(config), "--external-data"]
+    assert cli.main(["info", "any", *options]) == 0
+    assert seen == [(Path("any"), Options(["relu", "softmax"], ["b", "a"], 3, "{}", True))]
+
+
+@pytest.mark.parametrize("option", [["--layers", "relu"], ["--n-in", "3"], ["--external-data"]])
+def test_options_that_a_file_needs_not_are_refused(capsys, model, option):
+    name = option[0].strip("-").replace("-", "_")
+    assert f"this format tells {name} itself or has no use for it, so leave {name} out" in fails(capsys, "info", model, *option)
 
 
 def test_info_tells_where_weights_are_nan(capsys, tmp_path):
@@ -272,5 +316,5 @@ def test_too_little_memory_is_one_line(monkeypatch, capsys, model):
     def full(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(cli, "load", full)
+    monkeypatch.setattr(cli, "read", full)
     assert fails(capsys, "info", model) == "fastjac: error: MemoryError\n"

@@ -4,8 +4,10 @@ No framework is imported here: a live model's own framework is already there, an
 """
 
 from .keras import from_keras
-from .loading import load
+from .loading import FORMATS, load, read
+from .options import Options
+from .parts import Imported
 from .state_dict import from_state_dict
 from .torch import from_torch
 
-__all__ = ["from_keras", "from_state_dict", "from_torch", "load"]
+__all__ = ["FORMATS", "Imported", "Options", "from_keras", "from_state_dict", "from_torch", "load", "read"]

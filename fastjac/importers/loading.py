@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import FormatError
 from ..network import Network
 from . import native
 from .keras import archive
 from .located import located
-from .probe import Probe, probe
+from .options import Options
+from .parts import Imported
+from .reading.probe import Probe, probe
+from .state_dict import LayerEntry
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class FileFormat:
 
     name: str
     recognise: Callable[[Probe], bool]
-    load: Callable[[Probe], Network]
+    load: Callable[[Probe, Options], Imported]
 
 
 @dataclass(frozen=True)
@@ -68,18 +72,30 @@ FOREIGN_FORMATS = (
 """Formats that are told apart only to give better advice."""
 
 
-def load(path: str | os.PathLike[str]) -> Network:
-    """Read a trained network from a file.
+def load(
+    path: str | os.PathLike[str],
+    layers: Sequence[LayerEntry] | None = None,
+    *,
+    order: Sequence[str] | None = None,
+    n_in: int | None = None,
+    config: str | Mapping[str, Any] | None = None,
+    external_data: bool = False,
+) -> Network:
+    """Read a trained network from a file, whose content tells the format; its suffix does not matter.
+
+    No code that the file holds is run, no other file is read, and no framework is imported. FORMATS lists what is read.
 
     Parameters
     ----------
-    path : a file written by `Network.save` or by Keras 3 (.keras). Its content tells which; its suffix does not matter.
-        A .keras file is read with h5py and json alone; no code that it holds is run.
+    path : the file.
+    layers, order, n_in : for a file that holds weights alone, what `from_state_dict` takes.
+    config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
+    external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
 
     Returns
     -------
     Network
-        In the precision of the file's weights: float64 if any is, else float32. A Keras model of several input axes takes
+        In the precision of the file's weights: float64 if any is, else float32. A model of several input axes takes
         the flattened input.
 
     Raises
@@ -92,14 +108,21 @@ def load(path: str | os.PathLike[str]) -> Network:
         It is empty, damaged, or of another format; the message says of which, and what to do with it.
     UnsupportedLayerError
         It holds a layer that fastjac does not have; the message names it and its position.
+    OptionError
+        An option is needed, or given where the file tells it.
     MissingDependencyError
         The package that reads this format is not installed.
     """
+    return read(path, Options(layers, order, n_in, config, external_data))[1].network
+
+
+def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:
+    """The name of a file's format, and its network with the parts that it came from; see `load`."""
     found = probe(path)
     for file_format in FORMATS:
         if file_format.recognise(found):
             with located(str(found.path)):
-                return file_format.load(found)
+                return file_format.name, file_format.load(found, options)
     raise FormatError(f"{found.path} is {_named(found)}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")
 
 

@@ -14,7 +14,9 @@ from ..layers import LAYERS, Layer
 from ..network import Network
 from ..saving import FORMAT, VERSION, require_safetensors, tensor_name
 from .located import located
-from .probe import Probe
+from .options import Options
+from .parts import Imported, Part
+from .reading.probe import Probe
 
 DTYPES = {"F32": "float32", "F64": "float64"}
 HEADER_LENGTH_BYTES = 8
@@ -27,12 +29,13 @@ def recognise(probe: Probe) -> bool:
     return probe.head[HEADER_LENGTH_BYTES : HEADER_LENGTH_BYTES + 1] == b"{" and length < 100_000_000
 
 
-def load(probe: Probe) -> Network:
+def load(probe: Probe, options: Options) -> Imported:
     """Read a network that `save` wrote.
 
     Raises FormatError where the file is damaged, is another program's safetensors file, comes from a later version of
     fastjac, or holds tensors that do not fit its architecture; UnsupportedLayerError where it names an unknown layer.
     """
+    options.refuse_all_but()
     safetensors = require_safetensors()
     try:
         with safetensors.safe_open(probe.path, framework="numpy") as file:
@@ -62,7 +65,7 @@ class _Tensors:
         return array
 
 
-def _build(metadata: dict[str, str], tensors: _Tensors) -> Network:
+def _build(metadata: dict[str, str], tensors: _Tensors) -> Imported:
     architecture = _parse(metadata, "architecture", json.loads, "a JSON list of layers")
     n_in = _parse(metadata, "n_in", int, "a whole number")
     dtype = _parse(metadata, "dtype", str, "a dtype")
@@ -73,7 +76,8 @@ def _build(metadata: dict[str, str], tensors: _Tensors) -> Network:
     layers = [_restore(i, described, tensors) for i, described in enumerate(architecture)]
     if tensors.left:
         raise FormatError(f"no layer of the architecture uses {_listed(tensors.left)}; the file was changed after it was written")
-    return Network(layers, n_in=n_in, dtype=dtype)
+    parts = tuple(Part(f"layers.{i} ({type(layer).__name__})", (layer,)) for i, layer in enumerate(layers))
+    return Imported(Network(layers, n_in=n_in, dtype=dtype), parts)
 
 
 def _restore(position: int, described: Any, tensors: _Tensors) -> Layer:

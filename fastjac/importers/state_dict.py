@@ -14,9 +14,9 @@ from ..errors import DtypeError, FormatError, OptionError
 from ..layers.base import as_float
 from ..network import Network
 from . import folding
-from .assembly import assemble
 from .groups import Group, groups_in_order
 from .located import located
+from .parts import Imported, Part, assemble
 from .tensors import slopes
 
 LayerEntry = str | fl.Layer | tuple[str, Mapping[str, float]]
@@ -92,6 +92,13 @@ def from_state_dict(
     LayerError
         The layers do not chain.
     """
+    return imported(state, layers, order, n_in).network
+
+
+def imported(
+    state: Mapping[str, Any], layers: Sequence[LayerEntry], order: Sequence[str] | None = None, n_in: int | None = None
+) -> Imported:
+    """The network and its parts; see `from_state_dict`."""
     if not isinstance(state, Mapping):
         raise DtypeError(f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict")
     if isinstance(layers, str) or not isinstance(layers, Sequence):
@@ -100,11 +107,11 @@ def from_state_dict(
     entries = _in_full(layers, groups)
     _check_count(entries, groups)
     pending = iter(groups)
-    chain: list[fl.Layer] = []
+    parts: list[Part] = []
     for position, entry in enumerate(entries):
         with located(f"layers[{position}] {entry!r}"):
-            chain += _resolve(entry, pending)
-    return assemble(chain, n_in, "fastjac.from_state_dict(state, layers, n_in=...)")
+            parts.append(_resolve(entry, pending))
+    return assemble(parts, n_in, "n_in=...")
 
 
 def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEntry]:
@@ -137,18 +144,18 @@ def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
         raise FormatError(f"no entry of layers uses {', '.join(unused)}; name every layer in its place, or drop these keys")
 
 
-def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Sequence[fl.Layer]:
-    """The fastjac layers of one entry, which takes the next group where it needs weights."""
+def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Part:
+    """The part for one entry, which takes the next group where it needs weights."""
     if isinstance(entry, fl.Layer):
-        return [entry]
+        return Part(f"{type(entry).__name__} (given)", (entry,))
     if _takes_weights(entry):
         name, options = entry if isinstance(entry, tuple) else (entry, {})
         _check_options(name, options)
         group = next(pending)
         with located(str(group)):
-            return [WITH_WEIGHTS[name](group, **options)]
+            return Part(f"{group.name} ({name})".lstrip(), (WITH_WEIGHTS[name](group, **options),))
     if isinstance(entry, str) and entry in ACTIVATIONS:
-        return ACTIVATIONS[entry]
+        return Part(f"{entry} (given)", ACTIVATIONS[entry])
     if entry == "linear":
         raise OptionError('"linear" means a layer to torch and no activation to Keras; write "affine" or "identity"')
     raise OptionError(f"it is none of {', '.join([*WITH_WEIGHTS, *ACTIVATIONS])}, and no fastjac layer")

@@ -15,9 +15,9 @@ from .. import layers as fl
 from ..errors import DtypeError, FormatError, UnsupportedLayerError
 from ..network import Network
 from . import folding
-from .assembly import assemble
 from .located import located
 from .modified import MODULE_PREFIX, modification, own_class
+from .parts import Part, assemble
 from .tensors import as_numpy, slopes
 
 Converted = Sequence[fl.Layer]
@@ -51,15 +51,15 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
     torch: Any = sys.modules.get("torch")
     if torch is None or not isinstance(module, torch.nn.Module):
         raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
-    layers: list[fl.Layer] = []
+    parts: list[Part] = []
     leaves = list(_leaves(module, ""))
     flatten = next((position for position, (_, leaf) in enumerate(leaves) if own_class(leaf) == "Flatten"), 0)
     for position, (path, leaf) in enumerate(leaves):
         with located(f"{path} ({type(leaf).__name__})".lstrip()):
-            layers += _convert(leaf)
+            parts.append(Part(f"{path} ({type(leaf).__name__})".lstrip(), tuple(_convert(leaf))))
             if position < flatten:
                 _check_axes(leaf, leaves[flatten][0])
-    return assemble(layers, n_in, "fastjac.from_torch(module, n_in=...)")
+    return assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network
 
 
 def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -5,17 +5,16 @@ It is read with json and h5py; Keras is not needed, and no code that the file ho
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
 
 from ...errors import FastjacError, FormatError
-from ...network import Network
-from .. import hdf5
-from ..probe import Probe, refuse_expansion
+from ..options import Options
+from ..parts import Imported
+from ..reading import archive, hdf5
+from ..reading.jsontext import read_object
+from ..reading.probe import Probe
 from .build import build
 from .config import Config
 
@@ -27,15 +26,16 @@ def recognise(probe: Probe) -> bool:
     return {CONFIG, METADATA} <= set(probe.zip_names)
 
 
-def load(probe: Probe) -> Network:
+def load(probe: Probe, options: Options) -> Imported:
     """Read the network of a .keras file.
 
     Raises FormatError where the file is damaged or not from Keras 3, UnsupportedLayerError for a layer fastjac does not have.
     """
-    with zipfile.ZipFile(probe.path) as archive:
-        config, metadata = _read_json(archive, CONFIG), _read_json(archive, METADATA)
+    options.refuse_all_but()
+    with archive.opened(probe.path) as file:
+        config, metadata = (read_object(file.read(name), name) for name in (CONFIG, METADATA))
         _check_version(metadata)
-        content = _read(archive, WEIGHTS)
+        content = file.read(WEIGHTS)
     with hdf5.opened(content, WEIGHTS) as root:
         try:
             return build(config, FileWeights(root))
@@ -85,26 +85,3 @@ def _check_version(metadata: Config) -> None:
             f"the file was written by Keras {version}; fastjac reads those of Keras 3, since some layers mean other things in "
             "Keras 2 (hard_sigmoid has another slope): load it in Keras 3, check its output and save it again"
         )
-
-
-def _read_json(archive: zipfile.ZipFile, name: str) -> Config:
-    try:
-        value = json.loads(_read(archive, name))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(f"{name} is not valid JSON ({error}); the file is damaged") from error
-    if not isinstance(value, dict):
-        raise FormatError(f"{name} must hold a JSON object, it holds a {type(value).__name__}")
-    return value
-
-
-def _read(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        info = archive.getinfo(name)
-        refuse_expansion(info.file_size, info.compress_size, name)
-        return archive.read(info)
-    except KeyError as error:
-        raise FormatError(f"the archive holds no {name}, only {', '.join(archive.namelist()[:10])}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FormatError(f"{name} cannot be unpacked ({error}); the archive is truncated, damaged or encrypted") from error

@@ -6,7 +6,7 @@ Every function takes a layer of the config and the shape of one sample at its in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from .. import folding
 from ..located import located
+from ..parts import Part
 from ..tensors import float_dtype
 from .activations import ACTIVATIONS, MIXING, REFUSED
 from .config import Entry, SampleShape, entry_of, told_class
@@ -26,17 +27,16 @@ NORMALIZATION_EPSILON = 1e-7
 """Keras's backend epsilon, below which Normalization does not let a deviation fall."""
 
 
-def convert(entries: Iterable[Entry], shape: SampleShape | None) -> list[fl.Layer]:
+def convert(entries: Iterable[Entry], shape: SampleShape | None) -> Iterator[Part]:
     """The fastjac layers of a chain of Keras layers whose input samples have `shape` (None where nothing tells it).
 
     Raises UnsupportedLayerError naming the layer and its position in the chain, FormatError where its arrays do not fit it.
     """
-    layers: list[fl.Layer] = []
     for position, entry in enumerate(entries):
         with located(f"layer {position} {entry}"):
-            layers += _convert_one(entry, shape)
+            part = Part(str(entry), tuple(_convert_one(entry, shape)))
             shape = output_shape(entry, shape)
-    return layers
+        yield part
 
 
 def _convert_one(entry: Entry, shape: SampleShape | None) -> Converted:

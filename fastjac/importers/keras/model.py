@@ -46,7 +46,7 @@ def from_keras(model: Any, n_in: int | None = None) -> Network:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)
     config = {"module": "keras", "class_name": type(model).__name__, "config": model.get_config()}
-    return build(config, LiveWeights(model, keras), n_in)
+    return build(config, LiveWeights(model, keras), n_in).network
 
 
 class LiveWeights:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FastjacError, FormatError, MissingDependencyError
-from .probe import refuse_expansion
+from ...errors import FastjacError, FormatError, MissingDependencyError
+from .limits import refuse_expansion
 
 
 @contextmanager

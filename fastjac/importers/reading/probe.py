@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import stat
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..arguments import file_path
-from ..errors import FileError, FormatError, MissingFileError
+from ...arguments import file_path
+from ...errors import FileError, FormatError, MissingFileError
+from . import archive
 
 HEAD_SIZE = 16
 ZIP_SIGNATURE = b"PK\x03\x04"
-EXPANSION_LIMIT = 100
-EXPANSION_FLOOR = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,6 @@ def probe(path: Any) -> Probe:
     return Probe(path, status.st_size, head, _zip_names(path) if head.startswith(ZIP_SIGNATURE) else ())
 
 
-def refuse_expansion(declared: int, stored: int, what: str) -> None:
-    """Raise FormatError if `what` claims far more bytes than are stored for it, as a decompression bomb does.
-
-    Trained weights hardly compress, so the limit of 100 times (and 256 MiB in any case) stops no real model.
-    """
-    if declared > max(EXPANSION_FLOOR, EXPANSION_LIMIT * stored):
-        raise FormatError(f"{what} claims to unpack to {declared} bytes from {stored}; fastjac does not open such a file")
-
-
 def _check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise FileError(f"{path} is a directory; fastjac loads single files")
@@ -75,10 +64,5 @@ def _check_regular(path: Path, mode: int) -> None:
 
 
 def _zip_names(path: Path) -> tuple[str, ...]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return tuple(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise FormatError(
-            f"{path} starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
-        ) from error
+    with archive.opened(path) as found:
+        return found.names

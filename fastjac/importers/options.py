@@ -1,0 +1,28 @@
+"""What a user tells besides the path of a file, where the file does not tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import OptionError
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `fastjac.load`, which describes them; None or False where they are not given."""
+
+    layers: Sequence[Any] | None = None
+    order: Sequence[str] | None = None
+    n_in: int | None = None
+    config: str | Mapping[str, Any] | None = None
+    external_data: bool = False
+
+    def refuse_all_but(self, *taken: str) -> None:
+        """Raise OptionError if any option is given besides those that a format takes."""
+        given = [field.name for field in fields(self) if getattr(self, field.name) not in (None, False)]
+        for name in given:
+            if name not in taken:
+                known = f"; it takes {' and '.join(taken)}" if taken else ""
+                raise OptionError(f"this format tells {name} itself or has no use for it, so leave {name} out{known}")

@@ -1,0 +1,57 @@
+"""What an importer gives back: a network, and what became of each layer of the model that it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import LayerError
+from ..layers import Layer
+from ..network import Network
+from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
+
+
+@dataclass(frozen=True)
+class Part:
+    """One layer of a model, as its file or framework has it, and what became of it.
+
+    source : how the model calls it, with its kind: "dense_1 (Dense)".
+    layers : the fastjac layers that stand for it; none if it does nothing at inference.
+    note : what a user may want to know besides, such as what was folded.
+    """
+
+    source: str
+    layers: tuple[Layer, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A network and the parts of the model that it came from, input first."""
+
+    network: Network
+    parts: tuple[Part, ...]
+
+
+def assemble(parts: Iterable[Part], n_in: int | None, call: str) -> Imported:
+    """The network of a model's parts; `call` is how the user would tell n_in.
+
+    Raises LayerError where no layer is left, where nothing tells the number of inputs, or where the layers do not chain;
+    FormatError where there are more layers, or more units in one, than fastjac imports.
+    """
+    kept = tuple(parts)
+    layers = [layer for part in kept for layer in part.layers]
+    if not layers:
+        raise LayerError(
+            "no layer is left: what does nothing at inference, such as dropout, flatten or identity, falls away, and a network "
+            "takes at least one layer"
+        )
+    if n_in is None and all(layer.n_in is None for layer in layers):
+        raise LayerError(f"no layer tells how many inputs the network has; pass it: {call}")
+    _check_sizes(layers, n_in)
+    return Imported(Network(layers, n_in=n_in), kept)
+
+
+def _check_sizes(layers: Sequence[Layer], n_in: int | None) -> None:
+    check_count(len(layers), MOST_LAYERS, "layers")
+    check_count(max([n_in or 0, *(layer.n_in or 0 for layer in layers)]), MOST_UNITS, "units in a layer")

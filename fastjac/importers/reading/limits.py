@@ -1,0 +1,30 @@
+"""How large what a file declares may be. Every importer holds what it reads against these before it takes memory for it."""
+
+from __future__ import annotations
+
+from ...errors import FormatError
+
+EXPANSION = 100
+"""How many times its stored size a compressed part may have; trained weights hardly compress."""
+EXPANSION_FLOOR = 1 << 26
+"""Bytes that any compressed part may have: zeros, as of a model that was not trained, compress a thousandfold."""
+MOST_TEXT = 1 << 26
+"""Bytes of a JSON text or another description of an architecture."""
+MOST_LAYERS = 10_000
+"""Layers, nodes of a graph, or entries of a list of either."""
+MOST_UNITS = 1 << 24
+"""Units in one layer: a weight with as many rows holds 64 MiB for each of its columns."""
+MOST_NESTING = 100
+"""Levels of models within models, dicts within dicts, or lists within lists."""
+
+
+def refuse_expansion(declared: int, stored: int, what: str) -> None:
+    """Raise FormatError if `what` claims far more bytes than are stored for it, as a decompression bomb does."""
+    if declared > max(EXPANSION_FLOOR, EXPANSION * stored):
+        raise FormatError(f"{what} claims to unpack to {declared} bytes from {stored}; fastjac does not open such a file")
+
+
+def check_count(count: int, most: int, what: str) -> None:
+    """Raise FormatError if there are more than `most` of `what`, which is a plural."""
+    if count > most:
+        raise FormatError(f"it has {count} {what}; fastjac reads files of up to {most}")
