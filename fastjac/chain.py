@@ -39,6 +39,11 @@ class Diagonal:
         """Whether entries are exactly 0 on whole intervals of the input."""
         return any(layer.sparse for layer in self.layers)
 
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether every entry has few values, each on whole intervals of the input."""
+        return all(layer.piecewise_linear for layer in self.layers)
+
 
 @dataclass(frozen=True, eq=False)
 class Normalization:
@@ -99,6 +104,11 @@ def is_binary(op: Diagonal | Normalization) -> bool:
 def is_sparse(op: Diagonal | Normalization) -> bool:
     """Whether the operator is a diagonal, some of whose entries may be 0."""
     return isinstance(op, Diagonal) and op.sparse
+
+
+def is_piecewise_linear(op: Diagonal | Normalization) -> bool:
+    """Whether the operator is the diagonal of a piecewise linear map."""
+    return isinstance(op, Diagonal) and op.piecewise_linear
 
 
 def product_of(chain: Chain, seed: str | None = None, seed_width: int = 0) -> Product:

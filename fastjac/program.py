@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from .accumulation import Accumulation, StatePlaces
-from .chain import Chain, Diagonal, Link, Normalization, Product, is_sparse
+from .chain import Chain, Diagonal, Link, Normalization, Product, is_piecewise_linear, is_sparse
 from .kernels import activations, normalizers
 from .kernels.cache import fingerprint
 from .kernels.run import compiled_address
@@ -46,6 +46,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         "n_identity": widest,
         "own_lists": widest + LIST_ROOM,
     }
+    shared["piecewise_linear"] = int(all(is_piecewise_linear(op) for link in chain.links for op in link))
     shared["spare"] = 2 * shared["buffer"]
     state, shared["own"] = _place_state(chain, block, start=3 * shared["buffer"])
     primal = list(_primal_steps(chain, block, state, parameters))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .. import latency, memory, scaling, startup
-from ..common import DTYPES
+from .. import grid, latency, memory, scaling, startup
+from ..common import DTYPES, NETWORKS
 from ..planner import Prediction
 from ..timing import Effort, interleaved
 from . import targets
@@ -80,6 +80,17 @@ def threads(effort: Effort) -> list[Figure]:
         speed = scaling.speed_of_two_threads(name, effort)
         goal = (f"at least {targets.TWO_THREADS}", speed >= targets.TWO_THREADS)
         figures.append(Figure(f"speed of two threads over one, {name}-{batch}, float32", f"{speed:.2f}", *goal))
+    return figures
+
+
+def grids(effort: Effort) -> list[Figure]:
+    """Speed on lines of a grid over that on drawn inputs."""
+    figures = []
+    for name, count in grid.LINES.items():
+        if NETWORKS[name].missing is None:
+            speed = grid.speed_on_lines(name, "float32", effort)
+            what = f"speed on {count:,} x {grid.LINE:,} inputs of a grid over as many drawn ones, {name}, float32"
+            figures.append(Figure(what, f"{speed:.2f}"))
     return figures
 
 

@@ -60,6 +60,7 @@ def measure_figures(extent: Extent) -> list[figures.Figure]:
         "start": lambda: figures.starts(extent.other.rounds, extent.cold),
         "scaling": lambda: figures.straight_lines(extent.sizes, extent.other),
         "threads": lambda: figures.threads(extent.row),
+        "grids": lambda: figures.grids(extent.other),
         "memory": figures.extra_memory,
     }
     found = []

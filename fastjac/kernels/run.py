@@ -16,6 +16,7 @@ from .memory import itemsize
 from .operators import copy
 from .sweep import ones, sweep
 from .tables import INDEX_BYTES, Tables, read_layout
+from .twins import copy_result, is_twin
 
 
 @entry()
@@ -64,6 +65,8 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     layout = read_layout(program.layout, task)
     size = itemsize(zero)
     out_stride = layout.out_size * size
+    # With a seed each, samples of equal Jacobians have results of their own.
+    twins = layout.piecewise_linear and seed_stride == 0
     for first in range(0, n, layout.block):
         count = min(layout.block, n - first)
         values, row = sweep(program, layout, x + first * layout.n_in * size, count, work, lists)
@@ -72,10 +75,14 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
             copy(zero, values, row, 1, y_rows, layout.n_out, count, layout.n_out, ones(program, layout))
         if out == 0:
             continue
-        for start in range(0, count, layout.group):
+        start = 0
+        while start < count:
+            samples = 1
+            while samples < min(layout.group, count - start) and not (twins and is_twin(program, layout, work, start + samples)):
+                samples += 1
             sample = first + start
             group = Group(
-                min(layout.group, count - start),
+                samples,
                 (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
                 (0, layout.own_size * size, seed_stride, out_stride),
                 work, start,
@@ -83,3 +90,8 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
                 part, parts,
             )  # fmt: skip
             accumulate(program, layout, group)
+            start += samples
+            while twins and start < count and is_twin(program, layout, work, start):
+                result = out + (first + start) * out_stride
+                copy_result(zero, result - out_stride, result, layout.out_size)
+                start += 1

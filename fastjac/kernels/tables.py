@@ -134,6 +134,7 @@ LAYOUT = _record(
     "last_step",
     "first_live",
     "last_live",
+    "piecewise_linear",  # whether equal slopes at every unit make equal results
     "parts",  # into how many at most one sample can be divided
     "block",  # samples that share one primal sweep
     "group",  # samples of a block that take each step together

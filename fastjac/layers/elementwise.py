@@ -18,11 +18,13 @@ class Elementwise(Layer):
     `rule` names the row of `fastjac.kernels.activations` that holds value and derivative.
     `binary` says that the derivative is 0 or 1 and nothing else.
     `sparse` says that the derivative is exactly 0 on whole intervals, so units can be dead.
+    `piecewise_linear` says that the derivative is constant between the kinks, so that samples may share all of it.
     """
 
     rule: ClassVar[str]
     binary: ClassVar[bool] = False
     sparse: ClassVar[bool] = False
+    piecewise_linear: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -48,6 +50,7 @@ class Scale(Elementwise):
     """
 
     rule = "scale"
+    piecewise_linear = True
     weight: Parameter = 1.0
     bias: Parameter = 0.0
 

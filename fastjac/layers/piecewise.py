@@ -21,7 +21,7 @@ class ReLU(Elementwise):
 
     rule = "relu"
     kinks = (0.0,)
-    binary = sparse = True
+    binary = sparse = piecewise_linear = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,6 +29,7 @@ class LeakyReLU(Elementwise):
     """`x` where x > 0, `negative_slope * x` elsewhere; derivative `negative_slope` at 0."""
 
     rule = "leaky_relu"
+    piecewise_linear = True
     kinks = (0.0,)
     negative_slope: float = 0.01
 
@@ -41,6 +42,7 @@ class PReLU(Elementwise):
     """
 
     rule = "leaky_relu"
+    piecewise_linear = True
     kinks = (0.0,)
     weight: Parameter = 0.25
 
@@ -61,7 +63,7 @@ class ReLU6(Elementwise):
     """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
 
     rule = "hard_tanh"
-    binary = sparse = True
+    binary = sparse = piecewise_linear = True
     rule_parameters = (0.0, 6.0)
     kinks = (0.0, 6.0)
 
@@ -91,7 +93,7 @@ class HardTanh(Elementwise):
     """`min(max(x, min_val), max_val)`; derivative 0 at both kinks. Infinite bounds leave that side open."""
 
     rule = "hard_tanh"
-    binary = sparse = True
+    binary = sparse = piecewise_linear = True
     min_val: float = -1.0
     max_val: float = 1.0
 
@@ -110,7 +112,7 @@ class HardSigmoid(Elementwise):
     """`min(max(x / 6 + 1/2, 0), 1)` (torch, Keras 3); derivative 0 at -3 and 3. Keras 2 used 0.2 in place of 1/6."""
 
     rule = "hard_sigmoid"
-    sparse = True
+    sparse = piecewise_linear = True
     kinks = (-3.0, 3.0)
 
 
@@ -127,7 +129,7 @@ class HardSwish(Elementwise):
 class _Shrink(Elementwise):
     """Base of the two maps that send `[-lambd, lambd]` to 0; derivative 0 at both kinks."""
 
-    sparse = True
+    sparse = piecewise_linear = True
     lambd: float = 0.5
 
     def __post_init__(self) -> None:
@@ -161,7 +163,7 @@ class Threshold(Elementwise):
     """`x` where x > threshold, `value` elsewhere; derivative 0 at the threshold."""
 
     rule = "threshold"
-    binary = sparse = True
+    binary = sparse = piecewise_linear = True
     threshold: float = 0.0
     value: float = 0.0
 
@@ -175,5 +177,5 @@ class SparseSigmoid(Elementwise):
     """`min(max((x + 1) / 2, 0), 1)` (Keras); derivative 0 at both kinks."""
 
     rule = "sparse_sigmoid"
-    sparse = True
+    sparse = piecewise_linear = True
     kinks = (-1.0, 1.0)
