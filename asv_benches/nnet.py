@@ -1,4 +1,4 @@
-"""Trained networks from `.nnet` files, which are not part of this repository: where they lie, how they are read.
+"""Trained networks from `.nnet` files, which are not part of this repository, and where they lie.
 
 A second machine may not have them. Their benchmarks are then skipped, and the report says which rows it lacks.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 
-from .recipe import Parameters, Recipe
+import fastjac as fj
 
-HEADER_ROWS = 7
-"""Counts, layer sizes, a flag, and the inputs' minimums, maximums, means and ranges."""
+from .recipe import Parameters, Recipe
 
 
 def data_directory() -> Path:
@@ -24,15 +22,8 @@ def data_directory() -> Path:
 
 
 def read(path: Path) -> Parameters:
-    """The parameters in a `.nnet` file: after its header, for each layer the rows of its weight, then its biases, one a line."""
-    lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("//")]
-    rows = [[float(field) for field in line.split(",") if field.strip()] for line in lines]
-    widths = [int(width) for width in rows[1]]
-    body = iter(rows[HEADER_ROWS:])
-    return tuple(
-        (np.array(list(islice(body, n_out))).reshape(n_out, n_in), np.array(list(islice(body, n_out))).reshape(n_out))
-        for n_in, n_out in pairwise(widths)
-    )
+    """The parameters in a `.nnet` file, without its scaling of inputs and outputs."""
+    return tuple((layer.weight, layer.bias) for layer in fj.from_nnet(path) if isinstance(layer, fj.Affine))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ The way of a call, which is also the way imports point:
     chain.py        layers as affine factors with links between
     plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
     layers/         what a layer is
-    kernels/        Numba: call.py and share.py start run.py, which walks the tables (sweep.py, accumulate.py, twins.py); contract.py and
-                    tile.py multiply, rules.py differentiates
+    kernels/        Numba: call.py and share.py start run.py, which walks the tables (sweep.py, accumulate.py) and copies what
+                    twins.py finds; contract.py and tile.py multiply, rules.py differentiates
     errors.py       what can go wrong
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), check.py
@@ -22,7 +22,7 @@ and differences.py, and cli.py; saving.py writes fastjac's own files, and coldst
 
 from .check import JacobianReport, check_jacobian
 from .errors import FastjacError
-from .importers import from_keras, from_state_dict, from_torch, load
+from .importers import from_jax, from_keras, from_nnet, from_onnx, from_sklearn, from_state_dict, from_torch, load
 from .layers import (
     CELU,
     ELU,
@@ -100,7 +100,11 @@ __all__ = [
     "TanhShrink",
     "Threshold",
     "check_jacobian",
+    "from_jax",
     "from_keras",
+    "from_nnet",
+    "from_onnx",
+    "from_sklearn",
     "from_state_dict",
     "from_torch",
     "load",

@@ -210,4 +210,6 @@ def _product(second: Affine, first: Affine) -> Affine:
 
 def _float64(affine: Affine) -> tuple[np.ndarray, np.ndarray]:
     bias = np.zeros(affine.n_out) if affine.bias is None else affine.bias
-    return affine.weight.astype(np.float64), bias.astype(np.float64)
+    # A cast of a signalling nan warns.
+    with np.errstate(invalid="ignore"):
+        return affine.weight.astype(np.float64), bias.astype(np.float64)

@@ -82,7 +82,7 @@ def test_version(capsys):
 def test_info_prints_the_layers(capsys, net, model):
     assert cli.main(["info", model]) == 0
     told = capsys.readouterr().out
-    assert told.startswith(f"{model}: fastjac networks (.safetensors)\n\npart ")
+    assert told.startswith(f"{model}: fastjac networks and other weights (.safetensors)\n\npart ")
     assert f"layers.0 ({type(net[0]).__name__})" in told
     assert told.endswith(f"\n\n{net}\nAll parameters are finite.\n")
 

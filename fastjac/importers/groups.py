@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,10 +12,14 @@ import numpy as np
 
 from ..errors import DtypeError, FormatError, OptionError
 from .located import located
+from .reparametrized import plain_weights
 from .tensors import as_numpy
 
+MOST_SHOWN = 20
+"""Names that an error lists."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Group:
     """The entries of a state dict whose names differ only in their last part.
 
@@ -36,6 +39,11 @@ class Group:
         return [f"{self.name}.{field}" if self.name else field for field in self.fields]
 
     @property
+    def shapes(self) -> str:
+        """Its fields with their shapes, as in "weight (48, 25), bias (48,)"."""
+        return ", ".join(f"{field} {np.shape(array)}" for field, array in self.fields.items())
+
+    @property
     def is_affine(self) -> bool:
         """Whether it holds a weight matrix, a bias perhaps, and nothing else."""
         return "weight" in self.fields and np.ndim(self.fields["weight"]) == 2 and self.fields.keys() <= {"weight", "bias"}
@@ -52,44 +60,61 @@ class Group:
         return {field: array for field, array in self.fields.items() if field not in ignored}
 
 
-def groups_in_order(state: Mapping[str, Any], order: Sequence[str] | None) -> list[Group]:
-    """The groups of a state dict in the order of the layers, as `order` tells or the names and the mapping do.
+def groups_in_order(groups: Sequence[Group], order: Sequence[str] | None, is_ordered: bool) -> list[Group]:
+    """The groups in the order of the layers, as `order` tells or their names and places do.
 
-    Raises OptionError where none of these tells the order, or `order` does not name exactly the groups; DtypeError where it is
-    no list of strings.
+    order : the names of groups from input to output; groups that it leaves out fall away.
+    is_ordered : whether the mapping they come from is known to be in the order of the layers.
+
+    Raises OptionError where none of these tells the order, or `order` names something else or a group twice; DtypeError where
+    it is no list of strings.
     """
-    groups = {group.name: group for group in _groups(state)}
+    names = [group.name for group in groups]
     if order is not None:
-        if isinstance(order, str) or not isinstance(order, Sequence) or not all(isinstance(name, str) for name in order):
-            raise DtypeError(f"order must be a list of the groups' names, got {order!r}; the groups are {list(groups)}")
-        if sorted(order) != sorted(groups):
-            raise OptionError(f"order must name every group once; the groups are {list(groups)}, order is {list(order)}")
-        return [groups[name] for name in order]
-    by_number = sorted(groups, key=_natural)
-    if all(_differ_in_integers(first, second) for first, second in pairwise(by_number)):
-        return [groups[name] for name in by_number]
-    if not isinstance(state, OrderedDict) and list(groups) == sorted(groups):
+        return [groups[names.index(name)] for name in _checked(order, names)]
+    by_number = sorted(groups, key=lambda group: _natural(group.name))
+    if all(_differ_in_integers(first.name, second.name) for first, second in pairwise(by_number)):
+        return by_number
+    if not is_ordered and names == sorted(names):
         raise OptionError(
-            f"the names {list(groups)} stand in alphabetical order, as in a safetensors file, so they do not tell the order of "
-            f"the layers; pass it from input to output: order={list(groups)} if this is it"
+            f"the names {_listed(names)} stand in alphabetical order, as in a safetensors file, so they do not tell the order of "
+            f"the layers; pass it from input to output: order={_listed(names)} if this is it"
         )
-    return list(groups.values())
+    return list(groups)
 
 
-def _groups(state: Mapping[str, Any]) -> list[Group]:
-    members: dict[str, dict[str, Any]] = {}
+def _checked(order: Any, names: list[str]) -> Sequence[str]:
+    if isinstance(order, str) or not isinstance(order, Sequence) or not all(isinstance(name, str) for name in order):
+        raise DtypeError(f"order must be a list of the groups' names, got {order!r}; the groups are {_listed(names)}")
+    if not set(order) <= set(names) or len(set(order)) < len(order):
+        raise OptionError(f"order must name groups, each at most once; the groups are {_listed(names)}, order is {list(order)}")
+    return order
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"{name!r:.200}" for name in names[:MOST_SHOWN])
+    return f"[{shown}{', ...' * (len(names) > MOST_SHOWN)}]"
+
+
+def as_groups(state: Mapping[str, Any]) -> list[Group]:
+    """The groups of a state dict in the order of the mapping, each weight as the layer uses it."""
+    arrays = {}
     for key, value in state.items():
         if not isinstance(key, str):
             raise FormatError(f"the names of a state dict must be strings, one is {key!r}")
-        name, _, field = key.rpartition(".")
         with located(repr(key)):
-            members.setdefault(name, {})[field] = as_numpy(value)
+            arrays[key] = as_numpy(value)
+    members: dict[str, dict[str, Any]] = {}
+    for key, array in plain_weights(arrays).items():
+        name, _, field = key.rpartition(".")
+        members.setdefault(name, {})[field] = array
     return [Group(name, fields) for name, fields in members.items()]
 
 
 def _natural(name: str) -> list[str | int]:
     """The name as text and numbers in turn, so that "net.10" comes after "net.2"."""
-    parts: list[str | int] = list(re.split(r"(\d+)", name))
+    # Python takes no number of more than 4,300 digits out of text, and 18 are more than any model has.
+    parts: list[str | int] = list(re.split(r"(\d{1,18})", name))
     parts[1::2] = map(int, parts[1::2])
     return parts
 

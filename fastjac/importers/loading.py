@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import FormatError
 from ..network import Network
-from . import native
-from .keras import archive
+from . import native, nnet, npz, onnx, torch_file
+from .keras import archive, hdf5_file
 from .located import located
 from .options import Options
 from .parts import Imported
@@ -40,28 +40,23 @@ def _starts_with(*signatures: bytes) -> Callable[[Probe], bool]:
     return lambda probe: probe.head.startswith(signatures)
 
 
-def _holds_member(ending: str) -> Callable[[Probe], bool]:
-    return lambda probe: any(name.endswith(ending) for name in probe.zip_names)
-
-
 FORMATS = (
-    FileFormat("fastjac networks (.safetensors)", native.recognise, native.load),
-    FileFormat("Keras 3 models (.keras)", archive.recognise, archive.load),
+    FileFormat("fastjac networks and other weights (.safetensors)", native.recognise, native.load),
+    FileFormat("Keras models (.keras)", archive.recognise, archive.load),
+    FileFormat("Keras models and weights (.h5)", hdf5_file.recognise, hdf5_file.load),
+    FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
+    FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
+    FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
+    FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
 """Every format `load` reads; the first that recognises the content gets it."""
 
 FROM_TORCH = "load it in torch and pass fastjac.from_torch(module) or fastjac.from_state_dict(state, layers=[...])"
 FOREIGN_FORMATS = (
     ForeignFormat(
-        "an HDF5 file, such as Keras's .h5",
-        _starts_with(b"\x89HDF\r\n\x1a\n"),
-        "load it in Keras and pass fastjac.from_keras(model), or save it there as .keras",
-    ),
-    ForeignFormat("a torch file", _holds_member("data.pkl"), FROM_TORCH),
-    ForeignFormat(
-        "a NumPy archive (.npz)",
-        _holds_member(".npy"),
-        "pass its arrays to fastjac.from_state_dict or build fastjac.Affine layers",
+        "a program of torch.export (.pt2)",
+        lambda probe: any(name.endswith("/models/model.json") for name in probe.zip_names),
+        "pass torch.export.load(path).state_dict to fastjac.from_state_dict(state, layers=[...])",
     ),
     ForeignFormat("a zip archive", lambda probe: bool(probe.zip_names), "a .keras file holds config.json and model.weights.h5"),
     ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "it may hold inputs of a network, but no network"),

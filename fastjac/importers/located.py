@@ -14,5 +14,8 @@ def located(place: str) -> Iterator[None]:
     try:
         yield
     except FastjacError as error:
-        error.args = (f"{place}: {error}",)
+        message = f"{place}: {error}"
+        error.args = (message,)
+        if isinstance(error, ImportError):
+            error.msg = message  # what an ImportError tells, whatever its arguments are
         raise

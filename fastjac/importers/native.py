@@ -1,9 +1,12 @@
-"""Read fastjac's own file, whose form `fastjac.saving` describes; files may come from anywhere, so all of it is checked."""
+"""Read safetensors files: fastjac's own, whose form `fastjac.saving` describes, or weights whose layers the user tells.
+
+Files may come from anywhere, so all of it is checked; the safetensors package is not needed.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -12,56 +15,56 @@ import numpy as np
 from ..errors import FormatError, UnsupportedLayerError
 from ..layers import LAYERS, Layer
 from ..network import Network
-from ..saving import FORMAT, VERSION, require_safetensors, tensor_name
+from ..saving import FORMAT, VERSION, tensor_name
 from .located import located
 from .options import Options
 from .parts import Imported, Part
+from .reading import safetensors
+from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 from .reading.probe import Probe
+from .weights import imported_weights
 
-DTYPES = {"F32": "float32", "F64": "float64"}
-HEADER_LENGTH_BYTES = 8
+DTYPES = ("float32", "float64")
 NON_FINITE = ("inf", "-inf", "nan")
 
-
-def recognise(probe: Probe) -> bool:
-    """Whether the file is a safetensors file: a length in eight bytes, and then a JSON object of that length."""
-    length = int.from_bytes(probe.head[:HEADER_LENGTH_BYTES], "little")
-    return probe.head[HEADER_LENGTH_BYTES : HEADER_LENGTH_BYTES + 1] == b"{" and length < 100_000_000
+recognise = safetensors.recognise
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read a network that `save` wrote.
+    """Read a network that `save` wrote, or another program's weights in the places that `options.layers` tells.
 
-    Raises FormatError where the file is damaged, is another program's safetensors file, comes from a later version of
-    fastjac, or holds tensors that do not fit its architecture; UnsupportedLayerError where it names an unknown layer.
+    Raises FormatError where the file is damaged, comes from a later version of fastjac, or holds tensors that do not fit its
+    architecture; UnsupportedLayerError where it names an unknown layer; for weights what `imported_weights` raises.
     """
+    metadata, tensors = safetensors.read(probe)
+    if metadata.get("format") != FORMAT:
+        # The order of tensors in a file is one of dtypes and names; sorted by name alone, nobody takes it for that of the layers.
+        return imported_weights({name: tensors[name] for name in sorted(tensors, key=_layer_and_field)}, options)
     options.refuse_all_but()
-    safetensors = require_safetensors()
-    try:
-        with safetensors.safe_open(probe.path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            keys = list(file.keys())
-            _check_origin(metadata, keys)
-            return _build(metadata, _Tensors(file, keys))
-    except (safetensors.SafetensorError, OSError) as error:
-        raise FormatError(f"the safetensors file cannot be read ({error}); it is truncated or damaged") from error
+    version = _parse(metadata, "version", int, "a whole number")
+    if version > VERSION:
+        raise FormatError(
+            f"the file has version {version} of fastjac's format, this fastjac reads up to {VERSION}; upgrade fastjac"
+        )
+    return _build(metadata, _Tensors(tensors))
+
+
+def _layer_and_field(name: str) -> tuple[str, str, str]:
+    return name.rpartition(".")
 
 
 class _Tensors:
-    """The tensors of an open file, each to be taken once."""
+    """The tensors of a file, each to be taken once."""
 
-    def __init__(self, file: Any, keys: list[str]) -> None:
-        self._file = file
-        self.left = set(keys)
+    def __init__(self, tensors: Mapping[str, np.ndarray]) -> None:
+        self.left = dict(tensors)
 
     def take(self, key: str) -> np.ndarray:
         if key not in self.left:
             raise FormatError(f"tensor {key!r} is missing; the file holds {_listed(self.left)}")
-        self.left.remove(key)
-        dtype = self._file.get_slice(key).get_dtype()
-        if dtype not in DTYPES:
-            raise FormatError(f"tensor {key!r} has dtype {dtype}; fastjac writes {' and '.join(DTYPES)} only")
-        array: np.ndarray = self._file.get_tensor(key)
+        array = self.left.pop(key)
+        if array.dtype not in DTYPES:
+            raise FormatError(f"tensor {key!r} has dtype {array.dtype}; fastjac writes {' and '.join(DTYPES)} only")
         return array
 
 
@@ -69,10 +72,12 @@ def _build(metadata: dict[str, str], tensors: _Tensors) -> Imported:
     architecture = _parse(metadata, "architecture", json.loads, "a JSON list of layers")
     n_in = _parse(metadata, "n_in", int, "a whole number")
     dtype = _parse(metadata, "dtype", str, "a dtype")
-    if dtype not in DTYPES.values():
-        raise FormatError(f"dtype must be {' or '.join(DTYPES.values())}, the header says {dtype!r}")
+    if dtype not in DTYPES:
+        raise FormatError(f"dtype must be {' or '.join(DTYPES)}, the header says {dtype!r}")
     if not isinstance(architecture, list):
         raise FormatError(f"architecture must be a JSON list of layers, the header holds a {type(architecture).__name__}")
+    check_count(len(architecture), MOST_LAYERS, "layers")
+    check_count(n_in, MOST_UNITS, "inputs")
     layers = [_restore(i, described, tensors) for i, described in enumerate(architecture)]
     if tensors.left:
         raise FormatError(f"no layer of the architecture uses {_listed(tensors.left)}; the file was changed after it was written")
@@ -97,7 +102,7 @@ def _restore(position: int, described: Any, tensors: _Tensors) -> Layer:
             raise FormatError(f"it has the parameters {_listed(parameters)}, the header gives {_listed(given)}")
         options = {field: _from_json(value) for field, value in described["options"].items()}
         arrays = {field: tensors.take(tensor_name(position, field)) for field in described["arrays"]}
-        return LAYERS[name](**options, **arrays)
+        return LAYERS[name](**{**options, **arrays})
 
 
 def _from_json(value: Any) -> Any:
@@ -111,19 +116,6 @@ def _parse(metadata: dict[str, str], name: str, convert: Any, expected: str) -> 
         return convert(metadata[name])
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{name} in the header must be {expected}, it is {metadata[name]!r:.80}") from error
-
-
-def _check_origin(metadata: dict[str, str], keys: list[str]) -> None:
-    if metadata.get("format") != FORMAT:
-        raise FormatError(
-            f"the safetensors file holds weights without an architecture ({_listed(keys)}); tell the layers and pass the "
-            "weights: fastjac.from_state_dict(safetensors.numpy.load_file(path), layers=[...])"
-        )
-    version = _parse(metadata, "version", int, "a whole number")
-    if version > VERSION:
-        raise FormatError(
-            f"the file has version {version} of fastjac's format, this fastjac reads up to {VERSION}; upgrade fastjac"
-        )
 
 
 def _listed(names: Collection[str], limit: int = 6) -> str:

@@ -6,6 +6,7 @@ entry is resolved, every key is used, and what does not follow from the two is a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..errors import DtypeError, FormatError, OptionError
 from ..layers.base import as_float
 from ..network import Network
 from . import folding
-from .groups import Group, groups_in_order
+from .groups import Group, as_groups, groups_in_order
 from .located import located
 from .parts import Imported, Part, assemble
 from .tensors import slopes
@@ -58,7 +59,7 @@ def from_state_dict(
     ----------
     state : names to arrays or tensors, as `module.state_dict()` and `safetensors.numpy.load_file` give. Names that differ only
         in their last part form a group, which is one layer: "net.0.weight" and "net.0.bias" are group "net.0". Affine weights
-        have shape (n_out, n_in).
+        have shape (n_out, n_in). What torch's weight_norm and prune store in place of a weight is computed to one.
     layers : the chain from input to output, in one of two forms.
 
         In full, with every layer that has weights named in its place: "affine", "batch_norm", "layer_norm" and "prelu" each
@@ -70,10 +71,10 @@ def from_state_dict(
         Other entries are names of activations with torch's default options ("relu", "tanh", "gelu", ...), or fastjac layers,
         such as `fastjac.GELU("tanh")`. `("batch_norm", {"eps": 1e-3})` sets the eps of a normalization, which a state dict
         does not hold; it is 1e-5 otherwise, as in torch.
-    order : the groups' names from input to output. Without it, groups whose names differ only in integers come in the order
-        of the integers ("net.2" before "net.10", wherever they stand in the mapping); other names come in the order of the
-        mapping, which must then be known to be the order of the layers: a plain dict sorted by name, as a safetensors file
-        gives it, is refused.
+    order : the groups' names from input to output; those that it leaves out are not used. Without it, groups whose names
+        differ only in integers come in the order of the integers ("net.2" before "net.10", wherever they stand in the
+        mapping); other names come in the order of the mapping, which must then be known to be the order of the layers: a
+        plain dict sorted by name, as a safetensors file gives it, is refused.
     n_in : the number of inputs; needed only where no layer tells it, as with a single shared PReLU slope.
 
     Returns
@@ -103,7 +104,8 @@ def imported(
         raise DtypeError(f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict")
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise DtypeError(f'layers must be a list such as ["relu", "softmax"], got {layers!r}')
-    groups = groups_in_order(state, order)
+    known = as_groups(state)
+    groups = groups_in_order(known, order, isinstance(state, OrderedDict))
     entries = _in_full(layers, groups)
     _check_count(entries, groups)
     pending = iter(groups)
@@ -111,6 +113,8 @@ def imported(
     for position, entry in enumerate(entries):
         with located(f"layers[{position}] {entry!r}"):
             parts.append(_resolve(entry, pending))
+    unused = [group.name for group in known if group not in groups]
+    parts += [Part(f"{name} (weights)".lstrip(), (), "left out: order does not name it") for name in unused]
     return assemble(parts, n_in, "n_in=...")
 
 

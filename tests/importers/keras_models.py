@@ -37,15 +37,29 @@ def scramble(model: keras.Model) -> keras.Model:
     return model
 
 
+def saved_and_loaded(model: keras.Model, folder: Path) -> Iterator[fastjac.Network]:
+    """The networks of the model's files in every format: .keras, .h5, and .weights.h5 with the config."""
+    for name in ("model.keras", "model.h5"):
+        model.save(folder / name)
+        yield fastjac.load(folder / name)
+    model.save_weights(folder / "model.weights.h5")
+    yield fastjac.load(folder / "model.weights.h5", config=model.to_json())
+
+
+def assert_same(first: fastjac.Network, second: fastjac.Network) -> None:
+    """The networks have the same layers with the same parameters, bit by bit."""
+    assert str(first) == str(second)
+    for one, other in zip(first, second, strict=True):
+        assert one.options == other.options
+        assert one.arrays.keys() == other.arrays.keys()
+        for name in one.arrays:
+            np.testing.assert_array_equal(one.arrays[name], other.arrays[name])
+
+
 def assert_imports(model: keras.Model, folder: Path, tolerance: float = TOLERANCE) -> fastjac.Network:
-    """The live model agrees with Keras, and its file imports as the very same network, which is returned."""
+    """The live model agrees with Keras, and its files import as the very same network, which is returned."""
     net = fastjac.from_keras(model)
     assert_agrees(net, model, model.input_shape[1:], tolerance)
-    model.save(folder / "model.keras")
-    loaded = fastjac.load(folder / "model.keras")
-    assert str(loaded) == str(net)
-    for live, read in zip(net, loaded, strict=True):
-        assert live.arrays.keys() == read.arrays.keys()
-        for name in live.arrays:
-            np.testing.assert_array_equal(live.arrays[name], read.arrays[name])
+    for loaded in saved_and_loaded(model, folder):
+        assert_same(loaded, net)
     return net

@@ -105,8 +105,12 @@ BAD_MEMBERS = {
     "no JSON": ({"config": b"{"}, "config.json is not valid JSON"),
     "JSON too deep": ({"config": b"[" * 100_000}, "config.json is not valid JSON"),
     "no object": ({"config": b"[]"}, "config.json must hold a JSON object, it holds a list"),
-    "no model": ({"config": b"{}"}, "config.json does not describe a model as Keras 3 does: KeyError"),
-    "Keras 2": ({"metadata": b'{"keras_version": "2.15.0"}'}, "written by Keras 2.15.0; fastjac reads those of Keras 3, since"),
+    "no model": ({"config": b"{}"}, "config.json does not describe a model as Keras does: KeyError"),
+    "Keras 4": (
+        {"metadata": b'{"keras_version": "4.0.0"}'},
+        "written by Keras '4.0.0'; fastjac reads what Keras 1, 2 and 3 wrote",
+    ),
+    "no version": ({"metadata": b"{}"}, "written by Keras None; fastjac reads"),
 }
 
 
@@ -141,11 +145,17 @@ BAD_CONFIGS = {
         r"layer 0 'first' \(Dense\): its config asks for 2 weight arrays of shapes \(4, 5\), \(5,\), the model holds 2 of shapes",
     ),
     "no bias": (lambda c: layer(c)["config"].update(use_bias=False), FormatError, "asks for 1 weight arrays of shapes"),
+    "a class that is a path": (
+        lambda c: layer(c).update(class_name="a/b"),
+        FormatError,
+        "/layers is said to hold 'a/b', which can be no name of a member",
+    ),
     "a custom class": (
         lambda c: layer(c).update(module="os"),
         UnsupportedLayerError,
         r"\(Dense\): it is a custom layer, os.Dense",
     ),
+    "a custom model of a script": (lambda c: c.update(module=None), UnsupportedLayerError, "the model's class is Sequential"),
     "a custom model": (lambda c: c.update(module="os"), UnsupportedLayerError, "the model's class is os.Sequential"),
 }
 
@@ -180,11 +190,11 @@ BAD_WEIGHTS = {
     "a group": (lambda file: (file.__delitem__(KERNEL), file.create_group(KERNEL)), "is no array, though one is expected"),
     "an external link": (
         lambda file: (file.__delitem__(KERNEL), file.__setitem__(KERNEL, h5py.ExternalLink("/etc/passwd", "/x"))),
-        "is a ExternalLink to elsewhere, which fastjac does not follow",
+        "is an external link to elsewhere, which fastjac does not follow",
     ),
     "a soft link": (
         lambda file: (file.__delitem__("layers/dense"), file.__setitem__("layers/dense", h5py.SoftLink("/layers/dense_1"))),
-        "is a SoftLink to elsewhere",
+        "is a soft link to elsewhere",
     ),
     "external storage": (
         lambda file: replace(file, KERNEL, shape=(4, 3), dtype="f4", external=[("/etc/passwd", 0, 48)]),
@@ -192,11 +202,11 @@ BAD_WEIGHTS = {
     ),
     "no group": (
         lambda file: (file.__delitem__("layers"), file.__setitem__("layers", 1.0)),
-        "a group of the weights cannot be read as HDF5",
+        "/layers is an array, though a group is expected there",
     ),
     "text": (
         lambda file: replace(file, KERNEL, np.full((4, 3), b"text")),
-        r"layer 0 'first' \(Dense\): Affine weight must hold floating",
+        r"layer 0 'first' \(Dense\): /layers/dense/vars/0 holds entries of type .S4, though weights are numbers",
     ),
 }
 
@@ -204,7 +214,7 @@ BAD_WEIGHTS = {
 @pytest.mark.parametrize(("edit", "message"), BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
 def test_weights_that_do_not_hold_are_told(edit, message, path):
     edit_weights(path, edit)
-    with pytest.raises((FormatError, fastjac.errors.DtypeError), match=message):
+    with pytest.raises(FormatError, match=message):
         fastjac.load(path)
 
 
@@ -254,7 +264,7 @@ def test_a_dataset_far_larger_than_what_is_stored_is_not_read(path):
         del file["layers/dense/vars/1"]
 
     edit_weights(path, blow_up)
-    with pytest.raises(FormatError, match="claims to unpack to 1600000000 bytes from 0; fastjac does not open such a file"):
+    with pytest.raises(FormatError, match="claims to hold 1600000000 bytes, 0 are stored; the file is cut off or made up"):
         fastjac.load(path)
 
 

@@ -4,10 +4,8 @@ import os
 import pickle
 import zipfile
 
-import h5py
 import numpy as np
 import pytest
-import torch
 
 import fastjac
 from fastjac.errors import DtypeError, FileError, FormatError, MissingFileError
@@ -54,31 +52,19 @@ def test_a_path_that_is_none_is_told():
         fastjac.load(3)
 
 
-def write_hdf5(path):
-    with h5py.File(path, "w") as file:
-        file["a"] = 1.0
-
-
-def write_npz(path):
-    with path.open("wb") as file:
-        np.savez(file, np.ones(2))
-
-
 def write_npy(path):
     with path.open("wb") as file:
         np.save(file, np.ones(2))
 
 
-def write_zip(path):
+def write_zip(path, member="a.txt"):
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.txt", "a")
+        archive.writestr(member, "a")
 
 
 FOREIGN = {
-    "an HDF5 file, such as Keras's .h5; load it in Keras and pass fastjac.from_keras": write_hdf5,
-    "a torch file; load it in torch and pass fastjac.from_torch": lambda path: torch.save({"a": torch.ones(2)}, path),
-    r"a NumPy archive \(.npz\); pass its arrays to fastjac.from_state_dict": write_npz,
     r"a NumPy array \(.npy\); it may hold inputs of a network, but no network\.": write_npy,
+    r"a program of torch.export \(.pt2\); pass torch.export.load": lambda path: write_zip(path, "m/models/model.json"),
     "a zip archive; a .keras file holds": write_zip,
     "a pickle; fastjac never unpickles": lambda path: path.write_bytes(pickle.dumps([1])),
     r"of no format that fastjac knows \(it starts with b'hello'\)": lambda path: path.write_bytes(b"hello"),
@@ -89,5 +75,5 @@ FOREIGN = {
 def test_another_format_is_named_with_what_to_do(message, write, tmp_path):
     path = tmp_path / "net.keras"
     write(path)
-    with pytest.raises(FormatError, match=rf"net.keras is {message}.* fastjac.load reads fastjac networks .* and Keras 3 models"):
+    with pytest.raises(FormatError, match=rf"net.keras is {message}.* fastjac.load reads fastjac networks .* and Keras models"):
         fastjac.load(path)

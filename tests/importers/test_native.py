@@ -1,4 +1,7 @@
-"""fastjac's own file: every layer survives the round trip, files are written whole or not at all, and damage is told."""
+"""fastjac's own file: every layer survives the round trip, files are written whole or not at all, and damage is told.
+
+Other programs' safetensors files hold weights alone, whose layers are told.
+"""
 
 import json
 import math
@@ -8,11 +11,18 @@ import sys
 import numpy as np
 import pytest
 import safetensors.numpy
+import safetensors.torch
+import torch
 from safetensors import safe_open
+from torch import nn
 
 import fastjac
-from fastjac.errors import FileError, FormatError, LayerError, UnsupportedLayerError
+from fastjac.errors import FileError, FormatError, LayerError, OptionError, UnsupportedLayerError
+from fastjac.importers.reading.limits import MOST_UNITS
 from fastjac.layers import LAYERS
+
+from .agreement import assert_agrees
+from .test_torch import scramble
 
 N = 3
 ROW = np.array([0.5, -1.5, 2.0])
@@ -109,20 +119,17 @@ def test_loading_needs_no_other_package(path):
     fastjac.Network([fastjac.Affine(np.eye(3)), fastjac.ReLU()]).save(path)
     code = (
         "import sys\n"
-        "sys.modules.update(dict.fromkeys(['h5py', 'keras', 'torch', 'tensorflow', 'jax', 'scipy']))\n"
+        "sys.modules.update(dict.fromkeys(['h5py', 'keras', 'torch', 'tensorflow', 'jax', 'scipy', 'safetensors']))\n"
         f"import fastjac; print(fastjac.load({str(path)!r}).widths)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "(3, 3, 3)"
 
 
-def test_without_safetensors_the_extra_is_named(path, monkeypatch):
-    net = fastjac.Network([fastjac.ReLU()], n_in=N)
-    net.save(path)
+def test_saving_without_safetensors_names_the_extra(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    for action in (lambda: net.save(path), lambda: fastjac.load(path)):
-        with pytest.raises(fastjac.errors.MissingDependencyError, match=r"pip install 'fastjac\[safetensors\]'"):
-            action()
+    with pytest.raises(fastjac.errors.MissingDependencyError, match=r"pip install 'fastjac\[safetensors\]'"):
+        fastjac.Network([fastjac.ReLU()], n_in=N).save(path)
 
 
 def described(layer="ReLU", **changes):
@@ -130,10 +137,13 @@ def described(layer="ReLU", **changes):
 
 
 DAMAGE = {
-    "another program's": ({"format": None}, FormatError, r"weights without an architecture \(layers.0.bias, .*from_state_dict"),
+    "another program's": ({"format": "pt"}, OptionError, r"it holds weights and no architecture, so tell the layers.*layers\.0 "),
     "later version": ({"version": "2"}, FormatError, "version 2 of fastjac's format, this fastjac reads up to 1; upgrade"),
     "no version": ({"version": None}, FormatError, "the header does not tell version"),
     "bad n_in": ({"n_in": "three"}, FormatError, "n_in in the header must be a whole number, it is 'three'"),
+    "huge n_in": ({"n_in": "9" * 30}, FormatError, f"it has 9{{30}} inputs; fastjac reads files of up to {MOST_UNITS}"),
+    "endless n_in": ({"n_in": "9" * 5000}, FormatError, "n_in in the header must be a whole number"),
+    "no n_in": ({"n_in": "-3"}, fastjac.errors.FastjacError, "-3"),
     "other n_in": ({"n_in": "7"}, LayerError, "takes 3 inputs"),
     "bad dtype": ({"dtype": "float16"}, FormatError, "dtype must be float32 or float64, the header says 'float16'"),
     "bad JSON": ({"architecture": "[{"}, FormatError, "architecture in the header must be a JSON list of layers"),
@@ -143,6 +153,8 @@ DAMAGE = {
         FormatError,
         "layer 0 of the architecture must tell layer, options and arrays, it is 3",
     ),
+    "endless layers": ({"architecture": json.dumps([None] * 10_001)}, FormatError, "it has 10001 layers; fastjac reads files of"),
+    "nested": ({"architecture": "[" * 99_999}, FormatError, "architecture in the header must be a JSON list of layers"),
     "unknown layer": (
         {"architecture": described("Conv")},
         UnsupportedLayerError,
@@ -192,7 +204,7 @@ TENSORS = {
     "wrong dtype": (
         {"layers.0.bias": np.ones(2, int)},
         FormatError,
-        "tensor 'layers.0.bias' has dtype I64; fastjac writes F32 and F64",
+        "tensor 'layers.0.bias' has dtype int64; fastjac writes float32 and float64",
     ),
 }
 
@@ -205,9 +217,80 @@ def test_tensors_that_do_not_fit_are_told(tensors, error, message, path):
         fastjac.load(path)
 
 
-@pytest.mark.parametrize("kept", [9, 50, 200, -1])
-def test_a_truncated_file_is_told(kept, path):
+TRUNCATED = {
+    9: r"its header should take \d+ bytes, the file has 9; it is truncated",
+    200: r"its header should take \d+ bytes, the file has 200; it is truncated",
+    -1: "its tensors should take 64 bytes, 63 follow the header; the file is truncated",
+}
+
+
+@pytest.mark.parametrize(("kept", "message"), TRUNCATED.items())
+def test_a_truncated_file_is_told(kept, message, path):
     fastjac.Network([EXAMPLES["Affine"]]).save(path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(FormatError, match=r"the safetensors file cannot be read .* truncated or damaged"):
+    with pytest.raises(FormatError, match=message):
         fastjac.load(path)
+
+
+def test_an_option_that_is_also_an_array_is_no_crash(path):
+    fastjac.Network([fastjac.Scale(ROW)]).save(path)
+    rewrite(path, architecture=described("Scale", options={"weight": 2.0, "bias": 0.0}, arrays=["weight"]))
+    np.testing.assert_array_equal(fastjac.load(path)[0].weight, ROW)
+
+
+# Other programs' files
+
+
+def weights_of_torch():
+    """A torch module and the list of its layers."""
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 2))
+    return scramble(module), ["affine", "batch_norm", "tanh", "affine", "gelu", "affine"]
+
+
+def test_weights_with_a_list_of_their_layers(path):
+    module, layers = weights_of_torch()
+    safetensors.torch.save_file(module.state_dict(), path, {"format": "pt"})
+    assert_agrees(fastjac.load(path, layers), module, (3,))
+
+
+def test_the_prefix_of_a_wrapper_falls_away(path):
+    module, layers = weights_of_torch()
+    safetensors.torch.save_file(nn.ModuleDict({"module": module}).state_dict(), path)
+    assert_agrees(fastjac.load(path, layers), module, (3,))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_widened(dtype, path):
+    module = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).to(dtype)
+    safetensors.torch.save_file(module.state_dict(), path)
+    net = fastjac.load(path, ["identity", "identity"])
+    assert net.dtype == np.float32
+    for layer, linear in zip(net, module, strict=True):
+        np.testing.assert_array_equal(layer.weight, linear.weight.detach().float())
+        np.testing.assert_array_equal(layer.bias, linear.bias.detach().float())
+
+
+def test_an_order_that_the_names_do_not_tell_is_passed(path):
+    weights = {"up": np.ones((5, 2)), "down": np.ones((2, 5))}
+    safetensors.numpy.save_file({f"{name}.weight": weight for name, weight in weights.items()}, path)
+    with pytest.raises(OptionError, match=r"\['down', 'up'\] stand in alphabetical order, as in a safetensors file"):
+        fastjac.load(path, ["relu", "identity"])
+    assert fastjac.load(path, ["relu", "identity"], order=["up", "down"]).widths == (2, 5, 5, 2)
+
+
+def test_the_order_of_dtypes_is_not_taken_for_that_of_the_layers(path):
+    norm = {f"norm.{field}": np.ones(3, np.float32) for field in ("weight", "bias", "running_mean", "running_var")}
+    last = {"out.weight": np.ones((2, 3), np.float32)}
+    safetensors.numpy.save_file(
+        {"first.weight": np.eye(3, dtype=np.float32), **norm, **last, "norm.num_batches_tracked": np.array(1)}, path
+    )
+    with safe_open(path, framework="numpy") as file:
+        assert next(iter(file.offset_keys())) == "norm.num_batches_tracked"
+    with pytest.raises(OptionError, match=r"\['first', 'norm', 'out'\] stand in alphabetical order"):
+        fastjac.load(path, ["affine", "batch_norm", "affine"])
+
+
+def test_fastjacs_own_file_tells_its_layers_itself(path):
+    fastjac.Network([EXAMPLES["Affine"]]).save(path)
+    with pytest.raises(OptionError, match="this format tells layers itself"):
+        fastjac.load(path, ["relu"])

@@ -10,7 +10,7 @@ from torch import nn
 
 import fastjac
 from fastjac.errors import DtypeError, FormatError, LayerError, OptionError, ShapeError, UnsupportedLayerError
-from fastjac.importers.state_dict import ACTIVATIONS
+from fastjac.importers.state_dict import ACTIVATIONS, imported
 
 from .agreement import assert_agrees
 from .test_torch import scramble
@@ -92,8 +92,25 @@ def test_names_in_alphabetical_order_are_not_trusted():
 
 
 def test_order_must_name_the_groups():
-    with pytest.raises(OptionError, match=r"order must name every group once; the groups are \['0', '2'\], order is \['0'\]"):
-        fastjac.from_state_dict(stack(3, 3, 3).state_dict(), layers=["relu", "relu"], order=["0"])
+    state = stack(3, 3, 3).state_dict()
+    for order in (["0", "1"], ["0", "2", "0"]):
+        with pytest.raises(
+            OptionError, match=r"order must name groups, each at most once; the groups are \['0', '2'\], order is"
+        ):
+            fastjac.from_state_dict(state, layers=["relu"] * len(order), order=order)
+
+
+def test_groups_that_order_leaves_out_are_not_used():
+    module = scramble(nn.ModuleDict({"critic": nn.Linear(4, 1), "actor": nn.Sequential(nn.Linear(4, 3), nn.Tanh())}))
+    found = imported(module.state_dict(), ["tanh"], order=["actor.0"])
+    assert_agrees(found.network, module["actor"], (4,))
+    assert (found.parts[-1].source, found.parts[-1].note) == ("critic (weights)", "left out: order does not name it")
+
+
+def test_a_number_of_thousands_of_digits_in_a_name_is_a_number():
+    state = {f"{'9' * 5000}.weight": np.eye(3), "2.weight": np.eye(3) * 2}
+    net = fastjac.from_state_dict(state, ["relu", "relu"])
+    assert net[0].weight[0, 0] == 2.0
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

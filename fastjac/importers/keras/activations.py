@@ -1,10 +1,13 @@
-"""Keras 3's activations by name, with the option values that Keras gives them when only the name is told."""
+"""Keras's activations by name, with the option values that Keras gives them when only the name is told."""
 
 from __future__ import annotations
 
 import math
 
 from ... import layers as fl
+
+HARD_SIGMOID_2 = "hard_sigmoid (Keras 2)"
+"""What this package calls the hard_sigmoid of Keras 1 and 2, whose slope is 0.2 and not 1/6; no function has such a name."""
 
 ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "linear": (),
@@ -27,6 +30,7 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "soft_shrink": (fl.SoftShrink(0.5),),
     "sigmoid": (fl.Sigmoid(),),
     "hard_sigmoid": (fl.HardSigmoid(),),
+    HARD_SIGMOID_2: (fl.Scale(0.2, 0.5), fl.HardTanh(0.0, 1.0)),
     "log_sigmoid": (fl.LogSigmoid(),),
     "sparse_sigmoid": (fl.SparseSigmoid(),),
     "softplus": (fl.Softplus(1.0, math.inf),),  # log(1 + exp(x)) throughout; only Keras's torch backend cuts it at 20

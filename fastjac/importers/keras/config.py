@@ -14,25 +14,30 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..reading.limits import MOST_LAYERS, check_count
+from .graph import by_name, call_order, only_end
 
 Config = dict[str, Any]
 SampleShape = tuple[int | None, ...]
-MODEL_CLASSES = {"Sequential": "Sequential", "Functional": "Functional", "Model": "Functional"}
+MODEL_CLASSES = ("Sequential", "Functional", "Model")
 MODEL_MODULES = ("keras", "keras.models", "keras.src.models.sequential", "keras.src.models.functional")
-OPERATION_MODULES = "keras.src.ops."
+OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.")
 
 
 class Weights(Protocol):
     """The arrays of one layer or model, and of the layers inside it, wherever they are kept."""
 
-    def layer(self, slot: str, name: str) -> Weights:
-        """Those of an inner layer: `slot` is where Keras files it, `name` is what the user calls it."""
+    def layer(self, name: str, stem: str, rank: int) -> Weights:
+        """Those of an inner layer: the user calls it `name`, and it is number `rank`, from 0 on, of those of its class.
+
+        stem : the class name in snake case.
+        """
 
     def activation(self) -> Weights:
         """Those of the layer that is this layer's activation."""
 
     def shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of this layer's own arrays, in Keras's order."""
+        """The shapes of this layer's own arrays, in Keras's order; no array is read for them."""
 
     def arrays(self) -> list[np.ndarray]:
         """This layer's own arrays, in Keras's order."""
@@ -62,29 +67,48 @@ class Entry:
 
     @property
     def is_operation(self) -> bool:
-        """Whether it is a bare operation of keras.ops, as `x + 1` makes one."""
+        """Whether it is a bare operation, as `keras.ops.relu(x)` and `x + 1` make one."""
         return _is_operation(self.module)
 
 
-def flatten(model: Config, weights: Weights, prefix: str = "") -> Iterator[Entry]:
+def flatten(model: Config, weights: Weights) -> Iterator[Entry]:
     """The layers of a model in the order in which they compute, those of inner models in their place.
 
     A layer that is called twice comes twice. Input layers are left out.
 
-    Raises UnsupportedLayerError where the model branches.
+    Raises UnsupportedLayerError where the model branches, FormatError where there are too many layers and inner models.
     """
-    entries = model["config"]["layers"]
-    slots = _slots(entries)
-    ordered = entries if _model_class(model) == "Sequential" else _call_order(model["config"])
-    for entry in ordered:
-        if entry["class_name"] == "InputLayer":
+    open_models = [_layers(model, weights, "")]
+    visited = 0
+    while open_models:
+        found = next(open_models[-1], None)
+        if found is None:
+            open_models.pop()
             continue
-        name = entry["config"]["name"]
-        inner = weights.layer(slots.get(name, ""), name)
-        if _model_class(entry):
-            yield from flatten(entry, inner, f"{prefix}{name}/")
+        visited += 1
+        check_count(visited, MOST_LAYERS, "layers, counted as often as they are called")
+        entry, name, inner = found
+        if is_model(entry):
+            open_models.append(_layers(entry, inner, f"{name}/"))
         else:
-            yield entry_of(entry, prefix + name, inner)
+            yield entry_of(entry, name, inner)
+
+
+def _layers(model: Config, weights: Weights, prefix: str) -> Iterator[tuple[Config, str, Weights]]:
+    """The layers and inner models that one model holds, with their names and weights."""
+    config = model["config"]
+    ranks = _ranks(config["layers"])
+    for entry in _calls(config) if is_functional(model) else config["layers"]:
+        name = entry["config"]["name"]
+        if entry["class_name"] != "InputLayer":
+            yield entry, prefix + name, weights.layer(name, *ranks.get(name, ("", 0)))
+
+
+def _calls(config: Config) -> list[Config]:
+    # Only for the model's output, Keras counts the calls of an inner functional model from 1, the first being the one that
+    # defined it.
+    functional = [entry for entry in config["layers"] if is_functional(entry)]
+    return call_order(config, {entry["config"]["name"]: 1 for entry in functional})
 
 
 def entry_of(config: Config, name: str, weights: Weights) -> Entry:
@@ -95,27 +119,48 @@ def entry_of(config: Config, name: str, weights: Weights) -> Entry:
 def input_shape(model: Config) -> SampleShape | None:
     """The shape of one sample of the model's input, or None where the config does not tell."""
     config = model["config"]
-    if _model_class(model) == "Functional":
-        name = _only(config["input_layers"], "input")[0]
-        first = _by_name(config)[name]
+    if is_functional(model):
+        first = by_name(config)[only_end(config["input_layers"], "input")[0]]
     elif config["layers"]:
         first = config["layers"][0]
     else:
         return None
-    if _model_class(first):
+    if is_model(first):
         return input_shape(first)
     batch_shape = first["config"].get("batch_shape") or config.get("build_input_shape")
-    return tuple(batch_shape[1:]) if batch_shape else None
+    return _sample_shape(batch_shape[1:]) if batch_shape else None
+
+
+def _sample_shape(sizes: Any) -> SampleShape:
+    if not all(size is None or (type(size) is int and size > 0) for size in sizes):
+        raise FormatError(f"the model's input has samples of shape {sizes}, whose sizes must be positive or None")
+    return tuple(sizes)
+
+
+def activation_layer(config: Config) -> Config | None:
+    """The layer that is a layer's `activation` option, by the layer's options; None where that is a name or a function."""
+    option = config.get("activation")
+    return option if isinstance(option, dict) and isinstance(option.get("config"), dict) else None
 
 
 def check_model(model: Config) -> None:
     """Raise UnsupportedLayerError unless the outermost config is one of Keras's own model classes."""
-    if not _model_class(model):
+    if not is_model(model):
         raise UnsupportedLayerError(
             f"the model's class is {told_class(model.get('module'), model.get('class_name'), model.get('registered_name'))}; "
             "fastjac reads Sequential and Functional models, since only these tell their layers; a subclassed model can be "
             "rebuilt as one of them"
         )
+
+
+def is_model(entry: Config) -> bool:
+    """Whether a part of a config describes one of Keras's own model classes."""
+    return entry["class_name"] in MODEL_CLASSES and entry["module"] in MODEL_MODULES
+
+
+def is_functional(entry: Config) -> bool:
+    """Whether a part of a config describes a model that is a graph of calls."""
+    return is_model(entry) and entry["class_name"] != "Sequential"
 
 
 def told_class(module: str | None, class_name: str | None, registered_name: str | None) -> str:
@@ -128,95 +173,19 @@ def _is_operation(module: str | None) -> bool:
     return module is not None and module.startswith(OPERATION_MODULES)
 
 
-def _model_class(entry: Config) -> str | None:
-    return MODEL_CLASSES.get(entry["class_name"]) if entry["module"] in MODEL_MODULES else None
-
-
-def _slots(entries: list[Config]) -> dict[str, str]:
-    """Where Keras files each layer's arrays: its class name in snake case, numbered from the second of a class on."""
+def _ranks(entries: list[Config]) -> dict[str, tuple[str, int]]:
+    """What files know each layer by: its class name in snake case, and how many of that class stand before it."""
     seen: dict[str, int] = {}
-    slots = {}
+    ranks = {}
     for entry in entries:
-        if _is_operation(entry["module"]):
-            continue
-        stem = snake_case(entry["class_name"])
-        count = seen.get(stem, 0)
-        seen[stem] = count + 1
-        slots[entry["config"]["name"]] = f"{stem}_{count}" if count else stem
-    return slots
+        if not _is_operation(entry["module"]):
+            stem = snake_case(entry["class_name"])
+            ranks[entry["config"]["name"]] = stem, seen.get(stem, 0)
+            seen[stem] = seen.get(stem, 0) + 1
+    return ranks
 
 
 def snake_case(class_name: str) -> str:
     """Keras's spelling of a class name in file paths: PReLU is p_re_lu, BatchNormalization is batch_normalization."""
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
-
-
-def _call_order(config: Config) -> list[Config]:
-    """The layers of a Functional model from its input to its output, found by walking back from the output."""
-    entries = _by_name(config)
-    start = _only(config["input_layers"], "input")[0]
-    name, call = _only(config["output_layers"], "output")[:2]
-    # Only here, Keras counts the calls of an inner functional model from 1, the first being the one that defined it.
-    call -= _model_class(entries[name]) == "Functional"
-    order, visited = [], set()
-    while name != start:
-        if (name, call) in visited:
-            raise FormatError(f"the model's graph runs in a circle through layer {name!r}")
-        visited.add((name, call))
-        entry = entries[name]
-        order.append(entry)
-        if not entry["inbound_nodes"]:
-            raise UnsupportedLayerError(
-                f"layer {name!r} takes nothing from the model's input {start!r}; fastjac takes a single chain"
-            )
-        name, call = _caller(entry, call)
-    return order[::-1]
-
-
-def _caller(entry: Config, call: int) -> tuple[str, int]:
-    """The layer, and which call of it, that feeds call number `call` of `entry`."""
-    node = entry["inbound_nodes"][call]
-    what = f"layer {entry['name']!r} ({entry['class_name']})"
-    sources = list(_tensors(node))
-    if len(sources) != 1:
-        raise UnsupportedLayerError(
-            f"{what} joins {len(sources)} tensors; fastjac takes a chain, in which every layer feeds the next one alone"
-        )
-    extras = [f"{key}={value}" for key, value in node["kwargs"].items() if value not in (None, False) and not _is_tensor(value)]
-    extras += [repr(value) for value in node["args"] if not _is_tensor(value)]
-    if extras:
-        raise UnsupportedLayerError(
-            f"{what} is called with {', '.join(extras)}; fastjac takes layers called on their input alone"
-        )
-    return sources[0]
-
-
-def _tensors(node: Any) -> Iterator[tuple[str, int]]:
-    """Every tensor among a call's arguments, as the layer and call that it comes from."""
-    if _is_tensor(node):
-        name, call, _ = node["config"]["keras_history"]
-        yield name, call
-    elif isinstance(node, (dict, list, tuple)):
-        for value in node.values() if isinstance(node, dict) else node:
-            yield from _tensors(value)
-
-
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
-
-
-def _only(ends: Any, what: str) -> list[Any]:
-    """The one input or output of a Functional model; Keras writes it as `[name, call, 0]`, in a list, or in a dict."""
-    if isinstance(ends, dict):
-        ends = list(ends.values())
-    if isinstance(ends[0], str):
-        ends = [ends]
-    if len(ends) != 1:
-        raise UnsupportedLayerError(f"the model has {len(ends)} {what}s ({', '.join(end[0] for end in ends)}); fastjac takes one")
-    only: list[Any] = ends[0]
-    return only
-
-
-def _by_name(config: Config) -> dict[str, Config]:
-    return {entry["config"]["name"]: entry for entry in config["layers"]}

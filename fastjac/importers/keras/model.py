@@ -12,6 +12,7 @@ from ...errors import DtypeError, FormatError, UnsupportedLayerError
 from ...network import Network
 from .activations import ACTIVATIONS
 from .build import build
+from .legacy import NEWEST, modern
 
 LAYER_MODULES, MODEL_MODULES = "keras.src.layers.", "keras.src.models."
 
@@ -46,7 +47,7 @@ def from_keras(model: Any, n_in: int | None = None) -> Network:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)
     config = {"module": "keras", "class_name": type(model).__name__, "config": model.get_config()}
-    return build(config, LiveWeights(model, keras), n_in).network
+    return build(modern(config, NEWEST), LiveWeights(model, keras), n_in).network
 
 
 class LiveWeights:
@@ -55,7 +56,7 @@ class LiveWeights:
     def __init__(self, layer: Any, keras: Any) -> None:
         self._layer, self._keras = layer, keras
 
-    def layer(self, slot: str, name: str) -> LiveWeights:
+    def layer(self, name: str, stem: str, rank: int) -> LiveWeights:
         """Those of the inner layer called `name`, or of none for an operation, which holds no arrays."""
         return LiveWeights(next((inner for inner in self._layer.layers if inner.name == name), None), self._keras)
 
@@ -65,17 +66,20 @@ class LiveWeights:
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the layer's arrays."""
-        return [array.shape for array in self.arrays()]
+        return [tuple(value.shape) for value in self._values()]
 
     def arrays(self) -> list[np.ndarray]:
         """The layer's arrays."""
-        store: dict[str, Any] = {}
-        self._layer.save_own_variables(store)
-        return [self._as_numpy(store[str(i)]) for i in range(len(store))]
+        return [np.asarray(self._keras.ops.convert_to_numpy(self._tensor(value))) for value in self._values()]
 
-    def _as_numpy(self, value: Any) -> np.ndarray:
-        tensor = value.value if isinstance(value, self._keras.Variable) else value
-        return np.asarray(self._keras.ops.convert_to_numpy(tensor))
+    def _values(self) -> list[Any]:
+        store: dict[str, Any] = {}
+        if self._layer is not None:
+            self._layer.save_own_variables(store)
+        return [store[str(i)] for i in range(len(store))]
+
+    def _tensor(self, value: Any) -> Any:
+        return value.value if isinstance(value, self._keras.Variable) else value
 
 
 def _refuse_custom(model: Any, keras: Any) -> None:

@@ -15,8 +15,9 @@ from .limits import refuse_expansion
 class Archive:
     """An open zip archive; see `opened`."""
 
-    def __init__(self, file: zipfile.ZipFile) -> None:
+    def __init__(self, file: zipfile.ZipFile, size: int) -> None:
         self._file = file
+        self._size = size
         self.names = tuple(file.namelist())
 
     def size(self, name: str) -> int:
@@ -26,11 +27,16 @@ class Archive:
     def read(self, name: str) -> bytes:
         """A member's bytes; FormatError if it is missing, damaged, encrypted, or claims to be far larger than what is stored."""
         info = self._info(name)
+        if info.compress_size > self._size:
+            raise FormatError(f"{name} claims {info.compress_size} bytes of an archive of {self._size}; the archive is damaged")
         refuse_expansion(info.file_size, info.compress_size, name)
         try:
-            return self._file.read(info)
+            with self._file.open(info) as member:
+                return member.read(info.file_size)  # without this, all would be unpacked, however much more it is than claimed
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
-            raise FormatError(f"{name} cannot be unpacked ({error}); the archive is truncated, damaged or encrypted") from error
+            raise FormatError(
+                f"{name} cannot be unpacked ({error!s:.200}); the archive is truncated, damaged or encrypted"
+            ) from error
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         try:
@@ -49,4 +55,4 @@ def opened(path: Path) -> Iterator[Archive]:
             f"{path} starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
         ) from error
     with file:
-        yield Archive(file)
+        yield Archive(file, path.stat().st_size)

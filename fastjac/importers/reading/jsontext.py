@@ -6,15 +6,16 @@ import json
 from typing import Any
 
 from ...errors import FormatError
-from .limits import MOST_NESTING, MOST_TEXT, check_count
+from .limits import MOST_NESTING, MOST_TEXT, MOST_VALUES, check_count
 
 
 def read_object(text: str | bytes, what: str) -> dict[str, Any]:
     """The JSON object that `text` holds; `what` names it in errors.
 
-    Raises FormatError where it is too long, too deeply nested, no JSON, or no object.
+    Raises FormatError where it is too long, holds too many values, is too deeply nested, no JSON, or no object.
     """
     check_count(len(text), MOST_TEXT, f"bytes in {what}")
+    check_count(_most_values(text), MOST_VALUES, f"values in {what}")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -23,6 +24,13 @@ def read_object(text: str | bytes, what: str) -> dict[str, Any]:
         raise FormatError(f"{what} must hold a JSON object, it holds a {type(value).__name__}")
     _check_nesting(value, what)
     return value
+
+
+def _most_values(text: str | bytes) -> int:
+    """How many values a text can hold at most, each of which stands behind a comma or a bracket."""
+    if isinstance(text, str):
+        return sum(map(text.count, (",", "[", "{")))
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _check_nesting(value: Any, what: str) -> None:

@@ -10,12 +10,20 @@ EXPANSION_FLOOR = 1 << 26
 """Bytes that any compressed part may have: zeros, as of a model that was not trained, compress a thousandfold."""
 MOST_TEXT = 1 << 26
 """Bytes of a JSON text or another description of an architecture."""
+MOST_VALUES = 500_000
+"""Values in a JSON text; parsed, each may take a hundred times its bytes."""
 MOST_LAYERS = 10_000
 """Layers, nodes of a graph, or entries of a list of either."""
 MOST_UNITS = 1 << 24
 """Units in one layer: a weight with as many rows holds 64 MiB for each of its columns."""
+MOST_LETTERS = 1 << 20
+"""Letters in the names of all arrays of a file together."""
 MOST_NESTING = 100
 """Levels of models within models, dicts within dicts, or lists within lists."""
+MOST_FIELDS = 300_000
+"""Fields of a protobuf message and of those inside it; parsed, each may take a hundred times its bytes."""
+MOST_NAME = 10_000
+"""Letters in the name of a node or tensor."""
 
 
 def refuse_expansion(declared: int, stored: int, what: str) -> None:

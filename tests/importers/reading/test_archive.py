@@ -1,5 +1,7 @@
 """Zip archives that are damaged or built to do harm are refused, and nothing in them is ever written."""
 
+import struct
+import tracemalloc
 import zipfile
 
 import pytest
@@ -36,6 +38,34 @@ def test_a_missing_member_is_told_with_those_there_are(path):
 def test_a_bomb_is_refused_before_it_unpacks(path):
     write(path, bytes(EXPANSION_FLOOR + 1), zipfile.ZIP_DEFLATED)
     with archive.opened(path) as found, pytest.raises(FormatError, match="a claims to unpack to 67108865 bytes from"):
+        found.read("a")
+
+
+def claim(path, field, value):
+    """Overwrite a size in the archive's directory, which stands 20 (compressed) or 24 (unpacked) bytes into an entry."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + {"compressed": 20, "unpacked": 24}[field]
+    content[at : at + 4] = struct.pack("<I", value)
+    path.write_bytes(content)
+
+
+def test_no_more_is_unpacked_than_is_claimed(path):
+    write(path, bytes(20_000_000), zipfile.ZIP_DEFLATED)
+    claim(path, "unpacked", 100)
+    tracemalloc.start()
+    with archive.opened(path) as found, pytest.raises(FormatError, match=r"a cannot be unpacked .*CRC"):
+        found.read("a")
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_member_longer_than_the_archive_is_refused(path):
+    write(path, b"12345")
+    claim(path, "compressed", 2**32 - 2)
+    with (
+        archive.opened(path) as found,
+        pytest.raises(FormatError, match=r"a claims 4294967294 bytes of an archive of \d+; the arch"),
+    ):
         found.read("a")
 
 

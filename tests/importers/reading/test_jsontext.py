@@ -6,7 +6,7 @@ import pytest
 
 from fastjac.errors import FormatError
 from fastjac.importers.reading import jsontext
-from fastjac.importers.reading.limits import MOST_NESTING
+from fastjac.importers.reading.limits import MOST_NESTING, MOST_VALUES
 
 
 def nested(depth):
@@ -31,6 +31,13 @@ def test_an_object_is_read():
 )
 def test_what_is_no_fair_json_is_refused(text, message):
     with pytest.raises(FormatError, match=message):
+        jsontext.read_object(text, "config.json")
+
+
+@pytest.mark.parametrize("convert", [str, str.encode])
+def test_a_text_that_parses_to_a_hundred_times_its_size_is_refused(convert):
+    text = convert('{"a":[' + "[]," * MOST_VALUES + "[]]}")
+    with pytest.raises(FormatError, match=r"it has 1000003 values in config.json; fastjac reads files of up to 500000"):
         jsontext.read_object(text, "config.json")
 
 

@@ -1,0 +1,95 @@
+"""Import an .h5 file of Keras, read with h5py and json: a whole model of Keras 1, 2 or 3, or weights alone.
+
+A whole model has its config in the attribute model_config. Weights alone (.weights.h5, or .h5 by the save_weights of Keras 1
+and 2) take the config, or the list of layers, from the user.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import DtypeError, FormatError, OptionError
+from ..located import located
+from ..options import Options
+from ..parts import Imported
+from ..reading import hdf5
+from ..reading.hdf5 import Group
+from ..reading.hdf5_heaps import SIGNATURE
+from ..reading.jsontext import read_object
+from ..reading.probe import Probe
+from . import bare_weights
+from .build import build, malformed_told
+from .config import Config
+from .legacy import generation, modern
+from .weight_lists import ListedWeights, Listing, is_listing
+from .weight_tree import TreeWeights
+
+CONFIG, VERSION, WEIGHTS = "model_config", "keras_version", "model_weights"
+TOLD = "config=model.to_json(), or layers=[...] as for fastjac.from_state_dict"
+
+
+def recognise(probe: Probe) -> bool:
+    """Whether the file is an HDF5 file."""
+    return probe.head.startswith(SIGNATURE)
+
+
+def load(probe: Probe, options: Options) -> Imported:
+    """Read the network of an .h5 file; for weights alone, `options` holds config, or layers with order and n_in.
+
+    Raises FormatError where the file is damaged or not from Keras, UnsupportedLayerError for a layer fastjac does not have,
+    OptionError where an option is needed or contradicts the file.
+    """
+    with hdf5.opened(probe.path, "the file") as root:
+        text = root.text(CONFIG)
+        if text is not None:
+            options.refuse_all_but()
+            return _whole_model(root, text)
+        if options.config is not None:
+            options.refuse_all_but("config")
+            return _with_config(root, options.config)
+        options.refuse_all_but("layers", "order", "n_in")
+        groups = bare_weights.weight_groups(root)
+        if options.layers is None:
+            raise OptionError(f"the file holds weights alone ({bare_weights.told(groups)}), so tell what they belong to: {TOLD}")
+        return bare_weights.imported(groups, is_listing(root), options)
+
+
+def _whole_model(root: Group, text: str) -> Imported:
+    # As Keras itself has it, a file that does not tell its version comes from Keras 1.
+    written_by = generation(root.text(VERSION) or "1")
+    weights = root.group(WEIGHTS)
+    if weights is None:
+        raise FormatError(f"it has a {CONFIG} but no group {WEIGHTS}; the file is damaged or not from Keras")
+    with malformed_told(CONFIG):
+        model = modern(read_object(text, CONFIG), written_by)
+        return build(model, ListedWeights(Listing(model, weights)))
+
+
+def _with_config(root: Group, given: str | Mapping[str, Any]) -> Imported:
+    """The network of weights alone and the config that the user gives."""
+    with located("config"):
+        config = read_object(_as_text(given), "the given text")
+        written_by = _config_generation(config)
+    with malformed_told("the given config"):
+        model = modern(config, written_by)
+        return build(model, ListedWeights(Listing(model, root)) if is_listing(root) else TreeWeights(root))
+
+
+def _as_text(given: Any) -> str:
+    if isinstance(given, str):
+        return given
+    try:
+        return json.dumps(given)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DtypeError(f"it must be what model.to_json() gives, as text or parsed; it is no JSON: {error}") from error
+
+
+def _config_generation(config: Config) -> int:
+    """The generation of Keras that wrote a config: Keras 1 and 2 tell their version, Keras 3 tells modules instead."""
+    if "class_name" not in config or "config" not in config:
+        raise OptionError("it must be what model.to_json() gives, with class_name and config; model.get_config() is not enough")
+    if VERSION not in config and "module" not in config:
+        raise OptionError(f'it does not tell which Keras wrote it; add {VERSION}, such as "2.15.0", as model.to_json() does')
+    return generation(config.get(VERSION, "3"))

@@ -1,0 +1,24 @@
+"""How many arrays each layer of Keras has, as its config tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Counts = tuple[int, int]
+"""How many arrays of a layer are trained, and how many are not, such as the statistics of batch normalization."""
+
+VARIABLES: dict[str, Callable[[dict[str, Any]], Counts]] = {
+    "Dense": lambda config: (1 + bool(config["use_bias"]), 0),
+    "PReLU": lambda config: (1, 0),
+    "BatchNormalization": lambda config: (bool(config["scale"]) + bool(config["center"]), 2),
+    "LayerNormalization": lambda config: (bool(config["scale"]) + bool(config["center"]), 0),
+    "Normalization": lambda config: (0, 0 if config["mean"] is not None else 3),
+}
+"""The layers that have arrays, in the form of Keras 3; all others that fastjac reads have none."""
+
+
+def variables(entry: dict[str, Any]) -> Counts:
+    """The counts of a layer's own arrays, without those of layers inside it."""
+    count = VARIABLES.get(entry["class_name"])
+    return (0, 0) if count is None else count(entry["config"])

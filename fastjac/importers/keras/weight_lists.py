@@ -1,0 +1,141 @@
+"""Weights as .h5 files of whole models and of Keras 1 and 2 list them: for each outermost layer, names in a certain order.
+
+The attribute `layer_names` lists the outermost layers, and `weight_names` of a layer's group its arrays. Keras finds both by
+order and never by name, since names change when a model is built again: those that are trained come first, in the order of the
+layers, then those that are not.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError
+from ..reading.hdf5 import Array, Group
+from .config import Config, activation_layer, is_model
+from .variables import variables
+
+Path = tuple[str, ...]
+"""The names of a layer and of the models around it, outermost first; ACTIVATION at its end is the layer's activation."""
+
+ACTIVATION = "activation"
+LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
+
+
+class Listing:
+    """All arrays of such a file, by the layer that each belongs to."""
+
+    def __init__(self, model: Config, group: Group) -> None:
+        """`group` holds the arrays of `model`, whose config is that of Keras 3."""
+        self._layers, self._group = model["config"]["layers"], group
+
+    @cached_property
+    def arrays(self) -> dict[Path, list[Array]]:
+        """The arrays by layer. They are found when the first is asked for, when every layer is known to be one of Keras's own."""
+        owners = [(entry["config"]["name"], owned) for entry in self._layers if (owned := _owners(entry, ()))]
+        held = [(name, names) for name in layer_names(self._group) if (names := weight_names(self._group, name))]
+        if len(owners) != len(held):
+            raise FormatError(
+                f"the config has {len(owners)} layers with weights ({_told(name for name, _ in owners)}), the file holds those "
+                f"of {len(held)} ({_told(name for name, _ in held)}); was the model built (called once) before it was saved?"
+            )
+        found: dict[Path, list[Array]] = {}
+        for (layer, owned), (name, names) in zip(owners, held, strict=True):
+            if len(owned) != len(names):
+                if len(set(owned)) > 1:
+                    raise FormatError(
+                        f"layer {layer!r}: the layers in it take {len(owned)} weight arrays, the file holds {len(names)}"
+                    )
+                owned = owned[:1] * len(names)  # whoever reads that one layer tells which arrays it should have
+            for path, array in zip(owned, listed_arrays(self._group, name, names), strict=True):
+                found.setdefault(path, []).append(array)
+        return found
+
+
+class ListedWeights:
+    """The arrays of one layer or model of a listing."""
+
+    def __init__(self, listing: Listing, path: Path = ()) -> None:
+        self._listing, self._path = listing, path
+
+    def layer(self, name: str, stem: str, rank: int) -> ListedWeights:
+        """Those of the inner layer called `name`."""
+        return ListedWeights(self._listing, (*self._path, name))
+
+    def activation(self) -> ListedWeights:
+        """Those of the layer that is this layer's activation."""
+        return ListedWeights(self._listing, (*self._path, ACTIVATION))
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The declared shapes of the layer's arrays."""
+        return [array.shape for array in self._arrays()]
+
+    def arrays(self) -> list[np.ndarray]:
+        """The layer's arrays."""
+        return [array.read() for array in self._arrays()]
+
+    def _arrays(self) -> list[Array]:
+        return self._listing.arrays.get(self._path, [])
+
+
+def is_listing(group: Group) -> bool:
+    """Whether a group of weights lists its layers."""
+    return group.texts(LAYER_NAMES) is not None
+
+
+def layer_names(group: Group) -> list[str]:
+    """The outermost layers that a group of weights lists; FormatError if it lists none."""
+    names = group.texts(LAYER_NAMES)
+    if names is None:
+        raise FormatError(f"{group.name} does not list its layers in an attribute {LAYER_NAMES}, as Keras 1 and later do")
+    return names
+
+
+def weight_names(group: Group, layer: str) -> list[str]:
+    """The names of one layer's arrays, in order."""
+    found = group.group(*layer.split("/"))
+    return [] if found is None else found.texts(WEIGHT_NAMES) or []
+
+
+def listed_arrays(group: Group, layer: str, names: list[str]) -> list[Array]:
+    """The arrays called `names` of one layer; FormatError where one is missing."""
+    return [group.array(f"{layer}/{name}") for name in names]
+
+
+def _owners(entry: Config, around: Path) -> list[Path]:
+    """The layer that each array belongs to, trained ones first."""
+    trained, fixed = _split_owners(entry, around, entry["config"]["name"])
+    return trained + fixed
+
+
+def _split_owners(entry: Config, around: Path, name: str) -> tuple[list[Path], list[Path]]:
+    """The layer that each array that is trained belongs to, and each that is not, in the order of the layers."""
+    path, config = (*around, name), entry["config"]
+    trained, fixed = ([path] * count for count in variables(entry))
+    for inner, inner_name in _inner(entry):
+        more_trained, more_fixed = _split_owners(inner, path, inner_name)
+        trained += more_trained
+        fixed += more_fixed
+    if config.get("trainable", True):
+        return trained, fixed
+    if is_model(entry) and trained:
+        raise FormatError(
+            f"model {name!r} is frozen but layers in it are not, of which versions of Keras list the weights in different "
+            "orders; set trainable alike for all of them, or save the model as .keras"
+        )
+    return [], trained + fixed
+
+
+def _inner(entry: Config) -> list[tuple[Config, str]]:
+    """The layers inside a model or layer, with their names."""
+    if is_model(entry):
+        return [(inner, inner["config"]["name"]) for inner in entry["config"]["layers"]]
+    activation = activation_layer(entry["config"])
+    return [] if activation is None else [(activation, ACTIVATION)]
+
+
+def _told(names: Any, most: int = 10) -> str:
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:most]) + ", ..." * (len(shown) > most) or "none"

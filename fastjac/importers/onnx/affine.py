@@ -1,0 +1,149 @@
+"""Operators that are affine maps: products of matrices, and arithmetic with constants."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import FormatError, UnsupportedLayerError
+from ..tensors import float_dtype
+from . import shapes
+from .calls import Call, Converted
+
+
+def matmul(call: Call) -> Converted:
+    """`x W`, or `W x` with the weight on the left, where x is a vector, a row or a column."""
+    return [fl.Affine(matmul_weight(call))]
+
+
+def matmul_weight(call: Call) -> np.ndarray:
+    """The weight (n_out, n_in) of a MatMul of a vector and a constant."""
+    on_left = call.flow_position == 0
+    x, matrix = call.shape(call.flow_position), call.constant(1 - call.flow_position)
+    if math.prod(matrix.shape[:-2]) != 1:
+        raise UnsupportedLayerError(f"it multiplies by several matrices, of shape {matrix.shape}; fastjac takes one")
+    length = x[-1] if on_left else x[-2:][0]
+    _check_vector(x, length)
+    return matrix.reshape(length, -1).T if on_left else matrix.reshape(-1, length)
+
+
+def gemm(call: Call) -> Converted:
+    """`alpha A' B' + beta C` where A' is a row that depends on the input, or B' is such a column."""
+    on_left = call.flow_position == 0
+    if call.flow_position > 1:
+        raise UnsupportedLayerError("what it adds depends on the network's input; fastjac takes that as a factor only")
+    x, matrix = call.shape(call.flow_position), call.constant(1 - call.flow_position)
+    transposed = [bool(call.node.integer(name, 0)) for name in ("transA", "transB")]
+    is_row = on_left != transposed[call.flow_position]
+    _check_vector(x, x[-1] if is_row else x[0])
+    weight = matrix.T if on_left != transposed[1 - call.flow_position] else matrix
+    return [fl.Affine(_times(call.node.real("alpha", 1.0), weight), _gemm_bias(call))]
+
+
+def _gemm_bias(call: Call) -> np.ndarray | None:
+    bias = call.optional(2)
+    if bias is None:
+        return None
+    spread = call.spread(bias, shapes.gemm(call), "C")
+    return _times(call.node.real("beta", 1.0), spread)
+
+
+def _check_vector(x: tuple[int, ...], length: int) -> None:
+    """Raise UnsupportedLayerError unless x is one row or column, of that length."""
+    if math.prod(x) != length:
+        raise UnsupportedLayerError(
+            f"it acts on each of {math.prod(x) // max(length, 1)} vectors of {length} units of a value of shape {x}; fastjac "
+            "takes one, so export the model with a batch of 1 or a symbolic batch, and flatten the sample before"
+        )
+
+
+def _times(factor: float, array: np.ndarray) -> np.ndarray:
+    return array if factor == 1.0 else (np.float64(factor) * array).astype(float_dtype(array))
+
+
+def add_bias(call: Call, weight: np.ndarray) -> Converted:
+    """A MatMul of that weight, and this Add of a constant to it."""
+    bias = call.constant(1 - call.flow_position)
+    return [fl.Affine(weight, call.spread(bias, shapes.elementwise(call), "what it adds"))]
+
+
+def add(call: Call) -> Converted:
+    """`x + c`, with any number of constants."""
+    return [fl.Scale(1.0, _per_unit(call, _others(call, np.add, 0.0)))]
+
+
+def sub(call: Call) -> Converted:
+    """`x - c` or `c - x`"""
+    constant = _per_unit(call, _other(call))
+    return [fl.Scale(1.0, -constant) if call.flow_position == 0 else fl.Scale(-1.0, constant)]
+
+
+def mul(call: Call) -> Converted:
+    """`x c`"""
+    return [fl.Scale(_per_unit(call, _other(call)))]
+
+
+def div(call: Call) -> Converted:
+    """`x / c`, as `x` times `1 / c`, which is rounded once from float64."""
+    if call.flow_position != 0:
+        raise UnsupportedLayerError("it divides by what depends on the network's input, which no fastjac layer does")
+    constant = _other(call)
+    inverse = (1.0 / np.float64(constant)).astype(float_dtype(constant))
+    return [fl.Scale(_per_unit(call, inverse))]
+
+
+def neg(call: Call) -> Converted:
+    """`-x`"""
+    return [fl.Scale(-1.0)]
+
+
+def maximum(call: Call) -> Converted:
+    """`max(x, c)`; where c differs from unit to unit, it is `relu(x - c) + c`."""
+    bound = _per_unit(call, _others(call, np.maximum, -math.inf))
+    if isinstance(bound, float):
+        return [fl.HardTanh(bound, math.inf)]
+    _check_finite(bound)
+    return [fl.Scale(1.0, -bound), fl.ReLU(), fl.Scale(1.0, bound)]
+
+
+def minimum(call: Call) -> Converted:
+    """`min(x, c)`; where c differs from unit to unit, it is `c - relu(c - x)`."""
+    bound = _per_unit(call, _others(call, np.minimum, math.inf))
+    if isinstance(bound, float):
+        return [fl.HardTanh(-math.inf, bound)]
+    _check_finite(bound)
+    return [fl.Scale(-1.0, bound), fl.ReLU(), fl.Scale(-1.0, bound)]
+
+
+def scaler(call: Call) -> Converted:
+    """`(x - offset) scale`, scikit-learn's StandardScaler and its kin. The offset goes first: `scale offset` would round."""
+    offset, scale = (call.node.reals(name) for name in ("offset", "scale"))
+    if offset is None or scale is None:
+        raise FormatError("it has no offset or no scale; the file is damaged")
+    return [fl.Scale(1.0, -_per_unit(call, offset)), fl.Scale(_per_unit(call, scale))]
+
+
+def _per_unit(call: Call, constant: np.ndarray) -> fl.Parameter:
+    """A constant as one number, or as one for each unit."""
+    if constant.size == 1:
+        return float(constant.item())
+    return call.spread(constant, shapes.broadcast([*call.shapes, constant.shape]), "a constant")
+
+
+def _other(call: Call) -> np.ndarray:
+    """The other one of two operands."""
+    return call.constant(1 - call.flow_position)
+
+
+def _others(call: Call, combine: np.ufunc, neutral: float) -> np.ndarray:
+    """All constants among the operands taken together, or what changes nothing if there are none."""
+    constants = [call.constant(i) for i in range(len(call.operands)) if i != call.flow_position]
+    return functools.reduce(combine, constants or [np.array(neutral, np.float32)])
+
+
+def _check_finite(bound: np.ndarray) -> None:
+    if not np.all(np.isfinite(bound)):
+        raise UnsupportedLayerError("its bounds differ from unit to unit and are not all finite; fastjac takes finite ones")

@@ -1,0 +1,56 @@
+"""Read .onnx files: protobuf, which starts with no signature, so that its first fields must tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...errors import FileError, FormatError
+from ..options import Options
+from ..parts import Imported
+from ..reading.limits import check_count
+from ..reading.probe import Probe
+from .external import ExternalData
+from .model import build
+from .parsing import MOST_BYTES, parse
+from .wire import LENGTH, VARINT, fields
+
+HEAD_BYTES = 1 << 20
+IR_VERSION, GRAPH = 1, 7
+FIELDS_BEFORE_GRAPH = {IR_VERSION: VARINT, 2: LENGTH, 3: LENGTH, 4: LENGTH, 5: VARINT, 6: LENGTH, 8: LENGTH}
+"""Wire types of a ModelProto's fields: version, producer's name and version, domain, model version, text, opsets."""
+
+
+def recognise(probe: Probe) -> bool:
+    """Whether the file starts with the version of ONNX and, behind nothing but other fields of a model, its graph."""
+    if not probe.head.startswith(b"\x08"):  # the tag of the version
+        return False
+    try:
+        for number, kind, _, _ in fields(_read(probe.path, HEAD_BYTES), 0, 1 << 62):
+            if (number, kind) == (GRAPH, LENGTH):
+                return True
+            if FIELDS_BEFORE_GRAPH.get(number) != kind:
+                return False
+    except FormatError:
+        pass
+    return False
+
+
+def load(probe: Probe, options: Options) -> Imported:
+    """Read a model that is a chain from one input to one output; see `from_onnx`.
+
+    Raises MissingDependencyError without onnx, FormatError where the file is damaged, UnsupportedLayerError where fastjac cannot
+    say it, LayerError where neither the file nor the option n_in tells the number of inputs.
+    """
+    options.refuse_all_but("n_in", "external_data")
+    check_count(probe.size, MOST_BYTES, "bytes")
+    external = ExternalData(probe.path.parent) if options.external_data else None
+    return build(parse(_read(probe.path, probe.size)), external, options.n_in)
+
+
+def _read(path: Path, size: int) -> bytes:
+    """At most `size` bytes from the start of the file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise FileError(f"it cannot be read: {error.strerror}") from error

@@ -1,0 +1,31 @@
+"""From bytes to a ModelProto, by way of the package onnx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import FormatError, MissingDependencyError
+from ..reading.limits import check_count
+from .wire import check_message
+
+MOST_BYTES = 2**31 - 1
+"""What protobuf itself reads; larger models keep their tensors outside."""
+
+
+def parse(content: bytes) -> Any:
+    """The ModelProto in the bytes of a file.
+
+    Raises MissingDependencyError without onnx, FormatError where the bytes are damaged or hold far more than a graph needs.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingDependencyError(
+            "onnx is needed to read .onnx files; install it with: pip install 'fastjac[onnx]'"
+        ) from error
+    check_count(len(content), MOST_BYTES, "bytes")
+    check_message(content, onnx.ModelProto.DESCRIPTOR)
+    try:
+        return onnx.ModelProto.FromString(content)
+    except Exception as error:  # protobuf's own DecodeError, whose module differs between its versions
+        raise FormatError(f"it cannot be parsed as an ONNX model ({error}); it is truncated or damaged") from error

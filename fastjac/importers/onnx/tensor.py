@@ -1,0 +1,144 @@
+"""Arrays out of an ONNX file's tensors, whose declared shapes are held against their bytes first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError, UnsupportedLayerError
+from ..located import located
+from ..reading.bfloat16 import widen_bfloat16
+from .account import Account
+from .external import ExternalData
+
+MOST_AXES = 16
+MOST_ENTRIES = 1 << 60
+EXTERNAL = 1
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """How a tensor's entries are stored.
+
+    name : what ONNX calls them.
+    dtype : that of NumPy, for the same bytes.
+    field : which field of a tensor holds them where they are not raw bytes, as numbers that may be wider.
+    """
+
+    name: str
+    dtype: str
+    field: str
+
+
+ELEMENT_TYPES = {
+    1: ElementType("FLOAT", "<f4", "float_data"),
+    2: ElementType("UINT8", "u1", "int32_data"),
+    3: ElementType("INT8", "i1", "int32_data"),
+    4: ElementType("UINT16", "<u2", "int32_data"),
+    5: ElementType("INT16", "<i2", "int32_data"),
+    6: ElementType("INT32", "<i4", "int32_data"),
+    7: ElementType("INT64", "<i8", "int64_data"),
+    9: ElementType("BOOL", "u1", "int32_data"),
+    10: ElementType("FLOAT16", "<f2", "int32_data"),
+    11: ElementType("DOUBLE", "<f8", "double_data"),
+    12: ElementType("UINT32", "<u4", "uint64_data"),
+    13: ElementType("UINT64", "<u8", "uint64_data"),
+    16: ElementType("BFLOAT16", "<u2", "int32_data"),
+}
+"""The types whose entries fastjac reads, by ONNX's number; the others are strings, complex, or of fewer than eight bits."""
+FLOATS = ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16")
+"""The types of what flows through a network."""
+
+
+def element_type(number: int) -> ElementType:
+    """The type of that number; UnsupportedLayerError if fastjac does not read it."""
+    if number not in ELEMENT_TYPES:
+        names = ", ".join(known.name for known in ELEMENT_TYPES.values())
+        raise UnsupportedLayerError(f"element type {number} is not supported; fastjac reads {names}")
+    return ELEMENT_TYPES[number]
+
+
+class TensorReader:
+    """Reads tensors, and keeps account of their bytes.
+
+    external : where tensors outside the file are looked for, or None to refuse them.
+    """
+
+    def __init__(self, account: Account, external: ExternalData | None) -> None:
+        self.account = account
+        self._external = external
+
+    def dense(self, tensor: Any) -> np.ndarray:
+        """The array that a TensorProto holds; half precision is widened to float32.
+
+        Raises FormatError where shape and bytes do not fit, UnsupportedLayerError where the entries are no numbers or are
+        outside the file without leave.
+        """
+        with located(f"tensor {tensor.name!r:.80}"):
+            kind = element_type(tensor.data_type)
+            shape = _shape(tensor.dims)
+            size = math.prod(shape) * np.dtype(kind.dtype).itemsize
+            if tensor.data_location == EXTERNAL:
+                stored = np.frombuffer(self._external_bytes(tensor, size), kind.dtype)
+            else:
+                stored = _stored_entries(tensor, kind, shape, size)
+            self.account.store(size)
+            return _as_numbers(stored, kind).reshape(shape)
+
+    def sparse(self, tensor: Any) -> np.ndarray:
+        """The array whose few entries other than zero a SparseTensorProto holds, with all its zeros."""
+        with located(f"sparse tensor {tensor.values.name!r:.80}"):
+            shape = _shape(tensor.dims)
+            values, indices = self.dense(tensor.values), self.dense(tensor.indices)
+            self.account.make(math.prod(shape))
+            try:
+                if indices.ndim == 2:
+                    indices = np.ravel_multi_index(tuple(indices.T), shape)
+                array = np.zeros(math.prod(shape), values.dtype)
+                array[indices] = values
+            except (ValueError, IndexError, TypeError) as error:
+                raise FormatError(f"its indices do not fit its values or its shape {shape}: {error}") from error
+            return array.reshape(shape)
+
+    def _external_bytes(self, tensor: Any, size: int) -> bytes:
+        if self._external is None:
+            raise UnsupportedLayerError(
+                "its entries stand outside the file; if you trust where it comes from, pass external_data=True, which reads "
+                "files in the same directory"
+            )
+        return self._external.read({entry.key: entry.value for entry in tensor.external_data}, size)
+
+
+def _shape(dims: Any) -> tuple[int, ...]:
+    # NumPy takes no sizes whose product is beyond it, even if one is 0.
+    if len(dims) > MOST_AXES or any(dim < 0 for dim in dims) or math.prod(max(dim, 1) for dim in dims) > MOST_ENTRIES:
+        raise FormatError(f"its shape {tuple(dims[:MOST_AXES])!s} is none; the file is damaged")
+    return tuple(dims)
+
+
+def _stored_entries(tensor: Any, kind: ElementType, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """The entries as the file has them, from raw bytes or from the field of numbers that belongs to their type."""
+    raw = tensor.raw_data if tensor.HasField("raw_data") else None
+    numbers = getattr(tensor, kind.field)
+    itemsize = np.dtype(kind.dtype).itemsize
+    held = len(numbers) * itemsize if raw is None else len(raw)
+    if held != size:
+        raise FormatError(
+            f"{kind.name} of shape {shape} takes {size} bytes, the file holds {held} for it; it is truncated or damaged"
+        )
+    if raw is not None:
+        return np.frombuffer(raw, kind.dtype)
+    # Half precision comes as the numbers whose two lower bytes it is.
+    bits = "<u2" if kind.name == "FLOAT16" else kind.dtype
+    return np.array(numbers).astype(bits).view(kind.dtype)
+
+
+def _as_numbers(stored: np.ndarray, kind: ElementType) -> np.ndarray:
+    if kind.name == "BFLOAT16":
+        return widen_bfloat16(stored)
+    if kind.name == "BOOL":
+        return stored != 0
+    return stored.astype(np.float32 if kind.name == "FLOAT16" else stored.dtype.newbyteorder("="), copy=False)

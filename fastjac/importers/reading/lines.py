@@ -1,0 +1,71 @@
+"""Numbers out of the lines of a text file that may come from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from ...errors import FormatError
+from .limits import MOST_TEXT
+
+
+class Lines:
+    """The lines of an open file that hold something, one after the other.
+
+    file : open in binary mode; it is read as far as it is asked for.
+    comment : what a line that holds nothing starts with.
+    """
+
+    def __init__(self, file: BinaryIO, comment: bytes) -> None:
+        self._file, self._comment = file, comment
+        self._number = 0
+
+    def skip(self, what: str) -> None:
+        """Pass over a line, where `what` should stand; FormatError if the file ends before."""
+        self._line(what)
+
+    def floats(self, count: int, what: str) -> list[float]:
+        """The numbers of the next line, separated by commas; FormatError unless they are `count` numbers."""
+        return self._numbers(float, count, what)
+
+    def counts(self, count: int, what: str) -> list[int]:
+        """The whole numbers of the next line; FormatError unless they are `count`, each at least 1."""
+        found = self._numbers(int, count, what)
+        if min(found) < 1:
+            raise FormatError(f"line {self._number} must hold {what}, each at least 1; one is {min(found)}")
+        return found
+
+    def check_end(self, what: str) -> None:
+        """Raise FormatError if any line is left behind `what`."""
+        if self._next():
+            raise FormatError(f"line {self._number} stands behind {what}, where the file should end")
+
+    def _numbers(self, convert: Callable[[bytes], Any], count: int, what: str) -> list[Any]:
+        line = self._line(what).removesuffix(b",")
+        held = line.count(b",") + 1
+        if held != count:
+            raise FormatError(f"line {self._number} must hold {what}, {count} separated by commas; it holds {held}")
+        try:
+            if b"_" in line:  # which Python takes between digits
+                raise ValueError("one holds an underscore")
+            return [convert(field) for field in line.split(b",")]
+        except ValueError as error:
+            raise FormatError(f"line {self._number} must hold {what}, as numbers; {error!s:.100}") from error
+
+    def _line(self, what: str) -> bytes:
+        """The next line that holds something; FormatError if there is none."""
+        line = self._next()
+        if not line:
+            raise FormatError(f"the file ends after line {self._number}, where {what} should follow; it is truncated")
+        return line
+
+    def _next(self) -> bytes:
+        """The next line that holds something, without blanks at its ends; empty at the end of the file."""
+        while line := self._file.readline(MOST_TEXT):
+            self._number += 1
+            if len(line) == MOST_TEXT:
+                raise FormatError(f"line {self._number} is longer than {MOST_TEXT} bytes; fastjac reads shorter ones")
+            line = line.strip()
+            if line and not line.startswith(self._comment):
+                return line
+        return b""

@@ -1,0 +1,188 @@
+"""The steps of a forward as one chain: each takes what the one before gave, and nothing else but constants."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import fx
+
+from ...errors import UnsupportedLayerError
+from ...layers import Elementwise, Layer, Normalizer
+from ..located import located
+from ..parts import Part
+from .functions import FUNCTIONS, METHODS, QUERIES
+from .modified import Evaluated, own_class
+from .modules import MODULES
+from .reshaping import RESHAPES, flatten
+from .sample import Sample, Shape, Size
+from .tracing import Traced
+
+SPACES = (torch.nn.functional, torch, torch.special, operator)
+"""Where the functions stand that FUNCTIONS and RESHAPES name."""
+
+
+def chain(traced: Traced) -> Iterator[Part]:
+    """The parts of the chain that a forward is, input first; UnsupportedLayerError where it is none."""
+    steps = _Steps(traced)
+    for node in traced.nodes:
+        source, place = steps.source(node), traced.places[node]
+        with located(f"{source}, {place}" if place else source):
+            layers = steps.follow(node)
+        if layers is not None:
+            yield Part(source, tuple(layers))
+
+
+class _Steps:
+    """What each node gives: the chain's tensor, a constant, or something of a shape."""
+
+    def __init__(self, traced: Traced) -> None:
+        self._traced = traced
+        self._values: dict[Any, Any] = {}
+        self._taken: dict[Any, str] = {}
+        self._mixing: list[str] = []
+
+    def source(self, node: Any) -> str:
+        """How the user's code calls the step."""
+        if node.op == "call_module":
+            return f"{node.target} ({type(self._traced.modules[node.target]).__name__})".lstrip()
+        name = getattr(node.target, "__name__", node.target)
+        return {"placeholder": "the input", "output": "the output"}.get(node.op, f"{node.name} ({name})")
+
+    def follow(self, node: Any) -> Sequence[Layer] | None:
+        """The layers of one step, None for a step that does not touch the chain's tensor."""
+        if node.op in ("placeholder", "get_attr"):
+            self._values[node] = Sample() if node.op == "placeholder" else self._traced.constants[node.target]
+            return None
+        taken: list[Any] = []
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda inner: self._value(inner, taken))
+        if node.op == "output":
+            self._finish(args[0], taken)
+            return None
+        if not taken or _is_query(node, args):
+            self._values[node] = _size(node, args, kwargs)
+            return None
+        self._take(taken, node)
+        return self._step(node, self._values[taken[0]], args, kwargs)
+
+    def _value(self, node: Any, taken: list[Any]) -> Any:
+        if isinstance(self._values[node], Sample):
+            taken.append(node)
+        return self._values[node]
+
+    def _take(self, taken: list[Any], node: Any) -> None:
+        """Note that the tensor is used; UnsupportedLayerError where it is used again."""
+        before = self._taken.get(taken[0])
+        if before is not None or len(taken) > 1:
+            used = f"which {before} has used already" if before else "more than once"
+            raise UnsupportedLayerError(
+                f"it uses the result of {self.source(taken[0])}, {used}; fastjac takes chains, in which each result is used "
+                "once, without branches, skip connections, or results that are changed in place and used under their old name"
+            )
+        place = self._traced.places[node]
+        self._taken[taken[0]] = f"{self.source(node)}, {place}" if place else self.source(node)
+
+    def _step(self, node: Any, sample: Sample, args: Any, kwargs: Any) -> Sequence[Layer]:
+        reshape = _reshape_of(node, self._traced)
+        if reshape is not None:
+            self._values[node] = _bound(reshape, args, kwargs)
+            self._check_axes(sample, self._values[node])
+            return ()
+        layers = self._layers(node, args, kwargs)
+        if sample.axes == 0 and any(not isinstance(layer, Elementwise) or layer.arrays for layer in layers):
+            raise UnsupportedLayerError(
+                "it acts along an axis of samples that have none left; take out the squeeze or flatten before"
+            )
+        if sample.axes is None and any(isinstance(layer, Normalizer) and layer.n_in is None for layer in layers):
+            self._mixing.append(self.source(node))
+        self._values[node] = sample.after(layers)
+        return layers
+
+    def _check_axes(self, before: Sample, after: Sample) -> None:
+        """Refuse to flatten samples behind a layer that acts along one of perhaps several axes."""
+        if before.axes is None and after.axes is not None and self._mixing:
+            raise UnsupportedLayerError(
+                f"it makes samples flat behind {self._mixing[0]}, which acts along one axis of them, while fastjac takes them "
+                "flat from the start; if they have a single axis, take this out"
+            )
+
+    def _layers(self, node: Any, args: Any, kwargs: Any) -> Sequence[Layer]:
+        if node.op == "call_module":
+            module = self._traced.modules[node.target]
+            name = own_class(module)
+            if name not in MODULES:
+                raise UnsupportedLayerError(
+                    f"fastjac does not have it; it has {', '.join(sorted(MODULES))}, Flatten and Sequential"
+                )
+            return MODULES[name](Evaluated(module))
+        rule = FUNCTIONS.get(_function_name(node))
+        if node.op == "call_method":
+            rule = rule or METHODS.get(node.target)
+        if rule is None:
+            raise UnsupportedLayerError(
+                f"fastjac does not have it; it has {', '.join(sorted({*FUNCTIONS, *METHODS, *RESHAPES}))}"
+            )
+        return _bound(rule, args, kwargs)
+
+    def _finish(self, returned: Any, taken: list[Any]) -> None:
+        if not isinstance(returned, Sample):
+            container = f"a {type(returned).__name__.removeprefix('immutable_')}"  # as torch.fx keeps lists and dicts
+            told = container if taken else "something that does not depend on its input"
+            raise UnsupportedLayerError(
+                f"it returns {told}; fastjac takes a forward that returns one tensor computed from its input"
+            )
+        if taken[0] in self._taken:
+            raise UnsupportedLayerError(
+                f"it returns the result of {self.source(taken[0])}, which {self._taken[taken[0]]} has used already; fastjac "
+                "takes chains, in which each result is used once"
+            )
+
+
+def _reshape_of(node: Any, traced: Traced) -> Callable[..., Sample] | None:
+    if node.op == "call_module":
+        module = traced.modules[node.target]
+        return (lambda input: flatten(input, module.start_dim, module.end_dim)) if own_class(module) == "Flatten" else None
+    return RESHAPES.get(_function_name(node))
+
+
+def _function_name(node: Any) -> str:
+    """The name of a function or method in the tables; in-place ones have theirs with an underscore behind it."""
+    if node.op == "call_method":
+        return str(node.target).removesuffix("_")
+    return _named_functions().get(node.target, "")
+
+
+@cache
+def _named_functions() -> dict[Any, str]:
+    names = {f"{name}{end}": name for name in (*FUNCTIONS, *RESHAPES) for end in ("", "_")}
+    return {getattr(space, full): name for space in SPACES for full, name in names.items() if hasattr(space, full)}
+
+
+def _is_query(node: Any, args: Any) -> bool:
+    if node.op == "call_function":
+        return node.target is getattr and args[1] in QUERIES
+    return node.op == "call_method" and node.target in QUERIES
+
+
+def _size(node: Any, args: Any, kwargs: Any) -> Any:
+    """What a query gives, or what follows from other queries."""
+    if node.target is getattr and args[1] in QUERIES:
+        return QUERIES[args[1]](args[0])
+    if node.target in QUERIES:
+        return _bound(QUERIES[node.target], args, kwargs)
+    if node.target is operator.getitem and isinstance(args[0], (Shape, tuple)):
+        return args[0][args[1]]
+    return Size.UNKNOWN
+
+
+def _bound(rule: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The rule's result; UnsupportedLayerError where it does not take these arguments."""
+    try:
+        inspect.signature(rule).bind(*args, **kwargs)
+    except TypeError as error:
+        raise UnsupportedLayerError(f"it is called with arguments that fastjac does not know: {error}") from error
+    return rule(*args, **kwargs)

@@ -1,0 +1,54 @@
+"""from_torch: the network of a live torch module."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ...errors import DtypeError, UnsupportedLayerError
+from ...network import Network
+from ..parts import assemble
+from .modified import check_evaluating
+
+
+def from_torch(module: Any, n_in: int | None = None) -> Network:
+    """The network of a live torch module as it computes in evaluation mode.
+
+    Parameters
+    ----------
+    module : a torch.nn.Module on any device, in `.eval()` mode where that matters: one of torch's own, a torch.nn.Sequential,
+        or a class of your own whose forward is a chain, in which each step takes the result of the one before. The forward
+        is followed once by torch.fx, without any input. Dropout falls away, batch normalization is folded, and weights
+        under weight_norm, spectral_norm, prune or a parametrization are taken as they are computed.
+    n_in : the number of inputs; needed only where no layer tells it, as in Sequential(Tanh()).
+
+    Returns
+    -------
+    Network
+        In the precision of the module's weights. The weights are copied: later training does not change it. Samples are
+        taken flat.
+
+    Raises
+    ------
+    DtypeError
+        `module` is no torch module.
+    UnsupportedLayerError
+        Its forward is no chain, or holds a module, function or option that fastjac does not have; the message gives its
+        dotted path, such as "2.0", or the line of the forward.
+    FormatError
+        It holds dropout, batch normalization or spectral_norm in training mode; call `module.eval()` first.
+    """
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not isinstance(module, torch.nn.Module):
+        raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
+    # These import torch, which is there by now.
+    from .chain import chain
+    from .tracing import traced
+
+    with torch.no_grad():
+        check_evaluating(module)
+        state = torch.random.get_rng_state()
+        parts = tuple(chain(traced(module)))
+        if not torch.equal(state, torch.random.get_rng_state()):
+            raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
+    return assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network

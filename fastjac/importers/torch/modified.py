@@ -1,0 +1,84 @@
+"""Torch modules that compute something else than their class says: with which weights they do, or how to get plain ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import FormatError, UnsupportedLayerError
+
+MODULE_PREFIX = "torch.nn.modules."
+WRAPPERS = {
+    "torch._dynamo.eval_frame.OptimizedModule": "_orig_mod",
+    "torch.nn.parallel.data_parallel.DataParallel": "module",
+    "torch.nn.parallel.distributed.DistributedDataParallel": "module",
+    "torch.optim.swa_utils.AveragedModel": "module",
+}
+"""Modules that compute what another does, which they hold under the name given."""
+WEIGHT_HOOKS = ("torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.prune")
+"""Where the hooks come from that compute a weight before each call."""
+SPECTRAL_HOOK = "torch.nn.utils.spectral_norm"
+TRAINING = (
+    "is in training mode, where each call changes what its weights are computed from; call .eval() on the whole module first"
+)
+
+
+def unwrapped(module: Any) -> Any:
+    """The module inside torch.compile's wrapper, DataParallel and their like."""
+    while (name := WRAPPERS.get(f"{type(module).__module__}.{type(module).__name__}")) is not None:
+        module = getattr(module, name)
+    return module
+
+
+def own_class(module: Any) -> str | None:
+    """The name of the torch class whose forward the module has; None where the forward is the user's."""
+    kind: Any = type(module)
+    for base in kind.__mro__:
+        if base.__module__.startswith(MODULE_PREFIX) and base.__name__ != "Module":
+            is_own = kind.forward is base.forward and "forward" not in vars(module)
+            return base.__name__ if is_own else None
+    return None
+
+
+def check_plain(module: Any) -> None:
+    """Raise UnsupportedLayerError where torch or a hook changes what the module computes in a way that cannot be read."""
+    if _origin(module).startswith("torch.jit."):
+        raise UnsupportedLayerError(
+            "it is compiled by torch.jit, which hides its options; pass the module that was scripted or traced"
+        )
+    if any(base.__name__ == "LazyModuleMixin" for base in type(module).__mro__):
+        raise UnsupportedLayerError("its sizes are not known yet; call the module once on an input")
+    for hook in [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]:
+        if own_class(module) is None or not _computes_weight(hook):
+            raise UnsupportedLayerError(f"it has the hook {hook!r}, which may change what it computes; remove it first")
+
+
+def check_evaluating(module: Any) -> None:
+    """Raise FormatError where a parametrization anywhere in the module has a state that each call in training changes."""
+    for path, inner in module.named_modules():
+        if type(inner).__name__ == "ParametrizationList" and inner.training and any(True for _ in inner.buffers()):
+            raise FormatError(f"{path} {TRAINING}")
+
+
+class Evaluated:
+    """A module with the weights that its hooks compute, which are put down here and never in the module itself.
+
+    Parametrized weights need nothing of this: torch computes them whenever they are asked for.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        for hook in module._forward_pre_hooks.values():
+            if module.training and _origin(hook).startswith(f"{SPECTRAL_HOOK}."):
+                raise FormatError(f"it {TRAINING}")
+            hook(self, ())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+def _computes_weight(hook: Any) -> bool:
+    return _origin(hook).startswith(tuple(f"{known}." for known in WEIGHT_HOOKS))
+
+
+def _origin(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__name__}"

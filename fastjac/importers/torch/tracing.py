@@ -1,0 +1,161 @@
+"""The forward of a live module, followed by torch.fx: which modules, functions and methods it calls, one after the other."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from ...errors import FastjacError, UnsupportedLayerError
+from ..located import located
+from .modified import check_plain, own_class, unwrapped
+
+FORWARD = "write forward as a chain of torch's own modules and functions, or pass the chain as torch.nn.Sequential"
+HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]}{os.sep}")
+"""Where code stands that is not the user's."""
+
+
+@dataclass
+class Traced:
+    """What a forward does.
+
+    nodes : its steps in order, as torch.fx has them.
+    modules : the modules that nodes of kind "call_module" call, by their targets.
+    constants : the tensors that nodes of kind "get_attr" stand for.
+    places : the line of the user's code behind a node, as "model.py, line 12"; empty where there is none.
+    """
+
+    nodes: list[Any] = field(default_factory=list)
+    modules: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    places: dict[Any, str] = field(default_factory=dict)
+
+
+def traced(module: Any) -> Traced:
+    """Follow the module's forward, without any input.
+
+    Raises UnsupportedLayerError where the forward cannot be followed, because it decides by its input or takes several.
+    """
+    _check_inputs(module)
+    tracer = _Tracer()
+    try:
+        graph = tracer.trace(_Whole(module))
+    except FastjacError:
+        raise
+    except Exception as error:  # the user's own code runs here, and may raise anything
+        raise UnsupportedLayerError(_cannot_follow(error)) from error
+    tracer.found.nodes = list(graph.nodes)
+    return tracer.found
+
+
+def _check_inputs(module: Any) -> None:
+    try:
+        parameters = inspect.signature(unwrapped(module).forward).parameters.values()
+    except (TypeError, ValueError):  # not of Python, such as a scripted one, which is refused later
+        return
+    required = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(required) > 1:
+        raise UnsupportedLayerError(f"its forward takes {len(required)} inputs, {', '.join(required)}; fastjac takes one")
+
+
+class _Whole(torch.nn.Module):
+    """Calls the module on one input, so that defaults hold, and that it counts as called by another, even if it is a leaf."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Any) -> Any:
+        return self.module(x)
+
+
+class _Tracer(fx.Tracer):
+    """torch.fx's tracer, which here leaves the module unchanged and takes its weights as the numbers they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = Traced()
+
+    def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
+        return own_class(m) not in (None, "Sequential")
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: Any) -> Any:
+        """The parameter itself, so that what is computed from parameters alone is computed here and now."""
+        return attr_val
+
+    def create_arg(self, a: Any) -> Any:
+        """A tensor among the arguments becomes a node; torch.fx would store it in the user's module."""
+        if not isinstance(a, (torch.Tensor, np.generic)):
+            return super().create_arg(a)
+        name = f"constant_{len(self.found.constants)}"
+        self.found.constants[name] = a.detach() if isinstance(a, torch.Tensor) else a
+        return self.create_node("get_attr", name, (), {})
+
+    def create_node(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().create_node(*args, **kwargs)
+        self.found.places[node] = _place(traceback.walk_stack(sys._getframe()))
+        return node
+
+    def call_module(self, m: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        inner = unwrapped(m)
+        if inner is not m:
+            return inner(*args, **kwargs)
+        if not any(isinstance(value, fx.Proxy) for value in (*args, *kwargs.values())):
+            return forward(*args, **kwargs)  # of constants, such as a parametrization
+        path = self._path(m)
+        with located(f"{path} ({type(m).__name__})".lstrip()):
+            check_plain(m)
+        if not self.is_leaf_module(m, path):
+            return forward(*args, **kwargs)
+        self.found.modules[path] = m
+        return self.create_proxy("call_module", path, args, kwargs)
+
+    def _path(self, module: Any) -> str:
+        """Where the module stands in the user's, as in "encoder.0"; a number where it is made in a forward or kept in a list."""
+        try:
+            return self.path_of_module(module).removeprefix("module").removeprefix(".")
+        except NameError:
+            return f"unnamed {len(self.found.modules)}"
+
+    def to_bool(self, obj: Any) -> bool:
+        """Conditions of asserts are what the user promises; other conditions cannot be known."""
+        frame = _user_frame(traceback.walk_stack(sys._getframe()))
+        if frame is not None and linecache.getline(frame[0].f_code.co_filename, frame[1]).lstrip().startswith("assert "):
+            return True
+        return super().to_bool(obj)
+
+
+def _cannot_follow(error: Exception) -> str:
+    walked = list(traceback.walk_tb(error.__traceback__))[::-1]
+    place = _place(walked)
+    at = f" at {place}" if place else ""
+    if isinstance(error, fx.proxy.TraceError):
+        return f"its forward{at} decides by the input or its shape, which is not known before; {FORWARD}"
+    return f"its forward cannot be followed by torch.fx{at} ({type(error).__name__}: {error}); {FORWARD}"
+
+
+def _place(frames: Iterable[tuple[FrameType, int]]) -> str:
+    found = _user_frame(frames)
+    return f"{found[0].f_code.co_filename}, line {found[1]}" if found else ""
+
+
+def _user_frame(frames: Iterable[tuple[FrameType, int]]) -> tuple[FrameType, int] | None:
+    """The innermost frame of the user's own code between torch's and fastjac's; `frames` come innermost first."""
+    for frame, line in frames:
+        name = frame.f_code.co_filename
+        if frame.f_code is traced.__code__:
+            return None
+        if not name.startswith(HIDDEN):
+            return frame, line
+    return None

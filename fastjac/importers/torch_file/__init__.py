@@ -1,0 +1,14 @@
+"""torch's own files, .pt, .pth and .ckpt: state dicts, and checkpoints that hold one, without torch and without a pickle run.
+
+    load.py         the file as a network, with the layers that the user tells
+    container.py    the two containers that torch.save writes: a zip archive, or one stream
+    opcodes.py      the pickle in them read as data; records.py is what it leaves
+    checkpoint.py   where the state dict stands in it
+    tensors.py      its tensors, from the bytes that storages.py finds
+
+Nothing that a file names is imported, made or called.
+"""
+
+from .load import load, recognise
+
+__all__ = ["load", "recognise"]

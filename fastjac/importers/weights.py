@@ -1,0 +1,91 @@
+"""Files that hold named weights alone, in torch's or anyone's naming: npz, safetensors, torch's own.
+
+The user tells the layers; what wrappers of the model put in front of every name is taken off.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import FormatError, OptionError
+from .groups import Group, as_groups
+from .options import Options
+from .parts import Imported
+from .reading.limits import MOST_LAYERS, MOST_LETTERS, check_count
+from .state_dict import imported
+
+WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile, and Lightning or a user's wrapper put in front of every name."""
+MOST_WRAPPERS = 5
+"""Wrappers around wrappers; every one of them costs a look at all names."""
+MOST_SHOWN = 20
+"""Groups that an error lists; a longer list hides what it says besides."""
+
+
+def imported_weights(arrays: Mapping[str, np.ndarray], options: Options) -> Imported:
+    """The network of a file's weights, whose layers `options.layers` tells.
+
+    arrays : names to arrays, in the order of the file; an OrderedDict where that is known to be the order of the layers.
+
+    Raises OptionError where the layers are not told, with the file's groups of weights and what to pass, or where another
+    option is given; whatever `fastjac.from_state_dict` raises where layers and weights do not fit.
+    """
+    return as_named(without_wrappers(arrays), options)
+
+
+def as_named(state: Mapping[str, np.ndarray], options: Options) -> Imported:
+    """The same, with all names as they are."""
+    options.refuse_all_but("layers", "order", "n_in")
+    check_count(len(state), 10 * MOST_LAYERS, "arrays")
+    check_count(sum(map(len, state)), MOST_LETTERS, "letters in the names of its arrays")
+    if not state:
+        raise FormatError("it holds no weights; was the right file saved?")
+    if options.layers is None:
+        raise OptionError(_layers_needed(as_groups(state)))
+    return imported(state, options.layers, options.order, options.n_in)
+
+
+def without_wrappers(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same entries without the prefixes of wrappers that all names have, also of wrappers in wrappers."""
+    names = list(state)
+    for _ in range(MOST_WRAPPERS):
+        prefix = next((known for known in WRAPPER_PREFIXES if all(name.startswith(known) for name in names)), "")
+        names = [name.removeprefix(prefix) for name in names]
+    kind = OrderedDict if isinstance(state, OrderedDict) else dict
+    return kind(zip(names, state.values(), strict=True))
+
+
+def _layers_needed(groups: Sequence[Group]) -> str:
+    kinds = [_kind(group) for group in groups]
+    if all(kind == "affine" for kind in kinds):
+        layers = [*["relu"] * (len(kinds) - 1), "identity"]
+        meaning = "which says what follows each affine layer"
+    else:
+        layers = [*kinds[:-1], "relu", kinds[-1]]
+        meaning = "which names every layer in its place, also those without weights"
+    if len(layers) > MOST_SHOWN:
+        call = f'["relu", "relu", ...] with {len(kinds)} entries'
+    else:
+        call = "[" + ", ".join(f'"{layer}"' for layer in layers) + "]"
+    return (
+        f"it holds weights and no architecture, so tell the layers, as in fastjac.load(path, layers={call}), {meaning}. "
+        f"Its groups of weights: {_listed(groups)}"
+    )
+
+
+def _kind(group: Group) -> str:
+    """What the group's arrays look like; only a proposal for the user to check."""
+    if "running_mean" in group.fields:
+        return "batch_norm"
+    if np.ndim(group.fields.get("weight", 0.0)) != 1:
+        return "affine"
+    return "layer_norm" if "bias" in group.fields else "prelu"
+
+
+def _listed(groups: Sequence[Group]) -> str:
+    told = [f"{group.name or '(no name)'} with {group.shapes}" for group in groups[:MOST_SHOWN]]
+    return "; ".join(told) + (f"; and {len(groups) - MOST_SHOWN} more" if len(groups) > MOST_SHOWN else "")

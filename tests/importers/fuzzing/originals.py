@@ -1,0 +1,136 @@
+"""Valid files of every format that `fastjac.load` reads, small, each written by the library that the format comes from."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastjac as fj
+
+LAYERS = ["relu", "tanh", "softmax"]
+WIDTHS = (4, 6, 5, 3)
+
+
+@dataclass(frozen=True)
+class Original:
+    """A valid file: its name, its bytes, and the options with which it loads."""
+
+    name: str
+    content: bytes
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def write_all() -> list[Original]:
+    """One file of every kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
+
+
+def weights() -> dict[str, np.ndarray]:
+    """A state dict of three affine layers."""
+    rng = np.random.default_rng(0)
+    state = {}
+    for i, (n_in, n_out) in enumerate(pairwise(WIDTHS)):
+        state[f"net.{2 * i}.weight"] = rng.standard_normal((n_out, n_in)).astype(np.float32)
+        state[f"net.{2 * i}.bias"] = rng.standard_normal(n_out).astype(np.float32)
+    return state
+
+
+def _keras(folder: Path) -> Iterator[Original]:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(6, "relu"),
+            layers.BatchNormalization(),
+            layers.Dense(5, use_bias=False),
+            layers.LeakyReLU(),
+            keras.Sequential([keras.Input((5,)), layers.Dense(4), layers.PReLU()]),
+            layers.Dropout(0.5),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    x = inner = keras.Input((4,))
+    for layer in (layers.Dense(5, "gelu"), layers.LayerNormalization(), layers.Dense(3)):
+        inner = layer(inner)
+    functional = keras.Model(x, inner)
+    for name, saved in (("sequential", model), ("functional", functional)):
+        for suffix in (".keras", ".h5"):
+            saved.save(folder / f"{name}{suffix}")
+            yield Original(f"{name}{suffix}", (folder / f"{name}{suffix}").read_bytes())
+    model.save_weights(folder / "model.weights.h5")
+    yield Original("model.weights.h5", (folder / "model.weights.h5").read_bytes(), {"config": model.to_json()})
+
+
+def _torch() -> Iterator[Original]:
+    import torch
+
+    state = {name: torch.from_numpy(array) for name, array in weights().items()}
+    saved = {
+        "state.pt": (state, {}),
+        "checkpoint.ckpt": ({"epoch": 3, "state_dict": state, "lr": [0.1, (1, "a")]}, {}),
+        "old.pth": (state, {"_use_new_zipfile_serialization": False}),
+    }
+    for name, (value, options) in saved.items():
+        target = io.BytesIO()
+        torch.save(value, target, **options)
+        yield Original(name, target.getvalue(), {"layers": LAYERS})
+
+
+def _arrays() -> Iterator[Original]:
+    import safetensors.numpy
+
+    target = io.BytesIO()
+    np.savez(target, **weights())
+    yield Original("weights.npz", target.getvalue(), {"layers": LAYERS})
+    yield Original("weights.safetensors", safetensors.numpy.save(weights()), {"layers": LAYERS})
+
+
+def _own(folder: Path) -> Iterator[Original]:
+    affines = [array for name, array in weights().items() if name.endswith("weight")]
+    layers = [fj.Affine(affines[0]), fj.ELU(0.5), fj.Affine(affines[1]), fj.LayerNorm(), fj.Affine(affines[2]), fj.Softmax()]
+    fj.Network(layers).save(folder / "own.safetensors")
+    yield Original("own.safetensors", (folder / "own.safetensors").read_bytes())
+
+
+def _onnx() -> Original:
+    from onnx import TensorProto, helper, numpy_helper
+
+    state = list(weights().values())
+    initializers = [numpy_helper.from_array(array, f"w{i}") for i, array in enumerate(state)]
+    initializers.append(numpy_helper.from_array(np.array([1, -1], np.int64), "shape"))
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["a"]),
+        helper.make_node("Gemm", ["a", "w0", "w1"], ["b"], transB=1, alpha=0.5),
+        helper.make_node("LeakyRelu", ["b"], ["c"], alpha=0.1),
+        helper.make_node("Transpose", ["w2"], ["t"]),
+        helper.make_node("MatMul", ["c", "t"], ["d"]),
+        helper.make_node("Add", ["d", "w3"], ["e"]),
+        helper.make_node("Tanh", ["e"], ["f"]),
+        helper.make_node("Gemm", ["f", "w4", "w5"], ["g"], transB=1),
+        helper.make_node("Softmax", ["g"], ["y"], axis=-1),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size]) for name, size in (("x", 4), ("y", 3))]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    return Original("model.onnx", model.SerializeToString())
+
+
+def _nnet() -> Original:
+    state = list(weights().values())
+    rows = [[3, 4, 3, 6], WIDTHS, [0], [-1.0] * 4, [1.0] * 4, [0.0] * 5, [1.0] * 5]
+    for weight, bias in zip(state[::2], state[1::2], strict=True):
+        rows += [*weight.tolist(), *([value] for value in bias.tolist())]
+    text = "// a network\n" + "".join(",".join(map(str, row)) + ",\n" for row in rows)
+    return Original("net.nnet", text.encode())

@@ -1,0 +1,47 @@
+"""Lines of numbers are read one at a time, and never more than is bounded."""
+
+import io
+
+import pytest
+
+from fastjac.errors import FormatError
+from fastjac.importers.reading import lines
+from fastjac.importers.reading.lines import Lines
+
+
+def opened(content):
+    return Lines(io.BytesIO(content), comment=b"#")
+
+
+def test_lines_are_read_in_order_past_comments_and_empty_ones():
+    found = opened(b"# first\n\n  flag\n1, 2\r\n # more\n-1.5e3,nan,\n")
+    found.skip("a flag")
+    assert found.counts(2, "sizes") == [1, 2]
+    assert str(found.floats(2, "numbers")) == "[-1500.0, nan]"
+    found.check_end("the numbers")
+
+
+def test_a_line_that_is_too_long_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr(lines, "MOST_TEXT", 10)
+    file = io.BytesIO(b"1,2\n" + b"1" * 100)
+    found = Lines(file, b"#")
+    found.floats(2, "numbers")
+    with pytest.raises(FormatError, match="line 2 is longer than 10 bytes"):
+        found.floats(1, "numbers")
+    assert file.tell() == 14
+
+
+def test_fields_are_counted_before_they_are_split():
+    with pytest.raises(FormatError, match="line 1 must hold the bias, 1 separated by commas; it holds 5001"):
+        opened(b"," * 5001).floats(1, "the bias")
+
+
+def test_what_a_message_repeats_of_the_file_is_short():
+    with pytest.raises(FormatError, match="line 1 must hold the bias, as numbers; could not convert") as caught:
+        opened(b"x" * 5000).floats(1, "the bias")
+    assert len(str(caught.value)) < 200
+
+
+def test_no_file_has_numbers_behind_its_end():
+    with pytest.raises(FormatError, match="the file ends after line 1, where the bias should follow; it is truncated"):
+        opened(b"# nothing\n").floats(1, "the bias")

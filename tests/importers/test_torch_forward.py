@@ -1,0 +1,217 @@
+"""A user's own forward is followed where it is a chain, and refused with its line where it is none; the module stays as it is."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812  as everyone writes it
+
+import fastjac
+from fastjac.errors import FormatError, LayerError, UnsupportedLayerError
+
+from .agreement import assert_agrees
+from .test_torch import scramble
+
+
+class Classifier(nn.Module):
+    """What people write."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, 6))
+        self.register_buffer("std", torch.ones(6))
+        self.hidden = nn.ModuleList([nn.Linear(6, 5), nn.Linear(5, 5)])
+        self.norm = nn.BatchNorm1d(5)
+        self.head = nn.Sequential(nn.Linear(5, 4), nn.Dropout(), nn.GELU())
+        self.weight = nn.Parameter(torch.zeros(3, 4))
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x, temperature=2.0, *, normalize=True):
+        batch, *_ = x.size(0), None
+        x = x.view(batch, -1)
+        assert x.shape[1] == 6, "six features"
+        if normalize:
+            x = (x - self.mean) / (self.std.abs() + 0.1)
+        for layer in self.hidden:
+            x = F.relu(layer(x), inplace=True)
+        x = F.dropout(self.norm(x), 0.2, training=self.training)
+        x = nn.Tanh()(nn.LeakyReLU(0.2)(self.head(x)))
+        x = nn.LeakyReLU(0.4)(x)
+        x = x @ self.weight.T + self.bias
+        return F.softmax(x / temperature, dim=-1)
+
+
+def test_a_forward_of_ones_own():
+    module = scramble(Classifier())
+    assert_agrees(fastjac.from_torch(module), module, (2, 3))
+
+
+def test_it_may_stand_in_a_sequential():
+    module = scramble(nn.Sequential(nn.Linear(4, 6), Classifier(), nn.Linear(3, 2)))
+    assert_agrees(fastjac.from_torch(module), module, (4,))
+
+
+def test_in_training_mode_its_module_is_named():
+    with pytest.raises(FormatError, match=rf"^norm \(BatchNorm1d\), {__file__}, line \d+: it is in training mode"):
+        fastjac.from_torch(Classifier())
+
+
+def test_the_module_stays_as_it_is():
+    module = scramble(Classifier())
+    before, state = dict(vars(module)), copy.deepcopy(module.state_dict())
+    fastjac.from_torch(module)
+    assert vars(module) == before
+    assert module.state_dict().keys() == state.keys()
+    assert all(torch.equal(module.state_dict()[name], value) for name, value in state.items())
+    assert all(parameter.requires_grad for parameter in module.parameters())
+
+
+class Own(nn.Module):
+    """A forward that is given; `self.first` and the rest of Classifier's parts are there."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.function = forward
+        self.first, self.second = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def skip(self, x):
+    return x + self.second(self.first(x))
+
+
+def swish(self, x):
+    x = self.first(x)
+    return x * torch.sigmoid(x)
+
+
+def in_place(self, x):
+    x = self.first(x)
+    F.relu(x, inplace=True)
+    return self.second(x)
+
+
+def decides(self, x):
+    if x.sum() > 0:
+        return self.first(x)
+    return self.second(x)
+
+
+def decides_by_rank(self, x):
+    if x.dim() > 2:
+        x = x.flatten(1)
+    return self.first(x)
+
+
+def misspelt(self, x):
+    return self.frist(x)
+
+
+REFUSED = {
+    r"^add \(add\), .*, line \d+: it uses the result of the input, which first \(Linear\), .*, line \d+ has used already": skip,
+    r"^mul \(mul\), .*: it uses the result of first \(Linear\), which sigmoid \(sigmoid\), .* without branches, skip": swish,
+    r"^second \(Linear\), .* changed in place and used under their old name": in_place,
+    r"^its forward at .*test_torch_forward.py, line \d+ decides by the input or its shape, .* pass the chain as": decides,
+    r"^its forward at .* decides by the input": decides_by_rank,
+    r"^its forward cannot be .* at .*, line \d+ \(AttributeError: 'Own' object has no attribute 'frist'": misspelt,
+    r"^the output: it returns a tuple; fastjac takes a forward that returns one tensor": lambda self, x: (x, self.first(x)),
+    r"^the output: it returns a dict; fastjac": lambda self, x: {"y": self.first(x)},
+    r"^the output: it returns the result of the input, which first .* has used already": lambda self, x: (self.first(x), x)[1],
+    r"^the output: it returns something that does not depend on its input": lambda self, x: self.first(torch.ones(1, 3)),
+    r"^it draws random numbers": lambda self, x: self.first(x) + torch.randn(3),
+    r"^randn_like .* fastjac does not have it": lambda self, x: torch.randn_like(self.first(x)),
+    r"^unnamed 0 \(LazyLinear\): its sizes are not known yet; call the module once": lambda self, x: nn.LazyLinear(2)(x),
+    r"^add \(add\), .*: it uses the result of the input, more than once": lambda self, x: torch.add(x, x),
+    r"^unnamed 0 \(GLU\), .*: fastjac does not have it": lambda self, x: nn.GLU()(x),
+}
+
+
+@pytest.mark.parametrize(("message", "forward"), REFUSED.items(), ids=REFUSED)
+def test_a_forward_that_is_no_chain_is_refused_with_its_line(message, forward):
+    with pytest.raises(UnsupportedLayerError, match=message):
+        fastjac.from_torch(Own(forward))
+
+
+class TwoInputs(nn.Module):
+    def forward(self, state, action):
+        return state
+
+
+def test_several_inputs_are_refused():
+    with pytest.raises(UnsupportedLayerError, match="its forward takes 2 inputs, state, action; fastjac takes one"):
+        fastjac.from_torch(TwoInputs())
+
+
+def test_a_module_without_a_forward_is_told():
+    with pytest.raises(UnsupportedLayerError, match=r"cannot be followed .*missing the required \"forward\" function"):
+        fastjac.from_torch(nn.Module())
+
+
+class Doubled(nn.Linear):
+    def forward(self, x):
+        return F.linear(x, 2 * self.weight, self.bias)
+
+
+class Named(nn.Linear):
+    """Computes what Linear does."""
+
+
+def test_a_subclass_is_what_its_forward_computes():
+    module = scramble(nn.Sequential(Doubled(4, 3), nn.Tanh(), Named(3, 2)))
+    net = fastjac.from_torch(module)
+    assert_agrees(net, module, (4,))
+    assert_agrees(fastjac.from_torch(module[2]), module[2], (3,))
+
+
+def test_a_forward_that_one_object_has_is_followed():
+    module = scramble(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)))
+    module.forward = lambda x: module[1](torch.tanh(module[0](x)))
+    assert_agrees(fastjac.from_torch(module), module, (4,))
+    inner = scramble(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)))
+    inner[1].forward = lambda x: F.linear(torch.sigmoid(x), inner[1].weight)
+    assert_agrees(fastjac.from_torch(inner), inner, (4,))
+
+
+def test_modules_kept_in_a_list_are_told_apart():
+    slopes = [nn.LeakyReLU(0.1), nn.LeakyReLU(0.2)]
+    net = fastjac.from_torch(Own(lambda self, x: slopes[1](self.first(slopes[0](x)))))
+    assert [net[0].negative_slope, net[2].negative_slope] == [0.1, 0.2]
+
+
+def test_what_is_computed_from_weights_alone_is_a_constant():
+    module = Own(lambda self, x: F.linear(x, torch.linalg.inv(self.first.weight), self.second(self.first.bias)))
+    module = scramble(module)
+    assert_agrees(fastjac.from_torch(module), module, (3,))
+
+
+def test_images_may_be_normalized_pixel_by_pixel_before_they_are_flattened():
+    generator = torch.Generator().manual_seed(2)
+    mean = torch.randn(1, 2, 3, generator=generator, dtype=torch.float64)
+    linear = scramble(nn.Linear(6, 3))
+    module = Own(lambda self, x: linear(torch.flatten((x - mean) * mean[0], 1)))
+    assert_agrees(fastjac.from_torch(module), module, (2, 3))
+
+
+def test_widths_that_do_not_fit_a_reshape_are_told():
+    wide = nn.Linear(3, 4)
+    with pytest.raises(LayerError, match=r"takes 3 inputs, but layer 0 .* gives 4"):
+        fastjac.from_torch(Own(lambda self, x: self.second(wide(x).flatten(1))))
+
+
+WRAPPERS = {
+    "compiled": lambda module: torch.compile(module, backend="eager"),
+    "DataParallel": nn.DataParallel,
+    "averaged": torch.optim.swa_utils.AveragedModel,
+    "compiled twice": lambda module: torch.compile(nn.DataParallel(module), backend="eager"),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_wrappers_fall_away(name):
+    module = scramble(nn.Sequential(nn.Linear(4, 3), nn.Tanh()))
+    assert_agrees(fastjac.from_torch(WRAPPERS[name](module).eval()), module, (4,))
+    inside = nn.Sequential(WRAPPERS[name](module).eval(), nn.ReLU())
+    assert_agrees(fastjac.from_torch(inside), nn.Sequential(module, nn.ReLU()), (4,))
