@@ -63,11 +63,12 @@ class Tables(NamedTuple):
     layout: int
 
 
-def _record(*names: str) -> np.dtype:
+def record(*names: str) -> np.dtype:
+    """A record of integers of these names."""
     return np.dtype([(name, np.int64) for name in names])
 
 
-PRIMAL = _record(
+PRIMAL = record(
     "operation",
     "n_in",
     "row",  # elements from one sample's values to the next's
@@ -84,7 +85,7 @@ PRIMAL = _record(
     "compose",  # ACTIVATE: multiply onto the derivative that is there
 )
 
-STEP = _record(
+STEP = record(
     "operation",
     "rows",
     "columns",
@@ -118,13 +119,13 @@ STEP = _record(
     "scratch",  # APPLY with units on rows: offset of (rank, columns) in the workspace
 )
 
-LIVE = _record("state", "state_row", "size", "list")
+LIVE = record("state", "state_row", "size", "list")
 """A diagonal whose live units are listed: where it lies, its size, and where its list starts.
 
 A list is its length followed by the units' numbers, in order.
 """
 
-LAYOUT = _record(
+LAYOUT = record(
     "n_in",
     "n_out",
     "seed_size",  # of one sample

@@ -1,0 +1,129 @@
+"""Runs the gradient kernel over a batch, for parameters that may change from call to call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import crew
+from ..kernels.call import REQUESTED, call_chunks
+from ..kernels.gradient import compiled_address
+from ..kernels.gradient_tables import REQUEST
+from ..kernels.tables import AFFINE
+from ..layers import Layer
+from ..memory import aligned_zeros
+from .lowering import Lowered, Place
+from .operations import rule_parameters
+
+CALL_COST = 1_000_000_000
+"""Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
+PARALLEL_COST = 1_000_000
+"""Multiply-adds below which a second thread does not pay."""
+MOST_SUMS = 16
+"""Sums over parts of the samples that are kept at most, each by whichever thread comes first; they are added in the end."""
+GOING_BACK = 3
+"""Multiply-adds of a gradient for each of the Jacobian's."""
+
+
+class GradientRunner:
+    """Tables, parameters and scratch memory of one network; may be used from several threads at once.
+
+    lowered : the tables.  layers : the network's layers, which hold the parameters.
+    """
+
+    def __init__(self, lowered: Lowered, layers: Sequence[Layer]) -> None:
+        self.lowered = lowered
+        self._values = pack(lowered, layers)
+        self._kernel = compiled_address(lowered.dtype)
+        self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
+        self._idle: list[tuple[np.ndarray, np.ndarray]] = []
+        self._nothing = np.empty(0, lowered.dtype)
+
+    def run(self, arrays: dict[str, np.ndarray | None], threads: int | None) -> np.ndarray | None:
+        """Evaluate, differentiate or go back, for inputs `x (n, n_in)`; the sums of gradients if any is wanted.
+
+        arrays : C-contiguous, of the network's dtype, by the names of REQUEST's fields. Read: x, y_gradient and
+            jacobian_gradient. Written: y, jacobian and x_gradient. What is missing or None is neither.
+        """
+        lowered, n = self.lowered, len(arrays["x"])  # type: ignore[arg-type]
+        goes_back = any(arrays.get(name) is not None for name in ("y_gradient", "jacobian_gradient"))
+        cost = lowered.cost * (GOING_BACK if goes_back else 1)
+        chunks = self._chunks(n)
+        sums = np.zeros((chunks, max(1, lowered.gradients_size)), lowered.dtype) if goes_back else None
+        scratch = self._take_scratch()
+        block = self._layout["block"]
+        step = max(1, CALL_COST // (cost * block)) * block
+        for first in range(0, n, step):
+            part = {name: array[first : first + step] for name, array in arrays.items() if array is not None}
+            request = self._request(part, min(step, n - first), sums, scratch)
+            self._share(request, self._threads(n * cost, threads), chunks)
+        self._idle.append(scratch)
+        return None if sums is None else sums.sum(axis=0)
+
+    def _chunks(self, n: int) -> int:
+        """How many sums to keep: from sizes alone, so that the order of addition does not depend on the threads."""
+        layout = self._layout
+        result = n * layout["n_in"] * layout["n_out"]
+        room = max(2, result // max(1, self.lowered.gradients_size))
+        return max(1, min(-(-n // layout["block"]), MOST_SUMS, room))
+
+    def _threads(self, cost: int, threads: int | None) -> int:
+        most = crew.crew.most_threads
+        if threads is None:
+            return most if cost >= PARALLEL_COST else 1
+        return min(threads, most)
+
+    def _share(self, request: np.ndarray, threads: int, chunks: int) -> None:
+        nothing = self._nothing
+        if threads == 1 or not crew.crew.share(threads, chunks, request, nothing, nothing, nothing, nothing):
+            call_chunks(request, chunks)
+
+    def _request(
+        self, part: dict[str, np.ndarray], n: int, sums: np.ndarray | None, scratch: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        lowered = self.lowered
+        tables = {"parameters": self._values, "operations": lowered.operations, "layout": lowered.layout}
+        if sums is not None:
+            tables["gradients"] = sums
+        work, lists = scratch
+        request = np.zeros(1, REQUEST)
+        words = {"kernel": self._kernel, "task": REQUESTED, "n_in": 1, "n": n}
+        words |= {name: array.ctypes.data for name, array in (tables | part | {"work": work, "lists": lists}).items()}
+        words |= {"work_stride": work.strides[0], "lists_stride": lists.strides[0]}
+        for name, word in words.items():
+            request[name] = word
+        return request.view(np.int64)
+
+    def _take_scratch(self) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            threads, layout = crew.crew.most_threads, self._layout
+            work = aligned_zeros(threads * layout["work_size"], self.lowered.dtype).reshape(threads, -1)
+            lists = np.zeros((threads, layout["list_size"]), np.int32)
+            lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
+            return work, lists
+
+
+def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
+    """The flat array of a network's parameters, as the tables of networks like it find them."""
+    flat = aligned_zeros(lowered.values_size, lowered.dtype)
+    flat[int(lowered.layout[0]["ones"]) :][: _widest(lowered)] = 1.0
+    for op, places in zip(lowered.ops, lowered.values, strict=True):
+        layer = layers[op.position]
+        if op.kind == AFFINE:
+            _put(flat, places, weight=layer.weight, transposed=layer.weight.T, bias=0.0 if layer.bias is None else layer.bias)
+        else:
+            p, q = rule_parameters(op, layer)
+            _put(flat, places, p=p, q=q)
+    return flat
+
+
+def _put(flat: np.ndarray, places: dict[str, Place], **values: np.ndarray | float) -> None:
+    for key, value in values.items():
+        places[key].of(flat)[...] = value
+
+
+def _widest(lowered: Lowered) -> int:
+    return max(int(width) for width in lowered.operations["n_in"])
