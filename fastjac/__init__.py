@@ -12,8 +12,8 @@ The way of a call, which is also the way imports point:
     chain.py        layers as affine factors with links between
     plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
     layers/         what a layer is
-    kernels/        Numba: call.py and share.py start run.py, which walks the tables (sweep.py, accumulate.py, twins.py); contract.py and
-                    tile.py multiply, rules.py differentiates
+    kernels/        Numba: call.py and share.py start run.py, which walks the tables (sweep.py, accumulate.py) and copies what
+                    twins.py finds; contract.py and tile.py multiply, rules.py differentiates
     errors.py       what can go wrong
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), check.py

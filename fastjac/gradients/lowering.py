@@ -17,7 +17,7 @@ from ..kernels.target import padded, round_up
 from ..layers import Elementwise
 from ..matrix import Record
 from ..memory import LINE, LIST_ROOM
-from .operations import Operation, rule_of
+from .operations import Operation, ParameterName, n_parameters, positions_of, rule_of
 from .seeds import cheapest_seeds, multiply_adds
 
 BLOCK_BYTES = 512 * 1024
@@ -60,12 +60,13 @@ class Lowered:
     cost: int
 
 
-def lower(ops: Sequence[Operation], dtype: np.dtype, wanted: Collection[tuple[int, str]]) -> Lowered:
+def lower(ops: Sequence[Operation], dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int | None = None) -> Lowered:
     """Tables for a network's operations.
 
-    wanted : the parameters of which a gradient is wanted, as (position of the layer, name of its field).
+    wanted : the parameters of which a gradient is wanted.
+    seeds_at : the boundary where derivatives start; by default the cheapest.
     """
-    return _Lowering(ops, dtype, wanted).result()
+    return _Lowering(ops, dtype, wanted, cheapest_seeds(ops) if seeds_at is None else seeds_at).result()
 
 
 class _Flat:
@@ -82,9 +83,9 @@ class _Flat:
 
 
 class _Lowering:
-    def __init__(self, ops: Sequence[Operation], dtype: np.dtype, wanted: Collection[tuple[int, str]]) -> None:
-        self._ops, self._dtype = tuple(ops), dtype
-        self._seeds_at = cheapest_seeds(ops)
+    def __init__(self, ops: Sequence[Operation], dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int) -> None:
+        self._ops, self._dtype, self._seeds_at = tuple(ops), dtype, seeds_at
+        self._positions = positions_of(ops)
         self._widths = [*(op.n_in for op in ops), ops[-1].n_out]
         self._seeds = self._widths[self._seeds_at]
         self._widest = max(self._widths)
@@ -134,6 +135,7 @@ class _Lowering:
             "n_identity": max(self._block * self._seeds, self._widest),
             "list_row": list_row,
             "gradient_size": self._sums.size,
+            "n_parameters": n_parameters(self._ops),
             "work_size": work.size,
             "list_size": lists,
         }
@@ -170,6 +172,8 @@ class _Lowering:
         }
         record |= {key: place.offset for key, place in self._places[number].items()}
         record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in keys}
+        positions = {key: self._positions[op.position, field] for key, field in op.fields.items()}
+        record |= {f"{key}_position": positions.get(key, DENSE) for key in ("weight", "bias", "p", "q")}
         if op.kind != AFFINE:
             codes = ACTIVATION_CODES if op.kind == ACTIVATE else NORMALIZER_CODES
             record |= {"code": codes[rule_of(op)], "rank": getattr(op.layer, "rank", 0) if op.kind != ACTIVATE else 0}

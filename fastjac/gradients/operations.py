@@ -11,6 +11,8 @@ from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from ..layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, PReLU, Scale
 
 Values = np.ndarray | float
+ParameterName = tuple[int, str]
+"""The position of a layer and the name of one of its arrays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +67,18 @@ def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, Values]:
         return (1.0 if layer.weight is None else layer.weight), (0.0 if layer.bias is None else layer.bias)
     assert isinstance(layer, Elementwise)
     return layer.rule_parameters
+
+
+def positions_of(ops: Sequence[Operation]) -> dict[ParameterName, int]:
+    """Where each parameter starts in the flat vector of all: layer by layer, each layer's arrays in order, row by row."""
+    positions, start = {}, 0
+    for op in ops:
+        for field in op.fields.values():
+            positions[op.position, field] = start
+            start += op.layer.arrays[field].size
+    return positions
+
+
+def n_parameters(ops: Sequence[Operation]) -> int:
+    """How many numbers the flat vector of all parameters has."""
+    return sum(op.layer.arrays[field].size for op in ops for field in op.fields.values())

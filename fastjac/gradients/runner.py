@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,10 +10,9 @@ from .. import crew
 from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.gradient import compiled_address
 from ..kernels.gradient_tables import REQUEST
-from ..kernels.tables import AFFINE
-from ..layers import Layer
+from ..layers import Affine, Layer
 from ..memory import aligned_zeros
-from .lowering import Lowered, Place
+from .lowering import Lowered, Place, records
 from .operations import rule_parameters
 
 CALL_COST = 1_000_000_000
@@ -40,11 +39,15 @@ class GradientRunner:
         self._idle: list[tuple[np.ndarray, np.ndarray]] = []
         self._nothing = np.empty(0, lowered.dtype)
 
-    def run(self, arrays: dict[str, np.ndarray | None], threads: int | None) -> np.ndarray | None:
+    def run(
+        self, arrays: dict[str, np.ndarray | None], threads: int | None, direction: np.ndarray | None = None
+    ) -> np.ndarray | None:
         """Evaluate, differentiate or go back, for inputs `x (n, n_in)`; the sums of gradients if any is wanted.
 
         arrays : C-contiguous, of the network's dtype, by the names of REQUEST's fields. Read: x, y_gradient and
-            jacobian_gradient. Written: y, jacobian and x_gradient. What is missing or None is neither.
+            jacobian_gradient. Written: y, jacobian, x_gradient, y_tangent and parameter_jacobian. What is missing or None is
+            neither.
+        direction : tangents of the parameters, from `pack_direction`.
         """
         lowered, n = self.lowered, len(arrays["x"])  # type: ignore[arg-type]
         goes_back = any(arrays.get(name) is not None for name in ("y_gradient", "jacobian_gradient"))
@@ -56,10 +59,22 @@ class GradientRunner:
         step = max(1, CALL_COST // (cost * block)) * block
         for first in range(0, n, step):
             part = {name: array[first : first + step] for name, array in arrays.items() if array is not None}
-            request = self._request(part, min(step, n - first), sums, scratch)
+            tables = {"parameters": self._values, "operations": lowered.operations, "layout": lowered.layout}
+            tables |= {name: array for name, array in (("gradients", sums), ("direction", direction)) if array is not None}
+            request = self._request(part | tables, min(step, n - first), scratch)
             self._share(request, self._threads(n * cost, threads), chunks)
         self._idle.append(scratch)
         return None if sums is None else sums.sum(axis=0)
+
+    def pack_direction(self, tangents: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
+        """A direction of the parameters, an array for each by layer and field name, laid out as the parameters are."""
+        flat = aligned_zeros(self.lowered.values_size, self.lowered.dtype)
+        for op, places in zip(self.lowered.ops, self.lowered.values, strict=True):
+            values = {key: tangents[op.position][field] for key, field in op.fields.items()}
+            if "weight" in values:
+                values["transposed"] = values["weight"].T
+            put(flat, places, values)
+        return flat
 
     def _chunks(self, n: int) -> int:
         """How many sums to keep: from sizes alone, so that the order of addition does not depend on the threads."""
@@ -79,21 +94,12 @@ class GradientRunner:
         if threads == 1 or not crew.crew.share(threads, chunks, request, nothing, nothing, nothing, nothing):
             call_chunks(request, chunks)
 
-    def _request(
-        self, part: dict[str, np.ndarray], n: int, sums: np.ndarray | None, scratch: tuple[np.ndarray, np.ndarray]
-    ) -> np.ndarray:
-        lowered = self.lowered
-        tables = {"parameters": self._values, "operations": lowered.operations, "layout": lowered.layout}
-        if sums is not None:
-            tables["gradients"] = sums
+    def _request(self, arrays: dict[str, np.ndarray], n: int, scratch: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         work, lists = scratch
-        request = np.zeros(1, REQUEST)
         words = {"kernel": self._kernel, "task": REQUESTED, "n_in": 1, "n": n}
-        words |= {name: array.ctypes.data for name, array in (tables | part | {"work": work, "lists": lists}).items()}
+        words |= {name: array.ctypes.data for name, array in (arrays | {"work": work, "lists": lists}).items()}
         words |= {"work_stride": work.strides[0], "lists_stride": lists.strides[0]}
-        for name, word in words.items():
-            request[name] = word
-        return request.view(np.int64)
+        return records(REQUEST, [words]).view(np.int64)
 
     def _take_scratch(self) -> tuple[np.ndarray, np.ndarray]:
         try:
@@ -109,21 +115,20 @@ class GradientRunner:
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     """The flat array of a network's parameters, as the tables of networks like it find them."""
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
-    flat[int(lowered.layout[0]["ones"]) :][: _widest(lowered)] = 1.0
+    first_one = int(lowered.layout[0]["ones"])
+    flat[first_one : first_one + int(lowered.operations["n_in"].max())] = 1.0
     for op, places in zip(lowered.ops, lowered.values, strict=True):
         layer = layers[op.position]
-        if op.kind == AFFINE:
-            _put(flat, places, weight=layer.weight, transposed=layer.weight.T, bias=0.0 if layer.bias is None else layer.bias)
+        if isinstance(layer, Affine):
+            values = {"weight": layer.weight, "transposed": layer.weight.T}
+            values |= {} if layer.bias is None else {"bias": layer.bias}
         else:
-            p, q = rule_parameters(op, layer)
-            _put(flat, places, p=p, q=q)
+            values = dict(zip("pq", rule_parameters(op, layer), strict=True))
+        put(flat, places, values)
     return flat
 
 
-def _put(flat: np.ndarray, places: dict[str, Place], **values: np.ndarray | float) -> None:
+def put(flat: np.ndarray, places: dict[str, Place], values: Mapping[str, np.ndarray | float]) -> None:
+    """Write numbers of an operation to their places in the flat array."""
     for key, value in values.items():
         places[key].of(flat)[...] = value
-
-
-def _widest(lowered: Lowered) -> int:
-    return max(int(width) for width in lowered.operations["n_in"])

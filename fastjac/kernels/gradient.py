@@ -17,6 +17,7 @@ from .gradient_tables import read_layout, read_operation, read_request
 from .jit import address_of_compiled, entry, piece
 from .memory import itemsize, view
 from .operators import copy, normalize_columns
+from .parameter_jacobian import push_direction, write_parameter_jacobian
 from .rows import pull, push, start_rows, write_identity
 from .second_order import add_parameter_gradient, add_weight_gradient, second_order
 from .tables import ACTIVATE, AFFINE, DENSE
@@ -63,8 +64,13 @@ def _run(zero, address, thread, chunk, chunks):
         )  # fmt: skip
         sweep(zero, block, request.x + first * layout.n_in * size)
         _write_values(zero, block, request, layout, first)
-        if request.jacobian != 0 or request.jacobian_gradient != 0:
+        if request.direction != 0:
+            _push_direction(zero, block, layout, request, first)
+        if request.jacobian != 0 or request.jacobian_gradient != 0 or request.parameter_jacobian != 0:
             _differentiate(zero, block)
+        if request.parameter_jacobian != 0:
+            target = request.parameter_jacobian + first * layout.n_out * layout.n_parameters * size
+            write_parameter_jacobian(zero, block, layout.n_parameters, target)
         if request.jacobian != 0:
             _write_jacobians(zero, block, layout, request.jacobian + first * layout.n_in * layout.n_out * size)
         if request.jacobian_gradient != 0:
@@ -81,6 +87,16 @@ def _write_values(zero, block, request, layout, first):
         last = read_operation(block.operations, block.n_operations)
         target = request.y + first * layout.n_out * size
         copy(zero, block.work + last.inputs * size, last.in_row, 1, target, layout.n_out, block.samples, layout.n_out, block.ones)
+
+
+@piece
+def _push_direction(zero, block, layout, request, first):
+    size = itemsize(zero)
+    here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
+    tangents = push_direction(zero, block, request.direction, here, there)
+    last = read_operation(block.operations, block.n_operations)
+    target = request.y_tangent + first * layout.n_out * size
+    copy(zero, tangents, last.in_row, 1, target, layout.n_out, block.samples, layout.n_out, block.ones)
 
 
 @piece

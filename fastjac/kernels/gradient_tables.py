@@ -27,6 +27,10 @@ OPERATION = record(
     "bias_gradient",
     "p_gradient",
     "q_gradient",
+    "weight_position",  # in the flat vector of all parameters, without padding; or DENSE
+    "bias_position",
+    "p_position",
+    "q_position",
     "inputs",  # in the workspace: values at the operation's input, (block, in_row)
     "slopes",  # ACTIVATE, NORMALIZE: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
@@ -54,6 +58,7 @@ LAYOUT = record(
     "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
     "list_row",  # entries from one sample's list to the next's
     "gradient_size",
+    "n_parameters",
     "work_size",  # of one thread's workspace and lists
     "list_size",
 )
@@ -74,6 +79,9 @@ REQUEST = record(
     "jacobian_gradient",
     "x_gradient",  # (n, n_in)
     "gradients",  # (chunks, gradient_size): a sum over the samples of each chunk
+    "parameter_jacobian",  # (n, n_out, n_parameters)
+    "direction",  # tangents of the parameters, laid out as they are, and the values' tangents (n, n_out) for them
+    "y_tangent",
     "n",
     "work",
     "work_stride",
