@@ -22,6 +22,7 @@ and differences.py, and cli.py; saving.py writes fastjac's own files, and coldst
 
 from .check import JacobianReport, check_jacobian
 from .errors import FastjacError
+from .gradients.pullback import Gradient, Pullback
 from .importers import from_keras, from_state_dict, from_torch, load
 from .layers import (
     CELU,
@@ -70,6 +71,7 @@ __all__ = [
     "Affine",
     "Exp",
     "FastjacError",
+    "Gradient",
     "HardShrink",
     "HardSigmoid",
     "HardSwish",
@@ -83,6 +85,7 @@ __all__ = [
     "Network",
     "PReLU",
     "Plan",
+    "Pullback",
     "ReLU",
     "ReLU6",
     "Scale",

@@ -50,14 +50,18 @@ class Pullback:
         """
         lowered, n = self._runner.lowered, len(self._x)
         n_in, n_out = int(lowered.layout[0]["n_in"]), int(lowered.layout[0]["n_out"])
-        arrays = {"x": self._x, "x_gradient": np.empty((n, n_in), lowered.dtype)}
-        arrays["y_gradient"] = self._checked(gy, (n_out,), "gy")
-        arrays["jacobian_gradient"] = self._checked(gJ, (n_out, n_in), "gJ")
+        x_gradient = np.empty((n, n_in), lowered.dtype)
+        arrays = {
+            "x": self._x,
+            "x_gradient": x_gradient,
+            "y_gradient": self._checked(gy, (n_out,), "gy"),
+            "jacobian_gradient": self._checked(gJ, (n_out, n_in), "gJ"),
+        }
         if gy is None and gJ is None:
             arrays["y_gradient"] = np.zeros((n, n_out), lowered.dtype)
         sums = self._runner.run(arrays, threads)
         parameters, layers = unpack(lowered.ops, lowered.gradients, sums, self._layers)
-        return Gradient(arrays["x_gradient"].reshape(*self._lead, n_in), parameters, layers)
+        return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, layers)
 
     def _checked(self, value: Any, core: tuple[int, ...], name: str) -> np.ndarray | None:
         if value is None:

@@ -40,9 +40,9 @@ class GradientRunner:
         self._nothing = np.empty(0, lowered.dtype)
 
     def run(
-        self, arrays: dict[str, np.ndarray | None], threads: int | None, direction: np.ndarray | None = None
-    ) -> np.ndarray | None:
-        """Evaluate, differentiate or go back, for inputs `x (n, n_in)`; the sums of gradients if any is wanted.
+        self, arrays: Mapping[str, np.ndarray | None], threads: int | None, direction: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Evaluate, differentiate or go back, for inputs `x (n, n_in)`; the sums of gradients, empty where it does not go back.
 
         arrays : C-contiguous, of the network's dtype, by the names of REQUEST's fields. Read: x, y_gradient and
             jacobian_gradient. Written: y, jacobian, x_gradient, y_tangent and parameter_jacobian. What is missing or None is
@@ -64,7 +64,7 @@ class GradientRunner:
             request = self._request(part | tables, min(step, n - first), scratch)
             self._share(request, self._threads(n * cost, threads), chunks)
         self._idle.append(scratch)
-        return None if sums is None else sums.sum(axis=0)
+        return self._nothing if sums is None else sums.sum(axis=0)
 
     def pack_direction(self, tangents: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
         """A direction of the parameters, an array for each by layer and field name, laid out as the parameters are."""
@@ -119,6 +119,7 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     flat[first_one : first_one + int(lowered.operations["n_in"].max())] = 1.0
     for op, places in zip(lowered.ops, lowered.values, strict=True):
         layer = layers[op.position]
+        values: dict[str, np.ndarray | float]
         if isinstance(layer, Affine):
             values = {"weight": layer.weight, "transposed": layer.weight.T}
             values |= {} if layer.bias is None else {"bias": layer.bias}
