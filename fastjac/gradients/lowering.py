@@ -20,8 +20,10 @@ from ..memory import LINE, LIST_ROOM
 from .operations import Operation, ParameterName, n_parameters, positions_of, rule_of
 from .seeds import cheapest_seeds, multiply_adds
 
-BLOCK_BYTES = 512 * 1024
-"""What is kept of a block of samples: some of the second-level cache."""
+BLOCK_BYTES = 2048 * 1024
+"""What is kept of a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
+RIGHT_ROWS = 64
+"""Rows of the samples on the right of a tangent kernel that are multiplied together."""
 MOST_SAMPLES = 48
 """Samples in a block: a multiple of the rows of every tile."""
 
@@ -45,6 +47,7 @@ class Lowered:
     """Tables of the gradient kernel for one network, whose parameters may change.
 
     operations, layout : OPERATION records, and one LAYOUT record.
+    ones : where ones lie in the flat array of parameters.
     values : for each operation where its numbers lie in the flat array of parameters, by what the kernel calls them.
     gradients : the same for those whose gradient is wanted, in the flat array of sums.
     """
@@ -53,6 +56,7 @@ class Lowered:
     ops: tuple[Operation, ...]
     operations: np.ndarray
     layout: np.ndarray
+    ones: Place
     values: tuple[dict[str, Place], ...]
     gradients: tuple[dict[str, Place], ...]
     values_size: int
@@ -90,7 +94,7 @@ class _Lowering:
         self._seeds = self._widths[self._seeds_at]
         self._widest = max(self._widths)
         self._values, self._sums = _Flat(), _Flat()
-        self._zeros, self._ones = (self._values.take(1, self._widest, dtype).offset for _ in range(2))
+        self._zeros, self._ones = (self._values.take(1, max(self._widest, RIGHT_ROWS), dtype) for _ in range(2))
         self._places = tuple(self._place_values(op) for op in ops)
         self._wanted = tuple(
             {
@@ -101,17 +105,19 @@ class _Lowering:
             for op, places in zip(ops, self._places, strict=True)
         )
         self._block = self._samples_in_block()
+        self._features = 0
 
     def result(self) -> Lowered:
         work, lists = _Flat(), round_up(max(self._block * self._seeds, self._widest) + LIST_ROOM, LINE)
         list_row = round_up(1 + self._widest + LIST_ROOM, LINE)
         rows: list[Record] = []
         for number, op in enumerate(self._ops):
-            record = self._describe(number) | self._place_work(op, number, work)
+            record = {"features": self._features} | self._describe(number) | self._place_work(op, number, work)
             if op.kind == ACTIVATE and _is_sparse(op):
                 record["live"] = lists
                 lists += self._block * list_row
             rows.append(record)
+            self._features += record["in_row"] + self._seeds * record["out_row"]
         last = self._widths[-1]
         rows.append({"n_in": last, "in_row": padded(last, self._dtype)} | self._place_boundary(last, work))
         for number, record in enumerate(rows[:-1]):
@@ -119,6 +125,8 @@ class _Lowering:
             record["live_out"] = rows[number + 1].get("live", DENSE)
         first_wanted = (number for number, gradients in enumerate(self._wanted) if gradients)
         buffers = [work.take(self._block * self._seeds, self._widest, self._dtype).offset for _ in range(2)]
+        right = max(1, min(self._block, RIGHT_ROWS // self._seeds))
+        products = work.take(self._seeds, right * self._seeds, self._dtype)
         layout = {
             "n_in": self._widths[0],
             "n_out": last,
@@ -130,11 +138,17 @@ class _Lowering:
             "first_buffer": buffers[0],
             "second_buffer": buffers[1],
             "piece": work.take(1, self._piece_size(), self._dtype).offset,
-            "zeros": self._zeros,
-            "ones": self._ones,
+            "zeros": self._zeros.offset,
+            "ones": self._ones.offset,
             "n_identity": max(self._block * self._seeds, self._widest),
             "list_row": list_row,
             "gradient_size": self._sums.size,
+            "features_size": self._features,
+            "right_block": right,
+            "right_row": products.row,
+            "turned": work.take(self._widest, right * self._seeds, self._dtype).offset,
+            "by_rows": products.offset,
+            "by_inputs": work.take(self._block, right * self._seeds, self._dtype).offset,
             "n_parameters": n_parameters(self._ops),
             "work_size": work.size,
             "list_size": lists,
@@ -144,6 +158,7 @@ class _Lowering:
             self._ops,
             records(OPERATION, rows),
             records(LAYOUT, [layout]),
+            self._ones,
             self._places,
             self._wanted,
             self._values.size,

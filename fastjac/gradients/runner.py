@@ -40,31 +40,41 @@ class GradientRunner:
         self._nothing = np.empty(0, lowered.dtype)
 
     def run(
-        self, arrays: Mapping[str, np.ndarray | None], threads: int | None, direction: np.ndarray | None = None
+        self, arrays: Mapping[str, np.ndarray | None], threads: int | None, shared: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
         """Evaluate, differentiate or go back, for inputs `x (n, n_in)`; the sums of gradients, empty where it does not go back.
 
-        arrays : C-contiguous, of the network's dtype, by the names of REQUEST's fields. Read: x, y_gradient and
-            jacobian_gradient. Written: y, jacobian, x_gradient, y_tangent and parameter_jacobian. What is missing or None is
-            neither.
-        direction : tangents of the parameters, from `pack_direction`.
+        arrays : C-contiguous, of the network's dtype, one entry for each sample, by the names of REQUEST's fields; x, what else
+            is read, and what is written. What is missing or None is neither.
+        shared : the same for arrays that serve all samples.
         """
         lowered, n = self.lowered, len(arrays["x"])  # type: ignore[arg-type]
         goes_back = any(arrays.get(name) is not None for name in ("y_gradient", "jacobian_gradient"))
         cost = lowered.cost * (GOING_BACK if goes_back else 1)
         chunks = self._chunks(n)
-        sums = np.zeros((chunks, max(1, lowered.gradients_size)), lowered.dtype) if goes_back else None
+        tables = {"parameters": self._values, "operations": lowered.operations, "layout": lowered.layout, **(shared or {})}
+        sums = self._nothing
+        if goes_back:
+            sums = tables["gradients"] = np.zeros((chunks, max(1, lowered.gradients_size)), lowered.dtype)
         scratch = self._take_scratch()
         block = self._layout["block"]
         step = max(1, CALL_COST // (cost * block)) * block
         for first in range(0, n, step):
             part = {name: array[first : first + step] for name, array in arrays.items() if array is not None}
-            tables = {"parameters": self._values, "operations": lowered.operations, "layout": lowered.layout}
-            tables |= {name: array for name, array in (("gradients", sums), ("direction", direction)) if array is not None}
             request = self._request(part | tables, min(step, n - first), scratch)
             self._share(request, self._threads(n * cost, threads), chunks)
         self._idle.append(scratch)
-        return self._nothing if sums is None else sums.sum(axis=0)
+        return sums.sum(axis=0)
+
+    def features(self, x: np.ndarray, threads: int | None) -> np.ndarray:
+        """What the tangent kernel needs of inputs `x (n, n_in)`: see `fastjac.kernels.tangent_kernel`."""
+        features = np.zeros((len(x), self._layout["features_size"]), self.lowered.dtype)
+        self.run({"x": x, "features": features}, threads)
+        return features
+
+    def tangent_kernel(self, left: np.ndarray, right: np.ndarray, result: np.ndarray, threads: int | None) -> None:
+        """Write the tangent kernel (n, m, n_out, n_out) of features (n, size) and (m, size) to `result`."""
+        self.run({"x": left, "features": left, "tangent_kernel": result}, threads, {"right_features": right})
 
     def pack_direction(self, tangents: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
         """A direction of the parameters, an array for each by layer and field name, laid out as the parameters are."""
@@ -98,6 +108,7 @@ class GradientRunner:
         work, lists = scratch
         words = {"kernel": self._kernel, "task": REQUESTED, "n_in": 1, "n": n}
         words |= {name: array.ctypes.data for name, array in (arrays | {"work": work, "lists": lists}).items()}
+        words["n_right"] = len(arrays.get("right_features", ()))
         words |= {"work_stride": work.strides[0], "lists_stride": lists.strides[0]}
         return records(REQUEST, [words]).view(np.int64)
 
@@ -115,8 +126,7 @@ class GradientRunner:
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     """The flat array of a network's parameters, as the tables of networks like it find them."""
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
-    first_one = int(lowered.layout[0]["ones"])
-    flat[first_one : first_one + int(lowered.operations["n_in"].max())] = 1.0
+    lowered.ones.of(flat)[...] = 1.0
     for op, places in zip(lowered.ops, lowered.values, strict=True):
         layer = layers[op.position]
         values: dict[str, np.ndarray | float]

@@ -21,6 +21,7 @@ from .parameter_jacobian import push_direction, write_parameter_jacobian
 from .rows import pull, push, start_rows, write_identity
 from .second_order import add_parameter_gradient, add_weight_gradient, second_order
 from .tables import ACTIVATE, AFFINE, DENSE
+from .tangent_kernel import write_features, write_tangent_kernel
 
 
 @entry()
@@ -62,12 +63,19 @@ def _run(zero, address, thread, chunk, chunks):
             request.operations, layout.n_operations, request.parameters, work, lists, layout.list_row,
             request.parameters + layout.zeros * size, request.parameters + layout.ones * size,
         )  # fmt: skip
+        if request.tangent_kernel != 0:
+            left = request.features + first * layout.features_size * size
+            target = request.tangent_kernel + first * request.n_right * layout.n_out * layout.n_out * size
+            write_tangent_kernel(zero, block, layout, left, request.right_features, request.n_right, target)
+            continue
         sweep(zero, block, request.x + first * layout.n_in * size)
         _write_values(zero, block, request, layout, first)
         if request.direction != 0:
             _push_direction(zero, block, layout, request, first)
-        if request.jacobian != 0 or request.jacobian_gradient != 0 or request.parameter_jacobian != 0:
+        if request.jacobian + request.jacobian_gradient + request.parameter_jacobian + request.features != 0:
             _differentiate(zero, block)
+        if request.features != 0:
+            write_features(zero, block, layout.features_size, request.features + first * layout.features_size * size)
         if request.parameter_jacobian != 0:
             target = request.parameter_jacobian + first * layout.n_out * layout.n_parameters * size
             write_parameter_jacobian(zero, block, layout.n_parameters, target)

@@ -31,6 +31,7 @@ OPERATION = record(
     "bias_position",
     "p_position",
     "q_position",
+    "features",  # where this operation's lie among those of a sample
     "inputs",  # in the workspace: values at the operation's input, (block, in_row)
     "slopes",  # ACTIVATE, NORMALIZE: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
@@ -59,6 +60,12 @@ LAYOUT = record(
     "list_row",  # entries from one sample's list to the next's
     "gradient_size",
     "n_parameters",
+    "features_size",  # of one sample
+    "right_block",  # samples on the right of the tangent kernel that are worked on together, and the row of their products
+    "right_row",
+    "turned",  # offsets in the workspace: features of those samples, transposed, and the two Gram matrices
+    "by_rows",
+    "by_inputs",
     "work_size",  # of one thread's workspace and lists
     "list_size",
 )
@@ -82,6 +89,10 @@ REQUEST = record(
     "parameter_jacobian",  # (n, n_out, n_parameters)
     "direction",  # tangents of the parameters, laid out as they are, and the values' tangents (n, n_out) for them
     "y_tangent",
+    "features",  # (n, features_size); written, or read for the tangent kernel
+    "right_features",  # those of (n_right, features_size) others, and the tangent kernel (n, n_right, n_out, n_out)
+    "n_right",
+    "tangent_kernel",
     "n",
     "work",
     "work_stride",
