@@ -15,6 +15,8 @@ from ..memory import aligned_zeros
 from .lowering import Lowered, Place, records
 from .operations import rule_parameters
 
+Arrays = Mapping[str, np.ndarray]
+"""Arrays of one layer by field name."""
 CALL_COST = 1_000_000_000
 """Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
 PARALLEL_COST = 1_000_000
@@ -76,13 +78,22 @@ class GradientRunner:
         """Write the tangent kernel (n, m, n_out, n_out) of features (n, size) and (m, size) to `result`."""
         self.run({"x": left, "features": left, "tangent_kernel": result}, threads, {"right_features": right})
 
-    def pack_direction(self, tangents: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
-        """A direction of the parameters, an array for each by layer and field name, laid out as the parameters are."""
+    def pack_direction(self, tangents: Mapping[int, Arrays]) -> np.ndarray:
+        """A direction of the parameters, laid out as they are; 0 for those that are not among `tangents`."""
+        return self._packed(aligned_zeros(self.lowered.values_size, self.lowered.dtype), tangents)
+
+    def pack_parameters(self, parameters: Mapping[int, Arrays]) -> np.ndarray:
+        """Other parameters than the layers' for a call; those that are not among `parameters` stay as they are."""
         flat = aligned_zeros(self.lowered.values_size, self.lowered.dtype)
+        flat[...] = self._values
+        return self._packed(flat, parameters)
+
+    def _packed(self, flat: np.ndarray, arrays: Mapping[int, Arrays]) -> np.ndarray:
         for op, places in zip(self.lowered.ops, self.lowered.values, strict=True):
-            values = {key: tangents[op.position][field] for key, field in op.fields.items()}
+            given = arrays.get(op.position, {})
+            values: dict[str, np.ndarray | float] = {key: given[name] for key, name in op.fields.items() if name in given}
             if "weight" in values:
-                values["transposed"] = values["weight"].T
+                values["transposed"] = given["weight"].T
             put(flat, places, values)
         return flat
 

@@ -95,7 +95,7 @@ class Trainable:
         direction = arguments.for_kernels(self._parameter_vector(v, "v"), self.dtype)
         y, tangents = (np.empty((len(points), self.n_out), self.dtype) for _ in range(2))
         runner = self._gradient_runner()
-        packed = runner.pack_direction(views_of(direction, self.layers))
+        packed = runner.pack_direction(dict(enumerate(views_of(direction, self.layers))))
         runner.run({"x": points, "y": y, "y_tangent": tangents}, threads, {"direction": packed})
         return y.reshape(*lead, self.n_out), tangents.reshape(*lead, self.n_out)
 
