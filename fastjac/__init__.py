@@ -11,17 +11,20 @@ The way of a call, which is also the way imports point:
     program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them
     chain.py        layers as affine factors with links between
     plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
+    gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     layers/         what a layer is
     kernels/        Numba: call.py and share.py start run.py, which walks the tables (sweep.py, accumulate.py) and copies what
-                    twins.py finds; contract.py and tile.py multiply, rules.py differentiates
+                    twins.py finds; gradient.py goes back; contract.py and tile.py multiply, rules.py differentiates
     errors.py       what can go wrong
 
-Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), check.py
-and differences.py, and cli.py; saving.py writes fastjac's own files, and coldstart.py tells of compilation.
+Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch.py
+(losses of the Jacobian in torch), check.py and differences.py, and cli.py; saving.py writes fastjac's own files, and
+coldstart.py tells of compilation.
 """
 
 from .check import JacobianReport, check_jacobian
 from .errors import FastjacError
+from .gradients.pullback import Gradient, Pullback
 from .importers import from_jax, from_keras, from_nnet, from_onnx, from_sklearn, from_state_dict, from_torch, load
 from .layers import (
     CELU,
@@ -70,6 +73,7 @@ __all__ = [
     "Affine",
     "Exp",
     "FastjacError",
+    "Gradient",
     "HardShrink",
     "HardSigmoid",
     "HardSwish",
@@ -83,6 +87,7 @@ __all__ = [
     "Network",
     "PReLU",
     "Plan",
+    "Pullback",
     "ReLU",
     "ReLU6",
     "Scale",

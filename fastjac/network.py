@@ -13,6 +13,7 @@ from . import arguments
 from .batch import Runner
 from .chain import chain_of, product_of
 from .errors import DtypeError, LayerError, OptionError
+from .gradients.trainable import Trainable
 from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import LAYERS, Layer, chain_widths
@@ -25,7 +26,7 @@ from .table import format_table
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-class Network:
+class Network(Trainable):
     """A feed-forward network `y = f(x)`: a frozen sequence of layers, float32 or float64 as a whole.
 
     Inputs are `x (..., n_in)`, any leading shape is a batch, and results are `y (..., n_out)` and `J (..., n_out, n_in)`
@@ -43,7 +44,7 @@ class Network:
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_chain", "_dtype", "_layers", "_nothing", "_runners", "_widths")
+    __slots__ = ("_chain", "_dtype", "_gradient_runners", "_layers", "_nothing", "_runners", "_widths")
 
     def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
         given = _validated(layers)
@@ -55,6 +56,7 @@ class Network:
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
         self._runners = Runners(self._chain)
+        self._gradient_runners = {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:

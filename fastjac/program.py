@@ -11,7 +11,7 @@ from .chain import Chain, Diagonal, Link, Normalization, Product, is_piecewise_l
 from .kernels import activations, normalizers
 from .kernels.cache import fingerprint
 from .kernels.run import compiled_address
-from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program
+from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program, records
 from .kernels.target import padded
 from .layers import Affine
 from .matrix import Record
@@ -57,10 +57,10 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     group_size = (SHARING_GROUP_BYTES if parameters.in_panels else GROUP_BYTES) // chain.dtype.itemsize
     return Program(
         parameters.array(),
-        _records(PRIMAL, primal),
-        _records(LIVE, live),
-        _records(STEP, steps),
-        _records(LAYOUT, _layouts(shared, tasks, accumulations, group_size)),
+        records(PRIMAL, primal),
+        records(LIVE, live),
+        records(STEP, steps),
+        records(LAYOUT, _layouts(shared, tasks, accumulations, group_size)),
         np.array([(compiled_address(chain.dtype),)], [(f"run_{fingerprint()}", np.int64)]),
     )
 
@@ -119,15 +119,6 @@ def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
     lists = np.zeros((threads, layout["list_size"]), np.int32)
     lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
     return work.reshape(threads, layout["work_size"]), lists
-
-
-def _records(kind: np.dtype, rows: Iterable[Record]) -> np.ndarray:
-    rows = list(rows)
-    records = np.zeros(len(rows), kind)
-    for record, row in zip(records, rows, strict=True):
-        for name, value in row.items():
-            record[name] = value
-    return records
 
 
 def _block(chain: Chain) -> int:

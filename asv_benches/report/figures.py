@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .. import grid, latency, memory, scaling, startup
+from .. import grid, latency, memory, scaling, startup, training
 from ..common import DTYPES, NETWORKS
 from ..planner import Prediction
 from ..timing import Effort, interleaved
@@ -91,6 +91,23 @@ def grids(effort: Effort) -> list[Figure]:
             speed = grid.speed_on_lines(name, "float32", effort)
             what = f"speed on {count:,} x {grid.LINE:,} inputs of a grid over as many drawn ones, {name}, float32"
             figures.append(Figure(what, f"{speed:.2f}"))
+    return figures
+
+
+def training_steps(effort: Effort) -> list[Figure]:
+    """Speed of a training step and of the Jacobian by the parameters over torch's own ways."""
+    training.require_torch()
+    figures = []
+    for name, task in training.TASKS.items():
+        for dtype in DTYPES:
+            step, jacobian = training.speeds(name, dtype, effort)
+            measured = {
+                "J, loss and backward over the better of two ways in torch": (step, targets.TRAINING_STEP),
+                "the Jacobian by the parameters over torch.func": (jacobian, targets.PARAMETER_JACOBIAN),
+            }
+            for what, (speed, least) in measured.items():
+                title = f"speed of {what}, {name}, batch {task.batch}, {dtype}"
+                figures.append(Figure(title, f"{speed:.2f}", f"at least {least:g}", speed >= least))
     return figures
 
 

@@ -61,6 +61,7 @@ def measure_figures(extent: Extent) -> list[figures.Figure]:
         "scaling": lambda: figures.straight_lines(extent.sizes, extent.other),
         "threads": lambda: figures.threads(extent.row),
         "grids": lambda: figures.grids(extent.other),
+        "training": lambda: figures.training_steps(extent.other),
         "memory": figures.extra_memory,
     }
     found = []

@@ -41,6 +41,10 @@ STRAIGHT_LINE = 1.1
 EXTRA_MEMORY_SHARE = 0.05
 """Of the result, in extra peak memory; or `EXTRA_MEMORY`, whichever is larger."""
 EXTRA_MEMORY = 64e6
+TRAINING_STEP = 2.0
+"""Speed of J, loss and backward over the better of two ways in torch."""
+PARAMETER_JACOBIAN = 3.0
+"""Speed of the Jacobian by the parameters over torch.func."""
 AUTO_SLOWER = 0.1
 """How much slower than the fastest mode "auto" may be."""
 

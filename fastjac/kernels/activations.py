@@ -50,42 +50,53 @@ CODES: dict[str, int] = {name: code for code, name in enumerate(RULES)}
 """The number under which `activate` knows each activation."""
 
 
-@intrinsic
-def _apply(typing_context: Any, code: Any, z: Any, p: Any, q: Any, d: Any) -> Any:
-    """A switch over the table, with a loop of its own for each rule: one loop for all would not vectorize.
+def switch(table: dict[str, Callable[..., Any]], codes: dict[str, int], results: int) -> Any:
+    """An intrinsic `(code, z, p, q, *targets)`, which writes the table's function of that code, of every z, to the targets.
 
-    Written as an intrinsic because a function in Python would have to spell out every rule.
+    results : how many numbers the functions give, and targets there are; a code that is not in the table does nothing.
+
+    It is a switch with a loop of its own for each function: one loop for all would not vectorize, and a function in Python
+    would have to spell out every one.
     """
-    if any(array.layout != "C" or array.dtype != z.dtype for array in (z, p, q, d)):
-        return None
-    functions = [typing_context.resolve_value_type(rule) for rule in RULES.values()]
-    signatures = [function.get_call_type(typing_context, (z.dtype,) * 3, {}) for function in functions]
 
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        code, *rows = arguments
-        arrays = [context.make_array(kind)(context, builder, row) for kind, row in zip(signature.args[1:], rows, strict=True)]
-        done = builder.append_basic_block("done")
-        switch = builder.switch(code, done)
-        for number, rule in enumerate(map(context.get_function, functions, signatures)):
-            context.add_linking_libs(rule.libs)
-            block = builder.append_basic_block(f"rule.{number}")
-            switch.add_case(number, block)
-            builder.position_at_end(block)
-            _loop(builder, rule, arrays)
-            builder.branch(done)
-        builder.position_at_end(done)
-        return context.get_dummy_value()
+    def typed(typing_context: Any, code: Any, z: Any, p: Any, q: Any, targets: Any) -> Any:
+        if any(array.layout != "C" or array.dtype != z.dtype for array in (z, p, q, *targets)):
+            return None
+        functions = [typing_context.resolve_value_type(function) for function in table.values()]
+        signatures = [function.get_call_type(typing_context, (z.dtype,) * 3, {}) for function in functions]
 
-    return types.void(code, z, p, q, d), codegen
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+            rows = [*arguments[1:4], *cgutils.unpack_tuple(builder, arguments[4])]
+            kinds = [*signature.args[1:4], *signature.args[4]]
+            arrays = [context.make_array(kind)(context, builder, row) for kind, row in zip(kinds, rows, strict=True)]
+            done = builder.append_basic_block("done")
+            branches = builder.switch(arguments[0], done)
+            compiled = map(context.get_function, functions, signatures)
+            for name, function in zip(table, compiled, strict=True):
+                context.add_linking_libs(function.libs)
+                block = builder.append_basic_block(f"rule.{name}")
+                branches.add_case(codes[name], block)
+                builder.position_at_end(block)
+                _loop(builder, function, arrays, results)
+                builder.branch(done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return types.void(code, z, p, q, targets), codegen
+
+    return intrinsic(typed)
 
 
-def _loop(builder: ir.IRBuilder, rule: Callable[..., Any], arrays: list[Any]) -> None:
-    """Emit `z[j], d[j] = rule(z[j], p[j], q[j])` for every j; arrays are z, p, q, d."""
+def _loop(builder: ir.IRBuilder, rule: Callable[..., Any], arrays: list[Any], results: int) -> None:
+    """Emit `targets[j] = rule(z[j], p[j], q[j])` for every j; arrays are z, p, q and the targets."""
     with cgutils.for_range(builder, arrays[0].nitems) as loop:
-        z, p, q, d = (builder.gep(array.data, [loop.index]) for array in arrays)
-        result = rule(builder, [builder.load(x) for x in (z, p, q)])
-        builder.store(builder.extract_value(result, 0), z)
-        builder.store(builder.extract_value(result, 1), d)
+        places = [builder.gep(array.data, [loop.index]) for array in arrays]
+        result = rule(builder, [builder.load(place) for place in places[:3]])
+        for number, place in enumerate(places[3:]):
+            builder.store(builder.extract_value(result, number) if results > 1 else result, place)
+
+
+_apply = switch(RULES, CODES, results=2)
 
 
 @jit
@@ -94,4 +105,4 @@ def activate(code: int, z: Any, p: Any, q: Any, d: Any) -> None:
 
     z, p, q, d : (n,) C-contiguous arrays of one float dtype; z and d overlap no other.
     """
-    _apply(code, z, p, q, d)
+    _apply(code, z, p, q, (z, d))

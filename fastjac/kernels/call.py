@@ -17,6 +17,9 @@ the addresses of the Program's arrays from the last on."""
 HANDLE_WORDS = TABLES + 5
 HANDLE, X, SEED, SEED_STRIDE, Y, OUT, N, ITEMSIZE = range(8)
 """Words of a call: addresses, the bytes from one sample's seed to the next's, the number of samples, bytes of a number."""
+REQUESTED = -1
+"""In place of a task: the handle is a request of the gradient kernel, which says all itself; of the words after, it has
+N_IN = 1 and SEED_SIZE = 0."""
 WORD = np.int64(0)
 
 
@@ -37,6 +40,13 @@ def call(handle, x, seed, y, out):
         sample's size serves all.
     """
     run_chunk(call_of(handle, x, seed, y, out), 0, 0, 1)
+
+
+@entry()
+def call_chunks(request, chunks):
+    """Carry out a request on this thread, in as many chunks as several threads would take."""
+    for chunk in range(chunks):
+        call_address(request[KERNEL], (address_of(request), 0, chunk, chunks))
 
 
 @jit
@@ -62,6 +72,9 @@ def run_chunk(call, thread, chunk, chunks):
     A chunk is some of the samples. One sample alone is divided by the rows of its result.
     """
     handle = view(WORD, call[HANDLE], HANDLE_WORDS)
+    if handle[TASK] == REQUESTED:
+        call_address(handle[KERNEL], (call[HANDLE], thread, chunk, chunks))
+        return
     n, size = call[N], call[ITEMSIZE]
     first, last, part, parts = n * chunk // chunks, n * (chunk + 1) // chunks, 0, 1
     if n == 1:

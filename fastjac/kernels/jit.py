@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 
 from .cache import enable_cache
 
@@ -38,3 +39,13 @@ def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         return dispatcher
 
     return decorate
+
+
+def address_of_compiled(kernel: Any, signature: tuple[Any, ...]) -> int:
+    """The address of an `entry` kernel for arguments of these types, compiled or loaded from the cache."""
+    # Numba's lock, which forks wait for, also while LLVM links: a child would find LLVM's own lock taken for ever.
+    with global_compiler_lock:
+        kernel.compile(signature)
+        compiled = kernel.overloads[signature]
+        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    return address

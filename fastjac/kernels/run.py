@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
 
 from .accumulate import Group, accumulate
-from .jit import entry, piece
+from .jit import address_of_compiled, entry, piece
 from .memory import itemsize
 from .operators import copy
 from .sweep import ones, sweep
@@ -39,13 +38,7 @@ SIGNATURE = (_FIVE, _NUMBER, _FIVE, _NUMBER, _TWO, _NUMBER, _NUMBER)
 
 def compiled_address(dtype: np.dtype) -> int:
     """The address of the kernel for numbers of this dtype, compiled or loaded from the cache."""
-    kernel = KERNELS[dtype]
-    # Numba's lock, which forks wait for, also while LLVM links: a child would find LLVM's own lock taken for ever.
-    with global_compiler_lock:
-        kernel.compile(SIGNATURE)
-        compiled = kernel.overloads[SIGNATURE]
-        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
-    return address
+    return address_of_compiled(KERNELS[dtype], SIGNATURE)
 
 
 @piece

@@ -6,6 +6,7 @@ dtype. A matrix is named by a place and an offset in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,11 +64,22 @@ class Tables(NamedTuple):
     layout: int
 
 
-def _record(*names: str) -> np.dtype:
+def record(*names: str) -> np.dtype:
+    """A record of integers of these names."""
     return np.dtype([(name, np.int64) for name in names])
 
 
-PRIMAL = _record(
+def records(kind: np.dtype, rows: Iterable[Mapping[str, int]]) -> np.ndarray:
+    """A table of records, one for each row of fields; what a row does not tell is 0."""
+    rows = list(rows)
+    table = np.zeros(len(rows), kind)
+    for entry, row in zip(table, rows, strict=True):
+        for name, value in row.items():
+            entry[name] = value
+    return table
+
+
+PRIMAL = record(
     "operation",
     "n_in",
     "row",  # elements from one sample's values to the next's
@@ -84,7 +96,7 @@ PRIMAL = _record(
     "compose",  # ACTIVATE: multiply onto the derivative that is there
 )
 
-STEP = _record(
+STEP = record(
     "operation",
     "rows",
     "columns",
@@ -118,13 +130,13 @@ STEP = _record(
     "scratch",  # APPLY with units on rows: offset of (rank, columns) in the workspace
 )
 
-LIVE = _record("state", "state_row", "size", "list")
+LIVE = record("state", "state_row", "size", "list")
 """A diagonal whose live units are listed: where it lies, its size, and where its list starts.
 
 A list is its length followed by the units' numbers, in order.
 """
 
-LAYOUT = _record(
+LAYOUT = record(
     "n_in",
     "n_out",
     "seed_size",  # of one sample

@@ -237,7 +237,7 @@ def test_command_needs_something_to_measure(monkeypatch, tmp_path, capsys):
 
 
 def test_all_kinds_of_figures_are_measured(monkeypatch):
-    for kind in ("latencies", "starts", "straight_lines", "threads", "grids", "extra_memory"):
+    for kind in ("latencies", "starts", "straight_lines", "threads", "grids", "training_steps", "extra_memory"):
         monkeypatch.setattr(figures, kind, lambda *arguments, kind=kind: [Figure(kind, "")])
     found = [figure.what for figure in measuring.measure_figures(measuring.QUICK)]
-    assert found == ["latencies", "starts", "straight_lines", "threads", "grids", "extra_memory"]
+    assert found == ["latencies", "starts", "straight_lines", "threads", "grids", "training_steps", "extra_memory"]

@@ -216,6 +216,15 @@ def test_an_archive_of_keras_2_keeps_the_meaning_of_its_names(tmp_path):
     np.testing.assert_array_equal(fastjac.load(tmp_path / "model.keras").jacobian([1.0]), [[0.2]])
 
 
+@pytest.mark.parametrize("package", ["keras", "keras.src", "tf_keras.src"])
+def test_a_graph_in_an_archive_of_keras_2(package, tmp_path):
+    model = scramble(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))
+    graph = functional("model", [(input_layer("in", 3), []), (dense_2("a", 2), [[["in", 0, 0, {}]]])], ["a", 0, 0])
+    tree = {"layers": {"dense": {"vars": model.layers[0].get_weights()}}}
+    write_archive(tmp_path / "model.keras", graph | {"module": f"{package}.engine.functional"}, tree, "2.15.0")
+    assert_agrees(fastjac.load(tmp_path / "model.keras"), model, (3,))
+
+
 def test_a_layer_missing_in_an_old_archive_is_told(tmp_path):
     config, _, weights = tree_model()
     tree = old_tree(*weights)

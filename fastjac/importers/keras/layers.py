@@ -35,7 +35,7 @@ class Conversion(NamedTuple):
 def convert(entries: Sequence[Entry], shape: SampleShape | None) -> Iterator[Part]:
     """The fastjac layers of a chain of Keras layers whose input samples have `shape` (None where nothing tells it).
 
-    Before any weight is read, every layer must be known, and after that no more may be made of weights than they hold.
+    Before any weight is read, every layer must be known; what is made of the weights may not be far more than they hold.
 
     Raises UnsupportedLayerError naming the layer and its position in the chain, FormatError where its arrays do not fit it.
     """

@@ -58,8 +58,8 @@ CHANGES: dict[int, dict[str, Change]] = {
 ACTIVATION_NAMES = {"hard_sigmoid": HARD_SIGMOID_2}
 """Names of activations that mean something else up to Keras 2, and what this package calls that."""
 
-OLD_MODEL_MODULES = ("keras.engine.functional", "keras.src.engine.functional")
-"""Where the model classes of Keras 2 come from, if the config tells and says more than "keras"."""
+OLD_MODEL_MODULES = ("keras.engine.functional", "keras.src.engine.functional", "tf_keras.src.engine.functional")
+"""Where Functional models of Keras 2 come from; that of Sequential ones is "keras", if the config tells."""
 
 
 def generation(version: Any) -> int:

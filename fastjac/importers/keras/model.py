@@ -42,7 +42,10 @@ def from_keras(model: Any, n_in: int | None = None) -> Network:
     """
     keras: Any = sys.modules.get("keras")
     if keras is None or keras.__version__.startswith("2.") or not isinstance(model, keras.Model):
-        raise DtypeError(f"from_keras takes a Keras 3 model, got {type(model).__module__}.{type(model).__name__}")
+        raise DtypeError(
+            f"from_keras takes a Keras 3 model, got {type(model).__module__}.{type(model).__name__}; a model of Keras 2 can be "
+            "saved, and its file be read by fastjac.load"
+        )
     if not model.built:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)

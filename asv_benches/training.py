@@ -1,0 +1,159 @@
+"""A training step whose loss the Jacobian takes part in, and the Jacobian by the parameters, beside torch's own ways.
+
+The published way is a module that carries its Jacobian along with its values, layer by layer, `J = W J` and `J = f'(z) J`, for
+torch's autograd to go back through; the other is `torch.func.vmap(jacrev)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .timing import Effort, interleaved
+
+Step = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A perceptron to train: sizes from input to output, its activation, and the inputs in a batch."""
+
+    widths: tuple[int, ...]
+    activation: str
+    batch: int
+
+
+TASKS = {
+    "3-20x6-2": Task((3, *(20,) * 6, 2), "tanh", 256),
+    "dynamics": Task((12, 64, 64, 8), "tanh", 256),
+    "64-128x4-10": Task((64, *(128,) * 4, 10), "tanh", 256),
+    "mnist": Task((784, 256, 256, 10), "relu", 64),
+}
+FASTJAC, EXPLICIT, FUNC = "fastjac", "explicit torch", "torch.func"
+
+
+def steps(name: str, dtype: str) -> dict[str, Step]:
+    """One training step in each way: zero the gradients, y and J, half their sum of squares, backward."""
+    import torch
+
+    import fastjac.torch
+
+    task, module, x = _drawn(name, dtype)
+    parameters = dict(module.named_parameters())
+    with_values = torch.func.jacrev(
+        lambda p, v: (lambda y: (y, y))(torch.func.functional_call(module, p, (v,))), argnums=1, has_aux=True
+    )
+    batched = torch.func.vmap(with_values, in_dims=(None, 0))
+
+    def step(values_and_jacobians: Callable[[], tuple[Any, Any]]) -> Step:
+        def run() -> None:
+            module.zero_grad()
+            y, jacobians = values_and_jacobians()
+            ((y * y).sum() + (jacobians * jacobians).sum()).div(2).backward()
+
+        return run
+
+    return {
+        FASTJAC: step(lambda: fastjac.torch.value_and_jacobian(module, x)),
+        EXPLICIT: step(lambda: _explicit(module, task.activation, x)),
+        FUNC: step(lambda: batched(parameters, x)[::-1]),
+    }
+
+
+def parameter_jacobians(name: str, dtype: str) -> dict[str, Step]:
+    """The Jacobian by the parameters, by fastjac and by `torch.func.vmap(jacrev)`, each as it gives it."""
+    import torch
+
+    import fastjac
+
+    _, module, x = _drawn(name, dtype)
+    network = fastjac.from_torch(module)
+    points = x.numpy()
+    parameters = {key: value.detach() for key, value in module.named_parameters()}
+    reverse = torch.func.jacrev(lambda p, v: torch.func.functional_call(module, p, (v,)))
+    batched = torch.func.vmap(reverse, in_dims=(None, 0))
+    return {FASTJAC: lambda: network.parameter_jacobian(points), FUNC: lambda: batched(parameters, x)}
+
+
+def speeds(name: str, dtype: str, effort: Effort) -> tuple[float, float]:
+    """Time of the fastest other way over fastjac's: of a training step, and of the Jacobian by the parameters."""
+    return _ratio(interleaved(steps(name, dtype), effort)), _ratio(interleaved(parameter_jacobians(name, dtype), effort))
+
+
+def _ratio(seconds: dict[str, float]) -> float:
+    return min(time for name, time in seconds.items() if name != FASTJAC) / seconds[FASTJAC]
+
+
+def _drawn(name: str, dtype: str) -> tuple[Task, Any, Any]:
+    """A task, its module with torch's own initial weights, and a batch of normal inputs."""
+    import torch
+
+    task = TASKS[name]
+    torch.manual_seed(0)
+    kind = getattr(torch, dtype)
+    layers: list[Any] = []
+    for n_in, n_out in pairwise(task.widths):
+        layers += [torch.nn.Linear(n_in, n_out, dtype=kind), torch.nn.Tanh() if task.activation == "tanh" else torch.nn.ReLU()]
+    x = np.random.default_rng(0).standard_normal((task.batch, task.widths[0])).astype(dtype)
+    return task, torch.nn.Sequential(*layers[:-1]), torch.from_numpy(x)
+
+
+def _explicit(module: Any, activation: str, x: Any) -> tuple[Any, Any]:
+    """Values and Jacobians carried along together, layer by layer."""
+    import torch
+
+    affines = [layer for layer in module if isinstance(layer, torch.nn.Linear)]
+    values, jacobians = x, None
+    for number, affine in enumerate(affines):
+        weight = affine.weight
+        values = affine(values)
+        jacobians = weight.expand(len(x), *weight.shape) if jacobians is None else weight @ jacobians
+        if number < len(affines) - 1:
+            values = torch.tanh(values) if activation == "tanh" else torch.relu(values)
+            slopes = 1 - values * values if activation == "tanh" else (values > 0).to(values.dtype)
+            jacobians = slopes[:, :, None] * jacobians
+    return values, jacobians
+
+
+class Training:
+    """A training step in each way."""
+
+    timeout = 300.0
+    param_names = ("way", "task", "dtype")
+    params = ((FASTJAC, EXPLICIT, FUNC), tuple(TASKS), ("float32", "float64"))
+
+    def setup(self, way: str, task: str, dtype: str) -> None:
+        require_torch()
+        self.step = steps(task, dtype)[way]
+        self.step()
+
+    def time_training_step(self, way: str, task: str, dtype: str) -> None:
+        self.step()
+
+
+class ParameterJacobian:
+    """The Jacobian by the parameters in each way."""
+
+    timeout = 300.0
+    param_names = ("way", "task", "dtype")
+    params = ((FASTJAC, FUNC), tuple(TASKS), ("float32", "float64"))
+
+    def setup(self, way: str, task: str, dtype: str) -> None:
+        require_torch()
+        self.compute = parameter_jacobians(task, dtype)[way]
+        self.compute()
+
+    def time_parameter_jacobian(self, way: str, task: str, dtype: str) -> None:
+        self.compute()
+
+
+def require_torch() -> None:
+    """Raise a NotImplementedError, on which asv skips, where torch is not installed."""
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise NotImplementedError("needs torch") from error

@@ -1,0 +1,1 @@
+"""Derivatives of losses that the Jacobian takes part in, and by a network's parameters."""

@@ -1,0 +1,84 @@
+"""A network's layers as operations, one after another and none folded into its neighbour, so that each has its own gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
+from ..layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, PReLU, Scale
+
+Values = np.ndarray | float
+ParameterName = tuple[int, str]
+"""The position of a layer and the name of one of its arrays."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """An affine map, an activation or a normalizer.
+
+    kind : AFFINE, ACTIVATE or NORMALIZE.
+    layer : the layer that it is, or is a part of.
+    position : that layer's place in the network.
+    fields : the trained parameters among the layer's arrays: what the kernel calls each ("weight", "bias", "p", "q"), to the
+        name of the layer's field.
+    """
+
+    kind: int
+    layer: Layer
+    position: int
+    n_in: int
+    n_out: int
+    fields: dict[str, str]
+
+
+def operations_of(layers: Sequence[Layer], widths: Sequence[int]) -> list[Operation]:
+    """The operations of a network's layers; `widths` are the sizes between them."""
+    return [op for position, layer in enumerate(layers) for op in _of_layer(layer, position, widths[position])]
+
+
+def _of_layer(layer: Layer, position: int, width: int) -> Iterator[Operation]:
+    if isinstance(layer, Affine):
+        fields = {name: name for name in layer.arrays}
+        yield Operation(AFFINE, layer, position, layer.n_in, layer.n_out, fields)
+    elif isinstance(layer, Normalizer):
+        yield Operation(NORMALIZE, layer, position, width, width, {})
+        if isinstance(layer, LayerNorm) and layer.arrays:
+            names = {"p": "weight", "q": "bias"}
+            yield Operation(ACTIVATE, layer, position, width, width, {key: f for key, f in names.items() if f in layer.arrays})
+    elif isinstance(layer, Elementwise):
+        names = {"p": "weight", "q": "bias"} if isinstance(layer, (PReLU, Scale)) else {}
+        yield Operation(ACTIVATE, layer, position, width, width, {key: f for key, f in names.items() if f in layer.arrays})
+
+
+def rule_of(op: Operation) -> str:
+    """The rule by which the kernels know an activation or a normalizer."""
+    is_scale = op.kind == ACTIVATE and isinstance(op.layer, LayerNorm)
+    return "scale" if is_scale else op.layer.rule  # type: ignore[attr-defined]
+
+
+def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, Values]:
+    """The numbers p and q of the operation's rule, as the layer in its place has them."""
+    if op.kind == NORMALIZE:
+        return getattr(layer, "eps", 0.0), 0.0
+    if isinstance(layer, LayerNorm):
+        return (1.0 if layer.weight is None else layer.weight), (0.0 if layer.bias is None else layer.bias)
+    assert isinstance(layer, Elementwise)
+    return layer.rule_parameters
+
+
+def positions_of(ops: Sequence[Operation]) -> dict[ParameterName, int]:
+    """Where each parameter starts in the flat vector of all: layer by layer, each layer's arrays in order, row by row."""
+    positions, start = {}, 0
+    for op in ops:
+        for field in op.fields.values():
+            positions[op.position, field] = start
+            start += op.layer.arrays[field].size
+    return positions
+
+
+def n_parameters(ops: Sequence[Operation]) -> int:
+    """How many numbers the flat vector of all parameters has."""
+    return sum(op.layer.arrays[field].size for op in ops for field in op.fields.values())

@@ -1,0 +1,97 @@
+"""What a loss's derivatives by values and Jacobians become: a pullback, and the gradient that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..errors import ShapeError
+from ..layers import Layer
+from .operations import Operation
+from .runner import GradientRunner
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """The derivatives of a loss by a network's inputs and parameters.
+
+    x : (..., n_in), by the inputs; the leading shape is theirs.
+    parameters : (n_parameters,), by the parameters, summed over the inputs, in the order of `Network.parameters`.
+    layers : the same for each layer, as its arrays by field name, which are views of `parameters`.
+    """
+
+    x: np.ndarray
+    parameters: np.ndarray
+    layers: tuple[dict[str, np.ndarray], ...]
+
+
+class Pullback:
+    """The derivative, backwards, of a network's values and Jacobians at some inputs; see `Network.jacobian_vjp`."""
+
+    def __init__(self, runner: GradientRunner, layers: Sequence[Layer], x: np.ndarray, lead: tuple[int, ...]) -> None:
+        # A copy: what the caller does to x later must not change the point at which this is the derivative.
+        self._runner, self._layers, self._x, self._lead = runner, layers, x.copy(), lead
+
+    def __call__(self, gy: Any = None, gJ: Any = None, *, threads: int | None = None) -> Gradient:  # noqa: N803
+        """The derivatives of a loss by inputs and parameters, from those by the values and by the Jacobians.
+
+        Parameters
+        ----------
+        gy : (..., n_out), `d loss / d y`, or None if the loss does not depend on the values; so gJ.
+        gJ : (..., n_out, n_in), `d loss / d J`.
+        threads : most threads to use. The result has the same bits for any number of them.
+
+        Raises ShapeError or DtypeError for a gy or gJ that is no real array of the shape of y or J.
+        Costs about three times the multiply-adds of the Jacobian, which is computed again on the way, block by block.
+        """
+        lowered, n = self._runner.lowered, len(self._x)
+        n_in, n_out = int(lowered.layout[0]["n_in"]), int(lowered.layout[0]["n_out"])
+        x_gradient = np.empty((n, n_in), lowered.dtype)
+        arrays = {
+            "x": self._x,
+            "x_gradient": x_gradient,
+            "y_gradient": self._checked(gy, (n_out,), "gy"),
+            "jacobian_gradient": self._checked(gJ, (n_out, n_in), "gJ"),
+        }
+        if gy is None and gJ is None:
+            arrays["y_gradient"] = np.zeros((n, n_out), lowered.dtype)
+        sums = self._runner.run(arrays, threads)
+        parameters, layers = unpack(lowered.ops, lowered.gradients, sums, self._layers)
+        return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, layers)
+
+    def _checked(self, value: Any, core: tuple[int, ...], name: str) -> np.ndarray | None:
+        if value is None:
+            return None
+        array = arguments.real_array(value, name)
+        if array.shape != (*self._lead, *core):
+            raise ShapeError(f"{name} must have shape {(*self._lead, *core)}, that of {name[1]}, got {array.shape}")
+        return arguments.for_kernels(array.reshape(len(self._x), *core), self._runner.lowered.dtype)
+
+
+def unpack(
+    ops: Sequence[Operation], gradients: Sequence[dict[str, Any]], sums: np.ndarray, layers: Sequence[Layer]
+) -> tuple[np.ndarray, tuple[dict[str, np.ndarray], ...]]:
+    """The kernel's sums as a flat vector in the order of the parameters, and as arrays of each layer that lie in it."""
+    flat = np.empty(sum(layer.n_parameters for layer in layers), sums.dtype)
+    views = tuple(views_of(flat, layers))
+    for op, places in zip(ops, gradients, strict=True):
+        for key, place in places.items():
+            target = views[op.position][op.fields[key]]
+            target[...] = place.of(sums).reshape(target.shape)
+    return flat, views
+
+
+def views_of(flat: np.ndarray, layers: Sequence[Layer]) -> list[dict[str, np.ndarray]]:
+    """A flat vector of parameters as arrays of each layer, by field name; none is copied."""
+    views, start = [], 0
+    for layer in layers:
+        found = {}
+        for name, array in layer.arrays.items():
+            found[name] = flat[start : start + array.size].reshape(array.shape)
+            start += array.size
+        views.append(found)
+    return views

@@ -1,0 +1,182 @@
+"""What a network computes by way of its parameters: the base of Network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import arguments
+from ..errors import MissingDependencyError, ShapeError
+from .lowering import lower
+from .operations import operations_of
+from .pullback import Pullback, views_of
+from .runner import GradientRunner
+
+
+class Trainable:
+    """Derivatives by parameters, and of losses that the Jacobian takes part in.
+
+    The parameters are the trained arrays of all layers, in one flat vector: layer by layer, each layer's arrays in the order
+    of its fields (an Affine's weight (n_out, n_in) row by row, then its bias), as `parameters` gives them. Options that are
+    numbers, such as ELU's alpha or a PReLU slope that all units share, are no parameters. A ReLU's second derivative is 0, and
+    so is that of every piecewise linear activation, at its kinks too.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        # What Network has.
+        layers: Any
+        widths: Any
+        n_in: Any
+        n_out: Any
+        n_parameters: Any
+        dtype: Any
+        value_and_jacobian: Any
+        __call__: Any
+        _gradient_runners: dict[int | None, GradientRunner]
+
+    def parameters(self) -> np.ndarray:
+        """All parameters as one flat vector (n_parameters,), a copy."""
+        arrays = [array.ravel() for layer in self.layers for array in layer.arrays.values()]
+        return np.concatenate(arrays) if arrays else np.empty(0, self.dtype)
+
+    def with_parameters(self, theta: Any) -> Any:
+        """The same network with other parameters, `theta (n_parameters,)`, in the order of `parameters`; `theta` is copied.
+
+        Law: `net.with_parameters(net.parameters())` computes what `net` does.
+        Raises ShapeError or DtypeError for a theta that is no real array of that shape.
+        """
+        theta = arguments.for_kernels(self._parameter_vector(theta, "theta"), self.dtype)
+        views = views_of(theta, self.layers)
+        layers = [replace(layer, **arrays) if arrays else layer for layer, arrays in zip(self.layers, views, strict=True)]
+        network: Any = type(self)
+        return network(layers, n_in=self.n_in, dtype=self.dtype)
+
+    def jacobian_vjp(self, x: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray, Pullback]:
+        """`y (..., n_out)`, `J (..., n_out, n_in)` and the pullback of both, at inputs `x (..., n_in)`.
+
+        `pullback(gy, gJ)` takes the derivatives of a loss by y and by J and gives those by x and by every parameter; see
+        `Pullback` and `Gradient`.
+
+        Law: for a loss `f(y, J)`, `pullback(df/dy, df/dJ)` is its derivative, second derivatives of the activations included.
+        Raises as `jacobian` does. Costs a copy of x besides y and J.
+        """
+        y, jacobians = self.value_and_jacobian(x, threads=threads)
+        points, lead = self._points(x)
+        return y, jacobians, Pullback(self._gradient_runner(), self.layers, points, lead)
+
+    def parameter_jacobian(self, x: Any, *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
+        """The Jacobians by the parameters, `K (..., n_out, n_parameters)` at `x (..., n_in)`; `K[..., i, p] = d y_i / d theta_p`.
+
+        out : array of K's shape and the network's dtype to write K to; it is returned.
+        Raises as `jacobian` does. Costs n_out backward sweeps for each input, and the writing of K.
+        """
+        points, lead = self._points(x)
+        shape = (*lead, self.n_out, self.n_parameters)
+        if out is not None:
+            arguments.check_output(out, shape, self.dtype, points)
+        result = out if out is not None and out.flags.carray else np.empty(shape, self.dtype)
+        target = result.reshape(len(points), self.n_out, self.n_parameters)
+        self._at_output().run({"x": points, "parameter_jacobian": target}, threads)
+        if out is None or out is result:
+            return result
+        out[...] = result
+        return out
+
+    def parameter_jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """`y (..., n_out)` and its tangent `K v (..., n_out)` for a direction `v (n_parameters,)`; K is never formed.
+
+        Law: `<u, parameter_jvp(x, v)[1]> == <parameter_vjp(x, u)[1], v>`.
+        """
+        points, lead = self._points(x)
+        direction = arguments.for_kernels(self._parameter_vector(v, "v"), self.dtype)
+        y, tangents = (np.empty((len(points), self.n_out), self.dtype) for _ in range(2))
+        runner = self._gradient_runner()
+        packed = runner.pack_direction(dict(enumerate(views_of(direction, self.layers))))
+        runner.run({"x": points, "y": y, "y_tangent": tangents}, threads, {"direction": packed})
+        return y.reshape(*lead, self.n_out), tangents.reshape(*lead, self.n_out)
+
+    def parameter_vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """`y (..., n_out)` and `sum u K (n_parameters,)`, over all inputs, for a cotangent `u (..., n_out)` at each.
+
+        Law: `<u, parameter_jvp(x, v)[1]> == <parameter_vjp(x, u)[1], v>`.
+        """
+        points, lead = self._points(x)
+        y = self(x, threads=threads)
+        u = arguments.seed(u, lead, (self.n_out,), "u")
+        pullback = Pullback(self._gradient_runner(), self.layers, points, lead)
+        return y, pullback(np.broadcast_to(u, y.shape), threads=threads).parameters
+
+    def gauss_newton_product(self, x: Any, v: Any, H: Any = None, *, threads: int | None = None) -> np.ndarray:  # noqa: N803
+        """`sum K^T H K v (n_parameters,)` over all inputs, for a direction `v (n_parameters,)`; K is never formed.
+
+        H : (..., n_out, n_out), the loss's second derivative by the outputs; by default the identity, as for half the sum of
+            squares.
+        """
+        _, tangents = self.parameter_jvp(x, v, threads=threads)
+        if H is not None:
+            tangents = (arguments.real_array(H, "H") @ tangents[..., None])[..., 0]
+        return self.parameter_vjp(x, tangents, threads=threads)[1]
+
+    def neural_tangent_kernel(self, x: Any, x2: Any = None, *, threads: int | None = None) -> np.ndarray:
+        """The empirical neural tangent kernel `K(x) K(x2)^T`, (n, m, n_out, n_out), for `x (n, n_in)` and `x2 (m, n_in)`.
+
+        Entry [a, b, i, j] is the sum over all parameters of `d y_i(x[a]) / d theta * d y_j(x2[b]) / d theta`; K is never formed.
+        x2 : by default x, for which the kernel is symmetric.
+
+        Raises ShapeError for an x or x2 that has not two dimensions. Costs n m n_out^2 multiply-adds for each unit, and
+        (n_out + 1) numbers for each unit and sample.
+        """
+        points, others = ((self._points(value), np.ndim(value)) for value in (x, x if x2 is None else x2))
+        if {points[1], others[1]} != {2}:
+            raise ShapeError(f"x and x2 must have two dimensions, (n, {self.n_in}), got {points[1]} and {others[1]}")
+        runner, left = self._at_output(), points[0][0]
+        right = left if x2 is None else others[0][0]
+        features = [runner.features(part, threads) for part in ([left] if right is left else [left, right])]
+        result = np.empty((len(left), len(right), self.n_out, self.n_out), self.dtype)
+        if result.size:
+            runner.tangent_kernel(features[0], features[-1], result, threads)
+        return result
+
+    def parameter_operator(self, x: Any) -> Any:
+        """K at all inputs `x (..., n_in)` as a `scipy.sparse.linalg.LinearOperator` of shape (inputs * n_out, n_parameters).
+
+        Raises MissingDependencyError without SciPy.
+        """
+        try:
+            from scipy.sparse.linalg import LinearOperator
+        except ImportError as error:
+            raise MissingDependencyError("a LinearOperator needs SciPy; install it with: pip install 'fastjac[scipy]'") from error
+        points, _ = self._points(x)
+        return LinearOperator(
+            (len(points) * self.n_out, self.n_parameters),
+            matvec=lambda v: self.parameter_jvp(points, np.ravel(v))[1].ravel(),
+            rmatvec=lambda u: self.parameter_vjp(points, np.reshape(u, (len(points), self.n_out)))[1],
+            dtype=self.dtype,
+        )
+
+    def _points(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
+        """Inputs as (n, n_in), ready for kernels, and the leading shape that they had."""
+        array, lead = arguments.inputs(x, self.n_in, self.dtype)
+        return arguments.for_kernels(array.reshape(-1, self.n_in), self.dtype), lead
+
+    def _parameter_vector(self, value: Any, name: str) -> np.ndarray:
+        array = arguments.real_array(value, name)
+        if array.shape != (self.n_parameters,):
+            raise ShapeError(f"{name} must have shape ({self.n_parameters},), one entry for each parameter, got {array.shape}")
+        return array
+
+    def _at_output(self) -> GradientRunner:
+        return self._gradient_runner(len(operations_of(self.layers, self.widths)))
+
+    def _gradient_runner(self, seeds_at: int | None = None) -> GradientRunner:
+        """The runner whose derivatives start at a boundary, by default at the cheapest; made at its first use."""
+        runner = self._gradient_runners.get(seeds_at)
+        if runner is None:
+            wanted = {(position, name) for position, layer in enumerate(self.layers) for name in layer.arrays}
+            runner = GradientRunner(lower(operations_of(self.layers, self.widths), self.dtype, wanted, seeds_at), self.layers)
+            self._gradient_runners[seeds_at] = runner
+        return runner

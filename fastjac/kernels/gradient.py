@@ -1,0 +1,277 @@
+"""The gradient kernel: values and Jacobians of many samples, and the derivatives of a loss of both.
+
+For a block of samples at a time it keeps the values at every boundary, pushes and pulls rows from the seeds to both ends, whose
+product is the Jacobian, and then goes back: the loss's derivative by the Jacobian runs from the ends to the seeds, leaving at
+every operation what `second_order` says, and last that by the values runs from the output to the input.
+
+Sums over samples are taken block by block, in an order that depends on the number of samples and on nothing else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from .gradient_sweep import Block, factors_of, multiply, slopes_of, sweep
+from .gradient_tables import read_layout, read_operation, read_request
+from .jit import address_of_compiled, entry, piece
+from .memory import itemsize, view
+from .operators import copy, normalize_columns
+from .parameter_jacobian import push_direction, write_parameter_jacobian
+from .rows import pull, push, start_rows, write_identity
+from .second_order import add_parameter_gradient, add_weight_gradient, second_order
+from .tables import ACTIVATE, AFFINE, DENSE
+from .tangent_kernel import write_features, write_tangent_kernel
+
+
+@entry()
+def gradient_float32(request, thread, chunk, chunks):
+    """`_run` for float32."""
+    _run(np.float32(0), request, thread, chunk, chunks)
+
+
+@entry()
+def gradient_float64(request, thread, chunk, chunks):
+    """`_run` for float64."""
+    _run(np.float64(0), request, thread, chunk, chunks)
+
+
+KERNELS = {np.dtype(np.float32): gradient_float32, np.dtype(np.float64): gradient_float64}
+SIGNATURE = (types.intp,) * 4
+"""What either takes: the address of a request, the number of the thread, and which of how many chunks to do."""
+
+
+def compiled_address(dtype: np.dtype) -> int:
+    """The address of the kernel for numbers of this dtype, compiled or loaded from the cache."""
+    return address_of_compiled(KERNELS[dtype], SIGNATURE)
+
+
+@piece
+def _run(zero, address, thread, chunk, chunks):
+    """Carry out one of so many chunks of a request, with the scratch of this thread."""
+    size = itemsize(zero)
+    request = read_request(address, 0)
+    layout = read_layout(request.layout, 0)
+    work = request.work + thread * request.work_stride
+    lists = request.lists + thread * request.lists_stride
+    gradient = 0 if request.gradients == 0 else request.gradients + chunk * layout.gradient_size * size
+    blocks = (request.n + layout.block - 1) // layout.block
+    for number in range(blocks * chunk // chunks, blocks * (chunk + 1) // chunks):
+        first = number * layout.block
+        block = Block(
+            min(layout.block, request.n - first), layout.seeds, layout.seeds_at,
+            request.operations, layout.n_operations, request.parameters, work, lists, layout.list_row,
+            request.parameters + layout.zeros * size, request.parameters + layout.ones * size,
+        )  # fmt: skip
+        if request.tangent_kernel != 0:
+            left = request.features + first * layout.features_size * size
+            target = request.tangent_kernel + first * request.n_right * layout.n_out * layout.n_out * size
+            write_tangent_kernel(zero, block, layout, left, request.right_features, request.n_right, target)
+            continue
+        sweep(zero, block, request.x + first * layout.n_in * size)
+        _write_values(zero, block, request, layout, first)
+        if request.direction != 0:
+            _push_direction(zero, block, layout, request, first)
+        if request.jacobian + request.jacobian_gradient + request.parameter_jacobian + request.features != 0:
+            _differentiate(zero, block)
+        if request.features != 0:
+            write_features(zero, block, layout.features_size, request.features + first * layout.features_size * size)
+        if request.parameter_jacobian != 0:
+            target = request.parameter_jacobian + first * layout.n_out * layout.n_parameters * size
+            write_parameter_jacobian(zero, block, layout.n_parameters, target)
+        if request.jacobian != 0:
+            _write_jacobians(zero, block, layout, request.jacobian + first * layout.n_in * layout.n_out * size)
+        if request.jacobian_gradient != 0:
+            by_jacobian = request.jacobian_gradient + first * layout.n_in * layout.n_out * size
+            _go_back_through_rows(zero, block, layout, by_jacobian, gradient)
+        if gradient != 0 or request.x_gradient != 0:
+            _go_back_through_values(zero, block, layout, request, first, gradient)
+
+
+@piece
+def _write_values(zero, block, request, layout, first):
+    if request.y != 0:
+        size = itemsize(zero)
+        last = read_operation(block.operations, block.n_operations)
+        target = request.y + first * layout.n_out * size
+        copy(zero, block.work + last.inputs * size, last.in_row, 1, target, layout.n_out, block.samples, layout.n_out, block.ones)
+
+
+@piece
+def _push_direction(zero, block, layout, request, first):
+    size = itemsize(zero)
+    here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
+    tangents = push_direction(zero, block, request.direction, here, there)
+    last = read_operation(block.operations, block.n_operations)
+    target = request.y_tangent + first * layout.n_out * size
+    copy(zero, tangents, last.in_row, 1, target, layout.n_out, block.samples, layout.n_out, block.ones)
+
+
+@piece
+def _differentiate(zero, block):
+    """Rows at every boundary, from the seeds to both ends."""
+    size = itemsize(zero)
+    seeds = read_operation(block.operations, block.seeds_at)
+    write_identity(zero, block, block.work + seeds.rows * size, seeds.in_row)
+    for number in range(block.seeds_at - 1, -1, -1):
+        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        source, target = block.work + after.rows * size, block.work + o.rows * size
+        if number == block.seeds_at - 1:
+            start_rows(zero, block, o, source, target, False)
+        else:
+            pull(zero, block, o, source, target)
+    for number in range(block.seeds_at, block.n_operations):
+        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        source, target = block.work + o.rows * size, block.work + after.rows * size
+        if number == block.seeds_at:
+            start_rows(zero, block, o, source, target, True)
+        else:
+            push(zero, block, o, source, target)
+
+
+@piece
+def _write_jacobians(zero, block, layout, target):
+    """The product of what was pushed to the output and pulled to the input, one of which may be the identity."""
+    size, seeds = itemsize(zero), block.seeds
+    first, last = read_operation(block.operations, 0), read_operation(block.operations, block.n_operations)
+    pulled, pushed = block.work + first.rows * size, block.work + last.rows * size
+    n_in, n_out = layout.n_in, layout.n_out
+    if block.seeds_at == block.n_operations:
+        copy(zero, pulled, first.in_row, 1, target, n_in, block.samples * seeds, n_in, block.ones)
+        return
+    for sample in range(block.samples):
+        left, c = pushed + sample * seeds * last.in_row * size, target + sample * n_in * n_out * size
+        if block.seeds_at == 0:
+            copy(zero, left, 1, last.in_row, c, n_in, n_out, n_in, block.ones)
+        else:
+            right = (pulled + sample * seeds * first.in_row * size, first.in_row)
+            multiply(zero, block, (n_out, n_in, seeds), block.lists, (left, 1, last.in_row), right, block.zeros, (c, n_in))
+
+
+@piece
+def _go_back_through_rows(zero, block, layout, by_jacobian, gradient):
+    """The loss's derivative by the rows, from both ends to the seeds."""
+    size = itemsize(zero)
+    scratch = block.work + layout.piece * size
+    here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
+    _start_at_input(zero, block, layout, by_jacobian, here, scratch)
+    for number in range(block.seeds_at):
+        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        second_order(zero, block, o, block.work + after.rows * size, here, gradient, scratch)
+        if number < block.seeds_at - 1:
+            push(zero, block, o, here, there)
+            here, there = there, here
+    _start_at_output(zero, block, layout, by_jacobian, here, scratch)
+    for number in range(block.n_operations - 1, block.seeds_at - 1, -1):
+        o = read_operation(block.operations, number)
+        second_order(zero, block, o, here, block.work + o.rows * size, gradient, scratch)
+        if number > block.seeds_at:
+            pull(zero, block, o, here, there)
+            here, there = there, here
+
+
+@piece
+def _start_at_input(zero, block, layout, by_jacobian, target, scratch):
+    """The loss's derivative by the rows pulled to the input."""
+    size, seeds, n_in, n_out = itemsize(zero), block.seeds, layout.n_in, layout.n_out
+    first, last = read_operation(block.operations, 0), read_operation(block.operations, block.n_operations)
+    if block.seeds_at == block.n_operations:
+        copy(zero, by_jacobian, n_in, 1, target, first.in_row, block.samples * seeds, n_in, block.ones)
+    elif block.seeds_at > 0:
+        for sample in range(block.samples):
+            # Rows of their own width, because a multiplication reads its right operand in whole vectors.
+            copy(zero, by_jacobian + sample * n_in * n_out * size, n_in, 1, scratch, first.in_row, n_out, n_in, block.ones)
+            pushed = block.work + (last.rows + sample * seeds * last.in_row) * size
+            c = (target + sample * seeds * first.in_row * size, first.in_row)
+            shape = (seeds, n_in, n_out)
+            multiply(zero, block, shape, block.lists, (pushed, last.in_row, 1), (scratch, first.in_row), block.zeros, c)
+
+
+@piece
+def _start_at_output(zero, block, layout, by_jacobian, target, scratch):
+    """The loss's derivative by the rows pushed to the output."""
+    size, seeds, n_in, n_out = itemsize(zero), block.seeds, layout.n_in, layout.n_out
+    first, last = read_operation(block.operations, 0), read_operation(block.operations, block.n_operations)
+    if block.seeds_at == block.n_operations:
+        return
+    for sample in range(block.samples):
+        source = by_jacobian + sample * n_in * n_out * size
+        c = (target + sample * seeds * last.in_row * size, last.in_row)
+        if block.seeds_at == 0:
+            copy(zero, source, 1, n_in, c[0], last.in_row, n_in, n_out, block.ones)
+            continue
+        copy(zero, source, 1, n_in, scratch, last.in_row, n_in, n_out, block.ones)
+        pulled = block.work + (first.rows + sample * seeds * first.in_row) * size
+        shape = (seeds, n_out, n_in)
+        multiply(zero, block, shape, block.lists, (pulled, first.in_row, 1), (scratch, last.in_row), block.zeros, c)
+
+
+@piece
+def _go_back_through_values(zero, block, layout, request, first, gradient):
+    """The loss's derivative by the values, from the output to the lowest operation that anything is wanted of."""
+    size, samples = itemsize(zero), block.samples
+    scratch = block.work + layout.piece * size
+    here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
+    last = read_operation(block.operations, block.n_operations)
+    _start_at_values(zero, block, layout, request, first, here, last.in_row)
+    lowest = 0 if request.x_gradient != 0 else layout.lowest
+    for number in range(block.n_operations - 1, lowest - 1, -1):
+        o = read_operation(block.operations, number)
+        if o.operation == AFFINE:
+            add_weight_gradient(zero, block, o, (samples, here, block.work + o.inputs * size), gradient, scratch)
+            _add_bias_gradient(zero, block, o, here, gradient)
+            if number > lowest or request.x_gradient != 0:
+                weight, shape = (block.parameters + o.weight * size, o.in_row), (samples, o.n_in, o.n_out)
+                multiply(zero, block, shape, block.lists, (here, o.out_row, 1), weight, block.zeros, (there, o.in_row))
+                here, there = there, here
+            continue
+        for sample in range(samples):
+            _go_back_through_activation(zero, block, o, sample, here, request.jacobian_gradient != 0, gradient)
+    if request.x_gradient != 0:
+        target = request.x_gradient + first * layout.n_in * size
+        o = read_operation(block.operations, 0)
+        copy(zero, here, o.in_row, 1, target, layout.n_in, samples, layout.n_in, block.ones)
+
+
+@piece
+def _start_at_values(zero, block, layout, request, first, target, row):
+    """The loss's derivative by the network's values."""
+    size, n_out = itemsize(zero), layout.n_out
+    if request.y_gradient != 0:
+        source = request.y_gradient + first * n_out * size
+        copy(zero, source, n_out, 1, target, row, block.samples, n_out, block.ones)
+        return
+    for sample in range(block.samples):
+        nothing = view(zero, target + sample * row * size, n_out)
+        nothing[:] = 0.0
+
+
+@piece
+def _add_bias_gradient(zero, block, o, rows, gradient):
+    if gradient == 0 or o.bias_gradient == DENSE:
+        return
+    size = itemsize(zero)
+    sums = view(zero, gradient + o.bias_gradient * size, o.n_out)
+    for sample in range(block.samples):
+        found = view(zero, rows + sample * o.out_row * size, o.n_out)
+        for j in range(o.n_out):
+            sums[j] += found[j]
+
+
+@piece
+def _go_back_through_activation(zero, block, o, sample, rows, with_second, gradient):
+    size = itemsize(zero)
+    row = rows + sample * o.in_row * size
+    by_value, slopes = view(zero, row, o.n_in), slopes_of(zero, block, o, sample)
+    if o.operation == ACTIVATE:
+        inputs = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
+        add_parameter_gradient(zero, o, inputs, by_value, view(zero, block.zeros, o.n_in), gradient)
+        derivative = view(zero, slopes, o.n_in)
+        for j in range(o.n_in):
+            by_value[j] *= derivative[j]
+    else:
+        normalize_columns(zero, row, o.in_row, 1, factors_of(zero, slopes, o), o.rank, False)
+    if with_second and o.second != DENSE:
+        second = view(zero, block.work + (o.second + sample * o.in_row) * size, o.n_in)
+        for j in range(o.n_in):
+            by_value[j] += second[j]

@@ -1,0 +1,104 @@
+"""What the gradient kernel runs: records for a network's operations, and the words of a request.
+
+`fastjac.gradient` writes them. Boundary k lies before operation k; the last boundary is the output. At every boundary each
+sample has as many *rows* as there are seeds: tangents (rows of the Jacobian from the seeds' boundary to this one, transposed) on
+its right, cotangents (rows of the Jacobian from this one to the seeds' boundary) on its left.
+"""
+
+from __future__ import annotations
+
+from .memory import record_reader
+from .tables import record
+
+OPERATION = record(
+    "operation",  # AFFINE, ACTIVATE or NORMALIZE
+    "n_in",
+    "n_out",
+    "in_row",  # the same, padded
+    "out_row",
+    "weight",  # AFFINE, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded
+    "transposed",
+    "bias",
+    "code",  # ACTIVATE, NORMALIZE: the rule, and its parameters, padded rows
+    "rank",
+    "p",
+    "q",
+    "weight_gradient",  # in the gradient, laid out as the parameters are; or DENSE if it is not wanted
+    "bias_gradient",
+    "p_gradient",
+    "q_gradient",
+    "weight_position",  # in the flat vector of all parameters, without padding; or DENSE
+    "bias_position",
+    "p_position",
+    "q_position",
+    "features",  # where this operation's lie among those of a sample
+    "inputs",  # in the workspace: values at the operation's input, (block, in_row)
+    "slopes",  # ACTIVATE, NORMALIZE: the Jacobian's vectors, (block, slopes_row)
+    "slopes_row",
+    "second",  # the loss's derivative by the inputs through the operation's Jacobian, (block, in_row); or DENSE if that is 0
+    "rows",  # rows at the boundary before the operation, (block * seeds, in_row); the next record's lie behind it
+    "live",  # lists of live units of the diagonal, one for each sample; or DENSE
+    "live_in",  # AFFINE: lists of the units outside which rows at its input, or output, are 0; or DENSE
+    "live_out",
+)
+"""One operation; the last record of a table stands for the network's output and has n_in, in_row, inputs and rows alone."""
+
+LAYOUT = record(
+    "n_in",
+    "n_out",
+    "n_operations",
+    "lowest",  # the first operation of which any gradient is wanted
+    "seeds_at",  # the boundary at which the seeds lie
+    "seeds",  # how many: the units there
+    "block",  # samples that are worked on together
+    "first_buffer",  # offsets in the workspace of (block * seeds, widest) numbers
+    "second_buffer",
+    "piece",  # of a piece of a weight's gradient
+    "zeros",  # offsets in the parameters: a row of zeros, a row of ones
+    "ones",
+    "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
+    "list_row",  # entries from one sample's list to the next's
+    "gradient_size",
+    "n_parameters",
+    "features_size",  # of one sample
+    "right_block",  # samples on the right of the tangent kernel that are worked on together, and the row of their products
+    "right_row",
+    "turned",  # offsets in the workspace: features of those samples, transposed, and the two Gram matrices
+    "by_rows",
+    "by_inputs",
+    "work_size",  # of one thread's workspace and lists
+    "list_size",
+)
+
+REQUEST = record(
+    "kernel",  # the kernel's address; this and the next three stand where `call` looks for them
+    "task",  # REQUESTED
+    "n_in",  # 1
+    "n_out",
+    "seed_size",  # 0
+    "parameters",  # addresses
+    "operations",
+    "layout",
+    "x",  # (n, n_in)
+    "y",  # (n, n_out), or 0 if it is not wanted; so all below
+    "jacobian",  # (n, n_out, n_in)
+    "y_gradient",  # the loss's derivative by y, or 0 if it does not depend on it
+    "jacobian_gradient",
+    "x_gradient",  # (n, n_in)
+    "gradients",  # (chunks, gradient_size): a sum over the samples of each chunk
+    "parameter_jacobian",  # (n, n_out, n_parameters)
+    "direction",  # tangents of the parameters, laid out as they are, and the values' tangents (n, n_out) for them
+    "y_tangent",
+    "features",  # (n, features_size); written, or read for the tangent kernel
+    "right_features",  # those of (n_right, features_size) others, and the tangent kernel (n, n_right, n_out, n_out)
+    "n_right",
+    "tangent_kernel",
+    "n",
+    "work",
+    "work_stride",
+    "lists",
+    "lists_stride",
+)
+"""One call of the gradient kernel."""
+
+read_operation, read_layout, read_request = (record_reader(kind) for kind in (OPERATION, LAYOUT, REQUEST))

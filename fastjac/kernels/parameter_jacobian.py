@@ -1,0 +1,110 @@
+"""The Jacobian by the parameters, written out, and its product with a direction of them.
+
+With u_a the row of cotangents of output a at an affine map's output, and v the values at its input,
+`dy_a / dW[i, j] = u_a[i] v[j]` and `dy_a / db[i] = u_a[i]`.
+"""
+
+from __future__ import annotations
+
+from .activations import CODES
+from .gradient_sweep import factors_of, multiply, slopes_of
+from .gradient_tables import read_operation
+from .jit import jit, piece
+from .memory import itemsize, view
+from .operators import normalize_columns
+from .tables import ACTIVATE, AFFINE, DENSE
+
+LEAKY_RELU, SCALE = CODES["leaky_relu"], CODES["scale"]
+
+
+@jit
+def write_parameter_jacobian(zero, block, n_parameters, target):
+    """Write `dy / dtheta` (samples, n_out, n_parameters) to address `target`, from rows pulled from the output."""
+    size = itemsize(zero)
+    for number in range(block.n_operations):
+        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        for sample in range(block.samples):
+            v = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
+            for seed in range(block.seeds):
+                row = sample * block.seeds + seed
+                u = view(zero, block.work + (after.rows + row * o.out_row) * size, o.n_out)
+                theta = view(zero, target + row * n_parameters * size, n_parameters)
+                if o.operation == AFFINE:
+                    _write_affine(o, u, v, theta)
+                elif o.p_position != DENSE or o.q_position != DENSE:
+                    _write_activation(o, u, v, theta)
+
+
+@piece
+def _write_affine(o, u, v, theta):
+    if o.weight_position != DENSE:
+        for i in range(u.size):
+            row = theta[o.weight_position + i * v.size : o.weight_position + (i + 1) * v.size]
+            factor = u[i]
+            for j in range(v.size):
+                row[j] = factor * v[j]
+    if o.bias_position != DENSE:
+        theta[o.bias_position : o.bias_position + u.size] = u
+
+
+@piece
+def _write_activation(o, u, v, theta):
+    if o.p_position != DENSE:
+        p = theta[o.p_position : o.p_position + u.size]
+        for j in range(u.size):
+            # The slope of a leaky ReLU is a parameter of its negative side alone.
+            p[j] = u[j] * v[j] if o.code == SCALE or not v[j] > 0.0 else 0.0
+    if o.q_position != DENSE:
+        theta[o.q_position : o.q_position + u.size] = u
+
+
+@jit
+def push_direction(zero, block, direction, here, there):
+    """The values' tangents for a direction of the parameters at address `direction`; the address of (samples, out_row).
+
+    here, there : addresses of buffers for (samples, widest) numbers each.
+    """
+    size = itemsize(zero)
+    first = read_operation(block.operations, 0)
+    nothing = view(zero, here, block.samples * first.in_row)
+    nothing[:] = 0.0
+    for number in range(block.n_operations):
+        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        if o.operation == AFFINE:
+            _push_affine(zero, block, o, after, direction, here, there)
+            here, there = there, here
+            continue
+        for sample in range(block.samples):
+            row = here + sample * o.in_row * size
+            slopes = slopes_of(zero, block, o, sample)
+            if o.operation != ACTIVATE:
+                normalize_columns(zero, row, o.in_row, 1, factors_of(zero, slopes, o), o.rank, True)
+                continue
+            t, d = view(zero, row, o.n_in), view(zero, slopes, o.n_in)
+            v = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
+            p, q = view(zero, direction + o.p * size, o.n_in), view(zero, direction + o.q * size, o.n_in)
+            for j in range(o.n_in):
+                t[j] *= d[j]
+            if o.code == SCALE:
+                for j in range(o.n_in):
+                    t[j] += p[j] * v[j] + q[j]
+            elif o.code == LEAKY_RELU:
+                for j in range(o.n_in):
+                    t[j] += p[j] * v[j] if not v[j] > 0.0 else 0.0
+    return here
+
+
+@piece
+def _push_affine(zero, block, o, after, direction, here, there):
+    """`t W^T + v dW^T + db`."""
+    size = itemsize(zero)
+    shape, target = (block.samples, o.n_out, o.n_in), (there, o.out_row)
+    weight = (block.parameters + o.transposed * size, o.out_row)
+    multiply(zero, block, shape, block.lists, (here, o.in_row, 1), weight, block.zeros, target)
+    # Where rows would lie, of which this request has none.
+    spare = block.work + after.rows * size
+    inputs, weight = (block.work + o.inputs * size, o.in_row, 1), (direction + o.transposed * size, o.out_row)
+    multiply(zero, block, shape, block.lists, inputs, weight, direction + o.bias * size, (spare, o.out_row))
+    sums, found = view(zero, there, block.samples * o.out_row), view(zero, spare, block.samples * o.out_row)
+    for j in range(sums.size):
+        sums[j] += found[j]

@@ -1,0 +1,91 @@
+"""Rows of a block of samples, pushed from one boundary of the network to the next, or pulled back to the one before.
+
+A push takes every row t to `J t`, a pull every row u to `u J`, where J is the operation's Jacobian at the row's sample. Each
+is the adjoint of the other, so the derivative of a loss by pushed rows is pulled, and that by pulled rows is pushed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .gradient_sweep import factors_of, list_of, multiply, slopes_of
+from .jit import jit, piece
+from .memory import itemsize, view
+from .operators import copy, normalize_columns
+from .tables import ACTIVATE, AFFINE, DENSE
+
+LEAST_ROWS = 4
+"""Rows of a sample from which on it pays to skip its own dead units: fewer fill a tile only together with other samples' rows."""
+
+
+@jit
+def push(zero, block, o, source, target):
+    """Push the rows at address `source`, from the operation's input to its output."""
+    if o.operation == AFFINE:
+        weight = (block.parameters + o.transposed * itemsize(zero), o.out_row)
+        _multiply_rows(zero, block, o.n_out, o.n_in, o.live_in, (source, o.in_row), weight, (target, o.out_row))
+    else:
+        _transform_rows(zero, block, o, source, target, True)
+
+
+@jit
+def pull(zero, block, o, source, target):
+    """Pull the rows at address `source`, from the operation's output to its input."""
+    if o.operation == AFFINE:
+        weight = (block.parameters + o.weight * itemsize(zero), o.in_row)
+        _multiply_rows(zero, block, o.n_in, o.n_out, o.live_out, (source, o.out_row), weight, (target, o.in_row))
+    else:
+        _transform_rows(zero, block, o, source, target, False)
+
+
+@jit
+def write_identity(zero, block, target, row):
+    """For every sample the rows of the identity."""
+    for number in range(block.samples * block.seeds):
+        identity = view(zero, target + number * row * itemsize(zero), block.seeds)
+        identity[:] = 0.0
+        identity[number % block.seeds] = 1.0
+
+
+@jit
+def start_rows(zero, block, o, source, target, forward):
+    """Push (forward) or pull the rows of the identity, at address `source`, through the operation next to the seeds."""
+    if o.operation != AFFINE:
+        _transform_rows(zero, block, o, source, target, forward)
+        return
+    # For every sample the weight itself.
+    size = itemsize(zero)
+    weight, row, width = (o.transposed, o.out_row, o.n_out) if forward else (o.weight, o.in_row, o.n_in)
+    for sample in range(block.samples):
+        rows = target + sample * block.seeds * row * size
+        copy(zero, block.parameters + weight * size, row, 1, rows, row, block.seeds, width, block.ones)
+
+
+@piece
+def _multiply_rows(zero, block, columns, depth, live, source, weight, target):
+    """Rows times a weight: all samples' together, or each sample's with its own dead units skipped."""
+    size = itemsize(zero)
+    if live == DENSE or block.seeds < LEAST_ROWS:
+        shape = (block.samples * block.seeds, columns, depth)
+        multiply(zero, block, shape, block.lists, (source[0], source[1], 1), weight, block.zeros, target)
+        return
+    for sample in range(block.samples):
+        count, units = list_of(block, live, sample)
+        first = sample * block.seeds * size
+        a, c = (source[0] + first * source[1], source[1], 1), (target[0] + first * target[1], target[1])
+        multiply(zero, block, (block.seeds, columns, np.intp(count[0])), units, a, weight, block.zeros, c)
+
+
+@piece
+def _transform_rows(zero, block, o, source, target, forward):
+    """Rows times the Jacobian of an activation or a normalizer."""
+    size = itemsize(zero)
+    for sample in range(block.samples):
+        first = sample * block.seeds * o.in_row * size
+        slopes = slopes_of(zero, block, o, sample)
+        if o.operation == ACTIVATE:
+            copy(zero, source + first, o.in_row, 1, target + first, o.in_row, block.seeds, o.n_in, slopes)
+            continue
+        if source != target:
+            copy(zero, source + first, o.in_row, 1, target + first, o.in_row, block.seeds, o.n_in, block.ones)
+        normalize_columns(zero, target + first, o.in_row, block.seeds, factors_of(zero, slopes, o), o.rank, forward)

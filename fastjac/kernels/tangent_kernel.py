@@ -1,0 +1,117 @@
+"""The empirical neural tangent kernel `K K'^T`, K being the Jacobian by the parameters, from what K is made of.
+
+For one affine map `dy_a / dW = u_a v^T`, so the product for two samples is `(u_a . u'_b) (v . v' + 1)`, the 1 for the bias: two
+Gram matrices instead of a Jacobian with a column for every parameter. What they are made of, each sample's *features*, are v and
+the u_a of every operation, one after another.
+"""
+
+from __future__ import annotations
+
+from .activations import CODES
+from .gradient_sweep import multiply
+from .gradient_tables import read_operation
+from .jit import jit, piece
+from .memory import itemsize, view
+from .operators import copy
+from .tables import AFFINE, DENSE
+
+SCALE = CODES["scale"]
+
+
+@jit
+def write_features(zero, block, features_size, target):
+    """Write v and the u_a of every operation, (samples, features_size), to address `target`."""
+    size = itemsize(zero)
+    for number in range(block.n_operations):
+        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        for sample in range(block.samples):
+            v = target + (sample * features_size + o.features) * size
+            copy(zero, block.work + (o.inputs + sample * o.in_row) * size, o.in_row, 1, v, o.in_row, 1, o.n_in, block.ones)
+            u = block.work + (after.rows + sample * block.seeds * o.out_row) * size
+            copy(zero, u, o.out_row, 1, v + o.in_row * size, o.out_row, block.seeds, o.n_out, block.ones)
+
+
+@jit
+def write_tangent_kernel(zero, block, layout, left, right, n_right, target):
+    """Write the kernel of a block of samples with all others, (samples, n_right, n_out, n_out), to address `target`.
+
+    left, right : addresses of the features of the block and of the others.
+    """
+    size = itemsize(zero)
+    seeds = block.seeds
+    whole = view(zero, target, block.samples * n_right * seeds * seeds)
+    whole[:] = 0.0
+    for first in range(0, n_right, layout.right_block):
+        count = min(layout.right_block, n_right - first)
+        others = right + first * layout.features_size * size
+        for number in range(block.n_operations):
+            o = read_operation(block.operations, number)
+            if o.operation == AFFINE:
+                _add_affine(zero, block, layout, o, left, (others, first, count), n_right, target)
+            elif o.p_position != DENSE or o.q_position != DENSE:
+                _add_activation(zero, block, layout, o, left, (others, first, count), n_right, target)
+
+
+@piece
+def _add_affine(zero, block, layout, o, left, right, n_right, target):
+    """`(u_a . u'_b) (v . v' + 1)`."""
+    size, seeds, width = itemsize(zero), block.seeds, layout.right_row
+    others, first, count = right
+    stride = layout.features_size
+    turned, by_rows = block.work + layout.turned * size, block.work + layout.by_rows * size
+    by_inputs = block.work + layout.by_inputs * size
+    v, u = o.features, o.features + o.in_row
+    copy(zero, others + v * size, 1, stride, turned, width, o.n_in, count, block.ones)
+    shape = (block.samples, count, o.n_in)
+    multiply(zero, block, shape, block.lists, (left + v * size, stride, 1), (turned, width), block.zeros, (by_inputs, width))
+    for other in range(count):
+        source, place = others + (other * stride + u) * size, turned + other * seeds * size
+        copy(zero, source, 1, o.out_row, place, width, o.n_out, seeds, block.ones)
+    shape = (seeds, count * seeds, o.n_out)
+    for sample in range(block.samples):
+        a, c = (left + (sample * stride + u) * size, o.out_row, 1), (by_rows, width)
+        multiply(zero, block, shape, block.lists, a, (turned, width), block.zeros, c)
+        products = view(zero, by_inputs + sample * width * size, count)
+        for other in range(count):
+            factor = products[other] if o.weight_position != DENSE else zero
+            factor += zero + 1 if o.bias_position != DENSE else zero
+            cell = _cell(zero, sample, first + other, n_right, seeds, target)
+            _add_scaled(zero, seeds, factor, by_rows + other * seeds * size, width, cell)
+
+
+@piece
+def _cell(zero, sample, other, n_right, seeds, target):
+    """The address of one pair's (n_out, n_out)."""
+    return target + (sample * n_right + other) * seeds * seeds * itemsize(zero)
+
+
+@piece
+def _add_scaled(zero, seeds, factor, source, row, target):
+    size = itemsize(zero)
+    for a in range(seeds):
+        found, sums = view(zero, source + a * row * size, seeds), view(zero, target + a * seeds * size, seeds)
+        for b in range(seeds):
+            sums[b] += factor * found[b]
+
+
+@piece
+def _add_activation(zero, block, layout, o, left, right, n_right, target):
+    """For a Scale `sum u_a u'_b (x x' + 1)`; for slopes of a leaky ReLU `sum u_a u'_b x x'` where x and x' are not above 0."""
+    size, seeds, stride = itemsize(zero), block.seeds, layout.features_size
+    others, first, count = right
+    for sample in range(block.samples):
+        mine = left + (sample * stride + o.features) * size
+        x = view(zero, mine, o.n_in)
+        for other in range(count):
+            its = others + (other * stride + o.features) * size
+            z = view(zero, its, o.n_in)
+            sums = view(zero, _cell(zero, sample, first + other, n_right, seeds, target), seeds * seeds)
+            for a in range(seeds):
+                u = view(zero, mine + (o.in_row + a * o.out_row) * size, o.n_in)
+                for b in range(seeds):
+                    w = view(zero, its + (o.in_row + b * o.out_row) * size, o.n_in)
+                    for j in range(o.n_in):
+                        by_slope = o.p_position != DENSE and (o.code == SCALE or not (x[j] > 0.0 or z[j] > 0.0))
+                        factor = x[j] * z[j] if by_slope else zero
+                        factor += zero + 1 if o.q_position != DENSE else zero
+                        sums[a * seeds + b] += factor * u[j] * w[j]
