@@ -22,9 +22,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import keras
 import numpy as np
 import torch
+from digits_data import load_split
 from safetensors.torch import save_file
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import nn
 
 HERE = Path(__file__).resolve().parent
@@ -32,13 +31,6 @@ LABEL_SMOOTHING = 0.1
 NOISE = 0.25  # standard deviation, in units of a pixel's range
 BATCH = 64
 SHIPPED = 100  # held-out digits written beside the model
-
-
-def load_split():
-    """Training pixels, held-out pixels, training labels, held-out labels."""
-    pixels, labels = load_digits(return_X_y=True)
-    pixels = (pixels / 16.0).astype(np.float32)
-    return train_test_split(pixels, labels, test_size=0.25, stratify=labels, random_state=0)
 
 
 def train_keras(pixels, labels, epochs):

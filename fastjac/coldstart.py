@@ -8,12 +8,13 @@ import sys
 
 
 @functools.cache
-def announce_compilation(dtype: str, kept: bool) -> None:
-    """Tell on stderr that the kernels for `dtype` are about to compile; once in a process, however many kernels there are.
+def announce_compilation(what: str, seconds: int, kept: bool) -> None:
+    """Tell on stderr that the kernels for `what`, such as "float32", are about to compile; once in a process.
 
+    seconds : how long it takes at most, roughly.
     kept : whether the next process will find them on disk.
     """
     how_often = "once for this machine" if kept else "anew in each process, as no cache directory can be written to"
     # A closed stderr is no reason not to compile.
     with contextlib.suppress(OSError, ValueError):
-        print(f"fastjac: compiling kernels for {dtype}, {how_often}; up to 15 s", file=sys.stderr, flush=True)
+        print(f"fastjac: compiling kernels for {what}, {how_often}; up to {seconds} s", file=sys.stderr, flush=True)

@@ -44,7 +44,7 @@ class Network(Trainable):
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_chain", "_dtype", "_gradient_runners", "_layers", "_nothing", "_runners", "_widths")
+    __slots__ = ("_chain", "_dtype", "_gradient_runners", "_gradient_tables", "_layers", "_nothing", "_runners", "_widths")
 
     def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
         given = _validated(layers)
@@ -56,7 +56,7 @@ class Network(Trainable):
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
         self._runners = Runners(self._chain)
-        self._gradient_runners = {}
+        self._gradient_runners, self._gradient_tables = {}, {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 import fastjac as fj
@@ -18,12 +19,18 @@ by_keras = pytest.mark.filterwarnings("ignore:__array__ implementation:Deprecati
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """A function that runs an example by name with its arguments and returns what it printed."""
+def example(monkeypatch):
+    """A function that imports an example by name."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module
+
+
+@pytest.fixture
+def run(example, capsys):
+    """A function that runs an example by name with its arguments and returns what it printed."""
 
     def run_example(name, *argv):
-        importlib.import_module(name).main([str(word) for word in argv])
+        example(name).main([str(word) for word in argv])
         return capsys.readouterr().out
 
     return run_example
@@ -34,9 +41,19 @@ def numbers(text, pattern):
     return [float(number.replace(",", "")) for number in re.findall(pattern, text)]
 
 
+def assert_gradient(loss, net):
+    """`loss(net)` gives a value, or several, and their derivative by the parameters, and central differences confirm it."""
+    theta, step = net.parameters(), 1e-5
+    direction = np.random.default_rng(7).standard_normal(theta.size)
+    forth, back = (loss(net.with_parameters(theta + sign * step * direction))[0] for sign in (1, -1))
+    np.testing.assert_allclose(loss(net)[1] @ direction, (forth - back) / (2 * step), rtol=1e-6)
+
+
 def test_every_example_is_tested():
     tests = Path(__file__).read_text(encoding="utf-8")
-    assert all(f'run("{path.stem}"' in tests for path in EXAMPLES.glob("*.py"))
+    programs = [path for path in EXAMPLES.glob("*.py") if "def main(" in path.read_text(encoding="utf-8")]
+    assert len(programs) > 5
+    assert all(f'run("{path.stem}"' in tests for path in programs)
 
 
 @by_keras
@@ -60,10 +77,9 @@ def test_digits_saliency(run, tmp_path):
     assert (tmp_path / "new" / "digits_saliency.png").read_bytes().startswith(PNG)
 
 
-def test_the_shipped_classifiers_are_right_about_96_percent_of_unseen_digits(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    train = importlib.import_module("digits_train")
-    networks = importlib.import_module("digits_saliency").load_networks()
+def test_the_shipped_classifiers_are_right_about_96_percent_of_unseen_digits(example):
+    train = example("digits_train")
+    networks = example("digits_saliency").load_networks()
     _, pixels, _, labels = train.load_split()
     for name, net in networks.items():
         assert np.mean(net(pixels).argmax(axis=1) == labels) >= 0.96, name
@@ -99,3 +115,116 @@ def test_published_benchmark(run):
     assert "left out" not in text
     for method in ("fastjac", "NumPy by hand", "JAX", "torch.func", "autograd", "central differences"):
         assert len(numbers(text, rf"(?m)^{re.escape(method)} +\S+ +([\d.,]+) us")) == 1, method
+
+
+def test_adam_takes_the_steps_of_torch(example):
+    rng = np.random.default_rng(0)
+    net = example("training").random_network((3, 4, 2), fj.Tanh(), rng)
+    gradients = rng.standard_normal((5, net.n_parameters)) * 10.0 ** rng.integers(-6, 3, net.n_parameters)
+    theta = torch.tensor(net.parameters(), requires_grad=True)
+    theirs = torch.optim.Adam([theta], lr=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, T_max=len(gradients))
+    ours = example("training").Adam(0.1, len(gradients))
+    for gradient in gradients:
+        theta.grad = torch.from_numpy(gradient)
+        theirs.step()
+        schedule.step()
+        net = ours.step(net, gradient)
+        np.testing.assert_allclose(net.parameters(), theta.detach().numpy(), rtol=1e-12, atol=1e-15)
+
+
+def test_jacobian_determinant_penalty(run, tmp_path):
+    text = run("jacobian_determinant_penalty", "--output", tmp_path, "--steps", "200")
+    assert max(numbers(text, r"wire missed by ([\d.]+)")) < 0.1
+    least = numbers(text, r"Least area .*: ([\d.]+)")[0]
+    without, with_penalty = numbers(text, r"area ([\d.]+), ")
+    assert without > least + 0.3
+    assert least - 0.5 < with_penalty < least + 0.1  # below the least, as the film may pull the wire inwards
+    without, with_penalty = numbers(text, r"([\d.]+) off the minimal surface")
+    assert with_penalty < 0.8 * without
+    without, with_penalty = numbers(text, r"det\(J\^T J\) ([\d.]+)")
+    assert with_penalty < without / 2
+    assert (tmp_path / "jacobian_determinant_penalty.png").read_bytes().startswith(PNG)
+
+
+def test_jacobian_determinant_penalty_gradient(example):
+    film, rng = example("jacobian_determinant_penalty"), np.random.default_rng(0)
+    inside = rng.uniform(-1.2, 1.2, (6, 2))
+
+    def loss(net):
+        wire_error, mean_determinant, gradient = film.loss(net, inside, 0.5)
+        return wire_error + 0.5 * mean_determinant, gradient
+
+    assert_gradient(loss, example("training").random_network((2, 5, 4, 3), fj.Tanh(), rng))
+    # Where J^T J has no inverse the determinant is at its least.
+    singular = np.array([[[1.0, 2.0], [3.0, 6.0], [-1.0, -2.0]]])
+    determinants, by_jacobian = film.determinant(singular)
+    np.testing.assert_allclose(determinants, 0.0, atol=1e-13)
+    np.testing.assert_allclose(by_jacobian, 0.0, atol=1e-13)
+
+
+def test_contractive_autoencoder(run, tmp_path):
+    text = run("contractive_autoencoder", "--output", tmp_path, "--steps", "80")
+    for quantity, least_gain in ((r"encoder ([\d.]+)", 0.85), (r"([\d.]+) of the noise", 0.9), (r"with noise ([\d.]+)", 0.98)):
+        plain, contractive = numbers(text, quantity)
+        assert contractive < least_gain * plain, quantity
+    assert max(numbers(text, r"error ([\d.]+), ")) < 1.5
+    assert (tmp_path / "contractive_autoencoder.png").read_bytes().startswith(PNG)
+
+
+def test_contractive_autoencoder_gradient(example):
+    autoencoder, rng = example("contractive_autoencoder"), np.random.default_rng(0)
+    net, x = example("training").random_network((5, 7, 5), fj.Sigmoid(), rng), rng.random((6, 5))
+    assert_gradient(lambda net: autoencoder.loss(net, x, 0.4), net)
+
+
+def test_contractive_autoencoder_keeps_its_weights_tied(example):
+    net = example("contractive_autoencoder").train(np.random.default_rng(0).random((50, 64)), 0.4, 5)
+    np.testing.assert_array_equal(net[0].weight, net[2].weight.T)
+
+
+def test_jacobian_regularization(run, tmp_path):
+    text = run("jacobian_regularization", "--output", tmp_path, "--steps", "200")
+    without, with_norm = numbers(text, r"([\d.]+)% of 450 held-out digits right")
+    assert min(without, with_norm) > 90
+    assert with_norm > without - 3
+    without, with_norm = numbers(text, r"([\d.]+)% with noise")
+    assert with_norm > without + 3
+    without, with_norm = numbers(text, r"([\d.]+)% under attacks")
+    assert with_norm > without + 15
+    assert (tmp_path / "jacobian_regularization.png").read_bytes().startswith(PNG)
+
+
+def test_jacobian_regularization_gradient(example):
+    regularization, rng = example("jacobian_regularization"), np.random.default_rng(0)
+    net = example("training").random_network((6, 8, 5, 3), fj.ReLU(), rng)
+    pixels, labels = rng.random((4, 6)), np.array([0, 2, 1, 2])
+    assert_gradient(lambda net: regularization.loss(net, pixels, labels, 0.3), net)
+
+
+def test_attacks_stay_within_their_length_and_raise_the_loss(example):
+    regularization, rng = example("jacobian_regularization"), np.random.default_rng(0)
+    net = example("training").random_network((64, 16, 10), fj.ReLU(), rng)
+    pixels, labels = rng.random((20, 64)), rng.integers(10, size=20)
+    moved = regularization.attacked(net, pixels, labels, 0.5)
+    assert np.all(np.linalg.norm(moved - pixels, axis=1) < 0.5 + 1e-12)
+    before, after = (regularization.cross_entropy(net(x), labels)[0] for x in (pixels, moved))
+    assert after > before + 0.1
+    np.testing.assert_array_equal(regularization.attacked(net, pixels, labels, 0.0), pixels)
+
+
+def test_levenberg_marquardt(run, tmp_path):
+    text = run("levenberg_marquardt", "--output", tmp_path, "--evaluations", "60")
+    adam, levenberg_marquardt = numbers(text, r"loss (\S+) after 60 evaluations")
+    assert levenberg_marquardt < adam / 20
+    adam_in_the_end, _ = numbers(text, r"evaluations, (\S+) in the end")
+    assert levenberg_marquardt < adam_in_the_end < adam
+    assert (tmp_path / "levenberg_marquardt.png").read_bytes().startswith(PNG)
+
+
+def test_levenberg_marquardt_derivatives(example):
+    rng = np.random.default_rng(0)
+    net, x = example("training").random_network((2, 4, 1), fj.Tanh(), rng), rng.random((7, 2))
+    regression = example("levenberg_marquardt").Regression(net, x, rng.random((7, 1)))
+    assert_gradient(lambda net: (regression.residuals(net.parameters()), regression.jacobian(net.parameters())), net)
+    assert_gradient(lambda net: (np.mean(regression.residuals(net.parameters()) ** 2), regression.gradient(net)), net)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .. import crew
+from ..kernels import gradient, multiply
 from ..kernels.call import REQUESTED, call_chunks
-from ..kernels.gradient import compiled_address
 from ..kernels.gradient_tables import REQUEST
 from ..kernels.tables import records
 from ..layers import Affine, Layer
@@ -37,7 +37,7 @@ class GradientRunner:
     def __init__(self, lowered: Lowered, layers: Sequence[Layer]) -> None:
         self.lowered = lowered
         self._values = pack(lowered, layers)
-        self._kernel = compiled_address(lowered.dtype)
+        self._kernels = {"kernel": gradient.compiled_address(lowered.dtype), "multiply": multiply.compiled_address(lowered.dtype)}
         self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
         self._idle: list[tuple[np.ndarray, np.ndarray]] = []
         self._nothing = np.empty(0, lowered.dtype)
@@ -118,7 +118,7 @@ class GradientRunner:
 
     def _request(self, arrays: dict[str, np.ndarray], n: int, scratch: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         work, lists = scratch
-        words = {"kernel": self._kernel, "task": REQUESTED, "n_in": 1, "n": n}
+        words = self._kernels | {"task": REQUESTED, "n_in": 1, "n": n}
         words |= {name: array.ctypes.data for name, array in (arrays | {"work": work, "lists": lists}).items()}
         words["n_right"] = len(arrays.get("right_features", ()))
         words |= {"work_stride": work.strides[0], "lists_stride": lists.strides[0]}

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import arguments
 from ..errors import MissingDependencyError, ShapeError
-from .lowering import lower
+from .lowering import Lowered, lower
 from .operations import operations_of
 from .pullback import Pullback, views_of
 from .runner import GradientRunner
@@ -37,6 +37,7 @@ class Trainable:
         value_and_jacobian: Any
         __call__: Any
         _gradient_runners: dict[int | None, GradientRunner]
+        _gradient_tables: dict[int | None, Lowered]
 
     def parameters(self) -> np.ndarray:
         """All parameters as one flat vector (n_parameters,), a copy."""
@@ -52,8 +53,10 @@ class Trainable:
         theta = arguments.for_kernels(self._parameter_vector(theta, "theta"), self.dtype)
         views = views_of(theta, self.layers)
         layers = [replace(layer, **arrays) if arrays else layer for layer, arrays in zip(self.layers, views, strict=True)]
-        network: Any = type(self)
-        return network(layers, n_in=self.n_in, dtype=self.dtype)
+        kind: Any = type(self)
+        network = kind(layers, n_in=self.n_in, dtype=self.dtype)
+        network._gradient_tables = self._gradient_tables
+        return network
 
     def jacobian_vjp(self, x: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray, Pullback]:
         """`y (..., n_out)`, `J (..., n_out, n_in)` and the pullback of both, at inputs `x (..., n_in)`.
@@ -176,7 +179,14 @@ class Trainable:
         """The runner whose derivatives start at a boundary, by default at the cheapest; made at its first use."""
         runner = self._gradient_runners.get(seeds_at)
         if runner is None:
-            wanted = {(position, name) for position, layer in enumerate(self.layers) for name in layer.arrays}
-            runner = GradientRunner(lower(operations_of(self.layers, self.widths), self.dtype, wanted, seeds_at), self.layers)
-            self._gradient_runners[seeds_at] = runner
+            runner = self._gradient_runners[seeds_at] = GradientRunner(self._lowered(seeds_at), self.layers)
         return runner
+
+    def _lowered(self, seeds_at: int | None) -> Lowered:
+        """The tables, which networks that differ in their parameters alone share."""
+        lowered = self._gradient_tables.get(seeds_at)
+        if lowered is None:
+            wanted = {(position, name) for position, layer in enumerate(self.layers) for name in layer.arrays}
+            lowered = lower(operations_of(self.layers, self.widths), self.dtype, wanted, seeds_at)
+            self._gradient_tables[seeds_at] = lowered
+        return lowered

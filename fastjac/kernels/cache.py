@@ -29,6 +29,8 @@ from numba.misc.appdirs import AppDirs
 from ..coldstart import announce_compilation
 from .target import vector_unit
 
+LONG = {"run": ("", 15), "gradient": ("gradients in ", 40)}
+"""What is told of the kernels that take seconds to compile, before the dtype that their names end in, and how many at most."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -151,9 +153,11 @@ class NoCache(NullCache):
 
 
 def _announce(kernel: str, kept: bool) -> None:
-    """Tell of the kernel that takes long, of which there is one for each type of number."""
-    if kernel.startswith("run_"):
-        announce_compilation(kernel.removeprefix("run_"), kept)
+    """Tell of the kernels that take long, of which there are two for each type of number."""
+    what, _, dtype = kernel.partition("_")
+    if what in LONG:
+        title, seconds = LONG[what]
+        announce_compilation(title + dtype, seconds, kept)
 
 
 def enable_cache(dispatcher: Any) -> None:

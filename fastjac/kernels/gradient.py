@@ -12,11 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from .gradient_sweep import Block, factors_of, multiply, slopes_of, sweep
+from .gradient_sweep import Block, factors_of, slopes_of, sweep
 from .gradient_tables import read_layout, read_operation, read_request
-from .jit import address_of_compiled, entry, piece
+from .jit import address_of_compiled, entry, jit, piece
 from .memory import itemsize, view
-from .operators import copy, normalize_columns
+from .multiply import multiply
+from .operators import clear, copy, normalize_columns
 from .parameter_jacobian import push_direction, write_parameter_jacobian
 from .rows import pull, push, start_rows, write_identity
 from .second_order import add_parameter_gradient, add_weight_gradient, second_order
@@ -61,7 +62,7 @@ def _run(zero, address, thread, chunk, chunks):
         block = Block(
             min(layout.block, request.n - first), layout.seeds, layout.seeds_at,
             request.operations, layout.n_operations, request.parameters, work, lists, layout.list_row,
-            request.parameters + layout.zeros * size, request.parameters + layout.ones * size,
+            request.parameters + layout.zeros * size, request.parameters + layout.ones * size, request.multiply,
         )  # fmt: skip
         if request.tangent_kernel != 0:
             left = request.features + first * layout.features_size * size
@@ -88,7 +89,7 @@ def _run(zero, address, thread, chunk, chunks):
             _go_back_through_values(zero, block, layout, request, first, gradient)
 
 
-@piece
+@jit
 def _write_values(zero, block, request, layout, first):
     if request.y != 0:
         size = itemsize(zero)
@@ -97,7 +98,7 @@ def _write_values(zero, block, request, layout, first):
         copy(zero, block.work + last.inputs * size, last.in_row, 1, target, layout.n_out, block.samples, layout.n_out, block.ones)
 
 
-@piece
+@jit
 def _push_direction(zero, block, layout, request, first):
     size = itemsize(zero)
     here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
@@ -107,7 +108,7 @@ def _push_direction(zero, block, layout, request, first):
     copy(zero, tangents, last.in_row, 1, target, layout.n_out, block.samples, layout.n_out, block.ones)
 
 
-@piece
+@jit
 def _differentiate(zero, block):
     """Rows at every boundary, from the seeds to both ends."""
     size = itemsize(zero)
@@ -129,7 +130,7 @@ def _differentiate(zero, block):
             push(zero, block, o, source, target)
 
 
-@piece
+@jit
 def _write_jacobians(zero, block, layout, target):
     """The product of what was pushed to the output and pulled to the input, one of which may be the identity."""
     size, seeds = itemsize(zero), block.seeds
@@ -145,10 +146,10 @@ def _write_jacobians(zero, block, layout, target):
             copy(zero, left, 1, last.in_row, c, n_in, n_out, n_in, block.ones)
         else:
             right = (pulled + sample * seeds * first.in_row * size, first.in_row)
-            multiply(zero, block, (n_out, n_in, seeds), block.lists, (left, 1, last.in_row), right, block.zeros, (c, n_in))
+            multiply(block, (n_out, n_in, seeds), block.lists, (left, 1, last.in_row), right, block.zeros, (c, n_in))
 
 
-@piece
+@jit
 def _go_back_through_rows(zero, block, layout, by_jacobian, gradient):
     """The loss's derivative by the rows, from both ends to the seeds."""
     size = itemsize(zero)
@@ -170,7 +171,7 @@ def _go_back_through_rows(zero, block, layout, by_jacobian, gradient):
             here, there = there, here
 
 
-@piece
+@jit
 def _start_at_input(zero, block, layout, by_jacobian, target, scratch):
     """The loss's derivative by the rows pulled to the input."""
     size, seeds, n_in, n_out = itemsize(zero), block.seeds, layout.n_in, layout.n_out
@@ -184,10 +185,10 @@ def _start_at_input(zero, block, layout, by_jacobian, target, scratch):
             pushed = block.work + (last.rows + sample * seeds * last.in_row) * size
             c = (target + sample * seeds * first.in_row * size, first.in_row)
             shape = (seeds, n_in, n_out)
-            multiply(zero, block, shape, block.lists, (pushed, last.in_row, 1), (scratch, first.in_row), block.zeros, c)
+            multiply(block, shape, block.lists, (pushed, last.in_row, 1), (scratch, first.in_row), block.zeros, c)
 
 
-@piece
+@jit
 def _start_at_output(zero, block, layout, by_jacobian, target, scratch):
     """The loss's derivative by the rows pushed to the output."""
     size, seeds, n_in, n_out = itemsize(zero), block.seeds, layout.n_in, layout.n_out
@@ -203,10 +204,10 @@ def _start_at_output(zero, block, layout, by_jacobian, target, scratch):
         copy(zero, source, 1, n_in, scratch, last.in_row, n_in, n_out, block.ones)
         pulled = block.work + (first.rows + sample * seeds * first.in_row) * size
         shape = (seeds, n_out, n_in)
-        multiply(zero, block, shape, block.lists, (pulled, first.in_row, 1), (scratch, last.in_row), block.zeros, c)
+        multiply(block, shape, block.lists, (pulled, first.in_row, 1), (scratch, last.in_row), block.zeros, c)
 
 
-@piece
+@jit
 def _go_back_through_values(zero, block, layout, request, first, gradient):
     """The loss's derivative by the values, from the output to the lowest operation that anything is wanted of."""
     size, samples = itemsize(zero), block.samples
@@ -222,7 +223,7 @@ def _go_back_through_values(zero, block, layout, request, first, gradient):
             _add_bias_gradient(zero, block, o, here, gradient)
             if number > lowest or request.x_gradient != 0:
                 weight, shape = (block.parameters + o.weight * size, o.in_row), (samples, o.n_in, o.n_out)
-                multiply(zero, block, shape, block.lists, (here, o.out_row, 1), weight, block.zeros, (there, o.in_row))
+                multiply(block, shape, block.lists, (here, o.out_row, 1), weight, block.zeros, (there, o.in_row))
                 here, there = there, here
             continue
         for sample in range(samples):
@@ -233,7 +234,7 @@ def _go_back_through_values(zero, block, layout, request, first, gradient):
         copy(zero, here, o.in_row, 1, target, layout.n_in, samples, layout.n_in, block.ones)
 
 
-@piece
+@jit
 def _start_at_values(zero, block, layout, request, first, target, row):
     """The loss's derivative by the network's values."""
     size, n_out = itemsize(zero), layout.n_out
@@ -241,12 +242,10 @@ def _start_at_values(zero, block, layout, request, first, target, row):
         source = request.y_gradient + first * n_out * size
         copy(zero, source, n_out, 1, target, row, block.samples, n_out, block.ones)
         return
-    for sample in range(block.samples):
-        nothing = view(zero, target + sample * row * size, n_out)
-        nothing[:] = 0.0
+    clear(zero, target, block.samples * row)
 
 
-@piece
+@jit
 def _add_bias_gradient(zero, block, o, rows, gradient):
     if gradient == 0 or o.bias_gradient == DENSE:
         return
@@ -258,7 +257,7 @@ def _add_bias_gradient(zero, block, o, rows, gradient):
             sums[j] += found[j]
 
 
-@piece
+@jit
 def _go_back_through_activation(zero, block, o, sample, rows, with_second, gradient):
     size = itemsize(zero)
     row = rows + sample * o.in_row * size

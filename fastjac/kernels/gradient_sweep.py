@@ -8,10 +8,10 @@ import numpy as np
 
 from .activations import activate
 from .compress import list_nonzero
-from .contract import Contraction, contract, tile_shape
 from .gradient_tables import read_operation
-from .jit import jit, piece
+from .jit import piece
 from .memory import itemsize, view
+from .multiply import multiply
 from .normalizers import normalize
 from .operators import copy
 from .tables import ACTIVATE, AFFINE, DENSE, INDEX_BYTES
@@ -27,6 +27,7 @@ class Block(NamedTuple):
     operations, parameters, work, lists : addresses.  n_operations : how many there are.
     list_row : entries from one sample's list to the next's.
     zeros, ones : addresses of rows of zeros and ones.
+    multiply : the address of the kernel that multiplies.
     """
 
     samples: int
@@ -40,19 +41,7 @@ class Block(NamedTuple):
     list_row: int
     zeros: int
     ones: int
-
-
-@jit
-def multiply(zero, block, shape, index, a, b, start, c):
-    """`C = start + A B`, with operands as addresses and strides in elements.
-
-    shape : rows and columns of C, and how many inner units.  index : the address of their numbers.
-    a : address, and strides from row to row and from column to column.  b, c : address, and stride from row to row.
-    """
-    rows, columns, depth = shape
-    tile_rows, tile_columns = tile_shape(zero, rows, columns)
-    operands = Contraction(rows, columns, a[0], a[1], a[2], index, b[0], b[1], index, depth, start, block.ones, c[0], c[1])
-    contract(zero, operands, tile_rows, tile_columns)
+    multiply: int
 
 
 @piece
@@ -67,7 +56,7 @@ def sweep(zero, block, x):
         if o.operation == AFFINE:
             weight, bias = block.parameters + o.transposed * size, block.parameters + o.bias * size
             shape = (block.samples, o.n_out, o.n_in)
-            multiply(zero, block, shape, block.lists, (source, o.in_row, 1), (weight, o.out_row), bias, (target, o.out_row))
+            multiply(block, shape, block.lists, (source, o.in_row, 1), (weight, o.out_row), bias, (target, o.out_row))
             continue
         copy(zero, source, o.in_row, 1, target, o.in_row, block.samples, o.n_in, block.ones)
         for sample in range(block.samples):

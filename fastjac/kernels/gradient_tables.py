@@ -76,7 +76,8 @@ REQUEST = record(
     "n_in",  # 1
     "n_out",
     "seed_size",  # 0
-    "parameters",  # addresses
+    "multiply",  # addresses: of the kernel that multiplies
+    "parameters",
     "operations",
     "layout",
     "x",  # (n, n_in)

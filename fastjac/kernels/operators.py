@@ -28,6 +28,14 @@ def dot(u, v):
 
 
 @jit
+def clear(zero, target, size):
+    """Write so many zeros to address `target`."""
+    numbers = view(zero, target, size)
+    for j in range(size):
+        numbers[j] = zero
+
+
+@jit
 def copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
     """Copy a strided matrix to a row-major one, times a vector along its columns.
 

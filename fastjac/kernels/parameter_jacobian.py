@@ -7,11 +7,12 @@ With u_a the row of cotangents of output a at an affine map's output, and v the 
 from __future__ import annotations
 
 from .activations import CODES
-from .gradient_sweep import factors_of, multiply, slopes_of
+from .gradient_sweep import factors_of, slopes_of
 from .gradient_tables import read_operation
 from .jit import jit, piece
 from .memory import itemsize, view
-from .operators import normalize_columns
+from .multiply import multiply
+from .operators import clear, copy, normalize_columns
 from .tables import ACTIVATE, AFFINE, DENSE
 
 LEAKY_RELU, SCALE = CODES["leaky_relu"], CODES["scale"]
@@ -24,38 +25,40 @@ def write_parameter_jacobian(zero, block, n_parameters, target):
     for number in range(block.n_operations):
         o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
         for sample in range(block.samples):
-            v = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
+            v = block.work + (o.inputs + sample * o.in_row) * size
             for seed in range(block.seeds):
                 row = sample * block.seeds + seed
-                u = view(zero, block.work + (after.rows + row * o.out_row) * size, o.n_out)
-                theta = view(zero, target + row * n_parameters * size, n_parameters)
+                u = block.work + (after.rows + row * o.out_row) * size
+                theta = target + row * n_parameters * size
                 if o.operation == AFFINE:
-                    _write_affine(o, u, v, theta)
+                    _write_affine(zero, block, o, u, v, theta)
                 elif o.p_position != DENSE or o.q_position != DENSE:
-                    _write_activation(o, u, v, theta)
+                    _write_activation(zero, block, o, u, v, theta)
 
 
 @piece
-def _write_affine(o, u, v, theta):
+def _write_affine(zero, block, o, u, v, theta):
+    size = itemsize(zero)
     if o.weight_position != DENSE:
-        for i in range(u.size):
-            row = theta[o.weight_position + i * v.size : o.weight_position + (i + 1) * v.size]
-            factor = u[i]
-            for j in range(v.size):
-                row[j] = factor * v[j]
+        factors, inputs = view(zero, u, o.n_out), view(zero, v, o.n_in)
+        for i in range(o.n_out):
+            row = view(zero, theta + (o.weight_position + i * o.n_in) * size, o.n_in)
+            for j in range(o.n_in):
+                row[j] = factors[i] * inputs[j]
     if o.bias_position != DENSE:
-        theta[o.bias_position : o.bias_position + u.size] = u
+        copy(zero, u, o.out_row, 1, theta + o.bias_position * size, o.out_row, 1, o.n_out, block.ones)
 
 
 @piece
-def _write_activation(o, u, v, theta):
+def _write_activation(zero, block, o, u, v, theta):
+    size = itemsize(zero)
     if o.p_position != DENSE:
-        p = theta[o.p_position : o.p_position + u.size]
-        for j in range(u.size):
+        p, factors, inputs = view(zero, theta + o.p_position * size, o.n_in), view(zero, u, o.n_in), view(zero, v, o.n_in)
+        for j in range(o.n_in):
             # The slope of a leaky ReLU is a parameter of its negative side alone.
-            p[j] = u[j] * v[j] if o.code == SCALE or not v[j] > 0.0 else 0.0
+            p[j] = factors[j] * inputs[j] if o.code == SCALE or not inputs[j] > 0.0 else 0.0
     if o.q_position != DENSE:
-        theta[o.q_position : o.q_position + u.size] = u
+        copy(zero, u, o.out_row, 1, theta + o.q_position * size, o.out_row, 1, o.n_out, block.ones)
 
 
 @jit
@@ -66,8 +69,7 @@ def push_direction(zero, block, direction, here, there):
     """
     size = itemsize(zero)
     first = read_operation(block.operations, 0)
-    nothing = view(zero, here, block.samples * first.in_row)
-    nothing[:] = 0.0
+    clear(zero, here, block.samples * first.in_row)
     for number in range(block.n_operations):
         o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
         if o.operation == AFFINE:
@@ -100,11 +102,11 @@ def _push_affine(zero, block, o, after, direction, here, there):
     size = itemsize(zero)
     shape, target = (block.samples, o.n_out, o.n_in), (there, o.out_row)
     weight = (block.parameters + o.transposed * size, o.out_row)
-    multiply(zero, block, shape, block.lists, (here, o.in_row, 1), weight, block.zeros, target)
+    multiply(block, shape, block.lists, (here, o.in_row, 1), weight, block.zeros, target)
     # Where rows would lie, of which this request has none.
     spare = block.work + after.rows * size
     inputs, weight = (block.work + o.inputs * size, o.in_row, 1), (direction + o.transposed * size, o.out_row)
-    multiply(zero, block, shape, block.lists, inputs, weight, direction + o.bias * size, (spare, o.out_row))
+    multiply(block, shape, block.lists, inputs, weight, direction + o.bias * size, (spare, o.out_row))
     sums, found = view(zero, there, block.samples * o.out_row), view(zero, spare, block.samples * o.out_row)
     for j in range(sums.size):
         sums[j] += found[j]

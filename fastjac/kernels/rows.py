@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gradient_sweep import factors_of, list_of, multiply, slopes_of
+from .gradient_sweep import factors_of, list_of, slopes_of
 from .jit import jit, piece
 from .memory import itemsize, view
-from .operators import copy, normalize_columns
+from .multiply import multiply
+from .operators import clear, copy, normalize_columns
 from .tables import ACTIVATE, AFFINE, DENSE
 
 LEAST_ROWS = 4
@@ -41,10 +42,11 @@ def pull(zero, block, o, source, target):
 @jit
 def write_identity(zero, block, target, row):
     """For every sample the rows of the identity."""
-    for number in range(block.samples * block.seeds):
-        identity = view(zero, target + number * row * itemsize(zero), block.seeds)
-        identity[:] = 0.0
-        identity[number % block.seeds] = 1.0
+    rows = block.samples * block.seeds
+    clear(zero, target, rows * row)
+    identity = view(zero, target, rows * row)
+    for number in range(rows):
+        identity[number * row + number % block.seeds] = 1.0
 
 
 @jit
@@ -67,13 +69,13 @@ def _multiply_rows(zero, block, columns, depth, live, source, weight, target):
     size = itemsize(zero)
     if live == DENSE or block.seeds < LEAST_ROWS:
         shape = (block.samples * block.seeds, columns, depth)
-        multiply(zero, block, shape, block.lists, (source[0], source[1], 1), weight, block.zeros, target)
+        multiply(block, shape, block.lists, (source[0], source[1], 1), weight, block.zeros, target)
         return
     for sample in range(block.samples):
         count, units = list_of(block, live, sample)
         first = sample * block.seeds * size
         a, c = (source[0] + first * source[1], source[1], 1), (target[0] + first * target[1], target[1])
-        multiply(zero, block, (block.seeds, columns, np.intp(count[0])), units, a, weight, block.zeros, c)
+        multiply(block, (block.seeds, columns, np.intp(count[0])), units, a, weight, block.zeros, c)
 
 
 @piece

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from .activations import CODES
 from .curvature import curve
-from .gradient_sweep import factors_of, multiply, slopes_of
+from .gradient_sweep import factors_of, slopes_of
 from .jit import jit, piece
 from .memory import itemsize, view
+from .multiply import multiply
 from .normalizers import LAYER_NORM, LOG_SOFTMAX
-from .operators import dot
+from .operators import clear, dot
 from .tables import ACTIVATE, AFFINE, DENSE
 
 LEAKY_RELU, SCALE = CODES["leaky_relu"], CODES["scale"]
@@ -56,7 +57,7 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
     for first in range(0, o.n_out, step):
         count = min(step, o.n_out - first)
         a = (u + first * size, 1, o.out_row)
-        multiply(zero, block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), block.zeros, (scratch, o.in_row))
+        multiply(block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), block.zeros, (scratch, o.in_row))
         sums = view(zero, gradient + (o.weight_gradient + first * o.in_row) * size, count * o.in_row)
         found = view(zero, scratch, count * o.in_row)
         for j in range(count * o.in_row):
@@ -85,13 +86,13 @@ def _second_of(zero, block, o, sample):
     return view(zero, block.work + (o.second + sample * o.in_row) * itemsize(zero), o.n_in)
 
 
-@piece
+@jit
 def _curve(zero, block, o, sample, rows, gradient, scratch):
     """An activation: N is the diagonal of its slopes, whose own derivative is the second one."""
     size = itemsize(zero)
     inputs = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
+    clear(zero, scratch, o.n_in)
     by_slope = view(zero, scratch, o.n_in)
-    by_slope[:] = 0.0
     for number in range(block.seeds):
         u, t = view(zero, rows[0] + number * o.in_row * size, o.n_in), view(zero, rows[1] + number * o.in_row * size, o.n_in)
         for j in range(o.n_in):
@@ -105,13 +106,13 @@ def _curve(zero, block, o, sample, rows, gradient, scratch):
             second[j] *= by_slope[j]
 
 
-@piece
+@jit
 def _bend(zero, block, o, sample, rows, scratch):
     """A normalizer, whose N depends on its inputs by way of s, the softmax, or x_hat and sigma."""
     size = itemsize(zero)
     factors = factors_of(zero, slopes_of(zero, block, o, sample), o)
     second, sums = _second_of(zero, block, o, sample), view(zero, scratch, o.n_in)
-    sums[:] = 0.0
+    clear(zero, scratch, o.n_in)
     total = zero
     for number in range(block.seeds):
         u, t = view(zero, rows[0] + number * o.in_row * size, o.n_in), view(zero, rows[1] + number * o.in_row * size, o.n_in)

@@ -8,11 +8,11 @@ the u_a of every operation, one after another.
 from __future__ import annotations
 
 from .activations import CODES
-from .gradient_sweep import multiply
 from .gradient_tables import read_operation
 from .jit import jit, piece
 from .memory import itemsize, view
-from .operators import copy
+from .multiply import multiply
+from .operators import clear, copy
 from .tables import AFFINE, DENSE
 
 SCALE = CODES["scale"]
@@ -39,8 +39,7 @@ def write_tangent_kernel(zero, block, layout, left, right, n_right, target):
     """
     size = itemsize(zero)
     seeds = block.seeds
-    whole = view(zero, target, block.samples * n_right * seeds * seeds)
-    whole[:] = 0.0
+    clear(zero, target, block.samples * n_right * seeds * seeds)
     for first in range(0, n_right, layout.right_block):
         count = min(layout.right_block, n_right - first)
         others = right + first * layout.features_size * size
@@ -63,14 +62,14 @@ def _add_affine(zero, block, layout, o, left, right, n_right, target):
     v, u = o.features, o.features + o.in_row
     copy(zero, others + v * size, 1, stride, turned, width, o.n_in, count, block.ones)
     shape = (block.samples, count, o.n_in)
-    multiply(zero, block, shape, block.lists, (left + v * size, stride, 1), (turned, width), block.zeros, (by_inputs, width))
+    multiply(block, shape, block.lists, (left + v * size, stride, 1), (turned, width), block.zeros, (by_inputs, width))
     for other in range(count):
         source, place = others + (other * stride + u) * size, turned + other * seeds * size
         copy(zero, source, 1, o.out_row, place, width, o.n_out, seeds, block.ones)
     shape = (seeds, count * seeds, o.n_out)
     for sample in range(block.samples):
         a, c = (left + (sample * stride + u) * size, o.out_row, 1), (by_rows, width)
-        multiply(zero, block, shape, block.lists, a, (turned, width), block.zeros, c)
+        multiply(block, shape, block.lists, a, (turned, width), block.zeros, c)
         products = view(zero, by_inputs + sample * width * size, count)
         for other in range(count):
             factor = products[other] if o.weight_position != DENSE else zero

@@ -99,7 +99,7 @@ class _Tracer(fx.Tracer):
         if not isinstance(a, (torch.Tensor, np.generic)):
             return super().create_arg(a)
         name = f"constant_{len(self.found.constants)}"
-        self.found.constants[name] = a.detach() if isinstance(a, torch.Tensor) else a
+        self.found.constants[name] = a
         return self.create_node("get_attr", name, (), {})
 
     def create_node(self, *args: Any, **kwargs: Any) -> Any:
