@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .. import crew
+from ..arguments import positive_count
 from ..kernels import gradient, multiply
 from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.gradient_tables import REQUEST
@@ -51,6 +52,7 @@ class GradientRunner:
             is read, and what is written. What is missing or None is neither.
         shared : the same for arrays that serve all samples.
         """
+        threads = positive_count(threads, "threads")
         lowered, n = self.lowered, len(arrays["x"])  # type: ignore[arg-type]
         goes_back = any(arrays.get(name) is not None for name in ("y_gradient", "jacobian_gradient"))
         cost = lowered.cost * (GOING_BACK if goes_back else 1)

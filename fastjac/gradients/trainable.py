@@ -111,7 +111,7 @@ class Trainable:
         y = self(x, threads=threads)
         u = arguments.seed(u, lead, (self.n_out,), "u")
         pullback = Pullback(self._gradient_runner(), self.layers, points, lead)
-        return y, pullback(np.broadcast_to(u, y.shape), threads=threads).parameters
+        return y, pullback(np.broadcast_to(u if lead else u[0], y.shape), threads=threads).parameters
 
     def gauss_newton_product(self, x: Any, v: Any, H: Any = None, *, threads: int | None = None) -> np.ndarray:  # noqa: N803
         """`sum K^T H K v (n_parameters,)` over all inputs, for a direction `v (n_parameters,)`; K is never formed.
@@ -121,7 +121,9 @@ class Trainable:
         """
         _, tangents = self.parameter_jvp(x, v, threads=threads)
         if H is not None:
-            tangents = (arguments.real_array(H, "H") @ tangents[..., None])[..., 0]
+            lead = tangents.shape[:-1]
+            curvature = arguments.seed(H, lead, (self.n_out, self.n_out), "H")
+            tangents = ((curvature if lead else curvature[0]) @ tangents[..., None])[..., 0]
         return self.parameter_vjp(x, tangents, threads=threads)[1]
 
     def neural_tangent_kernel(self, x: Any, x2: Any = None, *, threads: int | None = None) -> np.ndarray:
@@ -153,7 +155,8 @@ class Trainable:
             from scipy.sparse.linalg import LinearOperator
         except ImportError as error:
             raise MissingDependencyError("a LinearOperator needs SciPy; install it with: pip install 'fastjac[scipy]'") from error
-        points, _ = self._points(x)
+        # A copy: what the caller does to x later must not change the operator.
+        points = self._points(x)[0].copy()
         return LinearOperator(
             (len(points) * self.n_out, self.n_parameters),
             matvec=lambda v: self.parameter_jvp(points, np.ravel(v))[1].ravel(),

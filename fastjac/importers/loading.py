@@ -83,7 +83,8 @@ def load(
     Parameters
     ----------
     path : the file.
-    layers, order, n_in : for a file that holds weights alone, what `from_state_dict` takes.
+    layers, order, n_in : for a file that holds weights alone, what `from_state_dict` takes. For Keras's, names in `layers` mean
+        what they mean in Keras, and groups are called by their path in the file, such as "layers/dense_1".
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
 

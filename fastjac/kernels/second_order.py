@@ -17,8 +17,8 @@ from .normalizers import LAYER_NORM, LOG_SOFTMAX
 from .operators import clear, dot
 from .tables import ACTIVATE, AFFINE, DENSE
 
-LEAKY_RELU, SCALE = CODES["leaky_relu"], CODES["scale"]
-"""The activations that have trained parameters."""
+SCALE = CODES["scale"]
+"""Besides the leaky ReLU the one activation that has trained parameters."""
 PIECE_ELEMENTS = 8192
 """Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added."""
 
@@ -67,18 +67,19 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
 @jit
 def add_parameter_gradient(zero, o, inputs, by_value, by_slope, gradient):
     """Add the derivative by an activation's own parameters, from those by its values and by its slopes."""
-    if gradient == 0 or o.p_gradient == DENSE:
+    if gradient == 0:
         return
     size = itemsize(zero)
-    p = view(zero, gradient + o.p_gradient * size, o.n_in)
-    if o.code == SCALE:
+    if o.p_gradient != DENSE:
+        p = view(zero, gradient + o.p_gradient * size, o.n_in)
+        for j in range(o.n_in):
+            # The slope of a leaky ReLU is a parameter of its negative side alone.
+            counts = o.code == SCALE or not inputs[j] > 0.0
+            p[j] += by_value[j] * inputs[j] + by_slope[j] if counts else 0.0
+    if o.q_gradient != DENSE:
         q = view(zero, gradient + o.q_gradient * size, o.n_in)
         for j in range(o.n_in):
-            p[j] += by_value[j] * inputs[j] + by_slope[j]
             q[j] += by_value[j]
-    elif o.code == LEAKY_RELU:
-        for j in range(o.n_in):
-            p[j] += by_value[j] * inputs[j] + by_slope[j] if not inputs[j] > 0.0 else 0.0
 
 
 @piece

@@ -110,10 +110,14 @@ class Group:
             return len(self._group)
 
     def names(self) -> list[str]:
-        """The names of its members; FormatError if there are too many."""
+        """The names of its members; FormatError if there are too many, or one is no text."""
         check_count(len(self), MOST_LAYERS, f"members in {self.name}")
         with _damage_told("a group of the weights"):
-            return list(self._group)
+            names = list(self._group)
+        for name in names:
+            if not isinstance(name, str):  # so h5py gives what is no UTF-8
+                raise FormatError(f"{self.name} holds a member called {name!r:.80}, which is no text; the file is damaged")
+        return names
 
     def member(self, name: str) -> Group | Array | None:
         """The group or array called `name` directly under this one, or None; FormatError if it or its entries are elsewhere."""

@@ -240,6 +240,13 @@ def test_an_attribute_that_is_no_text_is_refused(make, message, path):
     refuses(path, message, lambda root: root.text("a"))
 
 
+def test_a_member_whose_name_is_no_text_is_refused(path):
+    with h5py.File(path, "w") as file:
+        file[b"\xffa"] = 1.0
+    refuses(path, r"/ holds a member called b'\\xffa', which is no text", lambda root: root.names())
+    refuses(path, r"/ holds a member called b'\\xffa', which is no text", lambda root: root.numbered())
+
+
 def test_names_in_too_many_parts_are_refused(path, monkeypatch):
     monkeypatch.setattr(hdf5, "MOST_LAYERS", 3)
     with h5py.File(path, "w") as file:

@@ -1,0 +1,61 @@
+"""Layers as operations, and where their arrays lie in the flat vector of parameters."""
+
+import numpy as np
+import pytest
+
+import fastjac as fj
+from fastjac.gradients.operations import n_parameters, operations_of, positions_of, rule_of, rule_parameters
+from fastjac.kernels.tables import ACTIVATE, AFFINE, NORMALIZE
+from tests.gradients import seeded
+from tests.random_networks import random_network
+
+ONES = np.ones(3)
+WEIGHT = np.ones((2, 3))
+CASES = {
+    "an affine map": (fj.Affine(WEIGHT, np.ones(2)), [(AFFINE, {"weight": "weight", "bias": "bias"})]),
+    "one without bias": (fj.Affine(WEIGHT), [(AFFINE, {"weight": "weight"})]),
+    "an activation": (fj.Tanh(), [(ACTIVATE, {})]),
+    "options are no parameters": (fj.LeakyReLU(0.2), [(ACTIVATE, {})]),
+    "slopes": (fj.PReLU(ONES), [(ACTIVATE, {"p": "weight"})]),
+    "one slope for all": (fj.PReLU(0.2), [(ACTIVATE, {})]),
+    "a scale": (fj.Scale(ONES, ONES), [(ACTIVATE, {"p": "weight", "q": "bias"})]),
+    "a shift": (fj.Scale(2.0, ONES), [(ACTIVATE, {"q": "bias"})]),
+    "a normalizer": (fj.Softmax(), [(NORMALIZE, {})]),
+    "layer normalization": (fj.LayerNorm(), [(NORMALIZE, {})]),
+    "and its scale": (fj.LayerNorm(ONES, ONES), [(NORMALIZE, {}), (ACTIVATE, {"p": "weight", "q": "bias"})]),
+    "without shift": (fj.LayerNorm(ONES), [(NORMALIZE, {}), (ACTIVATE, {"p": "weight"})]),
+    "without scale": (fj.LayerNorm(bias=ONES), [(NORMALIZE, {}), (ACTIVATE, {"q": "bias"})]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_layer_becomes_one_operation_or_two(case: str) -> None:
+    layer, expected = CASES[case]
+    found = operations_of([layer], [3])
+    assert [(op.kind, op.fields) for op in found] == expected
+    assert all(op.layer is layer and op.position == 0 and op.n_in == 3 for op in found)
+    assert found[-1].n_out == (2 if isinstance(layer, fj.Affine) else 3)
+
+
+def test_rules_and_what_they_need() -> None:
+    normalize, scale = operations_of([fj.LayerNorm(2 * ONES, eps=1e-3)], [3])
+    assert (rule_of(normalize), rule_of(scale)) == ("layer_norm", "scale")
+    assert rule_parameters(normalize, normalize.layer) == (1e-3, 0.0)
+    weight, bias = rule_parameters(scale, scale.layer)
+    np.testing.assert_array_equal(weight, 2 * ONES)
+    assert bias == 0.0
+    (elu,) = operations_of([fj.ELU(0.5)], [3])
+    assert rule_of(elu) == "elu"
+    # The layer at that place need not be the one that the operation was made of.
+    assert rule_parameters(elu, fj.ELU(0.7)) == (0.7, 0.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_positions_are_those_of_the_flat_vector(seed: int) -> None:
+    net = fj.Network(random_network(seed).layers)
+    theta, positions = net.parameters(), positions_of(seeded.operations(net))
+    assert positions.keys() == set(seeded.names(net))
+    for (position, name), start in positions.items():
+        array = net[position].arrays[name]
+        np.testing.assert_array_equal(theta[start : start + array.size], array.ravel())
+    assert n_parameters(seeded.operations(net)) == net.n_parameters

@@ -1,0 +1,113 @@
+"""The gradient kernel itself, by requests as the runner writes them: in any chunks, on spoilt scratch, and within its bounds."""
+
+import numpy as np
+import pytest
+
+import fastjac as fj
+from fastjac.gradients.pullback import unpack
+from fastjac.gradients.runner import pack
+from fastjac.kernels import multiply
+from fastjac.kernels.call import REQUESTED, call_chunks
+from fastjac.kernels.gradient import compiled_address
+from fastjac.kernels.gradient_tables import REQUEST
+from fastjac.kernels.tables import records
+from tests.gradients import seeded
+
+GUARD = 64
+DTYPES = (np.float32, np.float64)
+both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def chain(dtype):
+    """Six inputs and five outputs, with dead units, trained activations and normalizers; widths fill no vector."""
+    rng = np.random.default_rng(0)
+    between = fj.ReLU(), fj.LayerNorm(rng.uniform(0.5, 1.5, 11)), fj.Softmax()
+    return fj.Network(seeded.alternating(rng, (6, 13, 11, 9, 5), *between), dtype=dtype)
+
+
+def losses(net, n):
+    rng = np.random.default_rng(1)
+    shapes = {"x": (n, 6), "y_gradient": (n, 5), "jacobian_gradient": (n, 5, 6)}
+    return {name: rng.standard_normal(shape).astype(net.dtype) for name, shape in shapes.items()}
+
+
+BOUNDARIES = seeded.boundaries(chain(np.float64))
+
+
+class Fenced:
+    """An array in the middle of a larger one, filled with guards, which must stay as they are."""
+
+    def __init__(self, shape, dtype, fill=7):
+        self.size = int(np.prod(shape))
+        self.whole = np.full(self.size + 2 * GUARD, 7, dtype)
+        self.inside = self.whole[GUARD : GUARD + self.size].reshape(shape)
+        self.inside[...] = fill
+
+    def assert_whole(self):
+        around = np.delete(self.whole, np.s_[GUARD : GUARD + self.size])
+        assert (around == 7).all(), "the kernel wrote outside its result"
+
+
+def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
+    """The results of a request and its sums of gradients, from scratch that holds garbage, all of it fenced."""
+    runner = seeded.runner(net, boundary)
+    lowered, layout, n = runner.lowered, runner.lowered.layout[0], len(given["x"])
+    fences = {name: Fenced((n, *shape), net.dtype, np.nan) for name, shape in results.items()}
+    fences["gradients"] = Fenced((chunks, lowered.gradients_size), net.dtype, 0)
+    fences["work"] = Fenced((1, layout["work_size"]), net.dtype, garbage)
+    fences["lists"] = Fenced((1, layout["list_size"]), np.int32)
+    fences["lists"].inside[0, : layout["n_identity"]] = np.arange(layout["n_identity"])
+    arrays = given | {name: fence.inside for name, fence in fences.items()}
+    arrays |= {"parameters": pack(lowered, net.layers), "operations": lowered.operations, "layout": lowered.layout}
+    words = {name: array.ctypes.data for name, array in arrays.items()}
+    words |= {
+        "kernel": compiled_address(net.dtype),
+        "task": REQUESTED,
+        "n_in": 1,
+        "n": n,
+        "multiply": multiply.compiled_address(net.dtype),
+    }
+    call_chunks(records(REQUEST, [words]).view(np.int64), chunks)
+    for fence in fences.values():
+        fence.assert_whole()
+    sums = fences["gradients"].inside.sum(axis=0)
+    return {name: fences[name].inside for name in results}, unpack(lowered.ops, lowered.gradients, sums, net.layers)[0]
+
+
+@both_dtypes
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_nothing_is_written_outside_and_old_scratch_does_not_matter(boundary, dtype):
+    net = chain(dtype)
+    given, results = losses(net, 53), {"y": (5,), "jacobian": (5, 6), "x_gradient": (6,)}
+    expected, sums = carry_out(net, given, results, boundary, 1, garbage=0)
+    for garbage in (np.nan, np.inf, 1e30):
+        found, found_sums = carry_out(net, given, results, boundary, 1, garbage)
+        for name in results:
+            assert found[name].tobytes() == expected[name].tobytes()
+        assert found_sums.tobytes() == sums.tobytes()
+    y, jacobian = net.value_and_jacobian(given["x"])
+    tolerance = {np.float32: 1e-5, np.float64: 1e-13}[dtype]
+    np.testing.assert_allclose(expected["y"], y, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(expected["jacobian"], jacobian, rtol=0, atol=tolerance * np.abs(jacobian).max())
+
+
+@both_dtypes
+@pytest.mark.parametrize("n", [1, 2, 47, 48, 49, 97, 300])
+def test_any_number_of_samples_in_any_chunks(n, dtype):
+    """Chunks share the samples out; what belongs to a sample alone has the same bits in any."""
+    net = chain(dtype)
+    given, results = losses(net, n), {"x_gradient": (6,)}
+    expected, sums = carry_out(net, given, results, 2, 1)
+    for chunks in (2, 3, 16):
+        found, found_sums = carry_out(net, given, results, 2, chunks)
+        assert found["x_gradient"].tobytes() == expected["x_gradient"].tobytes()
+        tolerance = {np.float32: 1e-4, np.float64: 1e-12}[dtype] * np.abs(sums).max()
+        np.testing.assert_allclose(found_sums, sums, rtol=0, atol=tolerance)
+
+
+def test_the_parameter_jacobian_stays_within_its_bounds():
+    net = chain(np.float64)
+    last = seeded.boundaries(net)[-1]
+    results = {"parameter_jacobian": (5, net.n_parameters)}
+    found, _ = carry_out(net, {"x": losses(net, 53)["x"]}, results, last, 1)
+    assert found["parameter_jacobian"].tobytes() == net.parameter_jacobian(losses(net, 53)["x"]).tobytes()
