@@ -35,7 +35,7 @@ def test_python_m_fastjac(model):
     with _as_process("info", model, stdout=subprocess.PIPE) as process:
         out, err = process.communicate()
     assert process.returncode == 0
-    assert out.startswith("Network, float64")
+    assert "\nNetwork, float64\n" in out
     assert err == ""
 
 

@@ -127,14 +127,18 @@ class GradientRunner:
         return records(REQUEST, [words]).view(np.int64)
 
     def _take_scratch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Scratch for every thread of the crew, any of which may turn up; used before if any is idle."""
+        threads, layout = crew.crew.most_threads, self._layout
         try:
-            return self._idle.pop()
+            work, lists = self._idle.pop()
+            if len(work) >= threads:
+                return work, lists
         except IndexError:
-            threads, layout = crew.crew.most_threads, self._layout
-            work = aligned_zeros(threads * layout["work_size"], self.lowered.dtype).reshape(threads, -1)
-            lists = np.zeros((threads, layout["list_size"]), np.int32)
-            lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
-            return work, lists
+            pass
+        work = aligned_zeros(threads * layout["work_size"], self.lowered.dtype).reshape(threads, -1)
+        lists = np.zeros((threads, layout["list_size"]), np.int32)
+        lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
+        return work, lists
 
 
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:

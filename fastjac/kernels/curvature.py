@@ -1,7 +1,7 @@
 """The second derivatives of the activations, which the gradient of a loss of the Jacobian needs.
 
-Functions `(x, p, q) -> second derivative`, with the same p and q as in `rules`, for every activation that is curved. At a kink,
-and where a derivative jumps, it is that of one of the two sides: the jump itself has none.
+Functions `(x, p, q) -> second derivative`, with the same p and q as in `rules`, for every activation that is curved. At a kink
+it is that of one of the two sides, or the mean of both: the jump itself has none.
 """
 
 from __future__ import annotations
