@@ -52,7 +52,7 @@ def test_any_number_of_threads(n: int, dtype: type, crew: Crew) -> None:
 
 
 @both_dtypes
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(10))
 def test_random_networks(seed: int, dtype: type) -> None:
     net = fj.Network(random_network(seed).layers, dtype=dtype)
     n = 150 if net.n_in * net.n_out < 3000 else 12
@@ -83,6 +83,16 @@ def test_a_crew_that_serves_another_call(crew: Crew) -> None:
     assert_same_bits(gradient(net, 500, threads=4), alone)
     crew._job[TAKEN] = 0
     assert_same_bits(gradient(net, 500, threads=4), alone)
+
+
+def test_a_crew_that_has_grown_since_the_last_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a forked child that may use more threads than its parent: the network's scratch is for fewer."""
+    net, crews = chain(np.float64), [Crew(), Crew()]
+    alone = gradient(net, 1001, threads=1)
+    for crew, crew.most_threads in zip(crews, (2, 8), strict=True):
+        monkeypatch.setattr(crew_module, "crew", crew)
+        for _ in range(5):
+            assert_same_bits(gradient(net, 1001, threads=8), alone)
 
 
 def test_many_python_threads_at_once() -> None:

@@ -51,9 +51,9 @@ SMALL_CALLS = """
                 pullback(y, None, threads=2)
                 net.parameter_jvp(x, net.parameters())
 
-    call_often(300)
+    call_often(200)
     before = memory("VmRSS")
-    call_often(1_000)
+    call_often(800)
     print(memory("VmRSS") - before)
 """
 

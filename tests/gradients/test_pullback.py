@@ -121,6 +121,11 @@ class TestInputs:
         turned = by_jacobian.swapaxes(1, 2).copy().swapaxes(1, 2)
         assert_same_bits((gradient(x, by_y, turned).x,), (gradient(x, by_y, by_jacobian).x,))
 
+    def test_leading_dimensions_of_any_layout(self) -> None:
+        given = losses(3, 4)
+        found = gradient(*(np.asfortranarray(array) for array in given))
+        assert_same_bits((found.x, found.parameters), (gradient(*given).x, gradient(*given).parameters))
+
     @pytest.mark.parametrize("kind", [int, np.int8, bool, np.float32, np.float16, ">f8"])
     def test_numbers_of_other_kinds_are_cast(self, kind: Any) -> None:
         x, by_y, by_jacobian = (np.round(array).astype(kind) for array in losses(6))
@@ -208,6 +213,13 @@ class TestNonfinite:
         others = np.delete(np.arange(n), [3, 69])
         assert_same_bits((found.x[others],), (expected[others],))
         assert np.isnan(found.parameters).any()
+
+    def test_scratch_that_was_full_of_it_does_no_harm(self) -> None:
+        net, given = fj.Network(self.NET.layers), self.clean(70)
+        expected = gradient(*given, net=net)
+        gradient(*(np.full_like(array, np.nan) for array in given), net=net)
+        found = gradient(*given, net=net)
+        assert_same_bits((found.x, found.parameters), (expected.x, expected.parameters))
 
     def test_nan_in_the_loss_reaches_the_gradient(self) -> None:
         for where in (1, 2):
