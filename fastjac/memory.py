@@ -35,6 +35,14 @@ def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
     return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
+def scratch(layout: np.void, dtype: np.dtype, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Memory for `threads` threads by a LAYOUT record: numbers (threads, work_size) and index lists (threads, list_size)."""
+    work = aligned_zeros(threads * int(layout["work_size"]), dtype)
+    lists = np.zeros((threads, layout["list_size"]), np.int32)
+    lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
+    return work.reshape(threads, layout["work_size"]), lists
+
+
 class Parameters:
     """Packs vectors and matrices into one flat array, rows padded to whole vectors; equal ones are stored once."""
 

@@ -15,7 +15,7 @@ from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, S
 from .kernels.target import padded
 from .layers import Affine
 from .matrix import Record
-from .memory import LIST_ROOM, Parameters, aligned_zeros, panel_of
+from .memory import LIST_ROOM, Parameters, panel_of, scratch
 from .plan import Plan
 
 BLOCK_BYTES = 192 * 1024
@@ -114,11 +114,7 @@ def _seed_size(product: Product) -> int:
 
 def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
     """Scratch for `threads` threads: numbers (threads, work_size) and index lists (threads, list_size)."""
-    layout = program.layout[0]
-    work = aligned_zeros(threads * int(layout["work_size"]), program.parameters.dtype)
-    lists = np.zeros((threads, layout["list_size"]), np.int32)
-    lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
-    return work.reshape(threads, layout["work_size"]), lists
+    return scratch(program.layout[0], program.parameters.dtype, threads)
 
 
 def _block(chain: Chain) -> int:

@@ -20,9 +20,9 @@ from .gradients.lowering import lower
 from .gradients.operations import Operation, ParameterName, operations_of
 from .gradients.runner import GradientRunner
 from .importers.located import located
-from .importers.torch.chain import chain as parts_of
-from .importers.torch.modified import Evaluated, check_evaluating, own_class
-from .importers.torch.tracing import Traced, traced
+from .importers.torch.chain import followed
+from .importers.torch.modified import Evaluated, own_class
+from .importers.torch.tracing import Traced
 from .layers import Layer, PReLU
 from .network import Network
 
@@ -128,12 +128,7 @@ def _versions(tensors: list[Any]) -> list[int]:
 def _followed(module: Any, modules: Modules) -> tuple[ModuleChain, list[Any]]:
     """The chain, and the tensors whose entries are parts of it."""
     dtype = _dtype_of(module)
-    check_evaluating(module)
-    state = torch.random.get_rng_state()
-    found = traced(module)
-    parts = list(parts_of(found))
-    if not torch.equal(state, torch.random.get_rng_state()):
-        raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
+    found, parts = followed(module)
     _check_constants(module, found)
     network = Network([layer for part in parts for layer in part.layers], dtype=DTYPES[dtype])
     called = {f"{path} ({type(inner).__name__})".lstrip(): path for path, inner in found.modules.items()}

@@ -96,8 +96,8 @@ def test_the_precision_may_change() -> None:
 
 def test_training_follows_the_module_once(monkeypatch: pytest.MonkeyPatch) -> None:
     followed = []
-    original = torch_chain.traced
-    monkeypatch.setattr(torch_chain, "traced", lambda module: followed.append(module) or original(module))
+    original = torch_chain.followed
+    monkeypatch.setattr(torch_chain, "followed", lambda module: followed.append(module) or original(module))
     module, x = own(), points(4, 2)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     for _ in range(3):

@@ -13,7 +13,7 @@ from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.gradient_tables import REQUEST
 from ..kernels.tables import records
 from ..layers import Affine, Layer
-from ..memory import aligned_zeros
+from ..memory import aligned_zeros, scratch
 from .lowering import Lowered, Place
 from .operations import rule_parameters
 
@@ -61,14 +61,14 @@ class GradientRunner:
         sums = self._nothing
         if goes_back:
             sums = tables["gradients"] = np.zeros((chunks, max(1, lowered.gradients_size)), lowered.dtype)
-        scratch = self._take_scratch()
+        taken = self._take_scratch()
         block = self._layout["block"]
         step = max(1, CALL_COST // (cost * block)) * block
         for first in range(0, n, step):
             part = {name: array[first : first + step] for name, array in arrays.items() if array is not None}
-            request = self._request(part | tables, min(step, n - first), scratch)
+            request = self._request(part | tables, min(step, n - first), taken)
             self._share(request, self._threads(n * cost, threads), chunks)
-        self._idle.append(scratch)
+        self._idle.append(taken)
         return sums.sum(axis=0)
 
     def features(self, x: np.ndarray, threads: int | None) -> np.ndarray:
@@ -118,8 +118,8 @@ class GradientRunner:
         if threads == 1 or not crew.crew.share(threads, chunks, request, nothing, nothing, nothing, nothing):
             call_chunks(request, chunks)
 
-    def _request(self, arrays: dict[str, np.ndarray], n: int, scratch: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        work, lists = scratch
+    def _request(self, arrays: dict[str, np.ndarray], n: int, taken: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        work, lists = taken
         words = self._kernels | {"task": REQUESTED, "n_in": 1, "n": n}
         words |= {name: array.ctypes.data for name, array in (arrays | {"work": work, "lists": lists}).items()}
         words["n_right"] = len(arrays.get("right_features", ()))
@@ -128,17 +128,14 @@ class GradientRunner:
 
     def _take_scratch(self) -> tuple[np.ndarray, np.ndarray]:
         """Scratch for every thread of the crew, any of which may turn up; used before if any is idle."""
-        threads, layout = crew.crew.most_threads, self._layout
+        threads = crew.crew.most_threads
         try:
             work, lists = self._idle.pop()
             if len(work) >= threads:
                 return work, lists
         except IndexError:
             pass
-        work = aligned_zeros(threads * layout["work_size"], self.lowered.dtype).reshape(threads, -1)
-        lists = np.zeros((threads, layout["list_size"]), np.int32)
-        lists[:, : layout["n_identity"]] = np.arange(layout["n_identity"])
-        return work, lists
+        return scratch(self.lowered.layout[0], self.lowered.dtype, threads)
 
 
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:

@@ -36,8 +36,8 @@ class Trainable:
         dtype: Any
         value_and_jacobian: Any
         __call__: Any
-        _gradient_runners: dict[int | None, GradientRunner]
-        _gradient_tables: dict[int | None, Lowered]
+        _gradient_runners: dict[bool, GradientRunner]
+        _gradient_tables: dict[bool, Lowered]
 
     def parameters(self) -> np.ndarray:
         """All parameters as one flat vector (n_parameters,), a copy."""
@@ -83,7 +83,7 @@ class Trainable:
             arguments.check_output(out, shape, self.dtype, points)
         result = out if out is not None and out.flags.carray else np.empty(shape, self.dtype)
         target = result.reshape(len(points), self.n_out, self.n_parameters)
-        self._at_output().run({"x": points, "parameter_jacobian": target}, threads)
+        self._gradient_runner(at_output=True).run({"x": points, "parameter_jacobian": target}, threads)
         if out is None or out is result:
             return result
         out[...] = result
@@ -138,7 +138,7 @@ class Trainable:
         points, others = ((self._points(value), np.ndim(value)) for value in (x, x if x2 is None else x2))
         if {points[1], others[1]} != {2}:
             raise ShapeError(f"x and x2 must have two dimensions, (n, {self.n_in}), got {points[1]} and {others[1]}")
-        runner, left = self._at_output(), points[0][0]
+        runner, left = self._gradient_runner(at_output=True), points[0][0]
         right = left if x2 is None else others[0][0]
         features = [runner.features(part, threads) for part in ([left] if right is left else [left, right])]
         result = np.empty((len(left), len(right), self.n_out, self.n_out), self.dtype)
@@ -175,21 +175,19 @@ class Trainable:
             raise ShapeError(f"{name} must have shape ({self.n_parameters},), one entry for each parameter, got {array.shape}")
         return array
 
-    def _at_output(self) -> GradientRunner:
-        return self._gradient_runner(len(operations_of(self.layers, self.widths)))
-
-    def _gradient_runner(self, seeds_at: int | None = None) -> GradientRunner:
-        """The runner whose derivatives start at a boundary, by default at the cheapest; made at its first use."""
-        runner = self._gradient_runners.get(seeds_at)
+    def _gradient_runner(self, at_output: bool = False) -> GradientRunner:
+        """The runner whose derivatives start at the cheapest boundary, or at the output; made at its first use."""
+        runner = self._gradient_runners.get(at_output)
         if runner is None:
-            runner = self._gradient_runners[seeds_at] = GradientRunner(self._lowered(seeds_at), self.layers)
+            runner = self._gradient_runners[at_output] = GradientRunner(self._lowered(at_output), self.layers)
         return runner
 
-    def _lowered(self, seeds_at: int | None) -> Lowered:
+    def _lowered(self, at_output: bool) -> Lowered:
         """The tables, which networks that differ in their parameters alone share."""
-        lowered = self._gradient_tables.get(seeds_at)
+        lowered = self._gradient_tables.get(at_output)
         if lowered is None:
             wanted = {(position, name) for position, layer in enumerate(self.layers) for name in layer.arrays}
-            lowered = lower(operations_of(self.layers, self.widths), self.dtype, wanted, seeds_at)
-            self._gradient_tables[seeds_at] = lowered
+            ops = operations_of(self.layers, self.widths)
+            lowered = lower(ops, self.dtype, wanted, len(ops) if at_output else None)
+            self._gradient_tables[at_output] = lowered
         return lowered

@@ -16,21 +16,35 @@ from ...layers import Elementwise, Layer, Normalizer
 from ..located import located
 from ..parts import Part
 from .functions import FUNCTIONS, METHODS, QUERIES
-from .modified import Evaluated, own_class
+from .modified import Evaluated, check_evaluating, own_class
 from .modules import MODULES
 from .reshaping import RESHAPES, flatten
 from .sample import Sample, Shape, Size
-from .tracing import Traced
+from .tracing import Traced, traced
 
 SPACES = (torch.nn.functional, torch, torch.special, operator)
 """Where the functions stand that FUNCTIONS and RESHAPES name."""
 
 
-def chain(traced: Traced) -> Iterator[Part]:
+def followed(module: Any) -> tuple[Traced, list[Part]]:
+    """What a module's forward does, and the parts of the chain that it is.
+
+    Raises FormatError in training mode where that matters, UnsupportedLayerError where the forward is no chain or no one network.
+    """
+    check_evaluating(module)
+    state = torch.random.get_rng_state()
+    found = traced(module)
+    parts = list(chain(found))
+    if not torch.equal(state, torch.random.get_rng_state()):
+        raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
+    return found, parts
+
+
+def chain(found: Traced) -> Iterator[Part]:
     """The parts of the chain that a forward is, input first; UnsupportedLayerError where it is none."""
-    steps = _Steps(traced)
-    for node in traced.nodes:
-        source, place = steps.source(node), traced.places[node]
+    steps = _Steps(found)
+    for node in found.nodes:
+        source, place = steps.source(node), found.places[node]
         with located(f"{source}, {place}" if place else source):
             layers = steps.follow(node)
         if layers is not None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ...errors import DtypeError, UnsupportedLayerError
+from ...errors import DtypeError
 from ...network import Network
 from ..parts import assemble
-from .modified import check_evaluating
 
 
 def from_torch(module: Any, n_in: int | None = None) -> Network:
@@ -41,14 +40,9 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
     torch: Any = sys.modules.get("torch")
     if torch is None or not isinstance(module, torch.nn.Module):
         raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
-    # These import torch, which is there by now.
-    from .chain import chain
-    from .tracing import traced
+    # It imports torch, which is there by now.
+    from .chain import followed
 
     with torch.no_grad():
-        check_evaluating(module)
-        state = torch.random.get_rng_state()
-        parts = tuple(chain(traced(module)))
-        if not torch.equal(state, torch.random.get_rng_state()):
-            raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
+        _, parts = followed(module)
     return assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network
