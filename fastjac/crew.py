@@ -6,6 +6,7 @@ import _thread
 import os
 import threading
 from queue import SimpleQueue
+from typing import Protocol
 
 import numba
 import numpy as np
@@ -13,6 +14,17 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from .kernels.share import JOB_WORDS, caller_core, serve, share
 from .memory import aligned_zeros
+
+
+class Team(Protocol):
+    """Threads that share calls."""
+
+    @property
+    def most_threads(self) -> int:
+        """With the caller's."""
+
+    def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
+        """Run a call in chunks on up to `threads` threads, this one included; False, at once, if they serve another."""
 
 
 class Crew:

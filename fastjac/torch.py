@@ -10,21 +10,20 @@ is found by torch_chain.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .errors import DtypeError, MissingDependencyError, OptionError, ShapeError
-from .gradients.runner import GradientRunner
+from .gradients.runner import GradientRunner, Kept
 
 try:
     import torch
 except ImportError as error:
     raise MissingDependencyError("fastjac.torch needs PyTorch; install it with: pip install torch") from error
 
-from .torch_chain import ModuleChain, chain_of
+from .torch_chain import ModuleChain, Needed, chain_of
 
 
 def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
@@ -64,14 +63,13 @@ def jacobian(module: Any, x: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class _Call:
-    """One call: the runner that gives the gradients that it will need, and the parameters as the kernel reads them."""
+    """One call: the runner that gives the gradients that it will need, the parameters as the kernel reads them, and what is kept
+    of the way to y and J."""
 
     chain: ModuleChain
     runner: GradientRunner
     values: np.ndarray
-
-    def empty(self, *shape: int) -> np.ndarray:
-        return np.empty(shape, self.runner.lowered.dtype)
+    kept: Kept | None
 
 
 class _ValueAndJacobian(torch.autograd.Function):
@@ -79,22 +77,25 @@ class _ValueAndJacobian(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, chain: ModuleChain, points: Any, *tensors: Any) -> tuple[Any, Any]:
-        needed = zip(chain.names, ctx.needs_input_grad[2:], strict=True)
-        runner = chain.runner(frozenset(name for name, is_needed in needed if is_needed))
-        call = ctx.call = _Call(chain, runner, _packed(runner, chain, tensors))
+        needed = ctx.needs_input_grad
+        runner = chain.runner(needed[2:])
+        in_order = [tensor.contiguous() for tensor in tensors]
+        values = runner.packed({name: tensor.data_ptr() for name, tensor in zip(chain.names, in_order, strict=True)})
+        call = ctx.call = _Call(chain, runner, values, runner.keep(len(points)) if any(needed) else None)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(points, *tensors)
-        y, jacobians = call.empty(len(points), chain.n_out), call.empty(len(points), chain.n_out, chain.n_in)
-        runner.run({"x": _array(points), "y": y, "jacobian": jacobians}, None, {"parameters": call.values})
-        return torch.from_numpy(y), torch.from_numpy(jacobians)
+        y = torch.empty(len(points), chain.n_out, dtype=chain.dtype)
+        jacobians = torch.empty(len(points), chain.n_out, chain.n_in, dtype=chain.dtype)
+        results = {"y": y.numpy(), "jacobian": jacobians.numpy()}
+        runner.run({"x": _array(points)} | results, None, {"parameters": values}, call.kept)
+        return y, jacobians
 
     @staticmethod
     def backward(ctx: Any, by_y: Any, by_jacobian: Any) -> tuple[Any, ...]:
         points, *tensors = ctx.saved_tensors  # raises where one was changed in place
         if by_y is None and by_jacobian is None:
             return (None,) * (2 + len(tensors))
-        needs_x = ctx.needs_input_grad[1]
-        return None, *_Gradients.apply(ctx.call, needs_x, by_y, by_jacobian, points, *tensors)
+        return None, *_Gradients.apply(ctx.call, ctx.needs_input_grad[1:], by_y, by_jacobian, points, *tensors)
 
 
 class _Gradients(torch.autograd.Function):
@@ -105,20 +106,16 @@ class _Gradients(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, needs_x: bool, by_y: Any, by_jacobian: Any, points: Any, *tensors: Any) -> tuple[Any, ...]:
-        runner = call.runner
-        x_gradient = call.empty(*points.shape) if needs_x else None
-        arrays = {"x": _array(points), "x_gradient": x_gradient}
-        arrays |= {"y_gradient": _array(by_y), "jacobian_gradient": _array(by_jacobian)}
-        sums = runner.run(arrays, None, {"parameters": call.values})
-        found = {
-            (op.position, op.fields[key]): torch.from_numpy(place.of(sums))
-            for op, places in zip(call.chain.ops, runner.lowered.gradients, strict=True)
-            for key, place in places.items()
-        }
-        named = zip(call.chain.names, tensors, strict=True)
-        gradients = [found[name].reshape(tensor.shape) if name in found else None for name, tensor in named]
-        return None if x_gradient is None else torch.from_numpy(x_gradient), *gradients
+    def forward(
+        ctx: Any, call: _Call, needed: Needed, by_y: Any, by_jacobian: Any, points: Any, *tensors: Any
+    ) -> tuple[Any, ...]:
+        chain = call.chain
+        x_gradient = torch.empty(points.shape, dtype=chain.dtype) if needed[0] else None
+        gradient = torch.empty(sum(chain.sizes), dtype=chain.dtype)
+        arrays = {"x": points, "x_gradient": x_gradient, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
+        shared = {"parameters": call.values, "parameter_gradient": gradient.numpy()}
+        call.runner.run({name: _array(tensor) for name, tensor in arrays.items()}, None, shared, call.kept)
+        return x_gradient, *chain.split(gradient, tensors, needed[1:])
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> tuple[Any, ...]:
@@ -131,14 +128,6 @@ class _Gradients(torch.autograd.Function):
 def _array(tensor: Any) -> np.ndarray | None:
     """A tensor's entries, where they lie if they lie in C order."""
     return None if tensor is None else tensor.detach().contiguous().numpy()
-
-
-def _packed(runner: GradientRunner, chain: ModuleChain, tensors: Sequence[Any]) -> np.ndarray:
-    """The parameters as the kernel reads them."""
-    given: dict[int, dict[str, np.ndarray]] = {}
-    for (position, name), tensor in zip(chain.names, tensors, strict=True):
-        given.setdefault(position, {})[name] = tensor.detach().numpy()
-    return runner.pack_parameters(given)
 
 
 def _check_input(chain: ModuleChain, x: Any) -> None:

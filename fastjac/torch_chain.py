@@ -6,9 +6,10 @@ What `fastjac.torch` differentiates. A module is followed by torch.fx at its fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,6 +26,7 @@ from .importers.torch.modified import Evaluated, own_class
 from .importers.torch.tracing import Traced
 from .layers import Layer, PReLU
 from .network import Network
+from .torch_team import team_of_torch
 
 DTYPES: dict[Any, np.dtype] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 INTERNAL = frozenset(vars(torch.nn.Module())) - {"training"}
@@ -32,6 +34,8 @@ INTERNAL = frozenset(vars(torch.nn.Module())) - {"training"}
 PLAIN = (bool, int, float, str, tuple, type(None))
 """Options that are the same where they are equal."""
 
+Needed = tuple[bool, ...]
+"""Which of several tensors a gradient is needed of."""
 Modules = Mapping[str, Any]
 """A module's inner ones and itself, by their paths."""
 Reader = Callable[[Any], dict[str, Any]]
@@ -45,7 +49,8 @@ class ModuleChain:
     names : the parameters' places among the layers, in the order of `tensors`.
     readers : the paths of the modules that hold them, with what reads them.
     dtype : torch's, of all parameters.
-    runners : by the parameters of which they give a gradient.
+    sizes : of all parameters whose gradients the kernel gives, one after another.  places : which of these are in `names`.
+    runners : by which of the parameters they give a gradient of.
 
     No module is held here, so that the chain does not keep alive the one that it belongs to.
     """
@@ -57,17 +62,28 @@ class ModuleChain:
     n_in: int
     n_out: int
     dtype: Any
-    runners: dict[frozenset[ParameterName], GradientRunner] = field(default_factory=dict)
+    sizes: list[int]
+    places: list[int]
+    runners: dict[Needed, GradientRunner] = field(default_factory=dict)
 
     def tensors(self, modules: Modules) -> list[Any]:
         """The parameters as they are now."""
         return [tensor for path, reader in self.readers for tensor in reader(modules[path]).values()]
 
-    def runner(self, wanted: frozenset[ParameterName]) -> GradientRunner:
-        """What gives the gradients of these parameters, and of no others."""
-        if wanted not in self.runners:
-            self.runners[wanted] = GradientRunner(lower(self.ops, DTYPES[self.dtype], wanted), self.layers)
-        return self.runners[wanted]
+    def runner(self, needed: Needed) -> GradientRunner:
+        """What gives the gradients of the parameters that are needed, and of no others."""
+        runner = self.runners.get(needed)
+        if runner is None:
+            wanted = list(compress(self.names, needed))
+            runner = self.runners[needed] = GradientRunner(
+                lower(self.ops, DTYPES[self.dtype], wanted), self.layers, team_of_torch()
+            )
+        return runner
+
+    def split(self, gradient: Any, tensors: Sequence[Any], needed: Needed) -> list[Any]:
+        """The parts of a flat gradient that belong to these tensors, one for each name; None for those that are not needed."""
+        parts, found = gradient.split_with_sizes(self.sizes), zip(self.places, tensors, needed, strict=True)
+        return [parts[place].view(tensor.shape) if is_needed else None for place, tensor, is_needed in found]
 
 
 def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
@@ -150,7 +166,9 @@ def _followed(module: Any, modules: Modules) -> tuple[ModuleChain, list[Any]]:
                 layers[position] = PReLU(np.full(width, layers[position].weight, network.dtype))
         position += len(part.layers)
     ops = operations_of(layers, network.widths)
-    chain = ModuleChain(tuple(layers), ops, names, readers, network.n_in, network.n_out, dtype)
+    fields = [(op.position, name) for op in ops for name in op.fields.values()]
+    sizes, places = [layers[position].arrays[name].size for position, name in fields], [fields.index(name) for name in names]
+    chain = ModuleChain(tuple(layers), ops, names, readers, network.n_in, network.n_out, dtype, sizes, places)
     return chain, list(_strays(modules, found))
 
 

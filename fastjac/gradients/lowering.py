@@ -11,6 +11,7 @@ from ..kernels.activations import CODES as ACTIVATION_CODES
 from ..kernels.curvature import CURVATURES
 from ..kernels.gradient_tables import LAYOUT, OPERATION
 from ..kernels.normalizers import CODES as NORMALIZER_CODES
+from ..kernels.pack import SOURCES
 from ..kernels.second_order import PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, records
 from ..kernels.target import padded, round_up
@@ -108,7 +109,7 @@ class _Lowering:
         self._features = 0
 
     def result(self) -> Lowered:
-        work, lists = _Flat(), round_up(max(self._block * self._seeds, self._widest) + LIST_ROOM, LINE)
+        work, buffers, lists = _Flat(), _Flat(), round_up(max(self._block * self._seeds, self._widest) + LIST_ROOM, LINE)
         list_row = round_up(1 + self._widest + LIST_ROOM, LINE)
         rows: list[Record] = []
         for number, op in enumerate(self._ops):
@@ -124,9 +125,9 @@ class _Lowering:
             record["live_in"] = rows[number - 1].get("live", DENSE) if number else DENSE
             record["live_out"] = rows[number + 1].get("live", DENSE)
         first_wanted = (number for number, gradients in enumerate(self._wanted) if gradients)
-        buffers = [work.take(self._block * self._seeds, self._widest, self._dtype).offset for _ in range(2)]
+        here, there = (buffers.take(self._block * self._seeds, self._widest, self._dtype).offset for _ in range(2))
         right = max(1, min(self._block, RIGHT_ROWS // self._seeds))
-        products = work.take(self._seeds, right * self._seeds, self._dtype)
+        products = buffers.take(self._seeds, right * self._seeds, self._dtype)
         layout = {
             "n_in": self._widths[0],
             "n_out": last,
@@ -135,9 +136,9 @@ class _Lowering:
             "seeds_at": self._seeds_at,
             "seeds": self._seeds,
             "block": self._block,
-            "first_buffer": buffers[0],
-            "second_buffer": buffers[1],
-            "piece": work.take(1, self._piece_size(), self._dtype).offset,
+            "first_buffer": here,
+            "second_buffer": there,
+            "piece": buffers.take(1, self._piece_size(), self._dtype).offset,
             "zeros": self._zeros.offset,
             "ones": self._ones.offset,
             "n_identity": max(self._block * self._seeds, self._widest),
@@ -146,12 +147,13 @@ class _Lowering:
             "features_size": self._features,
             "right_block": right,
             "right_row": products.row,
-            "turned": work.take(self._widest, right * self._seeds, self._dtype).offset,
+            "turned": buffers.take(self._widest, right * self._seeds, self._dtype).offset,
             "by_rows": products.offset,
-            "by_inputs": work.take(self._block, right * self._seeds, self._dtype).offset,
+            "by_inputs": buffers.take(self._block, right * self._seeds, self._dtype).offset,
             "n_parameters": n_parameters(self._ops),
             "work_size": work.size,
             "list_size": lists,
+            "buffers_size": buffers.size,
         }
         return Lowered(
             self._dtype,
@@ -176,7 +178,6 @@ class _Lowering:
     def _describe(self, number: int) -> Record:
         """What an operation's record says apart from its places in the workspace."""
         op, gradients = self._ops[number], self._wanted[number]
-        keys = ("weight", "bias") if op.kind == AFFINE else ("p", "q")
         record = {
             "operation": op.kind,
             "n_in": op.n_in,
@@ -186,9 +187,9 @@ class _Lowering:
             "live": DENSE,
         }
         record |= {key: place.offset for key, place in self._places[number].items()}
-        record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in keys}
+        record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
         positions = {key: self._positions[op.position, field] for key, field in op.fields.items()}
-        record |= {f"{key}_position": positions.get(key, DENSE) for key in ("weight", "bias", "p", "q")}
+        record |= {f"{key}_position": positions.get(key, DENSE) for key in SOURCES}
         if op.kind != AFFINE:
             codes = ACTIVATION_CODES if op.kind == ACTIVATE else NORMALIZER_CODES
             record |= {"code": codes[rule_of(op)], "rank": getattr(op.layer, "rank", 0) if op.kind != ACTIVATE else 0}

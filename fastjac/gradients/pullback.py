@@ -11,8 +11,7 @@ import numpy as np
 from .. import arguments
 from ..errors import ShapeError
 from ..layers import Layer
-from .operations import Operation
-from .runner import GradientRunner
+from .runner import GradientRunner, Kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +31,11 @@ class Gradient:
 class Pullback:
     """The derivative, backwards, of a network's values and Jacobians at some inputs; see `Network.jacobian_vjp`."""
 
-    def __init__(self, runner: GradientRunner, layers: Sequence[Layer], x: np.ndarray, lead: tuple[int, ...]) -> None:
+    def __init__(
+        self, runner: GradientRunner, layers: Sequence[Layer], x: np.ndarray, lead: tuple[int, ...], kept: Kept | None = None
+    ) -> None:
         # A copy: what the caller does to x later must not change the point at which this is the derivative.
-        self._runner, self._layers, self._x, self._lead = runner, layers, x.copy(), lead
+        self._runner, self._layers, self._x, self._lead, self._kept = runner, layers, x.copy(), lead, kept
 
     def __call__(self, gy: Any = None, gJ: Any = None, *, threads: int | None = None) -> Gradient:  # noqa: N803
         """The derivatives of a loss by inputs and parameters, from those by the values and by the Jacobians.
@@ -46,7 +47,7 @@ class Pullback:
         threads : most threads to use. The result has the same bits for any number of them.
 
         Raises ShapeError or DtypeError for a gy or gJ that is no real array of the shape of y or J.
-        Costs about three times the multiply-adds of the Jacobian, which is computed again on the way, block by block.
+        Costs about twice the multiply-adds of the Jacobian, and of a large batch, of which not all is kept, three times.
         """
         lowered, n = self._runner.lowered, len(self._x)
         n_in, n_out = int(lowered.layout[0]["n_in"]), int(lowered.layout[0]["n_out"])
@@ -59,9 +60,9 @@ class Pullback:
         }
         if gy is None and gJ is None:
             arrays["y_gradient"] = np.zeros((n, n_out), lowered.dtype)
-        sums = self._runner.run(arrays, threads)
-        parameters, layers = unpack(lowered.ops, lowered.gradients, sums, self._layers)
-        return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, layers)
+        parameters = np.empty(int(lowered.layout[0]["n_parameters"]), lowered.dtype)
+        self._runner.run(arrays, threads, {"parameter_gradient": parameters}, self._kept)
+        return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, tuple(views_of(parameters, self._layers)))
 
     def _checked(self, value: Any, core: tuple[int, ...], name: str) -> np.ndarray | None:
         if value is None:
@@ -70,19 +71,6 @@ class Pullback:
         if array.shape != (*self._lead, *core):
             raise ShapeError(f"{name} must have shape {(*self._lead, *core)}, that of {name[1]}, got {array.shape}")
         return arguments.for_kernels(array.reshape(len(self._x), *core), self._runner.lowered.dtype)
-
-
-def unpack(
-    ops: Sequence[Operation], gradients: Sequence[dict[str, Any]], sums: np.ndarray, layers: Sequence[Layer]
-) -> tuple[np.ndarray, tuple[dict[str, np.ndarray], ...]]:
-    """The kernel's sums as a flat vector in the order of the parameters, and as arrays of each layer that lie in it."""
-    flat = np.empty(sum(layer.n_parameters for layer in layers), sums.dtype)
-    views = tuple(views_of(flat, layers))
-    for op, places in zip(ops, gradients, strict=True):
-        for key, place in places.items():
-            target = views[op.position][op.fields[key]]
-            target[...] = place.of(sums).reshape(target.shape)
-    return flat, views
 
 
 def views_of(flat: np.ndarray, layers: Sequence[Layer]) -> list[dict[str, np.ndarray]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,65 +12,147 @@ from ..arguments import positive_count
 from ..kernels import gradient, multiply
 from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.gradient_tables import REQUEST
-from ..kernels.tables import records
+from ..kernels.pack import SOURCES
 from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
 from .lowering import Lowered, Place
-from .operations import rule_parameters
+from .operations import ParameterName, rule_parameters
 
-Arrays = Mapping[str, np.ndarray]
-"""Arrays of one layer by field name."""
 CALL_COST = 1_000_000_000
 """Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay."""
+MOVING_COST = 8
+"""Multiply-adds in whose time a number is moved from one array to another."""
 MOST_SUMS = 16
 """Sums over parts of the samples that are kept at most, each by whichever thread comes first; they are added in the end."""
+LEAST_SUMS_SIZE = 64 * 1024
+"""Numbers that these sums may have besides those that the result's size allows them."""
 GOING_BACK = 3
 """Multiply-adds of a gradient for each of the Jacobian's."""
+KEPT_BYTES = 16 * 1024 * 1024
+"""The largest batch, by all that is kept of it, of which the way back does not compute everything again."""
+MOST_IDLE = 2
+"""Scratch that lies ready for the next calls."""
+
+Sources = Mapping[ParameterName, int]
+"""Addresses of parameters, which lie there in C order."""
+_WORDS = {name: number for number, name in enumerate(REQUEST.names or ())}
+
+
+@dataclass(eq=False)
+class Scratch:
+    """Memory of one call at a time.
+
+    work, lists : (slots, size), what is kept of a block of samples; a slot for each thread, or for each block.
+    buffers : (threads, size).
+    sums : (chunks, gradients_size), or fewer as long as no gradient was asked for.
+    filled : whether the slots hold what the samples of a call have at every boundary.
+    """
+
+    work: np.ndarray
+    lists: np.ndarray
+    buffers: np.ndarray
+    sums: np.ndarray
+    filled: bool = False
+
+
+class Kept:
+    """What was computed of the samples of a call, for others with the same samples; the runner has the memory back with it."""
+
+    def __init__(self, runner: GradientRunner, scratch: Scratch) -> None:
+        self._runner, self._scratch = runner, [scratch]
+
+    def take(self) -> Scratch | None:
+        """Its memory, or None while another thread has it."""
+        try:
+            return self._scratch.pop()
+        except IndexError:
+            return None
+
+    def give_back(self, scratch: Scratch) -> None:
+        """Let the next call have it."""
+        self._scratch.append(scratch)
+
+    def __del__(self) -> None:
+        for held in self._scratch:
+            self._runner.release(held)
 
 
 class GradientRunner:
     """Tables, parameters and scratch memory of one network; may be used from several threads at once.
 
     lowered : the tables.  layers : the network's layers, which hold the parameters.
+    team : the threads to run on; by default this process's crew.
     """
 
-    def __init__(self, lowered: Lowered, layers: Sequence[Layer]) -> None:
-        self.lowered = lowered
+    def __init__(self, lowered: Lowered, layers: Sequence[Layer], team: crew.Team | None = None) -> None:
+        self.lowered, self._own_team = lowered, team
         self._values = pack(lowered, layers)
-        self._kernels = {"kernel": gradient.compiled_address(lowered.dtype), "multiply": multiply.compiled_address(lowered.dtype)}
         self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
-        self._idle: list[tuple[np.ndarray, np.ndarray]] = []
+        fixed = {"task": REQUESTED, "n_in": 1, "operations": lowered.operations.ctypes.data, "layout": lowered.layout.ctypes.data}
+        fixed |= {"kernel": gradient.compiled_address(lowered.dtype), "multiply": multiply.compiled_address(lowered.dtype)}
+        named = ((op, op.fields.get(key)) for op in lowered.ops for key in SOURCES)
+        self._source_names = [None if field is None else (op.position, field) for op, field in named]
+        self._fixed = [fixed.get(name, 0) for name in _WORDS]
+        self._idle: list[Scratch] = []
         self._nothing = np.empty(0, lowered.dtype)
 
     def run(
-        self, arrays: Mapping[str, np.ndarray | None], threads: int | None, shared: Mapping[str, np.ndarray] | None = None
-    ) -> np.ndarray:
-        """Evaluate, differentiate or go back, for inputs `x (n, n_in)`; the sums of gradients, empty where it does not go back.
+        self,
+        arrays: Mapping[str, np.ndarray | None],
+        threads: int | None,
+        shared: Mapping[str, np.ndarray] | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        """Evaluate, differentiate or go back, for inputs `x (n, n_in)`.
 
         arrays : C-contiguous, of the network's dtype, one entry for each sample, by the names of REQUEST's fields; x, what else
             is read, and what is written. What is missing or None is neither.
         shared : the same for arrays that serve all samples.
+            "parameter_gradient", (n_parameters,), is where gradients go; those that are not wanted stay as they are.
+        kept : what `keep` gave for these samples. A first call, for their values and Jacobians, leaves there what it computes on
+            the way, and those that follow find it.
         """
         threads = positive_count(threads, "threads")
-        lowered, n = self.lowered, len(arrays["x"])  # type: ignore[arg-type]
-        goes_back = any(arrays.get(name) is not None for name in ("y_gradient", "jacobian_gradient"))
-        cost = lowered.cost * (GOING_BACK if goes_back else 1)
-        chunks = self._chunks(n)
-        tables = {"parameters": self._values, "operations": lowered.operations, "layout": lowered.layout, **(shared or {})}
-        sums = self._nothing
-        if goes_back:
-            sums = tables["gradients"] = np.zeros((chunks, max(1, lowered.gradients_size)), lowered.dtype)
-        taken = self._take_scratch()
-        block = self._layout["block"]
+        n = len(arrays["x"])  # type: ignore[arg-type]
+        shared = {"parameters": self._values, **(shared or {})}
+        gradient = shared.pop("parameter_gradient", None)
+        cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
+        chunks, block = self._chunks(n), self._layout["block"]
+        held = None if kept is None else kept.take()
+        taken = self._take(self._team.most_threads) if held is None else held
+        if gradient is not None:
+            shared["sums"] = self._sums(taken, chunks)
+            shared["sums"][: n == 0] = 0.0
         step = max(1, CALL_COST // (cost * block)) * block
         for first in range(0, n, step):
             part = {name: array[first : first + step] for name, array in arrays.items() if array is not None}
-            request = self._request(part | tables, min(step, n - first), taken)
+            slots = {"work": taken.work, "lists": taken.lists}
+            if held is not None:
+                slots = {name: array[first // block :] for name, array in slots.items()}
+            words = {"n": min(step, n - first), "keeps": held is not None, "filled": taken.filled}
+            words |= {"starts_sums": gradient is not None and first == 0}
+            request = self._request(part | shared | slots | {"buffers": taken.buffers}, words)
             self._share(request, self._threads(n * cost, threads), chunks)
-        self._idle.append(taken)
-        return sums.sum(axis=0)
+        if gradient is not None:
+            self._add_up(shared["sums"], gradient, threads)
+        if kept is None or held is None:
+            self.release(taken)
+        else:
+            held.filled = True
+            kept.give_back(held)
+
+    def keep(self, n: int) -> Kept | None:
+        """Memory for all that is computed of so many samples; None if there are too many of them."""
+        blocks, size = -(-n // self._layout["block"]), self._layout["work_size"] * self.lowered.dtype.itemsize
+        return Kept(self, self._take(blocks)) if 0 < blocks * size <= KEPT_BYTES else None
+
+    def release(self, scratch: Scratch) -> None:
+        """Let other calls have this memory."""
+        scratch.filled = False
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(scratch)
 
     def features(self, x: np.ndarray, threads: int | None) -> np.ndarray:
         """What the tangent kernel needs of inputs `x (n, n_in)`: see `fastjac.kernels.tangent_kernel`."""
@@ -81,61 +164,89 @@ class GradientRunner:
         """Write the tangent kernel (n, m, n_out, n_out) of features (n, size) and (m, size) to `result`."""
         self.run({"x": left, "features": left, "tangent_kernel": result}, threads, {"right_features": right})
 
-    def pack_direction(self, tangents: Mapping[int, Arrays]) -> np.ndarray:
-        """A direction of the parameters, laid out as they are; 0 for those that are not among `tangents`."""
-        return self._packed(aligned_zeros(self.lowered.values_size, self.lowered.dtype), tangents)
+    def packed(self, sources: Sources, at: np.ndarray | None = None) -> np.ndarray:
+        """A flat array of parameters, as a request reads them, with these in the places of the layers' own.
 
-    def pack_parameters(self, parameters: Mapping[int, Arrays]) -> np.ndarray:
-        """Other parameters than the layers' for a call; those that are not among `parameters` stay as they are."""
-        flat = aligned_zeros(self.lowered.values_size, self.lowered.dtype)
-        flat[...] = self._values
-        return self._packed(flat, parameters)
-
-    def _packed(self, flat: np.ndarray, arrays: Mapping[int, Arrays]) -> np.ndarray:
-        for op, places in zip(self.lowered.ops, self.lowered.values, strict=True):
-            given = arrays.get(op.position, {})
-            values: dict[str, np.ndarray | float] = {key: given[name] for key, name in op.fields.items() if name in given}
-            if "weight" in values:
-                values["transposed"] = given["weight"].T
-            put(flat, places, values)
+        at : such an array, of which only these change.
+        """
+        flat = self.like_parameters() if at is None else at
+        if at is None:
+            flat[...] = self._values
+        self._pack(flat, sources)
         return flat
+
+    def direction(self, sources: Sources) -> np.ndarray:
+        """A direction of the parameters, laid out as they are; 0 for those that are not among the sources."""
+        flat = self.like_parameters()
+        self.lowered.ones.of(flat)[...] = 1.0
+        self._pack(flat, sources)
+        return flat
+
+    def like_parameters(self) -> np.ndarray:
+        """A flat array of zeros, as large as that of the parameters."""
+        return aligned_zeros(self.lowered.values_size, self.lowered.dtype)
+
+    def _pack(self, flat: np.ndarray, sources: Sources) -> None:
+        table = [sources.get(name, 0) if name else 0 for name in self._source_names]
+        request = self._request({"parameters": flat, "sources": np.array(table, np.int64)}, {})
+        self._share(request, self._threads(flat.size * MOVING_COST, None), self._team.most_threads)
+
+    def _add_up(self, sums: np.ndarray, gradient: np.ndarray, threads: int | None) -> None:
+        request = self._request({"sums": sums, "parameter_gradient": gradient}, {"n_sums": len(sums)})
+        self._share(request, self._threads(sums.size * MOVING_COST, threads), self._team.most_threads)
+
+    def _sums(self, scratch: Scratch, chunks: int) -> np.ndarray:
+        """Memory that was used before if there is any: fresh pages cost more than the sums."""
+        if len(scratch.sums) < chunks:
+            scratch.sums = np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype)
+        return scratch.sums[:chunks]
 
     def _chunks(self, n: int) -> int:
         """How many sums to keep: from sizes alone, so that the order of addition does not depend on the threads."""
         layout = self._layout
-        result = n * layout["n_in"] * layout["n_out"]
-        room = max(2, result // max(1, self.lowered.gradients_size))
-        return max(1, min(-(-n // layout["block"]), MOST_SUMS, room))
+        room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
+        return max(1, min(-(-n // layout["block"]), MOST_SUMS, max(2, room // max(1, self.lowered.gradients_size))))
 
     def _threads(self, cost: int, threads: int | None) -> int:
-        most = crew.crew.most_threads
+        most = self._team.most_threads
         if threads is None:
             return most if cost >= PARALLEL_COST else 1
         return min(threads, most)
 
+    @property
+    def _team(self) -> crew.Team:
+        # The process's crew is another one in a forked child.
+        return self._own_team or crew.crew
+
     def _share(self, request: np.ndarray, threads: int, chunks: int) -> None:
         nothing = self._nothing
-        if threads == 1 or not crew.crew.share(threads, chunks, request, nothing, nothing, nothing, nothing):
+        if threads == 1 or chunks == 1 or not self._team.share(threads, chunks, request, nothing, nothing, nothing, nothing):
             call_chunks(request, chunks)
 
-    def _request(self, arrays: dict[str, np.ndarray], n: int, taken: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        work, lists = taken
-        words = self._kernels | {"task": REQUESTED, "n_in": 1, "n": n}
-        words |= {name: array.ctypes.data for name, array in (arrays | {"work": work, "lists": lists}).items()}
-        words["n_right"] = len(arrays.get("right_features", ()))
-        words |= {"work_stride": work.strides[0], "lists_stride": lists.strides[0]}
-        return records(REQUEST, [words]).view(np.int64)
+    def _request(self, arrays: Mapping[str, np.ndarray], words: Mapping[str, int]) -> np.ndarray:
+        request = self._fixed.copy()
+        for name, array in arrays.items():
+            request[_WORDS[name]] = array.ctypes.data
+            stride = _WORDS.get(f"{name}_stride")
+            if stride is not None:
+                request[stride] = array.strides[0]
+        for name, word in words.items():
+            request[_WORDS[name]] = word
+        request[_WORDS["n_right"]] = len(arrays.get("right_features", ()))
+        return np.array(request, np.int64)
 
-    def _take_scratch(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scratch for every thread of the crew, any of which may turn up; used before if any is idle."""
-        threads = crew.crew.most_threads
+    def _take(self, slots: int) -> Scratch:
+        """Scratch with at least so many slots, and buffers for every thread of the crew; used before if any is idle."""
+        threads = self._team.most_threads
         try:
-            work, lists = self._idle.pop()
-            if len(work) >= threads:
-                return work, lists
+            found = self._idle.pop()
+            if len(found.work) >= slots and len(found.buffers) >= threads:
+                return found
         except IndexError:
             pass
-        return scratch(self.lowered.layout[0], self.lowered.dtype, threads)
+        work, lists = scratch(self.lowered.layout[0], self.lowered.dtype, slots)
+        buffers = aligned_zeros(threads * self._layout["buffers_size"], self.lowered.dtype).reshape(threads, -1)
+        return Scratch(work, lists, buffers, np.empty((0, 0), self.lowered.dtype))
 
 
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:

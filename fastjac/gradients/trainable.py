@@ -65,11 +65,16 @@ class Trainable:
         `Pullback` and `Gradient`.
 
         Law: for a loss `f(y, J)`, `pullback(df/dy, df/dJ)` is its derivative, second derivatives of the activations included.
-        Raises as `jacobian` does. Costs a copy of x besides y and J.
+        Raises as `jacobian` does. Costs a copy of x besides y and J, and of a batch of up to KEPT_BYTES, 16 MB, all that was
+        computed on the way, for as long as the pullback lives.
         """
-        y, jacobians = self.value_and_jacobian(x, threads=threads)
         points, lead = self._points(x)
-        return y, jacobians, Pullback(self._gradient_runner(), self.layers, points, lead)
+        y, jacobians = (np.empty((len(points), *core), self.dtype) for core in ((self.n_out,), (self.n_out, self.n_in)))
+        runner = self._gradient_runner()
+        kept = runner.keep(len(points))
+        runner.run({"x": points, "y": y, "jacobian": jacobians}, threads, kept=kept)
+        pullback = Pullback(runner, self.layers, points, lead, kept)
+        return y.reshape(*lead, self.n_out), jacobians.reshape(*lead, self.n_out, self.n_in), pullback
 
     def parameter_jacobian(self, x: Any, *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
         """The Jacobians by the parameters, `K (..., n_out, n_parameters)` at `x (..., n_in)`; `K[..., i, p] = d y_i / d theta_p`.
@@ -98,8 +103,12 @@ class Trainable:
         direction = arguments.for_kernels(self._parameter_vector(v, "v"), self.dtype)
         y, tangents = (np.empty((len(points), self.n_out), self.dtype) for _ in range(2))
         runner = self._gradient_runner()
-        packed = runner.pack_direction(dict(enumerate(views_of(direction, self.layers))))
-        runner.run({"x": points, "y": y, "y_tangent": tangents}, threads, {"direction": packed})
+        sources = {
+            (position, name): array.ctypes.data
+            for position, arrays in enumerate(views_of(direction, self.layers))
+            for name, array in arrays.items()
+        }
+        runner.run({"x": points, "y": y, "y_tangent": tangents}, threads, {"direction": runner.direction(sources)})
         return y.reshape(*lead, self.n_out), tangents.reshape(*lead, self.n_out)
 
     def parameter_vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -108,10 +117,12 @@ class Trainable:
         Law: `<u, parameter_jvp(x, v)[1]> == <parameter_vjp(x, u)[1], v>`.
         """
         points, lead = self._points(x)
-        y = self(x, threads=threads)
-        u = arguments.seed(u, lead, (self.n_out,), "u")
-        pullback = Pullback(self._gradient_runner(), self.layers, points, lead)
-        return y, pullback(np.broadcast_to(u if lead else u[0], y.shape), threads=threads).parameters
+        seeds = np.broadcast_to(arguments.seed(u, lead, (self.n_out,), "u"), (*lead, self.n_out) if lead else (1, self.n_out))
+        cotangents = arguments.for_kernels(seeds.reshape(len(points), self.n_out), self.dtype)
+        y, gradient = np.empty((len(points), self.n_out), self.dtype), np.empty(self.n_parameters, self.dtype)
+        shared = {"parameter_gradient": gradient}
+        self._gradient_runner().run({"x": points, "y": y, "y_gradient": cotangents}, threads, shared)
+        return y.reshape(*lead, self.n_out), gradient
 
     def gauss_newton_product(self, x: Any, v: Any, H: Any = None, *, threads: int | None = None) -> np.ndarray:  # noqa: N803
         """`sum K^T H K v (n_parameters,)` over all inputs, for a direction `v (n_parameters,)`; K is never formed.

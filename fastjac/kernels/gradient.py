@@ -18,6 +18,7 @@ from .jit import address_of_compiled, entry, jit, piece
 from .memory import itemsize, view
 from .multiply import multiply
 from .operators import clear, copy, normalize_columns
+from .pack import add_up_sums, pack_parameters
 from .parameter_jacobian import push_direction, write_parameter_jacobian
 from .rows import pull, push, start_rows, write_identity
 from .second_order import add_parameter_gradient, add_weight_gradient, second_order
@@ -53,15 +54,24 @@ def _run(zero, address, thread, chunk, chunks):
     size = itemsize(zero)
     request = read_request(address, 0)
     layout = read_layout(request.layout, 0)
-    work = request.work + thread * request.work_stride
-    lists = request.lists + thread * request.lists_stride
-    gradient = 0 if request.gradients == 0 else request.gradients + chunk * layout.gradient_size * size
+    if request.sources != 0:
+        pack_parameters(zero, request, layout, chunk, chunks)
+        return
+    if request.parameter_gradient != 0:
+        add_up_sums(zero, request, layout, chunk, chunks)
+        return
+    gradient = 0 if request.sums == 0 else request.sums + chunk * layout.gradient_size * size
+    if request.starts_sums:
+        clear(zero, gradient, layout.gradient_size)
     blocks = (request.n + layout.block - 1) // layout.block
     for number in range(blocks * chunk // chunks, blocks * (chunk + 1) // chunks):
         first = number * layout.block
+        slot = number if request.keeps else thread
         block = Block(
             min(layout.block, request.n - first), layout.seeds, layout.seeds_at,
-            request.operations, layout.n_operations, request.parameters, work, lists, layout.list_row,
+            request.operations, layout.n_operations, request.parameters,
+            request.work + slot * request.work_stride, request.lists + slot * request.lists_stride,
+            request.buffers + thread * request.buffers_stride, layout.list_row,
             request.parameters + layout.zeros * size, request.parameters + layout.ones * size, request.multiply,
         )  # fmt: skip
         if request.tangent_kernel != 0:
@@ -69,12 +79,8 @@ def _run(zero, address, thread, chunk, chunks):
             target = request.tangent_kernel + first * request.n_right * layout.n_out * layout.n_out * size
             write_tangent_kernel(zero, block, layout, left, request.right_features, request.n_right, target)
             continue
-        sweep(zero, block, request.x + first * layout.n_in * size)
-        _write_values(zero, block, request, layout, first)
-        if request.direction != 0:
-            _push_direction(zero, block, layout, request, first)
-        if request.jacobian + request.jacobian_gradient + request.parameter_jacobian + request.features != 0:
-            _differentiate(zero, block)
+        if not request.filled:
+            _evaluate(zero, block, request, layout, first)
         if request.features != 0:
             write_features(zero, block, layout.features_size, request.features + first * layout.features_size * size)
         if request.parameter_jacobian != 0:
@@ -89,6 +95,17 @@ def _run(zero, address, thread, chunk, chunks):
             _go_back_through_values(zero, block, layout, request, first, gradient)
 
 
+@piece
+def _evaluate(zero, block, request, layout, first):
+    """Values at every boundary, and rows if anything that is asked for depends on them."""
+    sweep(zero, block, request.x + first * layout.n_in * itemsize(zero))
+    _write_values(zero, block, request, layout, first)
+    if request.direction != 0:
+        _push_direction(zero, block, layout, request, first)
+    if request.jacobian + request.jacobian_gradient + request.parameter_jacobian + request.features != 0:
+        _differentiate(zero, block)
+
+
 @jit
 def _write_values(zero, block, request, layout, first):
     if request.y != 0:
@@ -101,7 +118,7 @@ def _write_values(zero, block, request, layout, first):
 @jit
 def _push_direction(zero, block, layout, request, first):
     size = itemsize(zero)
-    here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
+    here, there = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
     tangents = push_direction(zero, block, request.direction, here, there)
     last = read_operation(block.operations, block.n_operations)
     target = request.y_tangent + first * layout.n_out * size
@@ -153,8 +170,8 @@ def _write_jacobians(zero, block, layout, target):
 def _go_back_through_rows(zero, block, layout, by_jacobian, gradient):
     """The loss's derivative by the rows, from both ends to the seeds."""
     size = itemsize(zero)
-    scratch = block.work + layout.piece * size
-    here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
+    scratch = block.buffers + layout.piece * size
+    here, there = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
     _start_at_input(zero, block, layout, by_jacobian, here, scratch)
     for number in range(block.seeds_at):
         o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
@@ -211,8 +228,8 @@ def _start_at_output(zero, block, layout, by_jacobian, target, scratch):
 def _go_back_through_values(zero, block, layout, request, first, gradient):
     """The loss's derivative by the values, from the output to the lowest operation that anything is wanted of."""
     size, samples = itemsize(zero), block.samples
-    scratch = block.work + layout.piece * size
-    here, there = block.work + layout.first_buffer * size, block.work + layout.second_buffer * size
+    scratch = block.buffers + layout.piece * size
+    here, there = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
     last = read_operation(block.operations, block.n_operations)
     _start_at_values(zero, block, layout, request, first, here, last.in_row)
     lowest = 0 if request.x_gradient != 0 else layout.lowest

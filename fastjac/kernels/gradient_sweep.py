@@ -24,7 +24,7 @@ class Block(NamedTuple):
     """Samples that are worked on together, and where everything of theirs lies.
 
     samples, seeds : how many samples, and rows of each.  seeds_at : the boundary where the rows are the identity's.
-    operations, parameters, work, lists : addresses.  n_operations : how many there are.
+    operations, parameters, work, lists, buffers : addresses.  n_operations : how many there are.
     list_row : entries from one sample's list to the next's.
     zeros, ones : addresses of rows of zeros and ones.
     multiply : the address of the kernel that multiplies.
@@ -38,6 +38,7 @@ class Block(NamedTuple):
     parameters: int
     work: int
     lists: int
+    buffers: int
     list_row: int
     zeros: int
     ones: int

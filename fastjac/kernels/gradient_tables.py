@@ -51,7 +51,7 @@ LAYOUT = record(
     "seeds_at",  # the boundary at which the seeds lie
     "seeds",  # how many: the units there
     "block",  # samples that are worked on together
-    "first_buffer",  # offsets in the workspace of (block * seeds, widest) numbers
+    "first_buffer",  # offsets in the buffers of (block * seeds, widest) numbers
     "second_buffer",
     "piece",  # of a piece of a weight's gradient
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
@@ -63,11 +63,12 @@ LAYOUT = record(
     "features_size",  # of one sample
     "right_block",  # samples on the right of the tangent kernel that are worked on together, and the row of their products
     "right_row",
-    "turned",  # offsets in the workspace: features of those samples, transposed, and the two Gram matrices
+    "turned",  # offsets in the buffers: features of those samples, transposed, and the two Gram matrices
     "by_rows",
     "by_inputs",
-    "work_size",  # of one thread's workspace and lists
+    "work_size",  # of one block's workspace and lists
     "list_size",
+    "buffers_size",  # of one thread's buffers
 )
 
 REQUEST = record(
@@ -86,7 +87,11 @@ REQUEST = record(
     "y_gradient",  # the loss's derivative by y, or 0 if it does not depend on it
     "jacobian_gradient",
     "x_gradient",  # (n, n_in)
-    "gradients",  # (chunks, gradient_size): a sum over the samples of each chunk
+    "sums",  # (n_sums, gradient_size): a sum over the samples of each chunk
+    "n_sums",
+    "starts_sums",  # whether they start at 0, or at what they are
+    "parameter_gradient",  # (n_parameters,); if not 0, all that is asked for is to add up the sums there
+    "sources",  # (n_operations, 4): addresses of weight, bias, p and q; if not 0, all that is asked for is to pack them
     "parameter_jacobian",  # (n, n_out, n_parameters)
     "direction",  # tangents of the parameters, laid out as they are, and the values' tangents (n, n_out) for them
     "y_tangent",
@@ -95,10 +100,14 @@ REQUEST = record(
     "n_right",
     "tangent_kernel",
     "n",
+    "keeps",  # whether each block has a workspace and lists of its own, or each thread
+    "filled",  # whether they hold what an earlier request for the same samples has computed
     "work",
     "work_stride",
     "lists",
     "lists_stride",
+    "buffers",
+    "buffers_stride",
 )
 """One call of the gradient kernel."""
 

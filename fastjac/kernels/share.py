@@ -12,15 +12,15 @@ the new job, whose words it reads only after it has taken one.
 from __future__ import annotations
 
 from . import atomic
-from .call import call_of, run_chunk
+from .call import WORD, call_of, run_chunk
 from .jit import entry, jit
-from .memory import address_of
+from .memory import address_of, view
 
 LINE = 8
 """Words of a cache line, which words that several threads write do not share."""
 TICKET, DONE, TAKEN, THREADS, CORE, CALL = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 4 * LINE
 """Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, the core on which that
-caller runs, and the words of its call."""
+caller runs, and the words of its call. A team counts its threads where it would stand whether a caller has it."""
 JOB_WORDS = 5 * LINE
 WORD_BYTES = 8
 UPPER = 1 << 32
@@ -57,6 +57,15 @@ def share(job, threads, chunks, handle, x, seed, y, out):
             atomic.give_way()
     atomic.store(address + TAKEN * WORD_BYTES, 0)
     return True
+
+
+@entry()
+def join(address):
+    """What each thread of a team runs: it takes chunks of the job at this address until there are none."""
+    thread = atomic.fetch_add(address + TAKEN * WORD_BYTES, 1)
+    job = view(WORD, address, JOB_WORDS)
+    while _take_chunk(job, thread):
+        pass
 
 
 @entry()

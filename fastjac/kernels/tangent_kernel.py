@@ -57,8 +57,8 @@ def _add_affine(zero, block, layout, o, left, right, n_right, target):
     size, seeds, width = itemsize(zero), block.seeds, layout.right_row
     others, first, count = right
     stride = layout.features_size
-    turned, by_rows = block.work + layout.turned * size, block.work + layout.by_rows * size
-    by_inputs = block.work + layout.by_inputs * size
+    turned, by_rows = block.buffers + layout.turned * size, block.buffers + layout.by_rows * size
+    by_inputs = block.buffers + layout.by_inputs * size
     v, u = o.features, o.features + o.in_row
     copy(zero, others + v * size, 1, stride, turned, width, o.n_in, count, block.ones)
     shape = (block.samples, count, o.n_in)

@@ -7,6 +7,7 @@ import pytest
 
 import fastjac as fj
 from fastjac.gradients import runner as runner_module
+from fastjac.gradients.pullback import views_of
 from tests import naive
 from tests.bits import assert_same_bits
 from tests.gradients import seeded
@@ -34,13 +35,11 @@ def arrays_for(n: int) -> dict[str, np.ndarray]:
 
 def gradients(n: int, wanted: list | None = None, threads: int = 1) -> tuple[np.ndarray, dict]:
     """The gradient by x, and that by each parameter that is wanted."""
-    runner, by_x = seeded.runner(NET, wanted=wanted), np.full((n, 5), np.nan)
-    sums = runner.run(arrays_for(n) | {"x_gradient": by_x}, threads)
-    ops, places = runner.lowered.ops, runner.lowered.gradients
-    by_name = {
-        (op.position, op.fields[key]): p.of(sums) for op, found in zip(ops, places, strict=True) for key, p in found.items()
-    }
-    return by_x, by_name
+    runner, by_x, flat = seeded.runner(NET, wanted=wanted), np.full((n, 5), np.nan), np.full(NET.n_parameters, np.nan)
+    runner.run(arrays_for(n) | {"x_gradient": by_x}, threads, {"parameter_gradient": flat})
+    views = views_of(flat, NET.layers)
+    by_name = {(position, name): views[position][name] for position, name in seeded.names(NET)}
+    return by_x, {name: array for name, array in by_name.items() if not np.isnan(array).any()}
 
 
 class TestFrozenParameters:
@@ -89,7 +88,7 @@ class TestSums:
     def test_scratch_is_used_again(self) -> None:
         runner = seeded.runner(NET)
         for n in (40, 3, 200):
-            runner.run(arrays_for(n) | {"x_gradient": np.empty((n, 5))}, 2)
+            runner.run(arrays_for(n) | {"x_gradient": np.empty((n, 5))}, 2, {"parameter_gradient": np.empty(NET.n_parameters)})
         assert len(runner._idle) == 1
 
 
@@ -103,8 +102,9 @@ class TestRequests:
         shapes = {"y": (4,), "jacobian": (4, 5), "x_gradient": (5,), "parameter_jacobian": (4, NET.n_parameters)}
         results = {name: np.full((n, *shapes[name]), np.nan) for name in names}
         runner = seeded.runner(NET, seeds_at=seeded.boundaries(NET)[-1])
-        given = arrays_for(n) if "x_gradient" in names else {"x": arrays_for(n)["x"]}
-        runner.run(given | results, threads=1)
+        goes_back = "x_gradient" in names
+        given = arrays_for(n) if goes_back else {"x": arrays_for(n)["x"]}
+        runner.run(given | results, 1, {"parameter_gradient": np.empty(NET.n_parameters)} if goes_back else None)
         return results
 
     def test_any_results_at_once_have_the_bits_that_each_has_alone(self) -> None:

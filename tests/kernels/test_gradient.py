@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.gradients.pullback import unpack
 from fastjac.gradients.runner import pack
 from fastjac.kernels import multiply
 from fastjac.kernels.call import REQUESTED, call_chunks
@@ -53,8 +52,9 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
     runner = seeded.runner(net, boundary)
     lowered, layout, n = runner.lowered, runner.lowered.layout[0], len(given["x"])
     fences = {name: Fenced((n, *shape), net.dtype, np.nan) for name, shape in results.items()}
-    fences["gradients"] = Fenced((chunks, lowered.gradients_size), net.dtype, 0)
+    fences["sums"] = Fenced((chunks, lowered.gradients_size), net.dtype, garbage)
     fences["work"] = Fenced((1, layout["work_size"]), net.dtype, garbage)
+    fences["buffers"] = Fenced((1, layout["buffers_size"]), net.dtype, garbage)
     fences["lists"] = Fenced((1, layout["list_size"]), np.int32)
     fences["lists"].inside[0, : layout["n_identity"]] = np.arange(layout["n_identity"])
     arrays = given | {name: fence.inside for name, fence in fences.items()}
@@ -66,12 +66,16 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
         "n_in": 1,
         "n": n,
         "multiply": multiply.compiled_address(net.dtype),
+        "starts_sums": True,
+        "n_sums": chunks,
     }
     call_chunks(records(REQUEST, [words]).view(np.int64), chunks)
+    fences["parameter_gradient"] = Fenced(net.n_parameters, net.dtype, garbage)
+    words["parameter_gradient"] = fences["parameter_gradient"].inside.ctypes.data
+    call_chunks(records(REQUEST, [words]).view(np.int64), 3)
     for fence in fences.values():
         fence.assert_whole()
-    sums = fences["gradients"].inside.sum(axis=0)
-    return {name: fences[name].inside for name in results}, unpack(lowered.ops, lowered.gradients, sums, net.layers)[0]
+    return {name: fences[name].inside for name in results}, fences["parameter_gradient"].inside
 
 
 @both_dtypes

@@ -1,0 +1,72 @@
+"""Parameters packed as the gradient kernel reads them, and the sums of their gradients unpacked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .gradient_tables import read_operation
+from .jit import jit, piece
+from .memory import itemsize, view
+from .operators import copy
+from .tables import DENSE
+
+SOURCES = "weight", "bias", "p", "q"
+"""The parameters of an operation, in the order of a request's sources."""
+ADDRESS = np.int64(0)
+ADDRESS_BYTES = 8
+
+
+@jit
+def pack_parameters(zero, request, layout, chunk, chunks):
+    """Copy parameters, each in C order, to where the kernel reads them, weights both ways round; one of so many chunks.
+
+    A source of 0 stands for a parameter that stays as it is.
+    """
+    size, ones = itemsize(zero), request.parameters + layout.ones * itemsize(zero)
+    for number in range(layout.n_operations):
+        o = read_operation(request.operations, number)
+        given = view(ADDRESS, request.sources + number * 4 * ADDRESS_BYTES, 4)
+        if given[0] != 0:
+            first, last = o.n_out * chunk // chunks, o.n_out * (chunk + 1) // chunks
+            source, count = given[0] + first * o.n_in * size, last - first
+            weight = request.parameters + (o.weight + first * o.in_row) * size
+            copy(zero, source, o.n_in, 1, weight, o.in_row, count, o.n_in, ones)
+            if count > 0:
+                copy(zero, source, 1, o.n_in, request.parameters + (o.transposed + first) * size, o.out_row, o.n_in, count, ones)
+        if chunk == 0:
+            _copy_vector(zero, given[1], request.parameters + o.bias * size, o.n_out, ones)
+            _copy_vector(zero, given[2], request.parameters + o.p * size, o.n_in, ones)
+            _copy_vector(zero, given[3], request.parameters + o.q * size, o.n_in, ones)
+
+
+@piece
+def _copy_vector(zero, source, target, count, ones):
+    if source != 0:
+        copy(zero, source, count, 1, target, count, 1, count, ones)
+
+
+@jit
+def add_up_sums(zero, request, layout, chunk, chunks):
+    """Write the sum of all sums, taken in their order, as a flat vector of all parameters; one of so many chunks of it."""
+    for number in range(layout.n_operations):
+        o = read_operation(request.operations, number)
+        if o.weight_gradient != DENSE:
+            for i in range(o.n_out * chunk // chunks, o.n_out * (chunk + 1) // chunks):
+                _add_up(zero, request, layout, o.weight_gradient + i * o.in_row, o.weight_position + i * o.n_in, o.n_in)
+        if chunk == 0:
+            _add_up(zero, request, layout, o.bias_gradient, o.bias_position, o.n_out)
+            _add_up(zero, request, layout, o.p_gradient, o.p_position, o.n_in)
+            _add_up(zero, request, layout, o.q_gradient, o.q_position, o.n_in)
+
+
+@jit
+def _add_up(zero, request, layout, offset, position, count):
+    if offset == DENSE:
+        return
+    size = itemsize(zero)
+    target = view(zero, request.parameter_gradient + position * size, count)
+    target[:] = view(zero, request.sums + offset * size, count)
+    for number in range(1, request.n_sums):
+        found = view(zero, request.sums + (number * layout.gradient_size + offset) * size, count)
+        for j in range(count):
+            target[j] += found[j]

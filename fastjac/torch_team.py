@@ -1,0 +1,68 @@
+"""The threads that torch's own operations run on, for the calls between them.
+
+After an operation torch's OpenMP threads keep their cores busy for some milliseconds, waiting for the next one. A call on
+threads of its own would get these cores only when the system takes them away, so it runs on theirs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numba import types
+
+from .kernels.jit import address_of_compiled
+from .kernels.share import CALL, JOB_WORDS, THREADS, TICKET, UPPER, join
+from .memory import aligned_zeros
+
+MAPPED = Path("/proc/self/maps")
+"""Where Linux lists the files that a process has in memory."""
+RUNTIMES = "libgomp", "libiomp", "libomp"
+"""Names of OpenMP libraries that have GNU's entry points."""
+
+
+class Team:
+    """OpenMP threads that share calls, as `Crew` does.
+
+    parallel : OpenMP's `GOMP_parallel(function, argument, threads, flags)`.
+    """
+
+    def __init__(self, parallel: Any) -> None:
+        parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+        parallel.restype = None
+        self._parallel = parallel
+        self._join = address_of_compiled(join, (types.intp,))
+
+    @property
+    def most_threads(self) -> int:
+        """As many as torch uses, the caller's included."""
+        return int(torch.get_num_threads())
+
+    def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
+        """Run a request in chunks on up to `threads` threads, this one included; always True."""
+        job = aligned_zeros(JOB_WORDS, np.dtype(np.int64))
+        job[CALL], job[THREADS], job[TICKET] = handle.ctypes.data, threads, chunks * UPPER
+        self._parallel(self._join, job.ctypes.data, threads, 0)
+        return True
+
+
+@cache
+def team_of_torch() -> Team | None:
+    """The team of the OpenMP library that torch has loaded; None where none can be found."""
+    libraries = (ctypes.CDLL(path) for path in _runtimes())
+    return next((Team(library.GOMP_parallel) for library in libraries if hasattr(library, "GOMP_parallel")), None)
+
+
+def _runtimes() -> list[str]:
+    """Paths of the OpenMP libraries in memory that are torch's: the one that it brings, or else the only one."""
+    if "ATen parallel backend: OpenMP" not in torch.__config__.parallel_info() or not MAPPED.exists():
+        return []
+    mapped = {line.split(maxsplit=5)[-1].strip() for line in MAPPED.read_text().splitlines()}
+    found = sorted(path for path in mapped if Path(path).name.startswith(RUNTIMES))
+    package = Path(torch.__file__).parent
+    brought = [path for path in found if {package, package.with_name("torch.libs")} & set(Path(path).parents)]
+    return brought or (found if len(found) == 1 else [])
