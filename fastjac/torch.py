@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError, MissingDependencyError, OptionError, ShapeError
-from .gradients.runner import GradientRunner, Kept
+from .gradients.runner import GradientRunner, Kept, Lent
 
 try:
     import torch
@@ -68,7 +68,7 @@ class _Call:
 
     chain: ModuleChain
     runner: GradientRunner
-    values: np.ndarray
+    values: Lent[np.ndarray]
     kept: Kept | None
 
 
@@ -87,7 +87,7 @@ class _ValueAndJacobian(torch.autograd.Function):
         y = torch.empty(len(points), chain.n_out, dtype=chain.dtype)
         jacobians = torch.empty(len(points), chain.n_out, chain.n_in, dtype=chain.dtype)
         results = {"y": y.numpy(), "jacobian": jacobians.numpy()}
-        runner.run({"x": _array(points)} | results, None, {"parameters": values}, call.kept)
+        runner.run({"x": _array(points)} | results, None, {"parameters": values.memory}, call.kept)
         return y, jacobians
 
     @staticmethod
@@ -113,7 +113,7 @@ class _Gradients(torch.autograd.Function):
         x_gradient = torch.empty(points.shape, dtype=chain.dtype) if needed[0] else None
         gradient = torch.empty(sum(chain.sizes), dtype=chain.dtype)
         arrays = {"x": points, "x_gradient": x_gradient, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
-        shared = {"parameters": call.values, "parameter_gradient": gradient.numpy()}
+        shared = {"parameters": call.values.memory, "parameter_gradient": gradient.numpy()}
         call.runner.run({name: _array(tensor) for name, tensor in arrays.items()}, None, shared, call.kept)
         return x_gradient, *chain.split(gradient, tensors, needed[1:])
 

@@ -113,19 +113,20 @@ class _Lowering:
         list_row = round_up(1 + self._widest + LIST_ROOM, LINE)
         rows: list[Record] = []
         for number, op in enumerate(self._ops):
-            record = {"features": self._features} | self._describe(number) | self._place_work(op, number, work)
+            record = {"features": self._features} | self._describe(number) | self._place_work(number, work)
             if op.kind == ACTIVATE and _is_sparse(op):
                 record["live"] = lists
                 lists += self._block * list_row
             rows.append(record)
             self._features += record["in_row"] + self._seeds * record["out_row"]
         last = self._widths[-1]
-        rows.append({"n_in": last, "in_row": padded(last, self._dtype)} | self._place_boundary(last, work))
+        rows.append({"n_in": last, "in_row": padded(last, self._dtype)} | self._place_boundary(len(self._ops), work))
         for number, record in enumerate(rows[:-1]):
             record["live_in"] = rows[number - 1].get("live", DENSE) if number else DENSE
             record["live_out"] = rows[number + 1].get("live", DENSE)
         first_wanted = (number for number, gradients in enumerate(self._wanted) if gradients)
-        here, there = (buffers.take(self._block * self._seeds, self._widest, self._dtype).offset for _ in range(2))
+        size = self._block * max(self._seeds * self._widest_rows(), padded(self._widest, self._dtype))
+        first, second, spare = (buffers.take(1, size, self._dtype).offset for _ in range(3))
         right = max(1, min(self._block, RIGHT_ROWS // self._seeds))
         products = buffers.take(self._seeds, right * self._seeds, self._dtype)
         layout = {
@@ -136,8 +137,9 @@ class _Lowering:
             "seeds_at": self._seeds_at,
             "seeds": self._seeds,
             "block": self._block,
-            "first_buffer": here,
-            "second_buffer": there,
+            "first_buffer": first,
+            "second_buffer": second,
+            "spare_buffer": spare,
             "piece": buffers.take(1, self._piece_size(), self._dtype).offset,
             "zeros": self._zeros.offset,
             "ones": self._ones.offset,
@@ -195,8 +197,8 @@ class _Lowering:
             record |= {"code": codes[rule_of(op)], "rank": getattr(op.layer, "rank", 0) if op.kind != ACTIVATE else 0}
         return record
 
-    def _place_work(self, op: Operation, number: int, work: _Flat) -> Record:
-        record = self._place_boundary(op.n_in, work)
+    def _place_work(self, number: int, work: _Flat) -> Record:
+        op, record = self._ops[number], self._place_boundary(number, work)
         if op.kind != AFFINE:
             slopes = work.take(self._block, _slopes_of(op), self._dtype)
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
@@ -204,11 +206,30 @@ class _Lowering:
             record["second"] = work.take(self._block, op.n_in, self._dtype).offset if bends else DENSE
         return record
 
-    def _place_boundary(self, width: int, work: _Flat) -> Record:
-        return {
-            "inputs": work.take(self._block, width, self._dtype).offset,
-            "rows": work.take(self._block * self._seeds, width, self._dtype).offset,
-        }
+    def _place_boundary(self, boundary: int, work: _Flat) -> Record:
+        width = self._widths[boundary]
+        rows = work.take(self._block * self._seeds, width, self._dtype).offset if self._keeps_rows(boundary) else DENSE
+        return {"inputs": work.take(self._block, width, self._dtype).offset, "rows": rows}
+
+    def _keeps_rows(self, boundary: int) -> bool:
+        """Whether the rows at a boundary are kept.
+
+        Not those at an end that serves the Jacobian alone, and not those that come out of an activation into an affine map, since
+        one pass over those that go into it makes them again.
+        """
+        last, at = len(self._ops), self._seeds_at
+        if (boundary, at) in ((0, last), (last, 0)):
+            return False
+        if boundary in (0, at, last):
+            return True
+        before, after = self._ops[boundary - 1].kind, self._ops[boundary].kind
+        return (before, after) != ((AFFINE, ACTIVATE) if boundary < at else (ACTIVATE, AFFINE))
+
+    def _widest_rows(self) -> int:
+        """Room for a row at any boundary where the loss's derivative by rows is not read in place."""
+        widths = [padded(width, self._dtype) for width in self._widths]
+        in_place = self._seeds_at == len(self._ops) and widths[0] == self._widths[0]
+        return max(widths[1:] if in_place else widths)
 
     def _piece_size(self) -> int:
         """Room for a piece of a weight's gradient, and for one sample's derivative by the Jacobian, either way round."""
@@ -216,7 +237,8 @@ class _Lowering:
         return max(PIECE_ELEMENTS, padded(self._widest, self._dtype), self._widths[-1] * first, self._widths[0] * last)
 
     def _samples_in_block(self) -> int:
-        rows = self._seeds * (sum(self._widths) + 2 * self._widest)
+        kept = sum(width for boundary, width in enumerate(self._widths) if self._keeps_rows(boundary))
+        rows = self._seeds * (kept + 3 * self._widest_rows())
         vectors = sum(self._widths) + sum(_slopes_of(op) + op.n_in for op in self._ops if op.kind != AFFINE)
         return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self._dtype.itemsize)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -26,7 +27,7 @@ MOVING_COST = 8
 """Multiply-adds in whose time a number is moved from one array to another."""
 MOST_SUMS = 16
 """Sums over parts of the samples that are kept at most, each by whichever thread comes first; they are added in the end."""
-LEAST_SUMS_SIZE = 64 * 1024
+LEAST_SUMS_SIZE = 256 * 1024
 """Numbers that these sums may have besides those that the result's size allows them."""
 GOING_BACK = 3
 """Multiply-adds of a gradient for each of the Jacobian's."""
@@ -38,6 +39,9 @@ MOST_IDLE = 2
 Sources = Mapping[ParameterName, int]
 """Addresses of parameters, which lie there in C order."""
 _WORDS = {name: number for number, name in enumerate(REQUEST.names or ())}
+
+
+Memory = TypeVar("Memory")
 
 
 @dataclass(eq=False)
@@ -57,26 +61,36 @@ class Scratch:
     filled: bool = False
 
 
-class Kept:
-    """What was computed of the samples of a call, for others with the same samples; the runner has the memory back with it."""
+class Pool(list[Memory]):
+    """Memory that lies ready for the next call; to take it is one step that no other thread can interrupt."""
 
-    def __init__(self, runner: GradientRunner, scratch: Scratch) -> None:
-        self._runner, self._scratch = runner, [scratch]
-
-    def take(self) -> Scratch | None:
-        """Its memory, or None while another thread has it."""
+    def take(self) -> Memory | None:
+        """Some of it, if there is any."""
         try:
-            return self._scratch.pop()
+            return self.pop()
         except IndexError:
             return None
 
-    def give_back(self, scratch: Scratch) -> None:
-        """Let the next call have it."""
-        self._scratch.append(scratch)
+    def give_back(self, memory: Memory) -> None:
+        """Let another call have it."""
+        if len(self) < MOST_IDLE:
+            self.append(memory)
+
+
+class Lent(Generic[Memory]):
+    """Memory that calls may take in turn, and that the pool has back when this is gone."""
+
+    def __init__(self, memory: Memory, lender: Pool[Memory]) -> None:
+        self.memory, self._held, self._lender = memory, Pool([memory]), lender
+        self.take, self.give_back = self._held.take, self._held.give_back
 
     def __del__(self) -> None:
-        for held in self._scratch:
-            self._runner.release(held)
+        for memory in self._held:
+            self._lender.give_back(memory)
+
+
+Kept = Lent[Scratch]
+"""What was computed of the samples of a call, for others with the same samples."""
 
 
 class GradientRunner:
@@ -95,7 +109,8 @@ class GradientRunner:
         named = ((op, op.fields.get(key)) for op in lowered.ops for key in SOURCES)
         self._source_names = [None if field is None else (op.position, field) for op, field in named]
         self._fixed = [fixed.get(name, 0) for name in _WORDS]
-        self._idle: list[Scratch] = []
+        self._idle: Pool[Scratch] = Pool()
+        self._idle_parameters: Pool[np.ndarray] = Pool()
         self._nothing = np.empty(0, lowered.dtype)
 
     def run(
@@ -119,7 +134,7 @@ class GradientRunner:
         shared = {"parameters": self._values, **(shared or {})}
         gradient = shared.pop("parameter_gradient", None)
         cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
-        chunks, block = self._chunks(n), self._layout["block"]
+        chunks, block = self._chunks(n, gradient is not None), self._layout["block"]
         held = None if kept is None else kept.take()
         taken = self._take(self._team.most_threads) if held is None else held
         if gradient is not None:
@@ -137,22 +152,13 @@ class GradientRunner:
             self._share(request, self._threads(n * cost, threads), chunks)
         if gradient is not None:
             self._add_up(shared["sums"], gradient, threads)
-        if kept is None or held is None:
-            self.release(taken)
-        else:
-            held.filled = True
-            kept.give_back(held)
+        taken.filled = held is not None
+        (self._idle if kept is None or held is None else kept).give_back(taken)
 
     def keep(self, n: int) -> Kept | None:
         """Memory for all that is computed of so many samples; None if there are too many of them."""
         blocks, size = -(-n // self._layout["block"]), self._layout["work_size"] * self.lowered.dtype.itemsize
-        return Kept(self, self._take(blocks)) if 0 < blocks * size <= KEPT_BYTES else None
-
-    def release(self, scratch: Scratch) -> None:
-        """Let other calls have this memory."""
-        scratch.filled = False
-        if len(self._idle) < MOST_IDLE:
-            self._idle.append(scratch)
+        return Lent(self._take(blocks), self._idle) if 0 < blocks * size <= KEPT_BYTES else None
 
     def features(self, x: np.ndarray, threads: int | None) -> np.ndarray:
         """What the tangent kernel needs of inputs `x (n, n_in)`: see `fastjac.kernels.tangent_kernel`."""
@@ -164,26 +170,26 @@ class GradientRunner:
         """Write the tangent kernel (n, m, n_out, n_out) of features (n, size) and (m, size) to `result`."""
         self.run({"x": left, "features": left, "tangent_kernel": result}, threads, {"right_features": right})
 
-    def packed(self, sources: Sources, at: np.ndarray | None = None) -> np.ndarray:
+    def packed(self, sources: Sources) -> Lent[np.ndarray]:
         """A flat array of parameters, as a request reads them, with these in the places of the layers' own.
 
-        at : such an array, of which only these change.
+        The sources must name the same parameters at every call, since arrays that were used before are used again.
         """
-        flat = self.like_parameters() if at is None else at
-        if at is None:
+        flat = self._idle_parameters.take()
+        if flat is None:
+            flat = self._like_parameters()
             flat[...] = self._values
         self._pack(flat, sources)
-        return flat
+        return Lent(flat, self._idle_parameters)
 
     def direction(self, sources: Sources) -> np.ndarray:
         """A direction of the parameters, laid out as they are; 0 for those that are not among the sources."""
-        flat = self.like_parameters()
+        flat = self._like_parameters()
         self.lowered.ones.of(flat)[...] = 1.0
         self._pack(flat, sources)
         return flat
 
-    def like_parameters(self) -> np.ndarray:
-        """A flat array of zeros, as large as that of the parameters."""
+    def _like_parameters(self) -> np.ndarray:
         return aligned_zeros(self.lowered.values_size, self.lowered.dtype)
 
     def _pack(self, flat: np.ndarray, sources: Sources) -> None:
@@ -201,11 +207,14 @@ class GradientRunner:
             scratch.sums = np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype)
         return scratch.sums[:chunks]
 
-    def _chunks(self, n: int) -> int:
-        """How many sums to keep: from sizes alone, so that the order of addition does not depend on the threads."""
+    def _chunks(self, n: int, goes_back: bool) -> int:
+        """How many parts to work on: from sizes alone, so that the order of their sums does not depend on the threads."""
         layout = self._layout
-        room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
-        return max(1, min(-(-n // layout["block"]), MOST_SUMS, max(2, room // max(1, self.lowered.gradients_size))))
+        most = min(-(-n // layout["block"]), MOST_SUMS)
+        if goes_back:
+            room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
+            most = min(most, max(2, room // max(1, self.lowered.gradients_size)))
+        return max(1, most)
 
     def _threads(self, cost: int, threads: int | None) -> int:
         most = self._team.most_threads
@@ -238,12 +247,10 @@ class GradientRunner:
     def _take(self, slots: int) -> Scratch:
         """Scratch with at least so many slots, and buffers for every thread of the crew; used before if any is idle."""
         threads = self._team.most_threads
-        try:
-            found = self._idle.pop()
-            if len(found.work) >= slots and len(found.buffers) >= threads:
-                return found
-        except IndexError:
-            pass
+        found = self._idle.take()
+        if found is not None and len(found.work) >= slots and len(found.buffers) >= threads:
+            found.filled = False
+            return found
         work, lists = scratch(self.lowered.layout[0], self.lowered.dtype, slots)
         buffers = aligned_zeros(threads * self._layout["buffers_size"], self.lowered.dtype).reshape(threads, -1)
         return Scratch(work, lists, buffers, np.empty((0, 0), self.lowered.dtype))

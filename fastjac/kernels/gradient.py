@@ -20,8 +20,8 @@ from .multiply import multiply
 from .operators import clear, copy, normalize_columns
 from .pack import add_up_sums, pack_parameters
 from .parameter_jacobian import push_direction, write_parameter_jacobian
-from .rows import pull, push, start_rows, write_identity
-from .second_order import add_parameter_gradient, add_weight_gradient, second_order
+from .rows import pull, push, rows_at, start_rows, write_identity
+from .second_order import add_parameter_gradient, add_weight_gradient, has_second_order, second_order
 from .tables import ACTIVATE, AFFINE, DENSE
 from .tangent_kernel import write_features, write_tangent_kernel
 
@@ -81,11 +81,12 @@ def _run(zero, address, thread, chunk, chunks):
             continue
         if not request.filled:
             _evaluate(zero, block, request, layout, first)
+        spare = block.buffers + layout.spare_buffer * size
         if request.features != 0:
-            write_features(zero, block, layout.features_size, request.features + first * layout.features_size * size)
+            write_features(zero, block, layout.features_size, spare, request.features + first * layout.features_size * size)
         if request.parameter_jacobian != 0:
             target = request.parameter_jacobian + first * layout.n_out * layout.n_parameters * size
-            write_parameter_jacobian(zero, block, layout.n_parameters, target)
+            write_parameter_jacobian(zero, block, layout.n_parameters, spare, target)
         if request.jacobian != 0:
             _write_jacobians(zero, block, layout, request.jacobian + first * layout.n_in * layout.n_out * size)
         if request.jacobian_gradient != 0:
@@ -103,7 +104,7 @@ def _evaluate(zero, block, request, layout, first):
     if request.direction != 0:
         _push_direction(zero, block, layout, request, first)
     if request.jacobian + request.jacobian_gradient + request.parameter_jacobian + request.features != 0:
-        _differentiate(zero, block)
+        _differentiate(zero, block, layout)
 
 
 @jit
@@ -119,44 +120,62 @@ def _write_values(zero, block, request, layout, first):
 def _push_direction(zero, block, layout, request, first):
     size = itemsize(zero)
     here, there = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
-    tangents = push_direction(zero, block, request.direction, here, there)
+    tangents = push_direction(zero, block, request.direction, here, there, block.buffers + layout.spare_buffer * size)
     last = read_operation(block.operations, block.n_operations)
     target = request.y_tangent + first * layout.n_out * size
     copy(zero, tangents, last.in_row, 1, target, layout.n_out, block.samples, layout.n_out, block.ones)
 
 
 @jit
-def _differentiate(zero, block):
-    """Rows at every boundary, from the seeds to both ends."""
+def _differentiate(zero, block, layout):
+    """Rows at every boundary, from the seeds to both ends, but for an end that serves the Jacobian alone."""
     size = itemsize(zero)
+    spare = block.buffers + layout.spare_buffer * size
     seeds = read_operation(block.operations, block.seeds_at)
     write_identity(zero, block, block.work + seeds.rows * size, seeds.in_row)
-    for number in range(block.seeds_at - 1, -1, -1):
-        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
-        source, target = block.work + after.rows * size, block.work + o.rows * size
-        if number == block.seeds_at - 1:
-            start_rows(zero, block, o, source, target, False)
-        else:
-            pull(zero, block, o, source, target)
-    for number in range(block.seeds_at, block.n_operations):
-        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
-        source, target = block.work + o.rows * size, block.work + after.rows * size
-        if number == block.seeds_at:
-            start_rows(zero, block, o, source, target, True)
-        else:
-            push(zero, block, o, source, target)
+    for number in range(block.seeds_at - 1, -1 if block.seeds_at < block.n_operations else 0, -1):
+        o = read_operation(block.operations, number)
+        if o.rows != DENSE:
+            _pull_at(zero, block, number, (block.work + o.rows * size, o.in_row), spare)
+    for number in range(block.seeds_at, block.n_operations if block.seeds_at > 0 else block.n_operations - 1):
+        after = read_operation(block.operations, number + 1)
+        if after.rows != DENSE:
+            _push_at(zero, block, number, block.work + after.rows * size, spare)
+
+
+@jit
+def _pull_at(zero, block, number, target, spare):
+    """Pull the rows at an operation's output."""
+    o, source = read_operation(block.operations, number), rows_at(zero, block, number + 1, spare)
+    if number == block.seeds_at - 1:
+        start_rows(zero, block, o, source, target, False)
+    else:
+        pull(zero, block, o, source, target)
+
+
+@jit
+def _push_at(zero, block, number, target, spare):
+    """Push the rows at an operation's input."""
+    o, source = read_operation(block.operations, number), rows_at(zero, block, number, spare)
+    if number == block.seeds_at:
+        start_rows(zero, block, o, source, (target, o.out_row), True)
+    else:
+        push(zero, block, o, source, target)
 
 
 @jit
 def _write_jacobians(zero, block, layout, target):
-    """The product of what was pushed to the output and pulled to the input, one of which may be the identity."""
-    size, seeds = itemsize(zero), block.seeds
+    """What arrives at the end that is not the seeds', or the product of what was pushed to the output and pulled to the input."""
+    size, seeds, n_in, n_out = itemsize(zero), block.seeds, layout.n_in, layout.n_out
+    spare = block.buffers + layout.spare_buffer * size
     first, last = read_operation(block.operations, 0), read_operation(block.operations, block.n_operations)
-    pulled, pushed = block.work + first.rows * size, block.work + last.rows * size
-    n_in, n_out = layout.n_in, layout.n_out
     if block.seeds_at == block.n_operations:
-        copy(zero, pulled, first.in_row, 1, target, n_in, block.samples * seeds, n_in, block.ones)
+        _pull_at(zero, block, 0, (target, n_in), spare)
         return
+    pulled, pushed = block.work + first.rows * size, block.work + last.rows * size
+    if block.seeds_at == 0:
+        pushed = block.buffers + layout.first_buffer * size
+        _push_at(zero, block, block.n_operations - 1, pushed, spare)
     for sample in range(block.samples):
         left, c = pushed + sample * seeds * last.in_row * size, target + sample * n_in * n_out * size
         if block.seeds_at == 0:
@@ -170,39 +189,45 @@ def _write_jacobians(zero, block, layout, target):
 def _go_back_through_rows(zero, block, layout, by_jacobian, gradient):
     """The loss's derivative by the rows, from both ends to the seeds."""
     size = itemsize(zero)
-    scratch = block.buffers + layout.piece * size
-    here, there = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
-    _start_at_input(zero, block, layout, by_jacobian, here, scratch)
+    scratch, spare = block.buffers + layout.piece * size, block.buffers + layout.spare_buffer * size
+    first, second = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
+    here, there = _start_at_input(zero, block, layout, by_jacobian, first, scratch), second
     for number in range(block.seeds_at):
-        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
-        second_order(zero, block, o, block.work + after.rows * size, here, gradient, scratch)
+        o = read_operation(block.operations, number)
+        if has_second_order(o, gradient):
+            second_order(zero, block, o, rows_at(zero, block, number + 1, spare), here, gradient, scratch)
         if number < block.seeds_at - 1:
             push(zero, block, o, here, there)
-            here, there = there, here
+            here, there = there, first + second - there
+    here, there = first, second
     _start_at_output(zero, block, layout, by_jacobian, here, scratch)
     for number in range(block.n_operations - 1, block.seeds_at - 1, -1):
         o = read_operation(block.operations, number)
-        second_order(zero, block, o, here, block.work + o.rows * size, gradient, scratch)
+        if has_second_order(o, gradient):
+            second_order(zero, block, o, here, rows_at(zero, block, number, spare), gradient, scratch)
         if number > block.seeds_at:
-            pull(zero, block, o, here, there)
+            pull(zero, block, o, here, (there, o.in_row))
             here, there = there, here
 
 
 @jit
 def _start_at_input(zero, block, layout, by_jacobian, target, scratch):
-    """The loss's derivative by the rows pulled to the input."""
+    """The address of the loss's derivative by the rows pulled to the input: where it is given, or address `target`."""
     size, seeds, n_in, n_out = itemsize(zero), block.seeds, layout.n_in, layout.n_out
     first, last = read_operation(block.operations, 0), read_operation(block.operations, block.n_operations)
     if block.seeds_at == block.n_operations:
+        if n_in == first.in_row:
+            return by_jacobian
+        # Rows padded, here and below, because a multiplication reads its right operand in whole vectors.
         copy(zero, by_jacobian, n_in, 1, target, first.in_row, block.samples * seeds, n_in, block.ones)
     elif block.seeds_at > 0:
         for sample in range(block.samples):
-            # Rows of their own width, because a multiplication reads its right operand in whole vectors.
             copy(zero, by_jacobian + sample * n_in * n_out * size, n_in, 1, scratch, first.in_row, n_out, n_in, block.ones)
             pushed = block.work + (last.rows + sample * seeds * last.in_row) * size
             c = (target + sample * seeds * first.in_row * size, first.in_row)
             shape = (seeds, n_in, n_out)
             multiply(block, shape, block.lists, (pushed, last.in_row, 1), (scratch, first.in_row), block.zeros, c)
+    return target
 
 
 @jit

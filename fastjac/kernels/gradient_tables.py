@@ -36,7 +36,7 @@ OPERATION = record(
     "slopes",  # ACTIVATE, NORMALIZE: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
     "second",  # the loss's derivative by the inputs through the operation's Jacobian, (block, in_row); or DENSE if that is 0
-    "rows",  # rows at the boundary before the operation, (block * seeds, in_row); the next record's lie behind it
+    "rows",  # rows at the boundary before the operation, (block * seeds, in_row), or DENSE; the next record's lie behind it
     "live",  # lists of live units of the diagonal, one for each sample; or DENSE
     "live_in",  # AFFINE: lists of the units outside which rows at its input, or output, are 0; or DENSE
     "live_out",
@@ -53,6 +53,7 @@ LAYOUT = record(
     "block",  # samples that are worked on together
     "first_buffer",  # offsets in the buffers of (block * seeds, widest) numbers
     "second_buffer",
+    "spare_buffer",
     "piece",  # of a piece of a weight's gradient
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",

@@ -13,22 +13,26 @@ from .jit import jit, piece
 from .memory import itemsize, view
 from .multiply import multiply
 from .operators import clear, copy, normalize_columns
+from .rows import rows_at
 from .tables import ACTIVATE, AFFINE, DENSE
 
 LEAKY_RELU, SCALE = CODES["leaky_relu"], CODES["scale"]
 
 
 @jit
-def write_parameter_jacobian(zero, block, n_parameters, target):
-    """Write `dy / dtheta` (samples, n_out, n_parameters) to address `target`, from rows pulled from the output."""
+def write_parameter_jacobian(zero, block, n_parameters, spare, target):
+    """Write `dy / dtheta` (samples, n_out, n_parameters) to address `target`, from rows pulled from the output.
+
+    spare : address of a buffer for rows.
+    """
     size = itemsize(zero)
     for number in range(block.n_operations):
-        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        o, rows = read_operation(block.operations, number), rows_at(zero, block, number + 1, spare)
         for sample in range(block.samples):
             v = block.work + (o.inputs + sample * o.in_row) * size
             for seed in range(block.seeds):
                 row = sample * block.seeds + seed
-                u = block.work + (after.rows + row * o.out_row) * size
+                u = rows + row * o.out_row * size
                 theta = target + row * n_parameters * size
                 if o.operation == AFFINE:
                     _write_affine(zero, block, o, u, v, theta)
@@ -62,18 +66,18 @@ def _write_activation(zero, block, o, u, v, theta):
 
 
 @jit
-def push_direction(zero, block, direction, here, there):
+def push_direction(zero, block, direction, here, there, spare):
     """The values' tangents for a direction of the parameters at address `direction`; the address of (samples, out_row).
 
-    here, there : addresses of buffers for (samples, widest) numbers each.
+    here, there, spare : addresses of buffers for (samples, widest) numbers each.
     """
     size = itemsize(zero)
     first = read_operation(block.operations, 0)
     clear(zero, here, block.samples * first.in_row)
     for number in range(block.n_operations):
-        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        o = read_operation(block.operations, number)
         if o.operation == AFFINE:
-            _push_affine(zero, block, o, after, direction, here, there)
+            _push_affine(zero, block, o, direction, here, there, spare)
             here, there = there, here
             continue
         for sample in range(block.samples):
@@ -97,14 +101,12 @@ def push_direction(zero, block, direction, here, there):
 
 
 @piece
-def _push_affine(zero, block, o, after, direction, here, there):
+def _push_affine(zero, block, o, direction, here, there, spare):
     """`t W^T + v dW^T + db`."""
     size = itemsize(zero)
     shape, target = (block.samples, o.n_out, o.n_in), (there, o.out_row)
     weight = (block.parameters + o.transposed * size, o.out_row)
     multiply(block, shape, block.lists, (here, o.in_row, 1), weight, block.zeros, target)
-    # Where rows would lie, of which this request has none.
-    spare = block.work + after.rows * size
     inputs, weight = (block.work + o.inputs * size, o.in_row, 1), (direction + o.transposed * size, o.out_row)
     multiply(block, shape, block.lists, inputs, weight, direction + o.bias * size, (spare, o.out_row))
     sums, found = view(zero, there, block.samples * o.out_row), view(zero, spare, block.samples * o.out_row)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .gradient_sweep import factors_of, list_of, slopes_of
+from .gradient_tables import read_operation
 from .jit import jit, piece
 from .memory import itemsize, view
 from .multiply import multiply
@@ -20,21 +21,40 @@ LEAST_ROWS = 4
 
 
 @jit
+def rows_at(zero, block, number, spare):
+    """The address of the rows at a boundary; those that are not kept, behind an activation, are made again at address `spare`."""
+    size = itemsize(zero)
+    o = read_operation(block.operations, number)
+    if o.rows != DENSE:
+        return block.work + o.rows * size
+    if number < block.seeds_at:
+        after = read_operation(block.operations, number + 1)
+        _transform_rows(zero, block, o, block.work + after.rows * size, (spare, o.in_row), False)
+    else:
+        before = read_operation(block.operations, number - 1)
+        _transform_rows(zero, block, before, block.work + before.rows * size, (spare, o.in_row), True)
+    return spare
+
+
+@jit
 def push(zero, block, o, source, target):
     """Push the rows at address `source`, from the operation's input to its output."""
     if o.operation == AFFINE:
         weight = (block.parameters + o.transposed * itemsize(zero), o.out_row)
         _multiply_rows(zero, block, o.n_out, o.n_in, o.live_in, (source, o.in_row), weight, (target, o.out_row))
     else:
-        _transform_rows(zero, block, o, source, target, True)
+        _transform_rows(zero, block, o, source, (target, o.out_row), True)
 
 
 @jit
 def pull(zero, block, o, source, target):
-    """Pull the rows at address `source`, from the operation's output to its input."""
+    """Pull the rows at address `source`, from the operation's output to its input.
+
+    target : address, and stride from row to row.
+    """
     if o.operation == AFFINE:
         weight = (block.parameters + o.weight * itemsize(zero), o.in_row)
-        _multiply_rows(zero, block, o.n_in, o.n_out, o.live_out, (source, o.out_row), weight, (target, o.in_row))
+        _multiply_rows(zero, block, o.n_in, o.n_out, o.live_out, (source, o.out_row), weight, target)
     else:
         _transform_rows(zero, block, o, source, target, False)
 
@@ -51,7 +71,10 @@ def write_identity(zero, block, target, row):
 
 @jit
 def start_rows(zero, block, o, source, target, forward):
-    """Push (forward) or pull the rows of the identity, at address `source`, through the operation next to the seeds."""
+    """Push (forward) or pull the rows of the identity, at address `source`, through the operation next to the seeds.
+
+    target : address, and stride from row to row.
+    """
     if o.operation != AFFINE:
         _transform_rows(zero, block, o, source, target, forward)
         return
@@ -59,8 +82,8 @@ def start_rows(zero, block, o, source, target, forward):
     size = itemsize(zero)
     weight, row, width = (o.transposed, o.out_row, o.n_out) if forward else (o.weight, o.in_row, o.n_in)
     for sample in range(block.samples):
-        rows = target + sample * block.seeds * row * size
-        copy(zero, block.parameters + weight * size, row, 1, rows, row, block.seeds, width, block.ones)
+        rows = target[0] + sample * block.seeds * target[1] * size
+        copy(zero, block.parameters + weight * size, row, 1, rows, target[1], block.seeds, width, block.ones)
 
 
 @piece
@@ -83,11 +106,11 @@ def _transform_rows(zero, block, o, source, target, forward):
     """Rows times the Jacobian of an activation or a normalizer."""
     size = itemsize(zero)
     for sample in range(block.samples):
-        first = sample * block.seeds * o.in_row * size
-        slopes = slopes_of(zero, block, o, sample)
+        first, slopes = sample * block.seeds * size, slopes_of(zero, block, o, sample)
+        rows, to = source + first * o.in_row, target[0] + first * target[1]
         if o.operation == ACTIVATE:
-            copy(zero, source + first, o.in_row, 1, target + first, o.in_row, block.seeds, o.n_in, slopes)
+            copy(zero, rows, o.in_row, 1, to, target[1], block.seeds, o.n_in, slopes)
             continue
-        if source != target:
-            copy(zero, source + first, o.in_row, 1, target + first, o.in_row, block.seeds, o.n_in, block.ones)
-        normalize_columns(zero, target + first, o.in_row, block.seeds, factors_of(zero, slopes, o), o.rank, forward)
+        if rows != to:
+            copy(zero, rows, o.in_row, 1, to, target[1], block.seeds, o.n_in, block.ones)
+        normalize_columns(zero, to, target[1], block.seeds, factors_of(zero, slopes, o), o.rank, forward)

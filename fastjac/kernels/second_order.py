@@ -24,6 +24,14 @@ PIECE_ELEMENTS = 8192
 
 
 @jit
+def has_second_order(o, gradient):
+    """Whether anything that is wanted follows from the rows at both ends of an operation."""
+    if o.operation == AFFINE:
+        return gradient != 0 and o.weight_gradient != DENSE
+    return o.second != DENSE or o.p_gradient != DENSE
+
+
+@jit
 def second_order(zero, block, o, u, t, gradient, scratch):
     """For rows at addresses u and t, add to the gradient, and write the derivative by the inputs where it can be other than 0.
 
@@ -32,8 +40,6 @@ def second_order(zero, block, o, u, t, gradient, scratch):
     size = itemsize(zero)
     if o.operation == AFFINE:
         add_weight_gradient(zero, block, o, (block.samples * block.seeds, u, t), gradient, scratch)
-        return
-    if o.second == DENSE and o.p_gradient == DENSE:
         return
     for sample in range(block.samples):
         rows = sample * block.seeds * o.in_row * size
@@ -49,7 +55,7 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
 
     rows : how many there are, and the addresses of those at the output, U, and at the input, T.
     """
-    if gradient == 0 or o.weight_gradient == DENSE:
+    if not has_second_order(o, gradient):
         return
     size = itemsize(zero)
     depth, u, t = rows

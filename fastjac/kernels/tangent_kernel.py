@@ -13,21 +13,25 @@ from .jit import jit, piece
 from .memory import itemsize, view
 from .multiply import multiply
 from .operators import clear, copy
+from .rows import rows_at
 from .tables import AFFINE, DENSE
 
 SCALE = CODES["scale"]
 
 
 @jit
-def write_features(zero, block, features_size, target):
-    """Write v and the u_a of every operation, (samples, features_size), to address `target`."""
+def write_features(zero, block, features_size, spare, target):
+    """Write v and the u_a of every operation, (samples, features_size), to address `target`.
+
+    spare : address of a buffer for rows.
+    """
     size = itemsize(zero)
     for number in range(block.n_operations):
-        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
+        o, rows = read_operation(block.operations, number), rows_at(zero, block, number + 1, spare)
         for sample in range(block.samples):
             v = target + (sample * features_size + o.features) * size
             copy(zero, block.work + (o.inputs + sample * o.in_row) * size, o.in_row, 1, v, o.in_row, 1, o.n_in, block.ones)
-            u = block.work + (after.rows + sample * block.seeds * o.out_row) * size
+            u = rows + sample * block.seeds * o.out_row * size
             copy(zero, u, o.out_row, 1, v + o.in_row * size, o.out_row, block.seeds, o.n_out, block.ones)
 
 
