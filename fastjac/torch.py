@@ -95,27 +95,32 @@ class _ValueAndJacobian(torch.autograd.Function):
         points, *tensors = ctx.saved_tensors  # raises where one was changed in place
         if by_y is None and by_jacobian is None:
             return (None,) * (2 + len(tensors))
-        return None, *_Gradients.apply(ctx.call, ctx.needs_input_grad[1:], by_y, by_jacobian, points, *tensors)
+        # Nothing is recorded, but for create_graph=True.
+        gradients = _Gradients.apply if torch.is_grad_enabled() else _gradients
+        return None, *gradients(ctx.call, ctx.needs_input_grad[1:], by_y, by_jacobian, points, *tensors)
+
+
+def _gradients(call: _Call, needed: Needed, by_y: Any, by_jacobian: Any, points: Any, *tensors: Any) -> tuple[Any, ...]:
+    """The derivatives of a loss by points and parameters from those by values and Jacobians; None for what is not needed."""
+    chain = call.chain
+    x_gradient = torch.empty(points.shape, dtype=chain.dtype) if needed[0] else None
+    gradient = torch.empty(sum(chain.sizes), dtype=chain.dtype)
+    arrays = {"x": points, "x_gradient": x_gradient, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
+    shared = {"parameters": call.values.memory, "parameter_gradient": gradient.numpy()}
+    call.runner.run({name: _array(tensor) for name, tensor in arrays.items()}, None, shared, call.kept)
+    return x_gradient, *chain.split(gradient, needed[1:])
 
 
 class _Gradients(torch.autograd.Function):
-    """The derivatives of a loss by points and parameters from those by values and Jacobians.
+    """`_gradients`, which cannot be differentiated.
 
-    A function of its own for create_graph=True: it depends on points and parameters, so torch's `once_differentiable` would lose
-    derivatives where the loss is linear in y and J.
+    Torch's `once_differentiable` would not do: the gradients depend on points and parameters, so it would lose derivatives where
+    the loss is linear in y and J.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, call: _Call, needed: Needed, by_y: Any, by_jacobian: Any, points: Any, *tensors: Any
-    ) -> tuple[Any, ...]:
-        chain = call.chain
-        x_gradient = torch.empty(points.shape, dtype=chain.dtype) if needed[0] else None
-        gradient = torch.empty(sum(chain.sizes), dtype=chain.dtype)
-        arrays = {"x": points, "x_gradient": x_gradient, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
-        shared = {"parameters": call.values.memory, "parameter_gradient": gradient.numpy()}
-        call.runner.run({name: _array(tensor) for name, tensor in arrays.items()}, None, shared, call.kept)
-        return x_gradient, *chain.split(gradient, tensors, needed[1:])
+    def forward(ctx: Any, *arguments: Any) -> tuple[Any, ...]:
+        return _gradients(*arguments)
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ What `fastjac.torch` differentiates. A module is followed by torch.fx at its fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
@@ -49,7 +49,8 @@ class ModuleChain:
     names : the parameters' places among the layers, in the order of `tensors`.
     readers : the paths of the modules that hold them, with what reads them.
     dtype : torch's, of all parameters.
-    sizes : of all parameters whose gradients the kernel gives, one after another.  places : which of these are in `names`.
+    sizes : of all parameters whose gradients the kernel gives, one after another.
+    places : which of these each of `names` is, and its shape.
     runners : by which of the parameters they give a gradient of.
 
     No module is held here, so that the chain does not keep alive the one that it belongs to.
@@ -63,7 +64,7 @@ class ModuleChain:
     n_out: int
     dtype: Any
     sizes: list[int]
-    places: list[int]
+    places: list[tuple[int, tuple[int, ...]]]
     runners: dict[Needed, GradientRunner] = field(default_factory=dict)
 
     def tensors(self, modules: Modules) -> list[Any]:
@@ -80,10 +81,14 @@ class ModuleChain:
             )
         return runner
 
-    def split(self, gradient: Any, tensors: Sequence[Any], needed: Needed) -> list[Any]:
-        """The parts of a flat gradient that belong to these tensors, one for each name; None for those that are not needed."""
-        parts, found = gradient.split_with_sizes(self.sizes), zip(self.places, tensors, needed, strict=True)
-        return [parts[place].view(tensor.shape) if is_needed else None for place, tensor, is_needed in found]
+    def split(self, gradient: Any, needed: Needed) -> list[Any]:
+        """The parts of a flat gradient that belong to the parameters, one for each name; None for those that are not needed."""
+        parts, found = gradient.split_with_sizes(self.sizes), zip(self.places, needed, strict=True)
+        return [_shaped(parts[place], shape) if is_needed else None for (place, shape), is_needed in found]
+
+
+def _shaped(vector: Any, shape: tuple[int, ...]) -> Any:
+    return vector if len(shape) == 1 else vector.view(shape)
 
 
 def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
@@ -131,7 +136,7 @@ def _state(module: Any) -> tuple[Any, ...]:
     options = [
         value if isinstance(value, PLAIN) else id(value)
         for name, value in vars(module).items()
-        if name not in INTERNAL and (isinstance(value, PLAIN) or not module._forward_pre_hooks)
+        if name not in INTERNAL and (hooks[1] == 0 or isinstance(value, PLAIN))
     ]
     return type(module), hooks, tensors, options
 
@@ -167,7 +172,8 @@ def _followed(module: Any, modules: Modules) -> tuple[ModuleChain, list[Any]]:
         position += len(part.layers)
     ops = operations_of(layers, network.widths)
     fields = [(op.position, name) for op in ops for name in op.fields.values()]
-    sizes, places = [layers[position].arrays[name].size for position, name in fields], [fields.index(name) for name in names]
+    arrays = [layers[position].arrays[name] for position, name in fields]
+    sizes, places = [array.size for array in arrays], [(number, arrays[number].shape) for number in map(fields.index, names)]
     chain = ModuleChain(tuple(layers), ops, names, readers, network.n_in, network.n_out, dtype, sizes, places)
     return chain, list(_strays(modules, found))
 
@@ -182,7 +188,8 @@ def _reader(module: Any, width: int) -> Reader:
 def _weight_and_bias(module: Any) -> dict[str, Any]:
     """Weight and bias where there are any, by way of the hooks that compute them."""
     evaluated = Evaluated(module) if module._forward_pre_hooks else module
-    tensors = {name: getattr(evaluated, name, None) for name in ("weight", "bias")}
+    held = module._parameters  # where attributes are found in the end, if not computed
+    tensors = {name: held[name] if name in held else getattr(evaluated, name, None) for name in ("weight", "bias")}
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
