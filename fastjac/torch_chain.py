@@ -171,9 +171,9 @@ def _followed(module: Any, modules: Modules) -> tuple[ModuleChain, list[Any]]:
                 layers[position] = PReLU(np.full(width, layers[position].weight, network.dtype))
         position += len(part.layers)
     ops = operations_of(layers, network.widths)
-    fields = [(op.position, name) for op in ops for name in op.fields.values()]
-    arrays = [layers[position].arrays[name] for position, name in fields]
-    sizes, places = [array.size for array in arrays], [(number, arrays[number].shape) for number in map(fields.index, names)]
+    trained = [(op.position, name) for op in ops for name in op.fields.values()]
+    arrays = [layers[position].arrays[name] for position, name in trained]
+    sizes, places = [array.size for array in arrays], [(number, arrays[number].shape) for number in map(trained.index, names)]
     chain = ModuleChain(tuple(layers), ops, names, readers, network.n_in, network.n_out, dtype, sizes, places)
     return chain, list(_strays(modules, found))
 

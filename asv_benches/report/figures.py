@@ -100,10 +100,14 @@ def training_steps(effort: Effort) -> list[Figure]:
     figures = []
     for name, task in training.TASKS.items():
         for dtype in DTYPES:
-            step, jacobian = training.speeds(name, dtype, effort)
+            new, used = training.parameter_jacobian_speeds(name, dtype, effort)
             measured = {
-                "J, loss and backward over the better of two ways in torch": (step, targets.TRAINING_STEP),
-                "the Jacobian by the parameters over torch.func": (jacobian, targets.PARAMETER_JACOBIAN),
+                "J, loss and backward over the better of two ways in torch": (
+                    training.step_speed(name, dtype, effort),
+                    targets.TRAINING_STEP,
+                ),
+                "the Jacobian by the parameters over torch.func": (new, targets.PARAMETER_JACOBIAN),
+                "the Jacobian by the parameters, out= given, over torch.func": (used, targets.PARAMETER_JACOBIAN),
             }
             for what, (speed, least) in measured.items():
                 title = f"speed of {what}, {name}, batch {task.batch}, {dtype}"
