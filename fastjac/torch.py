@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError, MissingDependencyError, OptionError, ShapeError
-from .gradients.runner import GradientRunner, Kept, Lent
+from .gradients.runner import GradientRunner
+from .gradients.scratch import Kept, Lent
 
 try:
     import torch

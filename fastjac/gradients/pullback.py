@@ -11,7 +11,8 @@ import numpy as np
 from .. import arguments
 from ..errors import ShapeError
 from ..layers import Layer
-from .runner import GradientRunner, Kept
+from .runner import GradientRunner
+from .scratch import Kept
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
 from .lowering import Lowered, Place
 from .operations import ParameterName, rule_parameters
+from .scratch import Kept, Lent, Pool, Scratch
 
 CALL_COST = 1_000_000_000
 """Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
@@ -33,64 +32,10 @@ GOING_BACK = 3
 """Multiply-adds of a gradient for each of the Jacobian's."""
 KEPT_BYTES = 16 * 1024 * 1024
 """The largest batch, by all that is kept of it, of which the way back does not compute everything again."""
-MOST_IDLE = 2
-"""Scratch that lies ready for the next calls."""
 
 Sources = Mapping[ParameterName, int]
 """Addresses of parameters, which lie there in C order."""
 _WORDS = {name: number for number, name in enumerate(REQUEST.names or ())}
-
-
-Memory = TypeVar("Memory")
-
-
-@dataclass(eq=False)
-class Scratch:
-    """Memory of one call at a time.
-
-    work, lists : (slots, size), what is kept of a block of samples; a slot for each thread, or for each block.
-    buffers : (threads, size).
-    sums : (chunks, gradients_size), or fewer as long as no gradient was asked for.
-    filled : whether the slots hold what the samples of a call have at every boundary.
-    """
-
-    work: np.ndarray
-    lists: np.ndarray
-    buffers: np.ndarray
-    sums: np.ndarray
-    filled: bool = False
-
-
-class Pool(list[Memory]):
-    """Memory that lies ready for the next call; to take it is one step that no other thread can interrupt."""
-
-    def take(self) -> Memory | None:
-        """Some of it, if there is any."""
-        try:
-            return self.pop()
-        except IndexError:
-            return None
-
-    def give_back(self, memory: Memory) -> None:
-        """Let another call have it."""
-        if len(self) < MOST_IDLE:
-            self.append(memory)
-
-
-class Lent(Generic[Memory]):
-    """Memory that calls may take in turn, and that the pool has back when this is gone."""
-
-    def __init__(self, memory: Memory, lender: Pool[Memory]) -> None:
-        self.memory, self._held, self._lender = memory, Pool([memory]), lender
-        self.take, self.give_back = self._held.take, self._held.give_back
-
-    def __del__(self) -> None:
-        for memory in self._held:
-            self._lender.give_back(memory)
-
-
-Kept = Lent[Scratch]
-"""What was computed of the samples of a call, for others with the same samples."""
 
 
 class GradientRunner:

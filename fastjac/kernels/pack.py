@@ -65,8 +65,9 @@ def _add_up(zero, request, layout, offset, position, count):
         return
     size = itemsize(zero)
     target = view(zero, request.parameter_gradient + position * size, count)
-    target[:] = view(zero, request.sums + offset * size, count)
-    for number in range(1, request.n_sums):
+    for j in range(count):
+        target[j] = 0.0
+    for number in range(request.n_sums):
         found = view(zero, request.sums + (number * layout.gradient_size + offset) * size, count)
         for j in range(count):
             target[j] += found[j]

@@ -101,7 +101,7 @@ def _multiply_rows(zero, block, columns, depth, live, source, weight, target):
         multiply(block, (block.seeds, columns, np.intp(count[0])), units, a, weight, block.zeros, c)
 
 
-@piece
+@jit
 def _transform_rows(zero, block, o, source, target, forward):
     """Rows times the Jacobian of an activation or a normalizer."""
     size = itemsize(zero)
