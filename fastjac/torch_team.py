@@ -7,6 +7,7 @@ threads of its own would get these cores only when the system takes them away, s
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from numba import types
 
+from . import crew
 from .kernels.jit import address_of_compiled
 from .kernels.share import CALL, JOB_WORDS, THREADS, TICKET, UPPER, join
 from .memory import aligned_zeros
@@ -34,7 +36,7 @@ class Team:
     def __init__(self, parallel: Any) -> None:
         parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         parallel.restype = None
-        self._parallel = parallel
+        self._parallel, self._process = parallel, os.getpid()
         self._join = address_of_compiled(join, (types.intp,))
 
     @property
@@ -43,7 +45,10 @@ class Team:
         return int(torch.get_num_threads())
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
-        """Run a request in chunks on up to `threads` threads, this one included; always True."""
+        """Run a request in chunks on up to `threads` threads, this one included; False, at once, if they serve another."""
+        if os.getpid() != self._process:
+            # A forked child has none of OpenMP's threads, and would wait for them for ever.
+            return crew.crew.share(threads, chunks, handle, *arrays)
         job = aligned_zeros(JOB_WORDS, np.dtype(np.int64))
         job[CALL], job[THREADS], job[TICKET] = handle.ctypes.data, threads, chunks * UPPER
         self._parallel(self._join, job.ctypes.data, threads, 0)
