@@ -1,0 +1,81 @@
+"""The way back through a block's values: the loss's derivative by them, from the output to the input."""
+
+from __future__ import annotations
+
+from .gradient_sweep import factors_of, slopes_of
+from .gradient_tables import read_operation
+from .jit import jit
+from .memory import itemsize, view
+from .multiply import multiply
+from .operators import clear, copy, normalize_columns
+from .second_order import add_parameter_gradient, add_weight_gradient
+from .tables import ACTIVATE, AFFINE, DENSE
+
+
+@jit
+def go_back_through_values(zero, block, layout, request, first, gradient):
+    """The loss's derivative by the values, from the output to the lowest operation that anything is wanted of."""
+    size, samples = itemsize(zero), block.samples
+    scratch = block.buffers + layout.piece * size
+    here, there = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
+    last = read_operation(block.operations, block.n_operations)
+    _start_at_values(zero, block, layout, request, first, here, last.in_row)
+    lowest = 0 if request.x_gradient != 0 else layout.lowest
+    for number in range(block.n_operations - 1, lowest - 1, -1):
+        o = read_operation(block.operations, number)
+        if o.operation == AFFINE:
+            add_weight_gradient(zero, block, o, (samples, here, block.work + o.inputs * size), gradient, scratch)
+            _add_bias_gradient(zero, block, o, here, gradient)
+            if number > lowest or request.x_gradient != 0:
+                weight, shape = (block.parameters + o.weight * size, o.in_row), (samples, o.n_in, o.n_out)
+                multiply(block, shape, block.lists, (here, o.out_row, 1), weight, block.zeros, (there, o.in_row))
+                here, there = there, here
+            continue
+        for sample in range(samples):
+            _go_back_through_activation(zero, block, o, sample, here, request.jacobian_gradient != 0, gradient)
+    if request.x_gradient != 0:
+        target = request.x_gradient + first * layout.n_in * size
+        o = read_operation(block.operations, 0)
+        copy(zero, here, o.in_row, 1, target, layout.n_in, samples, layout.n_in, block.ones)
+
+
+@jit
+def _start_at_values(zero, block, layout, request, first, target, row):
+    """The loss's derivative by the network's values."""
+    size, n_out = itemsize(zero), layout.n_out
+    if request.y_gradient != 0:
+        source = request.y_gradient + first * n_out * size
+        copy(zero, source, n_out, 1, target, row, block.samples, n_out, block.ones)
+        return
+    clear(zero, target, block.samples * row)
+
+
+@jit
+def _add_bias_gradient(zero, block, o, rows, gradient):
+    if gradient == 0 or o.bias_gradient == DENSE:
+        return
+    size = itemsize(zero)
+    sums = view(zero, gradient + o.bias_gradient * size, o.n_out)
+    for sample in range(block.samples):
+        found = view(zero, rows + sample * o.out_row * size, o.n_out)
+        for j in range(o.n_out):
+            sums[j] += found[j]
+
+
+@jit
+def _go_back_through_activation(zero, block, o, sample, rows, with_second, gradient):
+    size = itemsize(zero)
+    row = rows + sample * o.in_row * size
+    by_value, slopes = view(zero, row, o.n_in), slopes_of(zero, block, o, sample)
+    if o.operation == ACTIVATE:
+        inputs = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
+        add_parameter_gradient(zero, o, inputs, by_value, view(zero, block.zeros, o.n_in), gradient)
+        derivative = view(zero, slopes, o.n_in)
+        for j in range(o.n_in):
+            by_value[j] *= derivative[j]
+    else:
+        normalize_columns(zero, row, o.in_row, 1, factors_of(zero, slopes, o), o.rank, False)
+    if with_second and o.second != DENSE:
+        second = view(zero, block.work + (o.second + sample * o.in_row) * size, o.n_in)
+        for j in range(o.n_in):
+            by_value[j] += second[j]
