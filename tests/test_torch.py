@@ -194,12 +194,42 @@ def test_without_grad_nothing_is_recorded() -> None:
 
 
 def test_backward_twice_needs_retain_graph() -> None:
-    module, x = perceptron(), points(4, 2)
-    loss = loss_of(*fastjac.torch.value_and_jacobian(module, x))
-    first = torch.autograd.grad(loss, x, retain_graph=True)[0]
-    assert torch.equal(torch.autograd.grad(loss, x)[0], first)
+    module, x = perceptron(), points(60, 2)
+    loss, wanted = loss_of(*fastjac.torch.value_and_jacobian(module, x)), [x, *module.parameters()]
+    first, second = (torch.autograd.grad(loss, wanted, retain_graph=retain_graph) for retain_graph in (True, False))
+    assert all(map(torch.equal, second, first))
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
         loss.backward()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_calls_between_a_call_and_its_backward_do_not_disturb_it(order: tuple[int, int]) -> None:
+    """Not even with other numbers in the same module."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3)).double().eval()
+    inputs, pairs, expected = [x.requires_grad_() for x in points(2, 60, 2).detach()], [], []
+    for x in inputs:
+        module[1].running_mean.add_(0.3)
+        pairs.append(fastjac.torch.value_and_jacobian(module, x))
+        expected.append(gradients(module, x, value_and_jacobian_by_torch(module, x)))
+    assert len(chain_of(module)[0].runners) == 1
+    for number in order:
+        for ours, theirs in zip(gradients(module, inputs[number], pairs[number]), expected[number], strict=True):
+            assert_close(ours, theirs, 1e-10)
+
+
+def test_training_uses_the_same_memory_again_and_the_new_parameters() -> None:
+    module, x, pools = perceptron(), points(60, 2), []
+    optimizer = torch.optim.SGD(module.parameters(), lr=1e-4)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss_of(*fastjac.torch.value_and_jacobian(module, x)).backward()
+        optimizer.step()
+        (runner,) = chain_of(module)[0].runners.values()
+        pools.append([id(memory) for memory in (*runner._idle, *runner._idle_parameters)])
+    assert len(pools[0]) == 2
+    assert pools == pools[:1] * 200
+    assert_agrees(module, x)
 
 
 @pytest.mark.parametrize("power", [1, 2])
