@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -62,15 +63,30 @@ def jacobian(module: Any, x: Any) -> Any:
     return value_and_jacobian(module, x)[1]
 
 
+class _Holder(np.ndarray):
+    """An array that holds a call, for a tensor to hold it."""
+
+    call: _Call
+
+
 @dataclass(frozen=True, eq=False)
 class _Call:
     """One call: the runner that gives the gradients that it will need, the parameters as the kernel reads them, and what is kept
-    of the way to y and J."""
+    of the way to y and J.
+
+    It is held by a tensor that torch saves, and so, like what torch itself saves, until backward has used it.
+    """
 
     chain: ModuleChain
     runner: GradientRunner
     values: Lent[np.ndarray]
     kept: Kept | None
+
+    def held(self) -> Any:
+        """A tensor that holds this call."""
+        holder = np.empty(1).view(_Holder)
+        holder.call = self
+        return torch.from_numpy(holder)
 
 
 class _ValueAndJacobian(torch.autograd.Function):
@@ -82,9 +98,10 @@ class _ValueAndJacobian(torch.autograd.Function):
         runner = chain.runner(needed[2:])
         in_order = [tensor.contiguous() for tensor in tensors]
         values = runner.packed({name: tensor.data_ptr() for name, tensor in zip(chain.names, in_order, strict=True)})
-        call = ctx.call = _Call(chain, runner, values, runner.keep(len(points)) if any(needed) else None)
+        call = _Call(chain, runner, values, runner.keep(len(points)) if any(needed) else None)
+        ctx.call = ref(call)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(points, *tensors)
+        ctx.save_for_backward(call.held(), points, *tensors)
         y = torch.empty(len(points), chain.n_out, dtype=chain.dtype)
         jacobians = torch.empty(len(points), chain.n_out, chain.n_in, dtype=chain.dtype)
         results = {"y": y.numpy(), "jacobian": jacobians.numpy()}
@@ -93,12 +110,12 @@ class _ValueAndJacobian(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, by_y: Any, by_jacobian: Any) -> tuple[Any, ...]:
-        points, *tensors = ctx.saved_tensors  # raises where one was changed in place
+        _holder, points, *tensors = ctx.saved_tensors  # raises where one was changed in place
         if by_y is None and by_jacobian is None:
             return (None,) * (2 + len(tensors))
         # Nothing is recorded, but for create_graph=True.
         gradients = _Gradients.apply if torch.is_grad_enabled() else _gradients
-        return None, *gradients(ctx.call, ctx.needs_input_grad[1:], by_y, by_jacobian, points, *tensors)
+        return None, *gradients(ctx.call(), ctx.needs_input_grad[1:], by_y, by_jacobian, points, *tensors)
 
 
 def _gradients(call: _Call, needed: Needed, by_y: Any, by_jacobian: Any, points: Any, *tensors: Any) -> tuple[Any, ...]:

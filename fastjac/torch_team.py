@@ -68,6 +68,6 @@ def _runtimes() -> list[str]:
         return []
     mapped = {line.split(maxsplit=5)[-1].strip() for line in MAPPED.read_text().splitlines()}
     found = sorted(path for path in mapped if Path(path).name.startswith(RUNTIMES))
-    package = Path(torch.__file__).parent
+    package = Path(torch.__file__).resolve().parent  # as the system lists what is in memory
     brought = [path for path in found if {package, package.with_name("torch.libs")} & set(Path(path).parents)]
     return brought or (found if len(found) == 1 else [])

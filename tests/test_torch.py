@@ -232,6 +232,16 @@ def test_training_uses_the_same_memory_again_and_the_new_parameters() -> None:
     assert_agrees(module, x)
 
 
+def test_what_is_kept_for_backward_is_free_after_it() -> None:
+    """As what torch saves is, though y and J and the loss live on."""
+    module, x = perceptron(), points(60, 2)
+    loss = loss_of(*fastjac.torch.value_and_jacobian(module, x))
+    (runner,) = chain_of(module)[0].runners.values()
+    for retain_graph, idle in ((True, 0), (False, 1)):
+        loss.backward(retain_graph=retain_graph)
+        assert (len(runner._idle), len(runner._idle_parameters)) == (idle, idle)
+
+
 @pytest.mark.parametrize("power", [1, 2])
 def test_gradients_are_not_differentiated_again(power: int) -> None:
     module, x = perceptron(), points(4, 2)

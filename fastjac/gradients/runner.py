@@ -82,6 +82,9 @@ class GradientRunner:
         chunks, block = self._chunks(n, gradient is not None), self._layout["block"]
         held = None if kept is None else kept.take()
         taken = self._take(self._team.most_threads) if held is None else held
+        if len(taken.buffers) < self._team.most_threads:
+            taken.buffers = self._new_buffers()
+        threads = min(self._threads(n * cost, threads), len(taken.buffers), len(taken.work if held is None else taken.buffers))
         if gradient is not None:
             shared["sums"] = self._sums(taken, chunks)
             shared["sums"][: n == 0] = 0.0
@@ -94,7 +97,7 @@ class GradientRunner:
             words = {"n": min(step, n - first), "keeps": held is not None, "filled": taken.filled}
             words |= {"starts_sums": gradient is not None and first == 0}
             request = self._request(part | shared | slots | {"buffers": taken.buffers}, words)
-            self._share(request, self._threads(n * cost, threads), chunks)
+            self._share(request, threads, chunks)
         if gradient is not None:
             self._add_up(shared["sums"], gradient, threads)
         taken.filled = held is not None
@@ -190,15 +193,17 @@ class GradientRunner:
         return np.array(request, np.int64)
 
     def _take(self, slots: int) -> Scratch:
-        """Scratch with at least so many slots, and buffers for every thread of the crew; used before if any is idle."""
-        threads = self._team.most_threads
+        """Scratch with at least so many slots, used before if any is idle."""
         found = self._idle.take()
-        if found is not None and len(found.work) >= slots and len(found.buffers) >= threads:
+        if found is not None and len(found.work) >= slots:
             found.filled = False
             return found
         work, lists = scratch(self.lowered.layout[0], self.lowered.dtype, slots)
-        buffers = aligned_zeros(threads * self._layout["buffers_size"], self.lowered.dtype).reshape(threads, -1)
-        return Scratch(work, lists, buffers, np.empty((0, 0), self.lowered.dtype))
+        return Scratch(work, lists, self._new_buffers(), np.empty((0, 0), self.lowered.dtype))
+
+    def _new_buffers(self) -> np.ndarray:
+        threads = self._team.most_threads
+        return aligned_zeros(threads * self._layout["buffers_size"], self.lowered.dtype).reshape(threads, -1)
 
 
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
