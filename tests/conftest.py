@@ -1,13 +1,21 @@
 """What every test shares: quiet, repeatable libraries around fastjac."""
 
+import gc
 import os
 
 import hypothesis
+import threadpoolctl
 import torch
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
-# The reference runs on one core, so that it does not fight with fastjac's own threads.
+# The references run on one core, so that they do not fight with fastjac's own threads, nor wait for a core that is busy.
 torch.set_num_threads(1)
+threadpoolctl.threadpool_limits(1, "blas")
 # Examples follow from the test alone, so that a run on one machine is a run on all; compiling takes longer than any deadline.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over the frameworks, which stay."""
+    gc.freeze()

@@ -27,7 +27,7 @@ SCRIPT = """
         os.kill(os.getpid(), signal.SIGINT)
 
     sent, seconds = [], []
-    for delay in (0.1, 0.23, 0.37, 0.51, 0.64):
+    for delay in (0.05, 0.12, 0.19, 0.26, 0.33):
         timer = threading.Timer(delay, interrupt)
         timer.start()
         try:

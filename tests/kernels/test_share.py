@@ -28,9 +28,12 @@ def record(addresses, task, arrays, n, memory, part, parts):
     if parts > 1:
         counts[part] += 1
     else:
-        counts[:n] += 1
+        for sample in range(n):
+            counts[sample] += 1
     if y != 0:
-        view(0.0, y, n)[:] += VALUE + memory[0]
+        values = view(0.0, y, n)
+        for sample in range(n):
+            values[sample] += VALUE + memory[0]
 
 
 def handle_for(out_size=1):
