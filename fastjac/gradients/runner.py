@@ -141,8 +141,9 @@ class GradientRunner:
         return aligned_zeros(self.lowered.values_size, self.lowered.dtype)
 
     def _pack(self, flat: np.ndarray, sources: Sources) -> None:
-        table = [sources.get(name, 0) if name else 0 for name in self._source_names]
-        request = self._request({"parameters": flat, "sources": np.array(table, np.int64)}, {})
+        # Held until the kernel has read it: the request has its address alone.
+        table = np.array([sources.get(name, 0) if name else 0 for name in self._source_names], np.int64)
+        request = self._request({"parameters": flat, "sources": table}, {})
         self._share(request, self._threads(flat.size * MOVING_COST, None), self._team.most_threads)
 
     def _add_up(self, sums: np.ndarray, gradient: np.ndarray, threads: int | None) -> None:
