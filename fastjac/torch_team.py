@@ -23,6 +23,8 @@ from .memory import aligned_zeros
 
 MAPPED = Path("/proc/self/maps")
 """Where Linux lists the files that a process has in memory."""
+PROCESS = os.getpid()
+"""The process that has torch's threads; a team may be made in a forked child only."""
 RUNTIMES = "libgomp", "libiomp", "libomp"
 """Names of OpenMP libraries that have GNU's entry points."""
 
@@ -36,7 +38,7 @@ class Team:
     def __init__(self, parallel: Any) -> None:
         parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         parallel.restype = None
-        self._parallel, self._process = parallel, os.getpid()
+        self._parallel = parallel
         self._join = address_of_compiled(join, (types.intp,))
 
     @property
@@ -46,7 +48,7 @@ class Team:
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
         """Run a request in chunks on up to `threads` threads, this one included; False, at once, if they serve another."""
-        if os.getpid() != self._process:
+        if os.getpid() != PROCESS:
             # A forked child has none of OpenMP's threads, and would wait for them for ever.
             return crew.crew.share(threads, chunks, handle, *arrays)
         job = aligned_zeros(JOB_WORDS, np.dtype(np.int64))

@@ -206,6 +206,7 @@ def test_without_a_library_calls_run_on_the_crew(lines: str | None, mapped: Path
 FORK = """
     import os, signal
     import torch
+    from fastjac.torch_team import team_of_torch
     from tests.test_torch_team import are_equal, gradients
 
     torch.set_num_threads(2)
@@ -215,6 +216,7 @@ FORK = """
     if not child:
         signal.alarm(10)
         torch.set_num_threads({threads})
+        {before_use}
         os._exit(0 if are_equal(gradients(), expected) else 1)
     assert os.waitpid(child, 0)[1] == 0
     print(are_equal(gradients(), expected))
@@ -223,6 +225,7 @@ FORK = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("before_use", ["pass", "team_of_torch.cache_clear()"], ids=["the parent's team", "a team of its own"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_forked_child(team: torch_team.Team, threads: int) -> None:
-    assert run_script(FORK.format(threads=threads)).stdout == "True\n"
+def test_a_forked_child(team: torch_team.Team, threads: int, before_use: str) -> None:
+    assert run_script(FORK.format(threads=threads, before_use=before_use)).stdout == "True\n"
