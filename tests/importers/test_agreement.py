@@ -1,0 +1,50 @@
+"""A network and its live model are told apart where they compute something else, and only there."""
+
+import numpy as np
+import pytest
+
+import fastjac as fj
+from fastjac.importers.agreement import check_agreement
+
+RNG = np.random.default_rng(3)
+NET = fj.Network([fj.Affine(RNG.standard_normal((4, 3)), RNG.standard_normal(4)), fj.Tanh()])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_is_no_disagreement(dtype):
+    net = NET.astype(dtype)
+    check_agreement(net, lambda x: NET(x.astype(np.float64)).astype(dtype), "the model")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda x: -NET(x),
+        lambda x: NET(x) + 1e-4,
+        lambda x: np.where(np.abs(x[:, :1]) > 20, 0.0, NET(x)),
+        lambda x: NET(x) * np.nan,
+    ],
+    ids=["sign", "bias", "far from 0", "nan"],
+)
+def test_another_function_is_refused(other):
+    with pytest.raises(fj.errors.UnsupportedLayerError, match=r"the model computes something else .* random inputs"):
+        check_agreement(NET, other, "the model")
+
+
+def test_outputs_of_another_size_are_refused_with_both_sizes():
+    with pytest.raises(fj.errors.UnsupportedLayerError, match=r"shape \(12, 3\) for 12 samples of 3 inputs, .* 4 outputs"):
+        check_agreement(NET, lambda x: NET(x)[:, :3], "the model")
+
+
+def test_nan_and_infinity_agree_with_themselves():
+    net = fj.Network([fj.Scale(np.array([np.inf, np.nan, 1.0]))])
+    check_agreement(net, lambda x: net(x), "the model")
+
+
+def test_one_sample_on_a_jump_is_let_pass():
+    def jumps_once(x):
+        y = NET(x)
+        y[5] = 0.0
+        return y
+
+    check_agreement(NET, jumps_once, "the model")
