@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError, OptionError, ShapeError
+from .kernels.float_mode import default_mode
+
+MOST_WORK = 100_000
+"""How many candidates NumPy tries to find whether two arrays overlap, in about 1 ms, before it says that they may."""
 
 
 def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -111,7 +115,7 @@ def for_kernels(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The array itself if kernels can take it, else a copy that they can."""
     if is_for_kernels(array, dtype):
         return array
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), default_mode():
         return np.require(array, dtype, ["C", "A", "W"])
 
 

@@ -13,6 +13,7 @@ from . import arguments
 from .batch import Runner
 from .chain import chain_of, product_of
 from .errors import DtypeError, LayerError, OptionError
+from .kernels.float_mode import default_mode
 from .gradients.trainable import Trainable
 from .kernels.tables import Program
 from .kernels.target import lanes
@@ -131,10 +132,12 @@ class Network(Trainable):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
+    @default_mode()
         save(path, self._layers, self.n_in, self._dtype)
 
     def plan(self, mode: str = "auto") -> Plan:
         """The order in which `jacobian(x, mode)` multiplies; print it for a table. See `fastjac.plan.plan`."""
+    @default_mode()
         return plan(product_of(self._chain).shape(lanes(self._dtype)), mode)
 
     def program(self, mode: str = "auto") -> Program:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .batch import Runner
 from .chain import Chain, product_of
+from .kernels.float_mode import default_mode
 from .kernels.target import lanes
 from .plan import plan
 from .program import lower
@@ -31,6 +32,7 @@ class Runners:
             self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
         return runner
 
+    @default_mode()
     def _make(self, mode: str | None, seed: str | None, k: int) -> Runner:
         chain = self._chain
         units = sum(op.size * op.n_layers for link in chain.links for op in link)

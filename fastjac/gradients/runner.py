@@ -11,6 +11,7 @@ from ..arguments import positive_count
 from ..kernels import gradient, multiply
 from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.gradient_tables import REQUEST
+from ..kernels.float_mode import default_mode
 from ..kernels.pack import SOURCES
 from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
@@ -212,6 +213,7 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
     lowered.ones.of(flat)[...] = 1.0
     for op, places in zip(lowered.ops, lowered.values, strict=True):
+@default_mode()
         layer = layers[op.position]
         values: dict[str, np.ndarray | float]
         if isinstance(layer, Affine):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arguments
 from ..errors import MissingDependencyError, ShapeError
+from ..kernels.float_mode import default_mode
 from .lowering import Lowered, lower
 from .operations import operations_of
 from .pullback import Pullback, views_of
@@ -134,7 +135,8 @@ class Trainable:
         if H is not None:
             lead = tangents.shape[:-1]
             curvature = arguments.seed(H, lead, (self.n_out, self.n_out), "H")
-            tangents = ((curvature if lead else curvature[0]) @ tangents[..., None])[..., 0]
+            with default_mode():
+                tangents = ((curvature if lead else curvature[0]) @ tangents[..., None])[..., 0]
         return self.parameter_vjp(x, tangents, threads=threads)[1]
 
     def neural_tangent_kernel(self, x: Any, x2: Any = None, *, threads: int | None = None) -> np.ndarray:
