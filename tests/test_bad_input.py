@@ -18,6 +18,21 @@ class Strange(fj.layers.Layer):
     """A layer that says nothing of what it computes."""
 
 
+class Swap(fj.Tanh):
+    """A layer that believes that it computes something else."""
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x[..., ::-1]
+
+
+class Centred(fj.Affine):
+    """A layer with another bias."""
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"weight": self.weight, "bias": -self.weight.mean(1)}
+
+
 BUILT_IN = {ShapeError: ValueError, OptionError: ValueError, LayerError: ValueError, DtypeError: TypeError}
 
 
@@ -147,6 +162,12 @@ def test_wrong_number_of_threads(threads: Any, error: type[FastjacError]) -> Non
 
 
 WRONG_LAYERS = {
+    "a subclass": (
+        [AFFINE, Swap()],
+        DtypeError,
+        r"Network takes fastjac layers, but item 1 is a Swap, a subclass of Tanh; .* would ignore .*: pass Tanh\(\.\.\.\) itself",
+    ),
+    "a subclass of an affine layer": ([Centred(np.ones((3, 4)))], DtypeError, "item 0 is a Centred, a subclass of Affine"),
     "strange": ([AFFINE, Strange()], DtypeError, "Network takes fastjac layers, but item 1 is Strange"),
     "none": ([], LayerError, "Network takes at least one layer, got none"),
     "a class": ([AFFINE, fj.ReLU], DtypeError, r"item 1 is .*ReLU.*parentheses"),
