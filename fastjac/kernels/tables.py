@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..frozen import frozen
 from .memory import record_reader
 
 PARAMETERS, WORK, SEED, OUT = range(4)
@@ -70,13 +71,13 @@ def record(*names: str) -> np.dtype:
 
 
 def records(kind: np.dtype, rows: Iterable[Mapping[str, int]]) -> np.ndarray:
-    """A table of records, one for each row of fields; what a row does not tell is 0."""
+    """A read-only table of records, one for each row of fields; what a row does not tell is 0."""
     rows = list(rows)
     table = np.zeros(len(rows), kind)
     for entry, row in zip(table, rows, strict=True):
         for name, value in row.items():
             entry[name] = value
-    return table
+    return frozen(table)
 
 
 PRIMAL = record(
