@@ -5,11 +5,11 @@
 
 The way of a call, which is also the way imports point:
 
-    network.py      the face: picks the plan, gives the answer back; arguments.py checks what comes in
+    network.py      the face: picks the plan, gives the answer back; sequence.py and arguments.py check what comes in
     runners.py      the programs of a network, lowered at their first use
     batch.py        samples to pieces and threads (crew.py), scratch memory
     program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them
-    chain.py        layers as affine factors with links between
+    chain.py        layers as affine factors with links between; folding.py makes one of two
     plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     layers/         what a layer is
@@ -34,9 +34,9 @@ from .layers import (
     GELU,
     SELU,
     Affine,
+    Clamp,
     Exp,
     HardShrink,
-    Clamp,
     HardSigmoid,
     HardSwish,
     HardTanh,
@@ -74,9 +74,9 @@ __all__ = [
     "GELU",
     "SELU",
     "Affine",
+    "Clamp",
     "Exp",
     "FastjacError",
-    "Clamp",
     "Gradient",
     "HardShrink",
     "HardSigmoid",

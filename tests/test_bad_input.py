@@ -145,6 +145,18 @@ def test_out_that_overlaps_x(start: int) -> None:
     assert (memory == 1).all()
 
 
+@pytest.mark.parametrize("strides", [(0, 32, 8), (96, 0, 8), (64, 32, 8), (96, -8, 8), (96, 32, 4), (8, 8, 8)], ids=str)
+def test_out_that_overlaps_itself(strides: tuple[int, ...]) -> None:
+    memory = np.ones(200)
+    message = "out must not overlap itself, but some of its entries share memory"
+    out = np.lib.stride_tricks.as_strided(memory[100:], (5, 3, 4), strides)
+    for method in (NET.jacobian, NET.value_and_jacobian):
+        assert_refused(lambda method=method: method(X, out=out), OptionError, message)
+    out = np.lib.stride_tricks.as_strided(memory[100:], (5, 3, 12), strides)
+    assert_refused(lambda: NET.parameter_jacobian(X, out=out), OptionError, message)
+    assert (memory == 1).all()
+
+
 @pytest.mark.parametrize("mode", ["backward", "", "AUTO", None, 1, ["auto"]])
 def test_unknown_mode(mode: Any) -> None:
     names = "(?s)" + "".join(f"(?=.*{name})" for name in ("auto", "forward", "reverse", "mixed"))
