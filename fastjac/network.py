@@ -10,7 +10,7 @@ import numpy as np
 
 from . import arguments
 from .batch import Runner
-from .chain import chain_of, product_of
+from .chain import product_of
 from .errors import LayerError, OptionError
 from .gradients.trainable import Trainable
 from .kernels.float_mode import default_mode
@@ -43,7 +43,7 @@ class Network(Trainable):
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_chain", "_dtype", "_gradient_runners", "_gradient_tables", "_layers", "_nothing", "_runners", "_widths")
+    __slots__ = ("_dtype", "_gradient_runners", "_gradient_tables", "_layers", "_nothing", "_runners", "_widths")
 
     def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
         given = validated(layers)
@@ -51,10 +51,9 @@ class Network(Trainable):
         self._layers = tuple(cast(layer, resolved) for layer in given)
         self._widths = chain_widths(self._layers, arguments.positive_count(n_in, "n_in"))
         self._dtype = resolved
-        self._chain = chain_of(self._layers, self.n_in, resolved)
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
-        self._runners = Runners(self._chain)
+        self._runners = Runners(self._layers, self.n_in, resolved)
         self._gradient_runners, self._gradient_tables = {}, {}
 
     @property
@@ -108,7 +107,9 @@ class Network(Trainable):
         return Network(self._layers[index], n_in=self._widths[numbers[0]], dtype=self._dtype)
 
     def __repr__(self) -> str:
-        return f"Network({'-'.join(map(str, self._chain.sizes))}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
+        return (
+            f"Network({'-'.join(map(str, self._runners.chain.sizes))}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
+        )
 
     def __str__(self) -> str:
         rows = [("layer", "shape", "parameters")]
@@ -135,7 +136,7 @@ class Network(Trainable):
     @default_mode()
     def plan(self, mode: str = "auto") -> Plan:
         """The order in which `jacobian(x, mode)` multiplies; print it for a table. See `fastjac.plan.plan`."""
-        return plan(product_of(self._chain).shape(lanes(self._dtype)), mode)
+        return plan(product_of(self._runners.chain).shape(lanes(self._dtype)), mode)
 
     @default_mode()
     def program(self, mode: str = "auto") -> Program:
@@ -143,7 +144,7 @@ class Network(Trainable):
 
         mode : the order in which its Jacobian is accumulated, as for `jacobian`.
         """
-        chain, width = self._chain, lanes(self._dtype)
+        chain, width = self._runners.chain, lanes(self._dtype)
         tasks = [(product_of(chain), checked_mode(mode))]
         tasks += [(product_of(chain, "tangents", 1), "forward"), (product_of(chain, "cotangents", 1), "reverse")]
         return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])

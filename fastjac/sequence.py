@@ -56,10 +56,9 @@ def resolved_dtype(layers: tuple[Layer, ...], dtype: Any) -> np.dtype:
     return resolved
 
 
-@default_mode()
 def cast(layer: Layer, dtype: np.dtype) -> Layer:
     """The layer with its arrays in another dtype."""
     if all(array.dtype == dtype for array in layer.arrays.values()):
         return layer
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), default_mode():
         return replace(layer, **{name: array.astype(dtype) for name, array in layer.arrays.items()})
