@@ -22,51 +22,49 @@ from numba.extending import intrinsic
 from .jit import entry, jit
 from .memory import call_address
 
-WORD, HALF = ir.IntType(64), ir.IntType(32)
-MXCSR_DEFAULT = 0x1F80
-MXCSR_RAISED = 0x3F
-"""Bits of x86's register that record exceptions, and are no mode."""
-FPCR_DEFAULT = 0
+WORD, HALF, POINTER = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
 PROCESSOR = llvm.get_process_triple().partition("-")[0]
+MODE_BITS = 0xFFFFFFC0
+"""Those of MXCSR, whose lowest six record exceptions instead."""
 
 
 class _X86:
     """The register MXCSR, which is moved by way of memory."""
 
+    default = WORD(0x1F80)
+
     def read(self, builder: Any) -> Any:
         place = self._place(builder)
         self._move(builder, "stmxcsr", place)
-        return builder.zext(builder.and_(builder.load(place), HALF(~MXCSR_RAISED & 0xFFFFFFFF)), WORD)
+        return builder.zext(builder.and_(builder.load(place), HALF(MODE_BITS)), WORD)
 
     def write(self, builder: Any, mode: Any) -> None:
         place = self._place(builder)
         builder.store(builder.trunc(mode, HALF), place)
         self._move(builder, "ldmxcsr", place)
 
-    default = WORD(MXCSR_DEFAULT)
-
     def _place(self, builder: Any) -> Any:
         with builder.goto_entry_block():
             return builder.alloca(HALF)
 
     def _move(self, builder: Any, name: str, place: Any) -> None:
-        pointer = ir.IntType(8).as_pointer()
-        function = builder.module.declare_intrinsic(f"llvm.x86.sse.{name}", (), ir.FunctionType(ir.VoidType(), [pointer]))
-        builder.call(function, [builder.bitcast(place, pointer)])
+        function = builder.module.declare_intrinsic(f"llvm.x86.sse.{name}", (), ir.FunctionType(ir.VoidType(), [POINTER]))
+        builder.call(function, [builder.bitcast(place, POINTER)])
 
 
 class _Arm:
     """The register FPCR."""
 
+    default = WORD(0)
+
     def read(self, builder: Any) -> Any:
-        function = builder.module.declare_intrinsic("llvm.aarch64.get.fpcr", (), ir.FunctionType(WORD, []))
-        return builder.call(function, [])
+        return builder.call(self._intrinsic(builder, "get", ir.FunctionType(WORD, [])), [])
 
     def write(self, builder: Any, mode: Any) -> None:
-        function = builder.module.declare_intrinsic("llvm.aarch64.set.fpcr", (), ir.FunctionType(ir.VoidType(), [WORD]))
-        builder.call(function, [mode])
+        builder.call(self._intrinsic(builder, "set", ir.FunctionType(ir.VoidType(), [WORD])), [mode])
 
-    default = WORD(FPCR_DEFAULT)
+    def _intrinsic(self, builder: Any, name: str, kind: ir.FunctionType) -> Any:
+        return builder.module.declare_intrinsic(f"llvm.aarch64.{name}.fpcr", (), kind)
 
 
 REGISTERS = {"x86_64": _X86(), "aarch64": _Arm(), "arm64": _Arm()}
@@ -100,7 +98,7 @@ def give_back(typingctx, mode):
 def exchange_mode(register: Any, builder: Any) -> Any:
     """Emit: set the default mode where it is another one; the one before."""
     held = register.read(builder)
-    # To write the register takes tens of times as long as to read it.
+    # Writing the register stalls the CPU, so it is not written where it is right already.
     with builder.if_then(builder.icmp_unsigned("!=", held, register.default), likely=False):
         register.write(builder, register.default)
     return held
