@@ -30,12 +30,15 @@ def validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
 
 
 def _described(item: Any) -> str:
-    """What stands in place of a layer, and what to write instead."""
+    """What stands in place of a layer, and what to write instead where that is clear."""
     if isinstance(item, type) and issubclass(item, Layer):
-        return f"{item!r}; write ReLU(), with parentheses"
+        return f"{item!r}; write {item.__name__}(), with parentheses"
+    if isinstance(item, (list, tuple)):
+        pair = f"a {type(item).__name__} of {len(item)}"
+        return f"{pair}; of a weight (n_out, n_in) and a bias make Affine(weight, bias), and name what stands between, as ReLU()"
     base = next((kind for kind in type(item).__mro__ if kind in LAYERS.values()), None)
     if base is None:
-        return repr(item)
+        return f"{item!r:.200}"
     return (
         f"a {type(item).__name__}, a subclass of {base.__name__}; a network computes by fastjac's own formulas and would ignore "
         f"what the subclass changes: pass {base.__name__}(...) itself, or put several of fastjac's layers in a row"
