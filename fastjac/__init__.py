@@ -5,16 +5,18 @@
 
 The way of a call, which is also the way imports point:
 
-    network.py      the face: picks the plan, gives the answer back; arguments.py checks what comes in
+    network.py      the face: picks the plan, gives the answer back; sequence.py and arguments.py check what comes in
     runners.py      the programs of a network, lowered at their first use
     batch.py        samples to pieces and threads (crew.py), scratch memory
     program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them
-    chain.py        layers as affine factors with links between
+    chain.py        layers as affine factors with links between; folding.py makes one of two
     plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     layers/         what a layer is
-    kernels/        Numba: call.py and share.py start run.py, which walks the tables (sweep.py, accumulate.py) and copies what
-                    twins.py finds; gradient.py goes back; contract.py and tile.py multiply, rules.py differentiates
+    kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables
+                    (sweep.py, accumulate.py) and copies what twins.py finds; gradient.py goes back; contract.py and tile.py
+                    multiply, rules.py differentiates
+    frozen.py       arrays that nothing can write to; pickling.py refuses to send what holds addresses
     errors.py       what can go wrong
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch.py
@@ -32,6 +34,7 @@ from .layers import (
     GELU,
     SELU,
     Affine,
+    Clamp,
     Exp,
     HardShrink,
     HardSigmoid,
@@ -71,6 +74,7 @@ __all__ = [
     "GELU",
     "SELU",
     "Affine",
+    "Clamp",
     "Exp",
     "FastjacError",
     "Gradient",

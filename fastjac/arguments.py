@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError, OptionError, ShapeError
+from .kernels.float_mode import default_mode
+
+MOST_WORK = 100_000
+"""How many candidates NumPy tries to find whether two arrays overlap, in about 1 ms, before it says that they may."""
 
 
 def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -69,8 +73,21 @@ def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarra
         raise DtypeError(f"out must have the network's dtype {dtype}, got {out.dtype}; see Network.astype")
     if not out.flags.writeable:
         raise OptionError("out must be writeable, got a read-only array")
-    if np.may_share_memory(out, x):
+    if _overlaps_itself(out):
+        raise OptionError("out must not overlap itself, but some of its entries share memory; pass an array of its own")
+    # By the entries themselves, not by their bounds, so that two fields of one array of records are two arrays.
+    if np.may_share_memory(out, x, max_work=MOST_WORK):  # type: ignore[arg-type]
         raise OptionError("out must not overlap x, which is still read while out is written; pass a separate array or a copy")
+
+
+def _overlaps_itself(array: np.ndarray) -> bool:
+    """Whether a broadcast or otherwise strided array has entries that lie within others."""
+    extent = array.itemsize
+    for stride, size in sorted((abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True)):
+        if size > 1 and stride < extent:
+            return array.size > 0
+        extent += stride * (size - 1)
+    return False
 
 
 def positive_count(value: int | None, name: str) -> int | None:
@@ -111,7 +128,7 @@ def for_kernels(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The array itself if kernels can take it, else a copy that they can."""
     if is_for_kernels(array, dtype):
         return array
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), default_mode():
         return np.require(array, dtype, ["C", "A", "W"])
 
 

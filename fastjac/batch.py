@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from . import crew
 from .arguments import for_kernels, is_for_kernels
 from .kernels.call import call, handle_of
 from .kernels.tables import Program
+from .pickling import refuse_pickling
 from .program import workspace
 
 PARALLEL_COST = 1_000_000
@@ -32,6 +33,9 @@ class Scratch(NamedTuple):
     lists: np.ndarray
     handle: np.ndarray
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network")
+
 
 class Runner:
     """A Program with what it needs to run again and again, from any number of threads at once.
@@ -45,6 +49,9 @@ class Runner:
         self._divides = self._parts > 1 and cost >= DIVIDED_COST
         self._call_samples = max(1, int(CALL_COST / cost))
         self._idle: list[Scratch] = []
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network")
 
     def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
         """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import LayerError
+from .folding import composed, product, scaled_inputs, scaled_outputs
+from .kernels.float_mode import default_mode
 from .layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
 from .plan import SPARSE_LIVE_SHARE, ChainShape
 
@@ -128,12 +130,13 @@ def product_of(chain: Chain, seed: str | None = None, seed_width: int = 0) -> Pr
     return Product(leaves, links, sizes)
 
 
+@default_mode()
 def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
     """The chain of a network's layers.
 
     A Scale next to an affine layer, and one affine layer next to another where their product is smaller, are folded in
-    float64. A Scale that adds to its input is not folded into the affine layer behind it: with a mean far above the
-    deviation, `W (x - mean)` keeps digits that `W x - W mean` loses.
+    float64, unless `folding.product` finds that dtype does not hold the result. A Scale that adds to its input is not folded
+    into the affine layer behind it: with a mean far above the deviation, `W (x - mean)` keeps digits that `W x - W mean` loses.
     """
     factors: list[Affine] = []
     links: list[list[Diagonal | Normalization]] = [[]]
@@ -141,19 +144,20 @@ def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
     for layer in _split_layer_norms(layers):
         link = links[-1]
         if isinstance(layer, Affine):
-            layer = _absorb_scales(layer, link)
-            if factors and not link and _is_cheaper_folded(factors[-1], layer):
-                layer = _product(layer, factors.pop())
+            layer = _absorb_scales(layer, link, dtype)
+            if factors and not link and (folded := _folded(factors[-1], layer, dtype)):
+                layer = folded
+                factors.pop()
                 links.pop()
             factors.append(layer)
             links.append([])
             width = layer.n_out
         elif isinstance(layer, Normalizer):
             link.append(Normalization(layer, width))
-        elif isinstance(layer, Scale) and not link and factors:
-            factors[-1] = _scale_outputs(factors[-1], layer)
+        elif isinstance(layer, Scale) and not link and factors and (folded := scaled_outputs(factors[-1], layer, dtype)):
+            factors[-1] = folded
         elif isinstance(layer, Elementwise):
-            if link and isinstance(link[-1], Diagonal):
+            if link and isinstance(link[-1], Diagonal) and _slopes_fit(link[-1].layers, layer, dtype):
                 link[-1] = Diagonal((*link[-1].layers, layer), width)
             else:
                 link.append(Diagonal((layer,), width))
@@ -174,42 +178,31 @@ def _split_layer_norms(layers: tuple[Layer, ...]) -> list[Layer]:
     return split
 
 
+def _folded(first: Affine, second: Affine, dtype: np.dtype) -> Affine | None:
+    return composed(second, first, dtype) if _is_cheaper_folded(first, second) else None
+
+
 def _is_cheaper_folded(first: Affine, second: Affine) -> bool:
     return second.n_out * first.n_in <= second.weight.size + first.weight.size
 
 
-def _absorb_scales(affine: Affine, link: list[Diagonal | Normalization]) -> Affine:
+def _absorb_scales(affine: Affine, link: list[Diagonal | Normalization], dtype: np.dtype) -> Affine:
     """`W diag(a) x + c` as one affine layer, for the Scales at the link's end that add nothing; they leave the link."""
     while link and isinstance(diagonal := link[-1], Diagonal):
         scale = diagonal.layers[-1]
-        if not isinstance(scale, Scale) or np.any(scale.bias):
+        if not isinstance(scale, Scale) or np.any(scale.bias) or not (folded := scaled_inputs(affine, scale, dtype)):
             break
+        affine = folded
         link.pop()
         if len(diagonal.layers) > 1:
             link.append(Diagonal(diagonal.layers[:-1], diagonal.size))
-        weight, bias = _float64(affine)
-        with np.errstate(all="ignore"):
-            affine = Affine(weight * np.asarray(scale.weight, np.float64), bias)
     return affine
 
 
-def _scale_outputs(affine: Affine, scale: Scale) -> Affine:
-    """`diag(a) (W x + c) + b` as one affine layer."""
-    weight, bias = _float64(affine)
-    a, b = (np.broadcast_to(np.asarray(v, np.float64), weight.shape[0]) for v in scale.rule_parameters)
-    with np.errstate(all="ignore"):
-        return Affine(a[:, None] * weight, a * bias + b)
-
-
-def _product(second: Affine, first: Affine) -> Affine:
-    """`V (W x + c) + b` as one affine layer."""
-    (v, b), (w, c) = _float64(second), _float64(first)
-    with np.errstate(all="ignore"):
-        return Affine(v @ w, v @ c + b)
-
-
-def _float64(affine: Affine) -> tuple[np.ndarray, np.ndarray]:
-    bias = np.zeros(affine.n_out) if affine.bias is None else affine.bias
-    # A cast of a signalling nan warns.
-    with np.errstate(invalid="ignore"):
-        return affine.weight.astype(np.float64), bias.astype(np.float64)
+def _slopes_fit(layers: tuple[Elementwise, ...], layer: Elementwise, dtype: np.dtype) -> bool:
+    """Whether the slopes of a diagonal's Scales, and of another layer behind them, may be multiplied in advance."""
+    slopes: np.ndarray | None = np.ones(1)
+    for scale in (*layers, layer):
+        if isinstance(scale, Scale) and slopes is not None:
+            slopes = product(np.multiply, slopes, scale.weight, dtype)
+    return slopes is not None

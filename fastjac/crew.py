@@ -6,7 +6,7 @@ import _thread
 import os
 import threading
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 import numba
 import numpy as np
@@ -14,6 +14,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from .kernels.share import JOB_WORDS, caller_core, serve, share
 from .memory import aligned_zeros
+from .pickling import refuse_pickling
 
 
 class Team(Protocol):
@@ -42,6 +43,9 @@ class Crew:
         self._job = aligned_zeros(JOB_WORDS, np.dtype(np.int64))
         self._hiring = threading.Lock()
         self._helpers: list[_Helper] = []
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "every process has a crew of its own")
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
         """Run a call in chunks on up to `threads` threads, this one included; False, at once, if the crew serves another.

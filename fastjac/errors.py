@@ -3,6 +3,8 @@
 A message says what was expected, what came, where, and the likely fix.
 """
 
+import pickle
+
 
 class FastjacError(Exception):
     """Base of every error that fastjac raises on purpose."""
@@ -38,6 +40,10 @@ class FormatError(FastjacError, ValueError):
 
 class UnsupportedLayerError(FormatError):
     """A model holds a layer that fastjac does not have; the message names it, its position, and what is supported."""
+
+
+class PicklingError(FastjacError, pickle.PicklingError, TypeError):
+    """An object belongs to one process, so it can be neither pickled nor copied; the message says what to send instead."""
 
 
 class MissingDependencyError(FastjacError, ImportError):

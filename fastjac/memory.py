@@ -78,10 +78,10 @@ class Parameters:
         return self.add(np.broadcast_to(np.asarray(value, np.float64), (block, size)))
 
     def array(self) -> np.ndarray:
-        """All parts in one aligned array."""
+        """All parts in one aligned, read-only array."""
         flat = aligned_zeros(self._size, self.dtype)
         np.concatenate(self._parts, out=flat)
-        return flat
+        return np.frombuffer(flat.data.toreadonly(), self.dtype)
 
 
 class Arena:

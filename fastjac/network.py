@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
 
 from . import arguments
 from .batch import Runner
-from .chain import chain_of, product_of
-from .errors import DtypeError, LayerError, OptionError
+from .chain import product_of
+from .errors import LayerError, OptionError
 from .gradients.trainable import Trainable
+from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
-from .layers import LAYERS, Layer, chain_widths
+from .layers import Layer, chain_widths
 from .plan import Plan, checked_mode, plan
 from .program import lower
 from .runners import Runners
 from .saving import save
+from .sequence import cast, resolved_dtype, validated
 from .table import format_table
-
-DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Network(Trainable):
@@ -44,18 +43,17 @@ class Network(Trainable):
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_chain", "_dtype", "_gradient_runners", "_gradient_tables", "_layers", "_nothing", "_runners", "_widths")
+    __slots__ = ("_dtype", "_gradient_runners", "_gradient_tables", "_layers", "_nothing", "_runners", "_widths")
 
     def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
-        given = _validated(layers)
-        resolved = _resolve_dtype(given, dtype)
-        self._layers = tuple(_cast(layer, resolved) for layer in given)
+        given = validated(layers)
+        resolved = resolved_dtype(given, dtype)
+        self._layers = tuple(cast(layer, resolved) for layer in given)
         self._widths = chain_widths(self._layers, arguments.positive_count(n_in, "n_in"))
         self._dtype = resolved
-        self._chain = chain_of(self._layers, self.n_in, resolved)
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
-        self._runners = Runners(self._chain)
+        self._runners = Runners(self._layers, self.n_in, resolved)
         self._gradient_runners, self._gradient_tables = {}, {}
 
     @property
@@ -109,7 +107,9 @@ class Network(Trainable):
         return Network(self._layers[index], n_in=self._widths[numbers[0]], dtype=self._dtype)
 
     def __repr__(self) -> str:
-        return f"Network({'-'.join(map(str, self._chain.sizes))}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
+        return (
+            f"Network({'-'.join(map(str, self._runners.chain.sizes))}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
+        )
 
     def __str__(self) -> str:
         rows = [("layer", "shape", "parameters")]
@@ -123,7 +123,7 @@ class Network(Trainable):
         return "\n".join([f"Network, {self._dtype}", head, rule, *body, rule, total])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Network, (self._layers, self.n_in, self._dtype)
+        return type(self), (self._layers, self.n_in, self._dtype), getattr(self, "__dict__", None)
 
     def astype(self, dtype: Any) -> Network:
         """The same network with every parameter cast to float32 or float64."""
@@ -133,16 +133,18 @@ class Network(Trainable):
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
         save(path, self._layers, self.n_in, self._dtype)
 
+    @default_mode()
     def plan(self, mode: str = "auto") -> Plan:
         """The order in which `jacobian(x, mode)` multiplies; print it for a table. See `fastjac.plan.plan`."""
-        return plan(product_of(self._chain).shape(lanes(self._dtype)), mode)
+        return plan(product_of(self._runners.chain).shape(lanes(self._dtype)), mode)
 
+    @default_mode()
     def program(self, mode: str = "auto") -> Program:
         """The network as a NamedTuple of arrays, for the functions of `fastjac.numba` inside `@njit` code.
 
         mode : the order in which its Jacobian is accumulated, as for `jacobian`.
         """
-        chain, width = self._chain, lanes(self._dtype)
+        chain, width = self._runners.chain, lanes(self._dtype)
         tasks = [(product_of(chain), checked_mode(mode))]
         tasks += [(product_of(chain, "tangents", 1), "forward"), (product_of(chain, "cotangents", 1), "reverse")]
         return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])
@@ -282,37 +284,3 @@ class Network(Trainable):
         elif seed is not nothing[2]:
             seed = arguments.for_kernels(seed, self._dtype)
         runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads)
-
-
-def _validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    try:
-        given = tuple(layers)
-    except TypeError as error:
-        raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}") from error
-    for position, layer in enumerate(given):
-        if not isinstance(layer, tuple(LAYERS.values())):
-            hint = "; write ReLU(), with parentheses" if isinstance(layer, type) and issubclass(layer, Layer) else ""
-            raise DtypeError(f"Network takes fastjac layers, but item {position} is {layer!r}{hint}")
-    if not given:
-        raise LayerError("Network takes at least one layer, got none")
-    return given
-
-
-def _resolve_dtype(layers: tuple[Layer, ...], dtype: Any) -> np.dtype:
-    if dtype is None:
-        kinds = {array.dtype for layer in layers for array in layer.arrays.values()}
-        return DTYPES[0] if kinds == {DTYPES[0]} else DTYPES[1]
-    try:
-        resolved = np.dtype(dtype)
-    except TypeError as error:
-        raise DtypeError(f"a network's dtype is float32 or float64, got {dtype!r}") from error
-    if resolved not in DTYPES:
-        raise DtypeError(f"a network's dtype is float32 or float64, got {resolved}")
-    return resolved
-
-
-def _cast(layer: Layer, dtype: np.dtype) -> Layer:
-    if all(array.dtype == dtype for array in layer.arrays.values()):
-        return layer
-    with np.errstate(all="ignore"):
-        return replace(layer, **{name: array.astype(dtype) for name, array in layer.arrays.items()})

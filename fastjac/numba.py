@@ -23,8 +23,9 @@ from numba.core.errors import TypingError
 from numba.core.typing.typeof import Purpose
 from numba.extending import intrinsic, typeof_impl
 
+from .kernels.float_mode import call_kernel
 from .kernels.jit import entry, jit, piece
-from .kernels.memory import address_of, call_address, element_address
+from .kernels.memory import address_of, element_address
 from .kernels.tables import JACOBIAN, JVP, VJP, Program
 from .kernels.target import ALIGNMENT
 
@@ -140,7 +141,7 @@ def _call(program, task, n, arrays, scratch):
             address_of(program.steps), address_of(program.layout),
         )  # fmt: skip
         memory = (_writeable(program.parameters, scratch.work), address_of(scratch.lists))
-        call_address(
+        call_kernel(
             program.kernel[0][0],
             (addresses, np.intp(task), arrays, n, memory, np.intp(0), np.intp(1)),
         )

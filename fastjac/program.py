@@ -11,7 +11,7 @@ from .chain import Chain, Diagonal, Link, Normalization, Product, is_piecewise_l
 from .kernels import activations, normalizers
 from .kernels.cache import fingerprint
 from .kernels.run import compiled_address
-from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program, records
+from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program, record, records
 from .kernels.target import padded
 from .layers import Affine
 from .matrix import Record
@@ -54,6 +54,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [record for accumulation in accumulations for record in accumulation.steps]
+    kernel = f"run_{fingerprint()}"
     group_size = (SHARING_GROUP_BYTES if parameters.in_panels else GROUP_BYTES) // chain.dtype.itemsize
     return Program(
         parameters.array(),
@@ -61,7 +62,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         records(LIVE, live),
         records(STEP, steps),
         records(LAYOUT, _layouts(shared, tasks, accumulations, group_size)),
-        np.array([(compiled_address(chain.dtype),)], [(f"run_{fingerprint()}", np.int64)]),
+        records(record(kernel), [{kernel: compiled_address(chain.dtype)}]),
     )
 
 

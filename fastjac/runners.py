@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
+import numpy as np
+
 from .batch import Runner
-from .chain import Chain, product_of
+from .chain import Chain, chain_of, product_of
+from .kernels.float_mode import default_mode
 from .kernels.target import lanes
+from .layers import Layer
 from .plan import plan
 from .program import lower
 
@@ -15,12 +21,17 @@ ACTIVATION_COST = 16
 
 
 class Runners:
-    """Runners for a chain's values, its Jacobian in each mode, and its products with seeds of each width."""
+    """Runners for a network's values, its Jacobian in each mode, and its products with seeds of each width."""
 
-    def __init__(self, chain: Chain) -> None:
-        self._chain = chain
+    def __init__(self, layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> None:
+        self._layers, self._n_in, self._dtype = layers, n_in, dtype
         # Replaced, never changed, so that it needs no lock, which a forked child might find taken for ever.
         self._kept: dict[tuple[str | None, str | None, int], Runner] = {}
+
+    @cached_property
+    def chain(self) -> Chain:
+        """What every program is lowered from."""
+        return chain_of(self._layers, self._n_in, self._dtype)
 
     def get(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
         """The runner for a mode, None for values alone, and a seed of k columns or rows; the latest few are kept."""
@@ -31,8 +42,9 @@ class Runners:
             self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
         return runner
 
+    @default_mode()
     def _make(self, mode: str | None, seed: str | None, k: int) -> Runner:
-        chain = self._chain
+        chain = self.chain
         units = sum(op.size * op.n_layers for link in chain.links for op in link)
         value_cost = float(sum(factor.weight.size for factor in chain.factors) + chain.n_in + ACTIVATION_COST * units)
         if mode is None:

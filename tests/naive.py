@@ -94,16 +94,16 @@ def prelu(layer: fl.PReLU, x: Array) -> Pair:
     return np.where(x > 0, x, layer.weight * x), np.where(x > 0, 1.0, layer.weight)
 
 
-def clamp(x: Array, low: float, high: float) -> Pair:
-    return np.clip(x, low, high), ~((x <= low) | (x >= high)) * 1.0
-
-
 def relu6(layer: fl.ReLU6, x: Array) -> Pair:
-    return clamp(x, 0.0, 6.0)
+    return np.clip(x, 0.0, 6.0), ((x > 0.0) & (x < 6.0)) * 1.0
 
 
 def hard_tanh(layer: fl.HardTanh, x: Array) -> Pair:
-    return clamp(x, layer.min_val, layer.max_val)
+    return np.clip(x, layer.min_val, layer.max_val), ((x > layer.min_val) & (x < layer.max_val)) * 1.0
+
+
+def clamp(layer: fl.Clamp, x: Array) -> Pair:
+    return np.clip(x, layer.min_val, layer.max_val), ((x >= layer.min_val) & (x <= layer.max_val)) * 1.0
 
 
 def elu(layer: fl.ELU, x: Array) -> Pair:
@@ -176,12 +176,12 @@ def exp(layer: fl.Exp, x: Array) -> Pair:
 
 def hard_shrink(layer: fl.HardShrink, x: Array) -> Pair:
     dead = abs(x) <= layer.lambd
-    return np.where(dead, 0.0, x), np.where(dead, 0.0, 1.0)
+    return np.where(dead, 0.0, x), (abs(x) > layer.lambd) * 1.0
 
 
 def soft_shrink(layer: fl.SoftShrink, x: Array) -> Pair:
     dead = abs(x) <= layer.lambd
-    return np.where(dead, 0.0, x - layer.lambd * np.sign(x)), np.where(dead, 0.0, 1.0)
+    return np.where(dead, 0.0, x - layer.lambd * np.sign(x)), (abs(x) > layer.lambd) * 1.0
 
 
 def tanh_shrink(layer: fl.TanhShrink, x: Array) -> Pair:
@@ -261,6 +261,7 @@ ELEMENTWISE: dict[type[Layer], Callable[..., Pair]] = {
     fl.Tanh: tanh,
     fl.Sigmoid: sigmoid,
     fl.HardTanh: hard_tanh,
+    fl.Clamp: clamp,
     fl.HardSigmoid: hard_sigmoid,
     fl.HardSwish: hard_swish,
     fl.Softplus: softplus,

@@ -41,6 +41,7 @@ ELEMENTWISE: tuple[Callable[[Rng, int], Layer], ...] = (
     lambda rng, n: fl.Tanh(),
     lambda rng, n: fl.Sigmoid(),
     lambda rng, n: fl.HardTanh(rng.uniform(-2.0, -0.5), rng.uniform(0.5, 2.0)),
+    lambda rng, n: fl.Clamp(rng.uniform(-2.0, -0.5), rng.uniform(0.5, 2.0)),
     lambda rng, n: fl.HardSigmoid(),
     lambda rng, n: fl.HardSwish(),
     lambda rng, n: fl.Softplus(rng.uniform(0.5, 2.0), rng.uniform(15.0, 25.0)),

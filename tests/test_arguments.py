@@ -126,6 +126,24 @@ class TestOut:
         assert np.isnan(strided[::2]).all()
         assert np.isnan(strided[:, :, 1::2]).all()
 
+    def test_x_and_out_are_fields_of_one_array_of_records(self, net: fj.Network) -> None:
+        records = np.zeros(300, [("x", float, 4), ("J", float, (3, 4)), ("note", "S3")])
+        records["x"], records["note"] = RNG.standard_normal((300, 4)), b"abc"
+        expected = net.jacobian(records["x"].copy())
+        for threads in (1, 2):
+            records["J"] = np.nan
+            net.jacobian(records["x"], out=records["J"], threads=threads)
+            np.testing.assert_array_equal(records["J"], expected)
+        assert (records["note"] == b"abc").all()
+
+    def test_x_and_out_are_columns_of_one_array(self, net: fj.Network) -> None:
+        table = RNG.standard_normal((5, 3, 8))
+        table[:, 0, 4:] = RNG.standard_normal((5, 4))
+        x, out = table[:, 0, 4:], table[:, :, :4]
+        expected = net.jacobian(x.copy())
+        np.testing.assert_array_equal(net.jacobian(x, out=out), expected)
+        np.testing.assert_array_equal(table[:, :, :4], expected)
+
     def test_out_is_a_block_of_a_larger_array(self, net: fj.Network) -> None:
         x = RNG.standard_normal((5, 4))
         whole = np.full((3, 5, 3, 4), np.nan)

@@ -18,6 +18,21 @@ class Strange(fj.layers.Layer):
     """A layer that says nothing of what it computes."""
 
 
+class Swap(fj.Tanh):
+    """A layer that believes that it computes something else."""
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x[..., ::-1]
+
+
+class Centred(fj.Affine):
+    """A layer with another bias."""
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"weight": self.weight, "bias": -self.weight.mean(1)}
+
+
 BUILT_IN = {ShapeError: ValueError, OptionError: ValueError, LayerError: ValueError, DtypeError: TypeError}
 
 
@@ -130,6 +145,18 @@ def test_out_that_overlaps_x(start: int) -> None:
     assert (memory == 1).all()
 
 
+@pytest.mark.parametrize("strides", [(0, 32, 8), (96, 0, 8), (64, 32, 8), (96, -8, 8), (96, 32, 4), (8, 8, 8)], ids=str)
+def test_out_that_overlaps_itself(strides: tuple[int, ...]) -> None:
+    memory = np.ones(200)
+    message = "out must not overlap itself, but some of its entries share memory"
+    out = np.lib.stride_tricks.as_strided(memory[100:], (5, 3, 4), strides)
+    for method in (NET.jacobian, NET.value_and_jacobian):
+        assert_refused(lambda method=method: method(X, out=out), OptionError, message)
+    out = np.lib.stride_tricks.as_strided(memory[100:], (5, 3, 12), strides)
+    assert_refused(lambda: NET.parameter_jacobian(X, out=out), OptionError, message)
+    assert (memory == 1).all()
+
+
 @pytest.mark.parametrize("mode", ["backward", "", "AUTO", None, 1, ["auto"]])
 def test_unknown_mode(mode: Any) -> None:
     names = "(?s)" + "".join(f"(?=.*{name})" for name in ("auto", "forward", "reverse", "mixed"))
@@ -147,6 +174,12 @@ def test_wrong_number_of_threads(threads: Any, error: type[FastjacError]) -> Non
 
 
 WRONG_LAYERS = {
+    "a subclass": (
+        [AFFINE, Swap()],
+        DtypeError,
+        r"Network takes fastjac layers, but item 1 is a Swap, a subclass of Tanh; .* would ignore .*: pass Tanh\(\.\.\.\) itself",
+    ),
+    "a subclass of an affine layer": ([Centred(np.ones((3, 4)))], DtypeError, "item 0 is a Centred, a subclass of Affine"),
     "strange": ([AFFINE, Strange()], DtypeError, "Network takes fastjac layers, but item 1 is Strange"),
     "none": ([], LayerError, "Network takes at least one layer, got none"),
     "a class": ([AFFINE, fj.ReLU], DtypeError, r"item 1 is .*ReLU.*parentheses"),

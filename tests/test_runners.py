@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from fastjac import Affine, Network, ReLU
-from fastjac.chain import chain_of
 from fastjac.runners import MOST_RUNNERS, Runners
 
 
 @pytest.fixture
 def runners():
-    return Runners(chain_of((Affine(np.eye(4)), ReLU(), Affine(np.eye(4))), 4, np.dtype(np.float64)))
+    return Runners((Affine(np.eye(4)), ReLU(), Affine(np.eye(4))), 4, np.dtype(np.float64))
 
 
 def test_a_program_is_lowered_once(runners):

@@ -86,9 +86,10 @@ def test_a_network_without_activations_has_one_jacobian():
 
 def test_a_twin_is_copied_and_not_computed():
     net = network(fj.ReLU())
-    program = net.program()
     # Without any steps nothing is computed, so what appears in a result was copied.
-    program.layout["last_step"] = program.layout["first_step"]
+    layout = net.program().layout.copy()
+    layout["last_step"] = layout["first_step"]
+    program = net.program()._replace(layout=layout)
     x = walk(3)[[0, 0, 2, 2, 2, 0]]
     assert not np.array_equal(net.jacobian(x[0]), net.jacobian(x[2]))
     out = np.arange(6.0)[:, None, None] + np.zeros((6, 4, 3))

@@ -1,4 +1,4 @@
-"""A chain of fastjac layers as a torch function in float64, differentiated by torch.func: the independent reference.
+"""A chain of fastjac layers as a torch function, differentiated by torch.func in float64: the independent reference.
 
 Every layer is torch's own functional where torch has one; the four maps it lacks are written with torch operations, and so
 are two whose own derivative torch rounds to float32 (errors of 1e-8 in float64): CELU by 1 / alpha, HardSigmoid by 1 / 6.
@@ -44,6 +44,10 @@ def tensor(array: np.ndarray | float) -> Tensor:
     return torch.tensor(np.array(array, dtype=np.float64))
 
 
+def affine(layer: fl.Affine, x: Tensor) -> Tensor:
+    return functional.linear(x, tensor(layer.weight).to(x.dtype), None if layer.bias is None else tensor(layer.bias).to(x.dtype))
+
+
 def layer_norm(layer: fl.LayerNorm, x: Tensor) -> Tensor:
     weight = None if layer.weight is None else tensor(layer.weight)
     bias = None if layer.bias is None else tensor(layer.bias)
@@ -77,10 +81,10 @@ def sparsemax(layer: fl.Sparsemax, x: Tensor) -> Tensor:
 
 
 FUNCTIONS: dict[type[Layer], Callable[..., Tensor]] = {
-    fl.Affine: lambda layer, x: functional.linear(x, tensor(layer.weight), None if layer.bias is None else tensor(layer.bias)),
+    fl.Affine: affine,
     fl.ReLU: lambda layer, x: functional.relu(x),
     fl.LeakyReLU: lambda layer, x: functional.leaky_relu(x, layer.negative_slope),
-    fl.PReLU: lambda layer, x: functional.prelu(x, tensor(layer.weight).reshape(-1)),
+    fl.PReLU: lambda layer, x: functional.prelu(x, tensor(layer.weight).to(x.dtype).reshape(-1)),
     fl.ReLU6: lambda layer, x: functional.relu6(x),
     fl.ELU: lambda layer, x: functional.elu(x, layer.alpha),
     fl.SELU: lambda layer, x: functional.selu(x),
@@ -91,6 +95,7 @@ FUNCTIONS: dict[type[Layer], Callable[..., Tensor]] = {
     fl.Tanh: lambda layer, x: torch.tanh(x),
     fl.Sigmoid: lambda layer, x: torch.sigmoid(x),
     fl.HardTanh: lambda layer, x: functional.hardtanh(x, layer.min_val, layer.max_val),
+    fl.Clamp: lambda layer, x: torch.clamp(x, layer.min_val, layer.max_val),
     fl.HardSigmoid: hard_sigmoid,
     fl.HardSwish: lambda layer, x: functional.hardswish(x),
     fl.Softplus: lambda layer, x: functional.softplus(x, layer.beta, layer.threshold),
@@ -104,7 +109,7 @@ FUNCTIONS: dict[type[Layer], Callable[..., Tensor]] = {
     fl.SquarePlus: lambda layer, x: (x + torch.sqrt(x**2 + layer.b)) / 2,
     fl.SparsePlus: sparse_plus,
     fl.SparseSigmoid: sparse_sigmoid,
-    fl.Scale: lambda layer, x: tensor(layer.weight) * x + tensor(layer.bias),
+    fl.Scale: lambda layer, x: tensor(layer.weight).to(x.dtype) * x + tensor(layer.bias).to(x.dtype),
     fl.Softmax: lambda layer, x: functional.softmax(x, dim=-1),
     fl.LogSoftmax: lambda layer, x: functional.log_softmax(x, dim=-1),
     fl.Sparsemax: sparsemax,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..errors import ShapeError
 from ..layers import Layer
 from .runner import GradientRunner
 from .scratch import Kept
+
+if TYPE_CHECKING:
+    from .trainable import Trainable
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +33,19 @@ class Gradient:
 
 
 class Pullback:
-    """The derivative, backwards, of a network's values and Jacobians at some inputs; see `Network.jacobian_vjp`."""
+    """The derivative, backwards, of a network's values and Jacobians at some inputs; see `Network.jacobian_vjp`.
+
+    It may be pickled: another process gets the network and the inputs, and computes there what is kept here.
+    """
 
     def __init__(
-        self, runner: GradientRunner, layers: Sequence[Layer], x: np.ndarray, lead: tuple[int, ...], kept: Kept | None = None
+        self, network: Trainable, runner: GradientRunner, x: np.ndarray, lead: tuple[int, ...], kept: Kept | None = None
     ) -> None:
         # A copy: what the caller does to x later must not change the point at which this is the derivative.
-        self._runner, self._layers, self._x, self._lead, self._kept = runner, layers, x.copy(), lead, kept
+        self._network, self._runner, self._x, self._lead, self._kept = network, runner, x.copy(), lead, kept
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self._network, self._x, self._lead)
 
     def __call__(self, gy: Any = None, gJ: Any = None, *, threads: int | None = None) -> Gradient:  # noqa: N803
         """The derivatives of a loss by inputs and parameters, from those by the values and by the Jacobians.
@@ -63,7 +72,7 @@ class Pullback:
             arrays["y_gradient"] = np.zeros((n, n_out), lowered.dtype)
         parameters = np.empty(int(lowered.layout[0]["n_parameters"]), lowered.dtype)
         self._runner.run(arrays, threads, {"parameter_gradient": parameters}, self._kept)
-        return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, tuple(views_of(parameters, self._layers)))
+        return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, tuple(views_of(parameters, self._network.layers)))
 
     def _checked(self, value: Any, core: tuple[int, ...], name: str) -> np.ndarray | None:
         if value is None:
@@ -72,6 +81,10 @@ class Pullback:
         if array.shape != (*self._lead, *core):
             raise ShapeError(f"{name} must have shape {(*self._lead, *core)}, that of {name[1]}, got {array.shape}")
         return arguments.for_kernels(array.reshape(len(self._x), *core), self._runner.lowered.dtype)
+
+
+def _rebuilt(network: Trainable, x: np.ndarray, lead: tuple[int, ...]) -> Pullback:
+    return Pullback(network, network._gradient_runner(), x, lead)
 
 
 def views_of(flat: np.ndarray, layers: Sequence[Layer]) -> list[dict[str, np.ndarray]]:

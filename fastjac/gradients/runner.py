@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -10,10 +11,12 @@ from .. import crew
 from ..arguments import positive_count
 from ..kernels import gradient, multiply
 from ..kernels.call import REQUESTED, call_chunks
+from ..kernels.float_mode import default_mode
 from ..kernels.gradient_tables import REQUEST
 from ..kernels.pack import SOURCES
 from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
+from ..pickling import refuse_pickling
 from .lowering import Lowered, Place
 from .operations import ParameterName, rule_parameters
 from .scratch import Kept, Lent, Pool, Scratch
@@ -57,6 +60,9 @@ class GradientRunner:
         self._idle: Pool[Scratch] = Pool()
         self._idle_parameters: Pool[np.ndarray] = Pool()
         self._nothing = np.empty(0, lowered.dtype)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network")
 
     def run(
         self,
@@ -207,6 +213,7 @@ class GradientRunner:
         return aligned_zeros(threads * self._layout["buffers_size"], self.lowered.dtype).reshape(threads, -1)
 
 
+@default_mode()
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     """The flat array of a network's parameters, as the tables of networks like it find them."""
     flat = aligned_zeros(lowered.values_size, lowered.dtype)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
+
+from ..pickling import refuse_pickling
 
 MOST_IDLE = 2
 """Pieces of memory that a pool holds: a training loop has the result of one step while it computes the next."""
@@ -52,6 +54,10 @@ class Lent(Generic[Memory]):
     def __init__(self, memory: Memory, lender: Pool[Memory]) -> None:
         self.memory, self._held, self._lender = memory, Pool([memory]), lender
         self.take, self.give_back = self._held.take, self._held.give_back
+
+    # A copy would give the same memory back once more.
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network")
 
     def __del__(self) -> None:
         for memory in self._held:

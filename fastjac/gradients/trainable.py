@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arguments
 from ..errors import MissingDependencyError, ShapeError
+from ..kernels.float_mode import default_mode
 from .lowering import Lowered, lower
 from .operations import operations_of
 from .pullback import Pullback, views_of
@@ -73,7 +74,7 @@ class Trainable:
         runner = self._gradient_runner()
         kept = runner.keep(len(points))
         runner.run({"x": points, "y": y, "jacobian": jacobians}, threads, kept=kept)
-        pullback = Pullback(runner, self.layers, points, lead, kept)
+        pullback = Pullback(self, runner, points, lead, kept)
         return y.reshape(*lead, self.n_out), jacobians.reshape(*lead, self.n_out, self.n_in), pullback
 
     def parameter_jacobian(self, x: Any, *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
@@ -134,7 +135,8 @@ class Trainable:
         if H is not None:
             lead = tangents.shape[:-1]
             curvature = arguments.seed(H, lead, (self.n_out, self.n_out), "H")
-            tangents = ((curvature if lead else curvature[0]) @ tangents[..., None])[..., 0]
+            with default_mode():
+                tangents = ((curvature if lead else curvature[0]) @ tangents[..., None])[..., 0]
         return self.parameter_vjp(x, tangents, threads=threads)[1]
 
     def neural_tangent_kernel(self, x: Any, x2: Any = None, *, threads: int | None = None) -> np.ndarray:
@@ -163,17 +165,11 @@ class Trainable:
         Raises MissingDependencyError without SciPy.
         """
         try:
-            from scipy.sparse.linalg import LinearOperator
+            from .operator import ParameterOperator
         except ImportError as error:
             raise MissingDependencyError("a LinearOperator needs SciPy; install it with: pip install 'fastjac[scipy]'") from error
         # A copy: what the caller does to x later must not change the operator.
-        points = self._points(x)[0].copy()
-        return LinearOperator(
-            (len(points) * self.n_out, self.n_parameters),
-            matvec=lambda v: self.parameter_jvp(points, np.ravel(v))[1].ravel(),
-            rmatvec=lambda u: self.parameter_vjp(points, np.reshape(u, (len(points), self.n_out)))[1],
-            dtype=self.dtype,
-        )
+        return ParameterOperator(self, self._points(x)[0].copy())
 
     def _points(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
         """Inputs as (n, n_in), ready for kernels, and the leading shape that they had."""

@@ -29,6 +29,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "tanh": rules.tanh,
     "sigmoid": rules.sigmoid,
     "hard_tanh": rules.hard_tanh,
+    "clamp": rules.clamp,
     "hard_sigmoid": rules.hard_sigmoid,
     "hard_swish": rules.hard_swish,
     "softplus": rules.softplus,

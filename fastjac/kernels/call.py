@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .float_mode import call_kernel
 from .jit import entry, jit
-from .memory import address_of, call_address, itemsize, view
+from .memory import address_of, itemsize, view
 from .tables import Program
 
 KERNEL, TASK, N_IN, N_OUT, SEED_SIZE, OUT_SIZE, WORK, WORK_STRIDE, LISTS, LISTS_STRIDE, TABLES = range(11)
@@ -46,7 +47,7 @@ def call(handle, x, seed, y, out):
 def call_chunks(request, chunks):
     """Carry out a request on this thread, in as many chunks as several threads would take."""
     for chunk in range(chunks):
-        call_address(request[KERNEL], (address_of(request), 0, chunk, chunks))
+        call_kernel(request[KERNEL], (address_of(request), 0, chunk, chunks))
 
 
 @jit
@@ -73,7 +74,7 @@ def run_chunk(call, thread, chunk, chunks):
     """
     handle = view(WORD, call[HANDLE], HANDLE_WORDS)
     if handle[TASK] == REQUESTED:
-        call_address(handle[KERNEL], (call[HANDLE], thread, chunk, chunks))
+        call_kernel(handle[KERNEL], (call[HANDLE], thread, chunk, chunks))
         return
     n, size = call[N], call[ITEMSIZE]
     first, last, part, parts = n * chunk // chunks, n * (chunk + 1) // chunks, 0, 1
@@ -88,4 +89,4 @@ def run_chunk(call, thread, chunk, chunks):
     )
     tables = (handle[TABLES], handle[TABLES + 1], handle[TABLES + 2], handle[TABLES + 3], handle[TABLES + 4])
     memory = (handle[WORK] + thread * handle[WORK_STRIDE], handle[LISTS] + thread * handle[LISTS_STRIDE])
-    call_address(handle[KERNEL], (tables, handle[TASK], arrays, last - first, memory, part, parts))
+    call_kernel(handle[KERNEL], (tables, handle[TASK], arrays, last - first, memory, part, parts))

@@ -19,11 +19,14 @@ import numba
 import numpy as np
 
 from .elementary import exp
+from .floating import constant
 from .jit import OPTIONS, jit
 from .operators import dot
 
 CODES = {"softmax": 0, "log_softmax": 1, "sparsemax": 2, "layer_norm": 3}
 SOFTMAX, LOG_SOFTMAX, SPARSEMAX, LAYER_NORM = range(4)
+# By this power of 2 the largest numbers have squares that do not overflow, nor do sums of any number of them that fits in memory.
+REDUCTION = constant(float32=2.0**-80, float64=2.0**-560)
 
 
 @jit
@@ -102,16 +105,31 @@ def _sparsemax(z, factors):
 def _layer_norm(z, epsilon, factors):
     kind = z.dtype.type
     n = kind(z.size)
+    unit = _reduce(z)
     # Twice, because the first mean of units far from 0 is off by their rounding.
     for _ in range(2):
         mean = _sum(z) / n
         for j in range(z.size):
             z[j] -= mean
-    inverse = kind(1.0) / np.sqrt(dot(z, z) / n + epsilon)
+    variance = dot(z, z) / n
+    # Beside a variance in another unit epsilon would vanish, but for units that are all equal.
+    deviation = np.sqrt(variance + epsilon) if unit == 1.0 else np.hypot(np.sqrt(variance), np.sqrt(epsilon) * unit)
+    inverse = kind(1.0) / deviation
     for j in range(z.size):
         z[j] *= inverse
-        factors[0, j] = inverse
+        factors[0, j] = inverse * unit
         factors[1, j] = 1.0
         factors[2, j] = kind(1.0) / n
         factors[3, j] = z[j]
         factors[4, j] = z[j] / n
+
+
+@jit
+def _reduce(z):
+    """Where a square of z, or the sum of all, would overflow, bring z to another unit in place; that unit, or 1."""
+    unit = z.dtype.type(1.0)
+    if not dot(z, z) < np.inf:
+        unit = REDUCTION(unit)
+        for j in range(z.size):
+            z[j] *= unit
+    return unit

@@ -2,8 +2,9 @@
 
 Every function is free of branches (both sides of a choice are computed, then one is selected), stays in the dtype of x, and
 takes at kinks, at infinities and at nan the value that torch takes. A derivative at nan is nan, or that of the linear piece
-that torch lets nan through; where torch answers by the length of the array, one of its answers. Derivatives are written so
-that they keep their relative accuracy where they vanish: sech^2, for one, and not 1 - tanh^2.
+that torch lets nan through. Where torch's derivative at nan depends on the unit's place in the array, it is that of whole
+vectors, which torch's forward mode takes too. Derivatives are written so that they keep their relative accuracy where they
+vanish: sech^2, for one, and not 1 - tanh^2.
 """
 
 from __future__ import annotations
@@ -127,10 +128,18 @@ def sigmoid(x: Any, _p: Any, _q: Any) -> Any:
 
 @inlined
 def hard_tanh(x: Any, p: Any, q: Any) -> Any:
-    """`min(max(x, p), q)`."""
+    """`min(max(x, p), q)`; derivative 0 at both bounds."""
+    real = type(x)
+    value, _ = clamp(x, p, q)
+    return value, real(1) if (x > p) & (x < q) else real(0)
+
+
+@inlined
+def clamp(x: Any, p: Any, q: Any) -> Any:
+    """`min(max(x, p), q)`; derivative 1 at both bounds."""
     real = type(x)
     value = p if x < p else (q if x > q else x)
-    return value, real(0) if (x <= p) | (x >= q) else real(1)
+    return value, real(1) if (x >= p) & (x <= q) else real(0)
 
 
 @inlined
@@ -185,14 +194,14 @@ def exponential(x: Any, _p: Any, _q: Any) -> Any:
 def hard_shrink(x: Any, p: Any, _q: Any) -> Any:
     """`x` where |x| > p, 0 elsewhere."""
     real = type(x)
-    return (real(0), real(0)) if abs(x) <= p else (x, real(1))
+    return real(0) if abs(x) <= p else x, real(1) if abs(x) > p else real(0)
 
 
 @inlined
 def soft_shrink(x: Any, p: Any, _q: Any) -> Any:
     """`x` brought nearer to 0 by p, 0 where |x| <= p."""
     real = type(x)
-    return (real(0), real(0)) if abs(x) <= p else (x - copysign(p, x), real(1))
+    return real(0) if abs(x) <= p else x - copysign(p, x), real(1) if abs(x) > p else real(0)
 
 
 @inlined
@@ -217,9 +226,10 @@ def square_plus(x: Any, p: Any, _q: Any) -> Any:
     square = fmuladd(x, x, p)
     # Where x^2 overflows p is nothing beside it.
     root = sqrt(square) if square < real(float("inf")) else size
-    total = root + size
-    small = half * p / total
-    return (half * total, half * total / root) if x >= 0 else (small, small / root)
+    # Halves, because the sum may overflow.
+    large = half * root + half * size
+    small = half * p / (root + size)
+    return (large, large / root) if x >= 0 else (small, small / root)
 
 
 @inlined
@@ -233,8 +243,8 @@ def sparse_plus(x: Any, _p: Any, _q: Any) -> Any:
 def sparse_sigmoid(x: Any, _p: Any, _q: Any) -> Any:
     """`min(max((x + 1) / 2, 0), 1)`."""
     real = type(x)
-    value, inside = hard_tanh(x, real(-1), real(1))
-    return real(0.5) * (value + real(1)), real(0.5) * inside
+    value, _ = hard_tanh(x, real(-1), real(1))
+    return real(0.5) * (value + real(1)), real(0) if (x <= -1) | (x >= 1) else real(0.5)
 
 
 @inlined

@@ -7,10 +7,12 @@ dtype. A matrix is named by a place and an offset in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..frozen import frozen
+from ..pickling import refuse_pickling
 from .memory import record_reader
 
 PARAMETERS, WORK, SEED, OUT = range(4)
@@ -49,8 +51,8 @@ class Program(NamedTuple):
     layout: np.ndarray
     kernel: np.ndarray
 
-    def __reduce__(self) -> Any:
-        raise TypeError("a Program holds an address of this process; send the network and call its program() in the other one")
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network to the other process, and call its program() there")
 
 
 class Tables(NamedTuple):
@@ -70,13 +72,13 @@ def record(*names: str) -> np.dtype:
 
 
 def records(kind: np.dtype, rows: Iterable[Mapping[str, int]]) -> np.ndarray:
-    """A table of records, one for each row of fields; what a row does not tell is 0."""
+    """A read-only table of records, one for each row of fields; what a row does not tell is 0."""
     rows = list(rows)
     table = np.zeros(len(rows), kind)
     for entry, row in zip(table, rows, strict=True):
         for name, value in row.items():
             entry[name] = value
-    return table
+    return frozen(table)
 
 
 PRIMAL = record(

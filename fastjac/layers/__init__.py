@@ -10,6 +10,7 @@ from .normalizers import LayerNorm, LogSoftmax, Normalizer, Softmax, Sparsemax
 from .piecewise import (
     ELU,
     SELU,
+    Clamp,
     HardShrink,
     HardSigmoid,
     HardSwish,
@@ -50,6 +51,7 @@ LAYERS: dict[str, type[Layer]] = {
         ELU,
         SELU,
         HardTanh,
+        Clamp,
         HardSigmoid,
         HardSwish,
         HardShrink,
@@ -85,6 +87,7 @@ __all__ = [
     "LAYERS",
     "SELU",
     "Affine",
+    "Clamp",
     "Elementwise",
     "Exp",
     "HardShrink",

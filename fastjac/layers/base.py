@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError
+from ..frozen import frozen
 
 Parameter = float | np.ndarray
 """A number for all units, or an array with one entry for each."""
@@ -30,9 +31,7 @@ def as_float_array(value: Any, what: str, rank: int) -> np.ndarray:
         raise ShapeError(f"{what} must have {rank} dimension{'s' * (rank != 1)}, got shape {array.shape}")
     dtype = np.float64 if array.dtype.itemsize >= 8 else np.float32
     with np.errstate(all="ignore"):
-        array = np.array(array, dtype=dtype, order="C")
-    array.flags.writeable = False
-    return array
+        return frozen(array.astype(dtype, copy=False))
 
 
 def as_float(value: Any, what: str) -> float:

@@ -6,6 +6,7 @@ formulas themselves are in `fastjac.kernels.activations`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +91,7 @@ class SELU(Elementwise):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HardTanh(Elementwise):
-    """`min(max(x, min_val), max_val)`; derivative 0 at both kinks. Infinite bounds leave that side open."""
+    """`min(max(x, min_val), max_val)`; derivative 0 at both kinks, where Clamp has 1. Infinite bounds leave that side open."""
 
     rule = "hard_tanh"
     binary = sparse = piecewise_linear = True
@@ -104,7 +105,29 @@ class HardTanh(Elementwise):
 
     @property
     def kinks(self) -> tuple[Parameter, ...]:
-        return tuple(v for v in (self.min_val, self.max_val) if np.isfinite(v))
+        return tuple(v for v in (self.min_val, self.max_val) if math.isfinite(v))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clamp(Elementwise):
+    """`min(max(x, min_val), max_val)` as `torch.clamp` differentiates it: derivative 1 at both kinks, where HardTanh has 0.
+
+    An infinite bound leaves that side open.
+    """
+
+    rule = "clamp"
+    binary = sparse = piecewise_linear = True
+    min_val: float = -math.inf
+    max_val: float = math.inf
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.min_val <= self.max_val:
+            raise OptionError(f"Clamp min_val must not be above max_val, got {self.min_val} and {self.max_val}")
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        return tuple(v for v in (self.min_val, self.max_val) if math.isfinite(v))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -35,7 +35,7 @@ def runner(net: fj.Network, seeds_at: int | None = None, wanted: Collection[Para
 
 def pullback(net: fj.Network, x: np.ndarray, seeds_at: int) -> Pullback:
     """What `net.jacobian_vjp(x)[2]` is for x (n, n_in), from seeds at this boundary."""
-    return Pullback(runner(net, seeds_at), net.layers, x, x.shape[:-1])
+    return Pullback(net, runner(net, seeds_at), x, x.shape[:-1])
 
 
 def jacobian(net: fj.Network, x: np.ndarray, seeds_at: int) -> np.ndarray:

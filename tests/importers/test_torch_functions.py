@@ -163,6 +163,43 @@ def test_every_function_of_the_tables_is_tested():
     assert {*FUNCTIONS, *METHODS, *RESHAPES} - untested == {name.split()[0] for name in CALLS}
 
 
+class Alone(nn.Module):
+    """A function by itself."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+KINKED = {
+    "clamp": lambda x: x.clamp(-1, 0.5),
+    "clamp above": lambda x: torch.clamp(x, max=0.5),
+    "clamp to one number": lambda x: x.clamp(0.5, 0.5),
+    "clip": lambda x: x.clip(min=-1),
+    "hardtanh": lambda x: F.hardtanh(x, -1, 0.5),
+    "relu6": F.relu6,
+    "hardshrink": F.hardshrink,
+    "softshrink": F.softshrink,
+    "threshold": lambda x: F.threshold(x, 0.5, 1.0),
+    "hardswish": F.hardswish,
+}
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_kinks_infinities_and_nan(name):
+    points = [-3.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0, 6.0, np.inf, -np.inf, np.nan]
+    x = torch.tensor(np.repeat(points, 64), requires_grad=True)  # whole vectors, which torch does not treat as single numbers
+    y = KINKED[name](x)
+    (slope,) = torch.autograd.grad(y, x, torch.ones_like(y))
+    net = fastjac.from_torch(Alone(KINKED[name]).double(), n_in=1)
+    found, jacobian = net.value_and_jacobian(np.array(points)[:, None])
+    np.testing.assert_array_equal(found[:, 0], y.detach().numpy()[::64])
+    np.testing.assert_array_equal(jacobian[:, 0, 0], slope.numpy()[::64])
+
+
 class Outputs(nn.Module):
     """One output, as a bare number for each sample where `function` makes it so."""
 

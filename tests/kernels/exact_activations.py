@@ -32,6 +32,7 @@ FORMULAS: dict[str, Formula] = {
     "tanh": lambda x, p, q: mp.tanh(x),
     "sigmoid": lambda x, p, q: sigmoid(x),
     "hard_tanh": lambda x, p, q: clip(x, p, q),
+    "clamp": lambda x, p, q: clip(x, p, q),
     "hard_sigmoid": lambda x, p, q: clip(x / 6 + mpf(1) / 2, 0, 1),
     "hard_swish": lambda x, p, q: x * clip(x / 6 + mpf(1) / 2, 0, 1),
     "softplus": lambda x, p, q: x if p * x > q else mp.log(1 + mp.exp(p * x)) / p,

@@ -79,9 +79,8 @@ def dropout(p: float, training: bool) -> Converted:
 
 
 def clamp(low: float | None, high: float | None) -> Converted:
-    """`min(max(x, low), high)`; at the bounds themselves the derivative is 0, where torch takes 1."""
-    bounds = (-math.inf if low is None else low, math.inf if high is None else high)
-    return [fl.HardTanh(*bounds)]
+    """`min(max(x, low), high)`"""
+    return [fl.Clamp(-math.inf if low is None else low, math.inf if high is None else high)]
 
 
 def array(value: Any) -> Any:
