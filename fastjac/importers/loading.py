@@ -75,6 +75,7 @@ def load(
     n_in: int | None = None,
     config: str | Mapping[str, Any] | None = None,
     external_data: bool = False,
+    scaling: str | None = None,
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
@@ -87,6 +88,8 @@ def load(
         what they mean in Keras, and groups are called by their path in the file, such as "layers/dense_1".
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
+    scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units
+        of the problem, "none" in the network's own, "clipped" also clips inputs to the file's bounds; see `from_nnet`.
 
     Returns
     -------
@@ -109,7 +112,7 @@ def load(
     MissingDependencyError
         The package that reads this format is not installed.
     """
-    return read(path, Options(layers, order, n_in, config, external_data))[1].network
+    return read(path, Options(layers, order, n_in, config, external_data, scaling))[1].network
 
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:
