@@ -311,6 +311,47 @@ def test_tensors_that_are_called_otherwise_are_refused(path):
     refuse(path, "'weight': the pickle asks for a.b to make a tensor; fastjac knows torch._utils._rebuild_tensor")
 
 
+TRUE, FALSE = b"\x88", b"\x89"
+ATTRIBUTES = dictionary(data=tensor())
+CHANGED = {
+    "metadata of another kind": (tensor(more=dictionary(scale=TRUE)), r"gives the tensor metadata \(scale\); fastjac knows conj"),
+    "metadata that is no dict": (tensor(more=b"]"), r"gives the tensor metadata \(list\)"),
+    "a bit that is a number": (tensor(more=dictionary(neg=number(1))), "gives the tensor metadata"),
+    "a real number conjugated": (tensor(more=dictionary(conj=TRUE)), "puts off conj, which float32 numbers cannot have"),
+    "an argument more": (tensor(more=b"NN"), "is given other arguments than torch gives it"),
+    "a state": (tensor() + ATTRIBUTES + b"b", "changes the tensor after it has made it"),
+    "an entry": (tensor() + number(0) + number(1) + b"s", "changes the tensor after it has made it"),
+    "attributes of a parameter": (
+        call("torch._utils._rebuild_parameter_with_state", b"(" + tensor() + b"\x88N" + ATTRIBUTES + b"t"),
+        "replaces the tensor's numbers by its attribute data",
+    ),
+    "attributes in slots": (
+        call("torch._utils._rebuild_parameter_with_state", b"(" + tensor() + b"\x88N" + b"(N" + ATTRIBUTES + b"tt"),
+        "replaces the tensor's numbers by its attribute data",
+    ),
+    "attributes that are none": (
+        call("torch._utils._rebuild_parameter_with_state", b"(" + tensor() + b"\x88N]t"),
+        "attributes are a list and no dict",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_would_change_a_tensors_numbers_is_refused_where_it_is_not_understood(name, path):
+    opcodes, message = CHANGED[name]
+    for write in WRITERS.values():
+        write(path, dictionary(weight=opcodes))
+        refuse(path, message)
+
+
+def test_bits_that_are_not_set_change_nothing(path):
+    for write in WRITERS.values():
+        write(path, dictionary(weight=tensor(more=dictionary(neg=FALSE, conj=FALSE))))
+        np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, np.arange(6.0).reshape(2, 3))
+        write(path, dictionary(weight=tensor(more=dictionary(neg=TRUE))))
+        np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, -np.arange(6.0).reshape(2, 3))
+
+
 CONTAINERS = {
     "two pickles": ({"other/data.pkl": b"\x80\x02}."}, "it holds 2 pickles, archive/data.pkl, archive/other/data.pkl"),
     "TorchScript": ({"constants.pkl": b"\x80\x02)."}, "TorchScript archive"),

@@ -10,12 +10,11 @@ from ...errors import FormatError
 from ..located import located
 from ..parts import Part
 from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
-from .records import Call
+from .records import ORDERED_DICT, Call
 from .tensors import is_tensor, layout
 
 MOST_SHOWN = 10
 """Entries that an error or a table lists."""
-ORDERED_DICT = "collections.OrderedDict"
 SAVE_THE_STATE = "save torch.save(module.state_dict(), path), or load it in torch and pass fastjac.from_torch(module)"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import FormatError
-from .records import LONGEST_NAME, Call, Storage, named
+from .records import LONGEST_NAME, ORDERED_DICT, Call, Storage, named
 
 MOST_OPCODES = 300_000
 """A checkpoint of 1,000 layers with the state of its optimizer takes 250,000."""
@@ -137,12 +137,15 @@ class _Machine:
         for _ in range(surplus):
             self.pop()
         args = self.pop()
-        self.push(Call(self.pop(), args))
+        made = Call(self.pop(), args)
+        self.push(made)
+        if args and str(made) == ORDERED_DICT:
+            self.update(_of_pairs(args))
 
     def build(self) -> None:
-        """The state of an object falls away: no tensor has one that matters."""
-        self.pop()
-        self.top(Call)
+        """The state of an object is written down beside it."""
+        state = self.pop()
+        self.top(Call).state = state
 
     def refer(self) -> None:
         storage = Storage(self.pop())
@@ -161,6 +164,14 @@ class _Machine:
     def put(self, index: int) -> None:
         self.memo[index] = self.pop()
         self.push(self.memo[index])
+
+
+def _of_pairs(args: Any) -> list[Any]:
+    """Keys and values in turn, from the list of pairs that Python 2 hands to an OrderedDict as it makes it."""
+    pairs = args[0] if isinstance(args, tuple) and len(args) == 1 and isinstance(args[0], list) else [None]
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise FormatError("an OrderedDict is made from something else than pairs of a name and a value; the file is damaged")
+    return [item for pair in pairs for item in pair]
 
 
 def _text(encoded: bytes) -> str:
