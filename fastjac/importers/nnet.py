@@ -213,8 +213,6 @@ def _scaling(lines: Lines, n_in: int) -> Scaling:
 
 
 def _affine(lines: Lines, n_in: int, n_out: int, position: int) -> fl.Affine:
-    weight = np.empty((n_out, n_in))
-    for row in range(n_out):
-        weight[row] = lines.floats(n_in, f"row {row + 1} of the weight of layer {position}")
-    bias = [lines.floats(1, f"bias {row + 1} of layer {position}")[0] for row in range(n_out)]
-    return fl.Affine(weight, np.array(bias))
+    weight = lines.matrix(n_out, n_in, f"row {{}} of the weight of layer {position}")
+    bias = lines.matrix(n_out, 1, f"bias {{}} of layer {position}")
+    return fl.Affine(weight, bias[:, 0])

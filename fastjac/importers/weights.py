@@ -15,7 +15,7 @@ from ..errors import FormatError, OptionError
 from .groups import Group, as_groups
 from .options import Options
 from .parts import Imported
-from .reading.limits import MOST_LAYERS, MOST_LETTERS, check_count
+from .reading.limits import MOST_ARRAYS, MOST_LETTERS, check_count
 from .state_dict import imported
 
 WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -40,7 +40,7 @@ def imported_weights(arrays: Mapping[str, np.ndarray], options: Options) -> Impo
 def as_named(state: Mapping[str, np.ndarray], options: Options) -> Imported:
     """The same, with all names as they are."""
     options.refuse_all_but("layers", "order", "n_in")
-    check_count(len(state), 10 * MOST_LAYERS, "arrays")
+    check_count(len(state), MOST_ARRAYS, "arrays")
     check_count(sum(map(len, state)), MOST_LETTERS, "letters in the names of its arrays")
     if not state:
         raise FormatError("it holds no weights; was the right file saved?")

@@ -17,6 +17,7 @@ from fastjac.errors import FastjacError, FormatError
 from fastjac.importers.torch_file import opcodes
 
 from .torch_files import (
+    MAGIC,
     PROTO,
     call,
     dictionary,
@@ -204,14 +205,22 @@ def test_more_opcodes_than_any_checkpoint_has_are_refused(name, path):
     refuse(path, "the pickle has more than 300000 opcodes")
 
 
-def test_opcodes_take_little_memory(monkeypatch):
-    monkeypatch.setattr(opcodes, "MOST_OPCODES", 30_000)
+def test_opcodes_take_little_memory():
     tracemalloc.start()
     with pytest.raises(FormatError, match="more than 30000 opcodes"):
-        opcodes.interpret(LONGEST["calls"])
+        opcodes.interpret(LONGEST["calls"], most=30_000)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10e6
+
+
+@pytest.mark.parametrize(("part", "most"), [(1, 10), (2, 100), (4, 100_000)])
+def test_no_pickle_of_a_stream_has_more_opcodes_than_it_needs(part, most, path):
+    system = pickle.dumps({"little_endian": True}, 2)
+    pickles = [MAGIC, pickle.dumps(1001, 2), system, PROTO + dictionary(weight=tensor()) + b".", b""]
+    pickles[part] = PROTO + b"(" + b"N" * 150_000 + b"t."
+    path.write_bytes(b"".join(pickles))
+    refuse(path, f"the pickle has more than {most} opcodes")
 
 
 def test_objects_nested_fifty_thousand_times_are_let_go(path):

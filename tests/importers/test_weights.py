@@ -84,5 +84,5 @@ def test_names_longer_than_any_network_has_are_refused():
 
 
 def test_more_arrays_than_any_network_has_are_refused():
-    with pytest.raises(FormatError, match="it has 100001 arrays; fastjac reads files of up to 100000"):
+    with pytest.raises(FormatError, match="it has 100001 arrays; fastjac reads files of up to 10000"):
         imported_weights(dict.fromkeys(map(str, range(100_001)), np.ones(1)), Options(layers=["relu"]))

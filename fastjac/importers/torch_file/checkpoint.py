@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import FormatError
 from ..located import located
 from ..parts import Part
-from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
+from ..reading.limits import MOST_ARRAYS, MOST_LAYERS, MOST_NESTING, check_count
 from .records import ORDERED_DICT, Call
 from .tensors import is_tensor, layout
 
@@ -37,7 +37,7 @@ class StateDict:
 
     def tensors(self) -> dict[str, Call]:
         """Its tensors by name. Raises FormatError where it holds an object that only its own code could make."""
-        check_count(len(self.entries), 10 * MOST_LAYERS, "entries in its state dict")
+        check_count(len(self.entries), MOST_ARRAYS, "entries in its state dict")
         found = {}
         for name, value in self.entries.items():
             with located(f"entry {name!r:.200}"):

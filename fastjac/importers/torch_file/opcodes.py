@@ -28,14 +28,15 @@ class Interpreted:
     storages: list[Storage]
 
 
-def interpret(data: bytes, start: int = 0) -> Interpreted:
+def interpret(data: bytes, start: int = 0, most: int = MOST_OPCODES) -> Interpreted:
     """Read the pickle that begins at `start` in `data`.
 
-    Raises FormatError where it is damaged, has an opcode that torch.save does not write, or asks for what runs code.
+    Raises FormatError where it is damaged, has more than `most` opcodes or one that torch.save does not write, or asks for what
+    runs code.
     """
     machine = _Machine(data, start)
     try:
-        value = machine.run()
+        value = machine.run(most)
     except (struct.error, UnicodeError) as error:
         raise FormatError(f"the pickle is damaged before byte {machine.position} ({error})") from error
     return Interpreted(value, machine.position, machine.storages)
@@ -52,8 +53,8 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.storages: list[Storage] = []
 
-    def run(self) -> Any:
-        for _ in range(MOST_OPCODES):
+    def run(self, most: int) -> Any:
+        for _ in range(most):
             code = self.take(1)
             if code == STOP:
                 return self.pop()
@@ -61,7 +62,7 @@ class _Machine:
                 told = REFUSED.get(code, f"{code!r}, which torch.save does not write")
                 raise FormatError(f"byte {self.position - 1} of the pickle is an opcode that fastjac refuses: {told}")
             OPCODES[code](self)
-        raise FormatError(f"the pickle has more than {MOST_OPCODES} opcodes; no state dict needs as many")
+        raise FormatError(f"the pickle has more than {most} opcodes; no state dict needs as many")
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
@@ -168,8 +169,8 @@ class _Machine:
 
 def _of_pairs(args: Any) -> list[Any]:
     """Keys and values in turn, from the list of pairs that Python 2 hands to an OrderedDict as it makes it."""
-    pairs = args[0] if isinstance(args, tuple) and len(args) == 1 and isinstance(args[0], list) else [None]
-    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+    pairs = args[0] if isinstance(args, tuple) and len(args) == 1 else None
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise FormatError("an OrderedDict is made from something else than pairs of a name and a value; the file is damaged")
     return [item for pair in pairs for item in pair]
 
