@@ -18,7 +18,8 @@ from ..groups import groups_in_order
 from ..located import located
 from ..options import Options
 from ..parts import Imported, Part
-from ..reading.hdf5 import Array, Group
+from ..reading.hdf5 import Group
+from ..reading.hdf5_array import Array
 from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
 from .activations import ACTIVATIONS
 from .weight_lists import is_listing, layer_names, listed_arrays, weight_names

@@ -74,11 +74,12 @@ class Entry:
 def flatten(model: Config, weights: Weights) -> Iterator[Entry]:
     """The layers of a model in the order in which they compute, those of inner models in their place.
 
-    A layer that is called twice comes twice. Input layers are left out.
+    A layer that is called twice comes twice, as the same entry. Input layers are left out.
 
     Raises UnsupportedLayerError where the model branches, FormatError where there are too many layers and inner models.
     """
     open_models = [_layers(model, weights, "")]
+    entries: dict[int, Entry] = {}
     visited = 0
     while open_models:
         found = next(open_models[-1], None)
@@ -91,7 +92,7 @@ def flatten(model: Config, weights: Weights) -> Iterator[Entry]:
         if is_model(entry):
             open_models.append(_layers(entry, inner, f"{name}/"))
         else:
-            yield entry_of(entry, name, inner)
+            yield entries.setdefault(id(entry), entry_of(entry, name, inner))
 
 
 def _layers(model: Config, weights: Weights, prefix: str) -> Iterator[tuple[Config, str, Weights]]:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
-from ..reading.hdf5 import Array, Group
+from ..reading.hdf5 import Group
+from ..reading.hdf5_array import Array
 from .config import Config, activation_layer, is_model
 from .variables import variables
 

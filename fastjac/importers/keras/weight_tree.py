@@ -5,9 +5,12 @@ model.weights.h5 in a .keras file has this form, and so have .weights.h5 files.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
-from ..reading.hdf5 import Array, Group
+from ..reading.hdf5 import Group
+from ..reading.hdf5_array import Array
 
 LAYERS, OLD_LAYERS = "layers", "_layer_checkpoint_dependencies"
 """The group that holds a model's layers, and what Keras 2.12 and 2.13 called it."""
@@ -36,12 +39,13 @@ class TreeWeights:
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The declared shapes of the layer's arrays."""
-        return [array.shape for array in self._variables()]
+        return [array.shape for array in self._variables]
 
     def arrays(self) -> list[np.ndarray]:
         """The layer's arrays."""
-        return [array.read() for array in self._variables()]
+        return [array.read() for array in self._variables]
 
+    @cached_property
     def _variables(self) -> list[Array]:
         group = self._below(VARIABLES)
         return [] if group is None else group.numbered()

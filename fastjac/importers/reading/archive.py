@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import FormatError
+from ..located import located
 from .limits import MOST_ARRAYS, check_count, refuse_expansion
 
 MOST_DIRECTORY = 1 << 20
@@ -70,18 +71,22 @@ class _Bounded(io.BufferedReader):
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
     """The zip archive at `path`; FormatError where it is damaged, or has more members than any archive of weights."""
-    with _Bounded(io.FileIO(path)) as content, _listed(content, path) as file:
-        check_count(len(file.filelist), MOST_ARRAYS, "members")
+    with _Bounded(io.FileIO(path)) as content:
+        with located(str(path)):
+            file = _listed(content)
+            check_count(len(file.filelist), MOST_ARRAYS, "members")
         content.most = None
-        yield Archive(file, path.stat().st_size)
+        with file:
+            yield Archive(file, path.stat().st_size)
 
 
-def _listed(content: _Bounded, path: Path) -> zipfile.ZipFile:
+def _listed(content: _Bounded) -> zipfile.ZipFile:
+    """The archive, whose directory is read."""
     try:
         return zipfile.ZipFile(content)
     except FormatError:
         raise
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise FormatError(
-            f"{path} starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
+            f"it starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
         ) from error

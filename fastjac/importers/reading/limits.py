@@ -19,7 +19,7 @@ MOST_VALUES = 500_000
 MOST_LAYERS = 10_000
 """Layers, nodes of a graph, or entries of a list of either."""
 MOST_ARRAYS = 10_000
-"""Arrays of a file, members of an archive, or groups and arrays looked up in one."""
+"""Arrays of a file, or members of an archive."""
 MOST_UNITS = 1 << 24
 """Units in one layer: a weight with as many rows holds 64 MiB for each of its columns."""
 MOST_LETTERS = 1 << 20
