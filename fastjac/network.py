@@ -291,11 +291,20 @@ def _validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
         raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}") from error
     for position, layer in enumerate(given):
         if not isinstance(layer, tuple(LAYERS.values())):
-            hint = "; write ReLU(), with parentheses" if isinstance(layer, type) and issubclass(layer, Layer) else ""
-            raise DtypeError(f"Network takes fastjac layers, but item {position} is {layer!r}{hint}")
+            raise DtypeError(f"Network takes fastjac layers, but item {position} is {_told(layer)}")
     if not given:
         raise LayerError("Network takes at least one layer, got none")
     return given
+
+
+def _told(item: Any) -> str:
+    """What is not a layer, and what to write instead where that is clear."""
+    if isinstance(item, type) and issubclass(item, Layer):
+        return f"{item!r}; write {item.__name__}(), with parentheses"
+    if isinstance(item, (list, tuple)):
+        pair = f"a {type(item).__name__} of {len(item)}"
+        return f"{pair}; of a weight (n_out, n_in) and a bias make Affine(weight, bias), and name what stands between, as ReLU()"
+    return f"{item!r:.200}"
 
 
 def _resolve_dtype(layers: tuple[Layer, ...], dtype: Any) -> np.dtype:

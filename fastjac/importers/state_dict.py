@@ -101,7 +101,10 @@ def imported(
 ) -> Imported:
     """The network and its parts; see `from_state_dict`."""
     if not isinstance(state, Mapping):
-        raise DtypeError(f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict")
+        raise DtypeError(
+            f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict"
+            + '; of pairs (W, b) make {"0.weight": W, "0.bias": b, ...}, W of shape (n_out, n_in)' * isinstance(state, (list, tuple))
+        )
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise DtypeError(f'layers must be a list such as ["relu", "softmax"], got {layers!r}')
     known = as_groups(state)

@@ -16,12 +16,15 @@ TORCH_HALF_PRECISION = ("torch.float16", "torch.bfloat16")
 def as_numpy(value: Any) -> np.ndarray:
     """The entries of an array, a nested list or a torch tensor (on any device, with or without gradient).
 
-    Half-precision torch tensors are widened to float32, since NumPy has no bfloat16.
+    Half-precision torch tensors, and arrays of bfloat16, are widened to float32, since NumPy has no bfloat16.
 
     Raises DtypeError where a tensor holds no entries to read (meta device, sparse), ShapeError where rows differ in length.
     """
     try:
-        return _torch_to_numpy(value) if _is_torch(value) else np.asarray(value)
+        if _is_torch(value):
+            return _torch_to_numpy(value)
+        array = np.asarray(value)
+        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array  # which NumPy itself does not have
     except ValueError as error:
         raise ShapeError("the array must be rectangular, but its rows differ in length") from error
     except (TypeError, RuntimeError) as error:
@@ -44,6 +47,10 @@ def _is_torch(value: Any) -> bool:
 
 
 def _torch_to_numpy(tensor: Any) -> np.ndarray:
+    if tensor.is_meta:
+        raise DtypeError("the tensor is on the meta device, so it has a shape but no numbers; load its weights first")
+    if str(tensor.layout) != "torch.strided":
+        raise DtypeError("the tensor is sparse; pass tensor.to_dense()")
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if str(tensor.dtype) in TORCH_HALF_PRECISION:
         tensor = tensor.float()

@@ -2,7 +2,7 @@
 
 Such an attribute holds, for each text, its length (4 bytes), the address of its heap (8) and its number in there (4). HDF5 takes
 as much memory as the length says before it looks into the heap. An attribute is a message: version, flags, the sizes of its name,
-type and shape (2 bytes each), in version 3 one byte more, then the name, the type, the shape and the entries. In version 1 each of
+type and shape (2 bytes each), in version 3 one byte more; then name, type, shape and entries. In version 1 each of
 these is filled up to a multiple of eight bytes.
 """
 
