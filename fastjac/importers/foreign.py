@@ -81,7 +81,7 @@ FOREIGN_FORMATS = (
         "an archive of stable-baselines3",
         lambda probe: "policy.pth" in probe.zip_names,
         'its networks are in policy.pth: zipfile.ZipFile(path).extract("policy.pth"), then fastjac.load("policy.pth", '
-        "layers=[...], order=[...]) with the groups of the network that you want, such as mlp_extractor.policy_net.0 to action_net",
+        "layers=[...], order=[...]) with the groups of the network that you want, such as mlp_extractor.policy_net.0",
     ),
     *(
         ForeignFormat(f"a zip archive with a {suffix} file in it", _holds(suffix), EXTRACT)
