@@ -146,9 +146,8 @@ def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEn
 def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
     takers = sum(map(_takes_weights, entries))
     if takers > len(groups):
-        raise FormatError(
-            f"layers names {takers} layers with weights, the state dict holds {len(groups)}: {listed([group.name for group in groups])}"
-        )
+        names = listed([group.name for group in groups])
+        raise FormatError(f"layers names {takers} layers with weights, the state dict holds {len(groups)}: {names}")
     known = [group for group in groups if group.kind is not None]
     unused = [group for group in groups if group.kind is None] if takers == len(known) else groups[takers:]
     if takers < len(groups):

@@ -72,8 +72,8 @@ def _layers_needed(groups: Sequence[Group]) -> str:
         keys = [key for group in groups if group.kind is None for key in group.keys]
         note = f" No layer holds {', '.join(keys[:MOST_SHOWN])}, which order leaves out."
     return (
-        f"it holds weights and no architecture, so specify the layers, as in fastjac.load(path, layers={layers}), {meaning}.{note} "
-        f"Its groups of weights: {_listed(groups)}"
+        f"it holds weights and no architecture, so specify the layers, as in fastjac.load(path, layers={layers}), {meaning}."
+        f"{note} Its groups of weights: {_listed(groups)}"
     )
 
 

@@ -152,7 +152,7 @@ BAD_STATES = {
         {"0.weight": EYE, "1.running_mean": ROW},
         ["relu"],
         OptionError,
-        "group '1' is no affine layer, .*: it holds 1.running_mean; leave out what belongs to no layer by order=",
+        "group '1' is no affine layer, .*: it holds 1.running_mean; drop what belongs to no layer, or name all layers",
     ),
     "a key among those of an affine layer": (
         {"a.weight": EYE, "a.bias": ROW, "a.foo": ROW},

@@ -66,8 +66,8 @@ def test_an_array_that_no_layer_holds_is_left_out_of_the_proposal(first):
     beside = {"log_std": np.zeros(2), "scaler.mean": np.zeros(3)}
     state = OrderedDict(beside | MLP if first else MLP | beside)
     message = (
-        r'fastjac.load\(path, layers=\["relu", "identity"\], order=\[\'net.0\', \'net.2\'\]\), which says what follows each affine '
-        "layer. No layer holds log_std, scaler.mean, which order leaves out. Its groups of weights"
+        r'fastjac.load\(path, layers=\["relu", "identity"\], order=\[\'net.0\', \'net.2\'\]\), which says what follows each '
+        "affine layer. No layer holds log_std, scaler.mean, which order leaves out. Its groups of weights"
     )
     with pytest.raises(OptionError, match=message):
         imported_weights(state, Options())

@@ -242,9 +242,9 @@ def test_a_group_with_more_attributes_than_any_is_refused(path):
 def test_a_file_that_is_open_is_not_said_to_be_damaged(path):
     with h5py.File(path, "w") as file:
         file["a"] = 1.0
-        with pytest.raises(FileError, match=r"file.h5 is open already, here or for writing in another process; close it there"):
-            with hdf5.opened(path, "file.h5"):
-                pass
+        message = "file.h5 is open already, here or for writing in another process; close it there first"
+        with pytest.raises(FileError, match=message), hdf5.opened(path, "file.h5"):
+            pass
     with hdf5.opened(path, "file.h5") as root:
         assert root.array("a").read() == 1.0
 
