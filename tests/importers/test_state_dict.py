@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from itertools import pairwise
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -121,6 +122,13 @@ def test_half_precision_is_widened(dtype):
     np.testing.assert_array_equal(net[0].weight, linear.weight.detach().float().numpy())
 
 
+def test_arrays_of_bfloat16_are_widened():
+    weight = np.array([[1.0, -3.140625]], ml_dtypes.bfloat16)
+    net = fastjac.from_state_dict({"weight": weight}, layers=["identity"])
+    assert net.dtype == np.float32
+    np.testing.assert_array_equal(net[0].weight, weight.astype(np.float32))
+
+
 EYE, ROW = np.eye(3), np.ones(3)
 BAD_LISTS = {
     "too few in short form": (["relu"], r"layers has 1 entries for 2 affine layers, \['0', '2'\]"),
@@ -193,6 +201,10 @@ BAD_STATES = {
     ),
     "ragged": ({"0.weight": [[1.0], [1.0, 2.0]]}, ["relu"], ShapeError, "'0.weight': the array must be rectangular"),
     "a key that is no name": ({0: EYE}, ["relu"], FormatError, "must be strings, one is 0"),
+    "pairs": ([(EYE, ROW)], ["relu"], DtypeError, r'got list; .* of pairs \(W, b\) make {"0.weight": W, "0.bias": b'),
+    "sparse": ({"weight": torch.eye(3).to_sparse()}, ["relu"], DtypeError, r"'weight': .* is sparse; pass tensor.to_dense\(\)"),
+    "sparse rows": ({"weight": torch.eye(3).to_sparse_coo()}, ["relu"], DtypeError, "'weight': the tensor is sparse; pass"),
+    "meta": ({"weight": torch.ones(3, 3, device="meta")}, ["relu"], DtypeError, "'weight': .* meta device, so it .* no numbers"),
     "no mapping": ([EYE], ["relu"], DtypeError, "state must map names to arrays, got list"),
     "no list": ({"0.weight": EYE}, "relu", DtypeError, "layers must be a list such as"),
     "nothing": ({}, [], LayerError, "at least one layer"),

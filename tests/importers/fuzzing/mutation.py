@@ -84,7 +84,9 @@ def damage_zip(content: bytes, rng: random.Random) -> bytes:
     else:
         members[at] = (name, _damage_for(member)(member, rng))
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
+    with zipfile.ZipFile(
+        target, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+    ) as archive:
         for name, member in members:
             archive.writestr(name, member)
     return target.getvalue()
