@@ -155,7 +155,7 @@ WRONG_LAYERS = {
     "pairs": (
         [(np.ones((3, 4)), np.ones(3))],
         DtypeError,
-        r"item 0 is a tuple of 2; of a weight \(n_out, n_in\) and a bias make Affine\(weight, bias\), and name what stands between",
+        r"item 0 is a tuple of 2; of a weight \(n_out, n_in\) and a bias make Affine\(weight, bias\)",
     ),
     "a name": ("relu", DtypeError, "Network takes fastjac layers, but item 0 is 'r'"),
     "one layer alone": (AFFINE, DtypeError, "Network takes a sequence of layers, got Affine"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, FastjacError, ShapeError
 from ..layers import Parameter
 from ..layers.base import as_float_array
 
@@ -22,9 +22,12 @@ def as_numpy(value: Any) -> np.ndarray:
     """
     try:
         if _is_torch(value):
+            _check_dense(value)
             return _torch_to_numpy(value)
         array = np.asarray(value)
         return array.astype(np.float32) if array.dtype.name == "bfloat16" else array  # which NumPy itself does not have
+    except FastjacError:
+        raise
     except ValueError as error:
         raise ShapeError("the array must be rectangular, but its rows differ in length") from error
     except (TypeError, RuntimeError) as error:
@@ -46,11 +49,15 @@ def _is_torch(value: Any) -> bool:
     return any(base.__module__.split(".")[0] == "torch" for base in type(value).__mro__)
 
 
-def _torch_to_numpy(tensor: Any) -> np.ndarray:
+def _check_dense(tensor: Any) -> None:
+    """Raise DtypeError where a tensor holds no numbers, or not all of them."""
     if tensor.is_meta:
         raise DtypeError("the tensor is on the meta device, so it has a shape but no numbers; load its weights first")
     if str(tensor.layout) != "torch.strided":
         raise DtypeError("the tensor is sparse; pass tensor.to_dense()")
+
+
+def _torch_to_numpy(tensor: Any) -> np.ndarray:
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if str(tensor.dtype) in TORCH_HALF_PRECISION:
         tensor = tensor.float()

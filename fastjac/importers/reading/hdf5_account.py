@@ -67,7 +67,7 @@ class Account:
     def claim_texts(self, count: int) -> None:
         """Count `count` texts more; FormatError if all that were read are more than the names of any model's arrays."""
         self.texts_read += count
-        check_count(self.texts_read, 10 * MOST_LAYERS, "texts in attributes, counted as often as they are read")
+        check_count(self.texts_read, 3 * MOST_LAYERS, "texts in attributes, counted as often as they are read")
 
     def visit(self) -> None:
         """Count one group, array or attribute more that is looked up; FormatError if they are more than any model's."""
