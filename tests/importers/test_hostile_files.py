@@ -8,6 +8,7 @@ import io
 import json
 import math
 import sys
+import tracemalloc
 import zipfile
 
 import h5py
@@ -79,6 +80,49 @@ def called_often(file_calls):
     return keras([layer], file_calls - 1, fill)
 
 
+def inputs_called_often():
+    """An inner model of 3,000 inputs, of which one matters, that is called 1,000 times."""
+    inputs = [{"class_name": "InputLayer", "config": {"name": f"i{i}"}, "inbound_nodes": []} for i in range(3000)]
+    node = {"args": [tensor("i0", 0)], "kwargs": {}}
+    inside = {"class_name": "Activation", "config": {"name": "a", "activation": "tanh"}, "inbound_nodes": [node]}
+    ends = {"input_layers": [["i0", 0, 0]], "output_layers": [["a", 0, 0]]}
+    nodes = [{"args": [tensor("d", call) if call else tensor("in", 0)], "kwargs": {}} for call in range(1000)]
+    config = {"name": "d", "layers": [*inputs, inside], **ends}
+    layer = {"module": "keras", "class_name": "Functional", "config": config, "inbound_nodes": nodes}
+    return keras([layer], 1000, lambda file: None)
+
+
+def one_long_name():
+    """A model of 3,000 layers within one whose name has a million letters."""
+    layers = [{"class_name": "Activation", "config": {"name": f"a{i}", "activation": "tanh"}} for i in range(3000)]
+    model = {"module": "keras", "class_name": "Sequential", "config": {"name": "x" * 1_000_000, "layers": layers}}
+    text = json.dumps({"module": "keras", "class_name": "Sequential", "config": {"name": "m", "layers": [model]}})
+    members = {"config.json": text, "metadata.json": '{"keras_version": "3.5.0"}', "model.weights.h5": hdf5(lambda file: None)}
+    return zipped(members.items())
+
+
+def long_paths(file):
+    """Groups within groups, whose names are long, and a thousand links at the end."""
+    group = file
+    for _ in range(50):
+        group = group.create_group("x" * 50_000)
+    for i in range(1000):
+        group[f"g{i}"] = file
+
+
+def old_slots():
+    """Two thousand layers, for each of which all members of one group would be sorted."""
+    layers = [{"class_name": "Activation", "config": {"name": f"a{i}", "activation": "tanh"}} for i in range(2000)]
+    model = {"module": "keras", "class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+
+    def fill(file):
+        for i in range(2000):
+            file.create_group(f"_layer_checkpoint_dependencies/activation_{i}")
+
+    members = {"config.json": json.dumps(model), "metadata.json": '{"keras_version": "2.12.0"}', "model.weights.h5": hdf5(fill)}
+    return zipped(members.items())
+
+
 def split_names(file):
     for i in range(3000):
         file.attrs[f"layer_names{i}"] = [b"d"]
@@ -125,6 +169,8 @@ FILES = {
     "headers of arrays": (headers, LAYERS, 50_000),
     "names over many attributes": (lambda: hdf5(split_names), LAYERS, 100_000),
     "names of names": (lambda: hdf5(square_of_names), LAYERS, 700_000),
+    "an inner model called 1,000 times": (inputs_called_often, {}, 1_000_000),
+    "slots of old files": (old_slots, {}, 2_000_000),
     "groups that go round": (lambda: hdf5(round_and_round), LAYERS, 700_000),
     "tensors made of one": (lambda: tensors(30_000), LAYERS, 3_000_000),
 }
@@ -147,6 +193,22 @@ def test_a_layer_that_is_called_often_is_that_layer_every_time(tmp_path):
     for _ in range(30):
         expected = np.tanh(expected + 1.0)
     np.testing.assert_allclose(fastjac.load(path)(x), expected, rtol=1e-5)
+
+
+NAMES = {"a model's": (one_long_name, {}), "a group's": (lambda: hdf5(long_paths), LAYERS)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_name_is_not_put_in_front_of_many(name, tmp_path):
+    make, options = NAMES[name]
+    path = tmp_path / "file"
+    path.write_bytes(make())
+    tracemalloc.start()
+    with pytest.raises(FastjacError, match=r"letters in the (name|path) of a (layer|group); fastjac reads files of up to 10000"):
+        fastjac.load(path, **options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000
 
 
 def test_the_count_of_work_counts():

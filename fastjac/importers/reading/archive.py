@@ -26,6 +26,7 @@ class Archive:
     def __init__(self, file: zipfile.ZipFile, size: int) -> None:
         self._file = file
         self._size = size
+        self._unpacked = 0
         self.names = tuple(file.namelist())
 
     def size(self, name: str) -> int:
@@ -41,6 +42,8 @@ class Archive:
         if info.compress_size > self._size:
             raise FormatError(f"{name} claims {info.compress_size} bytes of an archive of {self._size}; the archive is damaged")
         refuse_expansion(info.file_size, info.compress_size, name)
+        self._unpacked += info.file_size  # members may share their bytes, as of one bomb
+        refuse_expansion(self._unpacked, self._size, f"what is read of the archive up to {name}")
         try:
             with self._file.open(info) as member:
                 return member.read(info.file_size)  # without this, all would be unpacked, however much more it is than claimed

@@ -83,6 +83,7 @@ class Group:
     def names(self) -> list[str]:
         """The names of its members; FormatError if there are too many, or one is no text."""
         check_count(len(self), MOST_LAYERS, f"members in {self.name}")
+        self._account.claim_texts(len(self))
         with damage_told("a group of the weights"):
             names = list(self._group)
         for name in names:

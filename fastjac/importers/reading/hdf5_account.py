@@ -38,7 +38,7 @@ class Account:
     stored : the size of the file in bytes.
     longest : the most bytes that a text of variable length in it has.
     texts : the same for the attributes of one name, by the names that were asked for.
-    claimed, chunks, texts_read : the bytes, chunks and texts of all that was read so far.
+    claimed, chunks, texts_read : the bytes, the chunks, and the names and texts that were read so far.
     visits : how often something was looked up.
     """
 
@@ -65,9 +65,9 @@ class Account:
         check_count(self.chunks, MOST_CHUNKS, "chunks in the arrays that are read")
 
     def claim_texts(self, count: int) -> None:
-        """Count `count` texts more; FormatError if all that were read are more than the names of any model's arrays."""
+        """Count `count` names or texts more; FormatError if all that were read are more than the names of any model's arrays."""
         self.texts_read += count
-        check_count(self.texts_read, 3 * MOST_LAYERS, "texts in attributes, counted as often as they are read")
+        check_count(self.texts_read, 3 * MOST_LAYERS, "names and texts, counted as often as they are read")
 
     def visit(self) -> None:
         """Count one group, array or attribute more that is looked up; FormatError if they are more than any model's."""

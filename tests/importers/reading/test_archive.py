@@ -121,3 +121,13 @@ def test_a_directory_is_not_read_where_it_is_longer_than_any(path):
         pass
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
+
+
+def test_what_is_read_again_and_again_counts_together(path):
+    """As members do that share the bytes of one."""
+    write(path, bytes(EXPANSION_FLOOR // 4), zipfile.ZIP_DEFLATED)
+    with archive.opened(path) as found:
+        for _ in range(4):
+            assert len(found.read("a")) == EXPANSION_FLOOR // 4
+        with pytest.raises(FormatError, match="what is read of the archive up to a claims to unpack to 83886080 bytes from"):
+            found.read("a")

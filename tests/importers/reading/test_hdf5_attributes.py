@@ -88,5 +88,5 @@ def test_texts_that_are_listed_again_and_again_are_refused():
     with hdf5.opened(content.getvalue(), "file.h5") as root:
         for _ in range(3):
             assert len(root.texts("names")) == 9_999
-    message = "it has 39996 texts in attributes, counted as often as they are read; fastjac reads files of up to 30000"
+    message = "it has 39996 names and texts, counted as often as they are read; fastjac reads files of up to 30000"
     refuses(content.getvalue(), message, lambda root: [root.texts("names") for _ in range(4)])
