@@ -209,6 +209,12 @@ BAD_STATES = {
         r"'weight': the tensor is sparse; pass tensor.to_dense\(\)",
     ),
     "meta": ({"weight": torch.ones(3, 3, device="meta")}, ["relu"], DtypeError, "'weight': .* meta device, so it .* no numbers"),
+    "no shape yet": (
+        {"weight": nn.LazyLinear(3).weight},
+        ["relu"],
+        DtypeError,
+        "'weight': the .* cannot be read as a dense array",
+    ),
     "no mapping": ([EYE], ["relu"], DtypeError, "state must map names to arrays, got list"),
     "no list": ({"0.weight": EYE}, "relu", DtypeError, "layers must be a list such as"),
     "nothing": ({}, [], LayerError, "at least one layer"),
