@@ -291,13 +291,13 @@ def _validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
         raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}") from error
     for position, layer in enumerate(given):
         if not isinstance(layer, tuple(LAYERS.values())):
-            raise DtypeError(f"Network takes fastjac layers, but item {position} is {_told(layer)}")
+            raise DtypeError(f"Network takes fastjac layers, but item {position} is {_described(layer)}")
     if not given:
         raise LayerError("Network takes at least one layer, got none")
     return given
 
 
-def _told(item: Any) -> str:
+def _described(item: Any) -> str:
     """What is not a layer, and what to write instead where that is clear."""
     if isinstance(item, type) and issubclass(item, Layer):
         return f"{item!r}; write {item.__name__}(), with parentheses"

@@ -101,11 +101,9 @@ def imported(
 ) -> Imported:
     """The network and its parts; see `from_state_dict`."""
     if not isinstance(state, Mapping):
-        raise DtypeError(
-            f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict"
-            + '; of pairs (W, b) make {"0.weight": W, "0.bias": b, ...}, W of shape (n_out, n_in)'
-            * isinstance(state, (list, tuple))
-        )
+        is_list = isinstance(state, (list, tuple))
+        pairs = '; of pairs (W, b) make {"0.weight": W, "0.bias": b, ...}, W of shape (n_out, n_in)' if is_list else ""
+        raise DtypeError(f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict{pairs}")
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise DtypeError(f'layers must be a list such as ["relu", "softmax"], got {layers!r}')
     known = as_groups(state)
@@ -148,9 +146,9 @@ def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
     if takers > len(groups):
         names = listed([group.name for group in groups])
         raise FormatError(f"layers names {takers} layers with weights, the state dict holds {len(groups)}: {names}")
-    known = [group for group in groups if group.kind is not None]
-    unused = [group for group in groups if group.kind is None] if takers == len(known) else groups[takers:]
     if takers < len(groups):
+        strange = [group for group in groups if group.kind is None]
+        unused = strange if takers == len(groups) - len(strange) else groups[takers:]
         keys = [key for group in unused for key in group.keys]
         kept = [group.name for group in groups if group not in unused]
         raise FormatError(
