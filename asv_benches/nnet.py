@@ -23,7 +23,7 @@ def data_directory() -> Path:
 
 def read(path: Path) -> Parameters:
     """The parameters in a `.nnet` file, without its scaling of inputs and outputs."""
-    return tuple((layer.weight, layer.bias) for layer in fj.from_nnet(path) if isinstance(layer, fj.Affine))
+    return tuple((layer.weight, layer.bias) for layer in fj.from_nnet(path, scaling="none") if isinstance(layer, fj.Affine))
 
 
 @dataclass(frozen=True)

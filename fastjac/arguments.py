@@ -5,6 +5,7 @@ Kernels take C-contiguous, aligned and writeable arrays of the network's dtype.
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from pathlib import Path
@@ -32,13 +33,20 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
         raise ShapeError(f"x must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")
     if array.shape[-1] != n_in:
         raise ShapeError(
-            f"x must have shape (..., {n_in}), one feature for each input of the network, got {array.shape}"
-            + ("; it fits when transposed" if array.ndim == 2 and array.shape[0] == n_in else "")
+            f"x must have shape (..., {n_in}), one feature for each input of the network, got {array.shape}{_fix(array, n_in)}"
         )
     lead = array.shape[:-1]
     if array.ndim > 2:
         array = array.reshape(-1, n_in)
     return array if lead else for_kernels(array, dtype), lead
+
+
+def _fix(x: np.ndarray, n_in: int) -> str:
+    """How an array of the wrong shape would fit, if it would: samples of several axes flattened, or samples as columns."""
+    for axis in range(x.ndim - 1):
+        if math.prod(x.shape[axis:]) == n_in:
+            return f"; flatten each sample: x.reshape({(*x.shape[:axis], n_in)})"
+    return "; it fits when transposed" if x.ndim == 2 and x.shape[0] == n_in else ""
 
 
 def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str) -> np.ndarray:

@@ -158,6 +158,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     weights.add_argument("--n-in", metavar="N", type=int, help="its number of inputs")
     weights.add_argument("--config", metavar="CONFIG.json", type=Path, help="the config of Keras weights: model.to_json()")
     weights.add_argument("--external-data", action="store_true", help="read an ONNX file's weights from files beside it")
+    scaling = "what stands around a .nnet file's layers: linear (the default), none or clipped"
+    weights.add_argument("--scaling", metavar="KIND", help=scaling)
 
 
 def _names(text: str) -> list[str]:
@@ -166,7 +168,7 @@ def _names(text: str) -> list[str]:
 
 def _read(args: argparse.Namespace) -> tuple[str, Imported]:
     config = None if args.config is None else args.config.read_text(encoding="utf-8")
-    return read(args.file, Options(args.layers, args.order, args.n_in, config, args.external_data))
+    return read(args.file, Options(args.layers, args.order, args.n_in, config, args.external_data, args.scaling))
 
 
 def _load(args: argparse.Namespace) -> Network:

@@ -185,6 +185,11 @@ WRONG_LAYERS = {
     "a class": ([AFFINE, fj.ReLU], DtypeError, r"item 1 is .*ReLU.*parentheses"),
     "a function": ([np.tanh], DtypeError, "Network takes fastjac layers, but item 0 is <ufunc 'tanh'>"),
     "an array": ([np.ones((3, 4))], DtypeError, "Network takes fastjac layers, but item 0 is array"),
+    "pairs": (
+        [(np.ones((3, 4)), np.ones(3))],
+        DtypeError,
+        r"item 0 is a tuple of 2; of a weight \(n_out, n_in\) and a bias make Affine\(weight, bias\)",
+    ),
     "a name": ("relu", DtypeError, "Network takes fastjac layers, but item 0 is 'r'"),
     "one layer alone": (AFFINE, DtypeError, "Network takes a sequence of layers, got Affine"),
     "a number": (3, DtypeError, "Network takes a sequence of layers, got int"),

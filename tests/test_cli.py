@@ -116,11 +116,12 @@ def test_options_reach_the_reader(monkeypatch, tmp_path, net):
 
     monkeypatch.setattr(cli, "read", read)
     options = ["--layers", "relu, softmax", "--order", "b,a", "--n-in", "3", "--config", str(config), "--external-data"]
+    options += ["--scaling", "none"]
     assert cli.main(["info", "any", *options]) == 0
-    assert seen == [(Path("any"), Options(["relu", "softmax"], ["b", "a"], 3, "{}", True))]
+    assert seen == [(Path("any"), Options(["relu", "softmax"], ["b", "a"], 3, "{}", True, "none"))]
 
 
-@pytest.mark.parametrize("option", [["--layers", "relu"], ["--n-in", "3"], ["--external-data"]])
+@pytest.mark.parametrize("option", [["--layers", "relu"], ["--n-in", "3"], ["--external-data"], ["--scaling", "none"]])
 def test_options_that_a_file_needs_not_are_refused(capsys, model, option):
     name = option[0].strip("-").replace("-", "_")
     assert f"this format tells {name} itself or has no use for it, so leave {name} out" in fails(capsys, "info", model, *option)

@@ -48,6 +48,17 @@ class Group:
         """Whether it holds a weight matrix, a bias perhaps, and nothing else."""
         return "weight" in self.fields and np.ndim(self.fields["weight"]) == 2 and self.fields.keys() <= {"weight", "bias"}
 
+    @property
+    def kind(self) -> str | None:
+        """What its arrays look like, for a proposal that the user checks; None where no layer holds such arrays."""
+        if "running_mean" in self.fields:
+            return "batch_norm"
+        if "weight" not in self.fields or not self.fields.keys() <= {"weight", "bias"}:
+            return None
+        if np.ndim(self.fields["weight"]) != 1:
+            return "affine"
+        return "layer_norm" if "bias" in self.fields else "prelu"
+
     def arrays(self, *required: str, optional: Sequence[str] = (), ignored: Sequence[str] = ()) -> dict[str, np.ndarray]:
         """The arrays by field; FormatError where a required one is missing or there are others than those named."""
         missing = set(required) - self.fields.keys()
@@ -77,21 +88,22 @@ def groups_in_order(groups: Sequence[Group], order: Sequence[str] | None, is_ord
         return by_number
     if not is_ordered and names == sorted(names):
         raise OptionError(
-            f"the names {_listed(names)} stand in alphabetical order, as in a safetensors file, so they do not tell the order of "
-            f"the layers; pass it from input to output: order={_listed(names)} if this is it"
+            f"the names {listed(names)} stand in alphabetical order, as in a safetensors file, so they do not tell the order of "
+            f"the layers; pass it from input to output: order={listed(names)} if this is it"
         )
     return list(groups)
 
 
 def _checked(order: Any, names: list[str]) -> Sequence[str]:
     if isinstance(order, str) or not isinstance(order, Sequence) or not all(isinstance(name, str) for name in order):
-        raise DtypeError(f"order must be a list of the groups' names, got {order!r}; the groups are {_listed(names)}")
+        raise DtypeError(f"order must be a list of the groups' names, got {order!r}; the groups are {listed(names)}")
     if not set(order) <= set(names) or len(set(order)) < len(order):
-        raise OptionError(f"order must name groups, each at most once; the groups are {_listed(names)}, order is {list(order)}")
+        raise OptionError(f"order must name groups, each at most once; the groups are {listed(names)}, order is {list(order)}")
     return order
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The names as a list in Python, cut where there are many."""
     shown = ", ".join(f"{name!r:.200}" for name in names[:MOST_SHOWN])
     return f"[{shown}{', ...' * (len(names) > MOST_SHOWN)}]"
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import FormatError
 from ..network import Network
 from . import native, nnet, npz, onnx, torch_file
+from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
 from .options import Options
@@ -27,19 +28,6 @@ class FileFormat:
     load: Callable[[Probe, Options], Imported]
 
 
-@dataclass(frozen=True)
-class ForeignFormat:
-    """A format that people try and fastjac does not read: what it is, how it is known, and what to do instead."""
-
-    name: str
-    recognise: Callable[[Probe], bool]
-    advice: str
-
-
-def _starts_with(*signatures: bytes) -> Callable[[Probe], bool]:
-    return lambda probe: probe.head.startswith(signatures)
-
-
 FORMATS = (
     FileFormat("fastjac networks and other weights (.safetensors)", native.recognise, native.load),
     FileFormat("Keras models (.keras)", archive.recognise, archive.load),
@@ -51,21 +39,6 @@ FORMATS = (
 )
 """Every format `load` reads; the first that recognises the content gets it."""
 
-FROM_TORCH = "load it in torch and pass fastjac.from_torch(module) or fastjac.from_state_dict(state, layers=[...])"
-FOREIGN_FORMATS = (
-    ForeignFormat(
-        "a program of torch.export (.pt2)",
-        lambda probe: any(name.endswith("/models/model.json") for name in probe.zip_names),
-        "pass torch.export.load(path).state_dict to fastjac.from_state_dict(state, layers=[...])",
-    ),
-    ForeignFormat("a zip archive", lambda probe: bool(probe.zip_names), "a .keras file holds config.json and model.weights.h5"),
-    ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "it may hold inputs of a network, but no network"),
-    ForeignFormat(
-        "a pickle", _starts_with(*(b"\x80" + bytes([i]) for i in range(2, 6))), f"fastjac never unpickles; {FROM_TORCH}"
-    ),
-)
-"""Formats that are told apart only to give better advice."""
-
 
 def load(
     path: str | os.PathLike[str],
@@ -75,6 +48,7 @@ def load(
     n_in: int | None = None,
     config: str | Mapping[str, Any] | None = None,
     external_data: bool = False,
+    scaling: str | None = None,
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
@@ -87,6 +61,8 @@ def load(
         what they mean in Keras, and groups are called by their path in the file, such as "layers/dense_1".
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
+    scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units
+        of the problem, "none" in the network's own, "clipped" also clips inputs to the file's bounds; see `from_nnet`.
 
     Returns
     -------
@@ -109,7 +85,7 @@ def load(
     MissingDependencyError
         The package that reads this format is not installed.
     """
-    return read(path, Options(layers, order, n_in, config, external_data))[1].network
+    return read(path, Options(layers, order, n_in, config, external_data, scaling))[1].network
 
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:
@@ -119,12 +95,4 @@ def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]
         if file_format.recognise(found):
             with located(str(found.path)):
                 return file_format.name, file_format.load(found, options)
-    raise FormatError(f"{found.path} is {_named(found)}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")
-
-
-def _named(found: Probe) -> str:
-    """What the file is, and what to do with it."""
-    for foreign in FOREIGN_FORMATS:
-        if foreign.recognise(found):
-            return f"{foreign.name}; {foreign.advice}"
-    return f"of no format that fastjac knows (it starts with {found.head!r})"
+    raise FormatError(f"{found.path} is {named(found)}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")

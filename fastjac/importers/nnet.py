@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from .reading.lines import Lines
 from .reading.probe import Probe, probe
 
 COMMENT = b"//"
+DEFAULT_SCALING = "linear"
 START = re.compile(rb"\s*(//|\d+\s*,[\d\s,]*$)")
 """How a file starts: with a comment, or with whole numbers."""
 BYTES_OF_A_NUMBER = 2
@@ -56,19 +58,20 @@ class Scaling:
     range: float
 
 
-def from_nnet(path: str | os.PathLike[str], scaling: str = "none") -> Network:
-    """The network in a `.nnet` file, with or without the scaling of inputs and outputs that the file tells.
+def from_nnet(path: str | os.PathLike[str], scaling: str = DEFAULT_SCALING) -> Network:
+    """The network in a `.nnet` file, with or without the scaling of inputs and outputs that the file specifies.
 
     Parameters
     ----------
     path : the file.
     scaling : what stands around the affine layers and ReLUs.
 
-        "none": nothing. Inputs and outputs are in the network's own units, as in the ONNX twins of such files, and as
-        verification benchmarks state their properties. This is what `fastjac.load` gives.
+        "linear", the default: inputs `(x - mean) / range`, outputs `y range + mean`, so that both are in the units of the
+        problem. Clipping is left out, which changes nothing for inputs within the file's bounds, their faces included: there,
+        this is what the format's own evaluation gives.
 
-        "linear": inputs `(x - mean) / range`, outputs `y range + mean`, so that both are in the units of the problem. Clipping
-        is left out, which changes nothing for inputs within the file's bounds, their faces included.
+        "none": nothing. Inputs and outputs are in the network's own units, as in the ONNX twins of such files, and as
+        verification benchmarks state their properties.
 
         "clipped": the same behind inputs clipped to the file's bounds, as the format's own evaluation does it. The derivative
         by an input at or beyond its bounds is 0.
@@ -87,8 +90,7 @@ def from_nnet(path: str | os.PathLike[str], scaling: str = "none") -> Network:
     OptionError
         `scaling` is something else.
     """
-    if not isinstance(scaling, str) or scaling not in SCALINGS:
-        raise OptionError(f"scaling must be one of {', '.join(SCALINGS)}, got {scaling!r}")
+    _check_scaling(scaling)
     found = probe(path)
     with located(str(found.path)):
         return _imported(found, scaling).network
@@ -100,9 +102,19 @@ def recognise(probe: Probe) -> bool:
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read the network without its scaling; FormatError where the file is damaged."""
-    options.refuse_all_but()
-    return _imported(probe, "none")
+    """Read the network with the scaling that `options.scaling` asks for.
+
+    Raises FormatError where the file is damaged or has no such scaling, OptionError for another option or an unknown scaling.
+    """
+    options.refuse_all_but("scaling")
+    scaling = DEFAULT_SCALING if options.scaling is None else options.scaling
+    _check_scaling(scaling)
+    return _imported(probe, scaling)
+
+
+def _check_scaling(scaling: Any) -> None:
+    if not isinstance(scaling, str) or scaling not in SCALINGS:
+        raise OptionError(f"scaling must be one of {', '.join(SCALINGS)}, got {scaling!r}")
 
 
 def _imported(probe: Probe, scaling: str) -> Imported:
@@ -122,7 +134,7 @@ def _imported(probe: Probe, scaling: str) -> Imported:
 
 
 def _raw(scaling: Scaling) -> tuple[Part, Part]:
-    remedy = "left out, as in ONNX twins; fastjac.from_nnet(path, scaling=...) takes it in"
+    remedy = 'left out by scaling="none"'
     return (
         Part("inputs (clip to [min, max], (x - mean) / range)", (), remedy),
         Part(f"outputs (y * {scaling.range:g} + {scaling.mean:g})", (), remedy),
@@ -131,7 +143,7 @@ def _raw(scaling: Scaling) -> tuple[Part, Part]:
 
 def _linear(scaling: Scaling) -> tuple[Part, Part]:
     layers = (fl.Scale(1.0, -scaling.means), _division(scaling))
-    note = "clipping to [min, max] is left out; within it, it does nothing"
+    note = "clipping to [min, max] is left out, which changes nothing within"
     return Part("inputs ((x - mean) / range)", layers, note), _scaled_outputs(scaling)
 
 
@@ -201,8 +213,6 @@ def _scaling(lines: Lines, n_in: int) -> Scaling:
 
 
 def _affine(lines: Lines, n_in: int, n_out: int, position: int) -> fl.Affine:
-    weight = np.empty((n_out, n_in))
-    for row in range(n_out):
-        weight[row] = lines.floats(n_in, f"row {row + 1} of the weight of layer {position}")
-    bias = [lines.floats(1, f"bias {row + 1} of layer {position}")[0] for row in range(n_out)]
-    return fl.Affine(weight, np.array(bias))
+    weight = lines.matrix(n_out, n_in, f"row {{}} of the weight of layer {position}")
+    bias = lines.matrix(n_out, 1, f"bias {{}} of layer {position}")
+    return fl.Affine(weight, bias[:, 0])

@@ -18,6 +18,7 @@ class Options:
     n_in: int | None = None
     config: str | Mapping[str, Any] | None = None
     external_data: bool = False
+    scaling: str | None = None
 
     def refuse_all_but(self, *taken: str) -> None:
         """Raise OptionError if any option is given besides those that a format takes."""

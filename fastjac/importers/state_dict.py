@@ -15,7 +15,7 @@ from ..errors import DtypeError, FormatError, OptionError
 from ..layers.base import as_float
 from ..network import Network
 from . import folding
-from .groups import Group, as_groups, groups_in_order
+from .groups import MOST_SHOWN, Group, as_groups, groups_in_order, listed
 from .located import located
 from .parts import Imported, Part, assemble
 from .tensors import slopes
@@ -101,7 +101,9 @@ def imported(
 ) -> Imported:
     """The network and its parts; see `from_state_dict`."""
     if not isinstance(state, Mapping):
-        raise DtypeError(f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict")
+        is_list = isinstance(state, (list, tuple))
+        pairs = '; of pairs (W, b) make {"0.weight": W, "0.bias": b, ...}, W of shape (n_out, n_in)' if is_list else ""
+        raise DtypeError(f"state must map names to arrays, got {type(state).__name__}; pass module.state_dict() or a dict{pairs}")
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise DtypeError(f'layers must be a list such as ["relu", "softmax"], got {layers!r}')
     known = as_groups(state)
@@ -124,13 +126,16 @@ def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEn
         return list(entries)
     other = next((group for group in groups if not group.is_affine), None)
     if other is not None:
+        affine = [group.name for group in groups if group.is_affine]
+        leave_out = f"leave out what belongs to no layer by order={listed(affine)}" if other.kind is None and affine else ""
         raise OptionError(
             f"{other} is no affine layer, which has a weight and perhaps a bias: it holds {', '.join(other.keys)}; "
-            'drop what belongs to no layer, or tell all layers, each in its place, as in ["affine", "batch_norm", "relu"]'
+            f"{leave_out or 'drop what belongs to no layer'}, or name all layers, each in its place, as in "
+            '["affine", "batch_norm", "relu"]'
         )
     if len(entries) != len(groups):
         raise OptionError(
-            f"layers has {len(entries)} entries for {len(groups)} affine layers ({', '.join(group.name for group in groups)}); "
+            f"layers has {len(entries)} entries for {len(groups)} affine layers, {listed([group.name for group in groups])}; "
             'give one entry for each, which follows it ("identity" where nothing does), or name every "affine" in its place'
         )
     return [part for entry in entries for part in ("affine", entry)]
@@ -139,13 +144,17 @@ def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEn
 def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
     takers = sum(map(_takes_weights, entries))
     if takers > len(groups):
-        raise FormatError(
-            f"layers names {takers} layers with weights, the state dict holds {len(groups)}: "
-            f"{', '.join(group.name for group in groups)}"
-        )
+        names = listed([group.name for group in groups])
+        raise FormatError(f"layers names {takers} layers with weights, the state dict holds {len(groups)}: {names}")
     if takers < len(groups):
-        unused = [key for group in groups[takers:] for key in group.keys]
-        raise FormatError(f"no entry of layers uses {', '.join(unused)}; name every layer in its place, or drop these keys")
+        strange = [group for group in groups if group.kind is None]
+        unused = strange if takers == len(groups) - len(strange) else groups[takers:]
+        keys = [key for group in unused for key in group.keys]
+        kept = [group.name for group in groups if group not in unused]
+        raise FormatError(
+            f"no entry of layers uses {', '.join(keys[:MOST_SHOWN])}; name every layer in its place, or leave these out by "
+            f"order={listed(kept)}"
+        )
 
 
 def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Part:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, FastjacError, ShapeError
 from ..layers import Parameter
 from ..layers.base import as_float_array
 
@@ -16,16 +16,19 @@ TORCH_HALF_PRECISION = ("torch.float16", "torch.bfloat16")
 def as_numpy(value: Any) -> np.ndarray:
     """The entries of an array, a nested list or a torch tensor (on any device, with or without gradient).
 
-    Half-precision torch tensors are widened to float32, since NumPy has no bfloat16.
+    Half-precision torch tensors, and arrays of bfloat16, are widened to float32, since NumPy has no bfloat16.
 
     Raises DtypeError where a tensor holds no entries to read (meta device, sparse), ShapeError where rows differ in length.
     """
+    if _is_torch(value):
+        return _torch_to_numpy(value)
     try:
-        return _torch_to_numpy(value) if _is_torch(value) else np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise ShapeError("the array must be rectangular, but its rows differ in length") from error
     except (TypeError, RuntimeError) as error:
         raise DtypeError(f"the {type(value).__name__} cannot be read as a dense array: {error}") from error
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array  # which NumPy itself does not have
 
 
 def slopes(weight: Any) -> Parameter:
@@ -44,8 +47,24 @@ def _is_torch(value: Any) -> bool:
 
 
 def _torch_to_numpy(tensor: Any) -> np.ndarray:
-    tensor = tensor.detach().cpu()
-    if str(tensor.dtype) in TORCH_HALF_PRECISION:
-        tensor = tensor.float()
-    array: np.ndarray = tensor.numpy()
+    try:
+        _check_dense(tensor)
+        tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+        if str(tensor.dtype) in TORCH_HALF_PRECISION:
+            tensor = tensor.float()
+        array: np.ndarray = tensor.numpy()
+    except FastjacError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:  # a quantized tensor, or one that has no shape yet
+        raise DtypeError(f"the {type(tensor).__name__} cannot be read as a dense array: {error}") from error
     return array
+
+
+def _check_dense(tensor: Any) -> None:
+    """Raise DtypeError where a tensor holds no numbers, or not all of them."""
+    if tensor.is_meta:
+        raise DtypeError("the tensor is on the meta device, so it has a shape but no numbers; load its weights first")
+    if tensor.is_nested:
+        raise DtypeError("the tensor is nested, so its rows differ in length; no layer takes one")
+    if str(tensor.layout) != "torch.strided":
+        raise DtypeError("the tensor is sparse; pass tensor.to_dense()")

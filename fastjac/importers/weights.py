@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..errors import FormatError, OptionError
-from .groups import Group, as_groups
+from .groups import MOST_SHOWN, Group, as_groups, listed
 from .options import Options
 from .parts import Imported
-from .reading.limits import MOST_LAYERS, MOST_LETTERS, check_count
+from .reading.limits import MOST_ARRAYS, MOST_LETTERS, check_count
 from .state_dict import imported
 
 WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
 """What DataParallel, torch.compile, and Lightning or a user's wrapper put in front of every name."""
 MOST_WRAPPERS = 5
 """Wrappers around wrappers; every one of them costs a look at all names."""
-MOST_SHOWN = 20
-"""Groups that an error lists; a longer list hides what it says besides."""
 
 
 def imported_weights(arrays: Mapping[str, np.ndarray], options: Options) -> Imported:
@@ -40,7 +39,7 @@ def imported_weights(arrays: Mapping[str, np.ndarray], options: Options) -> Impo
 def as_named(state: Mapping[str, np.ndarray], options: Options) -> Imported:
     """The same, with all names as they are."""
     options.refuse_all_but("layers", "order", "n_in")
-    check_count(len(state), 10 * MOST_LAYERS, "arrays")
+    check_count(len(state), MOST_ARRAYS, "arrays")
     check_count(sum(map(len, state)), MOST_LETTERS, "letters in the names of its arrays")
     if not state:
         raise FormatError("it holds no weights; was the right file saved?")
@@ -60,7 +59,26 @@ def without_wrappers(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _layers_needed(groups: Sequence[Group]) -> str:
-    kinds = [_kind(group) for group in groups]
+    known = [group for group in groups if group.kind is not None]
+    layers, meaning = _proposal([group.kind for group in known if group.kind is not None])
+    note = ""
+    if not _follow_each_other(known):
+        layers = "[...], order=[...]"
+        note = (
+            " They do not follow each other, so some belong to another network: order names those of one, from input to output."
+        )
+    elif len(known) < len(groups):
+        layers += f", order={listed([group.name for group in known])}"
+        keys = [key for group in groups if group.kind is None for key in group.keys]
+        note = f" No layer holds {', '.join(keys[:MOST_SHOWN])}, which order leaves out."
+    return (
+        f"it holds weights and no architecture, so specify the layers, as in fastjac.load(path, layers={layers}), {meaning}."
+        f"{note} Its groups of weights: {_listed(groups)}"
+    )
+
+
+def _proposal(kinds: Sequence[str]) -> tuple[str, str]:
+    """A list of layers for groups of these kinds, and what such a list means."""
     if all(kind == "affine" for kind in kinds):
         layers = [*["relu"] * (len(kinds) - 1), "identity"]
         meaning = "which says what follows each affine layer"
@@ -68,22 +86,14 @@ def _layers_needed(groups: Sequence[Group]) -> str:
         layers = [*kinds[:-1], "relu", kinds[-1]]
         meaning = "which names every layer in its place, also those without weights"
     if len(layers) > MOST_SHOWN:
-        call = f'["relu", "relu", ...] with {len(kinds)} entries'
-    else:
-        call = "[" + ", ".join(f'"{layer}"' for layer in layers) + "]"
-    return (
-        f"it holds weights and no architecture, so tell the layers, as in fastjac.load(path, layers={call}), {meaning}. "
-        f"Its groups of weights: {_listed(groups)}"
-    )
+        return f'["relu", "relu", ...] with {len(kinds)} entries', meaning
+    return "[" + ", ".join(f'"{layer}"' for layer in layers) + "]", meaning
 
 
-def _kind(group: Group) -> str:
-    """What the group's arrays look like; only a proposal for the user to check."""
-    if "running_mean" in group.fields:
-        return "batch_norm"
-    if np.ndim(group.fields.get("weight", 0.0)) != 1:
-        return "affine"
-    return "layer_norm" if "bias" in group.fields else "prelu"
+def _follow_each_other(groups: Sequence[Group]) -> bool:
+    """Whether each affine layer takes as many units as the one before it gives."""
+    shapes = [np.shape(group.fields["weight"]) for group in groups if group.kind == "affine"]
+    return all(len(behind) != 2 or before[:1] == behind[1:] for before, behind in pairwise(shapes))
 
 
 def _listed(groups: Sequence[Group]) -> str:

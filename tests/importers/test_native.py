@@ -137,7 +137,11 @@ def described(layer="ReLU", **changes):
 
 
 DAMAGE = {
-    "another program's": ({"format": "pt"}, OptionError, r"it holds weights and no architecture, so tell the layers.*layers\.0 "),
+    "another program's": (
+        {"format": "pt"},
+        OptionError,
+        r"it holds weights and no architecture, so specify the layers.*layers\.0 ",
+    ),
     "later version": ({"version": "2"}, FormatError, "version 2 of fastjac's format, this fastjac reads up to 1; upgrade"),
     "no version": ({"version": None}, FormatError, "the header does not tell version"),
     "bad n_in": ({"n_in": "three"}, FormatError, "n_in in the header must be a whole number, it is 'three'"),

@@ -79,15 +79,22 @@ def clipped(x):
     return scaled(torch.clamp(x, torch.from_numpy(LOW), torch.from_numpy(HIGH)))
 
 
-def test_load_gives_the_network_in_its_own_units(path):
-    net = fastjac.load(path)
-    assert [type(layer).__name__ for layer in net] == ["Affine", "ReLU", "Affine", "ReLU", "Affine"]
-    assert_agrees(net, raw, (3,))
+@pytest.mark.parametrize("read_network", [fastjac.load, fastjac.from_nnet])
+def test_within_the_files_bounds_the_network_is_what_the_formats_own_evaluation_gives(read_network, path):
+    x = np.random.default_rng(0).uniform(LOW, HIGH, size=(20, 3))
+    np.testing.assert_allclose(read_network(path)(x), clipped(torch.from_numpy(x)), rtol=TOLERANCE)
+    assert_agrees(read_network(path), scaled, (3,))
 
 
+@pytest.mark.parametrize("read_network", [fastjac.load, fastjac.from_nnet])
 @pytest.mark.parametrize(("scaling", "twin"), [("none", raw), ("linear", scaled), ("clipped", clipped)])
-def test_scaling_on_request(scaling, twin, path):
-    assert_agrees(fastjac.from_nnet(path, scaling=scaling), twin, (3,))
+def test_scaling_on_request(scaling, twin, read_network, path):
+    assert_agrees(read_network(path, scaling=scaling), twin, (3,))
+
+
+def test_without_scaling_the_layers_are_the_files_alone(path):
+    net = fastjac.load(path, scaling="none")
+    assert [type(layer).__name__ for layer in net] == ["Affine", "ReLU", "Affine", "ReLU", "Affine"]
 
 
 def test_at_the_bounds_clipping_has_derivative_0_and_the_linear_scaling_that_of_inside(path):
@@ -109,13 +116,13 @@ def test_an_input_that_is_clipped_to_one_value_counts_for_nothing(tmp_path):
 
 
 def test_the_scaling_that_is_left_out_is_told(path):
-    _, imported = read(path, Options())
+    _, imported = read(path, Options(scaling="none"))
     first, *_, last = imported.parts
     assert first.source == "inputs (clip to [min, max], (x - mean) / range)"
     assert last.source == "outputs (y * 3.25 + 7.5)"
     for part in (first, last):
         assert part.layers == ()
-        assert part.note == "left out, as in ONNX twins; fastjac.from_nnet(path, scaling=...) takes it in"
+        assert part.note == 'left out by scaling="none"'
 
 
 LAYOUTS = {
@@ -129,7 +136,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_layouts_of_other_writers(layout, tmp_path):
-    assert_agrees(fastjac.load(layout(tmp_path / "small.nnet", LINES)), raw, (3,))
+    assert_agrees(fastjac.load(layout(tmp_path / "small.nnet", LINES)), scaled, (3,))
 
 
 DAMAGE = {
@@ -185,18 +192,26 @@ def test_a_scaling_that_is_none_is_told_where_it_is_asked_for(changes, scaling, 
     path = write(tmp_path / "small.nnet", [changes.get(number, line) for number, line in enumerate(LINES, start=1)])
     with pytest.raises(FormatError, match=message):
         fastjac.from_nnet(path, scaling=scaling)
-    assert fastjac.load(path).n_in == 3
+    assert fastjac.load(path, scaling="none").n_in == 3
 
 
 def test_an_unknown_scaling_is_told_with_the_known_ones(path):
     for scaling in (True, "full", ["linear"]):
-        with pytest.raises(OptionError, match="scaling must be one of none, linear, clipped, got "):
-            fastjac.from_nnet(path, scaling=scaling)
+        for read_network in (fastjac.load, fastjac.from_nnet):
+            with pytest.raises(OptionError, match="scaling must be one of none, linear, clipped, got "):
+                read_network(path, scaling=scaling)
 
 
 def test_options_for_other_formats_are_refused(path):
     with pytest.raises(OptionError, match="leave layers out"):
         fastjac.load(path, layers=["relu", "relu", "identity"])
+
+
+def test_scaling_is_refused_for_other_formats(tmp_path):
+    path = tmp_path / "net.safetensors"
+    fastjac.Network([fastjac.ReLU()], n_in=2).save(path)
+    with pytest.raises(OptionError, match="leave scaling out"):
+        fastjac.load(path, scaling="linear")
 
 
 def test_a_missing_file_is_told(tmp_path):
@@ -214,7 +229,7 @@ def published(*names):
 
 def test_the_onnx_twin_of_an_acas_xu_network_holds_the_same_numbers():
     nnet, twin = published(f"{ACASXU}.nnet", f"{ACASXU}.onnx")
-    net, model = fastjac.load(nnet), onnx.load(twin)
+    net, model = fastjac.load(nnet, scaling="none"), onnx.load(twin)
     # The twin starts by subtracting a mean of 0, and holds weights transposed, in float32.
     mean, *parameters = map(numpy_helper.to_array, model.graph.initializer)
     assert not np.any(mean)
@@ -229,7 +244,7 @@ def test_the_onnx_twin_of_an_acas_xu_network_holds_the_same_numbers():
 
 def test_the_onnx_file_that_nnet_made_of_it_is_linearly_scaled():
     nnet, made = published(f"{ACASXU}.nnet", "TestNetwork2.onnx")
-    net, model = fastjac.from_nnet(nnet, scaling="linear"), onnx.load(made)
+    net, model = fastjac.load(nnet), onnx.load(made)
     low, high = np.array([0.0, -3.141593, -3.141593, 100.0, 0.0]), np.array([60760.0, 3.141593, 3.141593, 1200.0, 1200.0])
     x = np.random.default_rng(0).uniform(low, high, size=(20, 5)).astype(np.float32)
     expected = [ReferenceEvaluator(model).run(None, {"X": row})[0] for row in x]

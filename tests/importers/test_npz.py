@@ -58,7 +58,7 @@ def test_a_transposed_kernel_may_stand_in_fortran_order(path):
 
 def test_without_layers_the_groups_of_weights_are_told(module, path):
     np.savez(path, **arrays(module))
-    with pytest.raises(OptionError, match=r"it holds weights and no architecture, so tell the layers.*0 with weight \(4, 3\)"):
+    with pytest.raises(OptionError, match=r"it holds weights and no architecture, so specify the layers.*0 with weight \(4, 3\)"):
         fastjac.load(path)
 
 

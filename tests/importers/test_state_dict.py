@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from itertools import pairwise
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -121,14 +122,21 @@ def test_half_precision_is_widened(dtype):
     np.testing.assert_array_equal(net[0].weight, linear.weight.detach().float().numpy())
 
 
+def test_arrays_of_bfloat16_are_widened():
+    weight = np.array([[1.0, -3.140625]], ml_dtypes.bfloat16)
+    net = fastjac.from_state_dict({"weight": weight}, layers=["identity"])
+    assert net.dtype == np.float32
+    np.testing.assert_array_equal(net[0].weight, weight.astype(np.float32))
+
+
 EYE, ROW = np.eye(3), np.ones(3)
 BAD_LISTS = {
-    "too few in short form": (["relu"], r"layers has 1 entries for 2 affine layers \(0, 2\)"),
-    "too many in short form": (["relu"] * 3, r"layers has 3 entries for 2 affine layers \(0, 2\)"),
+    "too few in short form": (["relu"], r"layers has 1 entries for 2 affine layers, \['0', '2'\]"),
+    "too many in short form": (["relu"] * 3, r"layers has 3 entries for 2 affine layers, \['0', '2'\]"),
     "linear": (["relu", "linear"], r'layers\[3\] .*"linear" means a layer to torch and no activation to Keras'),
     "unknown name": (["relu", "gleu"], r"layers\[3\] 'gleu': it is none of affine, batch_norm, .* and no fastjac layer"),
     "a class": (["relu", fastjac.ReLU], r"layers\[3\] .*it is none of affine"),
-    "too many layers with weights": (["affine"] * 3, "names 3 layers with weights, the state dict holds 2: 0, 2"),
+    "too many layers with weights": (["affine"] * 3, r"names 3 layers with weights, the state dict holds 2: \['0', '2'\]"),
     "an unknown option": (["affine", ("batch_norm", {"momentum": 1})], "batch_norm takes no option but eps, got momentum=1"),
     "an option of affine": (["affine", ("affine", {"eps": 1.0})], r"affine takes no options, got eps=1.0"),
     "an option of batch_norm": (["affine", ("batch_norm", {"eps": "small"})], r"eps must be a real number, got 'small'"),
@@ -152,7 +160,7 @@ BAD_STATES = {
         {"0.weight": EYE, "1.running_mean": ROW},
         ["relu"],
         OptionError,
-        "group '1' is no affine layer, .*: it holds 1.running_mean; drop what belongs to no layer, or tell all layers",
+        "group '1' is no affine layer, .*: it holds 1.running_mean; drop what belongs to no layer, or name all layers",
     ),
     "a key among those of an affine layer": (
         {"a.weight": EYE, "a.bias": ROW, "a.foo": ROW},
@@ -164,7 +172,7 @@ BAD_STATES = {
         {"a.weight": EYE, "step": np.array(3)},
         ["relu"],
         OptionError,
-        "the group of names without a dot is no .* holds step; drop",
+        r"the group of names without a dot is no .* holds step; leave out what belongs to no layer by order=\['a'\]",
     ),
     "missing weight": (
         {"0.bias": ROW},
@@ -193,6 +201,20 @@ BAD_STATES = {
     ),
     "ragged": ({"0.weight": [[1.0], [1.0, 2.0]]}, ["relu"], ShapeError, "'0.weight': the array must be rectangular"),
     "a key that is no name": ({0: EYE}, ["relu"], FormatError, "must be strings, one is 0"),
+    "pairs": ([(EYE, ROW)], ["relu"], DtypeError, r'got list; .* of pairs \(W, b\) make {"0.weight": W, "0.bias": b'),
+    "sparse": (
+        {"weight": torch.eye(3).to_sparse()},
+        ["relu"],
+        DtypeError,
+        r"'weight': the tensor is sparse; pass tensor.to_dense\(\)",
+    ),
+    "meta": ({"weight": torch.ones(3, 3, device="meta")}, ["relu"], DtypeError, "'weight': .* meta device, so it .* no numbers"),
+    "no shape yet": (
+        {"weight": nn.LazyLinear(3).weight},
+        ["relu"],
+        DtypeError,
+        "'weight': the .* cannot be read as a dense array",
+    ),
     "no mapping": ([EYE], ["relu"], DtypeError, "state must map names to arrays, got list"),
     "no list": ({"0.weight": EYE}, "relu", DtypeError, "layers must be a list such as"),
     "nothing": ({}, [], LayerError, "at least one layer"),

@@ -39,7 +39,7 @@ def module():
 def test_a_state_dict(legacy, protocol, path, module):
     torch.save(module.state_dict(), path, _use_new_zipfile_serialization=not legacy, pickle_protocol=protocol)
     if legacy and protocol > 3:
-        with pytest.raises(FormatError, match="is a pickle; fastjac never unpickles"):
+        with pytest.raises(FormatError, match="is a pickle of torch; fastjac never unpickles"):
             fastjac.load(path, LAYERS)
     else:
         assert_agrees(fastjac.load(path, LAYERS), module, (4,))
@@ -162,6 +162,28 @@ def test_views_of_a_storage(name, path):
     np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, weight.numpy())
 
 
+OF_COMPLEX = torch.complex(torch.arange(6.0).reshape(2, 3), torch.arange(1.0, 7.0).reshape(2, 3))
+PUT_OFF = {
+    "the imaginary part of a conjugate": OF_COMPLEX.conj().imag,
+    "in double precision": OF_COMPLEX.to(torch.complex128).conj().imag,
+    "transposed": OF_COMPLEX.conj().imag.T,
+    "a parameter": nn.Parameter(OF_COMPLEX.conj().imag),
+    "twice": torch._neg_view(OF_COMPLEX.conj().imag),
+    "the real part of a conjugate": OF_COMPLEX.conj().real,
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("name", PUT_OFF)
+def test_a_change_of_sign_that_torch_has_put_off_is_done(name, legacy, path):
+    weight = PUT_OFF[name]
+    torch.save({"weight": weight}, path, _use_new_zipfile_serialization=not legacy)
+    np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, weight.detach().resolve_neg().numpy())
+    np.testing.assert_array_equal(
+        fastjac.from_state_dict({"weight": weight}, ["identity"])[0].weight, weight.detach().resolve_neg().numpy()
+    )
+
+
 def test_weights_that_share_a_storage(path):
     linear = nn.Linear(3, 3)
     module = scramble(nn.Sequential(linear, nn.Tanh(), linear))
@@ -204,6 +226,13 @@ def test_big_endian_files(path):
 def test_text_of_python_2_is_read(path):
     entry = b"U\x06weight" + torch_files.tensor()
     torch_files.write_legacy(path, b"}" + entry + b"s")
+    np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, np.arange(6.0).reshape(2, 3))
+
+
+def test_an_ordered_dict_of_python_2_is_read(path):
+    pairs = b"](]" + b"(" + torch_files.text("weight") + torch_files.tensor() + b"ee"
+    ordered = torch_files.call("collections.OrderedDict", b"(" + pairs + b"t")
+    torch_files.write_legacy(path, ordered)
     np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, np.arange(6.0).reshape(2, 3))
 
 

@@ -17,6 +17,7 @@ from fastjac.errors import FastjacError, FormatError
 from fastjac.importers.torch_file import opcodes
 
 from .torch_files import (
+    MAGIC,
     PROTO,
     call,
     dictionary,
@@ -204,14 +205,22 @@ def test_more_opcodes_than_any_checkpoint_has_are_refused(name, path):
     refuse(path, "the pickle has more than 300000 opcodes")
 
 
-def test_opcodes_take_little_memory(monkeypatch):
-    monkeypatch.setattr(opcodes, "MOST_OPCODES", 30_000)
+def test_opcodes_take_little_memory():
     tracemalloc.start()
     with pytest.raises(FormatError, match="more than 30000 opcodes"):
-        opcodes.interpret(LONGEST["calls"])
+        opcodes.interpret(LONGEST["calls"], most=30_000)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10e6
+
+
+@pytest.mark.parametrize(("part", "most"), [(1, 10), (2, 100), (4, 100_000)])
+def test_no_pickle_of_a_stream_has_more_opcodes_than_it_needs(part, most, path):
+    system = pickle.dumps({"little_endian": True}, 2)
+    pickles = [MAGIC, pickle.dumps(1001, 2), system, PROTO + dictionary(weight=tensor()) + b".", b""]
+    pickles[part] = PROTO + b"(" + b"N" * 150_000 + b"t."
+    path.write_bytes(b"".join(pickles))
+    refuse(path, f"the pickle has more than {most} opcodes")
 
 
 def test_objects_nested_fifty_thousand_times_are_let_go(path):
@@ -309,6 +318,47 @@ def test_tensors_that_are_called_otherwise_are_refused(path):
     refuse(path, "a parameter is made from something that is no tensor")
     write_zip(path, dictionary(weight=call("torch._utils._rebuild_parameter", b"(" + call("a.b", b")") + b"t")))
     refuse(path, "'weight': the pickle asks for a.b to make a tensor; fastjac knows torch._utils._rebuild_tensor")
+
+
+TRUE, FALSE = b"\x88", b"\x89"
+ATTRIBUTES = dictionary(data=tensor())
+CHANGED = {
+    "metadata of another kind": (tensor(more=dictionary(scale=TRUE)), r"gives the tensor metadata \(scale\); fastjac knows conj"),
+    "metadata that is no dict": (tensor(more=b"]"), r"gives the tensor metadata \(list\)"),
+    "a bit that is a number": (tensor(more=dictionary(neg=number(1))), "gives the tensor metadata"),
+    "a real number conjugated": (tensor(more=dictionary(conj=TRUE)), "puts off conj, which float32 numbers cannot have"),
+    "an argument more": (tensor(more=b"NN"), "is given other arguments than torch gives it"),
+    "a state": (tensor() + ATTRIBUTES + b"b", "changes the tensor after it has made it"),
+    "an entry": (tensor() + number(0) + number(1) + b"s", "changes the tensor after it has made it"),
+    "attributes of a parameter": (
+        call("torch._utils._rebuild_parameter_with_state", b"(" + tensor() + b"\x88N" + ATTRIBUTES + b"t"),
+        "replaces the tensor's numbers by its attribute data",
+    ),
+    "attributes in slots": (
+        call("torch._utils._rebuild_parameter_with_state", b"(" + tensor() + b"\x88N" + b"(N" + ATTRIBUTES + b"tt"),
+        "replaces the tensor's numbers by its attribute data",
+    ),
+    "attributes that are none": (
+        call("torch._utils._rebuild_parameter_with_state", b"(" + tensor() + b"\x88N]t"),
+        "attributes are a list and no dict",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_would_change_a_tensors_numbers_is_refused_where_it_is_not_understood(name, path):
+    opcodes, message = CHANGED[name]
+    for write in WRITERS.values():
+        write(path, dictionary(weight=opcodes))
+        refuse(path, message)
+
+
+def test_bits_that_are_not_set_change_nothing(path):
+    for write in WRITERS.values():
+        write(path, dictionary(weight=tensor(more=dictionary(neg=FALSE, conj=FALSE))))
+        np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, np.arange(6.0).reshape(2, 3))
+        write(path, dictionary(weight=tensor(more=dictionary(neg=TRUE))))
+        np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, -np.arange(6.0).reshape(2, 3))
 
 
 CONTAINERS = {

@@ -60,6 +60,32 @@ def test_other_layers_with_weights_are_named_in_the_proposal():
         imported_weights(state, Options())
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_an_array_that_no_layer_holds_is_left_out_of_the_proposal(first):
+    """log_std of a policy, an embedding of its own, a running count: whatever has no weight beside it."""
+    beside = {"log_std": np.zeros(2), "scaler.mean": np.zeros(3)}
+    state = OrderedDict(beside | MLP if first else MLP | beside)
+    message = (
+        r'fastjac.load\(path, layers=\["relu", "identity"\], order=\[\'net.0\', \'net.2\'\]\), which says what follows each '
+        "affine layer. No layer holds log_std, scaler.mean, which order leaves out. Its groups of weights"
+    )
+    with pytest.raises(OptionError, match=message):
+        imported_weights(state, Options())
+    for layers in (["relu", "identity"], ["affine", "relu", "affine"]):
+        with pytest.raises((OptionError, FormatError), match=r"log_std.* by order=\['net.0', 'net.2'\]"):
+            imported_weights(state, Options(layers=layers))
+    found = imported_weights(state, Options(layers=["relu", "identity"], order=["net.0", "net.2"]))  # as each of them says
+    np.testing.assert_array_equal(found.network(np.ones(3)), fastjac.from_state_dict(MLP, ["relu", "identity"])(np.ones(3)))
+
+
+def test_groups_of_several_networks_are_not_proposed_as_one():
+    """The actor and the critic of a policy."""
+    state = OrderedDict(dense("actor.0", 3, 4) | dense("actor.2", 4, 2) | dense("critic.0", 3, 4) | dense("critic.2", 4, 1))
+    message = r"layers=\[...\], order=\[...\]\), .* They do not follow each other, so some belong to another network: order names"
+    with pytest.raises(OptionError, match=message):
+        imported_weights(state, Options())
+
+
 def test_many_groups_are_not_all_listed():
     state = {f"{i}.weight": np.eye(2) for i in range(100)}
     with pytest.raises(OptionError, match=r'\["relu", "relu", ...\] with 100 entries\).*; 19 with weight \(2, 2\); and 80 more$'):
@@ -84,5 +110,5 @@ def test_names_longer_than_any_network_has_are_refused():
 
 
 def test_more_arrays_than_any_network_has_are_refused():
-    with pytest.raises(FormatError, match="it has 100001 arrays; fastjac reads files of up to 100000"):
+    with pytest.raises(FormatError, match="it has 100001 arrays; fastjac reads files of up to 10000"):
         imported_weights(dict.fromkeys(map(str, range(100_001)), np.ones(1)), Options(layers=["relu"]))

@@ -38,9 +38,9 @@ def storage(key="0", kind="FloatStorage", count=6, tag="storage"):
     return b"(" + text(tag) + f"ctorch\n{kind}\n".encode() + text(key) + text("cpu") + number(count) + b"tQ"
 
 
-def tensor(stored=None, offset=0, size=(2, 3), stride=(3, 1)):
-    """The opcodes that make a tensor."""
-    arguments = b"(" + (stored or storage()) + number(offset) + numbers(size) + numbers(stride) + b"\x89Nt"
+def tensor(stored=None, offset=0, size=(2, 3), stride=(3, 1), more=b""):
+    """The opcodes that make a tensor; `more` pushes arguments behind those that every tensor has."""
+    arguments = b"(" + (stored or storage()) + number(offset) + numbers(size) + numbers(stride) + b"\x89N" + more + b"t"
     return call("torch._utils._rebuild_tensor_v2", arguments)
 
 

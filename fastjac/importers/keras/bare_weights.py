@@ -18,8 +18,9 @@ from ..groups import groups_in_order
 from ..located import located
 from ..options import Options
 from ..parts import Imported, Part
-from ..reading.hdf5 import Array, Group
-from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
+from ..reading.hdf5 import Group
+from ..reading.hdf5_array import Array
+from ..reading.limits import MOST_LAYERS, MOST_NAME, MOST_NESTING, check_count
 from .activations import ACTIVATIONS
 from .weight_lists import is_listing, layer_names, listed_arrays, weight_names
 from .weight_tree import VARIABLES, number_of, stem_of
@@ -128,6 +129,7 @@ def _filed(root: Group) -> Iterator[WeightGroup]:
         visited += 1
         check_count(visited, MOST_LAYERS, "groups")
         check_count(path.count("/"), MOST_NESTING, "groups within groups")
+        check_count(len(path), MOST_NAME, "letters in the path of a group")
         for name in group.names():
             member = group.member(name)
             if isinstance(member, Group) and name != VARIABLES and f"{path}{name}" != "optimizer":

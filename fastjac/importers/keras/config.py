@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
-from ..reading.limits import MOST_LAYERS, check_count
+from ..reading.limits import MOST_LAYERS, MOST_NAME, check_count
 from .graph import by_name, call_order, only_end
 
 Config = dict[str, Any]
@@ -74,11 +74,12 @@ class Entry:
 def flatten(model: Config, weights: Weights) -> Iterator[Entry]:
     """The layers of a model in the order in which they compute, those of inner models in their place.
 
-    A layer that is called twice comes twice. Input layers are left out.
+    A layer that is called twice comes twice, as the same entry. Input layers are left out.
 
     Raises UnsupportedLayerError where the model branches, FormatError where there are too many layers and inner models.
     """
-    open_models = [_layers(model, weights, "")]
+    inner_models: dict[int, list[tuple[Config, Entry]]] = {}
+    open_models = [iter(_layers(model, weights, ""))]
     visited = 0
     while open_models:
         found = next(open_models[-1], None)
@@ -87,21 +88,27 @@ def flatten(model: Config, weights: Weights) -> Iterator[Entry]:
             continue
         visited += 1
         check_count(visited, MOST_LAYERS, "layers, counted as often as they are called")
-        entry, name, inner = found
-        if is_model(entry):
-            open_models.append(_layers(entry, inner, f"{name}/"))
-        else:
-            yield entry_of(entry, name, inner)
+        config, entry = found
+        if not is_model(config):
+            yield entry
+            continue
+        if id(config) not in inner_models:
+            inner_models[id(config)] = _layers(config, entry.weights, f"{entry.name}/")
+        open_models.append(iter(inner_models[id(config)]))
 
 
-def _layers(model: Config, weights: Weights, prefix: str) -> Iterator[tuple[Config, str, Weights]]:
-    """The layers and inner models that one model holds, with their names and weights."""
+def _layers(model: Config, weights: Weights, prefix: str) -> list[tuple[Config, Entry]]:
+    """The layers and inner models that one model holds, in the order of their calls, each with its config."""
     config = model["config"]
     ranks = _ranks(config["layers"])
-    for entry in _calls(config) if is_functional(model) else config["layers"]:
-        name = entry["config"]["name"]
-        if entry["class_name"] != "InputLayer":
-            yield entry, prefix + name, weights.layer(name, *ranks.get(name, ("", 0)))
+    calls = _calls(config) if is_functional(model) else config["layers"]
+    entries: dict[int, Entry] = {}
+    for called in calls:
+        name = called["config"]["name"]
+        if called["class_name"] != "InputLayer" and id(called) not in entries:
+            check_count(len(prefix) + len(name), MOST_NAME, "letters in the name of a layer")
+            entries[id(called)] = entry_of(called, prefix + name, weights.layer(name, *ranks.get(name, ("", 0))))
+    return [(called, entries[id(called)]) for called in calls if id(called) in entries]
 
 
 def _calls(config: Config) -> list[Config]:

@@ -35,23 +35,26 @@ class Conversion(NamedTuple):
 def convert(entries: Sequence[Entry], shape: SampleShape | None) -> Iterator[Part]:
     """The fastjac layers of a chain of Keras layers whose input samples have `shape` (None where nothing tells it).
 
-    Before any weight is read, every layer must be known; what is made of the weights may not be far more than they hold.
+    Before any weight is read, every layer must be known; what is made of the weights may not be far more than they hold. A layer
+    that is called again is converted once for each shape of its input.
 
     Raises UnsupportedLayerError naming the layer and its position in the chain, FormatError where its arrays do not fit it.
     """
-    places = [f"layer {position} {entry}" for position, entry in enumerate(entries)]
-    held = made = 0
-    for place, entry in zip(places, entries, strict=True):
-        with located(place):
+    for position, entry in enumerate(entries):
+        with located(f"layer {position} {entry}"):
             _check_known(entry)
-    for place, entry in zip(places, entries, strict=True):
-        with located(place):
-            part = Part(str(entry), tuple(_convert_one(entry, shape)), _note(entry))
-            held += 8 * sum(map(prod, entry.weights.shapes()))
-            made += sum(array.nbytes for layer in part.layers for array in layer.arrays.values())
+    parts: dict[tuple[int, SampleShape | None], Part] = {}
+    held = made = 0
+    for position, entry in enumerate(entries):
+        key = (id(entry), shape)
+        with located(f"layer {position} {entry}"):
+            if key not in parts:
+                parts[key] = Part(str(entry), tuple(_convert_one(entry, shape)), _note(entry))
+                held += 8 * sum(map(prod, entry.weights.shapes()))
+            made += sum(array.nbytes for layer in parts[key].layers for array in layer.arrays.values())
             refuse_expansion(made, held, "what is made of the weights")
             shape = output_shape(entry, shape)
-        yield part
+        yield parts[key]
 
 
 def _convert_one(entry: Entry, shape: SampleShape | None) -> Converted:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
-from ..reading.hdf5 import Array, Group
+from ..reading.hdf5 import Group
+from ..reading.hdf5_array import Array
+from ..reading.limits import MOST_NAME, check_count
 from .config import Config, activation_layer, is_model
 from .variables import variables
 
@@ -87,7 +89,7 @@ def is_listing(group: Group) -> bool:
 
 def layer_names(group: Group) -> list[str]:
     """The outermost layers that a group of weights lists; FormatError if it lists none."""
-    names = group.texts(LAYER_NAMES)
+    names = _names(group, LAYER_NAMES)
     if names is None:
         raise FormatError(f"{group.name} does not list its layers in an attribute {LAYER_NAMES}, as Keras 1 and later do")
     return names
@@ -96,7 +98,14 @@ def layer_names(group: Group) -> list[str]:
 def weight_names(group: Group, layer: str) -> list[str]:
     """The names of one layer's arrays, in order."""
     found = group.group(*layer.split("/"))
-    return [] if found is None else found.texts(WEIGHT_NAMES) or []
+    return [] if found is None else _names(found, WEIGHT_NAMES) or []
+
+
+def _names(group: Group, attribute: str) -> list[str] | None:
+    """The names that an attribute lists; each is part of many paths, so FormatError if one is longer than any name."""
+    names = group.texts(attribute)
+    check_count(max(map(len, names or ()), default=0), MOST_NAME, f"letters in a name in {attribute}")
+    return names
 
 
 def listed_arrays(group: Group, layer: str, names: list[str]) -> list[Array]:

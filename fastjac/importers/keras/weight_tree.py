@@ -5,9 +5,12 @@ model.weights.h5 in a .keras file has this form, and so have .weights.h5 files.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
-from ..reading.hdf5 import Array, Group
+from ..reading.hdf5 import Group
+from ..reading.hdf5_array import Array
 
 LAYERS, OLD_LAYERS = "layers", "_layer_checkpoint_dependencies"
 """The group that holds a model's layers, and what Keras 2.12 and 2.13 called it."""
@@ -26,8 +29,7 @@ class TreeWeights:
         layers, old_layers = (self._below(container) for container in (LAYERS, OLD_LAYERS))
         if layers is not None or old_layers is None:
             return TreeWeights(layers and layers.group(f"{stem}_{rank}" if rank else stem))
-        # In the old form numbers are left out, since a layer with weights is counted twice.
-        slots = sorted_slots(old_layers, stem)
+        slots = self._old_slots.get(stem, [])
         return TreeWeights(old_layers.group(slots[rank]) if rank < len(slots) else None)
 
     def activation(self) -> TreeWeights:
@@ -36,23 +38,31 @@ class TreeWeights:
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The declared shapes of the layer's arrays."""
-        return [array.shape for array in self._variables()]
+        return [array.shape for array in self._variables]
 
     def arrays(self) -> list[np.ndarray]:
         """The layer's arrays."""
-        return [array.read() for array in self._variables()]
+        return [array.read() for array in self._variables]
 
+    @cached_property
     def _variables(self) -> list[Array]:
         group = self._below(VARIABLES)
         return [] if group is None else group.numbered()
 
+    @cached_property
+    def _old_slots(self) -> dict[str, list[str]]:
+        """The groups of each class in the old form, `stem`, `stem_2`, ..., in the order of their numbers.
+
+        Some numbers are left out, since a layer with weights is counted twice.
+        """
+        old_layers = self._below(OLD_LAYERS)
+        slots: dict[str, list[str]] = {}
+        for name in sorted([] if old_layers is None else old_layers.names(), key=number_of):
+            slots.setdefault(stem_of(name), []).append(name)
+        return slots
+
     def _below(self, name: str) -> Group | None:
         return None if self._group is None else self._group.group(name)
-
-
-def sorted_slots(layers: Group, stem: str) -> list[str]:
-    """The groups of one class, `stem`, `stem_2`, ..., in the order of their numbers."""
-    return sorted((name for name in layers.names() if stem_of(name) == stem), key=number_of)
 
 
 def stem_of(slot: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,7 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import FormatError
-from .limits import refuse_expansion
+from ..located import located
+from .limits import MOST_ARRAYS, check_count, refuse_expansion
+
+MOST_DIRECTORY = 1 << 20
+"""Bytes of an archive's directory: a hundred for each of the members that an archive may have."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What writers of weights use. The others unpack slowly, or take as much memory as the archive says."""
+OTHER_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 
 
 class Archive:
@@ -18,6 +26,7 @@ class Archive:
     def __init__(self, file: zipfile.ZipFile, size: int) -> None:
         self._file = file
         self._size = size
+        self._unpacked = 0
         self.names = tuple(file.namelist())
 
     def size(self, name: str) -> int:
@@ -27,9 +36,14 @@ class Archive:
     def read(self, name: str) -> bytes:
         """A member's bytes; FormatError if it is missing, damaged, encrypted, or claims to be far larger than what is stored."""
         info = self._info(name)
+        if info.compress_type not in METHODS:
+            method = OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
+            raise FormatError(f"{name} is packed by {method}; fastjac unpacks deflate, so write the archive again with that")
         if info.compress_size > self._size:
             raise FormatError(f"{name} claims {info.compress_size} bytes of an archive of {self._size}; the archive is damaged")
         refuse_expansion(info.file_size, info.compress_size, name)
+        self._unpacked += info.file_size  # members may share their bytes, as of one bomb
+        refuse_expansion(self._unpacked, self._size, f"what is read of the archive up to {name}")
         try:
             with self._file.open(info) as member:
                 return member.read(info.file_size)  # without this, all would be unpacked, however much more it is than claimed
@@ -45,14 +59,37 @@ class Archive:
             raise FormatError(f"the archive holds no {name}, only {', '.join(self.names[:10])}") from error
 
 
+class _Bounded(io.BufferedReader):
+    """A file that gives no piece larger than `most`, if that is a number; zipfile reads an archive's directory in one piece."""
+
+    most: int | None = MOST_DIRECTORY
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As many bytes as asked for; FormatError if that is more than `most`."""
+        if self.most is not None and size is not None and size > self.most:
+            raise FormatError(f"its directory has {size} bytes; fastjac reads archives of up to {MOST_ARRAYS} members")
+        return super().read(size)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """The zip archive at `path`; FormatError where it is damaged."""
+    """The zip archive at `path`; FormatError where it is damaged, or has more members than any archive of weights."""
+    with _Bounded(io.FileIO(path)) as content:
+        with located(str(path)):
+            file = _listed(content)
+            check_count(len(file.filelist), MOST_ARRAYS, "members")
+        content.most = None
+        with file:
+            yield Archive(file, path.stat().st_size)
+
+
+def _listed(content: _Bounded) -> zipfile.ZipFile:
+    """The archive, whose directory is read."""
     try:
-        file = zipfile.ZipFile(path)
+        return zipfile.ZipFile(content)
+    except FormatError:
+        raise
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise FormatError(
-            f"{path} starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
+            f"it starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
         ) from error
-    with file:
-        yield Archive(file, path.stat().st_size)

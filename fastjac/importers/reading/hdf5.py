@@ -2,53 +2,43 @@
 
 HDF5 can point a name at another file, keep a dataset's entries outside, and declare far more than it stores; none of that is
 followed or believed. Everything that h5py does with the file happens here, since damaged bytes can make any of it fail; what
-they would make run for ever is found before, in `hdf5_heaps`.
+they would make run for ever, or take memory without bound, is found before: `hdf5_heaps` and `hdf5_attributes` look at texts,
+`hdf5_array` at arrays, and `hdf5_account` counts what is asked for.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import FastjacError, FormatError, MissingDependencyError
-from .bfloat16 import widen_bfloat16
-from .hdf5_heaps import longest_object
+from ...errors import FileError, FormatError, MissingDependencyError
+from .hdf5_account import Account, damage_told
+from .hdf5_array import Array, no_array
 from .limits import MOST_LAYERS, MOST_NESTING, MOST_TEXT, check_count, refuse_expansion
 
-NUMBERS = "fiu"
-"""The kinds of NumPy dtypes that arrays of weights have; opaque entries of two bytes, which are bfloat16, come besides."""
-FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
-"""The filters of a compressed dataset that h5py brings itself; HDF5 would look for a library to load for any other."""
-MOST_ARRAYS = 100
+MOST_NUMBERED = 100
 """Arrays of one layer; no layer of Keras has a tenth of that."""
+MOST_ATTRIBUTES = 1000
+"""Attributes of a group. Keras writes five, HDF5 looks through all of them for each that is asked for."""
+MOST_PARTS = 20
+"""Attributes over which Keras spreads a list of names; each holds up to 64 KB of them."""
+IN_USE = ("already open", "file locking", "lock file")
+"""What HDF5 says of a file that this process has open, or another for writing."""
 LINKS = {"ExternalLink": "an external link", "SoftLink": "a soft link"}
-
-
-@contextmanager
-def _damage_told(what: str) -> Iterator[None]:
-    """Turn whatever h5py raises on damaged bytes into a FormatError."""
-    try:
-        yield
-    except FastjacError:
-        raise
-    except Exception as error:  # h5py passes on errors of many classes, from OverflowError to SystemError
-        raise FormatError(f"{what} cannot be read as HDF5 ({error!r}); it is truncated or damaged") from error
 
 
 @contextmanager
 def opened(source: Path | bytes, what: str) -> Iterator[Group]:
     """The root group of the HDF5 file at a path, or whose bytes are given; `what` names it in errors.
 
-    A file at a path is not read into memory as a whole. Raises MissingDependencyError without h5py, FormatError where the
-    bytes are damaged.
+    A file at a path is not read into memory as a whole. Raises MissingDependencyError without h5py, FileError where the file is
+    in use, FormatError where the bytes are damaged.
     """
     try:
         import h5py
@@ -56,49 +46,30 @@ def opened(source: Path | bytes, what: str) -> Iterator[Group]:
         raise MissingDependencyError(
             "h5py is needed to read Keras files; install it with: pip install 'fastjac[keras]'"
         ) from error
-    with _damage_told(what):
-        account = _Account.of(source)
-        # Nothing is written, so there is no need of a lock, which some network file systems refuse.
-        file = h5py.File(io.BytesIO(source), "r") if isinstance(source, bytes) else h5py.File(source, "r", locking=False)
+    with damage_told(what):
+        account = Account.of(source)
+        try:
+            # Nothing is written, so there is no need of a lock, which some network file systems refuse.
+            file = h5py.File(io.BytesIO(source), "r") if isinstance(source, bytes) else h5py.File(source, "r", locking=False)
+        except OSError as error:
+            if any(told in str(error) for told in IN_USE):
+                raise FileError(
+                    f"{what} is open already, here or for writing in another process; close it there first"
+                ) from error
+            raise
     try:
         yield Group(file, account)
     finally:
-        with _damage_told(what):
+        with damage_told(what):
             file.close()
-
-
-@dataclass
-class _Account:
-    """What a file holds, and how much of it was asked for; what it declares is held against that.
-
-    stored : the size of the file in bytes.
-    longest_text : the most bytes that a text of variable length in it has.
-    claimed : the bytes of all that was read so far.
-    """
-
-    stored: int
-    longest_text: int
-    claimed: int = 0
-
-    @staticmethod
-    def of(source: Path | bytes) -> _Account:
-        """The account of a file, whose heaps are checked."""
-        if isinstance(source, bytes):
-            return _Account(len(source), longest_object(source))
-        with open(source, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _Account(len(content), longest_object(content))
-
-    def claim(self, size: int, what: str) -> None:
-        """Count `size` bytes more; FormatError if all that was claimed is far more than what the file holds."""
-        self.claimed += size
-        refuse_expansion(self.claimed, self.stored, what)
 
 
 class Group:
     """A group of an open file; see `opened`."""
 
-    def __init__(self, group: Any, account: _Account) -> None:
+    def __init__(self, group: Any, account: Account) -> None:
         self._group, self._account = group, account
+        self._members: dict[str, Group | Array | None] = {}
 
     @property
     def name(self) -> str:
@@ -106,13 +77,14 @@ class Group:
         return str(self._group.name)
 
     def __len__(self) -> int:
-        with _damage_told("a group of the weights"):
+        with damage_told("a group of the weights"):
             return len(self._group)
 
     def names(self) -> list[str]:
         """The names of its members; FormatError if there are too many, or one is no text."""
         check_count(len(self), MOST_LAYERS, f"members in {self.name}")
-        with _damage_told("a group of the weights"):
+        self._account.claim_texts(len(self))
+        with damage_told("a group of the weights"):
             names = list(self._group)
         for name in names:
             if not isinstance(name, str):  # so h5py gives what is no UTF-8
@@ -123,22 +95,26 @@ class Group:
         """The group or array called `name` directly under this one, or None; FormatError if it or its entries are elsewhere."""
         if "/" in name:  # HDF5 would take it for a path and follow what is on the way
             raise FormatError(f"{self.name} is said to hold {name!r:.80}, which can be no name of a member")
-        with _damage_told("a group of the weights"):
-            link = self._group.get(name, getlink=True)
-            if link is None:
-                return None
-            kind = type(link).__name__
-            if kind != "HardLink":
-                raise FormatError(
-                    f"{self.name}/{name} is {LINKS.get(kind, 'a link')} to elsewhere, which fastjac does not follow"
-                )
-            found = self._group[name]
-            if not hasattr(found, "dtype"):
-                return Group(found, self._account)
-            # Even to ask for the shape of a virtual dataset may open other files.
-            if found.is_virtual or found.external:
-                raise FormatError(f"{found.name} keeps its entries outside the file, which fastjac does not follow")
-            return Array(found, self._account)
+        if name not in self._members:
+            self._account.visit()
+            with damage_told("a group of the weights"):
+                self._members[name] = self._found(name)
+        return self._members[name]
+
+    def _found(self, name: str) -> Group | Array | None:
+        link = self._group.get(name, getlink=True)
+        if link is None:
+            return None
+        kind = type(link).__name__
+        if kind != "HardLink":
+            raise FormatError(f"{self.name}/{name} is {LINKS.get(kind, 'a link')} to elsewhere, which fastjac does not follow")
+        found = self._group[name]
+        if not hasattr(found, "dtype"):
+            return Group(found, self._account)
+        # Even to ask for the shape of a virtual dataset may open other files.
+        if found.is_virtual or found.external:
+            raise FormatError(f"{found.name} keeps its entries outside the file, which fastjac does not follow")
+        return Array(found, self._account)
 
     def group(self, *names: str) -> Group | None:
         """The group that is reached by way of the members called `names`, or None; FormatError where one is an array."""
@@ -161,12 +137,12 @@ class Group:
         if found is None:
             raise FormatError(f"{self.name} holds no {path}, though it says so; the file is damaged")
         if isinstance(found, Group):
-            raise _no_array(found.name)
+            raise no_array(found.name)
         return found
 
     def numbered(self) -> list[Array]:
         """The arrays that are its members, in the order of their names, which are 0, 1, ...; FormatError for another name."""
-        check_count(len(self), MOST_ARRAYS, f"arrays in {self.name}")
+        check_count(len(self), MOST_NUMBERED, f"arrays in {self.name}")
         names = self.names()
         if set(names) != set(map(str, range(len(names)))):
             raise FormatError(f"its weights are called {', '.join(names[:10])}; a built-in layer's are numbered from 0")
@@ -189,12 +165,15 @@ class Group:
         parts: list[list[str]] = []
         while (part := self._strings(f"{name}{len(parts)}")) is not None:
             parts.append(part)
+            check_count(len(parts), MOST_PARTS, f"parts of {name} of {self.name}")
             check_count(sum(map(len, parts)), MOST_LAYERS, f"entries in {name} of {self.name}")
         return [text for part in parts for text in part] if parts else None
 
     def _strings(self, name: str) -> list[str] | None:
         what = f"the attribute {name} of {self.name}"
-        with _damage_told(what):
+        self._account.visit()
+        with damage_told(what):
+            check_count(len(self._group.attrs), MOST_ATTRIBUTES, f"attributes of {self.name}")
             if name not in self._group.attrs:
                 return None
             attribute = self._group.attrs.get_id(name)
@@ -202,84 +181,20 @@ class Group:
             if length == 0:
                 return []
             check_count(length, MOST_LAYERS, f"entries in {what}")
-            self._check_text(attribute.get_type(), length, what)
+            self._account.claim_texts(length)
+            self._check_text(name, attribute.get_type(), length)
             found = np.ravel(self._group.attrs[name]).tolist()
             self._account.claim(sum(map(len, found)), what)
             return [text.decode("utf-8") if isinstance(text, bytes) else text for text in found]
 
-    def _check_text(self, kind: Any, length: int, what: str) -> None:
+    def _check_text(self, name: str, kind: Any, length: int) -> None:
         """Raise FormatError if an attribute is no text, or may be far longer than what is stored."""
+        what = f"the attribute {name} of {self.name}"
         if not hasattr(kind, "is_variable_str"):
             raise FormatError(f"{what} must hold text; the file is damaged or not from Keras")
         if kind.is_variable_str():
-            refuse_expansion(length * self._account.longest_text, self._account.stored, what)
+            longest = self._account.longest_text(name)
+            check_count(longest, MOST_TEXT, f"bytes in {what}")
+            refuse_expansion(length * longest, self._account.stored, what)
         else:
             check_count(length * kind.get_size(), min(MOST_TEXT, self._account.stored), f"bytes in {what}")
-
-
-class Array:
-    """A dataset of an open file, which is read only when asked; see `opened`."""
-
-    def __init__(self, dataset: Any, account: _Account) -> None:
-        self._dataset, self._account = dataset, account
-
-    @property
-    def name(self) -> str:
-        """Its path in the file."""
-        return str(self._dataset.name)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The declared shape; FormatError if it has none."""
-        with _damage_told("an array of the weights"):
-            declared: tuple[int, ...] | None = self._dataset.shape
-        if declared is None:
-            raise _no_array(self.name)
-        return declared
-
-    @property
-    def is_float(self) -> bool:
-        """Whether it holds floating-point numbers, and no counts or seeds."""
-        with _damage_told("an array of the weights"):
-            return self._dataset.dtype.kind == "f" or self._is_bfloat16
-
-    def read(self) -> np.ndarray:
-        """All entries; FormatError if they are no numbers or far larger than what is stored."""
-        with _damage_told("an array of the weights"):
-            self._check_kind()
-            self._check_storage(self._dataset.dtype.itemsize * math.prod(self.shape))
-            array: np.ndarray = self._dataset[()]
-            return widen_bfloat16(array) if self._is_bfloat16 else array
-
-    @property
-    def _is_bfloat16(self) -> bool:
-        """Whether it holds opaque entries of two bytes, as which Keras stores bfloat16 and nothing else."""
-        dtype = self._dataset.dtype
-        return dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None and dtype.subdtype is None
-
-    def _check_kind(self) -> None:
-        if self._dataset.dtype.kind not in NUMBERS and not self._is_bfloat16:
-            raise FormatError(f"{self.name} holds entries of type {self._dataset.dtype}, though weights are numbers")
-        for number in self._filters():
-            if number not in FILTERS:
-                raise FormatError(
-                    f"{self.name} is compressed by filter {number}; fastjac reads {', '.join(FILTERS.values())} only, "
-                    "so write the file again without compression"
-                )
-
-    def _check_storage(self, declared: int) -> None:
-        """Raise FormatError if it declares more bytes than are stored for it, or far more if it is compressed."""
-        stored = min(self._dataset.id.get_storage_size(), self._account.stored)
-        if not self._filters() and declared > stored:
-            raise FormatError(f"{self.name} claims to hold {declared} bytes, {stored} are stored; the file is cut off or made up")
-        chunk = math.prod(self._dataset.chunks or ()) * self._dataset.dtype.itemsize
-        refuse_expansion(max(declared, chunk), stored, self.name)
-        self._account.claim(declared, f"what is read of the file up to {self.name}")
-
-    def _filters(self) -> list[int]:
-        plan = self._dataset.id.get_create_plist()
-        return [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
-
-
-def _no_array(name: str) -> FormatError:
-    return FormatError(f"{name} is no array, though one is expected there")

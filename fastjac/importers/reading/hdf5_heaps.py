@@ -11,6 +11,9 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterator
+from itertools import chain
+
+from .limits import MOST_LAYERS
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LENGTH_SIZES = {0: (13, 14), 1: (13, 14), 2: (9, 10), 3: (9, 10)}
@@ -18,6 +21,8 @@ LENGTH_SIZES = {0: (13, 14), 1: (13, 14), 2: (9, 10), 3: (9, 10)}
 HEAP = b"GCOL\x01"
 HEADER = 16
 """Bytes of the head of a heap, and of an object in it."""
+MOST_OBJECTS = 10 * MOST_LAYERS
+"""Heaps and objects in them; an object is a text, and a layer has a few names."""
 
 Content = bytes | mmap.mmap
 
@@ -28,15 +33,15 @@ def longest_object(content: Content) -> int:
     Raises ValueError where a heap is damaged, or the file has another form than h5py writes.
     """
     _check_head(content)
-    left = len(content) // HEADER
+    left = min(len(content) // HEADER, MOST_OBJECTS)
     longest = 0
     start = content.find(HEAP)
     while start >= 0:
-        for length in _lengths(content, start):
+        for length in chain((0,), _lengths(content, start)):
             longest = max(longest, length)
             left -= 1
             if left < 0:
-                raise ValueError("its heaps overlap")
+                raise ValueError("its heaps overlap, or hold more texts than any model's")
         start = content.find(HEAP, start + 1)
     return longest
 

@@ -1,19 +1,25 @@
-"""How large what a file declares may be. Every importer holds what it reads against these before it takes memory for it."""
+"""How much a file may ask for. Every importer holds what it reads against these before it takes memory or time for it.
+
+Together they keep every refusal, and every network that a small file makes, within some 300 MB and a second: each thing that can
+be counted is counted where work is done for it, however the file asks for it.
+"""
 
 from __future__ import annotations
 
 from ...errors import FormatError
 
-EXPANSION = 100
-"""How many times its stored size a compressed part may have; trained weights hardly compress."""
+EXPANSION = 10
+"""How many times its stored size a compressed part may have; trained weights hardly compress, pruned ones some."""
 EXPANSION_FLOOR = 1 << 26
 """Bytes that any compressed part may have: zeros, as of a model that was not trained, compress a thousandfold."""
-MOST_TEXT = 1 << 26
-"""Bytes of a JSON text or another description of an architecture."""
+MOST_TEXT = 1 << 24
+"""Bytes of a JSON text or another description of an architecture; parsed, its text may take eight times as many."""
 MOST_VALUES = 500_000
 """Values in a JSON text; parsed, each may take a hundred times its bytes."""
 MOST_LAYERS = 10_000
 """Layers, nodes of a graph, or entries of a list of either."""
+MOST_ARRAYS = 10_000
+"""Arrays of a file, or members of an archive."""
 MOST_UNITS = 1 << 24
 """Units in one layer: a weight with as many rows holds 64 MiB for each of its columns."""
 MOST_LETTERS = 1 << 20

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from ...errors import FormatError
-from .limits import MOST_TEXT
+
+LONGEST_LINE = 1 << 22
+"""Bytes of a line: 200,000 numbers with all their digits."""
+MOST_EMPTY = 10_000
+"""Lines that hold nothing, besides one for each line that holds something."""
 
 
 class Lines:
@@ -19,6 +26,7 @@ class Lines:
     def __init__(self, file: BinaryIO, comment: bytes) -> None:
         self._file, self._comment = file, comment
         self._number = 0
+        self._left = MOST_EMPTY
 
     def skip(self, what: str) -> None:
         """Pass over a line, where `what` should stand; FormatError if the file ends before."""
@@ -27,6 +35,13 @@ class Lines:
     def floats(self, count: int, what: str) -> list[float]:
         """The numbers of the next line, separated by commas; FormatError unless they are `count` numbers."""
         return self._numbers(float, count, what)
+
+    def matrix(self, n_rows: int, n_columns: int, what: str) -> np.ndarray:
+        """The numbers of the next `n_rows` lines, (n_rows, n_columns), where `what` is each line with its number for "{}"."""
+        found = array("d")
+        for row in range(1, n_rows + 1):
+            found.extend(self._numbers(float, n_columns, what, row))
+        return np.frombuffer(found).reshape(n_rows, n_columns)
 
     def counts(self, count: int, what: str) -> list[int]:
         """The whole numbers of the next line; FormatError unless they are `count`, each at least 1."""
@@ -40,32 +55,37 @@ class Lines:
         if self._next():
             raise FormatError(f"line {self._number} stands behind {what}, where the file should end")
 
-    def _numbers(self, convert: Callable[[bytes], Any], count: int, what: str) -> list[Any]:
-        line = self._line(what).removesuffix(b",")
+    def _numbers(self, convert: Callable[[bytes], Any], count: int, what: str, row: int = 0) -> list[Any]:
+        line = self._line(what, row).removesuffix(b",")
         held = line.count(b",") + 1
         if held != count:
-            raise FormatError(f"line {self._number} must hold {what}, {count} separated by commas; it holds {held}")
+            told = what.format(row)
+            raise FormatError(f"line {self._number} must hold {told}, {count} separated by commas; it holds {held}")
         try:
             if b"_" in line:  # which Python takes between digits
                 raise ValueError("one holds an underscore")
             return [convert(field) for field in line.split(b",")]
         except ValueError as error:
-            raise FormatError(f"line {self._number} must hold {what}, as numbers; {error!s:.100}") from error
+            raise FormatError(f"line {self._number} must hold {what.format(row)}, as numbers; {error!s:.100}") from error
 
-    def _line(self, what: str) -> bytes:
+    def _line(self, what: str, row: int = 0) -> bytes:
         """The next line that holds something; FormatError if there is none."""
         line = self._next()
         if not line:
-            raise FormatError(f"the file ends after line {self._number}, where {what} should follow; it is truncated")
+            raise FormatError(f"the file ends after line {self._number}, where {what.format(row)} should follow; it is truncated")
         return line
 
     def _next(self) -> bytes:
         """The next line that holds something, without blanks at its ends; empty at the end of the file."""
-        while line := self._file.readline(MOST_TEXT):
+        while line := self._file.readline(LONGEST_LINE):
             self._number += 1
-            if len(line) == MOST_TEXT:
-                raise FormatError(f"line {self._number} is longer than {MOST_TEXT} bytes; fastjac reads shorter ones")
+            if len(line) == LONGEST_LINE:
+                raise FormatError(f"line {self._number} is longer than {LONGEST_LINE} bytes; fastjac reads shorter ones")
             line = line.strip()
             if line and not line.startswith(self._comment):
+                self._left += 1
                 return line
+            self._left -= 1
+            if self._left < 0:
+                raise FormatError(f"its first {self._number} lines are empty or comments for the most part; no network's are")
         return b""

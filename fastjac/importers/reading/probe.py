@@ -12,6 +12,8 @@ from ...errors import FileError, FormatError, MissingFileError
 from . import archive
 
 HEAD_SIZE = 16
+START_SIZE = 1 << 16
+SAVED_MODEL = "saved_model.pb"
 ZIP_SIGNATURE = b"PK\x03\x04"
 
 
@@ -21,14 +23,19 @@ class Probe:
 
     path : where it stands.
     size : its length in bytes.
-    head : its first 16 bytes, or fewer if it is shorter.
+    start : its first 64 KB, or fewer if it is shorter.
     zip_names : the names of its members if it is a zip archive, empty otherwise.
     """
 
     path: Path
     size: int
-    head: bytes
+    start: bytes
     zip_names: tuple[str, ...]
+
+    @property
+    def head(self) -> bytes:
+        """Its first 16 bytes, or fewer if it is shorter."""
+        return self.start[:HEAD_SIZE]
 
 
 def probe(path: Any) -> Probe:
@@ -42,7 +49,7 @@ def probe(path: Any) -> Probe:
         status = path.stat()
         _check_regular(path, status.st_mode)  # opening a pipe would wait for its writer
         with open(path, "rb") as file:
-            head = file.read(HEAD_SIZE)
+            start = file.read(START_SIZE)
     except FileNotFoundError as error:
         raise MissingFileError(f"there is no file at {path}; check the path, relative to {Path.cwd()}") from error
     except FileError:
@@ -51,13 +58,18 @@ def probe(path: Any) -> Probe:
         raise FileError(f"{str(path)!r} cannot be the path of a file: {error}") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    if not head:
+    if not start:
         raise FormatError(f"{path} is empty (0 bytes); was it copied or downloaded to the end?")
-    return Probe(path, status.st_size, head, _zip_names(path) if head.startswith(ZIP_SIGNATURE) else ())
+    return Probe(path, status.st_size, start, _zip_names(path) if start.startswith(ZIP_SIGNATURE) else ())
 
 
 def _check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
+        if (path / SAVED_MODEL).exists():
+            raise FileError(
+                f'{path} is a SavedModel of TensorFlow, a directory; save the model by model.save("model.keras"), or convert it '
+                f"to ONNX by python -m tf2onnx.convert --saved-model {path} --output model.onnx"
+            )
         raise FileError(f"{path} is a directory; fastjac loads single files")
     if not stat.S_ISREG(mode):
         raise FileError(f"{path} is a pipe, socket or device; fastjac loads regular files, so save its content to one")

@@ -17,7 +17,7 @@ from ...errors import FileError, FormatError
 from ..located import located
 from . import jsontext
 from .bfloat16 import widen_bfloat16
-from .limits import MOST_TEXT, check_count
+from .limits import MOST_ARRAYS, MOST_TEXT, check_count
 from .probe import Probe
 
 LENGTH_BYTES = 8
@@ -65,6 +65,7 @@ def read(probe: Probe) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         raise FormatError(f"its header should take {start} bytes, the file has {content.size}; it is truncated or damaged")
     header = jsontext.read_object(content[LENGTH_BYTES:start].tobytes(), "the header")
     metadata = _metadata(header.pop(METADATA, {}))
+    check_count(len(header), MOST_ARRAYS, "tensors")
     tensors = [_stored(name, described) for name, described in header.items()]
     _check_places(tensors, content.size - start)
     return metadata, {tensor.name: _array(tensor, content[start:]) for tensor in tensors}

@@ -9,13 +9,12 @@ from typing import Any
 from ...errors import FormatError
 from ..located import located
 from ..parts import Part
-from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
-from .records import Call
+from ..reading.limits import MOST_ARRAYS, MOST_LAYERS, MOST_NESTING, check_count
+from .records import ORDERED_DICT, Call
 from .tensors import is_tensor, layout
 
 MOST_SHOWN = 10
 """Entries that an error or a table lists."""
-ORDERED_DICT = "collections.OrderedDict"
 SAVE_THE_STATE = "save torch.save(module.state_dict(), path), or load it in torch and pass fastjac.from_torch(module)"
 
 
@@ -38,7 +37,7 @@ class StateDict:
 
     def tensors(self) -> dict[str, Call]:
         """Its tensors by name. Raises FormatError where it holds an object that only its own code could make."""
-        check_count(len(self.entries), 10 * MOST_LAYERS, "entries in its state dict")
+        check_count(len(self.entries), MOST_ARRAYS, "entries in its state dict")
         found = {}
         for name, value in self.entries.items():
             with located(f"entry {name!r:.200}"):

@@ -8,9 +8,9 @@ from typing import Any
 
 from ...errors import FormatError
 from ..reading import archive
-from ..reading.limits import MOST_TEXT, check_count
+from ..reading.limits import MOST_ARRAYS, MOST_TEXT, check_count
 from ..reading.probe import Probe
-from .opcodes import Interpreted, interpret
+from .opcodes import MOST_OPCODES, Interpreted, interpret
 from .storages import Described, LegacyStorages, Storages, ZipStorages, described
 
 PICKLE = "data.pkl"
@@ -19,6 +19,8 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 LEGACY_SIGNATURE = b"\x8a\x0a" + MAGIC_NUMBER.to_bytes(10, "little")
 """A pickle's opcode for a number of ten bytes, and the number."""
 LEGACY_VERSION = 1001
+LEGACY_OPCODES = (10, 10, 100, MOST_OPCODES, 10 * MOST_ARRAYS)
+"""The most opcodes of the five pickles in the stream."""
 
 
 def is_zip(probe: Probe) -> bool:
@@ -74,8 +76,8 @@ def _legacy(probe: Probe) -> tuple[Any, Storages]:
 
 def _five_pickles(data: bytes) -> list[Interpreted]:
     pickles: list[Interpreted] = []
-    for _ in range(5):
-        pickles.append(interpret(data, pickles[-1].end if pickles else 0))
+    for most in LEGACY_OPCODES:
+        pickles.append(interpret(data, pickles[-1].end if pickles else 0, most))
     return pickles
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import FormatError
-from .records import LONGEST_NAME, Call, Storage, named
+from .records import LONGEST_NAME, ORDERED_DICT, Call, Storage, named
 
 MOST_OPCODES = 300_000
 """A checkpoint of 1,000 layers with the state of its optimizer takes 250,000."""
@@ -28,14 +28,15 @@ class Interpreted:
     storages: list[Storage]
 
 
-def interpret(data: bytes, start: int = 0) -> Interpreted:
+def interpret(data: bytes, start: int = 0, most: int = MOST_OPCODES) -> Interpreted:
     """Read the pickle that begins at `start` in `data`.
 
-    Raises FormatError where it is damaged, has an opcode that torch.save does not write, or asks for what runs code.
+    Raises FormatError where it is damaged, has more than `most` opcodes or one that torch.save does not write, or asks for what
+    runs code.
     """
     machine = _Machine(data, start)
     try:
-        value = machine.run()
+        value = machine.run(most)
     except (struct.error, UnicodeError) as error:
         raise FormatError(f"the pickle is damaged before byte {machine.position} ({error})") from error
     return Interpreted(value, machine.position, machine.storages)
@@ -52,8 +53,8 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.storages: list[Storage] = []
 
-    def run(self) -> Any:
-        for _ in range(MOST_OPCODES):
+    def run(self, most: int) -> Any:
+        for _ in range(most):
             code = self.take(1)
             if code == STOP:
                 return self.pop()
@@ -61,7 +62,7 @@ class _Machine:
                 told = REFUSED.get(code, f"{code!r}, which torch.save does not write")
                 raise FormatError(f"byte {self.position - 1} of the pickle is an opcode that fastjac refuses: {told}")
             OPCODES[code](self)
-        raise FormatError(f"the pickle has more than {MOST_OPCODES} opcodes; no state dict needs as many")
+        raise FormatError(f"the pickle has more than {most} opcodes; no state dict needs as many")
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
@@ -137,12 +138,15 @@ class _Machine:
         for _ in range(surplus):
             self.pop()
         args = self.pop()
-        self.push(Call(self.pop(), args))
+        made = Call(self.pop(), args)
+        self.push(made)
+        if args and str(made) == ORDERED_DICT:
+            self.update(_of_pairs(args))
 
     def build(self) -> None:
-        """The state of an object falls away: no tensor has one that matters."""
-        self.pop()
-        self.top(Call)
+        """The state of an object is written down beside it."""
+        state = self.pop()
+        self.top(Call).state = state
 
     def refer(self) -> None:
         storage = Storage(self.pop())
@@ -161,6 +165,14 @@ class _Machine:
     def put(self, index: int) -> None:
         self.memo[index] = self.pop()
         self.push(self.memo[index])
+
+
+def _of_pairs(args: Any) -> list[Any]:
+    """Keys and values in turn, from the list of pairs that Python 2 hands to an OrderedDict as it makes it."""
+    pairs = args[0] if isinstance(args, tuple) and len(args) == 1 else None
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise FormatError("an OrderedDict is made from something else than pairs of a name and a value; the file is damaged")
+    return [item for pair in pairs for item in pair]
 
 
 def _text(encoded: bytes) -> str:

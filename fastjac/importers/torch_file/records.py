@@ -15,6 +15,7 @@ BUILTINS_THAT_RUN_CODE = frozenset(("eval", "exec", "compile", "__import__", "op
 should know."""
 
 
+ORDERED_DICT = "collections.OrderedDict"
 LONGEST_NAME = 1000
 """Letters of the name of a class and its module."""
 
@@ -35,11 +36,13 @@ class Call:
     """An object that a pickle would make by calling `function` with `args`, and then fill. Nothing is called.
 
     entries : what it would be given by key, if it is a kind of dict.
+    state : what its attributes would be set from, None if they are left as they are.
     """
 
     function: Any
     args: Any
     entries: dict[Any, Any] = field(default_factory=dict)
+    state: Any = None
 
     def __str__(self) -> str:
         return str(self.function) if isinstance(self.function, Name) else "a computed function"

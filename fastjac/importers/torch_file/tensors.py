@@ -20,17 +20,25 @@ MOST_WRAPPERS = 4
 """Calls around the one that makes the tensor, such as those of a parameter."""
 PLAIN_TYPES = ("torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
 """Classes of tensors that compute what their numbers say."""
+BITS = ("conj", "neg")
+"""The entries of a tensor's metadata, each of which stands for an operation that torch has put off."""
+NUMBERS_BY_NAME = ("data", "real", "imag")
+"""Attributes of a tensor that stand for its numbers, so that to set one is to change them."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor lies in its storage: what torch calls offset, size and stride, all counted in numbers of `dtype`."""
+    """How a tensor lies in its storage: what torch calls offset, size and stride, all counted in numbers of `dtype`.
+
+    bits : the operations that torch leaves to whoever reads the numbers: "neg" for a change of sign, "conj" for conjugation.
+    """
 
     storage: Described
     dtype: str
     offset: int
     size: tuple[int, ...]
     stride: tuple[int, ...]
+    bits: frozenset[str] = frozenset()
 
     @property
     def count(self) -> int:
@@ -49,6 +57,8 @@ def layout(value: Call) -> Layout:
     Raises FormatError where it is of a kind that has no plain numbers, or reaches beyond its storage.
     """
     for _ in range(MOST_WRAPPERS):
+        if value.entries or value.state is not None:
+            raise FormatError("the pickle changes the tensor after it has made it, which torch.save never writes")
         if str(value) not in REBUILD:
             unknown = f"the pickle asks for {value} to make a tensor; fastjac knows {', '.join(REBUILD)}"
             raise FormatError(REFUSED.get(str(value), unknown))
@@ -79,7 +89,7 @@ class Tensors:
             raise FormatError(f"it holds {found.dtype} numbers; fastjac takes {', '.join(NUMBERS)}, so convert it in torch")
         self._account(found.count * item_size(found.dtype))
         numbers = _strided(self._content(found.storage), found, self._storages.byte_order)
-        return _widened(numbers) if found.dtype == "bfloat16" else numbers
+        return _resolved(_widened(numbers) if found.dtype == "bfloat16" else numbers, found.bits)
 
     def _content(self, storage: Described) -> bytes:
         if storage.key not in self._read:
@@ -112,6 +122,15 @@ def _widened(halves: np.ndarray) -> np.ndarray:
     return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
+def _resolved(numbers: np.ndarray, bits: frozenset[str]) -> np.ndarray:
+    """The numbers that torch computes with, once the operations that it had put off are done."""
+    if not bits:
+        return numbers
+    if bits != {"neg"} or numbers.dtype == bool:
+        raise FormatError(f"the pickle puts off {' and '.join(sorted(bits))}, which {numbers.dtype} numbers cannot have")
+    return np.negative(numbers)
+
+
 def _check(found: Layout) -> None:
     whole = [found.offset, *found.size, *found.stride]
     if len(found.size) != len(found.stride) or not all(isinstance(number, int) and number >= 0 for number in whole):
@@ -127,26 +146,41 @@ def _check(found: Layout) -> None:
         )
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Layout:
-    """`torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`"""
+def _tensor(
+    storage: Any, offset: Any, size: Any, stride: Any, grad: Any = None, hooks: Any = None, metadata: Any = None
+) -> Layout:
+    """`torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, metadata)`"""
     if not isinstance(storage, Storage):
         raise FormatError("a tensor is made from something that is no storage; the file is damaged")
     found = described(storage)
-    return Layout(found, found.dtype, offset, _sizes(size), _sizes(stride))
+    return Layout(found, found.dtype, offset, _sizes(size), _sizes(stride), _bits(metadata))
 
 
-def _typed_tensor(storage: Any, offset: Any, size: Any, stride: Any, grad: Any, hooks: Any, dtype: Any, *_: Any) -> Layout:
+def _typed_tensor(
+    storage: Any, offset: Any, size: Any, stride: Any, grad: Any, hooks: Any, dtype: Any, metadata: Any = None
+) -> Layout:
     """`torch._utils._rebuild_tensor_v3`: the storage is of bytes, and the dtype stands beside it."""
     name = str(dtype).removeprefix("torch.") if isinstance(dtype, Name) else type(dtype).__name__
     if name not in NUMBERS:
         raise FormatError(f"it holds {name} numbers; fastjac takes {', '.join(NUMBERS)}, so convert it in torch")
-    return replace(_tensor(storage, offset, size, stride), dtype=name)
+    return replace(_tensor(storage, offset, size, stride, metadata=metadata), dtype=name)
 
 
-def _parameter(data: Any, *_: Any) -> Any:
-    """`torch._utils._rebuild_parameter(tensor, requires_grad, hooks)`"""
+def _bits(metadata: Any) -> frozenset[str]:
+    """The bits that a tensor's metadata set; FormatError for any other entry, since nobody knows what it means."""
+    if metadata is None:
+        return frozenset()
+    if not isinstance(metadata, dict) or not all(name in BITS and isinstance(bit, bool) for name, bit in metadata.items()):
+        told = ", ".join(f"{name!s:.80}" for name in metadata) if isinstance(metadata, dict) else type(metadata).__name__
+        raise FormatError(f"the pickle gives the tensor metadata ({told:.200}); fastjac knows {' and '.join(BITS)} alone")
+    return frozenset(name for name, bit in metadata.items() if bit)
+
+
+def _parameter(data: Any, grad: Any = None, hooks: Any = None, state: Any = None) -> Any:
+    """`torch._utils._rebuild_parameter_with_state(tensor, requires_grad, hooks, state)`"""
     if not isinstance(data, Call):
         raise FormatError("a parameter is made from something that is no tensor; the file is damaged")
+    _check_state(state)
     return data
 
 
@@ -158,7 +192,18 @@ def _of_type(function: Any, kind: Any, args: Any, state: Any) -> Call:
         raise FormatError(
             f"the pickle asks for a tensor of class {kind}, which may compute anything; make it a plain one in torch"
         )
+    _check_state(state)
     return Call(function, args)
+
+
+def _check_state(state: Any) -> None:
+    """Raise FormatError if the attributes that a tensor is given replace its numbers."""
+    for attributes in state if isinstance(state, tuple) else (state,):
+        if not isinstance(attributes, (dict, type(None))):
+            raise FormatError(f"a tensor's attributes are a {type(attributes).__name__} and no dict; the file is damaged")
+        for name in NUMBERS_BY_NAME:
+            if name in (attributes or {}):
+                raise FormatError(f"the pickle replaces the tensor's numbers by its attribute {name}, as torch.save never does")
 
 
 def _sizes(value: Any) -> tuple[Any, ...]:
@@ -176,6 +221,7 @@ REBUILD: dict[str, Callable[..., Layout | Call]] = {
     "torch._utils._rebuild_tensor_v3": _typed_tensor,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._tensor._rebuild_from_type": _of_type,
     "torch._tensor._rebuild_from_type_v2": _of_type,
 }
 """What torch's pickles call to make a tensor, with what reads its arguments. It is never called itself."""
@@ -187,6 +233,8 @@ REFUSED = {
     "torch._utils._rebuild_nested_tensor": "it is a nested tensor, whose rows differ in length; no layer of fastjac takes one",
     "torch._utils._rebuild_meta_tensor_no_storage": "it is on the meta device, so the file holds no numbers of it",
     "torch._utils._rebuild_device_tensor_from_numpy": "it lies on a device of its own; call .cpu() on it in torch and save that",
+    "torch._utils._rebuild_device_tensor_from_cpu_tensor": "it lies on a device of its own; call .cpu() on it and save that",
+    "torch._utils._rebuild_xla_tensor": "it lies on a device of its own; call .cpu() on it in torch and save that",
     "torch._utils._rebuild_wrapper_subclass": "it is a tensor class of its own; convert it to a plain tensor in torch",
 }
 """Tensors without plain numbers, by what makes them, with what to do."""

@@ -13,6 +13,7 @@ Damage = Callable[[bytes, random.Random], bytes]
 
 SIZES = (0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64 - 1)
 """Numbers at which readers go wrong."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF"
 
 
@@ -84,7 +85,7 @@ def damage_zip(content: bytes, rng: random.Random) -> bytes:
     else:
         members[at] = (name, _damage_for(member)(member, rng))
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
+    with zipfile.ZipFile(target, "w", rng.choice(METHODS)) as archive:
         for name, member in members:
             archive.writestr(name, member)
     return target.getvalue()

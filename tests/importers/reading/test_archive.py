@@ -85,3 +85,49 @@ def test_a_damaged_member_is_told(path):
         pytest.raises(FormatError, match=r"a cannot be unpacked .*damaged"),
     ):
         found.read("a")
+
+
+@pytest.mark.parametrize(("method", "told"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_slow_methods_are_refused_by_name_whole_and_damaged(path, method, told):
+    write(path, bytes(range(256)) * 10, method)
+    content = path.read_bytes()
+    start = content.index(b"PK\x03\x04") + 31
+    for damaged in (content, content[:start] + bytes(8) + content[start + 8 :]):
+        path.write_bytes(damaged)
+        with archive.opened(path) as found, pytest.raises(FormatError, match=f"a is packed by {told}; fastjac unpacks deflate"):
+            found.read("a")
+
+
+def write_members(path, count, name="{}"):
+    with zipfile.ZipFile(path, "w") as file:
+        for i in range(count):
+            file.writestr(name.format(i), b"")
+
+
+def test_members_are_counted(path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_ARRAYS", 3)
+    write_members(path, 4)
+    with pytest.raises(FormatError, match="it has 4 members; fastjac reads files of up to 3"), archive.opened(path):
+        pass
+
+
+def test_a_directory_is_not_read_where_it_is_longer_than_any(path):
+    write_members(path, 40, "{:0>40000}")
+    tracemalloc.start()
+    with (
+        pytest.raises(FormatError, match=r"its directory has 16\d{5} bytes; fastjac reads archives of up to"),
+        archive.opened(path),
+    ):
+        pass
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_what_is_read_again_and_again_counts_together(path):
+    """As members do that share the bytes of one."""
+    write(path, bytes(EXPANSION_FLOOR // 4), zipfile.ZIP_DEFLATED)
+    with archive.opened(path) as found:
+        for _ in range(4):
+            assert len(found.read("a")) == EXPANSION_FLOOR // 4
+        with pytest.raises(FormatError, match="what is read of the archive up to a claims to unpack to 83886080 bytes from"):
+            found.read("a")

@@ -1,13 +1,14 @@
 """HDF5 files that are damaged or built to do harm are refused by name, before memory is taken."""
 
 import struct
+import zlib
 
 import h5py
 import numpy as np
 import pytest
 
-from fastjac.errors import FormatError
-from fastjac.importers.reading import hdf5
+from fastjac.errors import FileError, FormatError
+from fastjac.importers.reading import hdf5, hdf5_account
 from fastjac.importers.reading.limits import EXPANSION_FLOOR, MOST_LAYERS
 
 from .hdf5_refusal import refuses
@@ -34,7 +35,9 @@ def test_arrays_are_read_by_path_and_from_memory(dtype, path):
             np.testing.assert_array_equal(array.read(), values)
 
 
-@pytest.mark.parametrize("options", [{"compression": "gzip", "shuffle": True}, {"compression": "lzf"}, {"fletcher32": True}])
+@pytest.mark.parametrize(
+    "options", [{"compression": "gzip", "shuffle": True}, {"compression": "gzip", "fletcher32": True}, {"fletcher32": True}]
+)
 def test_compressed_arrays_are_read(options, path):
     values = np.random.default_rng(0).normal(size=(40, 30))
     with h5py.File(path, "w") as file:
@@ -154,10 +157,96 @@ def test_what_is_no_array_of_stored_numbers_is_refused(make, message, path):
     refuses(path, message, read_a)
 
 
+def test_lzf_is_refused_since_nothing_bounds_what_it_unpacks_to(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", data=np.zeros(4, "f4"), compression="lzf")
+    refuses(path, "/a is compressed by filter 32000; fastjac reads deflate, shuffle, fletcher32 only", read_a)
+
+
 def test_another_filter_is_refused_since_hdf5_would_look_for_a_library(path):
     with h5py.File(path, "w") as file:
         file.create_dataset("a", data=np.zeros(4, "f4"), chunks=(4,), scaleoffset=3)
-    refuses(path, "/a is compressed by filter 6; fastjac reads deflate, shuffle, fletcher32, lzf only", read_a)
+    refuses(path, "/a is compressed by filter 6; fastjac reads deflate, shuffle, fletcher32 only", read_a)
+
+
+def with_chunk(path, packed, **options):
+    """A file with an array of four numbers in a chunk that holds these bytes."""
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("a", (4,), "f4", chunks=(4,), **options)
+        dataset.id.write_direct_chunk((0,), packed)
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True, "fletcher32": True}])
+def test_a_chunk_that_unpacks_to_more_than_it_has_is_refused_before_hdf5_unpacks_it(options, path):
+    with_chunk(path, zlib.compress(bytes(100_000_000)), compression="gzip", **options)
+    refuses(path, "/a has a chunk that unpacks to more than its 16 bytes", read_a)
+
+
+def test_a_chunk_that_was_left_unpacked_is_read(path):
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("a", (4,), "f4", chunks=(4,), compression="gzip")
+        dataset.id.write_direct_chunk((0,), np.arange(4, dtype="<f4").tobytes(), filter_mask=1)
+    with hdf5.opened(path, "file.h5") as root:
+        np.testing.assert_array_equal(read_a(root), np.arange(4))
+
+
+def test_filters_in_an_order_that_nobody_uses_are_refused(path):
+    with h5py.File(path, "w") as file:
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk((4,))
+        plan.set_deflate(1)
+        plan.set_shuffle()
+        h5py.h5d.create(file.id, b"a", h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple((4,)), plan)
+    refuses(path, r"/a is compressed by the filters \[1, 2\] one after the other", read_a)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}])
+def test_chunks_are_counted_over_all_arrays(options, path, monkeypatch):
+    monkeypatch.setattr(hdf5_account, "MOST_CHUNKS", 5)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", data=np.zeros((2, 2), "f4"), chunks=(1, 1), **options)
+        file.create_dataset("b", data=np.zeros((2, 1), "f4"), chunks=(1, 1), **options)
+    with hdf5.opened(path, "file.h5") as root:
+        read_a(root)
+    message = "it has 6 chunks in the arrays that are read; fastjac reads files of up to 5"
+    refuses(path, message, lambda root: (read_a(root), root.array("b").read()))
+
+
+def test_a_million_chunks_that_were_never_written_are_refused_in_little_time(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", (4000, 4000), "f4", chunks=(1, 1), compression="gzip")[0, 0] = 1.0
+    refuses(path, "it has 16000000 chunks in the arrays", read_a)
+
+
+def test_lookups_are_counted_however_the_file_asks_for_them(path, monkeypatch):
+    monkeypatch.setattr(hdf5_account, "MOST_VISITS", 10)
+    with h5py.File(path, "w") as file:
+        file.attrs["t"] = "a"
+        for i in range(6):
+            file[f"g/h{i}"] = file  # a file of groups that go round
+    with hdf5.opened(path, "file.h5") as root:
+        for _ in range(100):
+            assert root.group("g", "h1") is root.member("g").member("h1")  # what is known is not looked up again
+    message = "it has 11 groups, arrays and attributes, counted as often as they are looked up; fastjac reads files of up to 10"
+    refuses(path, message, lambda root: root.group(*["g", "h1"] * 6))
+    refuses(path, message, lambda root: [root.text("t") for _ in range(11)])
+
+
+def test_a_group_with_more_attributes_than_any_is_refused(path):
+    with h5py.File(path, "w") as file:
+        for i in range(1001):
+            file.attrs[f"a{i}"] = np.int8(0)
+    refuses(path, "it has 1001 attributes of /; fastjac reads files of up to 1000", lambda root: root.text("a"))
+
+
+def test_a_file_that_is_open_is_not_said_to_be_damaged(path):
+    with h5py.File(path, "w") as file:
+        file["a"] = 1.0
+        message = "file.h5 is open already, here or for writing in another process; close it there first"
+        with pytest.raises(FileError, match=message), hdf5.opened(path, "file.h5"):
+            pass
+    with hdf5.opened(path, "file.h5") as root:
+        assert root.array("a").read() == 1.0
 
 
 def test_many_small_bombs_are_one(path):
@@ -252,6 +341,13 @@ def test_names_in_too_many_parts_are_refused(path, monkeypatch):
     with h5py.File(path, "w") as file:
         file.attrs.update(a0=["b", "c"], a1=["d", "e"])
     refuses(path, "it has 4 entries in a of /; fastjac reads files of up to 3", lambda root: root.texts("a"))
+
+
+def test_texts_in_more_attributes_than_names_ever_take_are_refused(path):
+    with h5py.File(path, "w") as file:
+        for i in range(100):
+            file.attrs[f"a{i}"] = [b"b"]
+    refuses(path, "it has 21 parts of a of /; fastjac reads files of up to 20", lambda root: root.texts("a"))
 
 
 def test_the_same_texts_read_again_and_again_are_refused(path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 
 from fastjac.errors import FormatError
@@ -22,7 +23,7 @@ def test_lines_are_read_in_order_past_comments_and_empty_ones():
 
 
 def test_a_line_that_is_too_long_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr(lines, "MOST_TEXT", 10)
+    monkeypatch.setattr(lines, "LONGEST_LINE", 10)
     file = io.BytesIO(b"1,2\n" + b"1" * 100)
     found = Lines(file, b"#")
     found.floats(2, "numbers")
@@ -45,3 +46,22 @@ def test_what_a_message_repeats_of_the_file_is_short():
 def test_no_file_has_numbers_behind_its_end():
     with pytest.raises(FormatError, match="the file ends after line 1, where the bias should follow; it is truncated"):
         opened(b"# nothing\n").floats(1, "the bias")
+
+
+@pytest.mark.parametrize("empty", [b"\n", b"# a\n", b"   \n"])
+def test_lines_that_hold_nothing_are_counted(empty, monkeypatch):
+    monkeypatch.setattr(lines, "MOST_EMPTY", 5)
+    between = opened((empty + b"1\n") * 20 + empty)
+    assert [between.floats(1, "a number") for _ in range(20)] == [[1.0]] * 20
+    file = io.BytesIO(b"1\n" + empty * 100_000)
+    found = Lines(file, b"#")
+    found.floats(1, "a number")
+    with pytest.raises(FormatError, match="its first 8 lines are empty or comments for the most part"):
+        found.check_end("the number")
+    assert file.tell() < 100
+
+
+def test_a_matrix_says_which_row_is_damaged():
+    np.testing.assert_array_equal(opened(b"1,2\n3,4\n").matrix(2, 2, "row {}"), [[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(FormatError, match="line 2 must hold row 2 of the weight, as numbers; could not convert"):
+        opened(b"1\na\n").matrix(2, 1, "row {} of the weight")

@@ -45,6 +45,21 @@ def test_arrays_are_those_that_were_saved(array, version):
 
 
 HEADER = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        HEADER,
+        b'{"shape": (1,), "fortran_order": False, "descr": "<f8", }   \n',
+        b"{'shape':(1L,),'descr':'<f8','fortran_order':False}",  # as Python 2 wrote it
+        HEADER.replace(b"(1,)", b"(1, 1, 1)"),
+    ],
+)
+def test_headers_of_other_writers(header):
+    np.testing.assert_array_equal(npy.read(written(header, np.full(1, 7.0).tobytes()), "a.npy").ravel(), [7.0])
+
+
 DAMAGE = {
     "truncated": (saved(np.ones(3))[:-1], FormatError, r"a.npy has shape \(3,\) of float64, but 23 bytes of entries"),
     "too long": (saved(np.ones(3)) + b"0", FormatError, "25 bytes of entries; it is truncated or damaged"),
@@ -53,7 +68,23 @@ DAMAGE = {
         FormatError,
         r"a.npy has shape \(1000000, 1000000\) of float64, but 8 bytes of entries",
     ),
-    "negative sides": (written(HEADER.replace(b"(1,)", b"(-1, -1)"), bytes(8)), FormatError, r"a.npy has shape \(-1, -1\)"),
+    "negative sides": (written(HEADER.replace(b"(1,)", b"(-1, -1)"), bytes(8)), FormatError, r"the shape \(-1, -1\), fortran"),
+    "truth for sides": (written(HEADER.replace(b"(1,)", b"(True, 3)"), bytes(24)), FormatError, r"has the shape \(True, 3\)"),
+    "a field twice": (written(HEADER[:-1] + b", 'shape': (1,)}", bytes(8)), FormatError, "its header holds .*'shape'"),
+    "a field more": (written(HEADER[:-1] + b", 'a': (1,)}", bytes(8)), FormatError, "its header holds .*'a'"),
+    "a field less": (written(b"{'descr': '<f8', 'shape': (1,)}", bytes(8)), FormatError, "its header specifies descr, shape"),
+    "a text for an order": (written(HEADER.replace(b"False", b"'F'"), bytes(8)), FormatError, "fortran_order 'F'"),
+    "more axes than NumPy has": (
+        written(HEADER.replace(b"(1,)", b"(%s)" % (b"1," * 999)), bytes(8)),
+        FormatError,
+        "NumPy cannot",
+    ),
+    "an unknown dtype": (written(HEADER.replace(b"<f8", b"<f7"), bytes(8)), FormatError, "its header has the dtype '<f7'"),
+    "a dtype of dtypes": (
+        written(HEADER.replace(b"<f8", b"f8," * 99), bytes(8)),
+        DtypeError,
+        "must hold real numbers, got dtype",
+    ),
     "no numbers for sides": (written(HEADER.replace(b"(1,)", b"(1.0,)")), FormatError, "a.npy is no array as numpy.save writes"),
     "an empty array of huge sides": (
         written(HEADER.replace(b"(1,)", b"(0, %d)" % 10**30)),
