@@ -56,7 +56,7 @@ def _check_vector(x: tuple[int, ...], length: int) -> None:
     if math.prod(x) != length:
         raise UnsupportedLayerError(
             f"it acts on each of {math.prod(x) // max(length, 1)} vectors of {length} units of a value of shape {x}; fastjac "
-            "takes one, so export the model with a batch of 1 or a symbolic batch, and flatten the sample before"
+            "takes one, so flatten the sample before; a batch size that is fixed must be 1, or be exported as a symbolic one"
         )
 
 

@@ -21,14 +21,15 @@ Converted = Sequence[Layer]
 
 @dataclass(frozen=True)
 class Flow:
-    """A value that depends on the network's input, for a batch of one; its entries in row-major order are the units."""
+    """A value that depends on the network's input; for one sample its entries in row-major order are the units."""
 
     shape: Shape
+    samples: int = 1
 
     @property
     def size(self) -> int:
-        """The number of units."""
-        return math.prod(self.shape)
+        """The number of units, which each of the samples has."""
+        return math.prod(self.shape) // self.samples
 
 
 Operand = np.ndarray | Flow | None

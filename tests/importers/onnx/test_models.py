@@ -255,7 +255,7 @@ def test_graphs_inside_the_graph_are_refused():
     proto.graph.node.insert(0, helper.make_node("Tanh", ["x"], ["h"]))
     proto.graph.node.append(helper.make_node("Add", ["h", "y"], ["out"]))
     proto.graph.output[0].name = "out"
-    with pytest.raises(UnsupportedLayerError, match=r"node 1 'y' \(If\): it runs a graph inside the graph"):
+    with pytest.raises(UnsupportedLayerError, match=r"node 1 'y' \(If\): it chooses between two graphs"):
         fastjac.from_onnx(proto)
     loop = one_node("Scan", "x")
     with pytest.raises(UnsupportedLayerError, match=r"node 0 'y' \(Scan\): it runs a graph inside the graph"):
@@ -281,7 +281,7 @@ def test_every_node_is_told_with_what_became_of_it(tmp_path):
     assert name == "ONNX models (.onnx)"
     told = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
     assert told == [
-        ("x (input)", [], "DOUBLE (N, 1, 5), taken as one sample, flattened"),
+        ("x (input)", [], "DOUBLE (N, 1, 5), a sample is (1, 5), flattened: x (..., 5)"),
         ("nodes of constants (Identity, Transpose)", [], "2, computed once, beforehand"),
         ("other nodes", [], "1, on which the output does not depend"),
         ("/flatten (Flatten)", [], "only the shape"),

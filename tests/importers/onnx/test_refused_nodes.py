@@ -16,9 +16,7 @@ BATCH_NORM = ["x", np.abs(ROW), ROW, -ROW, np.abs(ROW)]
 
 REFUSED = {
     "Div.*it divides by what depends on the network's input": one_node("Div", ROW, "x"),
-    "Gemm.*acts on each of 4 vectors of 5 units.*batch of 1 or a symbolic batch": one_node(
-        "Gemm", "x", random(5, 3), dims=(4, 5)
-    ),
+    "Gemm.*acts on each of 4 vectors of 5 units.*that is fixed must be 1": one_node("Gemm", "x", random(5, 3), dims=(4, 5)),
     "Gemm.*what it adds depends": one_node("Gemm", random(1, 2), random(2, 5), "x"),
     "MatMul.*acts on each of 2 vectors of 3 units": one_node("MatMul", "x", random(3, 4), dims=("N", 2, 3)),
     "MatMul.*multiplies by several matrices": one_node("MatMul", "x", random(2, 5, 3)),
