@@ -29,10 +29,10 @@ def from_onnx(model: Any, n_in: int | None = None) -> Network:
 
     Parameters
     ----------
-    model : an onnx.ModelProto, or the bytes of one. Where its batch is open, every node must act on each sample by
-        itself; where it is fixed, the whole input is one sample. Batch normalization is folded, dropout falls away, and an
-        input of several axes is taken flattened, so that x is `images.reshape(len(images), -1)`. Nodes that compute constants are computed, and
-        nodes that stand together for one activation or layer normalization are taken for that.
+    model : an onnx.ModelProto, or the bytes of one. Where its batch is open, every node must act on each sample by itself;
+        where it is fixed, the whole input is one sample. Batch normalization is folded, dropout falls away, and an input of
+        several axes is taken flattened, so that x is `images.reshape(len(images), -1)`. Nodes that compute constants are
+        computed, and nodes that stand together for one activation or layer normalization are taken for that.
     n_in : the number of inputs; needed only where the model leaves one axis besides the batch open.
 
     Returns

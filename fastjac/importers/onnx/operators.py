@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
-from . import affine, normalization, samples, shapes
+from . import affine, bounds, normalization, samples, shapes
 from .activations import ACTIVATIONS
 from .calls import Call, Converted, Shape
 from .samples import BatchCall, Samples
@@ -116,8 +116,8 @@ OPERATORS: dict[str, Operator] = {
     "Mul": Operator(affine.mul, any_operand=True),
     "Div": Operator(affine.div, any_operand=True),
     "Neg": Operator(affine.neg),
-    "Max": Operator(affine.maximum, any_operand=True),
-    "Min": Operator(affine.minimum, any_operand=True),
+    "Max": Operator(bounds.maximum, any_operand=True),
+    "Min": Operator(bounds.minimum, any_operand=True),
     "ai.onnx.ml.Scaler": Operator(affine.scaler, shapes.first, samples.scaler),
     "Softmax": Operator(normalization.softmax, shapes.first, samples.softmax),
     "LogSoftmax": Operator(normalization.log_softmax, shapes.first, samples.softmax),
