@@ -65,8 +65,8 @@ def _reason(node: Node, is_flow: bool, graph: Graph) -> str:
     name = node.operator
     if name in graph.functions:
         return (
-            "it is a function that the model defines by other nodes; put these in its place with "
-            "onnx.inliner.inline_local_functions(model)"
+            "it is a function that the model defines by other nodes; put these in its place: "
+            "import onnx.inliner; model = onnx.inliner.inline_local_functions(model)"
         )
     if name in REASONS:
         return REASONS[name]

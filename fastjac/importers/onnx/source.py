@@ -11,7 +11,7 @@ from ...errors import LayerError, UnsupportedLayerError
 from ..located import located
 from ..reading.limits import MOST_UNITS, check_count
 from .calls import Shape
-from .graph import Graph, GraphInput, Node
+from .graph import Graph, GraphInput, Node, fixing
 from .tensor import FLOATS, element_type
 
 NO_NETWORK = "its output does not depend on its input; fastjac takes networks, not constants"
@@ -44,10 +44,7 @@ class Source:
         """What a user can do whose model is only ever given one sample."""
         if self.declared.dims is None:
             return "if it is only ever given one sample, declare the shape of its input, with a batch of 1"
-        return (
-            "if it is only ever given one sample, fix its batch before: next(i for i in model.graph.input if i.name == "
-            f"{self.name!r}).type.tensor_type.shape.dim[{self.batch_axis}].dim_value = 1"
-        )
+        return f"if it is only ever given one sample, fix its batch before: {fixing(self.name, self.batch_axis or 0)}"
 
 
 def source_of(graph: Graph, nodes: Sequence[Node], n_in: int | None) -> Source:

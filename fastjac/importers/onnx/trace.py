@@ -109,9 +109,10 @@ class _Values(dict[str, Operand]):
 def _needed(graph: Graph) -> list[Node]:
     """The nodes that the output depends on, in the order of the file."""
     if len(graph.outputs) != 1:
+        inputs = [source.name for source in graph.inputs[:6]]
         raise UnsupportedLayerError(
-            f"it has {len(graph.outputs)} outputs ({listed(graph.outputs)}), fastjac takes one; cut it out with "
-            "onnx.utils.Extractor(model).extract_model([input], [output])"
+            f"it has {len(graph.outputs)} outputs ({listed(graph.outputs)}), fastjac takes one; cut out the one that is wanted: "
+            f"model = onnx.utils.Extractor(model).extract_model({inputs}, {list(graph.outputs[:1])})"
         )
     producers = _producers(graph)
     needed: dict[int, Node] = {}

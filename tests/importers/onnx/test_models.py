@@ -142,9 +142,7 @@ def test_several_inputs_are_refused():
 def test_several_outputs_are_refused():
     proto = written("y = Tanh(x); z = Relu(y)")
     proto.graph.output.append(helper.make_tensor_value_info("z", TensorProto.DOUBLE, None))
-    with pytest.raises(
-        UnsupportedLayerError, match=r"it has 2 outputs \('y', 'z'\), fastjac takes one; cut it out with onnx.utils"
-    ):
+    with pytest.raises(UnsupportedLayerError, match=r"it has 2 outputs \('y', 'z'\), fastjac takes one; cut out .* onnx.utils"):
         fastjac.from_onnx(proto)
 
 
@@ -182,11 +180,9 @@ def test_the_oldest_and_the_newest_opset_are_read(opset):
     assert layers(one_node("Tanh", "x", opset=opset)) == ["Tanh"]
 
 
-@pytest.mark.parametrize("opset", [1, 6, NEWEST_OPSET + 1, 2**40])
+@pytest.mark.parametrize("opset", [1, 5, NEWEST_OPSET + 1, 2**40])
 def test_other_opsets_are_refused_with_what_to_do(opset):
-    with pytest.raises(
-        UnsupportedLayerError, match=rf"its opset is {opset}, fastjac reads 7 to \d+; convert it with onnx.version"
-    ):
+    with pytest.raises(UnsupportedLayerError, match=rf"its opset is {opset}, fastjac reads 7 to \d+; export it again with one"):
         fastjac.from_onnx(one_node("Tanh", "x", opset=opset))
 
 
@@ -238,15 +234,6 @@ def test_other_outputs_than_the_first_are_refused():
         fastjac.from_onnx(written("a, y = Dropout(x)"))
     with pytest.raises(UnsupportedLayerError, match=r"it takes 'b', not the first output of node 0 'a' .Dropout.; fastjac knows"):
         fastjac.from_onnx(proto)
-
-
-def test_functions_of_the_model_are_refused_with_what_to_do():
-    proto = one_node("Mine", "x", domain="local")
-    body = [helper.make_node("Tanh", ["a"], ["b"])]
-    proto.functions.append(helper.make_function("local", "Mine", ["a"], ["b"], body, [helper.make_opsetid("", 21)]))
-    with pytest.raises(UnsupportedLayerError, match=r"node 0 'y' \(local.Mine\): it is a function .*inline_local_functions"):
-        fastjac.from_onnx(proto)
-    assert layers(onnx.inliner.inline_local_functions(proto)) == ["Tanh"]
 
 
 def test_graphs_inside_the_graph_are_refused():
