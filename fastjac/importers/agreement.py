@@ -6,6 +6,7 @@ no importer can list. So each importer of live models ends here, at a few random
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -26,27 +27,46 @@ Evaluate = Callable[[np.ndarray], np.ndarray]
 """From samples `(n, n_in)` of the network's dtype what the live model computes, in any shape of `n * n_out` entries."""
 
 
-def check_agreement(network: Network, evaluate: Evaluate, model: str) -> None:
-    """Raise UnsupportedLayerError where the network's values part from the live model's at random inputs.
+def check_agreement(
+    network: Network, evaluate: Evaluate, model: str, tolerance: float | None = None, whole_numbers: bool = False
+) -> None:
+    """Raise UnsupportedLayerError where the network's values part from the live model's at random inputs, or it has none.
 
-    The inputs are the same at every call. `model` names the live model in the message.
+    The inputs are the same at every call.
+
+    model : names the live model in the message.
+    tolerance : takes the place of TOLERANCES where the live model computes in less precision than the network.
+    whole_numbers : for a model that takes nothing else, the inputs are some from 0 to 100.
     """
     x = _inputs(network.n_in).astype(network.dtype)
-    with np.errstate(all="ignore"):
+    if whole_numbers:
+        x = np.minimum(np.floor(np.abs(x)), 100)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         ours = network(x, threads=1).astype(np.float64)
-        theirs = np.asarray(evaluate(x))
+        theirs = _evaluated(evaluate, x, model)
     if theirs.size != ours.size:
         raise UnsupportedLayerError(
             f"{model} gives outputs of shape {theirs.shape} for {len(x)} samples of {network.n_in} inputs, while the network "
             f"read off it has {network.n_out} outputs a sample; {REMEDY}"
         )
-    parted = _parted(ours, theirs.reshape(ours.shape).astype(np.float64), TOLERANCES[network.dtype])
+    parted = _parted(ours, theirs.reshape(ours.shape).astype(np.float64), tolerance or TOLERANCES[network.dtype])
     if np.count_nonzero(parted) > MOST_PARTED:
         worst = int(np.argmax(parted))
         raise UnsupportedLayerError(
             f"{model} computes something else than the network read off it: {_first(theirs.reshape(ours.shape)[worst])} "
             f"instead of {_first(ours[worst])} at one of {len(x)} random inputs; {REMEDY}"
         )
+
+
+def _evaluated(evaluate: Evaluate, x: np.ndarray, model: str) -> np.ndarray:
+    try:
+        return np.asarray(evaluate(x))
+    except Exception as error:  # whatever the model's own code raises
+        raise UnsupportedLayerError(
+            f"{model} cannot be evaluated at {len(x)} random inputs, so that it cannot be compared with the network read off it: "
+            f"{type(error).__name__}: {error!s:.500}; {REMEDY}"
+        ) from error
 
 
 def _inputs(n_in: int) -> np.ndarray:

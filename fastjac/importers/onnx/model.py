@@ -38,7 +38,7 @@ def from_onnx(model: Any, n_in: int | None = None) -> Network:
     Returns
     -------
     Network
-        In float64 if any weight is double, else in float32. The weights are copied.
+        In float64 if any weight or other constant is double, else in float32. The weights are copied.
 
     Raises
     ------
@@ -74,7 +74,13 @@ def build(model: Any, external: ExternalData | None, n_in: int | None) -> Import
     chain = list(convert(traced, output))
     only_one = check_batch(graph, reader, traced)
     parts = [_input(traced, only_one), *_aside(graph, traced), *chain]
-    return assemble(parts, math.prod(traced.source.shape), "fastjac.from_onnx(model, n_in=...)")
+    return assemble(parts, math.prod(traced.source.shape), "fastjac.from_onnx(model, n_in=...)", _widest(traced))
+
+
+def _widest(traced: Trace) -> np.dtype | None:
+    """float64 if any constant that the input meets is double, a single number too; None where the layers' arrays show it."""
+    constants = [c for call in traced.calls.values() for c in call.operands if isinstance(c, np.ndarray)]
+    return np.dtype(np.float64) if any(constant.dtype == np.float64 for constant in constants) else None
 
 
 def _input(traced: Trace, only_one: str) -> Part:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
+from ..precision import refuse_rounding
 from . import affine, bounds, normalization, samples, shapes
 from .activations import ACTIVATIONS
 from .calls import Call, Converted, Shape
 from .samples import BatchCall, Samples
-from .tensor import FLOATS, element_type
+from .tensor import element_type
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,9 @@ def _nothing(call: Call) -> Converted:
 
 
 def _cast(call: Call) -> Converted:
-    """`x`, in another precision."""
+    """`x`, in the other precision of the two that a network may have."""
     kind = element_type(call.node.integer("to", 0)).name
-    if kind not in FLOATS:
-        raise UnsupportedLayerError(
-            f"it rounds to {kind}, which has no derivative; fastjac takes casts between {', '.join(FLOATS)}"
-        )
+    refuse_rounding({"FLOAT": "float32", "DOUBLE": "float64"}.get(kind, kind))
     return []
 
 

@@ -12,7 +12,7 @@ import fastjac
 from fastjac.errors import DtypeError, FormatError, LayerError, MissingDependencyError, OptionError, UnsupportedLayerError
 from fastjac.importers.onnx.graph import NEWEST_OPSET
 
-from .graphs import layers, model, one_node, random, samples, saved, written
+from .graphs import layers, model, one_node, random, reference, samples, saved, written
 
 AFFINE = {"w": random(5, 3), "b": random(3)}
 
@@ -98,6 +98,16 @@ def test_an_n_in_that_contradicts_the_model_is_told():
 @pytest.mark.parametrize("element_type", [TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16])
 def test_an_input_of_any_floating_point_type(element_type):
     assert fastjac.from_onnx(model([helper.make_node("Tanh", ["x"], ["y"])], element_type=element_type)).n_in == 5
+
+
+@pytest.mark.parametrize("mean", [np.array(1e6), np.array([1e6]), np.full(5, 1e6)], ids=["()", "(1,)", "(5,)"])
+def test_the_precision_is_that_of_the_widest_constant(mean):
+    arrays = {"mean": mean, "w": random(5, 3, dtype=np.float32)}
+    proto = written("d = Sub(x, mean); f = Cast <to = 1> (d); y = MatMul(f, w)", **arrays)
+    x = 1e6 + random(4, 5)
+    net = fastjac.from_onnx(proto)
+    assert net.dtype == np.float64
+    np.testing.assert_allclose(net(x), reference(proto, x), atol=1e-6)
 
 
 @pytest.mark.parametrize("element_type", [TensorProto.INT64, TensorProto.UINT8, TensorProto.BOOL])
