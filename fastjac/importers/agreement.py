@@ -19,6 +19,8 @@ SPREADS = (0.3, 3.0, 30.0)
 """Standard deviations of the inputs: small ones for what is smooth, large ones for bounds and kinks far from 0."""
 TOLERANCES = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-6}
 """How far apart two right evaluations of one network may be, relative to the largest output of the sample."""
+LARGEST = 1e37
+"""Beyond this a model may overflow that computes in less precision than the network, or in another order."""
 MOST_PARTED = 1
 """Samples that may part. One may lie where rounding decides on which side of a jump it falls, two of them hardly do."""
 REMEDY = "its code, a hook or a changed class does what fastjac cannot see; take that out, or build fastjac.Network([...])"
@@ -80,7 +82,8 @@ def _parted(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> np.ndarra
     scale = np.max(np.abs(ours), axis=-1, where=finite, initial=0.0, keepdims=True)
     with np.errstate(all="ignore"):
         near = np.abs(ours - theirs) <= tolerance * (1e-3 + scale)
-    same = np.where(finite, near, (ours == theirs) | (np.isnan(ours) & np.isnan(theirs)))
+    overflown = ~np.isfinite(theirs) & (np.abs(ours) > LARGEST)
+    same = np.where(finite, near, (ours == theirs) | (np.isnan(ours) & np.isnan(theirs)) | overflown)
     return ~same.all(axis=-1)
 
 

@@ -3,8 +3,10 @@
 import pickle
 import warnings
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -55,3 +57,62 @@ def test_scikit_learn_is_left_as_it_was(recwarn, capsys):
     assert (pickle.dumps(estimator), pickle.dumps(np.random.get_state())) == (before, state)  # noqa: NPY002
     assert not recwarn.list
     assert capsys.readouterr() == ("", "")
+
+
+def perceptron():
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.5), layers.LayerNormalization()])
+    tensor = keras.Input((2, 2))
+    return keras.Model(tensor, layers.Dense(3, "softmax")(inner(layers.Flatten()(tensor))))
+
+
+KERAS_PATCHES = {
+    "a layer": (layers.Dense, "call", lambda self, inputs, training=None: inputs[:, :1] * keras.ops.ones(self.units)),
+    "another layer": (layers.LayerNormalization, "call", lambda self, inputs: inputs),
+    "a model": (keras.Sequential, "call", lambda self, inputs, training=None, mask=None: -self._functional(inputs)),
+    "calls of layers": (layers.Layer, "__call__", lambda self, inputs, *args, **kwargs: self.call(inputs) * 2.0),
+}
+
+
+@pytest.mark.parametrize(("owner", "method", "function"), KERAS_PATCHES.values(), ids=KERAS_PATCHES)
+def test_a_changed_class_of_keras_is_refused(owner, method, function, monkeypatch):
+    model = perceptron()
+    fastjac.from_keras(model)
+    monkeypatch.setattr(owner, method, function)
+    with pytest.raises(UnsupportedLayerError, match=r"^the model 'functional.*' (computes something else|cannot be evaluated)"):
+        fastjac.from_keras(model)
+
+
+def test_keras_is_left_as_it_was(capsys):
+    regularized = layers.Dense(3, activity_regularizer="l2")
+    model = keras.Sequential(
+        [keras.Input((4,), dtype="float32"), layers.Dropout(0.5, seed=3), regularized, layers.GaussianNoise(1.0)]
+    )
+    model(X.astype(np.float32))
+    before = [keras.ops.convert_to_numpy(value) for value in (*model.variables, *model.losses)]
+    with warnings.catch_warnings(record=True) as caught:
+        fastjac.from_keras(model)
+    after = [keras.ops.convert_to_numpy(value) for value in (*model.variables, *model.losses)]
+    assert len(after) == len(before)
+    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    assert not caught
+    assert capsys.readouterr() == ("", "")
+
+
+def test_keras_models_of_whole_numbers_lists_open_axes_and_large_values_agree():
+    pixels = keras.Sequential(
+        [keras.Input((4, 4, 1), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)]
+    )
+    assert fastjac.from_keras(pixels).n_in == 16
+    tensor = keras.Input((4,), name="a")
+    assert fastjac.from_keras(keras.Model({"a": tensor}, [layers.Dense(2)(tensor)])).n_out == 2
+    assert fastjac.from_keras(keras.Sequential([keras.Input((None, 2)), layers.ReLU()]), n_in=6).n_in == 6
+    growing = keras.Sequential([keras.Input((1,)), layers.Dense(1, "exponential", kernel_initializer="ones")])
+    assert np.isfinite(fastjac.from_keras(growing)(np.ones(1)))
+
+
+def test_a_keras_network_has_the_precision_of_the_widest_layer():
+    stack = [layers.Rescaling(1.0, offset=-1e6, dtype="float64"), layers.Dense(2, dtype="float32")]
+    net = fastjac.from_keras(keras.Sequential([keras.Input((1,), dtype="float64"), *stack]))
+    assert net.dtype == np.float64
+    kernel = net[-1].weight
+    np.testing.assert_allclose(net([1e6 + 0.125]), 0.125 * kernel[:, 0], rtol=1e-12)
