@@ -114,8 +114,11 @@ class BatchCall:
         array, alone = self.call.constant(position), self.alone.constant(position)
         if array is alone and array.size == 1:
             return
-        for_batch = self.call.spread(array, shape, "a constant").reshape(-1, samples.count, samples.inner)
-        for_one = self.alone.spread(alone, alone_shape, "a constant").reshape(-1, 1, samples.inner)
+        try:
+            for_batch = np.broadcast_to(array, shape).reshape(-1, samples.count, samples.inner)
+        except ValueError:
+            raise self._changes(position) from None
+        for_one = np.broadcast_to(alone, alone_shape).reshape(-1, 1, samples.inner)
         if not np.all((for_batch == for_one) | ((for_batch != for_batch) & (for_one != for_one))):
             raise self._changes(position)
 
