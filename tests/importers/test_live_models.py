@@ -36,7 +36,7 @@ def test_a_changed_class_of_scikit_learn_is_refused(owner, method, function, mon
     estimator = fitted(make_pipeline(StandardScaler(), MLPRegressor(max_iter=3)), 5.0 + X, TARGETS)
     fastjac.from_sklearn(estimator)
     monkeypatch.setattr(owner, method, function)
-    with pytest.raises(UnsupportedLayerError, match=r"^the Pipeline (computes something else|gives outputs|cannot be evaluated)"):
+    with pytest.raises(UnsupportedLayerError, match=r"^the Pipeline (computes something else|cannot be evaluated)"):
         fastjac.from_sklearn(estimator)
 
 
@@ -44,7 +44,7 @@ def test_a_changed_private_attribute_of_scikit_learn_is_refused():
     estimator = fitted(MLPClassifier(max_iter=3, hidden_layer_sizes=(4,)), X, np.arange(len(X)) % 2)
     fastjac.from_sklearn(estimator)
     estimator.n_layers_ -= 1
-    with pytest.raises(UnsupportedLayerError, match=r"^the MLPClassifier (computes something else|gives outputs)"):
+    with pytest.raises(UnsupportedLayerError, match=r"^the MLPClassifier computes something else"):
         fastjac.from_sklearn(estimator)
 
 

@@ -32,7 +32,7 @@ def compare(network: Network, model: Any, keras: Any, shape: SampleShape | None)
         return np.asarray(keras.ops.convert_to_numpy(output))
 
     whole_numbers = any("int" in keras.backend.standardize_dtype(given.dtype) for given in keras.tree.flatten(model.inputs or []))
-    check_agreement(network, evaluate, f"the model {model.name!r}", TOLERANCE, whole_numbers)
+    check_agreement(network, evaluate, f"the model {model.name!r}", tolerance=TOLERANCE, whole_numbers=whole_numbers)
 
 
 @contextmanager
