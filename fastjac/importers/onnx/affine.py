@@ -93,15 +93,20 @@ def div(call: Call) -> Converted:
     if call.flow_position != 0:
         raise UnsupportedLayerError("it divides by what depends on the network's input, which no fastjac layer does")
     divisor = _other(call)
-    dtype = float_dtype(divisor)
-    # Where the inverse of a divisor is beyond the numbers of its type, or below them, a power of two is divided by first.
-    info = np.finfo(dtype)
-    power = np.ones(divisor.shape, dtype)
-    power[(np.abs(divisor) < 2 * info.tiny) & (divisor != 0.0)] = 2.0**info.nmant
-    power[(np.abs(divisor) > 0.25 / info.tiny) & np.isfinite(divisor)] = 2.0**-info.nmant
-    inverse = (1.0 / (np.float64(divisor) * power)).astype(dtype)
+    power = _power_of_two(divisor)
+    inverse = (1.0 / (np.float64(divisor) * power)).astype(power.dtype)
     first = [] if np.all(power == 1.0) else [fl.Scale(call.per_unit(power))]
     return [*first, fl.Scale(call.per_unit(inverse))]
+
+
+def _power_of_two(divisor: np.ndarray) -> np.ndarray:
+    """What x and a divisor are multiplied by first, so that the type of both holds the divisor's inverse; mostly 1."""
+    dtype = float_dtype(divisor)
+    info, size = np.finfo(dtype), np.abs(divisor)
+    power = np.ones(divisor.shape, dtype)
+    power[(size < 2 * info.tiny) & (size > 0.0)] = 2.0**info.nmant
+    power[(size > 0.25 / info.tiny) & np.isfinite(size)] = 2.0**-info.nmant
+    return power
 
 
 def neg(call: Call) -> Converted:

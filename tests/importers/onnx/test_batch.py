@@ -20,38 +20,15 @@ from fastjac.importers import Options, read
 from .graphs import assert_values_agree, random, saved, written
 
 SHAPES = [("N", 6), ("N", 2, 3), ("N", 1, 6), ("N", 5), ("N", 1)]
-SIZES = [
-    [1, -1],
-    [-1, 1],
-    [-1, 6],
-    [6, -1],
-    [-1, 3],
-    [3, -1],
-    [0, -1],
-    [1, 6],
-    [-1],
-    [6],
-    [-1, 2, 3],
-    [2, -1, 3],
-    [1, -1, 6],
-    [5, -1],
-]
+SIZES = ["1 -1", "-1 1", "-1 6", "6 -1", "-1 3", "3 -1", "0 -1", "1 6", "-1", "6", "-1 2 3", "2 -1 3", "1 -1 6", "5 -1"]
+"""What inputs are reshaped to."""
 CONSTANTS = {
-    "v6": random(6),
-    "v5": random(5),
-    "v1": random(1),
-    "row6": random(1, 6),
-    "column6": random(6, 1),
-    "cube6": random(1, 1, 6),
-    "w64": random(6, 4),
-    "w46": random(4, 6),
-    "w16": random(1, 6),
-    "w61": random(6, 1),
-    "w11": random(1, 1),
-    "m6": random(5, 6),
+    **{f"v{size}": random(size) for size in (1, 5, 6)},
+    **{f"w{rows}{columns}": random(rows, columns) for rows, columns in ((6, 4), (4, 6), (5, 6), (1, 6), (6, 1), (1, 1))},
     **{f"p{size}": np.abs(random(size)) + 0.5 for size in (1, 2, 3, 5, 6)},
-    **{f"s{i}": np.array(sizes) for i, sizes in enumerate(SIZES)},
+    **{f"s{i}": np.array(list(map(int, sizes.split()))) for i, sizes in enumerate(SIZES)},
     **{f"a{axis}": np.array([axis]) for axis in range(3)},
+    "cube6": random(1, 1, 6),
     "eps": np.array(1e-5),
     "half": np.array(0.5),
 }
@@ -75,7 +52,7 @@ ACTING = [
     *(f"y = Gemm(h, w64, {bias})" for bias in ("v1", "w46", "half")),
     *(f"y = MatMul(h, {w})" for w in ("w64", "v6", "w61", "w16", "v1")),
     *(f"y = MatMul({w}, h)" for w in ("w46", "v6", "w61", "w16", "v1")),
-    *(f"y = {operator}(h, {c})" for operator in ("Add", "PRelu") for c in ("v6", "v5", "v1", "row6", "column6", "cube6", "m6")),
+    *(f"y = {operator}(h, {c})" for operator in ("Add", "PRelu") for c in ("v6", "v5", "v1", "w16", "w61", "cube6", "w56")),
     *(f"y = BatchNormalization(h, p{size}, p{size}, p{size}, p{size})" for size in (1, 2, 3, 5, 6)),
     "y = Tanh(h)",
     "n = Shape(h); i = Cast <to = 11> (n); y = Mul(h, i)",
@@ -83,8 +60,6 @@ ACTING = [
     "n = Shape(h); ones = ConstantOfShape <value = double {1}> (n); y = Sub(h, ones)",
     "n = Shape(h); rows = Expand(v6, n); y = Mul(h, rows)",
 ]
-
-
 OF_OLD_OPSETS = [
     *(f"y = {operator} <axis = {axis}> (h)" for operator in ("Softmax", "LogSoftmax") for axis in (*AXES, 3)),
     *(
@@ -95,6 +70,8 @@ OF_OLD_OPSETS = [
     ),
 ]
 """Those whose axes have another meaning, or stand elsewhere, in later opsets."""
+N_CASES = 4000
+"""How many of all models are tried, chosen at random."""
 
 
 class Softmax(OpRun):
@@ -115,9 +92,6 @@ class LogSoftmax(Softmax):
 
     def _run(self, x: np.ndarray, axis: int) -> tuple[np.ndarray]:
         return (np.log(super()._run(x, axis)[0]),)
-
-
-N_CASES = 4000
 
 
 def every_case() -> Iterator[tuple[str, tuple, int]]:
