@@ -5,7 +5,6 @@ Kernels take C-contiguous, aligned and writeable arrays of the network's dtype.
 
 from __future__ import annotations
 
-import math
 import operator
 import os
 from pathlib import Path
@@ -30,23 +29,12 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
     if array.shape[-1] != n_in:
         raise ShapeError(
             f"x must have shape (..., {n_in}), one feature for each input of the network, got {array.shape}"
-            + _remedy(array.shape, n_in)
+            + ("; it fits when transposed" if array.ndim == 2 and array.shape[0] == n_in else "")
         )
     lead = array.shape[:-1]
     if array.ndim > 2:
         array = array.reshape(-1, n_in)
     return array if lead else for_kernels(array, dtype), lead
-
-
-def _remedy(shape: tuple[int, ...], n_in: int) -> str:
-    """What brings an x of the wrong shape to the right one, if anything does."""
-    if len(shape) == 2 and shape[0] == n_in:
-        return "; it fits when transposed"
-    for axis in range(len(shape) - 1):
-        if math.prod(shape[axis:]) == n_in:
-            lead = ", ".join(map(str, (*shape[:axis], n_in)))
-            return f"; a sample of several axes, such as an image, is taken flattened: x.reshape({lead})"
-    return ""
 
 
 def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str) -> np.ndarray:
