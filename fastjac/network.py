@@ -114,7 +114,7 @@ class Network(Trainable):
     def __str__(self) -> str:
         rows = [("layer", "shape", "parameters")]
         for number, layer in enumerate(self._layers):
-            options = ", ".join(f"{name}={value}" for name, value in layer.options.items())
+            options = ", ".join(f"{name}={value}" for name, value in layer.shown.items())
             title = f"{number}  {type(layer).__name__}" + (f"({options})" if options else "")
             rows.append((title, f"{self._widths[number]} -> {self._widths[number + 1]}", f"{layer.n_parameters:,}"))
         rows.append(("total", f"{self.n_in} -> {self.n_out}", f"{self.n_parameters:,}"))

@@ -229,5 +229,12 @@ def test_printed_table() -> None:
     assert str(fj.Network([fj.LayerNorm(np.ones(784, np.float32)), *middle, fj.Softmax()])) == TABLE
 
 
+def test_the_table_shows_what_a_scale_does() -> None:
+    scales = [fj.Scale(1.0, np.array([-1e6, 2.5])), fj.Scale(np.full(2, 0.25), np.zeros(2)), fj.PReLU(np.array([-0.0, 0.1]))]
+    rows = str(fj.Network(scales)).splitlines()[3:6]
+    titles = [row.partition("2 -> 2")[0].strip() for row in rows]
+    assert titles == ["0  Scale(weight=1.0, bias=-1e+06..2.5)", "1  Scale(weight=0.25, bias=0)", "2  PReLU(weight=0..0.1)"]
+
+
 def test_repr_is_one_line_with_sizes_and_dtype(net: fj.Network) -> None:
     assert repr(net) == "Network(4-6-3, 5 layers, float64)"

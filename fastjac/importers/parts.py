@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import LayerError
 from ..layers import Layer
 from ..network import Network
@@ -33,8 +35,10 @@ class Imported:
     parts: tuple[Part, ...]
 
 
-def assemble(parts: Iterable[Part], n_in: int | None, call: str) -> Imported:
+def assemble(parts: Iterable[Part], n_in: int | None, call: str, widest: np.dtype | None = None) -> Imported:
     """The network of a model's parts; `call` is how the user would tell n_in.
+
+    widest : the precision of the widest part of the model, where the arrays in its layers do not show it.
 
     Raises LayerError where no layer is left, where nothing tells the number of inputs, or where the layers do not chain;
     FormatError where there are more layers, or more units in one, than fastjac imports.
@@ -49,7 +53,7 @@ def assemble(parts: Iterable[Part], n_in: int | None, call: str) -> Imported:
     if n_in is None and all(layer.n_in is None for layer in layers):
         raise LayerError(f"no layer tells how many inputs the network has; pass it: {call}")
     _check_sizes(layers, n_in)
-    return Imported(Network(layers, n_in=n_in), kept)
+    return Imported(Network(layers, n_in=n_in, dtype=widest), kept)
 
 
 def _check_sizes(layers: Sequence[Layer], n_in: int | None) -> None:

@@ -1,12 +1,12 @@
 """Import a fitted scikit-learn perceptron with the linear steps around it. scikit-learn itself is never imported here.
 
-CONVERTERS, at the end, is the table of what each estimator becomes, and COMPOSITES that of estimators which hold others.
+COMPOSITES is the table of estimators which hold others; sklearn_steps.py knows what all others become.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,23 +14,10 @@ import numpy as np
 from .. import layers as fl
 from ..errors import DtypeError, FormatError, OptionError, UnsupportedLayerError
 from ..network import Network
+from .agreement import check_agreement
 from .located import located
 from .parts import Part, assemble
-from .tensors import as_numpy, float_dtype
-
-Converted = Sequence[fl.Layer]
-Scaling = tuple[np.ndarray | None, np.ndarray | None]
-"""Center and spread of `(x - center) / spread` in float64; None where nothing is taken off, or nothing divides."""
-
-ACTIVATIONS: dict[str, Converted] = {
-    "identity": (),
-    "logistic": (fl.Sigmoid(),),
-    "tanh": (fl.Tanh(),),
-    "relu": (fl.ReLU(),),
-    "softmax": (fl.Softmax(),),
-    "exp": (fl.Exp(),),
-}
-"""scikit-learn's activations, those of the output included."""
+from .sklearn_steps import CONVERTERS, SCALERS, is_double, unscaled
 
 REMEDIES = {
     "ColumnTransformer": "fit one scaler on all columns, or pass the steps behind it",
@@ -62,14 +49,17 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
     Returns
     -------
     Network
-        In the precision of the perceptron's `coefs_`, which are copied: later training does not change it.
+        In the precision of the widest part: float64 if any array of a step is, such as the `mean_` of a StandardScaler, else
+        float32. Arrays are copied: later training does not change it. Its values are compared with the estimator's own at a
+        few random inputs.
 
     Raises
     ------
     DtypeError
         `estimator` is no scikit-learn estimator.
     UnsupportedLayerError
-        It holds an estimator or option that fastjac does not have; the message gives its path, such as "prepare__scale".
+        It holds an estimator or option that fastjac does not have, where the message gives its path, such as "prepare__scale";
+        or it computes something else than its steps and arrays say, since a class was changed.
     FormatError
         It is not fitted.
     OptionError
@@ -83,8 +73,18 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
     parts, last = _parts(estimator, ""), _last(estimator)
     if two_columns:
         parts.append(_complement(last))
-    net = assemble(parts, None, "a fitted estimator").network
-    return net.astype(float_dtype(*last.coefs_)) if hasattr(last, "coefs_") else net
+    widest = np.dtype(np.float64 if any(map(is_double, _leaves(estimator))) else np.float32)
+    net = assemble(parts, None, "a fitted estimator", widest).network
+    check_agreement(net, lambda x: _evaluated(estimator, last, x, two_columns), f"the {type(estimator).__name__}")
+    return net
+
+
+def _evaluated(estimator: Any, last: Any, x: np.ndarray, two_columns: bool) -> np.ndarray:
+    """What the estimator itself gives for what `from_sklearn` promises."""
+    if hasattr(last, "predict_proba"):
+        probabilities = np.asarray(estimator.predict_proba(x))
+        return probabilities[:, 1:] if _is_binary(last) and not two_columns else probabilities
+    return np.asarray(estimator.predict(x) if hasattr(last, "predict") else estimator.transform(x))
 
 
 def _parts(estimator: Any, path: str) -> list[Part]:
@@ -124,6 +124,18 @@ def _check(estimator: Any) -> None:
         raise FormatError("it is not fitted, so it has no weights; call fit first")
 
 
+def _leaves(estimator: Any) -> Iterator[Any]:
+    """The estimators that compute something, in all pipelines and on both sides of all transformations of the target."""
+    if hasattr(estimator, "steps"):
+        for _, step in estimator.steps:
+            yield from _leaves(step)
+    elif hasattr(estimator, "regressor_"):
+        yield from _leaves(estimator.regressor_)
+        yield from _leaves(estimator.transformer_)
+    else:
+        yield estimator
+
+
 def _last(estimator: Any) -> Any:
     """The estimator at the end of all pipelines, under all transformations of the target."""
     while type(estimator).__name__ in COMPOSITES:
@@ -155,7 +167,7 @@ def _transformed_target(estimator: Any, path: str) -> list[Part]:
         if name not in SCALERS:
             raise UnsupportedLayerError(f"fastjac does not invert it; it inverts {', '.join(SCALERS)}")
         _check(transformer)
-        return [*inner, Part(source, tuple(_unscaled(SCALERS[name](transformer))), "its inverse")]
+        return [*inner, Part(source, tuple(unscaled(SCALERS[name](transformer))), "its inverse")]
 
 
 COMPOSITES: dict[str, Callable[[Any, str], list[Part]]] = {
@@ -165,115 +177,19 @@ COMPOSITES: dict[str, Callable[[Any, str], list[Part]]] = {
 """Estimators that hold others, by class name."""
 
 
-# Perceptrons
+# Binary classifiers
 
 
-def _perceptron(estimator: Any) -> Converted:
-    """`x W + b` for each pair of `coefs_` and `intercepts_`, an activation behind each."""
-    names = [*[estimator.activation] * (len(estimator.coefs_) - 1), estimator.out_activation_]
-    unknown = next((name for name in names if name not in ACTIVATIONS), None)
-    if unknown is not None:
-        raise UnsupportedLayerError(f"its activation {unknown!r} is not among {', '.join(ACTIVATIONS)}")
-    layers: list[fl.Layer] = []
-    for weight, bias, name in zip(estimator.coefs_, estimator.intercepts_, names, strict=True):
-        layers += [fl.Affine(_dense(weight).T, as_numpy(bias)), *ACTIVATIONS[name]]
-    return layers
-
-
-def _dense(weight: Any) -> np.ndarray:
-    if hasattr(weight, "toarray"):
-        raise DtypeError(f"one of its coefs_ is a {type(weight).__name__}; put its .toarray() in its place")
-    return as_numpy(weight)
+def _is_binary(classifier: Any) -> bool:
+    """Whether it has one probability, that of `classes_[1]`."""
+    return getattr(classifier, "out_activation_", None) == "logistic" and classifier.n_outputs_ == 1
 
 
 def _complement(classifier: Any) -> Part:
     """`(1 - p, p)` of the probability p that a binary classifier gives."""
-    if getattr(classifier, "out_activation_", None) != "logistic" or classifier.n_outputs_ != 1:
+    if not _is_binary(classifier):
         raise OptionError(
             f"two_columns is for a binary classifier, which gives one probability; this is a {type(classifier).__name__} that "
             "gives all its outputs anyway, so leave it out"
         )
     return Part("1 - p and p (two_columns)", (fl.Affine(np.array([[-1.0], [1.0]]), np.array([1.0, 0.0])),))
-
-
-# Transformers
-
-
-def _standard(scaler: Any) -> Scaling:
-    return (
-        _float64(scaler.mean_) if scaler.with_mean else None,
-        _float64(scaler.scale_) if scaler.with_std else None,
-    )
-
-
-def _robust(scaler: Any) -> Scaling:
-    return (
-        _float64(scaler.center_) if scaler.with_centering else None,
-        _float64(scaler.scale_) if scaler.with_scaling else None,
-    )
-
-
-def _max_abs(scaler: Any) -> Scaling:
-    return None, _float64(scaler.scale_)
-
-
-def _min_max(scaler: Any) -> Scaling:
-    """It computes `x scale_ + min_`."""
-    scale = _float64(scaler.scale_)
-    return -_float64(scaler.min_) / scale, 1.0 / scale
-
-
-SCALERS: dict[str, Callable[[Any], Scaling]] = {
-    "StandardScaler": _standard,
-    "MinMaxScaler": _min_max,
-    "MaxAbsScaler": _max_abs,
-    "RobustScaler": _robust,
-}
-"""Scalers, which can also be inverted, by class name."""
-
-
-def _scaled(scaling: Scaling) -> Converted:
-    """`(x - center) / spread`."""
-    center, spread = scaling
-    # The center is taken off first and by itself: `x / s - m / s` loses digits where it is far above the spread.
-    shift = [] if center is None else [fl.Scale(1.0, -center)]
-    return [*shift, *([] if spread is None else [fl.Scale(1.0 / spread)])]
-
-
-def _unscaled(scaling: Scaling) -> Converted:
-    """`spread y + center`."""
-    center, spread = scaling
-    if center is None and spread is None:
-        return []
-    return [fl.Scale(1.0 if spread is None else spread, 0.0 if center is None else center)]
-
-
-def _clipped(scaler: Any, bounds: tuple[float, float]) -> Converted:
-    # MaxAbsScaler had no such option before.
-    return [fl.HardTanh(*bounds)] if getattr(scaler, "clip", False) else []
-
-
-def _pca(pca: Any) -> Converted:
-    """`C (x - mean)`, each row divided by the deviation along it where PCA whitens."""
-    weight, mean = _float64(pca.components_), _float64(pca.mean_)
-    if pca.whiten:
-        deviation = np.sqrt(_float64(pca.explained_variance_))
-        # As scikit-learn does, so that components without variance are not divided by 0.
-        weight = weight / np.maximum(deviation, np.finfo(pca.explained_variance_.dtype).eps)[:, None]
-    return [fl.Affine(weight, -weight @ mean)]
-
-
-def _float64(value: Any) -> np.ndarray:
-    return np.asarray(as_numpy(value), np.float64)
-
-
-CONVERTERS: dict[str, Callable[[Any], Converted]] = {
-    "MLPClassifier": _perceptron,
-    "MLPRegressor": _perceptron,
-    "PCA": _pca,
-    "StandardScaler": lambda scaler: _scaled(_standard(scaler)),
-    "RobustScaler": lambda scaler: _scaled(_robust(scaler)),
-    "MaxAbsScaler": lambda scaler: [*_scaled(_max_abs(scaler)), *_clipped(scaler, (-1.0, 1.0))],
-    "MinMaxScaler": lambda scaler: [*_scaled(_min_max(scaler)), *_clipped(scaler, scaler.feature_range)],
-}
-"""Every estimator that fastjac reads but those that hold others, by class name, with what makes fastjac layers of it."""

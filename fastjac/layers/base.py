@@ -70,6 +70,11 @@ class Layer:
         return {name: v for name, v in values.items() if v is not None and not isinstance(v, np.ndarray)}
 
     @property
+    def shown(self) -> dict[str, str]:
+        """What a table of layers says of it besides its class: its options as text, by field name."""
+        return {name: str(value) for name, value in self.options.items()}
+
+    @property
     def n_parameters(self) -> int:
         """Number of array parameters, counted one by one."""
         return sum(array.size for array in self.arrays.values())

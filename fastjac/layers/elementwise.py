@@ -31,6 +31,11 @@ class Elementwise(Layer):
             object.__setattr__(self, field.name, as_float(getattr(self, field.name), f"{type(self).__name__} {field.name}"))
 
     @property
+    def shown(self) -> dict[str, str]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _range(value) if isinstance(value, np.ndarray) else str(value) for name, value in values.items()}
+
+    @property
     def rule_parameters(self) -> tuple[Parameter, Parameter]:
         """The two parameters `p, q` of the rule: numbers, or one entry for each unit; 0 where the rule takes none."""
         p, q, *_ = [*(float(getattr(self, f.name)) for f in fields(self)), 0.0, 0.0]
@@ -40,6 +45,12 @@ class Elementwise(Layer):
     def kinks(self) -> tuple[Parameter, ...]:
         """Inputs at which the derivative jumps: numbers, or one entry for each unit."""
         return ()
+
+
+def _range(array: np.ndarray) -> str:
+    """From the least entry to the largest, as in "-2.5..10"."""
+    ends = [f"{end + 0.0:.4g}" for end in (np.min(array), np.max(array))]  # 0.0 makes 0 of -0
+    return ends[0] if ends[0] == ends[1] else "..".join(ends)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import fastjac
+from fastjac.importers import Options, read
 from fastjac.importers.keras.activations import ACTIVATIONS, HARD_SIGMOID_2, REFUSED
 from fastjac.importers.keras.layers import CONVERTERS
 from fastjac.importers.keras.rectifiers import MOST_DOUBLED
@@ -235,6 +236,14 @@ def test_half_precision_weights_are_widened(dtype, expected, tmp_path):
     np.testing.assert_array_equal(net[0].weight, keras.ops.convert_to_numpy(model.layers[0].kernel.value).astype("float32").T)
     for loaded in saved_and_loaded(model, tmp_path):
         assert_same(loaded, net)
+
+
+def test_mixed_precision_is_told(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype="mixed_float16")])
+    model.save(tmp_path / "model.keras")
+    notes = [part.note for part in read(tmp_path / "model.keras", Options())[1].parts]
+    assert notes == ["mixed_float16: Keras rounds to half precision here, fastjac does not"]
+    assert fastjac.from_keras(model).dtype == np.float32
 
 
 def test_normalization_of_inputs_far_from_zero_keeps_its_digits_in_float32():

@@ -12,7 +12,7 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, Normalizer, RobustScaler, StandardScaler
 
 import fastjac
@@ -209,21 +209,50 @@ def test_steps_alone_give_what_they_transform():
     assert_outputs(fastjac.from_sklearn(estimator), estimator.transform(NEW_X))
 
 
-def test_the_precision_is_that_of_the_perceptron():
+@pytest.mark.parametrize(("scaler", "expected"), [(MinMaxScaler, "float32"), (PCA, "float32"), (RobustScaler, "float64")])
+def test_the_precision_is_that_of_the_widest_part(scaler, expected):
     x = X.astype(np.float32)
-    estimator = make_pipeline(RobustScaler(), Regressor()).fit(x, TARGETS.astype(np.float32))
+    estimator = make_pipeline(scaler(), Regressor()).fit(x, TARGETS.astype(np.float32))
     net = fastjac.from_sklearn(estimator)
     assert estimator[-1].coefs_[0].dtype == np.float32
-    assert estimator[0].scale_.dtype == np.float64
-    assert net.dtype == np.float32
-    np.testing.assert_allclose(net(x), estimator.predict(x), rtol=1e-5)
+    assert net.dtype == expected
+    np.testing.assert_allclose(net(x), estimator.predict(x), rtol=1e-5, atol=1e-6)
+
+
+def wide_inputs(regressor):
+    """A scaler in float64, fitted far from 0, in front of a perceptron that was fitted in float32."""
+    return Pipeline([("scale", StandardScaler().fit(1e6 + X)), ("regress", regressor)])
+
+
+def wide_targets(regressor):
+    outer = TransformedTargetRegressor(regressor, transformer=StandardScaler())
+    outer.regressor_, outer.transformer_ = regressor, StandardScaler().fit(1e6 + TARGETS)
+    outer._training_dim = 2
+    return outer
+
+
+def wide_components(regressor):
+    return make_pipeline(MinMaxScaler().fit((1e6 + X).astype(np.float32)), PCA().fit(X), regressor)
+
+
+def wide_within(regressor):
+    return make_pipeline("passthrough", make_pipeline(wide_inputs(regressor)))
+
+
+@pytest.mark.parametrize("around", [wide_inputs, wide_targets, wide_components, wide_within])
+def test_no_part_is_rounded_to_the_precision_of_another(around):
+    regressor = Regressor().fit(X.astype(np.float32), TARGETS.astype(np.float32))
+    assert regressor.coefs_[0].dtype == np.float32
+    estimator, x = around(regressor), NEW_X if around is wide_targets else 1e6 + NEW_X
+    net = fastjac.from_sklearn(estimator)
+    assert net.dtype == np.float64
+    np.testing.assert_allclose(net(x), estimator.predict(x), rtol=1e-8, atol=1e-8)
 
 
 def test_a_mean_far_above_the_deviation_costs_no_digits():
     year = np.linspace(2000.0, 2001.0, 40)[:, None].astype(np.float32)
     estimator = make_pipeline(StandardScaler(), Regressor()).fit(year, TARGETS[:, 0].astype(np.float32))
-    net = fastjac.from_sklearn(estimator)
-    assert net.dtype == np.float32
+    net = fastjac.from_sklearn(estimator).astype(np.float32)
     scale = estimator[0]
     exact = twin(estimator[-1])(torch.from_numpy(((year - scale.mean_) / scale.scale_).astype(np.float32)))
     np.testing.assert_allclose(net(year), exact, rtol=1e-5)

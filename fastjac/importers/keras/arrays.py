@@ -28,7 +28,7 @@ def arrays(entry: Entry, *expected: Expected) -> list[np.ndarray]:
 def dtype_name(config: dict[str, Any]) -> str:
     """The name of a layer's dtype policy, such as "float32" or "mixed_float16"; "float32" where none is told."""
     policy = config.get("dtype")
-    name = policy["config"]["name"] if isinstance(policy, dict) else policy
+    name = policy["config"].get("name") if isinstance(policy, dict) else policy
     return str(name or "float32")
 
 

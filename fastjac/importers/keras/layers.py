@@ -91,8 +91,11 @@ def _note(entry: Entry) -> str:
     notes = [CONVERTERS[entry.class_name].note] if not entry.is_operation else []
     if entry.config.get("activation") == HARD_SIGMOID_2:
         notes.append("hard_sigmoid of Keras 2, with slope 0.2")
-    if dtype_name(entry.config) in ("float16", "bfloat16") and entry.weights.shapes():
-        notes.append(f"{dtype_name(entry.config)} weights widened to float32")
+    dtype = dtype_name(entry.config)
+    if dtype in ("float16", "bfloat16") and entry.weights.shapes():
+        notes.append(f"{dtype} weights widened to float32")
+    if dtype.startswith("mixed_"):
+        notes.append(f"{dtype}: Keras rounds to half precision here, fastjac does not")
     return "; ".join(filter(None, notes))
 
 

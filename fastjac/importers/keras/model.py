@@ -11,9 +11,13 @@ import numpy as np
 from ...errors import DtypeError, FormatError, UnsupportedLayerError
 from ...network import Network
 from .activations import ACTIVATIONS
-from .build import build
+from .build import build, malformed_told
+from .config import input_shape
+from .evaluation import compare
 from .legacy import NEWEST, modern
 
+HALF_PRECISION = ("float16", "bfloat16")
+"""Types that round so far that a model which computes in one cannot be compared with its network."""
 LAYER_MODULES, MODEL_MODULES = "keras.src.layers.", "keras.src.models."
 
 
@@ -29,14 +33,17 @@ def from_keras(model: Any, n_in: int | None = None) -> Network:
     Returns
     -------
     Network
-        In the precision of the model's weights. The weights are copied: later training does not change it.
+        In the precision of the model's widest layer: float64 if any computes in it, else float32, to which half precision is
+        widened. The weights are copied: later training does not change it. Its values are compared with the model's own at a
+        few random inputs.
 
     Raises
     ------
     DtypeError
         `model` is no Keras 3 model.
     UnsupportedLayerError
-        The model branches, or holds a layer, option or custom object that fastjac does not have.
+        The model branches, or holds a layer, option or custom object that fastjac does not have; or it computes something else
+        than its layers and weights say, since a class was changed.
     FormatError
         The model is not built yet, so that it has no weights.
     """
@@ -49,8 +56,24 @@ def from_keras(model: Any, n_in: int | None = None) -> Network:
     if not model.built:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)
-    config = {"module": "keras", "class_name": type(model).__name__, "config": model.get_config()}
-    return build(modern(config, NEWEST), LiveWeights(model, keras), n_in).network
+    with malformed_told("the model's config"):
+        config = modern({"module": "keras", "class_name": type(model).__name__, "config": _config(model)}, NEWEST)
+        network = build(config, LiveWeights(model, keras), n_in).network
+        shape = input_shape(config)
+    if not any(layer.compute_dtype in HALF_PRECISION for _, layer in _leaves(model)):
+        compare(network, model, keras, shape)
+    return network
+
+
+def _config(model: Any) -> dict[str, Any]:
+    """What Keras knows of the model's layers, which fails for arguments that it cannot save."""
+    try:
+        config: dict[str, Any] = model.get_config()
+    except Exception as error:  # whatever a layer's own get_config raises
+        raise UnsupportedLayerError(
+            f"Keras cannot tell the layers of this model, as it could not save it: {type(error).__name__}: {error!s:.500}"
+        ) from error
+    return config
 
 
 class LiveWeights:

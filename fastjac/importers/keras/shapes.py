@@ -31,6 +31,8 @@ def features(shape: SampleShape | None) -> int | None:
 
 def whole_axes(option: Any, shape: SampleShape | None) -> list[int]:
     """The axes of a sample that an `axis` option names; UnsupportedLayerError unless they make the whole sample, in order."""
+    if option is None:
+        raise UnsupportedLayerError("axis=None acts over the samples of a batch as well; fastjac takes the axes of one sample")
     axes = [sample_axis(axis, shape) for axis in as_list(option)]
     left = [size for axis, size in enumerate(shape or ()) if axis not in axes]
     if axes != sorted(set(axes)) or any(size != 1 for size in left):

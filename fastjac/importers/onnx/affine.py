@@ -40,7 +40,8 @@ def gemm(call: Call) -> Converted:
     is_row = on_left != transposed[call.flow_position]
     _check_vector(x, x[-1] if is_row else x[0])
     weight = matrix.T if on_left != transposed[1 - call.flow_position] else matrix
-    return [fl.Affine(_times(call.node.real("alpha", 1.0), weight), _gemm_bias(call))]
+    alpha, bias = call.node.real("alpha", 1.0), _gemm_bias(call)
+    return [fl.Affine(weight, bias)] if alpha == 1.0 else [fl.Affine(weight), fl.Scale(alpha, 0.0 if bias is None else bias)]
 
 
 def _gemm_bias(call: Call) -> np.ndarray | None:
@@ -48,7 +49,8 @@ def _gemm_bias(call: Call) -> np.ndarray | None:
     if bias is None:
         return None
     spread = call.spread(bias, shapes.gemm(call), "C")
-    return _times(call.node.real("beta", 1.0), spread)
+    beta = call.node.real("beta", 1.0)
+    return spread if beta == 1.0 else (np.float64(beta) * spread).astype(float_dtype(bias))
 
 
 def _check_vector(x: tuple[int, ...], length: int) -> None:
@@ -56,12 +58,8 @@ def _check_vector(x: tuple[int, ...], length: int) -> None:
     if math.prod(x) != length:
         raise UnsupportedLayerError(
             f"it acts on each of {math.prod(x) // max(length, 1)} vectors of {length} units of a value of shape {x}; fastjac "
-            "takes one, so export the model with a batch of 1 or a symbolic batch, and flatten the sample before"
+            "takes one, so flatten the sample before; a batch size that is fixed must be 1, or be exported as a symbolic one"
         )
-
-
-def _times(factor: float, array: np.ndarray) -> np.ndarray:
-    return array if factor == 1.0 else (np.float64(factor) * array).astype(float_dtype(array))
 
 
 def add_bias(call: Call, weight: np.ndarray) -> Converted:
@@ -71,28 +69,44 @@ def add_bias(call: Call, weight: np.ndarray) -> Converted:
 
 
 def add(call: Call) -> Converted:
-    """`x + c`, with any number of constants."""
-    return [fl.Scale(1.0, _per_unit(call, _others(call, np.add, 0.0)))]
+    """`x + c`, or a sum with any number of constants, added from the first operand to the last."""
+    position = call.flow_position
+    before = [call.constant(i) for i in range(position)]
+    behind = [call.constant(i) for i in range(position + 1, len(call.operands))]
+    added = [functools.reduce(np.add, before), *behind] if before else behind
+    return [fl.Scale(1.0, call.per_unit(constant)) for constant in added]
 
 
 def sub(call: Call) -> Converted:
     """`x - c` or `c - x`"""
-    constant = _per_unit(call, _other(call))
+    constant = call.per_unit(_other(call))
     return [fl.Scale(1.0, -constant) if call.flow_position == 0 else fl.Scale(-1.0, constant)]
 
 
 def mul(call: Call) -> Converted:
     """`x c`"""
-    return [fl.Scale(_per_unit(call, _other(call)))]
+    return [fl.Scale(call.per_unit(_other(call)))]
 
 
 def div(call: Call) -> Converted:
     """`x / c`, as `x` times `1 / c`, which is rounded once from float64."""
     if call.flow_position != 0:
         raise UnsupportedLayerError("it divides by what depends on the network's input, which no fastjac layer does")
-    constant = _other(call)
-    inverse = (1.0 / np.float64(constant)).astype(float_dtype(constant))
-    return [fl.Scale(_per_unit(call, inverse))]
+    divisor = _other(call)
+    power = _power_of_two(divisor)
+    inverse = (1.0 / (np.float64(divisor) * power)).astype(power.dtype)
+    first = [] if np.all(power == 1.0) else [fl.Scale(call.per_unit(power))]
+    return [*first, fl.Scale(call.per_unit(inverse))]
+
+
+def _power_of_two(divisor: np.ndarray) -> np.ndarray:
+    """What x and a divisor are multiplied by first, so that the type of both holds the divisor's inverse; mostly 1."""
+    dtype = float_dtype(divisor)
+    info, size = np.finfo(dtype), np.abs(divisor)
+    power = np.ones(divisor.shape, dtype)
+    power[(size < 2 * info.tiny) & (size > 0.0)] = 2.0**info.nmant
+    power[(size > 0.25 / info.tiny) & np.isfinite(size)] = 2.0**-info.nmant
+    return power
 
 
 def neg(call: Call) -> Converted:
@@ -100,50 +114,14 @@ def neg(call: Call) -> Converted:
     return [fl.Scale(-1.0)]
 
 
-def maximum(call: Call) -> Converted:
-    """`max(x, c)`; where c differs from unit to unit, it is `relu(x - c) + c`."""
-    bound = _per_unit(call, _others(call, np.maximum, -math.inf))
-    if isinstance(bound, float):
-        return [fl.HardTanh(bound, math.inf)]
-    _check_finite(bound)
-    return [fl.Scale(1.0, -bound), fl.ReLU(), fl.Scale(1.0, bound)]
-
-
-def minimum(call: Call) -> Converted:
-    """`min(x, c)`; where c differs from unit to unit, it is `c - relu(c - x)`."""
-    bound = _per_unit(call, _others(call, np.minimum, math.inf))
-    if isinstance(bound, float):
-        return [fl.HardTanh(-math.inf, bound)]
-    _check_finite(bound)
-    return [fl.Scale(-1.0, bound), fl.ReLU(), fl.Scale(-1.0, bound)]
-
-
 def scaler(call: Call) -> Converted:
     """`(x - offset) scale`, scikit-learn's StandardScaler and its kin. The offset goes first: `scale offset` would round."""
     offset, scale = (call.node.reals(name) for name in ("offset", "scale"))
     if offset is None or scale is None:
         raise FormatError("it has no offset or no scale; the file is damaged")
-    return [fl.Scale(1.0, -_per_unit(call, offset)), fl.Scale(_per_unit(call, scale))]
-
-
-def _per_unit(call: Call, constant: np.ndarray) -> fl.Parameter:
-    """A constant as one number, or as one for each unit."""
-    if constant.size == 1:
-        return float(constant.item())
-    return call.spread(constant, shapes.broadcast([*call.shapes, constant.shape]), "a constant")
+    return [fl.Scale(1.0, -call.per_unit(offset)), fl.Scale(call.per_unit(scale))]
 
 
 def _other(call: Call) -> np.ndarray:
     """The other one of two operands."""
     return call.constant(1 - call.flow_position)
-
-
-def _others(call: Call, combine: np.ufunc, neutral: float) -> np.ndarray:
-    """All constants among the operands taken together, or what changes nothing if there are none."""
-    constants = [call.constant(i) for i in range(len(call.operands)) if i != call.flow_position]
-    return functools.reduce(combine, constants or [np.array(neutral, np.float32)])
-
-
-def _check_finite(bound: np.ndarray) -> None:
-    if not np.all(np.isfinite(bound)):
-        raise UnsupportedLayerError("its bounds differ from unit to unit and are not all finite; fastjac takes finite ones")

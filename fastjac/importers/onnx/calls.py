@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
-from ...layers import Layer
+from ...layers import Layer, Parameter
 from ..reading.limits import check_count
 from .graph import Node
 from .tensor import MOST_AXES, TensorReader
@@ -21,14 +21,15 @@ Converted = Sequence[Layer]
 
 @dataclass(frozen=True)
 class Flow:
-    """A value that depends on the network's input, for a batch of one; its entries in row-major order are the units."""
+    """A value that depends on the network's input; for one sample its entries in row-major order are the units."""
 
     shape: Shape
+    samples: int = 1
 
     @property
     def size(self) -> int:
-        """The number of units."""
-        return math.prod(self.shape)
+        """The number of units, which each of the samples has."""
+        return math.prod(self.shape) // self.samples
 
 
 Operand = np.ndarray | Flow | None
@@ -79,6 +80,12 @@ class Call:
             return np.broadcast_to(array, shape).ravel()
         except ValueError as error:
             raise FormatError(f"{what} of shape {array.shape} does not fit a value of shape {shape}") from error
+
+    def per_unit(self, constant: np.ndarray) -> Parameter:
+        """A constant as one number, or as one for each unit of the result of an elementwise operator."""
+        if constant.size == 1:
+            return float(constant.item())
+        return self.spread(constant, np.broadcast_shapes(*self.shapes, constant.shape), "a constant")
 
     def no_constant(self, position: int) -> UnsupportedLayerError:
         """What to raise where the operand there should be a constant."""

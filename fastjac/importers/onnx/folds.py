@@ -36,16 +36,11 @@ class Fold:
 
 
 def fold(call: Call) -> np.ndarray:
-    """The constant that a node computes from constants.
+    """The constant that a node of an operator in FOLDS computes from constants.
 
-    Raises UnsupportedLayerError where fastjac does not compute its operator, FormatError where its operands do not fit it or
-    what the model computes would be far larger than its file.
+    Raises FormatError where its operands do not fit it or what the model computes would be far larger than its file.
     """
     operator = call.node.operator
-    if operator not in FOLDS:
-        raise UnsupportedLayerError(
-            f"it computes a constant, which fastjac does with {', '.join(FOLDS)} only; let the exporter or onnxsim fold constants"
-        )
     try:
         taken = sum(operand.size for operand in call.operands if isinstance(operand, np.ndarray))
         call.reader.account.make(FOLDS[operator].size(call) + taken)

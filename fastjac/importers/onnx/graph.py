@@ -15,6 +15,8 @@ from .tensor import MOST_AXES
 
 OWN_DOMAINS = ("", "ai.onnx")
 OLDEST_OPSET, NEWEST_OPSET = 7, 28
+CONVERTED_OPSET = 6
+"""The older opset that ONNX's own converter brings to a newer one; of those before it lacks the shapes of operators."""
 FLOAT, INT, STRING, TENSOR, FLOATS, INTS, SPARSE_TENSOR = 1, 2, 3, 4, 6, 7, 11
 ATTRIBUTE_FIELDS = {
     FLOAT: "f",
@@ -140,13 +142,15 @@ def read_graph(model: Any) -> Graph:
         check_count(len(getattr(graph, what)), 10 * MOST_LAYERS, f"entries in {what}")
     initializers = _by_name((tensor.name, tensor) for tensor in graph.initializer)
     sparse = _by_name((tensor.values.name, tensor) for tensor in graph.sparse_initializer)
+    inputs = tuple(_graph_input(value) for value in graph.input if value.name and value.name not in initializers)
+    opset = _opset(model, inputs)
     return Graph(
         nodes=tuple(_node(position, node) for position, node in enumerate(graph.node)),
         initializers=initializers,
         sparse_initializers=sparse,
-        inputs=tuple(_graph_input(value) for value in graph.input if value.name and value.name not in initializers),
+        inputs=inputs,
         outputs=tuple(_name(value.name) for value in graph.output),
-        opset=_opset(model),
+        opset=opset,
         functions=frozenset(_operator(function.domain, function.name) for function in model.functions),
     )
 
@@ -192,13 +196,25 @@ def _graph_input(value: Any) -> GraphInput:
     )
 
 
-def _opset(model: Any) -> int:
+def _opset(model: Any, inputs: Iterable[GraphInput]) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in OWN_DOMAINS]
     if not versions:
         raise FormatError("it does not tell the opset of its operators, so their meaning is not known; the file is damaged")
-    if not OLDEST_OPSET <= max(versions) <= NEWEST_OPSET:
-        raise UnsupportedLayerError(
-            f"its opset is {max(versions)}, fastjac reads {OLDEST_OPSET} to {NEWEST_OPSET}; convert it with "
-            "onnx.version_converter.convert_version(model, 21)"
-        )
-    return max(versions)
+    opset = int(max(versions))
+    if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
+        remedy = _to_newer_opset(inputs) if opset == CONVERTED_OPSET else "export it again with one of these"
+        raise UnsupportedLayerError(f"its opset is {opset}, fastjac reads {OLDEST_OPSET} to {NEWEST_OPSET}; {remedy}")
+    return opset
+
+
+def _to_newer_opset(inputs: Iterable[GraphInput]) -> str:
+    """How to convert a model to a newer opset, which ONNX's converter does where all sizes of the inputs are fixed."""
+    open_sizes = [(given.name, axis) for given in inputs for axis, size in enumerate(given.dims or ()) if size is None]
+    fixed = "; ".join(fixing(name, axis) for name, axis in open_sizes[:MOST_AXES])
+    convert = "model = onnx.version_converter.convert_version(model, 21)"
+    return f"fix the sizes of its input, and convert it: {fixed}; {convert}" if fixed else f"convert it: {convert}"
+
+
+def fixing(name: str, axis: int) -> str:
+    """The statement that fixes an open size of an input of a `model` at 1."""
+    return f"next(i for i in model.graph.input if i.name == {name!r}).type.tensor_type.shape.dim[{axis}].dim_value = 1"

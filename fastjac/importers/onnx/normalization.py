@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,25 +16,14 @@ from .calls import Call, Converted
 
 def softmax(call: Call) -> Converted:
     """`exp(x) / sum exp(x)` over all units."""
-    _check_softmax_axes(call)
+    _check_whole(call, shapes.softmax_axes(call))
     return [fl.Softmax()]
 
 
 def log_softmax(call: Call) -> Converted:
     """`x - log sum exp(x)` over all units."""
-    _check_softmax_axes(call)
+    _check_whole(call, shapes.softmax_axes(call))
     return [fl.LogSoftmax()]
-
-
-def _check_softmax_axes(call: Call) -> None:
-    """Raise UnsupportedLayerError unless a Softmax or LogSoftmax acts over all units of a sample.
-
-    Before opset 13 the axis, 1 by default, is the first of those acted over; since then it is the only one, the last by default.
-    """
-    shape = call.shape(0)
-    axis = call.node.integer("axis", 1 if call.opset < 13 else -1)
-    axis = axis if axis == len(shape) and call.opset < 13 else shapes.checked_axis(axis, len(shape))
-    _check_whole(shape, shape[axis:] if call.opset < 13 else shape[axis : axis + 1])
 
 
 def batch_normalization(call: Call) -> Converted:
@@ -62,15 +52,16 @@ def _per_channel(call: Call, position: int, channels: int) -> np.ndarray:
 def layer_normalization(call: Call) -> Converted:
     """`Scale (x - mean) / sqrt(variance + epsilon) + B` over all units. Its stash_type only tells where it rounds."""
     shape = call.shape(0)
-    axis = shapes.checked_axis(call.node.integer("axis", -1), len(shape))
-    _check_whole(shape, shape[axis:])
+    _check_whole(call, shapes.layer_norm_axes(call))
     weight, bias = (None if (array := call.optional(i)) is None else call.spread(array, shape, "an array") for i in (1, 2))
     return [fl.LayerNorm(weight, bias, call.node.real("epsilon", 1e-5))]
 
 
-def _check_whole(shape: tuple[int, ...], acted_over: tuple[int, ...]) -> None:
-    if math.prod(shape) != math.prod(acted_over):
+def _check_whole(call: Call, axes: Sequence[int]) -> None:
+    shape = call.shape(0)
+    acted_over = math.prod(shape[axis] for axis in axes)
+    if math.prod(shape) != acted_over:
         raise UnsupportedLayerError(
-            f"it acts over {math.prod(acted_over)} of the {math.prod(shape)} units of a value of shape {shape}; fastjac takes it "
-            "over all units of a sample, so export the model with a batch of 1 or a symbolic batch"
+            f"it acts over {acted_over} of the {math.prod(shape)} units of a value of shape {shape}; fastjac takes it over all "
+            "units of a sample; if a batch size is fixed in the model, export it with a batch of 1 or a symbolic batch"
         )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
-from . import affine, normalization, shapes
+from ..precision import refuse_rounding
+from . import affine, bounds, normalization, samples, shapes
 from .activations import ACTIVATIONS
 from .calls import Call, Converted, Shape
-from .tensor import FLOATS, element_type
+from .samples import BatchCall, Samples
+from .tensor import element_type
 
 
 @dataclass(frozen=True)
@@ -19,31 +21,39 @@ class Operator:
 
     convert : from the call to fastjac layers.
     shape : from the call to the shape of its result.
+    samples : from the call in a batch to where the samples lie in its result; see samples.py.
     note : what a user may want to know.
     any_operand : whether that input may stand at another place than the first.
     """
 
     convert: Callable[[Call], Converted]
     shape: Callable[[Call], Shape] = shapes.elementwise
+    samples: Callable[[BatchCall], Samples] = samples.elementwise
     note: str = ""
     any_operand: bool = False
 
 
 def shape_of_result(call: Call) -> Shape:
-    """The shape of what a node gives; UnsupportedLayerError where fastjac does not have its operator."""
+    """The shape of what a node gives."""
+    return _row_of(call).shape(call)
+
+
+def samples_of_result(node: BatchCall) -> Samples:
+    """Where the samples of a batch lie in what a node gives; UnsupportedLayerError where it mixes them."""
+    return _row_of(node.call).samples(node)
+
+
+def _row_of(call: Call) -> Operator | PatternPart:
+    """The row of an operator in one of the two tables."""
     name = call.node.operator
-    if name in PARTS_OF_PATTERNS:
-        return PARTS_OF_PATTERNS[name].shape(call)
-    return operator_of(call).shape(call)
+    return PARTS_OF_PATTERNS[name] if name in PARTS_OF_PATTERNS else OPERATORS[name]
 
 
 def operator_of(call: Call) -> Operator:
-    """How fastjac reads a node by itself; UnsupportedLayerError where it does not."""
+    """How fastjac reads a node by itself; UnsupportedLayerError where it takes it as a part of a pattern only."""
     name = call.node.operator
     if name in PARTS_OF_PATTERNS:
         raise UnsupportedLayerError(f"fastjac takes it only as a part of {PARTS_OF_PATTERNS[name].pattern}")
-    if name not in OPERATORS:
-        raise UnsupportedLayerError(f"fastjac does not have it; it has {', '.join(sorted(OPERATORS))}")
     return OPERATORS[name]
 
 
@@ -53,12 +63,9 @@ def _nothing(call: Call) -> Converted:
 
 
 def _cast(call: Call) -> Converted:
-    """`x`, in another precision."""
+    """`x`, in the other precision of the two that a network may have."""
     kind = element_type(call.node.integer("to", 0)).name
-    if kind not in FLOATS:
-        raise UnsupportedLayerError(
-            f"it rounds to {kind}, which has no derivative; fastjac takes casts between {', '.join(FLOATS)}"
-        )
+    refuse_rounding({"FLOAT": "float32", "DOUBLE": "float64"}.get(kind, kind))
     return []
 
 
@@ -95,44 +102,45 @@ FUSED: dict[str, Callable[[Call], fl.Layer]] = {
 }
 """The activations of a FusedGemm."""
 
-ONLY_SHAPE, NOT_AT_INFERENCE = "only the shape", "nothing at inference"
+ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
 OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in ACTIVATIONS.items()},
-    "Gemm": Operator(affine.gemm, shapes.gemm, any_operand=True),
-    "com.microsoft.FusedGemm": Operator(_fused_gemm, shapes.gemm, any_operand=True),
-    "MatMul": Operator(affine.matmul, shapes.matmul, any_operand=True),
+    "Gemm": Operator(affine.gemm, shapes.gemm, samples.gemm, any_operand=True),
+    "com.microsoft.FusedGemm": Operator(_fused_gemm, shapes.gemm, samples.gemm, any_operand=True),
+    "MatMul": Operator(affine.matmul, shapes.matmul, samples.matmul, any_operand=True),
     "Add": Operator(affine.add, any_operand=True),
     "Sum": Operator(affine.add, any_operand=True),
     "Sub": Operator(affine.sub, any_operand=True),
     "Mul": Operator(affine.mul, any_operand=True),
     "Div": Operator(affine.div, any_operand=True),
     "Neg": Operator(affine.neg),
-    "Max": Operator(affine.maximum, any_operand=True),
-    "Min": Operator(affine.minimum, any_operand=True),
-    "ai.onnx.ml.Scaler": Operator(affine.scaler),
-    "Softmax": Operator(normalization.softmax),
-    "LogSoftmax": Operator(normalization.log_softmax),
-    "BatchNormalization": Operator(normalization.batch_normalization, shapes.first, "folded to one scale and shift"),
-    "LayerNormalization": Operator(normalization.layer_normalization, shapes.first),
+    "Max": Operator(bounds.maximum, any_operand=True),
+    "Min": Operator(bounds.minimum, any_operand=True),
+    "ai.onnx.ml.Scaler": Operator(affine.scaler, shapes.first, samples.scaler),
+    "Softmax": Operator(normalization.softmax, shapes.first, samples.softmax),
+    "LogSoftmax": Operator(normalization.log_softmax, shapes.first, samples.softmax),
+    "BatchNormalization": Operator(normalization.batch_normalization, shapes.first, samples.batch_normalization, FOLDED),
+    "LayerNormalization": Operator(normalization.layer_normalization, shapes.first, samples.layer_normalization),
     "Identity": Operator(_nothing),
-    "Dropout": Operator(_dropout, shapes.first, NOT_AT_INFERENCE),
-    "Cast": Operator(_cast, shapes.first, "fastjac computes in one precision"),
-    "Flatten": Operator(_nothing, shapes.flatten, ONLY_SHAPE),
-    "Reshape": Operator(_nothing, shapes.reshape, ONLY_SHAPE),
-    "Squeeze": Operator(_nothing, shapes.squeeze, ONLY_SHAPE),
-    "Unsqueeze": Operator(_nothing, shapes.unsqueeze, ONLY_SHAPE),
-    "Expand": Operator(_nothing, shapes.expand, ONLY_SHAPE),
-    "Transpose": Operator(_transpose, shapes.transpose, "moves axes of size 1 only"),
+    "Dropout": Operator(_dropout, shapes.first, samples.in_order, NOT_AT_INFERENCE),
+    "Cast": Operator(_cast, shapes.first, samples.in_order, "fastjac computes in one precision"),
+    "Flatten": Operator(_nothing, shapes.flatten, samples.in_order, ONLY_SHAPE),
+    "Reshape": Operator(_nothing, shapes.reshape, samples.in_order, ONLY_SHAPE),
+    "Squeeze": Operator(_nothing, shapes.squeeze, samples.in_order, ONLY_SHAPE),
+    "Unsqueeze": Operator(_nothing, shapes.unsqueeze, samples.in_order, ONLY_SHAPE),
+    "Expand": Operator(_nothing, shapes.expand, samples.in_order, ONLY_SHAPE),
+    "Transpose": Operator(_transpose, shapes.transpose, samples.transpose, "moves axes of size 1 only"),
 }
 """Every operator that fastjac reads by itself, with what makes fastjac layers of it."""
 
 
 @dataclass(frozen=True)
 class PatternPart:
-    """An operator that is no layer by itself: of which layers it is a part, and how it shapes its result."""
+    """An operator that is no layer by itself: of which layers it is a part, and how it shapes its result; see Operator."""
 
     pattern: str
     shape: Callable[[Call], Shape] = shapes.elementwise
+    samples: Callable[[BatchCall], Samples] = samples.elementwise
 
 
 CHOICE = "Threshold, Softplus and the shrink functions"
@@ -141,7 +149,7 @@ PARTS_OF_PATTERNS = {
     "Pow": PatternPart("GELU and layer normalization"),
     "Sqrt": PatternPart("layer normalization"),
     "Reciprocal": PatternPart("layer normalization"),
-    "ReduceMean": PatternPart("layer normalization", shapes.reduced),
+    "ReduceMean": PatternPart("layer normalization", shapes.reduced, samples.reduced),
     "Log": PatternPart("LogSigmoid, LogSoftmax and Softplus"),
     "Abs": PatternPart("Softsign and the shrink functions"),
     "Sign": PatternPart("the shrink functions"),

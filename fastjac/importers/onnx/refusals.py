@@ -1,26 +1,81 @@
-"""Nodes that fastjac refuses whatever they are given, each with what to do about it."""
+"""Nodes that fastjac does not have, each with what to do about it."""
 
 from __future__ import annotations
 
-from ...errors import UnsupportedLayerError
-from .graph import Graph, Node
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-SUBGRAPHS = ("If", "Loop", "Scan", "SequenceMap")
+from ...errors import UnsupportedLayerError
+from ..located import located
+from .folds import FOLDS
+from .graph import Graph, Node
+from .operators import OPERATORS, PARTS_OF_PATTERNS
+
+ONLY_THE_SHAPE = ("Shape", "Size")
+"""Operators whose result depends on the shape of a value alone."""
+
+RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
+REASONS = {
+    "LSTM": RECURRENT,
+    "GRU": RECURRENT,
+    "RNN": RECURRENT,
+    "If": "it chooses between two graphs when the model runs; fastjac takes one chain, so export the branch that is wanted",
+    "Loop": "it repeats a graph inside the graph; fastjac takes chains of plain operators, so export the loop unrolled",
+    "Scan": "it runs a graph inside the graph along a sequence; fastjac takes chains of plain operators on whole samples",
+    "SequenceMap": "it runs a graph inside the graph on each item of a sequence; fastjac takes chains of plain operators",
+}
+"""What is said of operators that no table will ever hold."""
 QUANTIZED = ("quantize", "qlinear", "qgemm", "qattention", "integer")
 """What the names of quantized operators hold, as QuantizeLinear, DequantizeLinear and MatMulInteger do."""
 
 
-def refuse_foreign(node: Node, graph: Graph) -> None:
-    """Raise UnsupportedLayerError for a function of the model, a graph inside the graph, or a quantized operator."""
+def refuse_missing(graph: Graph, nodes: Sequence[Node]) -> None:
+    """Raise UnsupportedLayerError for the first node that fastjac does not have; it counts all such nodes by operator."""
+    missing = list(_missing(graph, nodes))
+    if not missing:
+        return
+    first, reason = missing[0]
+    counts = Counter(node.operator for node, _ in missing)
+    if len(missing) > 1:
+        listed = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
+        reason = f"{reason}; in all {len(missing)} nodes are missing: {listed}"
+    with located(str(first)):
+        raise UnsupportedLayerError(reason)
+
+
+def _missing(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[Node, str]]:
+    """The nodes that fastjac does not have, and why."""
+    flows = {source.name for source in graph.inputs}
+    for node in nodes:
+        is_flow = depends_on(flows, node)
+        if is_flow:
+            flows.update(node.outputs)
+        reason = _reason(node, is_flow, graph)
+        if reason:
+            yield node, reason
+
+
+def depends_on(flows: set[str], node: Node) -> bool:
+    """Whether a node's result depends on the entries of any of these values."""
+    return node.operator not in ONLY_THE_SHAPE and not flows.isdisjoint(node.inputs)
+
+
+def _reason(node: Node, is_flow: bool, graph: Graph) -> str:
+    """Why fastjac does not have a node; empty if it has."""
     name = node.operator
     if name in graph.functions:
-        raise UnsupportedLayerError(
-            "it is a function that the model defines by other nodes; put these in its place with "
-            "onnx.inliner.inline_local_functions(model)"
+        return (
+            "it is a function that the model defines by other nodes; put these in its place: "
+            "import onnx.inliner; model = onnx.inliner.inline_local_functions(model)"
         )
-    if name in SUBGRAPHS:
-        raise UnsupportedLayerError("it runs a graph inside the graph; fastjac takes chains of plain operators")
+    if name in REASONS:
+        return REASONS[name]
     if any(word in name.lower() for word in QUANTIZED):
-        raise UnsupportedLayerError(
-            "it is quantized; fastjac takes floating-point models, so import the model from before quantization"
+        return "it is quantized; fastjac takes floating-point models, so import the model from before quantization"
+    if is_flow and name not in OPERATORS and name not in PARTS_OF_PATTERNS:
+        return f"fastjac does not have it; it has {', '.join(sorted(OPERATORS))}"
+    if not is_flow and name not in FOLDS:
+        return (
+            f"it computes a constant, which fastjac does with {', '.join(FOLDS)} only; let the exporter or onnxsim fold constants"
         )
+    return ""

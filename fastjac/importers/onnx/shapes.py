@@ -11,23 +11,27 @@ from ...errors import FormatError, UnsupportedLayerError
 from .calls import Call, Flow, Shape
 
 
+class MisfitError(FormatError):
+    """Operands cannot be spread over one another."""
+
+
 def elementwise(call: Call) -> Shape:
     """Operands are spread over one another; UnsupportedLayerError where that would make more units of those there are."""
     shape = broadcast(call.shapes)
-    units = max((operand.size for operand in call.operands if isinstance(operand, Flow)), default=None)
-    if units is not None and math.prod(shape) != units:
+    entries = max((math.prod(operand.shape) for operand in call.operands if isinstance(operand, Flow)), default=None)
+    if entries is not None and math.prod(shape) != entries:
         raise UnsupportedLayerError(
-            f"it spreads {units} units over the shape {shape}; fastjac takes operands that leave the number of units as it is"
+            f"it spreads {entries} units over the shape {shape}; fastjac takes operands that leave the number of units as it is"
         )
     return shape
 
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
-    """The shape of arrays spread over one another; FormatError where they do not fit."""
+    """The shape of arrays spread over one another; MisfitError where they do not fit."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError as error:
-        raise FormatError(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
+        raise MisfitError(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
 
 
 def first(call: Call) -> Shape:
@@ -141,6 +145,24 @@ def reduced_axes(call: Call) -> tuple[int, ...]:
     if axes:
         return checked_axes(axes, rank)
     return () if call.node.integer("noop_with_empty_axes", 0) else tuple(range(rank))
+
+
+def softmax_axes(call: Call) -> Sequence[int]:
+    """The axes that a Softmax or LogSoftmax acts over.
+
+    Before opset 13 the axis, 1 by default, is the first of those acted over; since then it is the only one, the last by default.
+    """
+    rank = len(call.shape(0))
+    axis = call.node.integer("axis", 1 if call.opset < 13 else -1)
+    if call.opset >= 13:
+        return (checked_axis(axis, rank),)
+    return range(rank if axis == rank else checked_axis(axis, rank), rank)
+
+
+def layer_norm_axes(call: Call) -> Sequence[int]:
+    """The axes that a LayerNormalization acts over: one and all behind it."""
+    rank = len(call.shape(0))
+    return range(checked_axis(call.node.integer("axis", -1), rank), rank)
 
 
 def checked_axes(axes: Sequence[int], rank: int) -> tuple[int, ...]:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...arguments import positive_count
-from ...errors import FormatError, LayerError, UnsupportedLayerError
+from ...errors import FormatError, UnsupportedLayerError
 from ..located import located
 from ..reading.limits import MOST_UNITS, check_count
-from .calls import Call, Flow, Operand, Shape
+from .calls import Call, Flow, Operand
 from .folds import fold
-from .graph import Graph, GraphInput, Node
+from .graph import Graph, Node
 from .operators import shape_of_result
-from .refusals import refuse_foreign
-from .tensor import FLOATS, MOST_AXES, TensorReader, element_type
-
-ONLY_THE_SHAPE = ("Shape", "Size")
-"""Operators whose result depends on the shape of a value alone."""
-NO_NETWORK = "its output does not depend on its input; fastjac takes networks, not constants"
+from .refusals import ONLY_THE_SHAPE, refuse_missing
+from .source import Source, listed, source_of
+from .tensor import MOST_AXES, TensorReader
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What is known of the values of a graph.
+    """What is known of the values of a graph, for some number of samples.
 
     source : the input of the graph that the output depends on.
     values : every value that the output depends on, by name: constants, and the shapes of the others.
@@ -32,45 +28,91 @@ class Trace:
     folded : the nodes that compute constants.
     """
 
-    source: GraphInput
+    source: Source
     values: Mapping[str, Operand]
     calls: Mapping[str, Call]
     folded: Sequence[Node]
 
 
 def trace(graph: Graph, reader: TensorReader, n_in: int | None) -> Trace:
-    """Follow a graph from its input to its output, for a batch of one.
+    """Follow a graph from its input to its output, for one sample.
 
     Raises UnsupportedLayerError where it has several inputs or outputs, or holds a node that fastjac does not have; FormatError
     where a node's operands do not fit it or are nowhere; LayerError where neither the graph nor `n_in` tells the input's size.
     """
     nodes = _needed(graph)
-    source = _source(graph, nodes)
-    values: dict[str, Operand] = {"": None, source.name: Flow(_input_shape(source, n_in))}
+    refuse_missing(graph, nodes)
+    source = source_of(graph, nodes, n_in)
+    values = _Values(graph, reader, {source.name: Flow(source.shape)})
+    return _follow(nodes, source, values, fold)
+
+
+def trace_batch(graph: Graph, reader: TensorReader, alone: Trace, samples: int) -> Trace:
+    """Follow a graph for a batch of so many samples; constants that do not depend on their number are the arrays of `alone`.
+
+    Raises FormatError where a node's operands do not fit it for that many, UnsupportedLayerError where a constant does not.
+    """
+    stored = {
+        name: alone.values[name] for name in alone.values if name in graph.initializers or name in graph.sparse_initializers
+    }
+    flow = Flow(alone.source.shape_of(samples), samples)
+    values = _Values(graph, reader, {**stored, alone.source.name: flow})
+
+    def constant(call: Call) -> Operand:
+        node = call.node
+        if all(operand is alone.values[name] for name, operand in zip(node.inputs, call.operands, strict=True)):
+            return alone.values[node.outputs[0]]
+        try:
+            return fold(call)
+        except FormatError as error:
+            raise UnsupportedLayerError(f"it computes a constant for one sample only: {error}") from error
+
+    return _follow(_needed(graph), alone.source, values, constant)
+
+
+def _follow(nodes: Sequence[Node], source: Source, values: _Values, constant: Callable[[Call], Operand]) -> Trace:
+    """What the nodes give, in order; `constant` computes what does not depend on the network's input."""
     calls: dict[str, Call] = {}
     folded: list[Node] = []
     for node in nodes:
         with located(str(node)):
-            refuse_foreign(node, graph)
-            call = Call(node, graph.opset, tuple(_operand(name, values, graph, reader) for name in node.inputs), reader)
+            call = Call(node, values.graph.opset, tuple(values[name] for name in node.inputs), values.reader)
             is_flow = any(isinstance(operand, Flow) for operand in call.operands) and node.operator not in ONLY_THE_SHAPE
-            result = _flow(call) if is_flow else fold(call)
+            result = _flow(call) if is_flow else constant(call)
         name = node.outputs[0]
         values[name] = result if name else None
         if is_flow:
             calls[name] = call
         else:
             folded.append(node)
-    _operand(graph.outputs[0], values, graph, reader)
+    values[values.graph.outputs[0]]  # raises where nothing computes it
     return Trace(source, values, calls, folded)
+
+
+class _Values(dict[str, Operand]):
+    """Values by name; a tensor of the file is read when it is first asked for."""
+
+    def __init__(self, graph: Graph, reader: TensorReader, known: Mapping[str, Operand]) -> None:
+        super().__init__({"": None, **known})
+        self.graph, self.reader = graph, reader
+
+    def __missing__(self, name: str) -> Operand:
+        if name in self.graph.initializers:
+            self[name] = self.reader.dense(self.graph.initializers[name])
+        elif name in self.graph.sparse_initializers:
+            self[name] = self.reader.sparse(self.graph.sparse_initializers[name])
+        else:
+            raise _unknown(name, self.graph)
+        return self[name]
 
 
 def _needed(graph: Graph) -> list[Node]:
     """The nodes that the output depends on, in the order of the file."""
     if len(graph.outputs) != 1:
+        inputs = [source.name for source in graph.inputs[:6]]
         raise UnsupportedLayerError(
-            f"it has {len(graph.outputs)} outputs ({_listed(graph.outputs)}), fastjac takes one; cut it out with "
-            "onnx.utils.Extractor(model).extract_model([input], [output])"
+            f"it has {len(graph.outputs)} outputs ({listed(graph.outputs)}), fastjac takes one; cut out the one that is wanted: "
+            f"model = onnx.utils.Extractor(model).extract_model({inputs}, {list(graph.outputs[:1])})"
         )
     producers = _producers(graph)
     needed: dict[int, Node] = {}
@@ -95,66 +137,6 @@ def _producers(graph: Graph) -> dict[str, Node]:
     return producers
 
 
-def _source(graph: Graph, nodes: list[Node]) -> GraphInput:
-    """The one input that the output depends on, of floating-point numbers."""
-    used = {*graph.outputs, *(name for node in nodes for name in node.inputs)}
-    sources = [source for source in graph.inputs if source.name in used]
-    if not sources:
-        raise UnsupportedLayerError(NO_NETWORK)
-    if len(sources) != 1:
-        raise UnsupportedLayerError(
-            f"its output depends on {len(sources)} inputs ({_listed([source.name for source in sources])}); fastjac takes "
-            "networks of one input, so make constants of the others"
-        )
-    (source,) = sources
-    with located(f"input {source.name!r:.80}"):
-        if source.element_type and element_type(source.element_type).name not in FLOATS:
-            raise UnsupportedLayerError(
-                f"it holds {element_type(source.element_type).name}, by which a network has no derivative; export the model "
-                "with an input of floating-point numbers"
-            )
-    return source
-
-
-def _input_shape(source: GraphInput, n_in: int | None) -> Shape:
-    """The shape of the input for a batch of one: axis 0 of several counts the samples if its size is not fixed."""
-    given = positive_count(n_in, "n_in")
-    dims = [1, None] if source.dims is None else list(source.dims)
-    if len(dims) > 1 and dims[0] is None:
-        dims[0] = 1
-    known = math.prod(size for size in dims if size is not None)
-    if dims.count(None) == 1 and given is not None and given % known == 0:
-        dims[dims.index(None)] = given // known
-    shape = tuple(size for size in dims if size is not None)
-    if len(shape) < len(dims):
-        told = "does not tell its shape" if source.dims is None else f"is of shape {shown(source.dims)}"
-        raise LayerError(
-            f"input {source.name!r:.80} {told}, so the number of units is not known; pass it as n_in, where one axis besides the "
-            "batch is open, or export the model with a fixed input"
-        )
-    if given not in (None, math.prod(shape)):
-        raise LayerError(f"n_in={given} was given, but the model's input has {math.prod(shape)} entries; leave n_in out")
-    check_count(math.prod(shape), MOST_UNITS, "units in its input")
-    return shape
-
-
-def shown(dims: tuple[int | None, ...]) -> str:
-    """A shape with N for each size that is not fixed."""
-    return f"({', '.join('N' if size is None else str(size) for size in dims)}{',' * (len(dims) == 1)})"
-
-
-def _operand(name: str, values: dict[str, Operand], graph: Graph, reader: TensorReader) -> Operand:
-    """The value of that name; a tensor of the file is read when it is first asked for."""
-    if name not in values:
-        if name in graph.initializers:
-            values[name] = reader.dense(graph.initializers[name])
-        elif name in graph.sparse_initializers:
-            values[name] = reader.sparse(graph.sparse_initializers[name])
-        else:
-            raise _unknown(name, graph)
-    return values[name]
-
-
 def _unknown(name: str, graph: Graph) -> FormatError:
     for node in graph.nodes:
         if name in node.outputs[1:]:
@@ -166,12 +148,9 @@ def _unknown(name: str, graph: Graph) -> FormatError:
 
 def _flow(call: Call) -> Flow:
     """What a node gives that depends on the network's input."""
-    result = Flow(shape_of_result(call))
-    if result.size < 1 or len(result.shape) > MOST_AXES:
+    samples = next(operand.samples for operand in call.operands if isinstance(operand, Flow))
+    result = Flow(shape_of_result(call), samples)
+    if math.prod(result.shape) < 1 or len(result.shape) > MOST_AXES:
         raise FormatError(f"its result is of shape {result.shape}, which holds nothing or has too many axes; the file is damaged")
     check_count(result.size, MOST_UNITS, "units in a layer")
     return result
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name)[:80] for name in names[:6]) + (", ..." if len(names) > 6 else "")

@@ -1,6 +1,7 @@
 """Constants that nodes compute equal those of the ONNX project's own evaluator, and none is computed that is far too large."""
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper, numpy_helper
 
@@ -8,7 +9,7 @@ import fastjac
 from fastjac.errors import FormatError, UnsupportedLayerError
 from fastjac.importers.onnx.folds import FOLDS
 
-from .graphs import assert_agrees, assert_values_agree, model, random, written
+from .graphs import assert_agrees, assert_values_agree, model, random, reference, written
 
 MATRIX = random(3, 4)
 SHAPE = np.array([3, 4])
@@ -230,3 +231,20 @@ def test_zeros_spread_over_many_units_are_not_copied_without_bound():
     text = "; ".join(["a0 = Add(x, c)"] + [f"a{i} = Add(a{i - 1}, c)" for i in range(1, 100)] + ["y = Relu(a99)"])
     with pytest.raises(FormatError, match=r"node \d+ .*the model claims to unpack to \d+ bytes from \d+"):
         fastjac.from_onnx(written(text, ("N", 2, 1 << 20), c=random(2, 1)))
+
+
+UNARY = ["Neg", "Abs", "Reciprocal", "Sqrt", "Exp", "Log", "Tanh", "Sigmoid", "Softplus", "Relu", "Floor", "Ceil"]
+BINARY = ["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("operator", [*UNARY, *BINARY])
+def test_constants_that_are_infinite_none_or_zero_of_either_sign(operator, dtype):
+    numbers = np.array([0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan, 1e-40, 3e38]).astype(dtype)
+    a, b = (array.ravel().copy() for array in np.meshgrid(numbers, numbers))
+    operands = "a, b" if operator in BINARY else "a"
+    nodes = [onnx.parser.parse_node(text) for text in (f"c = {operator}({operands})", "y = Mul(x, c)")]
+    proto = model(nodes, ("N", a.size), element_type=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), a=a, b=b)
+    with np.errstate(all="ignore"):
+        expected = reference(proto, np.ones((1, a.size), dtype))[0]
+    np.testing.assert_allclose(fastjac.from_onnx(proto)[0].weight, expected, rtol=1e-6)

@@ -12,7 +12,7 @@ import fastjac
 from fastjac.errors import DtypeError, FormatError, LayerError, MissingDependencyError, OptionError, UnsupportedLayerError
 from fastjac.importers.onnx.graph import NEWEST_OPSET
 
-from .graphs import layers, model, one_node, random, samples, saved, written
+from .graphs import layers, model, one_node, random, reference, samples, saved, written
 
 AFFINE = {"w": random(5, 3), "b": random(3)}
 
@@ -100,6 +100,16 @@ def test_an_input_of_any_floating_point_type(element_type):
     assert fastjac.from_onnx(model([helper.make_node("Tanh", ["x"], ["y"])], element_type=element_type)).n_in == 5
 
 
+@pytest.mark.parametrize("mean", [np.array(1e6), np.array([1e6]), np.full(5, 1e6)], ids=["()", "(1,)", "(5,)"])
+def test_the_precision_is_that_of_the_widest_constant(mean):
+    arrays = {"mean": mean, "w": random(5, 3, dtype=np.float32)}
+    proto = written("d = Sub(x, mean); f = Cast <to = 1> (d); y = MatMul(f, w)", **arrays)
+    x = 1e6 + random(4, 5)
+    net = fastjac.from_onnx(proto)
+    assert net.dtype == np.float64
+    np.testing.assert_allclose(net(x), reference(proto, x), atol=1e-6)
+
+
 @pytest.mark.parametrize("element_type", [TensorProto.INT64, TensorProto.UINT8, TensorProto.BOOL])
 def test_an_input_of_whole_numbers_is_refused(element_type):
     proto = model([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)], element_type=element_type)
@@ -142,9 +152,7 @@ def test_several_inputs_are_refused():
 def test_several_outputs_are_refused():
     proto = written("y = Tanh(x); z = Relu(y)")
     proto.graph.output.append(helper.make_tensor_value_info("z", TensorProto.DOUBLE, None))
-    with pytest.raises(
-        UnsupportedLayerError, match=r"it has 2 outputs \('y', 'z'\), fastjac takes one; cut it out with onnx.utils"
-    ):
+    with pytest.raises(UnsupportedLayerError, match=r"it has 2 outputs \('y', 'z'\), fastjac takes one; cut out .* onnx.utils"):
         fastjac.from_onnx(proto)
 
 
@@ -182,11 +190,9 @@ def test_the_oldest_and_the_newest_opset_are_read(opset):
     assert layers(one_node("Tanh", "x", opset=opset)) == ["Tanh"]
 
 
-@pytest.mark.parametrize("opset", [1, 6, NEWEST_OPSET + 1, 2**40])
+@pytest.mark.parametrize("opset", [1, 5, NEWEST_OPSET + 1, 2**40])
 def test_other_opsets_are_refused_with_what_to_do(opset):
-    with pytest.raises(
-        UnsupportedLayerError, match=rf"its opset is {opset}, fastjac reads 7 to \d+; convert it with onnx.version"
-    ):
+    with pytest.raises(UnsupportedLayerError, match=rf"its opset is {opset}, fastjac reads 7 to \d+; export it again with one"):
         fastjac.from_onnx(one_node("Tanh", "x", opset=opset))
 
 
@@ -240,22 +246,13 @@ def test_other_outputs_than_the_first_are_refused():
         fastjac.from_onnx(proto)
 
 
-def test_functions_of_the_model_are_refused_with_what_to_do():
-    proto = one_node("Mine", "x", domain="local")
-    body = [helper.make_node("Tanh", ["a"], ["b"])]
-    proto.functions.append(helper.make_function("local", "Mine", ["a"], ["b"], body, [helper.make_opsetid("", 21)]))
-    with pytest.raises(UnsupportedLayerError, match=r"node 0 'y' \(local.Mine\): it is a function .*inline_local_functions"):
-        fastjac.from_onnx(proto)
-    assert layers(onnx.inliner.inline_local_functions(proto)) == ["Tanh"]
-
-
 def test_graphs_inside_the_graph_are_refused():
     inner = helper.make_graph([helper.make_node("Tanh", ["x"], ["z"])], "g", [], [helper.make_tensor_value_info("z", 11, None)])
     proto = model([helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)], c=np.array(True))
     proto.graph.node.insert(0, helper.make_node("Tanh", ["x"], ["h"]))
     proto.graph.node.append(helper.make_node("Add", ["h", "y"], ["out"]))
     proto.graph.output[0].name = "out"
-    with pytest.raises(UnsupportedLayerError, match=r"node 1 'y' \(If\): it runs a graph inside the graph"):
+    with pytest.raises(UnsupportedLayerError, match=r"node 1 'y' \(If\): it chooses between two graphs"):
         fastjac.from_onnx(proto)
     loop = one_node("Scan", "x")
     with pytest.raises(UnsupportedLayerError, match=r"node 0 'y' \(Scan\): it runs a graph inside the graph"):
@@ -281,7 +278,7 @@ def test_every_node_is_told_with_what_became_of_it(tmp_path):
     assert name == "ONNX models (.onnx)"
     told = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
     assert told == [
-        ("x (input)", [], "DOUBLE (N, 1, 5), taken as one sample, flattened"),
+        ("x (input)", [], "DOUBLE (N, 1, 5), a sample is (1, 5), flattened: x (..., 5)"),
         ("nodes of constants (Identity, Transpose)", [], "2, computed once, beforehand"),
         ("other nodes", [], "1, on which the output does not depend"),
         ("/flatten (Flatten)", [], "only the shape"),

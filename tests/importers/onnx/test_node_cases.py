@@ -101,6 +101,7 @@ NOT_EXPRESSIBLE = {
     r"identity_(sequence|opt)": INTEGERS,
     r"reshape_allowzero_reordered": INTEGERS,
     r"cast_(no_saturate_|e8m0_)?.*(FLOAT8|FLOAT4|INT4|INT2|STRING).*": f"is not supported; fastjac reads|{INTEGERS}",
+    r"cast_.*_to_B?FLOAT16": "rounds to B?FLOAT16",
     r"batchnorm_.*_training_mode": "in training mode",
     r"training_dropout.*": "in training mode",
     r"clip_min_greater_than_max": "leave nothing between them",

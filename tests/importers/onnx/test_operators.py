@@ -32,8 +32,6 @@ SHAPING = {
     "Dropout told to be at inference": (("N", 6), [np.array(0.5), np.array(False)], {}, 13),
     "Cast to DOUBLE": (("N", 6), [], {"to": 11}, 9),
     "Cast to FLOAT": (("N", 6), [], {"to": 1}, 13),
-    "Cast to FLOAT16": (("N", 6), [], {"to": 10}, 13),
-    "Cast to BFLOAT16": (("N", 6), [], {"to": 16}, 13),
 }
 
 
