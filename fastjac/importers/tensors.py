@@ -44,7 +44,11 @@ def _is_torch(value: Any) -> bool:
 
 
 def _torch_to_numpy(tensor: Any) -> np.ndarray:
-    tensor = tensor.detach().cpu()
+    if tensor.is_meta:
+        raise DtypeError("the tensor is on the meta device, so it has no entries; load the weights into the module first")
+    if str(tensor.layout) != "torch.strided":
+        raise DtypeError(f"the tensor is sparse ({tensor.layout}); call .to_dense() on it first")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if str(tensor.dtype) in TORCH_HALF_PRECISION:
         tensor = tensor.float()
     array: np.ndarray = tensor.numpy()

@@ -187,7 +187,7 @@ REFUSED = {
     r"^0 \(GLU\): fastjac does not have it": nn.GLU,
     r"^0 \(ModuleList\): fastjac does not have it": lambda: nn.ModuleList([nn.ReLU()]),
     r"^0 \(Linear\): it has the hook <function hooked.*>, which may change": hooked,
-    r"^0 \(Sequential\): it has the hook <function hooked_sequential.*>, which may change": hooked_sequential,
+    r"^0 \(Sequential\): it has the pre-hook <function hooked_sequential.*>, which may change": hooked_sequential,
     r"^0 \(LazyLinear\): its sizes are not known yet; call the module once": lambda: nn.LazyLinear(2),
     r"^0 \(RecursiveScriptModule\): it is compiled by torch.jit, .* pass the module that was scripted": scripted,
     r"^0 \(Softmax\): dim=0 is not supported": lambda: nn.Softmax(dim=0),

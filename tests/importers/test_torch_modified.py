@@ -121,7 +121,7 @@ def test_another_hook_is_refused():
     module = weight_norm(0)
     module.register_forward_pre_hook(lambda module, inputs: None)
     with pytest.raises(
-        UnsupportedLayerError, match=r"^\(Linear\): it has the hook <function .*>, which may change what it computes"
+        UnsupportedLayerError, match=r"^\(Linear\): it has the pre-hook <function .*>, which may change what it computes"
     ):
         fastjac.from_torch(module)
 
@@ -130,6 +130,6 @@ def test_a_hook_on_a_module_of_ones_own_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         module = nn.utils.weight_norm(Raw())
-    with pytest.raises(UnsupportedLayerError, match=r"^\(Raw\): it has the hook <.*WeightNorm"):
+    with pytest.raises(UnsupportedLayerError, match=r"^\(Raw\): it has the pre-hook <.*WeightNorm"):
         fastjac.from_torch(module)
     assert isinstance(module.weight, torch.Tensor)

@@ -42,7 +42,10 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
         raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
     # It imports torch, which is there by now.
     from .chain import followed
+    from .evaluation import check_evaluation
 
-    with torch.no_grad():
-        _, parts = followed(module)
-    return assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network
+    with torch.inference_mode(False):
+        found, parts = followed(module)
+        network = assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network
+        check_evaluation(module, network, found.constants.values())
+    return network
