@@ -229,8 +229,23 @@ def test_a_layer_norm_keeps_its_width():
 
 
 def test_weights_without_entries_are_told():
-    with pytest.raises(DtypeError, match=r"\(Linear\): the Parameter cannot be read as a dense array"):
+    with pytest.raises(
+        DtypeError, match=r"\(Linear\): the tensor is on the meta device, .* load the weights into the module first"
+    ):
         fastjac.from_torch(nn.Linear(4, 3, device="meta"))
+    sparse = nn.Linear(4, 3)
+    sparse.weight = nn.Parameter(sparse.weight.detach().to_sparse())
+    with pytest.raises(
+        DtypeError, match=r"\(Linear\): the tensor is sparse \(torch.sparse_coo\); call .to_dense\(\) on it first"
+    ):
+        fastjac.from_torch(sparse)
+
+
+def test_a_weight_whose_sign_is_put_off_is_read_with_its_sign():
+    linear = nn.Linear(4, 3).double()
+    linear.weight = nn.Parameter(torch.randn(3, 4, dtype=torch.complex128).conj().imag)
+    assert linear.weight.is_neg()
+    np.testing.assert_array_equal(fastjac.from_torch(linear)[0].weight, linear.weight.detach().resolve_neg().numpy())
 
 
 def test_something_else_is_told():

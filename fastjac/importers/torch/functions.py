@@ -67,8 +67,9 @@ def _cast(input: Any, *targets: Any, **options: Any) -> Converted:
 def _along_axis(rule: Callable[[int | None], Converted]) -> Callable[..., Converted]:
     """A softmax of some kind, with the arguments that all of them take."""
 
-    def convert(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Converted:
-        return [*_cast(input, dtype), *rule(dim)]
+    def convert(input: Any, dim: int | None = None, _stacklevel: Any = 3, dtype: Any = None) -> Converted:
+        # torch.softmax takes the dtype where torch.nn.functional.softmax takes the level of the stack.
+        return [*_cast(input, _stacklevel, dtype), *rule(dim)]
 
     return convert
 

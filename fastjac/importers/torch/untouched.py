@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,9 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import fx
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import UnsupportedLayerError
+from .no_writes import NoWrites
+
+OWN = ("torch.", "builtins")
+"""Classes that no forward changes stand in modules whose names begin so."""
 
 
 @contextmanager
@@ -26,55 +29,19 @@ def untouched(module: Any) -> Iterator[Before]:
 
     A tensor that was there before cannot be changed inside: UnsupportedLayerError.
     """
-    before = Before([_Contents(path, inner) for path, inner in module.named_modules()], _process_random_numbers())
+    modules = dict(module.named_modules())
+    classes = {kind: None for inner in modules.values() for kind in type(inner).__mro__ if not kind.__module__.startswith(OWN)}
+    before = Before(
+        [*(_Contents(path, inner) for path, inner in modules.items()), *map(_ClassContents, classes)],
+        _process_random_numbers(),
+    )
+    dtype = torch.get_default_dtype()
     try:
-        with _NoWrites():
+        with NoWrites():
             yield before
     finally:
         before.restore()
-
-
-class _NoWrites(TorchDispatchMode):
-    """Lets torch operations write to tensors that were made while this mode is on, and to no others."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._made: dict[int, Any] = {}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        for position, argument in enumerate(func._schema.arguments):
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                written = args[position] if position < len(args) else kwargs.get(argument.name)
-                for tensor in written if isinstance(written, (list, tuple)) else [written]:
-                    self._check(tensor, func)
-        results = func(*args, **kwargs)
-        for result in results if isinstance(results, (list, tuple)) else [results]:
-            self._note(result, args)
-        return results
-
-    def _note(self, result: Any, args: Any) -> None:
-        """Note a tensor that an operation has made, unless it lies in the memory of one that was there before."""
-        if isinstance(result, torch.Tensor) and (storage := _storage(result)) is not None:
-            given = [_storage(tensor) for tensor in args if isinstance(tensor, torch.Tensor)]
-            if all(old is None or old._cdata != storage._cdata for old in given):
-                self._made[storage._cdata] = storage  # held, so that no other gets its address
-
-    def _check(self, tensor: Any, func: Any) -> None:
-        storage = _storage(tensor) if isinstance(tensor, torch.Tensor) else None
-        if storage is not None and storage._cdata not in self._made:
-            raise UnsupportedLayerError(
-                f"it changes a tensor of shape {tuple(tensor.shape)} in place ({func._schema.name.removeprefix('aten::')}) that "
-                "is there between calls, so it may compute something else at each call; leave that out, or call .eval() on it"
-            )
-
-
-def _storage(tensor: Any) -> Any:
-    """The memory of a tensor; None for sparse ones and their like, which have none."""
-    try:
-        return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError):
-        return None
+        torch.set_default_dtype(dtype)
 
 
 class _Kind(NamedTuple):
@@ -172,30 +139,58 @@ class _Kept:
 
 
 class _Contents:
-    """The attributes of one module."""
+    """The attributes and the class of one module."""
 
     def __init__(self, path: str, module: Any) -> None:
-        self._path, self._module = path, module
+        self._path, self._module, self._class = path, module, type(module)
         self._kept = {name: _Kept(value) for name, value in vars(module).items()}
         self._buffers = {name: _Kept(value) for name, value in module._buffers.items()}
 
     def changed(self) -> Iterator[str]:
-        """The attributes that have changed, by dotted name, but for results of the forward that it only puts down."""
-        now = vars(self._module)
-        for name in {**self._kept, **now}:
-            kept = self._kept.get(name)
-            same = kept is not None and name in now and now[name] is kept.value and kept.is_unchanged()
-            if not same and not _holds_results(now.get(name)):
-                yield f"{self._path}.{name}".lstrip(".")
-        for name, buffer in self._buffers.items():
-            if not buffer.is_unchanged():
-                yield f"{self._path}.{name}".lstrip(".")
+        """What has changed, by dotted name, but for results of the forward that it only puts down."""
+        names = [name for name, buffer in self._buffers.items() if not buffer.is_unchanged()]
+        if type(self._module) is not self._class:
+            names.append("__class__")
+        for name in (*_changed(self._kept, vars(self._module)), *names):
+            yield f"{self._path}.{name}".lstrip(".")
 
     def restore(self) -> None:
         """Put all attributes back."""
         for kept in (*self._kept.values(), *self._buffers.values()):
             kept.restore()
         _put_back_items(vars(self._module), {name: kept.value for name, kept in self._kept.items()})
+        if type(self._module) is not self._class:
+            self._module.__class__ = self._class
+
+
+class _ClassContents:
+    """The attributes of one of the user's classes."""
+
+    def __init__(self, kind: type) -> None:
+        self._class = kind
+        self._kept = {name: _Kept(value) for name, value in vars(kind).items()}
+
+    def changed(self) -> Iterator[str]:
+        """The attributes that have changed, behind the name of the class."""
+        return (f"{self._class.__name__}.{name}" for name in _changed(self._kept, vars(self._class)))
+
+    def restore(self) -> None:
+        """Put all attributes back."""
+        for name in list(_changed(self._kept, vars(self._class))):
+            if name in self._kept:
+                self._kept[name].restore()
+                setattr(self._class, name, self._kept[name].value)
+            else:
+                delattr(self._class, name)
+
+
+def _changed(before: Mapping[str, _Kept], now: Mapping[str, Any]) -> Iterator[str]:
+    """The names whose values have changed, but for results of the forward."""
+    for name in {**before, **now}:
+        kept = before.get(name)
+        same = kept is not None and name in now and now[name] is kept.value and kept.is_unchanged()
+        if not same and not _holds_results(now.get(name)):
+            yield name
 
 
 def _holds_results(value: Any) -> bool:
@@ -217,14 +212,14 @@ def _process_random_numbers() -> list[_Kept]:
 class Before:
     """What there was before a module's code was run."""
 
-    modules: list[_Contents]
-    random_numbers: list[_Kept]
+    contents: Sequence[_Contents | _ClassContents]
+    random_numbers: Sequence[_Kept]
 
     def check(self) -> None:
         """Raise UnsupportedLayerError if the module's code has changed something."""
         if not all(generator.is_unchanged() for generator in self.random_numbers):
             raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
-        changed = sorted({name for contents in self.modules for name in contents.changed()})
+        changed = sorted({name for contents in self.contents for name in contents.changed()})
         if changed:
             raise UnsupportedLayerError(
                 f"its forward changes {', '.join(changed)}, so it may compute something else at each call; leave that out, or, "
@@ -233,7 +228,7 @@ class Before:
 
     def restore(self) -> None:
         """Put everything back."""
-        for contents in self.modules:
+        for contents in self.contents:
             contents.restore()
         for generator in self.random_numbers:
             generator.restore()
