@@ -144,7 +144,7 @@ class _Tracer(fx.Tracer):
         self.found.places[node] = _place(traceback.walk_stack(sys._getframe()))
         self.found.recorded[node] = torch.is_grad_enabled()
         if node.op != "output" and any(map(torch.is_autocast_enabled, AUTOCAST_DEVICES)):
-            with located(self.found.where(node) if node.op != "call_module" else self.found.places[node]):
+            with located(self.found.where(node)):
                 raise UnsupportedLayerError(
                     "torch.autocast is on, which rounds to half precision; fastjac computes in float32 or float64 throughout, so "
                     "leave autocast out"
