@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import fastjac.torch
 from fastjac.errors import DtypeError, OptionError, ShapeError
-from fastjac.torch_chain import chain_of
+from fastjac.torch_known import chain_of
 
 from .importers.test_torch import ONE_MODULE, N, scramble
 from .importers.test_torch_modified import MODIFIED

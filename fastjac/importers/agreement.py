@@ -7,11 +7,11 @@ no importer can list. So each importer of live models ends here, at a few random
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from ..errors import UnsupportedLayerError
-from ..network import Network
 
 N_SAMPLES = 12
 SPREADS = (0.3, 3.0, 30.0)
@@ -26,7 +26,20 @@ Evaluate = Callable[[np.ndarray], np.ndarray]
 """From samples `(n, n_in)` of the network's dtype what the live model computes, in any shape of `n * n_out` entries."""
 
 
-def check_agreement(network: Network, evaluate: Evaluate, model: str) -> None:
+class Evaluated(Protocol):
+    """A network, or something else that was read off a model and that gives a network's values."""
+
+    @property
+    def n_in(self) -> int: ...
+    @property
+    def n_out(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    def __call__(self, x: np.ndarray, *, threads: int | None = None) -> np.ndarray: ...
+
+
+def check_agreement(network: Evaluated, evaluate: Evaluate, model: str) -> None:
     """Raise UnsupportedLayerError where the network's values part from the live model's at random inputs.
 
     The inputs are the same at every call. `model` names the live model in the message.

@@ -1,0 +1,111 @@
+"""The values and Jacobians of a chain as functions that torch differentiates, and that torch.func transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, NoReturn
+
+import torch
+
+from .errors import OptionError
+from .torch_chain import Call, ModuleChain, Needed, call_of
+
+AGAIN = (
+    "create_graph=True: the gradients of a loss of fastjac's y and J cannot be differentiated again; a loss may take "
+    "J itself from value_and_jacobian, or differentiate torch's own module(x)"
+)
+FORWARD_MODE = (
+    "fastjac's y and J have no forward-mode derivative; y's is J itself, as in J @ tangent, and torch.autograd.grad or "
+    "torch.func.jacrev differentiate J"
+)
+
+
+class ValueAndJacobian(torch.autograd.Function):
+    """The values and Jacobians of a chain at `points (n, n_in)`, and what holds the call for the way back.
+
+    needed : of the points and of each of the tensors, whether gradients will be needed.  keeps : whether any will.
+    """
+
+    @staticmethod
+    def forward(chain: ModuleChain, needed: Needed, keeps: bool, points: Any, *tensors: Any) -> tuple[Any, Any, Any]:
+        call = Call(chain, needed, points, tensors, keeps)
+        return *call.evaluate(points), call.held()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
+        chain, _, _, points, *tensors = inputs
+        ctx.chain = chain
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(output[2])
+        ctx.save_for_backward(output[2], points, *tensors)
+
+    @staticmethod
+    def backward(ctx: Any, by_y: Any, by_jacobian: Any, _: Any) -> tuple[Any, ...]:
+        holder, points, *tensors = ctx.saved_tensors  # raises where one was changed in place
+        if by_y is None and by_jacobian is None:
+            return (None,) * (4 + len(tensors))
+        # Nothing is recorded, but for create_graph=True.
+        gradients = _Gradients.apply if torch.is_grad_enabled() else _Gradients.forward
+        return None, None, None, *gradients(ctx.chain, ctx.needs_input_grad[3:], holder, by_y, by_jacobian, points, *tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, *_: Any) -> NoReturn:
+        raise OptionError(FORWARD_MODE)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:
+        chain, needed, keeps, points, *tensors = arguments
+        if any(dim is not None for dim in in_dims[4:]):
+            results = _looped(ValueAndJacobian.apply, info.batch_size, in_dims, arguments)
+        else:
+            flat = points.movedim(in_dims[3], 0).reshape(-1, chain.n_in)
+            *results, holder = ValueAndJacobian.apply(chain, needed, keeps, flat, *tensors)
+            results = [*(result.unflatten(0, (info.batch_size, -1)) for result in results), holder]
+        return tuple(results), (0, 0, None)
+
+
+ValueAndJacobian.forward.__signature__ = signature(ValueAndJacobian.forward)  # type: ignore[attr-defined]  # torch asks each time
+
+
+class _Gradients(torch.autograd.Function):
+    """The derivatives of a loss by points and tensors from those by values and Jacobians; None for what is not needed.
+
+    They cannot be differentiated. Torch's `once_differentiable` would not do to say so: the gradients depend on points and
+    parameters, so it would lose derivatives where the loss is linear in y and J.
+    """
+
+    @staticmethod
+    def forward(
+        chain: ModuleChain, needed: Needed, holder: Any, by_y: Any, by_jacobian: Any, points: Any, *tensors: Any
+    ) -> tuple[Any, ...]:
+        call, points = call_of(holder, chain, needed, points, tensors)
+        return call.gradients(needed, by_y, by_jacobian, points)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> NoReturn:
+        raise OptionError(AGAIN)
+
+    @staticmethod
+    def jvp(ctx: Any, *_: Any) -> NoReturn:
+        raise OptionError(FORWARD_MODE)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:
+        results = _looped(_Gradients.apply, info.batch_size, in_dims, arguments)
+        return tuple(results), tuple(None if result is None else 0 for result in results)
+
+
+def _looped(function: Callable[..., Any], size: int, in_dims: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
+    """The results of a function for each element of a batch, one after another, along a new first axis."""
+    results = [
+        function(
+            *(argument if dim is None else argument.select(dim, k) for argument, dim in zip(arguments, in_dims, strict=True))
+        )
+        for k in range(size)
+    ]
+    return [None if parts[0] is None else torch.stack(parts) for parts in zip(*results, strict=True)]
