@@ -93,27 +93,25 @@ class Values:
         return _identical(value)
 
     def _same_inside(self, value: Any, depth: int) -> Same:
-        """The same container, by its entries, or the same object, by its attributes too."""
+        """The same container, by its entries, or the same object, by its attributes."""
+        outer, listed = _identical(value), _lists(value)
+        if listed is None:
+            if _root(type(value)) == "torch":
+                return outer
+            self.add_class(type(value))
+            listed = partial(_attributes, names=self.names_of(type(value)))
         self._entered[id(value)] = value
-        listed = _lists(value)
-        if listed is not None:
-            inner = self._inner(value, listed, depth)
-            del self._entered[id(value)]  # so that it is entered wherever it stands, but for within itself
-            return inner
-        if _root(type(value)) == "torch":
-            return _identical(value)
-        self.add_class(type(value))
-        inner, outer = self._inner(value, partial(_attributes, names=self.names_of(type(value))), depth), _identical(value)
+        inner = self._inner(value, listed, depth)
+        if _reference(value) is None:
+            del self._entered[id(value)]  # where it stands again, its identity alone could not be compared
         return lambda new: outer(new) and inner(new)
 
     def _inner(self, value: Any, listed: Callable[[Any], list[Any]], depth: int) -> Same:
-        kind, values = type(value), listed(value)
+        values = listed(value)
         n_values = len(values)
         sames = [self.same(inner, depth + 1) for inner in values[: max(0, self._left)]]
 
         def inner_same(new: Any) -> bool:
-            if type(new) is not kind:
-                return False
             found = listed(new)
             return len(found) == n_values and all(same(inner) for same, inner in zip(sames, found, strict=False))
 
@@ -152,12 +150,15 @@ def _identical(value: Any) -> Same:
     """Whether a value is the very same object; of one to which there are no weak references, whether it is of the same class."""
     if isinstance(value, DESCRIPTORS):
         return lambda new: new is value
+    held, kind = _reference(value), type(value)
+    return (lambda new: type(new) is kind) if held is None else (lambda new: held() is new)
+
+
+def _reference(value: Any) -> ref | None:
     try:
-        held = ref(value)
+        return ref(value)
     except TypeError:
-        kind = type(value)
-        return lambda new: type(new) is kind
-    return lambda new: held() is new
+        return None
 
 
 def _never(_: Any) -> bool:
