@@ -36,11 +36,14 @@ try:
 except ImportError as error:
     raise MissingDependencyError("fastjac.torch needs PyTorch; install it with: pip install torch") from error
 
-from .torch_chain import ModuleChain
+from .torch_chain import ModuleChain, is_torchs
 from .torch_function import ValueAndJacobian
 from .torch_known import chain_of, forget
 
 __all__ = ["forget", "jacobian", "value_and_jacobian"]
+
+RECORDING = torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.FUNCTIONAL
+"""Ways of torch's not to compute."""
 
 
 def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
@@ -68,8 +71,9 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
 
     The module is followed at the first call, and again after a change; the module's documentation says which are not seen.
     """
-    if torch.jit.is_tracing():
-        raise OptionError("torch.jit.trace cannot record what fastjac computes; trace the module itself")
+    if torch.compiler.is_dynamo_compiling():  # the compiler comes back to Python for what is disabled
+        return torch.compiler.disable(value_and_jacobian)(module, x)
+    _check_computes()
     chain, tensors = chain_of(module)
     x = _checked_input(chain, x)
     needed = tuple([tensor.requires_grad for tensor in (x, *tensors)])
@@ -84,6 +88,15 @@ def jacobian(module: Any, x: Any) -> Any:
     return value_and_jacobian(module, x)[1]
 
 
+def _check_computes() -> None:
+    """Refuse to be called while torch records operations, or goes by the shapes of tensors, instead of computing numbers."""
+    if torch.jit.is_tracing() or any(torch._C._get_dispatch_mode(mode) is not None for mode in RECORDING):
+        raise OptionError(
+            "fastjac computes numbers, which torch.jit.trace, make_fx, torch.export and FakeTensorMode cannot record; call it "
+            "outside of them, or give them the module itself"
+        )
+
+
 def _checked_input(chain: ModuleChain, x: Any) -> Any:
     if not isinstance(x, torch.Tensor):
         raise DtypeError(f"x must be a torch tensor, got {type(x).__name__}; use torch.from_numpy, or fastjac.from_torch(module)")
@@ -91,11 +104,9 @@ def _checked_input(chain: ModuleChain, x: Any) -> Any:
         raise DtypeError(f"x must have the module's dtype {chain.dtype}, got {x.dtype}; use x.to({chain.dtype})")
     if x.device.type != "cpu":
         raise OptionError(f"x must be on the CPU, it is on {x.device}; fastjac computes there only")
-    if x.layout is not torch.strided or type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
-        kind = type(x).__name__ if x.layout is torch.strided else f"tensor of layout {x.layout}"
-        raise DtypeError(
-            f"x must be a plain dense tensor, got a {kind}; pass its entries as a torch.Tensor, such as x.to_dense()"
-        )
+    if x.is_nested or x.layout is not torch.strided or not is_torchs(x):
+        kind = "nested tensor" if x.is_nested else type(x).__name__ if x.layout is torch.strided else f"tensor in {x.layout}"
+        raise DtypeError(f"x must be a plain dense tensor, got a {kind}; pass its entries as one, such as x.to_dense()")
     if x.ndim == 0 or x.shape[-1] != chain.n_in:
         raise ShapeError(f"x must have shape (..., {chain.n_in}), got {tuple(x.shape)}")
     return x if type(x) is torch.Tensor else x.as_subclass(torch.Tensor)

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary, ref
 import numpy as np
 import torch
 
-from .errors import OptionError, ShapeError
+from .errors import ShapeError
 from .gradients.lowering import lower
 from .gradients.operations import Operation, ParameterName
 from .gradients.runner import GradientRunner
@@ -58,7 +58,11 @@ class ModuleChain:
     def takes(self, tensors: Sequence[Any]) -> bool:
         """Whether these may be its parameters."""
         return len(tensors) == len(self.places) and all(
-            tensor.shape == shape and tensor.dtype == self.dtype and tensor.is_cpu and tensor.layout is torch.strided
+            tensor.shape == shape
+            and tensor.dtype == self.dtype
+            and is_torchs(tensor)
+            and tensor.is_cpu
+            and tensor.layout is torch.strided
             for tensor, (_, shape) in zip(tensors, self.places, strict=True)
         )
 
@@ -76,6 +80,11 @@ class ModuleChain:
         """The parts of a flat gradient that belong to the parameters, one for each name; None for those that are not needed."""
         parts, found = gradient.split_with_sizes(self.sizes), zip(self.places, needed, strict=True)
         return [_shaped(parts[place], shape) if is_needed else None for (place, shape), is_needed in found]
+
+
+def is_torchs(tensor: Any) -> bool:
+    """Whether a tensor is one of torch's own, which have entries in memory, and not of a class that stands for something else."""
+    return type(tensor).__torch_dispatch__ is torch.Tensor.__torch_dispatch__
 
 
 class Call:
@@ -165,13 +174,7 @@ def _shaped(vector: Any, shape: torch.Size) -> Any:
 
 
 def _empty(chain: ModuleChain, *shape: int) -> Any:
-    tensor = torch.empty(shape, dtype=chain.dtype, device="cpu")
-    if type(tensor) is not torch.Tensor:
-        raise OptionError(
-            f"fastjac computes numbers, while torch makes a {type(tensor).__name__} here; call it outside of FakeTensorMode and "
-            "of torch.export"
-        )
-    return tensor
+    return torch.empty(shape, dtype=chain.dtype, device="cpu")
 
 
 def _dense(tensor: Any) -> Any:

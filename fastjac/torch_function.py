@@ -57,12 +57,12 @@ class ValueAndJacobian(torch.autograd.Function):
     def vmap(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:
         chain, needed, keeps, points, *tensors = arguments
         if any(dim is not None for dim in in_dims[4:]):
-            results = _looped(ValueAndJacobian.apply, info.batch_size, in_dims, arguments)
-        else:
-            flat = points.movedim(in_dims[3], 0).reshape(-1, chain.n_in)
-            *results, holder = ValueAndJacobian.apply(chain, needed, keeps, flat, *tensors)
-            results = [*(result.unflatten(0, (info.batch_size, -1)) for result in results), holder]
-        return tuple(results), (0, 0, None)
+            y, jacobians, holder = _looped(ValueAndJacobian.apply, info.batch_size, in_dims, arguments)
+            return (y, jacobians, holder[0]), (0, 0, None)
+        flat = _flat(points, in_dims[3], info.batch_size)
+        y, jacobians, holder = ValueAndJacobian.apply(chain, needed, keeps, flat, *tensors)
+        lead = (info.batch_size, len(flat) // info.batch_size)
+        return (y.reshape(*lead, chain.n_out), jacobians.reshape(*lead, chain.n_out, chain.n_in), holder), (0, 0, None)
 
 
 ValueAndJacobian.forward.__signature__ = signature(ValueAndJacobian.forward)  # type: ignore[attr-defined]  # torch asks each time
@@ -96,16 +96,26 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:
-        results = _looped(_Gradients.apply, info.batch_size, in_dims, arguments)
+        chain, needed, holder, *batched = arguments
+        size, dims = info.batch_size, in_dims[3:]
+        if any(needed[1:]) or any(dim is not None for dim in dims[3:]):
+            results = _looped(_Gradients.apply, size, in_dims, arguments)
+        else:
+            by_y, by_jacobian, points = (_flat(*of_samples, size) for of_samples in zip(batched[:3], dims[:3], strict=True))
+            gradient, *results = _Gradients.apply(chain, needed, holder, by_y, by_jacobian, points, *batched[3:])
+            results = [gradient.reshape(size, len(points) // size, chain.n_in), *results]
         return tuple(results), tuple(None if result is None else 0 for result in results)
+
+
+def _flat(tensor: Any, dim: int | None, size: int) -> Any:
+    """A batch of tensors of samples as one such tensor."""
+    if tensor is None:
+        return None
+    return (tensor.expand(size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)).flatten(0, 1)
 
 
 def _looped(function: Callable[..., Any], size: int, in_dims: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
     """The results of a function for each element of a batch, one after another, along a new first axis."""
-    results = [
-        function(
-            *(argument if dim is None else argument.select(dim, k) for argument, dim in zip(arguments, in_dims, strict=True))
-        )
-        for k in range(size)
-    ]
+    given = list(zip(arguments, in_dims, strict=True))
+    results = [function(*(value.select(dim, k) if isinstance(dim, int) else value for value, dim in given)) for k in range(size)]
     return [None if parts[0] is None else torch.stack(parts) for parts in zip(*results, strict=True)]

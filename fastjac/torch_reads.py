@@ -60,6 +60,11 @@ class Reads:
                 self.made[address(tensor)] = tensor.detach()
 
 
+def has_memory(tensor: Any) -> bool:
+    """Whether a tensor's entries lie somewhere, spread evenly."""
+    return tensor.layout is torch.strided and not tensor.is_nested and tensor.device.type != "meta"
+
+
 def address(tensor: Any) -> int:
     """Where the memory starts that a tensor shares with its views."""
     return int(tensor.untyped_storage().data_ptr())
@@ -109,7 +114,7 @@ class _Operations(TorchFunctionMode):
 def _tensors(value: Any) -> Iterator[Any]:
     """The tensors with memory in arguments or results of torch's functions."""
     if isinstance(value, torch.Tensor):
-        if value.layout is torch.strided and value.device.type != "meta":
+        if has_memory(value):
             yield value
     elif isinstance(value, (tuple, list)):
         for inner in value:

@@ -12,7 +12,7 @@ from weakref import ref
 import numpy as np
 import torch
 
-from .torch_reads import LIBRARIES, Reads, address
+from .torch_reads import LIBRARIES, Reads, address, has_memory
 
 PLAIN: tuple[type, ...] = (bool, int, float, complex, str, bytes, type(None), type(...), range, slice, np.generic, np.dtype)
 PLAIN += (torch.dtype, torch.device, torch.layout, torch.memory_format)
@@ -54,6 +54,10 @@ class Values:
     def names_of(self, kind: type) -> Names:
         """Which attributes of an object of this class the forward may read. Code of libraries may read any of their own."""
         return None if _is_of_a_library(kind) else self.names
+
+    def is_read(self, tensor: Any) -> bool:
+        """Whether a forward has read the entries of a tensor itself."""
+        return has_memory(tensor) and address(tensor) in self._reads.memory
 
     def add_module(self, module: Any) -> None:
         """Note a module and all in it."""
@@ -119,7 +123,7 @@ class Values:
 
     def _same_tensor(self, tensor: Any) -> Same:
         same, requires_grad = _identical(tensor), tensor.requires_grad
-        if tensor.layout is not torch.strided or address(tensor) not in self._reads.memory:
+        if not self.is_read(tensor):
             return lambda new: same(new) and new.requires_grad == requires_grad
         self.addresses.add(address(tensor))
         entries = entries_of(tensor)

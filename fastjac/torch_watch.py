@@ -51,7 +51,7 @@ class Watch:
 class _Module:
     """A module's class, its hooks, its inner modules, and those of its attributes that are read.
 
-    Its tensors are watched only where the user's code names them: the others are read anew at each call.
+    Its tensors are watched only where a forward has read their entries: the others are read anew at each call.
     """
 
     __slots__ = ("_attributes", "_hooks", "_inner", "_kind", "_module", "_names", "_plain", "_present", "_tensors")
@@ -76,7 +76,7 @@ class _Module:
             (store, name, values.same(tensor))
             for store in ("_parameters", "_buffers")
             for name, tensor in held[store].items()
-            if values.names is None or name in values.names
+            if tensor is None or values.is_read(tensor)
         ]
 
     def _is_compared(self, value: Any) -> bool:
@@ -87,7 +87,7 @@ class _Module:
         """Which attributes there are among those that are read. Where all are, their number will do."""
         names = self._names
         if names is None:
-            return len(held)
+            return len(held), len(held["_parameters"]), len(held["_buffers"])
         return [names & held[store].keys() for store in ("_parameters", "_buffers")], names & held.keys()
 
     def is_module(self, module: Any) -> bool:

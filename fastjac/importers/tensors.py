@@ -44,7 +44,7 @@ def _is_torch(value: Any) -> bool:
 
 
 def _torch_to_numpy(tensor: Any) -> np.ndarray:
-    tensor = tensor.detach().cpu()
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if str(tensor.dtype) in TORCH_HALF_PRECISION:
         tensor = tensor.float()
     array: np.ndarray = tensor.numpy()
