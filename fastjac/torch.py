@@ -36,7 +36,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError("fastjac.torch needs PyTorch; install it with: pip install torch") from error
 
-from .torch_chain import ModuleChain, is_torchs
+from .torch_chain import ModuleChain, is_plain
 from .torch_function import ValueAndJacobian
 from .torch_known import chain_of, forget
 
@@ -104,7 +104,7 @@ def _checked_input(chain: ModuleChain, x: Any) -> Any:
         raise DtypeError(f"x must have the module's dtype {chain.dtype}, got {x.dtype}; use x.to({chain.dtype})")
     if x.device.type != "cpu":
         raise OptionError(f"x must be on the CPU, it is on {x.device}; fastjac computes there only")
-    if x.is_nested or x.layout is not torch.strided or not is_torchs(x):
+    if x.is_nested or not is_plain(x):
         kind = "nested tensor" if x.is_nested else type(x).__name__ if x.layout is torch.strided else f"tensor in {x.layout}"
         raise DtypeError(f"x must be a plain dense tensor, got a {kind}; pass its entries as one, such as x.to_dense()")
     if x.ndim == 0 or x.shape[-1] != chain.n_in:

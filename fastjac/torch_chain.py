@@ -57,14 +57,12 @@ class ModuleChain:
 
     def takes(self, tensors: Sequence[Any]) -> bool:
         """Whether these may be its parameters."""
-        return len(tensors) == len(self.places) and all(
-            tensor.shape == shape
-            and tensor.dtype == self.dtype
-            and is_torchs(tensor)
-            and tensor.is_cpu
-            and tensor.layout is torch.strided
-            for tensor, (_, shape) in zip(tensors, self.places, strict=True)
-        )
+        if len(tensors) != len(self.places):
+            return False
+        for tensor, (_, shape) in zip(tensors, self.places, strict=True):
+            if tensor.shape != shape or tensor.dtype != self.dtype or not is_plain(tensor) or not tensor.is_cpu:
+                return False
+        return True
 
     def runner(self, needed: Needed) -> GradientRunner:
         """What gives the gradients of the parameters that are needed, and of no others."""
@@ -82,9 +80,9 @@ class ModuleChain:
         return [_shaped(parts[place], shape) if is_needed else None for (place, shape), is_needed in found]
 
 
-def is_torchs(tensor: Any) -> bool:
-    """Whether a tensor is one of torch's own, which have entries in memory, and not of a class that stands for something else."""
-    return type(tensor).__torch_dispatch__ is torch.Tensor.__torch_dispatch__
+def is_plain(tensor: Any) -> bool:
+    """Whether a tensor's entries lie in memory one by one: it is dense, and its class does not stand for something else."""
+    return type(tensor).__torch_dispatch__ is torch.Tensor.__torch_dispatch__ and tensor.layout is torch.strided
 
 
 class Call:
@@ -100,7 +98,7 @@ class Call:
         sources = {name: tensor.data_ptr() for name, tensor in zip(chain.names, in_order, strict=True)}
         self._values = self._runner.packed(sources)
         self._kept = self._runner.keep(len(points)) if keeps else None
-        self._given = [_identity(tensor) for tensor in (points, *tensors)] if keeps else []
+        self._given = _identity(points, tensors) if keeps else ()
 
     def evaluate(self, points: Any) -> tuple[Any, Any]:
         """Values and Jacobians."""
@@ -122,7 +120,7 @@ class Call:
 
     def is_of(self, needed: Needed, points: Any, tensors: Sequence[Any]) -> bool:
         """Whether the call was made with these very tensors, which nothing has changed since."""
-        return self._runner is self.chain.runner(needed[1:]) and self._given == list(map(_identity, (points, *tensors)))
+        return self._runner is self.chain.runner(needed[1:]) and self._given == _identity(points, tensors)
 
     def held(self) -> Any:
         """A tensor that holds the call, for torch to save: so the call lives, like what torch saves, until backward is done."""
@@ -165,8 +163,9 @@ def _restored(chain: ModuleChain, tensor: Any) -> Any:
     return tensor.detach().to(device="cpu", dtype=chain.dtype)
 
 
-def _identity(tensor: Any) -> tuple[Any, ...]:
-    return tensor.data_ptr(), tensor._version, tensor.dtype, tensor.shape
+def _identity(points: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """What tells tensors from others. The kernel reads the points anew on the way back, and copies of the parameters."""
+    return points.data_ptr(), points._version, points.dtype, points.shape, *[tensor.data_ptr() for tensor in tensors]
 
 
 def _shaped(vector: Any, shape: torch.Size) -> Any:

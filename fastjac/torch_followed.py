@@ -20,7 +20,7 @@ from .importers.torch.modified import Evaluated, own_class
 from .importers.torch.tracing import Traced
 from .layers import PReLU
 from .network import Network
-from .torch_chain import DTYPES, Call, ModuleChain, Reader, is_torchs
+from .torch_chain import DTYPES, Call, ModuleChain, Reader, is_plain
 from .torch_reads import reading
 from .torch_watch import Watch
 
@@ -152,7 +152,7 @@ def _dtype_of(module: Any) -> Any:
             "the module has no parameters to train, which would tell its dtype; use fastjac.from_torch(module, n_in)"
         )
     for name, parameter in parameters.items():
-        if torch._C._functorch.is_functorch_wrapped_tensor(parameter) or not is_torchs(parameter):
+        if torch._C._functorch.is_functorch_wrapped_tensor(parameter) or not is_plain(parameter):
             raise OptionError(
                 f"parameter {name} is a {type(parameter).__name__} without numbers, as torch.func and torch.export have; call "
                 "fastjac.torch.value_and_jacobian(module, x) once before, with the module's own parameters"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from inspect import signature
 from typing import Any, NoReturn
 
 import torch
@@ -21,7 +20,22 @@ FORWARD_MODE = (
 )
 
 
-class ValueAndJacobian(torch.autograd.Function):
+class _Function(torch.autograd.Function):
+    """What torch.func may transform, at the cost of other functions where it does not."""
+
+    @classmethod
+    def apply(cls, *arguments: Any) -> Any:
+        if torch._C._are_functorch_transforms_active():
+            return super().apply(*arguments)
+        # torch.autograd.Function's own would look for defaults in the signature of forward, each time.
+        return super(torch.autograd.Function, cls).apply(*arguments)
+
+    @staticmethod
+    def jvp(ctx: Any, *_: Any) -> NoReturn:
+        raise OptionError(FORWARD_MODE)
+
+
+class ValueAndJacobian(_Function):
     """The values and Jacobians of a chain at `points (n, n_in)`, and what holds the call for the way back.
 
     needed : of the points and of each of the tensors, whether gradients will be needed.  keeps : whether any will.
@@ -50,10 +64,6 @@ class ValueAndJacobian(torch.autograd.Function):
         return None, None, None, *gradients(ctx.chain, ctx.needs_input_grad[3:], holder, by_y, by_jacobian, points, *tensors)
 
     @staticmethod
-    def jvp(ctx: Any, *_: Any) -> NoReturn:
-        raise OptionError(FORWARD_MODE)
-
-    @staticmethod
     def vmap(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:
         chain, needed, keeps, points, *tensors = arguments
         if any(dim is not None for dim in in_dims[4:]):
@@ -65,10 +75,7 @@ class ValueAndJacobian(torch.autograd.Function):
         return (y.reshape(*lead, chain.n_out), jacobians.reshape(*lead, chain.n_out, chain.n_in), holder), (0, 0, None)
 
 
-ValueAndJacobian.forward.__signature__ = signature(ValueAndJacobian.forward)  # type: ignore[attr-defined]  # torch asks each time
-
-
-class _Gradients(torch.autograd.Function):
+class _Gradients(_Function):
     """The derivatives of a loss by points and tensors from those by values and Jacobians; None for what is not needed.
 
     They cannot be differentiated. Torch's `once_differentiable` would not do to say so: the gradients depend on points and
@@ -89,10 +96,6 @@ class _Gradients(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *_: Any) -> NoReturn:
         raise OptionError(AGAIN)
-
-    @staticmethod
-    def jvp(ctx: Any, *_: Any) -> NoReturn:
-        raise OptionError(FORWARD_MODE)
 
     @staticmethod
     def vmap(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:

@@ -108,7 +108,7 @@ class _Module:
         for name, same in self._attributes:
             if name not in held or not same(held[name]):
                 return False
-        return all(name in held[store] and same(held[store][name]) for store, name, same in self._tensors)
+        return not self._tensors or all(name in held[store] and same(held[store][name]) for store, name, same in self._tensors)
 
     def _holds_hooks(self, held: Mapping[str, Any]) -> bool:
         has_any = held["_forward_hooks"] or held["_forward_pre_hooks"] or held["_backward_hooks"] or held["_backward_pre_hooks"]
