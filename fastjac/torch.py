@@ -11,7 +11,8 @@ No graph is recorded of what J is made of: its derivative is computed by `Networ
     torch_followed.py   how it is found, and compared with the module's own values
     torch_watch.py      what is compared to see a change; torch_values.py: attributes, containers and entries;
                         torch_reads.py: which of them the forward reads
-    torch_chain.py      the chain, and one call of it;  torch_team.py: torch's threads, on which it runs
+    torch_chain.py      the chain, and one call of it
+    torch_modes.py      what torch does with functions that are called;  torch_team.py: torch's threads, on which calls run
 
 What a module computes is followed at the first call. These changes are seen at the next one, and the module is followed again:
 
@@ -36,14 +37,12 @@ try:
 except ImportError as error:
     raise MissingDependencyError("fastjac.torch needs PyTorch; install it with: pip install torch") from error
 
-from .torch_chain import ModuleChain, is_plain
+from .torch_chain import ModuleChain
 from .torch_function import ValueAndJacobian
 from .torch_known import chain_of, forget
+from .torch_modes import is_plain, records
 
 __all__ = ["forget", "jacobian", "value_and_jacobian"]
-
-RECORDING = torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.FUNCTIONAL
-"""Ways of torch's not to compute."""
 
 
 def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
@@ -73,7 +72,11 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
     """
     if torch.compiler.is_dynamo_compiling():  # the compiler comes back to Python for what is disabled
         return torch.compiler.disable(value_and_jacobian)(module, x)
-    _check_computes()
+    if records():
+        raise OptionError(
+            "fastjac computes numbers, which torch.jit.trace, make_fx, torch.export and FakeTensorMode cannot record; call it "
+            "outside of them, or give them the module itself"
+        )
     chain, tensors = chain_of(module)
     x = _checked_input(chain, x)
     needed = tuple([tensor.requires_grad for tensor in (x, *tensors)])
@@ -86,15 +89,6 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
 def jacobian(module: Any, x: Any) -> Any:
     """`J (..., n_out, n_in)` of a module at `x (..., n_in)`; see `value_and_jacobian`."""
     return value_and_jacobian(module, x)[1]
-
-
-def _check_computes() -> None:
-    """Refuse to be called while torch records operations, or goes by the shapes of tensors, instead of computing numbers."""
-    if torch.jit.is_tracing() or any(torch._C._get_dispatch_mode(mode) is not None for mode in RECORDING):
-        raise OptionError(
-            "fastjac computes numbers, which torch.jit.trace, make_fx, torch.export and FakeTensorMode cannot record; call it "
-            "outside of them, or give them the module itself"
-        )
 
 
 def _checked_input(chain: ModuleChain, x: Any) -> Any:

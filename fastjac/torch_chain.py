@@ -16,6 +16,7 @@ from .gradients.lowering import lower
 from .gradients.operations import Operation, ParameterName
 from .gradients.runner import GradientRunner
 from .layers import Layer
+from .torch_modes import is_plain
 from .torch_team import team_of_torch
 
 DTYPES: dict[Any, np.dtype] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -80,11 +81,6 @@ class ModuleChain:
         return [_shaped(parts[place], shape) if is_needed else None for (place, shape), is_needed in found]
 
 
-def is_plain(tensor: Any) -> bool:
-    """Whether a tensor's entries lie in memory one by one: it is dense, and its class does not stand for something else."""
-    return type(tensor).__torch_dispatch__ is torch.Tensor.__torch_dispatch__ and tensor.layout is torch.strided
-
-
 class Call:
     """A chain at some points, with some parameters.
 
@@ -93,7 +89,7 @@ class Call:
     """
 
     def __init__(self, chain: ModuleChain, needed: Needed, points: Any, tensors: Sequence[Any], keeps: bool = False) -> None:
-        self.chain, self._runner, self._needs_points = chain, chain.runner(needed[1:]), needed[0]
+        self.chain, self._runner = chain, chain.runner(needed[1:])
         in_order = [_dense(tensor) for tensor in tensors]
         sources = {name: tensor.data_ptr() for name, tensor in zip(chain.names, in_order, strict=True)}
         self._values = self._runner.packed(sources)
@@ -141,8 +137,8 @@ _calls: WeakValueDictionary[int, Call] = WeakValueDictionary()
 """The calls that are held, by the addresses of the arrays that hold them."""
 
 
-def call_of(holder: Any, chain: ModuleChain, needed: Needed, points: Any, tensors: Sequence[Any]) -> tuple[Call, Any]:
-    """The call that a tensor holds, and its points.
+def call_of(holder: Any, chain: ModuleChain, needed: Needed, n: int, points: Any, tensors: Sequence[Any]) -> tuple[Call, Any]:
+    """The call that a tensor holds, and its n points.
 
     Hooks for saved tensors may have given back copies instead of what was saved: activation checkpointing does, and so does
     what moves tensors to another place. Then the call is made again with these.
@@ -151,7 +147,7 @@ def call_of(holder: Any, chain: ModuleChain, needed: Needed, points: Any, tensor
     if call is not None and call.is_of(needed, points, tensors):
         return call, points
     points, *tensors = (_restored(chain, tensor) for tensor in (points, *tensors))
-    if points.ndim != 2 or points.shape[1] != chain.n_in or not chain.takes(tensors):
+    if points.shape != (n, chain.n_in) or not chain.takes(tensors):
         raise ShapeError(
             "a hook for saved tensors gave back one of another shape than it was given; torch.autograd.graph."
             "saved_tensors_hooks takes an unpack_hook that restores what pack_hook took"

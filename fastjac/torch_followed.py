@@ -20,7 +20,8 @@ from .importers.torch.modified import Evaluated, own_class
 from .importers.torch.tracing import Traced
 from .layers import PReLU
 from .network import Network
-from .torch_chain import DTYPES, Call, ModuleChain, Reader, is_plain
+from .torch_chain import DTYPES, Call, ModuleChain, Reader
+from .torch_modes import is_plain, is_transformed, outside_of_transforms
 from .torch_reads import reading
 from .torch_watch import Watch
 
@@ -32,7 +33,7 @@ def followed_chain(module: Any) -> tuple[ModuleChain, Watch]:
     """
     dtype = _dtype_of(module)
     # Gradients are recorded even where the caller wants none now: they tell what is computed from parameters.
-    with torch._C._DisableFuncTorch(), torch.inference_mode(False), torch.enable_grad():
+    with outside_of_transforms(), torch.inference_mode(False), torch.enable_grad():
         with reading() as reads:
             found, parts = followed(module)
         _check_constants(module, found)
@@ -152,7 +153,7 @@ def _dtype_of(module: Any) -> Any:
             "the module has no parameters to train, which would tell its dtype; use fastjac.from_torch(module, n_in)"
         )
     for name, parameter in parameters.items():
-        if torch._C._functorch.is_functorch_wrapped_tensor(parameter) or not is_plain(parameter):
+        if is_transformed(parameter) or not is_plain(parameter):
             raise OptionError(
                 f"parameter {name} is a {type(parameter).__name__} without numbers, as torch.func and torch.export have; call "
                 "fastjac.torch.value_and_jacobian(module, x) once before, with the module's own parameters"

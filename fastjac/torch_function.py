@@ -9,6 +9,7 @@ import torch
 
 from .errors import OptionError
 from .torch_chain import Call, ModuleChain, Needed, call_of
+from .torch_modes import is_grads_batched, transforms
 
 AGAIN = (
     "create_graph=True: the gradients of a loss of fastjac's y and J cannot be differentiated again; a loss may take "
@@ -18,6 +19,9 @@ FORWARD_MODE = (
     "fastjac's y and J have no forward-mode derivative; y's is J itself, as in J @ tangent, and torch.autograd.grad or "
     "torch.func.jacrev differentiate J"
 )
+BATCHED = (
+    "is_grads_batched=True and vectorize=True are not possible through fastjac's y and J; use torch.func.jacrev, or leave it out"
+)
 
 
 class _Function(torch.autograd.Function):
@@ -25,7 +29,7 @@ class _Function(torch.autograd.Function):
 
     @classmethod
     def apply(cls, *arguments: Any) -> Any:
-        if torch._C._are_functorch_transforms_active():
+        if transforms():
             return super().apply(*arguments)
         # torch.autograd.Function's own would look for defaults in the signature of forward, each time.
         return super(torch.autograd.Function, cls).apply(*arguments)
@@ -59,8 +63,10 @@ class ValueAndJacobian(_Function):
         holder, points, *tensors = ctx.saved_tensors  # raises where one was changed in place
         if by_y is None and by_jacobian is None:
             return (None,) * (4 + len(tensors))
+        if is_grads_batched(by_y) or is_grads_batched(by_jacobian):
+            raise OptionError(BATCHED)
         # Nothing is recorded, but for create_graph=True.
-        gradients = _Gradients.apply if torch.is_grad_enabled() else _Gradients.forward
+        gradients = _Gradients.apply if torch.is_grad_enabled() or transforms() else _Gradients.forward
         return None, None, None, *gradients(ctx.chain, ctx.needs_input_grad[3:], holder, by_y, by_jacobian, points, *tensors)
 
     @staticmethod
@@ -86,7 +92,8 @@ class _Gradients(_Function):
     def forward(
         chain: ModuleChain, needed: Needed, holder: Any, by_y: Any, by_jacobian: Any, points: Any, *tensors: Any
     ) -> tuple[Any, ...]:
-        call, points = call_of(holder, chain, needed, points, tensors)
+        n = len(by_jacobian if by_y is None else by_y)
+        call, points = call_of(holder, chain, needed, n, points, tensors)
         return call.gradients(needed, by_y, by_jacobian, points)
 
     @staticmethod

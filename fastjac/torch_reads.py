@@ -62,7 +62,7 @@ class Reads:
 
 def has_memory(tensor: Any) -> bool:
     """Whether a tensor's entries lie somewhere, spread evenly."""
-    return tensor.layout is torch.strided and not tensor.is_nested and tensor.device.type != "meta"
+    return tensor.layout is torch.strided and not (tensor.is_nested or tensor.is_quantized or tensor.is_meta)
 
 
 def address(tensor: Any) -> int:
@@ -77,7 +77,7 @@ def reading() -> Iterator[Reads]:
 
     def note(frame: FrameType, event: str, _: Any) -> None:
         if event == "call":
-            codes[frame.f_code] = frame.f_globals.get("__name__", "")
+            codes[frame.f_code] = str(frame.f_globals.get("__name__"))
 
     other = sys.getprofile()  # a profiler at work, which must not be disturbed
     if other is None:

@@ -7,6 +7,7 @@ alive, and it never takes a new object for one that is gone and that lay in the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
 from typing import Any
 from weakref import ref
 
@@ -29,6 +30,7 @@ class Watch:
     """The modules that a forward goes through, and all that it read of them."""
 
     def __init__(self, module: Any, reads: Reads) -> None:
+        reads.computed |= any(not isinstance(type(inner).forward, FunctionType) for inner in module.modules())  # not of Python
         values = Values(reads)
         values.add_module(module)
         self._modules = [_Module(inner, values) for inner in values.modules]  # which find others

@@ -12,7 +12,7 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, stack_mod
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import fastjac.torch
-from fastjac.errors import DtypeError, OptionError
+from fastjac.errors import OptionError
 
 from .test_torch import assert_agrees, assert_close, loss_of, perceptron, points, value_and_jacobian_by_torch
 
@@ -129,12 +129,17 @@ def of_module(transformed: Callable[[Callable[[Tensor], Tensor]], Callable[[Tens
     return lambda module, x: transformed(lambda x: fastjac.torch.jacobian(module, x))(x)
 
 
+def at_once(module: nn.Module, x: Tensor) -> Tensor:
+    return torch.autograd.functional.jacobian(lambda x: fastjac.torch.jacobian(module, x), x, vectorize=True)
+
+
 REFUSED: dict[str, tuple[Callable[[nn.Module, Tensor], Any], str]] = {
     "forward mode": (of_module(jacfwd), "have no forward-mode derivative; y's is J itself"),
     "a dual tensor": (dual, "have no forward-mode derivative"),
     "second derivatives": (of_module(hessian), "have no forward-mode derivative"),
     "second derivatives in reverse": (of_module(lambda f: jacrev(jacrev(f))), "cannot be differentiated again"),
     "parameters without numbers": (first_within, r"parameter 0.weight is a .* without numbers, .* call .* once before"),
+    "gradients at once": (at_once, "is_grads_batched=True and vectorize=True are not possible .* use torch.func.jacrev"),
     "torch.jit.trace": (lambda module, x: torch.jit.trace(Both().eval(), x), "torch.export and FakeTensorMode cannot record"),
     "make_fx": (lambda module, x: of_module(make_fx)(module, x), "torch.export and FakeTensorMode cannot record"),
     "torch.export": (
@@ -167,55 +172,6 @@ def test_a_compiled_function_comes_back_to_python() -> None:
             *(torch.autograd.grad(j.square().sum(), x)[0] for j in (found, 2.0 * fastjac.torch.jacobian(module, x)))
         )
         module[1] = nn.Softplus()
-
-
-def of_parts(x: Tensor) -> Tensor:
-    """A complex tensor with twice the same parts."""
-    return torch.view_as_complex(torch.stack([x, x], -1))
-
-
-class Named(torch.Tensor):
-    """A tensor with methods of its own."""
-
-
-PLAIN: dict[str, Callable[[Tensor], Tensor]] = {
-    "a part of a complex tensor": lambda x: of_parts(x).real,
-    "with a negative bit": lambda x: of_parts(-x).conj().imag,
-    "of a class of one's own": lambda x: x.as_subclass(Named),
-    "a parameter": nn.Parameter,
-    "spread": lambda x: x[:1].expand(4, 2),
-}
-
-
-@pytest.mark.parametrize("name", PLAIN)
-def test_inputs_of_other_kinds(name: str) -> None:
-    module, x = perceptron(), PLAIN[name](points(4, 2).detach())
-    found = fastjac.torch.value_and_jacobian(module, x)
-    assert all(type(tensor) is Tensor for tensor in found)
-    assert_close(found[0], module(x.as_subclass(Tensor)), 1e-10)
-    assert torch.equal(found[1], fastjac.torch.jacobian(module, torch.tensor(x.tolist(), dtype=x.dtype)))
-
-
-NO_TENSORS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
-    "sparse": (lambda x: x.to_sparse(), "got a tensor in torch.sparse_coo"),
-    "nested": (lambda x: torch.nested.nested_tensor([x, x], layout=torch.jagged), "got a nested tensor"),
-    "fake": (lambda x: FakeTensorMode().from_tensor(x), "got a FakeTensor"),
-    "complex": (lambda x: x.to(torch.complex128), r"module's dtype torch.float64, got torch.complex128"),
-}
-
-
-@pytest.mark.parametrize("name", NO_TENSORS)
-def test_inputs_that_are_no_plain_tensors(name: str) -> None:
-    make, message = NO_TENSORS[name]
-    with pytest.raises(DtypeError, match=message):
-        fastjac.torch.jacobian(perceptron(), make(points(4, 2).detach()))
-
-
-def test_weights_with_a_negative_bit() -> None:
-    module, x = perceptron(), points(4, 2)
-    module[0].weight = nn.Parameter(of_parts(-module[0].weight.detach()).conj().imag)
-    assert module[0].weight.is_neg()
-    assert_agrees(module, x)
 
 
 @pytest.mark.parametrize("make", [perceptron, lambda: nn.utils.parametrizations.orthogonal(nn.Linear(2, 3)).double().eval()])

@@ -4,6 +4,7 @@ import gc
 import io
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -88,9 +89,10 @@ def gradients_of(module: nn.Module, x: Tensor, y: Tensor, jacobians: Tensor) -> 
 
 def test_tensors_that_come_back_in_another_shape_are_refused() -> None:
     module, x = perceptron(), points(60, 2)
-    y, _ = on((lambda tensor: tensor.flatten(), lambda tensor: tensor), module, x)
-    with pytest.raises(ShapeError, match="a hook for saved tensors gave back one of another shape"):
-        y.sum().backward()
+    for unpack in (lambda tensor: tensor.flatten(), lambda tensor: tensor.repeat_interleave(2, 0), lambda tensor: tensor[:1]):
+        y, _ = on((lambda tensor: tensor, unpack), module, x)
+        with pytest.raises(ShapeError, match="a hook for saved tensors gave back one of another shape"):
+            y.sum().backward()
 
 
 @pytest.mark.parametrize("use_reentrant", [False, True])
@@ -129,6 +131,15 @@ def test_what_changed_in_place_behind_a_hook_is_used_as_it_is() -> None:
     (found,) = torch.autograd.grad(y.sum(), x)
     again, _ = fastjac.torch.value_and_jacobian(module, x)
     assert torch.equal(found, torch.autograd.grad(again.sum(), x)[0])
+
+
+def test_backward_in_other_threads() -> None:
+    module, inputs = perceptron(), [points(60, 2).detach().add(k).requires_grad_() for k in range(8)]
+    losses = [loss_of(*fastjac.torch.value_and_jacobian(module, x)) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda x, loss: of_parameters(module, x, loss), inputs, losses))
+    for x, gradients in zip(inputs, found, strict=True):
+        assert same_bits(gradients, of_parameters(module, x, loss_of(*fastjac.torch.value_and_jacobian(module, x))))
 
 
 def test_a_call_that_is_never_differentiated_is_gone_with_its_results() -> None:

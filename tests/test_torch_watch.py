@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,30 @@ def test_attributes_by_computed_names_are_seen() -> None:
     module.scale_0 = 3.0
     assert_agrees(module, x)
     module.scale_1[1] = 4.0
+    assert_agrees(module, x)
+
+
+class Compiled:
+    """A forward that is no function of Python's, so that nothing shows what it looks up."""
+
+    def __get__(self, module: nn.Module, kind: type) -> Any:
+        code = "forward = lambda module, x: module.linear(x) * module.factor['x']"
+        exec(code, space := {"__name__": "torch.compiled"})
+        return partial(space["forward"], module) if module is not None else self
+
+
+class OfCompiledCode(nn.Module):
+    forward = Compiled()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.factor = nn.Linear(2, 3), {"x": 0.5}
+
+
+def test_attributes_that_compiled_code_reads_are_seen() -> None:
+    module, x = OfCompiledCode().double(), points(4, 2)
+    assert_agrees(module, x)
+    module.factor["x"] = 3.0
     assert_agrees(module, x)
 
 
