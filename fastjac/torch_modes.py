@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -24,6 +25,11 @@ def transforms() -> bool:
 def outside_of_transforms() -> AbstractContextManager[Any]:
     """Compute with plain tensors, also under torch.func."""
     return torch._C._DisableFuncTorch()
+
+
+def uncompiled() -> AbstractContextManager[Any]:
+    """Let modules that torch.compile has wrapped run as they are, since to compile them takes long."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def is_transformed(tensor: Any) -> bool:

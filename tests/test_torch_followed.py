@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import fastjac.torch
 from fastjac.errors import UnsupportedLayerError
 
-from .test_torch import assert_agrees, points
+from .test_torch import assert_agrees, perceptron, points
 
 
 class Louder(nn.Module):
@@ -25,6 +25,13 @@ def test_a_module_that_computes_something_else_than_its_chain_is_refused() -> No
     module = Louder()
     with pytest.raises(UnsupportedLayerError, match="Louder computes something else than the network read off it"):
         fastjac.torch.jacobian(module, torch.ones(4, 2))
+
+
+def test_a_compiled_module_is_not_compiled_to_be_compared() -> None:
+    compiled: list[object] = []
+    module = torch.compile(perceptron(), backend=lambda graph, _: compiled.append(graph) or graph.forward)
+    assert_agrees(module, points(4, 2), twin=module._orig_mod)
+    assert compiled == []
 
 
 class Promising(nn.Module):
