@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -13,15 +12,15 @@ import torch
 
 from .errors import DtypeError, OptionError, UnsupportedLayerError
 from .gradients.operations import ParameterName, operations_of
-from .importers.agreement import check_agreement
 from .importers.parts import Part
 from .importers.torch.chain import followed
+from .importers.torch.evaluation import check_evaluation
 from .importers.torch.modified import Evaluated, own_class
 from .importers.torch.tracing import Traced
 from .layers import PReLU
 from .network import Network
 from .torch_chain import DTYPES, Call, ModuleChain, Reader
-from .torch_modes import is_plain, is_transformed, outside_of_transforms, uncompiled
+from .torch_modes import is_plain, is_transformed, undisturbed
 from .torch_reads import reading
 from .torch_watch import Watch
 
@@ -33,13 +32,13 @@ def followed_chain(module: Any) -> tuple[ModuleChain, Watch]:
     """
     dtype = _dtype_of(module)
     # Gradients are recorded even where the caller wants none now: they tell what is computed from parameters.
-    with outside_of_transforms(), torch.inference_mode(False), torch.enable_grad():
+    with undisturbed():
         with reading() as reads:
             found, parts = followed(module)
-        _check_constants(module, found)
+        _check_tensors(module, found)
         reads.add(found.constants)
         chain = _chain(module, found, parts, dtype)
-        _check(module, chain)
+        check_evaluation(module, _Values(chain), found.constants.values())
     return chain, Watch(module, reads)
 
 
@@ -110,40 +109,19 @@ def _is_shared_slope(module: Any) -> bool:
     return own_class(module) == "PReLU" and module.num_parameters == 1
 
 
-def _check(module: Any, chain: ModuleChain) -> None:
-    """Refuse a chain whose values are not the module's own."""
-    name = type(module).__name__
-
-    def evaluate(x: np.ndarray) -> np.ndarray:
-        try:
-            return module(torch.from_numpy(x)).double().numpy()
-        except AssertionError:
-            raise  # its forward asserts what inputs it is given; these are not among them
-        except Exception as error:  # the user's own code runs here, and may raise anything
-            raise UnsupportedLayerError(
-                f"{name} fails at inputs of shape {x.shape}, which fastjac would take ({type(error).__name__}: {error})"
-            ) from error
-
-    values, saved = _Values(chain), [(inner, dict(vars(inner))) for inner in module.modules()]
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), uncompiled(), suppress(AssertionError):
-            check_agreement(values, evaluate, name)
-    finally:
-        for inner, attributes in saved:  # a hook that computes a weight puts a new one down
-            vars(inner).update(attributes)
-
-
 class _Values:
-    """A chain's values as `check_agreement` asks for them."""
+    """A chain's values and derivatives, as a network gives them."""
 
     def __init__(self, chain: ModuleChain) -> None:
         self.n_in, self.n_out, self.dtype = chain.n_in, chain.n_out, DTYPES[chain.dtype]
         self._chain, self._tensors = chain, chain.tensors()
 
-    def __call__(self, x: np.ndarray, *, threads: int | None = None) -> np.ndarray:
+    def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The values at `x (n, n_in)`, and the Jacobians multiplied by `u (n_out,)`."""
         points, needed = torch.from_numpy(x), (False, *(tensor.requires_grad for tensor in self._tensors))
-        y, _ = Call(self._chain, needed, points, self._tensors).evaluate(points)
-        return y.numpy()
+        with torch.no_grad():
+            y, jacobians = Call(self._chain, needed, points, self._tensors).evaluate(points)
+        return y.numpy(), u @ jacobians.numpy()
 
 
 def _dtype_of(module: Any) -> Any:
@@ -179,8 +157,16 @@ def _not_registered(source: str) -> UnsupportedLayerError:
     )
 
 
-def _check_constants(module: Any, found: Traced) -> None:
-    """Refuse parameters that a forward uses without one of torch's own modules around them: their gradients would be lost."""
+def _check_tensors(module: Any, found: Traced) -> None:
+    """Refuse a forward that passes parameters on in ways that cannot be read from the module at each call.
+
+    Their gradients would be lost, where it uses them itself, or where it gives others to a module for a call.
+    """
+    for source in found.replaced:
+        raise UnsupportedLayerError(
+            f"{source}: it is called with other tensors than it holds, as by torch.func.functional_call, whose gradients would "
+            "be lost; put a torch.nn.utils.parametrize parametrization on it instead"
+        )
     names = {id(parameter): name for name, parameter in module.named_parameters()}
     for constant in found.constants.values():
         if isinstance(constant, torch.Tensor) and constant.requires_grad:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 RECORDING = torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.FUNCTIONAL
 """Modes of make_fx, torch.export and FakeTensorMode."""
@@ -22,14 +23,18 @@ def transforms() -> bool:
     return torch._C._are_functorch_transforms_active()
 
 
-def outside_of_transforms() -> AbstractContextManager[Any]:
-    """Compute with plain tensors, also under torch.func."""
-    return torch._C._DisableFuncTorch()
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Record gradients of plain tensors inside, whatever torch does with the calls outside."""
+    may_have_hooks = torch._C._autograd._saved_tensors_hooks_is_enabled()
+    hooks = torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is) if may_have_hooks else nullcontext()
+    # The stack is that of torch.func's transformations.
+    with temporarily_clear_interpreter_stack(), torch.inference_mode(False), torch.enable_grad(), hooks:
+        yield
 
 
-def uncompiled() -> AbstractContextManager[Any]:
-    """Let modules that torch.compile has wrapped run as they are, since to compile them takes long."""
-    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+def _as_it_is(tensor: Any) -> Any:
+    return tensor
 
 
 def is_transformed(tensor: Any) -> bool:

@@ -23,7 +23,7 @@ class Louder(nn.Module):
 
 def test_a_module_that_computes_something_else_than_its_chain_is_refused() -> None:
     module = Louder()
-    with pytest.raises(UnsupportedLayerError, match="Louder computes something else than the network read off it"):
+    with pytest.raises(UnsupportedLayerError, match="computes something else than the network read off it"):
         fastjac.torch.jacobian(module, torch.ones(4, 2))
 
 

@@ -20,6 +20,8 @@ def as_numpy(value: Any) -> np.ndarray:
 
     Raises DtypeError where a tensor holds no entries to read (meta device, sparse), ShapeError where rows differ in length.
     """
+    if _is_torch(value):
+        _check_dense(value)
     try:
         return _torch_to_numpy(value) if _is_torch(value) else np.asarray(value)
     except ValueError as error:
@@ -41,6 +43,13 @@ def float_dtype(*values: Any) -> type[np.floating[Any]]:
 
 def _is_torch(value: Any) -> bool:
     return any(base.__module__.split(".")[0] == "torch" for base in type(value).__mro__)
+
+
+def _check_dense(tensor: Any) -> None:
+    if tensor.is_meta:
+        raise DtypeError("the tensor is on the meta device, so it has no entries; load the weights into the module first")
+    if str(tensor.layout) != "torch.strided":
+        raise DtypeError(f"the tensor is sparse ({tensor.layout}); call .to_dense() on it first")
 
 
 def _torch_to_numpy(tensor: Any) -> np.ndarray:

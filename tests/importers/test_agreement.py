@@ -32,7 +32,9 @@ def test_another_function_is_refused(other):
 
 
 def test_outputs_of_another_size_are_refused_with_both_sizes():
-    with pytest.raises(fj.errors.UnsupportedLayerError, match=r"shape \(12, 3\) for 12 samples of 3 inputs, .* 4 outputs"):
+    with pytest.raises(
+        fj.errors.UnsupportedLayerError, match=r"an array of shape \(12, 3\) for a batch of 12 samples, instead of \(12, 4\)"
+    ):
         check_agreement(NET, lambda x: NET(x)[:, :3], "the model")
 
 
@@ -48,3 +50,15 @@ def test_one_sample_on_a_jump_is_let_pass():
         return y
 
     check_agreement(NET, jumps_once, "the model")
+
+
+def test_another_derivative_of_the_same_values_is_refused():
+    with pytest.raises(fj.errors.UnsupportedLayerError, match=r"the model has another derivative than .* though the same values"):
+        check_agreement(NET, NET, "the model", lambda x, u: np.zeros_like(x))
+    check_agreement(NET, NET, "the model", lambda x, u: NET.vjp(x, u)[1])
+    check_agreement(NET, NET, "the model", lambda x, u: None)
+
+
+def test_complex_values_are_refused():
+    with pytest.raises(fj.errors.UnsupportedLayerError, match="results of type complex128 instead of float64"):
+        check_agreement(NET, lambda x: NET(x) + 0j, "the model")

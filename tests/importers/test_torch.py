@@ -187,7 +187,7 @@ REFUSED = {
     r"^0 \(GLU\): fastjac does not have it": nn.GLU,
     r"^0 \(ModuleList\): fastjac does not have it": lambda: nn.ModuleList([nn.ReLU()]),
     r"^0 \(Linear\): it has the hook <function hooked.*>, which may change": hooked,
-    r"^0 \(Sequential\): it has the hook <function hooked_sequential.*>, which may change": hooked_sequential,
+    r"^0 \(Sequential\): it has the pre-hook <function hooked_sequential.*>, which may change": hooked_sequential,
     r"^0 \(LazyLinear\): its sizes are not known yet; call the module once": lambda: nn.LazyLinear(2),
     r"^0 \(RecursiveScriptModule\): it is compiled by torch.jit, .* pass the module that was scripted": scripted,
     r"^0 \(Softmax\): dim=0 is not supported": lambda: nn.Softmax(dim=0),
@@ -229,8 +229,23 @@ def test_a_layer_norm_keeps_its_width():
 
 
 def test_weights_without_entries_are_told():
-    with pytest.raises(DtypeError, match=r"\(Linear\): the Parameter cannot be read as a dense array"):
+    with pytest.raises(
+        DtypeError, match=r"\(Linear\): the tensor is on the meta device, .* load the weights into the module first"
+    ):
         fastjac.from_torch(nn.Linear(4, 3, device="meta"))
+    sparse = nn.Linear(4, 3)
+    sparse.weight = nn.Parameter(sparse.weight.detach().to_sparse())
+    with pytest.raises(
+        DtypeError, match=r"\(Linear\): the tensor is sparse \(torch.sparse_coo\); call .to_dense\(\) on it first"
+    ):
+        fastjac.from_torch(sparse)
+
+
+def test_a_weight_whose_sign_is_put_off_is_read_with_its_sign():
+    linear = nn.Linear(4, 3).double()
+    linear.weight = nn.Parameter(torch.randn(3, 4, dtype=torch.complex128).conj().imag)
+    assert linear.weight.is_neg()
+    np.testing.assert_array_equal(fastjac.from_torch(linear)[0].weight, linear.weight.detach().resolve_neg().numpy())
 
 
 def test_something_else_is_told():

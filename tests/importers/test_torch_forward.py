@@ -113,7 +113,7 @@ def misspelt(self, x):
 REFUSED = {
     r"^add \(add\), .*, line \d+: it uses the result of the input, which first \(Linear\), .*, line \d+ has used already": skip,
     r"^mul \(mul\), .*: it uses the result of first \(Linear\), which sigmoid \(sigmoid\), .* without branches, skip": swish,
-    r"^second \(Linear\), .* changed in place and used under their old name": in_place,
+    r"^second \(Linear\), .* results changed in place and used under their old name": in_place,
     r"^its forward at .*test_torch_forward.py, line \d+ decides by the input or its shape, .* pass the chain as": decides,
     r"^its forward at .* decides by the input": decides_by_rank,
     r"^its forward cannot be .* at .*, line \d+ \(AttributeError: 'Own' object has no attribute 'frist'": misspelt,

@@ -121,7 +121,7 @@ def test_another_hook_is_refused():
     module = weight_norm(0)
     module.register_forward_pre_hook(lambda module, inputs: None)
     with pytest.raises(
-        UnsupportedLayerError, match=r"^\(Linear\): it has the hook <function .*>, which may change what it computes"
+        UnsupportedLayerError, match=r"^\(Linear\): it has the pre-hook <function .*>, which may change what it computes"
     ):
         fastjac.from_torch(module)
 
@@ -130,6 +130,61 @@ def test_a_hook_on_a_module_of_ones_own_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         module = nn.utils.weight_norm(Raw())
-    with pytest.raises(UnsupportedLayerError, match=r"^\(Raw\): it has the hook <.*WeightNorm"):
+    with pytest.raises(UnsupportedLayerError, match=r"^\(Raw\): it has the pre-hook <.*WeightNorm"):
         fastjac.from_torch(module)
     assert isinstance(module.weight, torch.Tensor)
+
+
+HOOKS = {
+    "hook": ("register_forward_hook", lambda module, inputs, output: 2 * output),
+    "pre-hook": ("register_forward_pre_hook", lambda module, inputs: (2 * inputs[0],)),
+    "backward hook": ("register_full_backward_hook", lambda module, by_input, by_output: (3 * by_input[0],)),
+    "backward pre-hook": ("register_full_backward_pre_hook", lambda module, by_output: (3 * by_output[0],)),
+}
+HOLDERS = {
+    "Linear": lambda module: module,
+    "DataParallel": nn.DataParallel,
+    "AveragedModel": torch.optim.swa_utils.AveragedModel,
+    "OptimizedModule": lambda module: torch.compile(module, backend="eager"),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("kind", HOOKS)
+def test_hooks_are_refused_on_modules_and_wrappers_alone_and_inside(kind, holder):
+    register, hook = HOOKS[kind]
+    hooked = HOLDERS[holder](linear()).eval()
+    getattr(hooked, register)(hook)
+    with pytest.raises(UnsupportedLayerError, match=rf"^\({holder}\): it has the {kind} <function .*; remove it first"):
+        fastjac.from_torch(hooked)
+    with pytest.raises(UnsupportedLayerError, match=rf"^1 \({holder}\): it has the {kind} <function"):
+        fastjac.from_torch(nn.Sequential(nn.Tanh(), hooked))
+
+
+@pytest.mark.parametrize("kind", HOOKS)
+def test_hooks_for_all_modules_are_refused(kind):
+    _, hook = HOOKS[kind]
+    handle = getattr(nn.modules.module, f"register_module_{HOOKS[kind][0].removeprefix('register_')}")(hook)
+    try:
+        with pytest.raises(UnsupportedLayerError, match=rf"^torch has the {kind} <function .* for all modules"):
+            fastjac.from_torch(linear())
+    finally:
+        handle.remove()
+    assert fastjac.from_torch(linear()).n_in == 4
+
+
+@pytest.mark.parametrize("holder", [name for name in HOLDERS if name != "Linear"])
+def test_a_wrapper_whose_forward_was_replaced_is_what_its_forward_computes(holder):
+    inner = linear().double()
+    wrapper = HOLDERS[holder](inner).eval()
+    wrapper.forward = lambda x: 3 * inner(x)
+    assert_agrees(fastjac.from_torch(wrapper), lambda x: 3 * inner(x), (4,))
+    assert_agrees(fastjac.from_torch(nn.Sequential(nn.Tanh(), wrapper)), lambda x: 3 * inner(torch.tanh(x)), (4,))
+
+
+def test_a_quantized_module_is_refused_by_name():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = torch.ao.quantization.quantize_dynamic(nn.Sequential(linear(), nn.ReLU()), {nn.Linear})
+    with pytest.raises(UnsupportedLayerError, match=r"^0 \(Linear\): it is quantized, .* pass the module before quantization"):
+        fastjac.from_torch(module)

@@ -8,8 +8,10 @@
     rules.py        what both have in common; arithmetic.py: sums and products with constants; reshaping.py
     sample.py       what is known of the tensor that runs through the chain
     modified.py     modules that compute something else than their class says
+    untouched.py    the module stays as it is while its forward runs here (no_writes.py: its tensors, too)
+    evaluation.py   the network compared with what the module itself gives
 
-tracing.py and chain.py import torch. from_torch imports them, when the user's module has brought torch already.
+What follows or runs a module imports torch. from_torch imports these files when the user's module has brought torch already.
 """
 
 from .live import from_torch

@@ -70,9 +70,7 @@ def linear(input: Sample, weight: Any, bias: Any = None) -> Converted:
 
 def constant(value: Any) -> Parameter:
     """A number, or one number for each feature of a flat sample."""
-    if isinstance(value, (Sample, Shape, Size)):
-        raise UnsupportedLayerError("it computes with something that depends on the input; fastjac takes constants beside x")
-    array = as_numpy(value)
+    array = _real_array(value, "it computes with something that depends on the input; fastjac takes constants beside x")
     if array.size == 1:
         return float(array.reshape(()))
     shape = array.shape[np.argmax(np.not_equal(array.shape, 1)) :]
@@ -87,13 +85,22 @@ def constant(value: Any) -> Parameter:
 
 def matrix(value: Any) -> Any:
     """A constant with two axes."""
-    if isinstance(value, (Sample, Shape, Size)):
-        raise UnsupportedLayerError("its weight depends on the input; fastjac takes weights that are constant")
-    array = as_numpy(value)
+    array = _real_array(value, "its weight depends on the input; fastjac takes weights that are constant")
     if array.ndim != 2:
         raise UnsupportedLayerError(
             f"its weight has shape {array.shape}; fastjac takes a matrix, so write w[:, None] for a vector"
         )
+    return array
+
+
+def _real_array(value: Any, depends: str) -> np.ndarray:
+    """A constant's entries; UnsupportedLayerError, for a value that depends on the input with the message `depends`."""
+    if isinstance(value, (Sample, Shape, Size)):
+        raise UnsupportedLayerError(depends)
+    array = as_numpy(value)
+    if array.dtype.kind not in "fiub":
+        what = f"whole number of {len(str(value))} digits" if isinstance(value, int) else f"constant of type {array.dtype}"
+        raise UnsupportedLayerError(f"it computes with a {what}; fastjac takes real numbers that fit a float64")
     return array
 
 

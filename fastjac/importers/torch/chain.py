@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import fx
 
-from ...errors import UnsupportedLayerError
+from ...errors import FastjacError, UnsupportedLayerError
 from ...layers import Elementwise, Layer, Normalizer
 from ..located import located
 from ..parts import Part
 from .functions import FUNCTIONS, METHODS, QUERIES
-from .modified import Evaluated, check_evaluating, own_class
-from .modules import MODULES
+from .modified import check_evaluating, own_class
 from .reshaping import RESHAPES, flatten
 from .sample import Sample, Shape, Size
-from .tracing import Traced, traced
+from .tracing import FORWARD, Traced, traced
+from .untouched import untouched
 
 SPACES = (torch.nn.functional, torch, torch.special, operator)
 """Where the functions stand that FUNCTIONS and RESHAPES name."""
@@ -32,11 +32,10 @@ def followed(module: Any) -> tuple[Traced, list[Part]]:
     Raises FormatError in training mode where that matters, UnsupportedLayerError where the forward is no chain or no one network.
     """
     check_evaluating(module)
-    state = torch.random.get_rng_state()
-    found = traced(module)
-    parts = list(chain(found))
-    if not torch.equal(state, torch.random.get_rng_state()):
-        raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
+    with untouched(module) as before:
+        found = traced(module)
+        parts = list(chain(found))
+        before.check()
     return found, parts
 
 
@@ -44,11 +43,22 @@ def chain(found: Traced) -> Iterator[Part]:
     """The parts of the chain that a forward is, input first; UnsupportedLayerError where it is none."""
     steps = _Steps(found)
     for node in found.nodes:
-        source, place = steps.source(node), found.places[node]
-        with located(f"{source}, {place}" if place else source):
-            layers = steps.follow(node)
+        with located(found.where(node)):
+            layers = _read(steps, node)
         if layers is not None:
-            yield Part(source, tuple(layers))
+            yield Part(found.source(node), tuple(layers))
+
+
+def _read(steps: _Steps, node: Any) -> Sequence[Layer] | None:
+    """What follows from one step; UnsupportedLayerError for arguments that the tables have no notion of."""
+    try:
+        return steps.follow(node)
+    except FastjacError:
+        raise
+    except Exception as error:
+        raise UnsupportedLayerError(
+            f"it is called with arguments that fastjac cannot read ({type(error).__name__}: {error}); {FORWARD}"
+        ) from error
 
 
 class _Steps:
@@ -59,18 +69,12 @@ class _Steps:
         self._values: dict[Any, Any] = {}
         self._taken: dict[Any, str] = {}
         self._mixing: list[str] = []
-
-    def source(self, node: Any) -> str:
-        """How the user's code calls the step."""
-        if node.op == "call_module":
-            return f"{node.target} ({type(self._traced.modules[node.target]).__name__})".lstrip()
-        name = getattr(node.target, "__name__", node.target)
-        return {"placeholder": "the input", "output": "the output"}.get(node.op, f"{node.name} ({name})")
+        self._recorded: dict[bool, str] = {}
 
     def follow(self, node: Any) -> Sequence[Layer] | None:
         """The layers of one step, None for a step that does not touch the chain's tensor."""
         if node.op in ("placeholder", "get_attr"):
-            self._values[node] = Sample() if node.op == "placeholder" else self._traced.constants[node.target]
+            self._values[node] = Sample() if node.op == "placeholder" else self._traced.values[node.target]
             return None
         taken: list[Any] = []
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda inner: self._value(inner, taken))
@@ -81,6 +85,7 @@ class _Steps:
             self._values[node] = _size(node, args, kwargs)
             return None
         self._take(taken, node)
+        self._check_recorded(node)
         return self._step(node, self._values[taken[0]], args, kwargs)
 
     def _value(self, node: Any, taken: list[Any]) -> Any:
@@ -94,11 +99,19 @@ class _Steps:
         if before is not None or len(taken) > 1:
             used = f"which {before} has used already" if before else "more than once"
             raise UnsupportedLayerError(
-                f"it uses the result of {self.source(taken[0])}, {used}; fastjac takes chains, in which each result is used "
-                "once, without branches, skip connections, or results that are changed in place and used under their old name"
+                f"it uses the result of {self._traced.source(taken[0])}, {used}; fastjac takes chains, in which each result is "
+                "used once, without branches, skip connections, or results changed in place and used under their old name"
             )
-        place = self._traced.places[node]
-        self._taken[taken[0]] = f"{self.source(node)}, {place}" if place else self.source(node)
+        self._taken[taken[0]] = self._traced.where(node)
+
+    def _check_recorded(self, node: Any) -> None:
+        """Refuse a forward that switches gradients off for some steps alone, where torch's derivative is 0 by intent."""
+        self._recorded[self._traced.recorded[node]] = self._traced.source(node)
+        if len(self._recorded) == 2:
+            raise UnsupportedLayerError(
+                f"gradients are switched off for {self._recorded[False]} and recorded for {self._recorded[True]}, so torch's "
+                "derivative is not that of the function; put torch.no_grad() around the whole forward, or leave it out"
+            )
 
     def _step(self, node: Any, sample: Sample, args: Any, kwargs: Any) -> Sequence[Layer]:
         reshape = _reshape_of(node, self._traced)
@@ -112,7 +125,7 @@ class _Steps:
                 "it acts along an axis of samples that have none left; take out the squeeze or flatten before"
             )
         if sample.axes is None and any(isinstance(layer, Normalizer) and layer.n_in is None for layer in layers):
-            self._mixing.append(self.source(node))
+            self._mixing.append(self._traced.source(node))
         self._values[node] = sample.after(layers)
         return layers
 
@@ -126,13 +139,7 @@ class _Steps:
 
     def _layers(self, node: Any, args: Any, kwargs: Any) -> Sequence[Layer]:
         if node.op == "call_module":
-            module = self._traced.modules[node.target]
-            name = own_class(module)
-            if name not in MODULES:
-                raise UnsupportedLayerError(
-                    f"fastjac does not have it; it has {', '.join(sorted(MODULES))}, Flatten and Sequential"
-                )
-            return MODULES[name](Evaluated(module))
+            return self._traced.layers[node]
         rule = FUNCTIONS.get(_function_name(node))
         if node.op == "call_method":
             rule = rule or METHODS.get(node.target)
@@ -151,8 +158,8 @@ class _Steps:
             )
         if taken[0] in self._taken:
             raise UnsupportedLayerError(
-                f"it returns the result of {self.source(taken[0])}, which {self._taken[taken[0]]} has used already; fastjac "
-                "takes chains, in which each result is used once"
+                f"it returns the result of {self._traced.source(taken[0])}, which {self._taken[taken[0]]} has used already; "
+                "fastjac takes chains, in which each result is used once"
             )
 
 

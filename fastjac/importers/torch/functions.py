@@ -64,6 +64,16 @@ def _cast(input: Any, *targets: Any, **options: Any) -> Converted:
     return []
 
 
+def _along_axis(rule: Callable[[int | None], Converted]) -> Callable[..., Converted]:
+    """A softmax of some kind, with the arguments that all of them take."""
+
+    def convert(input: Any, dim: int | None = None, _stacklevel: Any = 3, dtype: Any = None) -> Converted:
+        # torch.softmax takes the dtype where torch.nn.functional.softmax takes the level of the stack.
+        return [*_cast(input, _stacklevel, dtype), *rule(dim)]
+
+    return convert
+
+
 FUNCTIONS: dict[str, Callable[..., Converted]] = {
     # Affine maps
     "linear": arithmetic.linear,
@@ -120,9 +130,9 @@ FUNCTIONS: dict[str, Callable[..., Converted]] = {
     "softshrink": lambda input, lambd=0.5: [fl.SoftShrink(lambd)],
     "tanhshrink": lambda input: [fl.TanhShrink()],
     "threshold": lambda input, threshold, value, inplace=False: [fl.Threshold(threshold, value)],
-    "softmax": lambda input, dim=None, _stacklevel=3, dtype=None: rules.softmax(dim),
-    "softmin": lambda input, dim=None, _stacklevel=3, dtype=None: rules.softmin(dim),
-    "log_softmax": lambda input, dim=None, _stacklevel=3, dtype=None: rules.log_softmax(dim),
+    "softmax": _along_axis(rules.softmax),
+    "softmin": _along_axis(rules.softmin),
+    "log_softmax": _along_axis(rules.log_softmax),
 }
 """By name, those of torch.nn.functional, torch, torch.special and Python's operators; they are methods of tensors too."""
 

@@ -19,6 +19,9 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
         or a class of your own whose forward is a chain, in which each step takes the result of the one before. The forward
         is followed once by torch.fx, without any input. Dropout falls away, batch normalization is folded, and weights
         under weight_norm, spectral_norm, prune or a parametrization are taken as they are computed.
+
+        What was read is then compared with what the module itself gives, and with its gradients, at a few random inputs. So
+        the forward runs a few times. The module's state and all random numbers are what they were before.
     n_in : the number of inputs; needed only where no layer tells it, as in Sequential(Tanh()).
 
     Returns
@@ -33,7 +36,8 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
         `module` is no torch module.
     UnsupportedLayerError
         Its forward is no chain, or holds a module, function or option that fastjac does not have; the message gives its
-        dotted path, such as "2.0", or the line of the forward.
+        dotted path, such as "2.0", or the line of the forward. Or it has hooks, changes its state, draws random numbers, runs
+        under autocast, or computes something else than was read off it.
     FormatError
         It holds dropout, batch normalization or spectral_norm in training mode; call `module.eval()` first.
     """
@@ -42,7 +46,10 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
         raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
     # It imports torch, which is there by now.
     from .chain import followed
+    from .evaluation import check_evaluation
 
-    with torch.no_grad():
-        _, parts = followed(module)
-    return assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network
+    with torch.inference_mode(False):
+        found, parts = followed(module)
+        network = assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network
+        check_evaluation(module, network, found.constants.values())
+    return network

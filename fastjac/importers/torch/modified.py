@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ...errors import FormatError, UnsupportedLayerError
@@ -16,17 +17,25 @@ WRAPPERS = {
 """Modules that compute what another does, which they hold under the name given."""
 WEIGHT_HOOKS = ("torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.prune")
 """Where the hooks come from that compute a weight before each call."""
+HOOKS = {
+    "hook": "_forward_hooks",
+    "pre-hook": "_forward_pre_hooks",
+    "backward hook": "_backward_hooks",
+    "backward pre-hook": "_backward_pre_hooks",
+}
+"""Where a module keeps its hooks. Torch keeps those for all modules under the same names behind "_global"."""
 SPECTRAL_HOOK = "torch.nn.utils.spectral_norm"
 TRAINING = (
     "is in training mode, where each call changes what its weights are computed from; call .eval() on the whole module first"
 )
 
 
-def unwrapped(module: Any) -> Any:
-    """The module inside torch.compile's wrapper, DataParallel and their like."""
-    while (name := WRAPPERS.get(f"{type(module).__module__}.{type(module).__name__}")) is not None:
-        module = getattr(module, name)
-    return module
+def wrapped(module: Any) -> Any:
+    """The module inside of torch.compile's wrapper, DataParallel or their like; None if this is none of them."""
+    name = WRAPPERS.get(_origin(module))
+    own = vars(module).get("forward")  # torch.compile puts one there, which knows what it compiles
+    is_own = own is not None and not hasattr(own, "_torchdynamo_orig_callable")
+    return None if name is None or is_own else getattr(module, name)
 
 
 def own_class(module: Any) -> str | None:
@@ -41,15 +50,31 @@ def own_class(module: Any) -> str | None:
 
 def check_plain(module: Any) -> None:
     """Raise UnsupportedLayerError where torch or a hook changes what the module computes in a way that cannot be read."""
-    if _origin(module).startswith("torch.jit."):
+    origin = _origin(module)
+    if origin.startswith("torch.jit."):
         raise UnsupportedLayerError(
             "it is compiled by torch.jit, which hides its options; pass the module that was scripted or traced"
         )
+    if origin.startswith(("torch.ao.", "torch.nn.quantized.")):
+        raise UnsupportedLayerError(
+            "it is quantized, and fastjac computes with real weights; pass the module before quantization"
+        )
     if any(base.__name__ == "LazyModuleMixin" for base in type(module).__mro__):
         raise UnsupportedLayerError("its sizes are not known yet; call the module once on an input")
-    for hook in [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]:
-        if own_class(module) is None or not _computes_weight(hook):
-            raise UnsupportedLayerError(f"it has the hook {hook!r}, which may change what it computes; remove it first")
+    for kind, name in HOOKS.items():
+        for hook in getattr(module, name).values():
+            if name != "_forward_pre_hooks" or own_class(module) is None or not _computes_weight(hook):
+                raise UnsupportedLayerError(f"it has the {kind} {hook!r}, which may change what it computes; remove it first")
+
+
+def check_global_hooks() -> None:
+    """Raise UnsupportedLayerError where torch calls a hook at every module."""
+    space = sys.modules["torch.nn.modules.module"]
+    for kind, name in HOOKS.items():
+        for hook in getattr(space, f"_global{name}").values():
+            raise UnsupportedLayerError(
+                f"torch has the {kind} {hook!r} for all modules, which may change what they compute; remove it first"
+            )
 
 
 def check_evaluating(module: Any) -> None:

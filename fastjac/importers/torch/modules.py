@@ -32,6 +32,12 @@ def _dropout(module: Any) -> Converted:
     return rules.dropout(module.p, module.training)
 
 
+def _hard_tanh(module: Any) -> Converted:
+    """ReLU6 is a Hardtanh whose bounds may be changed."""
+    bounds = (module.min_val, module.max_val)
+    return [fl.ReLU6() if bounds == (0, 6) else fl.HardTanh(*bounds)]
+
+
 MODULES: dict[str, Callable[[Any], Converted]] = {
     "Linear": _linear,
     "BatchNorm1d": _batch_norm,
@@ -47,7 +53,7 @@ MODULES: dict[str, Callable[[Any], Converted]] = {
     "LeakyReLU": lambda module: [fl.LeakyReLU(module.negative_slope)],
     "PReLU": lambda module: rules.prelu(module.weight),
     "RReLU": lambda module: rules.rrelu(module.lower, module.upper, module.training),
-    "ReLU6": lambda module: [fl.ReLU6()],
+    "ReLU6": _hard_tanh,
     "ELU": lambda module: [fl.ELU(module.alpha)],
     "SELU": lambda module: [fl.SELU()],
     "CELU": lambda module: [fl.CELU(module.alpha)],
@@ -56,7 +62,7 @@ MODULES: dict[str, Callable[[Any], Converted]] = {
     "Mish": lambda module: [fl.Mish()],
     "Tanh": lambda module: [fl.Tanh()],
     "Sigmoid": lambda module: [fl.Sigmoid()],
-    "Hardtanh": lambda module: [fl.HardTanh(module.min_val, module.max_val)],
+    "Hardtanh": _hard_tanh,
     "Hardsigmoid": lambda module: [fl.HardSigmoid()],
     "Hardswish": lambda module: [fl.HardSwish()],
     "Softplus": lambda module: [fl.Softplus(module.beta, module.threshold)],

@@ -7,7 +7,7 @@ import linecache
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -18,10 +18,13 @@ import torch
 from torch import fx
 
 from ...errors import FastjacError, UnsupportedLayerError
+from ...layers import Layer
 from ..located import located
-from .modified import check_plain, own_class, unwrapped
+from .modified import Evaluated, check_global_hooks, check_plain, own_class, wrapped
+from .modules import MODULES
 
 FORWARD = "write forward as a chain of torch's own modules and functions, or pass the chain as torch.nn.Sequential"
+AUTOCAST_DEVICES = ("cpu", "cuda")
 HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]}{os.sep}")
 """Where code stands that is not the user's."""
 
@@ -32,14 +35,33 @@ class Traced:
 
     nodes : its steps in order, as torch.fx has them.
     modules : the modules that nodes of kind "call_module" call, by their targets.
+    layers : by node of that kind, the layers that the module was when it was called; none for Flatten.
+    replaced : the sources of the calls in which a module had other tensors than it holds outside of the forward.
     constants : the tensors that nodes of kind "get_attr" stand for.
+    values : their entries when they were used.
     places : the line of the user's code behind a node, as "model.py, line 12"; empty where there is none.
+    recorded : whether torch would have recorded gradients at a node.
     """
 
     nodes: list[Any] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)
+    layers: dict[Any, Sequence[Layer]] = field(default_factory=dict)
+    replaced: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     places: dict[Any, str] = field(default_factory=dict)
+    recorded: dict[Any, bool] = field(default_factory=dict)
+
+    def source(self, node: Any) -> str:
+        """How the user's code calls the step."""
+        if node.op == "call_module":
+            return f"{node.target} ({type(self.modules[node.target]).__name__})".lstrip()
+        name = getattr(node.target, "__name__", node.target)
+        return {"placeholder": "the input", "output": "the output"}.get(node.op, f"{node.name} ({name})")
+
+    def where(self, node: Any) -> str:
+        """How the user's code calls the step, and in which line."""
+        return f"{self.source(node)}, {self.places[node]}" if self.places[node] else self.source(node)
 
 
 def traced(module: Any) -> Traced:
@@ -47,21 +69,25 @@ def traced(module: Any) -> Traced:
 
     Raises UnsupportedLayerError where the forward cannot be followed, because it decides by its input or takes several.
     """
+    check_global_hooks()
     _check_inputs(module)
     tracer = _Tracer()
     try:
-        graph = tracer.trace(_Whole(module))
+        with torch.enable_grad():
+            graph = tracer.trace(_Whole(module))
     except FastjacError:
         raise
     except Exception as error:  # the user's own code runs here, and may raise anything
         raise UnsupportedLayerError(_cannot_follow(error)) from error
-    tracer.found.nodes = list(graph.nodes)
+    tracer.finish(graph)
     return tracer.found
 
 
 def _check_inputs(module: Any) -> None:
+    while (inner := wrapped(module)) is not None:
+        module = inner
     try:
-        parameters = inspect.signature(unwrapped(module).forward).parameters.values()
+        parameters = inspect.signature(module.forward).parameters.values()
     except (TypeError, ValueError):  # not of Python, such as a scripted one, which is refused later
         return
     required = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -86,6 +112,16 @@ class _Tracer(fx.Tracer):
     def __init__(self) -> None:
         super().__init__()
         self.found = Traced()
+        self._held: dict[Any, list[Any]] = {}
+
+    def finish(self, graph: Any) -> None:
+        """Note what is known at the end alone."""
+        found = self.found
+        found.nodes = list(graph.nodes)
+        for node, held in self._held.items():
+            now = _tensors_of(found.modules[node.target])
+            if len(now) != len(held) or any(one is not other for one, other in zip(now, held, strict=True)):
+                found.replaced.append(found.where(node))
 
     def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
         return own_class(m) not in (None, "Sequential")
@@ -100,26 +136,38 @@ class _Tracer(fx.Tracer):
             return super().create_arg(a)
         name = f"constant_{len(self.found.constants)}"
         self.found.constants[name] = a
+        self.found.values[name] = a.detach().clone() if isinstance(a, torch.Tensor) else a
         return self.create_node("get_attr", name, (), {})
 
     def create_node(self, *args: Any, **kwargs: Any) -> Any:
         node = super().create_node(*args, **kwargs)
         self.found.places[node] = _place(traceback.walk_stack(sys._getframe()))
+        self.found.recorded[node] = torch.is_grad_enabled()
+        if node.op != "output" and any(map(torch.is_autocast_enabled, AUTOCAST_DEVICES)):
+            with located(self.found.where(node)):
+                raise UnsupportedLayerError(
+                    "torch.autocast is on, which rounds to half precision; fastjac computes in float32 or float64 throughout, so "
+                    "leave autocast out"
+                )
         return node
 
     def call_module(self, m: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        inner = unwrapped(m)
-        if inner is not m:
-            return inner(*args, **kwargs)
         if not any(isinstance(value, fx.Proxy) for value in (*args, *kwargs.values())):
             return forward(*args, **kwargs)  # of constants, such as a parametrization
         path = self._path(m)
         with located(f"{path} ({type(m).__name__})".lstrip()):
             check_plain(m)
+        inner = wrapped(m)
+        if inner is not None:
+            return inner(*args, **kwargs)
         if not self.is_leaf_module(m, path):
             return forward(*args, **kwargs)
         self.found.modules[path] = m
-        return self.create_proxy("call_module", path, args, kwargs)
+        result = self.create_proxy("call_module", path, args, kwargs)
+        self._held[result.node] = _tensors_of(m)
+        with located(self.found.where(result.node)):
+            self.found.layers[result.node] = _layers_of(m)
+        return result
 
     def _path(self, module: Any) -> str:
         """Where the module stands in the user's, as in "encoder.0"; a number where it is made in a forward or kept in a list."""
@@ -134,6 +182,20 @@ class _Tracer(fx.Tracer):
         if frame is not None and linecache.getline(frame[0].f_code.co_filename, frame[1]).lstrip().startswith("assert "):
             return True
         return super().to_bool(obj)
+
+
+def _layers_of(module: Any) -> Sequence[Layer]:
+    """The layers that a module of torch's own is now; a forward may give it other tensors at its next call."""
+    name = own_class(module)
+    if name == "Flatten":
+        return ()
+    if name not in MODULES:
+        raise UnsupportedLayerError(f"fastjac does not have it; it has {', '.join(sorted(MODULES))}, Flatten and Sequential")
+    return MODULES[name](Evaluated(module))
+
+
+def _tensors_of(module: Any) -> list[Any]:
+    return [*module.parameters(), *module.buffers()]
 
 
 def _cannot_follow(error: Exception) -> str:

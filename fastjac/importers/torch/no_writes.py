@@ -1,0 +1,53 @@
+"""Keep a module's code from changing tensors that were there before it ran."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ...errors import UnsupportedLayerError
+
+
+class NoWrites(TorchDispatchMode):
+    """Lets torch operations write to tensors that were made while this mode is on, and to no others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[int, Any] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        for position, argument in enumerate(func._schema.arguments):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                written = args[position] if position < len(args) else kwargs.get(argument.name)
+                for tensor in written if isinstance(written, (list, tuple)) else [written]:
+                    self._check(tensor, func)
+        results = func(*args, **kwargs)
+        for result in results if isinstance(results, (list, tuple)) else [results]:
+            self._note(result, args)
+        return results
+
+    def _note(self, result: Any, args: Any) -> None:
+        """Note a tensor that an operation has made, unless it lies in the memory of one that was there before."""
+        if isinstance(result, torch.Tensor) and (storage := _storage(result)) is not None:
+            given = [_storage(tensor) for tensor in args if isinstance(tensor, torch.Tensor)]
+            if all(old is None or old._cdata != storage._cdata for old in given):
+                self._made[storage._cdata] = storage  # held, so that no other gets its address
+
+    def _check(self, tensor: Any, func: Any) -> None:
+        storage = _storage(tensor) if isinstance(tensor, torch.Tensor) else None
+        if storage is not None and storage._cdata not in self._made:
+            raise UnsupportedLayerError(
+                f"it changes a tensor of shape {tuple(tensor.shape)} in place ({func._schema.name.removeprefix('aten::')}) that "
+                "is there between calls, so it may compute something else at each call; leave that out, or call .eval() on it"
+            )
+
+
+def _storage(tensor: Any) -> Any:
+    """The memory of a tensor; None for sparse ones and their like, which have none."""
+    try:
+        return tensor.untyped_storage()
+    except (NotImplementedError, RuntimeError):
+        return None

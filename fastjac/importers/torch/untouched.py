@@ -1,0 +1,234 @@
+"""The user's module, its tensors and the process's random numbers are the same after its forward was run here as before.
+
+A forward that changes any of them is refused, since it may compute something else at its next call.
+"""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import fx
+
+from ...errors import UnsupportedLayerError
+from .no_writes import NoWrites
+
+OWN = ("torch.", "builtins")
+"""Classes that no forward changes stand in modules whose names begin so."""
+
+
+@contextmanager
+def untouched(module: Any) -> Iterator[Before]:
+    """Run the module's own code inside. Afterwards its attributes, and all random numbers, are what they were before.
+
+    A tensor that was there before cannot be changed inside: UnsupportedLayerError.
+    """
+    modules = dict(module.named_modules())
+    classes = {kind: None for inner in modules.values() for kind in type(inner).__mro__ if not kind.__module__.startswith(OWN)}
+    before = Before(
+        [*(_Contents(path, inner) for path, inner in modules.items()), *map(_ClassContents, classes)],
+        _process_random_numbers(),
+    )
+    dtype = torch.get_default_dtype()
+    try:
+        with NoWrites():
+            yield before
+    finally:
+        before.restore()
+        torch.set_default_dtype(dtype)
+
+
+class _Kind(NamedTuple):
+    """Objects with contents of their own: how to copy these, how to put a copy back, and whether contents equal a copy."""
+
+    type: type
+    copy: Callable[[Any], Any]
+    put_back: Callable[[Any, Any], None]
+    equal: Callable[[Any, Any], bool]
+
+
+def _put_back_items(value: Any, copy: Any) -> None:
+    value.clear()
+    value.update(copy)
+
+
+def _put_back_entries(value: Any, copy: Any) -> None:
+    value[...] = copy
+
+
+def _put_back_list(value: Any, copy: Any) -> None:
+    value[:] = copy
+
+
+def _same_items(value: Any, copy: Any) -> bool:
+    return list(value) == list(copy) and all(value[key] is copy[key] for key in copy)
+
+
+def _same_list(value: Any, copy: Any) -> bool:
+    return len(value) == len(copy) and all(one is other for one, other in zip(value, copy, strict=True))
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Whether a tensor's entries lie in the CPU's memory, where NumPy may change them unseen."""
+    return type(tensor) in (torch.Tensor, torch.nn.Buffer) and tensor.device.type == "cpu" and tensor.layout == torch.strided
+
+
+def _copy_entries(tensor: Any) -> Any:
+    return tensor.detach().clone() if _is_plain(tensor) else None
+
+
+def _put_back_tensor(tensor: Any, copy: Any) -> None:
+    tensor.data.copy_(copy)  # .data has a version of its own
+
+
+def _same_entries(tensor: Any, copy: Any) -> bool:
+    return copy is None or bool(torch.all((tensor == copy) | ((tensor != tensor) & (copy != copy))))
+
+
+KINDS = (
+    _Kind(dict, dict, _put_back_items, _same_items),
+    _Kind(list, list, _put_back_list, _same_list),
+    _Kind(set, set, _put_back_items, set.__eq__),
+    _Kind(torch.Tensor, _copy_entries, _put_back_tensor, _same_entries),
+    _Kind(np.ndarray, np.copy, _put_back_entries, lambda value, copy: pickle.dumps(value) == pickle.dumps(copy)),
+    _Kind(random.Random, random.Random.getstate, random.Random.setstate, lambda value, copy: value.getstate() == copy),
+    _Kind(
+        np.random.Generator,
+        lambda value: value.bit_generator.state,
+        lambda value, copy: setattr(value.bit_generator, "state", copy),
+        lambda value, copy: pickle.dumps(value.bit_generator.state) == pickle.dumps(copy),
+    ),
+    _Kind(
+        np.random.RandomState,
+        np.random.RandomState.get_state,
+        np.random.RandomState.set_state,
+        lambda value, copy: pickle.dumps(value.get_state()) == pickle.dumps(copy),
+    ),
+    _Kind(
+        torch.Generator,
+        torch.Generator.get_state,
+        torch.Generator.set_state,
+        lambda value, copy: torch.equal(value.get_state(), copy),
+    ),
+)
+"""What a forward may change without putting another object in its place. Objects inside of these are taken as they are."""
+
+
+class _Kept:
+    """One object, and a copy of its contents if it is of one of KINDS."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._kind = next((kind for kind in KINDS if isinstance(value, kind.type)), None)
+        self._copy = None if self._kind is None else self._kind.copy(value)
+
+    def is_unchanged(self) -> bool:
+        """Whether the object's contents are what they were."""
+        return self._kind is None or self._kind.equal(self.value, self._copy)
+
+    def restore(self) -> None:
+        """Put the object's contents back."""
+        if self._kind is not None and not self.is_unchanged():
+            self._kind.put_back(self.value, self._copy)
+
+
+class _Contents:
+    """The attributes and the class of one module."""
+
+    def __init__(self, path: str, module: Any) -> None:
+        self._path, self._module, self._class = path, module, type(module)
+        self._kept = {name: _Kept(value) for name, value in vars(module).items()}
+        self._buffers = {name: _Kept(value) for name, value in module._buffers.items()}
+
+    def changed(self) -> Iterator[str]:
+        """What has changed, by dotted name, but for results of the forward that it only puts down."""
+        names = [name for name, buffer in self._buffers.items() if not buffer.is_unchanged()]
+        if type(self._module) is not self._class:
+            names.append("__class__")
+        for name in (*_changed(self._kept, vars(self._module)), *names):
+            yield f"{self._path}.{name}".lstrip(".")
+
+    def restore(self) -> None:
+        """Put all attributes back."""
+        for kept in (*self._kept.values(), *self._buffers.values()):
+            kept.restore()
+        _put_back_items(vars(self._module), {name: kept.value for name, kept in self._kept.items()})
+        if type(self._module) is not self._class:
+            self._module.__class__ = self._class
+
+
+class _ClassContents:
+    """The attributes of one of the user's classes."""
+
+    def __init__(self, kind: type) -> None:
+        self._class = kind
+        self._kept = {name: _Kept(value) for name, value in vars(kind).items()}
+
+    def changed(self) -> Iterator[str]:
+        """The attributes that have changed, behind the name of the class."""
+        return (f"{self._class.__name__}.{name}" for name in _changed(self._kept, vars(self._class)))
+
+    def restore(self) -> None:
+        """Put all attributes back."""
+        for name in list(_changed(self._kept, vars(self._class))):
+            if name in self._kept:
+                self._kept[name].restore()
+                setattr(self._class, name, self._kept[name].value)
+            else:
+                delattr(self._class, name)
+
+
+def _changed(before: Mapping[str, _Kept], now: Mapping[str, Any]) -> Iterator[str]:
+    """The names whose values have changed, but for results of the forward."""
+    for name in {**before, **now}:
+        kept = before.get(name)
+        same = kept is not None and name in now and now[name] is kept.value and kept.is_unchanged()
+        if not same and not _holds_results(now.get(name)):
+            yield name
+
+
+def _holds_results(value: Any) -> bool:
+    """Whether a value is what torch.fx stands for a result with, or a container of such.
+
+    An attribute that a forward sets to a result is no state if the forward does not read it. If it does, its values part
+    from one call to the next, which is checked elsewhere.
+    """
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    return any(isinstance(inner, fx.Proxy) for inner in values)
+
+
+def _process_random_numbers() -> list[_Kept]:
+    """The generators of the process's random numbers: torch's, NumPy's and Python's."""
+    return [_Kept(torch.default_generator), _Kept(np.random.mtrand._rand), _Kept(random._inst)]
+
+
+@dataclass(frozen=True)
+class Before:
+    """What there was before a module's code was run."""
+
+    contents: Sequence[_Contents | _ClassContents]
+    random_numbers: Sequence[_Kept]
+
+    def check(self) -> None:
+        """Raise UnsupportedLayerError if the module's code has changed something."""
+        if not all(generator.is_unchanged() for generator in self.random_numbers):
+            raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
+        changed = sorted({name for contents in self.contents for name in contents.changed()})
+        if changed:
+            raise UnsupportedLayerError(
+                f"its forward changes {', '.join(changed)}, so it may compute something else at each call; leave that out, or, "
+                "if it only keeps a constant for later calls, call it once before"
+            )
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for contents in self.contents:
+            contents.restore()
+        for generator in self.random_numbers:
+            generator.restore()
