@@ -14,16 +14,21 @@ No graph is recorded of what J is made of: its derivative is computed by `Networ
     torch_chain.py      the chain, and one call of it
     torch_modes.py      what torch does with functions that are called;  torch_team.py: torch's threads, on which calls run
 
-What a module computes is followed at the first call. These changes are seen at the next one, and the module is followed again:
+What a module computes is followed at the first call, which takes some 10 ms, and compared with the module's own values and
+derivatives. These changes are seen at the next call, and the module is followed again:
 
 - modules, parameters, buffers and attributes that are replaced, added or removed, hooks, modes, options, classes and methods;
-- entries of tensors that the forward computes with, however they are written, and of NumPy arrays of up to 1 MB;
+- entries of tensors that the forward computes with beside torch's own modules, however they are written, and of NumPy arrays
+  of up to 1 MB;
 - entries of lists, dictionaries and other containers, and attributes of objects such as a configuration, 8 levels deep and
   2000 values in all.
 
-These are not seen: global variables and those that a function holds in its closure, entries of larger NumPy arrays, further
-values of larger containers, and whatever is no attribute, such as a file or the state of a compiled object. Call
-`fastjac.torch.forget(module)` after such a change.
+What the forward does not read is not watched, such as counters or an optimizer. The parameters of torch's own modules, and the
+statistics of BatchNorm, are read at each call, so that training follows nothing again.
+
+These changes are not seen: those of global variables and of variables that a function holds in its closure, of entries of larger
+NumPy arrays, of further values of larger containers, and of whatever is no attribute, such as a file or the state of a compiled
+object. Call `fastjac.torch.forget(module)` after such a change.
 """
 
 from __future__ import annotations
@@ -65,10 +70,15 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
     The second derivative of a piecewise linear activation is 0. What backward gives cannot be differentiated again: OptionError.
     A parameter or x that is changed in place between the call and backward is an error, as everywhere in torch.
 
-    Both are computed in the module's dtype, also under `torch.autocast`. `torch.func.grad`, `vjp`, `jacrev`, `vmap` and
-    `functional_call` take the function; forward mode and second derivatives of J are an OptionError.
+    Both are computed in the module's dtype, also under `torch.autocast`. Hooks for saved tensors and activation checkpointing
+    change no bit of the gradients.
 
-    The module is followed at the first call, and again after a change; the module's documentation says which are not seen.
+    `torch.func.grad`, `vjp`, `jacrev` and `vmap` transform the function, also by parameters that `functional_call` gives; then
+    a call with the module's own must have come before. `vmap` over x is one call of the kernel, while over parameters, and for
+    gradients of single samples by them, it is one for each. Forward mode is an OptionError. `torch.compile` leaves the call as
+    it is; what records operations without computing them, such as `torch.export`, is an OptionError.
+
+    The module is followed at the first call, and again after a change. The head of this file says which changes are not seen.
     """
     if torch.compiler.is_dynamo_compiling():  # the compiler comes back to Python for what is disabled
         return torch.compiler.disable(value_and_jacobian)(module, x)

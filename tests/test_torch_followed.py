@@ -34,6 +34,22 @@ def test_a_compiled_module_is_not_compiled_to_be_compared() -> None:
     assert compiled == []
 
 
+class Borrowing(nn.Module):
+    """A forward that gives a layer another weight for one call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.func.functional_call(self.linear, {"weight": 2.0 * self.linear.weight}, (x,))
+
+
+def test_a_weight_that_is_given_for_one_call_is_refused() -> None:
+    with pytest.raises(UnsupportedLayerError, match=r"linear \(Linear\).*: it is called with other tensors than it holds"):
+        fastjac.torch.jacobian(Borrowing(), torch.ones(4, 2))
+
+
 class Promising(nn.Module):
     """A forward that promises what inputs it takes."""
 
