@@ -14,7 +14,7 @@ No graph is recorded of what J is made of: its derivative is computed by `Networ
     torch_chain.py      the chain, and one call of it
     torch_modes.py      what torch does with functions that are called;  torch_team.py: torch's threads, on which calls run
 
-What a module computes is followed at the first call, which takes some 10 ms, and compared with the module's own values and
+What a module computes is followed at the first call, which takes some 0.03 s, and compared with the module's own values and
 derivatives. These changes are seen at the next call, and the module is followed again:
 
 - modules, parameters, buffers and attributes that are replaced, added or removed, hooks, modes, options, classes and methods;
