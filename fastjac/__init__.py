@@ -20,7 +20,7 @@ The way of a call, which is also the way imports point:
     errors.py       what can go wrong
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch.py
-(losses of the Jacobian in torch; torch_chain.py finds what a module computes), check.py and differences.py, and cli.py;
+(losses of the Jacobian in torch; it lists the torch_*.py beside it), check.py and differences.py, and cli.py;
 saving.py writes fastjac's own files, and coldstart.py tells of compilation.
 """
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import fastjac.torch
-from fastjac.errors import DtypeError, OptionError, ShapeError
-from fastjac.torch_chain import chain_of
+from fastjac.errors import OptionError
+from fastjac.torch_known import chain_of
 
 from .importers.test_torch import ONE_MODULE, N, scramble
 from .importers.test_torch_modified import MODIFIED
@@ -281,29 +281,3 @@ def test_with_everything_frozen_x_still_has_its_gradient() -> None:
     ours, theirs = (torch.autograd.grad(loss_of(*pair), x)[0] for pair in (found, expected))
     assert_close(ours, theirs, 1e-10)
     assert not fastjac.torch.jacobian(module, x.detach()).requires_grad
-
-
-REFUSED_INPUTS = {
-    "an array": (
-        lambda: points(4, 2).detach().numpy(),
-        DtypeError,
-        "x must be a torch tensor, got ndarray; use torch.from_numpy",
-    ),
-    "a list": (lambda: [0.0, 1.0], DtypeError, "x must be a torch tensor, got list"),
-    "float32": (
-        lambda: torch.ones(4, 2),
-        DtypeError,
-        r"module's dtype torch.float64, got torch.float32; use x.to\(torch.float64",
-    ),
-    "whole numbers": (lambda: torch.ones(4, 2, dtype=torch.int64), DtypeError, "got torch.int64"),
-    "another device": (lambda: points(4, 2).to("meta"), OptionError, "x must be on the CPU, it is on meta"),
-    "another width": (lambda: points(4, 3), ShapeError, r"x must have shape \(..., 2\), got \(4, 3\)"),
-    "a number": (lambda: points(), ShapeError, r"x must have shape \(..., 2\), got \(\)"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED_INPUTS)
-def test_inputs_that_are_refused(name: str) -> None:
-    make, error, message = REFUSED_INPUTS[name]
-    with pytest.raises(error, match=message):
-        fastjac.torch.value_and_jacobian(perceptron(), make())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import fastjac.torch
-from fastjac import torch_chain
+from fastjac import torch_followed
 from fastjac.errors import DtypeError, FormatError, LayerError, OptionError, UnsupportedLayerError
 
 from .test_torch import Standardized, assert_agrees, perceptron, points
@@ -96,8 +96,8 @@ def test_the_precision_may_change() -> None:
 
 def test_training_follows_the_module_once(monkeypatch: pytest.MonkeyPatch) -> None:
     followed = []
-    original = torch_chain.followed
-    monkeypatch.setattr(torch_chain, "followed", lambda module: followed.append(module) or original(module))
+    original = torch_followed.followed
+    monkeypatch.setattr(torch_followed, "followed", lambda module: followed.append(module) or original(module))
     module, x = own(), points(4, 2)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     for _ in range(3):

@@ -20,7 +20,7 @@ from fastjac.gradients.runner import GradientRunner
 from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, REQUESTED, TASK, WORD
 from fastjac.kernels.gradient import SIGNATURE
 from fastjac.kernels.memory import view
-from fastjac.torch_chain import chain_of
+from fastjac.torch_known import chain_of
 from fastjac.torch_team import team_of_torch
 from tests.bits import assert_same_bits
 from tests.fresh_process import run_script

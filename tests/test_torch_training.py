@@ -1,5 +1,6 @@
 """Training with losses of the Jacobian: torch's optimizers go torch's own way, and threads do not disturb each other."""
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,6 +49,21 @@ def test_training_lowers_the_loss_as_torch_does(optimizer: str, penalty: str) ->
     assert losses == pytest.approx(expected_losses, rel=1e-8)
     for ours, theirs in zip(found, expected, strict=True):
         assert_close(ours, theirs, 1e-8)
+
+
+def test_several_threads_follow_modules_at_once() -> None:
+    x, interval = points(4, 2).detach(), sys.getswitchinterval()
+    expected = fastjac.torch.jacobian(perceptron(), x)
+    modules = [perceptron() for _ in range(30)]
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(
+                pool.map(lambda module: fastjac.torch.jacobian(module, x), [module for module in modules for _ in range(2)])
+            )
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(torch.equal(ours, expected) for ours in found)
 
 
 def test_several_threads_share_a_module() -> None:

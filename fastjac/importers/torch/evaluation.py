@@ -13,8 +13,7 @@ import numpy as np
 import torch
 
 from ...errors import FastjacError, UnsupportedLayerError
-from ...network import Network
-from ..agreement import check_agreement
+from ..agreement import Evaluated, check_agreement
 from .untouched import untouched
 
 HALF_PRECISION = (torch.float16, torch.bfloat16)
@@ -22,7 +21,7 @@ REPEATED = 5
 """Samples that a module computes a second time, in a batch of their own."""
 
 
-def check_evaluation(module: Any, network: Network, constants: Iterable[Any] = ()) -> None:
+def check_evaluation(module: Any, network: Evaluated, constants: Iterable[Any] = ()) -> None:
     """Raise UnsupportedLayerError where the network parts from what the module gives at random inputs, or gives a second time.
 
     constants : the tensors that its forward computes with. Their shapes may give that of a sample, which fastjac takes flat.

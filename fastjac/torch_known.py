@@ -1,0 +1,81 @@
+"""A live torch module as a chain of operations whose parameters are the module's own tensors.
+
+What `fastjac.torch` differentiates. A module is followed at its first use (torch_followed.py), and again where it has become
+another (torch_watch.py).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+
+from .errors import DtypeError
+from .torch_chain import ModuleChain
+from .torch_followed import followed_chain
+from .torch_watch import Watch
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """The chain that a module was found to be, and whether it still is."""
+
+    chain: ModuleChain
+    watch: Watch
+
+
+_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+"""What modules were found to be, while they live. Nothing here keeps a module alive."""
+
+_following = threading.RLock()
+"""Held while a module is followed, since torch.fx changes torch's own classes for that time."""
+
+
+def _replace_lock() -> None:
+    """In a forked child, where a thread that is not there may hold it."""
+    global _following
+    _following = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_replace_lock)
+
+
+def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
+    """The chain that a module is, and its parameters as they are now.
+
+    Raises as `fastjac.torch.value_and_jacobian` does.
+    """
+    if torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):  # or weights that torch computes would be rounded
+            return chain_of(module)
+    check_module(module)
+    known = _known.get(module)
+    if known is not None and known.watch.holds(module):
+        tensors = known.chain.tensors()
+        if known.chain.takes(tensors):
+            return known.chain, tensors
+    with _following:
+        chain, watch = followed_chain(module)
+    _known[module] = _Known(chain, watch)
+    return chain, chain.tensors()
+
+
+def forget(module: Any) -> None:
+    """Forget what a module was found to compute, so that its next use follows it again.
+
+    It is of use after a change that is not seen, as the head of fastjac/torch.py lists them. `module` is what
+    `value_and_jacobian` is called with. Raises DtypeError where it is no torch module.
+    """
+    check_module(module)
+    _known.pop(module, None)
+
+
+def check_module(module: Any) -> None:
+    """Raise DtypeError where it is none."""
+    if not isinstance(module, torch.nn.Module):
+        raise DtypeError(f"fastjac.torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")

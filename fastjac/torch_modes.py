@@ -1,0 +1,52 @@
+"""Which of torch's modes are on. Torch itself has no public names for these questions, so they all stand here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+
+RECORDING = torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.FUNCTIONAL
+"""Modes of make_fx, torch.export and FakeTensorMode."""
+
+
+def records() -> bool:
+    """Whether torch records operations, or goes by the shapes of tensors, instead of computing numbers."""
+    return torch.jit.is_tracing() or any(torch._C._get_dispatch_mode(mode) is not None for mode in RECORDING)
+
+
+def transforms() -> bool:
+    """Whether a function runs under vmap, grad or another transformation of torch.func."""
+    return torch._C._are_functorch_transforms_active()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Record gradients of plain tensors inside, whatever torch does with the calls outside."""
+    may_have_hooks = torch._C._autograd._saved_tensors_hooks_is_enabled()
+    hooks = torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is) if may_have_hooks else nullcontext()
+    # The stack is that of torch.func's transformations.
+    with temporarily_clear_interpreter_stack(), torch.inference_mode(False), torch.enable_grad(), hooks:
+        yield
+
+
+def _as_it_is(tensor: Any) -> Any:
+    return tensor
+
+
+def is_transformed(tensor: Any) -> bool:
+    """Whether a tensor stands for others under torch.func."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def is_grads_batched(gradient: Any) -> bool:
+    """Whether a gradient stands for several, under torch.autograd.grad's option of this name."""
+    return gradient is not None and torch._C._functorch.is_legacy_batchedtensor(gradient)
+
+
+def is_plain(tensor: Any) -> bool:
+    """Whether a tensor's entries lie in memory one by one: it is dense, and its class does not stand for something else."""
+    return type(tensor).__torch_dispatch__ is torch.Tensor.__torch_dispatch__ and tensor.layout is torch.strided
