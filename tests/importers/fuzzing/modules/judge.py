@@ -81,13 +81,13 @@ def _left_by_a_call(drawn: Drawn) -> set[str]:
     with as_it_was(), built(drawn.source, drawn.name) as (module, names):
         before = state_of(module, names)
         with suppress(Exception):
-            module(torch.zeros(5, drawn.n_in, dtype=input_dtype(module, drawn)))
+            module(torch.zeros(5, drawn.n_in, dtype=input_dtype(module, torch.float64)))
         return changes(before, state_of(module, names))
 
 
 def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
     """What differs between a network and a module, and where; empty where nothing does."""
-    own = Reference(module, input_dtype(module, drawn))
+    own = Reference(module, input_dtype(module, getattr(torch, str(network.dtype))))
     precision = PRECISIONS[coarsest(own.dtype, module, drawn)]
     # At a kink or jump of a single step no rounding comes before it.
     nudge = None if len(drawn.steps) == 1 and drawn.wrapper == "nothing" and drawn.dtype == "float64" else precision.nudge
@@ -113,10 +113,10 @@ def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
     return ("other derivatives", told) if told else ("", "")
 
 
-def input_dtype(module: Any, drawn: Drawn) -> Any:
-    """That of the module's first parameter; a wrapper may have given it another one than it was drawn with."""
-    dtypes = (tensor.dtype for tensor in module.parameters() if tensor.dtype in PRECISIONS)
-    return next(dtypes, getattr(torch, drawn.dtype))
+def input_dtype(module: Any, default: Any) -> Any:
+    """That of the module's first parameter or buffer; `default` where it has none."""
+    tensors = (*module.parameters(), *module.buffers())
+    return next((tensor.dtype for tensor in tensors if tensor.dtype in PRECISIONS), default)
 
 
 def coarsest(dtype: Any, module: Any, drawn: Drawn) -> Any:

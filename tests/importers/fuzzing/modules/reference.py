@@ -44,12 +44,12 @@ class Reference:
         return _numbers(self._called(self._tensor(x))).reshape(len(x), -1)
 
     def jacobians(self, x: np.ndarray) -> np.ndarray:
-        """`J (n, n_out * n_in)` in float64; 0 where torch takes y for a constant."""
+        """`J (n, n_out * n_in)` in float64. Raises NoFunctionError where torch records none, as all under torch.no_grad."""
         leaf = self._tensor(x).requires_grad_()
         with torch.inference_mode(False), torch.enable_grad():
             y = self._called(leaf.clone()).reshape(len(x), -1)
             if y.grad_fn is None:
-                return np.zeros((len(x), y.shape[1] * x.shape[1]))
+                raise NoFunctionError("the module records no derivative")
             try:
                 rows = [
                     torch.autograd.grad(column.sum(), leaf, retain_graph=True, materialize_grads=True)[0]
