@@ -9,11 +9,12 @@ from string import Template
 from textwrap import indent
 
 from .building import PRELUDE
-from .grammar import HOSTILE, HOSTILE_WRAPPERS, READABLE, READABLE_WRAPPERS, Step
+from .grammar import CHANGES, HOSTILE, HOSTILE_WRAPPERS, READABLE, READABLE_WRAPPERS, Step
 
 STEPS: dict[str, Step] = READABLE | HOSTILE
 WRAPPERS: dict[str, str] = READABLE_WRAPPERS | HOSTILE_WRAPPERS
 
+LINEAR, NO_WRAPPER = "nn.Linear($n, $m)", "nothing"
 FLAT, SEQUENTIAL, NESTED = "flat", "sequential", "nested"
 
 
@@ -48,7 +49,7 @@ def drawn(seed: int, number: int) -> Drawn:
     """The module of this number: in one of two cases all readable, else with one hostile step or wrapper, rarely more."""
     rng = random.Random(f"{seed} {number}")
     steps = [rng.choice(list(READABLE)) for _ in range(rng.choice((1, 2, 2, 3, 4)))]
-    wrapper = rng.choice(list(READABLE_WRAPPERS)) if rng.random() < 0.4 else "nothing"
+    wrapper = rng.choice(list(READABLE_WRAPPERS)) if rng.random() < 0.4 else NO_WRAPPER
     kind = rng.random()
     if kind < 0.35:
         steps[rng.randrange(len(steps))] = rng.choice(list(HOSTILE))
@@ -59,10 +60,20 @@ def drawn(seed: int, number: int) -> Drawn:
     return put_together(f"<module {seed}:{number}>", steps, wrapper, form, dtype, rng)
 
 
+def trained(seed: int, number: int) -> tuple[Drawn, str]:
+    """A module that has parameters for certain, and what is changed between two calls of it."""
+    rng = random.Random(f"training {seed} {number}")
+    names = list(READABLE) if rng.random() < 0.8 else list(HOSTILE)
+    steps = [LINEAR, *(rng.choice(list(READABLE)) for _ in range(rng.choice((0, 1, 2)))), rng.choice(names), LINEAR]
+    wrapper = rng.choice(list(READABLE_WRAPPERS)) if rng.random() < 0.3 else NO_WRAPPER
+    form, dtype = rng.choice((FLAT, SEQUENTIAL, NESTED)), rng.choice(("float64", "float32"))
+    return put_together(f"<trained module {seed}:{number}>", steps, wrapper, form, dtype, rng), rng.choice(list(CHANGES))
+
+
 def put_together(
     name: str,
     steps: Sequence[str],
-    wrapper: str = "nothing",
+    wrapper: str = NO_WRAPPER,
     form: str = FLAT,
     dtype: str = "float64",
     rng: random.Random | None = None,

@@ -16,7 +16,7 @@ import fastjac
 from fastjac.errors import FastjacError
 
 from .building import built
-from .drawing import Drawn
+from .drawing import NO_WRAPPER, Drawn
 from .reference import BrokenPromiseError, NoFunctionError, Reference, points
 from .traces import changes, outside, state_of
 
@@ -89,14 +89,14 @@ def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
     """What differs between a network and a module, and where; empty where nothing does."""
     own = Reference(module, input_dtype(module, getattr(torch, str(network.dtype))))
     precision = PRECISIONS[coarsest(own.dtype, module, drawn)]
-    # At a kink or jump of a single step no rounding comes before it.
-    nudge = None if len(drawn.steps) == 1 and drawn.wrapper == "nothing" and drawn.dtype == "float64" else precision.nudge
+    # In front of a kink or jump of a single step there is no rounding.
+    is_exact = len(drawn.steps) == 1 and drawn.wrapper == NO_WRAPPER and drawn.dtype == "float64"
     x = points(drawn.n_in, len(drawn.source), precision.most)
     with np.errstate(all="ignore"):
         y, jacobians = network.value_and_jacobian(x)
     try:
         for batch, expected in own.in_batches(x):
-            told = _difference(y[batch], expected, x[batch], own.values, precision.values, nudge)
+            told = difference(y[batch], expected, x[batch], precision.values, None if is_exact else own.values, precision.nudge)
             if told:
                 return "other values", told
     except BrokenPromiseError:
@@ -109,7 +109,7 @@ def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
         return "", ""
     known = np.isfinite(expected).all(-1)  # Where a product overflows, its nan lies where the order of products puts it.
     ours = np.where(known[:, None], jacobians.reshape(len(x), -1), expected)
-    told = _difference(ours, expected, x, own.jacobians, precision.derivatives, nudge)
+    told = difference(ours, expected, x, precision.derivatives, None if is_exact else own.jacobians, precision.nudge)
     return ("other derivatives", told) if told else ("", "")
 
 
@@ -135,17 +135,17 @@ def _imported(module: Any, n_in: int) -> tuple[Any, Verdict | None]:
         return None, Verdict(REFUSED, "a foreign error", f"{type(error).__name__}: {error}"[:300])
 
 
-def _difference(
-    ours: np.ndarray, theirs: np.ndarray, x: np.ndarray, evaluate: Evaluate, tolerance: float, nudge: float | None
+def difference(
+    ours: np.ndarray, theirs: np.ndarray, x: np.ndarray, tolerance: float, evaluate: Evaluate | None = None, nudge: float = 0.0
 ) -> str:
     """Where two arrays of numbers for each sample differ beyond rounding, as text.
 
-    A sample is let off where the module itself jumps within a nudge of it.
+    evaluate : what gave `theirs`; with it, a sample is let off where it jumps within a nudge of the input.
     """
     if ours.shape != theirs.shape:
         return f"{ours.shape[1]} instead of {theirs.shape[1]} numbers"
     wrong = _far(ours, theirs, tolerance)
-    if nudge is not None and wrong.any():
+    if evaluate is not None and wrong.any():
         for step in (nudge, -nudge):
             near = evaluate(x + step * (1 + np.abs(x)))
             wrong &= ~_far(near, theirs, 10 * nudge)

@@ -44,20 +44,26 @@ class Reference:
         return _numbers(self._called(self._tensor(x))).reshape(len(x), -1)
 
     def jacobians(self, x: np.ndarray) -> np.ndarray:
-        """`J (n, n_out * n_in)` in float64. Raises NoFunctionError where torch records none, as all under torch.no_grad."""
-        leaf = self._tensor(x).requires_grad_()
+        """`J (n, n_out * n_in)` in float64."""
+        _, jacobians = self.recorded(self._tensor(x).requires_grad_())
+        return _numbers(jacobians).reshape(len(x), -1)
+
+    def recorded(self, x: Any) -> tuple[Any, Any]:
+        """`y (n, n_out)` and `J (n, n_out, n_in)` at a tensor `x (n, n_in)`, both with their graph.
+
+        Raises NoFunctionError where torch records no derivative, as under torch.no_grad, or cannot take it.
+        """
         with torch.inference_mode(False), torch.enable_grad():
-            y = self._called(leaf.clone()).reshape(len(x), -1)
+            y = self._called(x.clone()).reshape(len(x), -1)
             if y.grad_fn is None:
                 raise NoFunctionError("the module records no derivative")
             try:
                 rows = [
-                    torch.autograd.grad(column.sum(), leaf, retain_graph=True, materialize_grads=True)[0]
-                    for column in y.unbind(1)
+                    torch.autograd.grad(column.sum(), x, create_graph=True, materialize_grads=True)[0] for column in y.unbind(1)
                 ]
             except Exception as error:
                 raise NoFunctionError(f"the module has no Jacobian: {type(error).__name__}: {error}") from error
-        return np.concatenate([_numbers(row) for row in rows], 1)
+        return y, torch.stack(rows, 1)
 
     def in_batches(self, x: np.ndarray) -> list[tuple[slice, np.ndarray]]:
         """Values of a few samples at a time, and of all, under other random numbers each time, where the module gives any.

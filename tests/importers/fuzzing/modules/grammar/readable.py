@@ -237,6 +237,11 @@ _OTHERS = {
         """,
         forward="x = self.s$i(x)",
     ),
+    "a number of the object": Step(init="self.k$i = 2.0", forward="x = x * self.k$i"),
+    "an array of the object": Step(init="self.k$i = np.array(2.0)", forward="x = x * float(self.k$i)"),
+    "an entry of a list": Step(init="self.k$i = [2.0, 3.0]", forward="x = x * self.k$i[0]"),
+    "an entry of a dict": Step(init="self.k$i = {'own': 2.0}", forward="x = x + self.k$i['own']"),
+    "an attribute of a configuration": Step(init="self.k$i = Result(2.0)", forward="x = x * self.k$i.y"),
     "a constant that is a view": Step(init="self.k$i = c($n, 5)[:, 2]", forward="x = x * self.k$i"),
     "a column as a matrix": Step(
         init="self.k$i = c($n)", forward="x = (x @ self.k$i[:, None]).squeeze(-1).unsqueeze(1) @ self.k$i[None]"
