@@ -36,11 +36,12 @@ def _files(args: argparse.Namespace, folder: Path) -> int:
 
 
 def _modules(args: argparse.Namespace, folder: Path) -> int:
-    tally = modules.run(args.seed, range(args.first, args.first + args.modules))
-    for path, (module, verdict) in zip(modules.leave(tally, folder), tally.finds, strict=True):
-        print(f"{path}: {' | '.join(module.steps)} | {module.wrapper}: {verdict.fault}: {verdict.detail}")
-    print(tally)
-    return 1 if tally.finds else 0
+    imported, differentiated = modules.run(args.seed, range(args.first, args.first + args.modules))
+    for tally in (imported, differentiated):
+        for path, (module, verdict) in zip(modules.leave(tally, folder), tally.finds, strict=True):
+            print(f"{path}: {' | '.join(module.steps)} | {module.wrapper}: {verdict.fault}: {verdict.detail}")
+    print(f"from_torch: {imported}\nfastjac.torch: {differentiated}")
+    return 1 if imported.finds or differentiated.finds else 0
 
 
 if __name__ == "__main__":

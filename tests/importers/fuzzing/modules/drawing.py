@@ -22,8 +22,8 @@ FLAT, SEQUENTIAL, NESTED = "flat", "sequential", "nested"
 class Drawn:
     """A module as it was drawn.
 
-    steps : the names of its steps. wrapper : what was done to it in the end. form : how its steps are put together.
-    n_in, dtype : of its input. source : the file that makes it.
+    name : of the file that it would stand in. steps : the names of its steps. wrapper : what was done to it in the end.
+    form : how its steps are put together. n_in, dtype : of its input. source : the file that makes it.
     """
 
     name: str

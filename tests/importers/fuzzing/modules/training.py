@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ def judge_training(drawn: Drawn, change: str) -> Verdict:
                 break  # This module cannot be changed so.
             module = names["module"]
             verdict = _one_call(module, names, drawn)
-            if verdict.fault or verdict.end == REFUSED:
+            if verdict.fault:
+                return replace(verdict, detail=f"after {change!r}: {verdict.detail}" if lines else verdict.detail)
+            if verdict.end == REFUSED:
                 break
     return verdict
 

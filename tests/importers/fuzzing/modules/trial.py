@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import faulthandler
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from .building import CannotBuildError
-from .drawing import Drawn, drawn
+from .drawing import Drawn, drawn, trained
 from .judge import ACCEPTED, Verdict, judge
+from .training import judge_training
 
-HANG_SECONDS = 60.0
+HANG_SECONDS = 100.0
+TRAINED = 10
+"""One in so many numbers stands for a second module, which fastjac.torch differentiates."""
 
 ENDING = """
 
@@ -56,20 +59,31 @@ class Tally:
         )
 
 
-def run(seed: int, numbers: Iterable[int]) -> Tally:
-    """Judge the modules of these numbers; the process ends with a traceback where one hangs."""
+def run(seed: int, numbers: Iterable[int]) -> tuple[Tally, Tally]:
+    """Judge the modules of these numbers with from_torch, and some more with fastjac.torch.
+
+    The process ends with a traceback where one hangs.
+    """
     torch.set_num_threads(1)
-    tally = Tally()
+    imported, differentiated = Tally(), Tally()
     for number in numbers:
-        faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+        for tally, module, verdict in _verdicts(seed, number, imported, differentiated):
+            tally.add(module, verdict)
+    return imported, differentiated
+
+
+def _verdicts(seed: int, number: int, imported: Tally, differentiated: Tally) -> Iterator[tuple[Tally, Drawn, Verdict]]:
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+    try:
         module = drawn(seed, number)
-        try:
-            tally.add(module, judge(module))
-        except CannotBuildError:
-            continue
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-    return tally
+        yield imported, module, judge(module)
+        if number % TRAINED == 0:
+            module, change = trained(seed, number)
+            yield differentiated, module, judge_training(module, change)
+    except CannotBuildError:
+        pass
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def leave(tally: Tally, folder: Path) -> list[Path]:
@@ -77,8 +91,7 @@ def leave(tally: Tally, folder: Path) -> list[Path]:
     paths = []
     for module, verdict in tally.finds:
         path = folder / f"{module.name.strip('<>').replace(' ', '-').replace(':', '-')}.py"
-        path.write_text(
-            module.source + ENDING.format(fault=verdict.fault, detail=" ".join(verdict.detail.split()), n_in=module.n_in)
-        )
+        ending = ENDING.format(fault=verdict.fault, detail=" ".join(verdict.detail.split()), n_in=module.n_in)
+        path.write_text(module.source + ending)
         paths.append(path)
     return paths
