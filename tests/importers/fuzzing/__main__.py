@@ -23,6 +23,7 @@ def main() -> int:
     args = parser.parse_args()
     faulthandler.enable()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="fastjac-fuzzing-"))
+    folder.mkdir(parents=True, exist_ok=True)
     return _files(args, folder) if args.modules is None else _modules(args, folder)
 
 
