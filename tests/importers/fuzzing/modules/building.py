@@ -71,6 +71,15 @@ class Ambient:
         self.context.__exit__(None, None, None)
 
 
+class Patch:
+    def __init__(self, owner, name, value):
+        self.owner, self.name, self.before = owner, name, getattr(owner, name)
+        setattr(owner, name, value)
+
+    def remove(self):
+        setattr(self.owner, self.name, self.before)
+
+
 @dataclasses.dataclass
 class Result:
     y: object

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .arithmetic import ARITHMETIC
 from .branches import BRANCHES
 from .changes import CHANGES
+from .classes import CLASSES
 from .functions import FUNCTIONS
 from .layers import LAYERS
 from .readable import READABLE
@@ -18,6 +19,6 @@ from .surroundings import SURROUNDINGS
 from .weights import WEIGHTS
 from .wrappers import HOSTILE_WRAPPERS, READABLE_WRAPPERS
 
-HOSTILE: dict[str, Step] = ARITHMETIC | FUNCTIONS | LAYERS | WEIGHTS | STATE | BRANCHES | SURROUNDINGS
+HOSTILE: dict[str, Step] = ARITHMETIC | FUNCTIONS | LAYERS | CLASSES | WEIGHTS | STATE | BRANCHES | SURROUNDINGS
 
 __all__ = ["CHANGES", "HOSTILE", "HOSTILE_WRAPPERS", "READABLE", "READABLE_WRAPPERS", "Step"]

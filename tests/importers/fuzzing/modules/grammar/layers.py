@@ -1,4 +1,4 @@
-"""LAYERS: torch's own modules that fastjac does not have, or whose options, hooks or class change what they compute."""
+"""LAYERS: torch's own modules that fastjac does not have, or whose options, hooks or weights change what they compute."""
 
 from __future__ import annotations
 
@@ -118,155 +118,11 @@ _HOOKS = {
     }.items()
 }
 
-_CLASSES = {
-    "a call of one's own": Step(
-        top="""
-        class Own$i(nn.Linear):
-            def __call__(self, x):
-                return 2 * super().__call__(x)
-        """,
-        init="self.s$i = Own$i($n, $m)",
-        forward="x = self.s$i(x)",
-    ),
-    "an inner call of one's own": Step(
-        top="""
-        class Own$i(nn.Linear):
-            def _call_impl(self, x):
-                return 2 * self.forward(x)
-        """,
-        init="self.s$i = Own$i($n, $m)",
-        forward="x = self.s$i(x)",
-    ),
-    "all attributes of one's own": Step(
-        top="""
-        class Own$i(nn.LeakyReLU):
-            def __getattribute__(self, name):
-                return 0.9 if name == 'negative_slope' else super().__getattribute__(name)
-        """,
-        init="self.s$i = Own$i()",
-        forward="x = self.s$i(x)",
-    ),
-    "bounds of a class": Step(
-        top="""
-        class Own$i(nn.ReLU6):
-            def __init__(self):
-                nn.Hardtanh.__init__(self, -1.0, 2.0)
-        """,
-        init="self.s$i = Own$i()",
-        forward="x = self.s$i(x)",
-    ),
-    "a base behind another": Step(
-        top="""
-        class Own$i(nn.Sigmoid, nn.Tanh):
-            pass
-        """,
-        init="self.s$i = Own$i()",
-        forward="x = self.s$i(x)",
-    ),
-    "a forward of another class": Step(
-        top="""
-        class Own$i(nn.Tanh):
-            forward = nn.Sigmoid.forward
-        """,
-        init="self.s$i = Own$i()",
-        forward="x = self.s$i(x)",
-    ),
-    "a forward that is static": Step(
-        top="""
-        class Own$i(nn.Tanh):
-            forward = staticmethod(torch.sigmoid)
-        """,
-        init="self.s$i = Own$i()",
-        forward="x = self.s$i(x)",
-    ),
-    "a Sequential that goes backwards": Step(
-        top="""
-        class Own$i(nn.Sequential):
-            def __iter__(self):
-                return reversed(list(self._modules.values()))
-        """,
-        init="self.s$i = Own$i(nn.Tanh(), nn.Softsign())",
-        forward="x = self.s$i(x)",
-    ),
-    "a Sequential that leaves one out": Step(
-        top="""
-        class Own$i(nn.Sequential):
-            def __iter__(self):
-                return iter([self[0]])
-        """,
-        init="self.s$i = Own$i(nn.Tanh(), nn.Linear($n, $n))",
-        forward="x = self.s$i(x)",
-    ),
-    "a Sequential with a forward": Step(
-        top="""
-        class Own$i(nn.Sequential):
-            def forward(self, x):
-                return 2 * super().forward(x)
-        """,
-        init="self.s$i = Own$i(nn.Tanh())",
-        forward="x = self.s$i(x)",
-    ),
-    "a batch norm that checks": Step(
-        top="""
-        class Own$i(nn.BatchNorm1d):
-            def _check_input_dim(self, x):
-                self.running_mean.data += 1
-        """,
-        init="self.s$i = Own$i($n)",
-        forward="x = self.s$i(x)",
-    ),
-    "a train flag of the class": Step(
-        top="""
-        class Own$i(nn.Dropout):
-            training = True
-        """,
-        init="self.s$i = Own$i(0.5)",
-        forward="x = self.s$i(x)",
-    ),
-    "a name of the class": Step(
-        top="""
-        class Own$i(nn.Tanh):
-            pass
-        Own$i.__name__, Own$i.__module__ = 'Sigmoid', 'torch.nn.modules.activation'
-        """,
-        init="self.s$i = Own$i()",
-        forward="x = self.s$i(x)",
-    ),
-    "a weight that is a property": Step(
-        top="""
-        class Twice$i(nn.Linear):
-            weight = property(lambda self: 2 * self._parameters['weight'])
-        """,
-        init="""
-        self.s$i = nn.Linear($n, $m)
-        self.s$i.__class__ = Twice$i
-        """,
-        forward="x = self.s$i(x)",
-    ),
-    "attributes of one's own": Step(
-        top="""
-        class Getting$i(nn.Linear):
-            def __getattr__(self, name):
-                value = super().__getattr__(name)
-                return 2 * value if name == 'weight' else value
-        """,
-        init="""
-        self.s$i = nn.Linear($n, $m)
-        self.s$i.__class__ = Getting$i
-        """,
-        forward="x = self.s$i(x)",
-    ),
-    "a mixin in front": Step(
-        top="""
-        class Mixin$i:
-            def forward(self, x):
-                return 2 * super().forward(x)
-        class Mixed$i(Mixin$i, nn.Linear):
-            pass
-        """,
-        init="self.s$i = Mixed$i($n, $m)",
-        forward="x = self.s$i(x)",
-    ),
+_WEIGHTS = {
+    f"a weight of {value}": Step(
+        init=f"self.s$i = nn.Linear($n, $m)\nself.s$i.weight.data[0, 0] = {value}", forward="x = self.s$i(x)"
+    )
+    for value in ("float('nan')", "float('inf')", "1e30", "1e-310", "-0.0")
 }
 
-LAYERS: dict[str, Step] = modules(_MODULES) | _OPTIONS | _HOOKS | _CLASSES
+LAYERS: dict[str, Step] = modules(_MODULES) | _OPTIONS | _HOOKS | _WEIGHTS

@@ -85,6 +85,18 @@ _CHANGED = {
     "a class changed": "module = Around(module)\nAround.forward = lambda self, x: self.inner(x) * 2",
     "a call changed": "module = Around(module)\nAround.__call__ = lambda self, x: 2 * nn.Module.__call__(self, x)",
     "a skip around": "module = Residual(module)",
+    "a class of torch's patched": (
+        "HANDLES.append(Patch(nn.Linear, 'forward', lambda self, x: 2 * F.linear(x, self.weight, self.bias)))\n"
+        "module = nn.Sequential(module, nn.Linear($m, 2, dtype=DTYPE))"
+    ),
+    "a function of torch's patched": (
+        "HANDLES.append(Patch(F, 'relu', lambda x, inplace=False: x * 2))\n"
+        "module = nn.Sequential(module, Lambda(lambda x: F.relu(x)))"
+    ),
+    "a function of torch's in place of another": (
+        "HANDLES.append(Patch(torch, 'tanh', torch.sigmoid))\nmodule = nn.Sequential(module, Lambda(lambda x: torch.tanh(x)))"
+    ),
+    "a module of torch's patched": ("HANDLES.append(Patch(nn, 'Tanh', nn.Sigmoid))\nmodule = nn.Sequential(module, nn.Tanh())"),
     "a call of one object": "module.__call__ = lambda x: x * 3",
     "a default dtype": "torch.set_default_dtype(torch.float64)",
     "inference mode": "HANDLES.append(Ambient(torch.inference_mode()))",
