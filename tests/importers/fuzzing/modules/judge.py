@@ -107,7 +107,8 @@ def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
         expected = own.jacobians(x)
     except NoFunctionError:
         return "", ""
-    known = np.isfinite(expected).all(-1)  # Where a product overflows, its nan lies where the order of products puts it.
+    # Where y overflows or is no number, the derivative has none that is right.
+    known = np.isfinite(expected).all(-1) & np.isfinite(y).all(-1)
     ours = np.where(known[:, None], jacobians.reshape(len(x), -1), expected)
     told = difference(ours, expected, x, precision.derivatives, None if is_exact else own.jacobians, precision.nudge)
     return ("other derivatives", told) if told else ("", "")

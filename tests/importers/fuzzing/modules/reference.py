@@ -82,7 +82,7 @@ class Reference:
                 failed = error
         if failed is not None and not found:
             raise failed
-        if any(not np.array_equal(y, again, equal_nan=True) for (at, y), (then, again) in combinations(found, 2) if at == then):
+        if any(at == then and not _equal(y, again) for (at, y), (then, again) in combinations(found, 2)):
             raise NoFunctionError("the module gives something else when it is called again")
         return found
 
@@ -102,6 +102,11 @@ class Reference:
         if y.ndim == 0 or y.numel() % n:
             raise NoFunctionError(f"the module gives {tuple(y.shape)} for {n} samples")
         return y.as_subclass(torch.Tensor)
+
+
+def _equal(y: np.ndarray, again: np.ndarray) -> bool:
+    """Whether two results are the same but for rounding; what is added in front of a softmax comes to no more than that."""
+    return y.shape == again.shape and np.allclose(y, again, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
 def _numbers(tensor: Any) -> np.ndarray:

@@ -70,7 +70,7 @@ def _one_call(module: Any, names: dict[str, Any], drawn: Drawn) -> Verdict:
         return Verdict(ACCEPTED)  # Torch has no first or second derivative of it.
     precision = PRECISIONS[coarsest(dtype, module, drawn)]
     for kind, one, other in zip(("values", "derivatives", "gradients"), ours, theirs, strict=True):
-        known = np.isfinite(other)  # Where a product overflows, its nan lies where the order of products puts it.
+        known = np.isfinite(other)  # Where numbers overflow, there is no right one.
         told = difference(np.where(known, one, other), other, x.numpy(), precision.derivatives)
         if told:
             return Verdict(ACCEPTED, f"other {kind}", told)
