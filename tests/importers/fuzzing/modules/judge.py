@@ -24,6 +24,9 @@ ACCEPTED, REFUSED = "accepted", "refused"
 ROUNDING = ("float32", ".float()", "To(")
 """Text in modules of float64 that round to float32, which a network does not."""
 
+DIRECTION = (1.0, -0.7, 0.4, -0.9)
+"""In which an input is nudged: not one in which equal entries stay equal."""
+
 Evaluate = Callable[[np.ndarray], np.ndarray]
 
 
@@ -148,7 +151,7 @@ def difference(
     wrong = _far(ours, theirs, tolerance)
     if evaluate is not None and wrong.any():
         for step in (nudge, -nudge):
-            near = evaluate(x + step * (1 + np.abs(x)))
+            near = evaluate(x + step * np.resize(DIRECTION, x.shape[1]) * (1 + np.abs(x)))
             wrong &= ~_far(near, theirs, 10 * nudge)
     if not wrong.any():
         return ""

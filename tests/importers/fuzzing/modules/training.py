@@ -82,7 +82,9 @@ def _numbers(evaluate: Evaluate, module: Any, x: Any) -> tuple[np.ndarray, np.nd
     leaf = x.clone().requires_grad_()
     y, jacobians = evaluate(leaf)
     generator = torch.Generator().manual_seed(7)
-    by_y, by_jacobians = (torch.rand(tensor.shape, generator=generator).to(tensor) for tensor in (y, jacobians))
+    by_y, by_jacobians = (
+        torch.rand(tensor.shape, generator=generator, dtype=torch.float64).to(tensor) for tensor in (y, jacobians)
+    )
     loss = (by_y * y).sum() + (by_jacobians * jacobians).sum()
     leaves = [leaf, *(parameter for parameter in module.parameters() if parameter.requires_grad)]
     gradients = torch.autograd.grad(loss, leaves, materialize_grads=True, allow_unused=True)
