@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import arguments
-from ..errors import MissingDependencyError, ShapeError
+from ..errors import ShapeError
+from ..optional import optional
 from .lowering import Lowered, lower
 from .operations import operations_of
 from .pullback import Pullback, views_of
@@ -162,13 +163,10 @@ class Trainable:
 
         Raises MissingDependencyError without SciPy.
         """
-        try:
-            from scipy.sparse.linalg import LinearOperator
-        except ImportError as error:
-            raise MissingDependencyError("a LinearOperator needs SciPy; install it with: pip install 'fastjac[scipy]'") from error
+        scipy = optional("scipy.sparse.linalg", "to make a LinearOperator", "scipy")
         # A copy: what the caller does to x later must not change the operator.
         points = self._points(x)[0].copy()
-        return LinearOperator(
+        return scipy.sparse.linalg.LinearOperator(
             (len(points) * self.n_out, self.n_parameters),
             matvec=lambda v: self.parameter_jvp(points, np.ravel(v))[1].ravel(),
             rmatvec=lambda u: self.parameter_vjp(points, np.reshape(u, (len(points), self.n_out)))[1],

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import FastjacError, FormatError, MissingDependencyError
+from ...errors import FastjacError, FormatError
+from ...optional import optional
 from .bfloat16 import widen_bfloat16
 from .hdf5_heaps import longest_object
 from .limits import MOST_LAYERS, MOST_NESTING, MOST_TEXT, check_count, refuse_expansion
@@ -50,12 +51,7 @@ def opened(source: Path | bytes, what: str) -> Iterator[Group]:
     A file at a path is not read into memory as a whole. Raises MissingDependencyError without h5py, FormatError where the
     bytes are damaged.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingDependencyError(
-            "h5py is needed to read Keras files; install it with: pip install 'fastjac[keras]'"
-        ) from error
+    h5py = optional("h5py", "to read Keras files", "keras")
     with _damage_told(what):
         account = _Account.of(source)
         # Nothing is written, so there is no need of a lock, which some network file systems refuse.
