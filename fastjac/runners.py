@@ -5,7 +5,7 @@ from __future__ import annotations
 from .batch import Runner
 from .chain import Chain, product_of
 from .kernels.target import lanes
-from .plan import plan
+from .plan import Mode, plan
 from .program import lower
 
 MOST_RUNNERS = 8
@@ -20,9 +20,9 @@ class Runners:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         # Replaced, never changed, so that it needs no lock, which a forked child might find taken for ever.
-        self._kept: dict[tuple[str | None, str | None, int], Runner] = {}
+        self._kept: dict[tuple[Mode | None, str | None, int], Runner] = {}
 
-    def get(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
+    def get(self, mode: Mode | None, seed: str | None = None, k: int = 0) -> Runner:
         """The runner for a mode, None for values alone, and a seed of k columns or rows; the latest few are kept."""
         key = (mode, seed, k)
         runner = self._kept.get(key)
@@ -31,7 +31,7 @@ class Runners:
             self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
         return runner
 
-    def _make(self, mode: str | None, seed: str | None, k: int) -> Runner:
+    def _make(self, mode: Mode | None, seed: str | None, k: int) -> Runner:
         chain = self._chain
         units = sum(op.size * op.n_layers for link in chain.links for op in link)
         value_cost = float(sum(factor.weight.size for factor in chain.factors) + chain.n_in + ACTIVATION_COST * units)

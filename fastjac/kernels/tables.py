@@ -49,6 +49,10 @@ class Program(NamedTuple):
     layout: np.ndarray
     kernel: np.ndarray
 
+    def __repr__(self) -> str:
+        layout = self.layout[0]
+        return f"Program({layout['n_in']} -> {layout['n_out']}, {len(self.steps)} steps, {self.parameters.dtype})"
+
     def __reduce__(self) -> Any:
         raise TypeError("a Program holds an address of this process; send the network and call its program() in the other one")
 
