@@ -21,7 +21,7 @@ The way of a call, which is also the way imports point:
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch.py
 (losses of the Jacobian in torch; it lists the torch_*.py beside it), check.py and differences.py, and cli.py;
-saving.py writes fastjac's own files, and coldstart.py tells of compilation.
+saving.py writes fastjac's own files, optional.py imports what only some calls need, and coldstart.py tells of compilation.
 """
 
 from .check import JacobianReport, check_jacobian
@@ -40,6 +40,7 @@ from .layers import (
     HardSigmoid,
     HardSwish,
     HardTanh,
+    Layer,
     LayerNorm,
     LeakyReLU,
     LogSigmoid,
@@ -64,7 +65,7 @@ from .layers import (
     Threshold,
 )
 from .network import Network
-from .plan import Plan
+from .plan import Mode, Plan
 
 __version__ = "0.1.0"
 
@@ -83,11 +84,13 @@ __all__ = [
     "HardSwish",
     "HardTanh",
     "JacobianReport",
+    "Layer",
     "LayerNorm",
     "LeakyReLU",
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "Mode",
     "Network",
     "PReLU",
     "Plan",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,6 +66,10 @@ class JacobianReport:
     def __bool__(self) -> bool:
         return self.passed
 
+    def __repr__(self) -> str:
+        outcome = f"largest error {self.max_error:.1e}, rtol {self.rtol:.1e}" if self.n_compared else "nothing to compare"
+        return f"JacobianReport({'passed' if self.passed else 'FAILED'}, {self.n_compared:,} derivatives, {outcome})"
+
     def __str__(self) -> str:
         along = "every coordinate" if self.n_directions is None else f"{self.n_directions} random directions"
         lines = [
@@ -90,7 +94,7 @@ def check_jacobian(
     *,
     jacobian: Any = None,
     rtol: float | None = None,
-    directions: int | str = "auto",
+    directions: int | Literal["all", "auto"] = "auto",
     seed: int = 0,
     progress: Callable[[range], Iterable[int]] = iter,
 ) -> JacobianReport:

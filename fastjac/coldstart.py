@@ -14,7 +14,7 @@ def announce_compilation(what: str, seconds: int, kept: bool) -> None:
     seconds : how long it takes at most, roughly.
     kept : whether the next process will find them on disk.
     """
-    how_often = "once for this machine" if kept else "anew in each process, as no cache directory can be written to"
+    how_often = "once for this machine" if kept else "anew in each process, as no cache directory is this user's own and writable"
     # A closed stderr is no reason not to compile.
     with contextlib.suppress(OSError, ValueError):
         print(f"fastjac: compiling kernels for {what}, {how_often}; up to {seconds} s", file=sys.stderr, flush=True)

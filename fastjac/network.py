@@ -17,12 +17,12 @@ from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import Layer, chain_widths
-from .plan import Plan, checked_mode, plan
+from .plan import Mode, Plan, checked_mode, plan
 from .program import lower
 from .runners import Runners
 from .saving import save
 from .sequence import cast, resolved_dtype, validated
-from .table import format_table
+from .table import format_sizes, format_table
 
 
 class Network(Trainable):
@@ -107,9 +107,7 @@ class Network(Trainable):
         return Network(self._layers[index], n_in=self._widths[numbers[0]], dtype=self._dtype)
 
     def __repr__(self) -> str:
-        return (
-            f"Network({'-'.join(map(str, self._runners.chain.sizes))}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
-        )
+        return f"Network({format_sizes(self._runners.chain.sizes)}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
 
     def __str__(self) -> str:
         rows = [("layer", "shape", "parameters")]
@@ -134,12 +132,12 @@ class Network(Trainable):
         save(path, self._layers, self.n_in, self._dtype)
 
     @default_mode()
-    def plan(self, mode: str = "auto") -> Plan:
+    def plan(self, mode: Mode = "auto") -> Plan:
         """The order in which `jacobian(x, mode)` multiplies; print it for a table. See `fastjac.plan.plan`."""
         return plan(product_of(self._runners.chain).shape(lanes(self._dtype)), mode)
 
     @default_mode()
-    def program(self, mode: str = "auto") -> Program:
+    def program(self, mode: Mode = "auto") -> Program:
         """The network as a NamedTuple of arrays, for the functions of `fastjac.numba` inside `@njit` code.
 
         mode : the order in which its Jacobian is accumulated, as for `jacobian`.
@@ -161,7 +159,7 @@ class Network(Trainable):
         self._run(self._runners.get(None), x, None, y, None, threads)
         return y
 
-    def jacobian(self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
+    def jacobian(self, x: Any, mode: Mode = "auto", *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
         """The Jacobians `J (..., n_out, n_in)` at `x (..., n_in)`; `J[..., i, j] = d y_i / d x_j`.
 
         Parameters
@@ -178,7 +176,7 @@ class Network(Trainable):
         return self._jacobian(x, lead, None, mode, out, threads)
 
     def value_and_jacobian(
-        self, x: Any, mode: str = "auto", *, out: np.ndarray | None = None, threads: int | None = None
+        self, x: Any, mode: Mode = "auto", *, out: np.ndarray | None = None, threads: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`."""
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
@@ -243,7 +241,7 @@ class Network(Trainable):
         return y, result
 
     def _jacobian(
-        self, x: np.ndarray, lead: tuple[int, ...], y: np.ndarray | None, mode: str, out: np.ndarray | None, threads: int | None
+        self, x: np.ndarray, lead: tuple[int, ...], y: np.ndarray | None, mode: Mode, out: np.ndarray | None, threads: int | None
     ) -> np.ndarray:
         """The Jacobians at checked inputs, and the values into y if there is one."""
         runner = self._runners.get(checked_mode(mode))

@@ -8,9 +8,9 @@
         fastjac.numba.value_and_jacobian(program, x, y, jac, memory)
 
 Every function takes one input `x (n_in,)` or several `(n, n_in)`, and writes its results to arrays that the caller owns, of
-x's leading shape. All are C-contiguous and of the network's dtype, which is checked when the caller compiles; their sizes are
-checked at each call, a ValueError. The bits are those of the Network's methods. Each thread needs scratch of its own, in a
-`prange` too. A program holds addresses of its process and is not pickled; a function that takes one may be cached on disk.
+x's leading shape. All are C-contiguous and of the network's dtype: an array of another kind is a DtypeError at the call, and one
+of a wrong size a ValueError. The bits are those of the Network's methods. Each thread needs scratch of its own, in a `prange`
+too. A program holds addresses of its process and is not pickled; a function that takes one may be cached on disk.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
+from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.typing.typeof import Purpose
 from numba.extending import intrinsic, typeof_impl
 
+from .errors import DtypeError
 from .kernels.float_mode import call_kernel
 from .kernels.jit import entry, jit, piece
 from .kernels.memory import address_of, element_address
@@ -46,6 +48,9 @@ class Scratch(NamedTuple):
     work: np.ndarray
     lists: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Scratch({self.work.nbytes + self.lists.nbytes:,} bytes, {self.work.dtype})"
+
 
 @entry()
 def scratch(program):
@@ -64,7 +69,8 @@ def value(program, x, y, scratch):
     """Write the outputs `y (..., n_out)` at `x (..., n_in)`."""
     n = _count(program, x)
     _check_rows(x, y, program.layout[0].n_out)
-    _call(program, JACOBIAN, n, (_readable(program.parameters, x), 0, _writeable(program.parameters, y), 0, 0), scratch)
+    like = program.parameters
+    _call(program, JACOBIAN, n, (_readable(like, x, "x"), 0, _writeable(like, y, "y"), 0, 0), scratch)
 
 
 @jit
@@ -72,7 +78,8 @@ def jacobian(program, x, jac, scratch):
     """Write the Jacobians `jac (..., n_out, n_in)` at `x (..., n_in)`: `jac[..., i, j] = d y_i / d x_j`."""
     n = _count(program, x)
     _check_matrices(x, jac, program.layout[0].n_out, program.layout[0].n_in)
-    _call(program, JACOBIAN, n, (_readable(program.parameters, x), 0, 0, _writeable(program.parameters, jac), 0), scratch)
+    like = program.parameters
+    _call(program, JACOBIAN, n, (_readable(like, x, "x"), 0, 0, _writeable(like, jac, "jac"), 0), scratch)
 
 
 @jit
@@ -82,7 +89,7 @@ def value_and_jacobian(program, x, y, jac, scratch):
     _check_rows(x, y, program.layout[0].n_out)
     _check_matrices(x, jac, program.layout[0].n_out, program.layout[0].n_in)
     like = program.parameters
-    _call(program, JACOBIAN, n, (_readable(like, x), 0, _writeable(like, y), _writeable(like, jac), 0), scratch)
+    _call(program, JACOBIAN, n, (_readable(like, x, "x"), 0, _writeable(like, y, "y"), _writeable(like, jac, "jac"), 0), scratch)
 
 
 @jit
@@ -106,7 +113,13 @@ def _product(program, task, x, seed, y, out, scratch):
     if seed.shape[-1] != layout.seed_size or (seed.size != layout.seed_size and seed.size != n * layout.seed_size):
         raise ValueError("v or u must hold one vector for each input, or one for all")
     stride = 0 if seed.size == layout.seed_size else layout.seed_size * like.itemsize
-    arrays = (_readable(like, x), _readable(like, seed), _writeable(like, y), _writeable(like, out), stride)
+    arrays = (
+        _readable(like, x, "x"),
+        _readable(like, seed, "v or u"),
+        _writeable(like, y, "y"),
+        _writeable(like, out, "t or g"),
+        stride,
+    )
     _call(program, task, n, arrays, scratch)
 
 
@@ -133,40 +146,61 @@ def _check_matrices(x, jac, rows, columns):
 @piece
 def _call(program, task, n, arrays, scratch):
     layout = program.layout[0]
-    if scratch.work.size != layout.work_size or scratch.lists.size != layout.list_size:
+    if (
+        scratch.work.itemsize != program.parameters.itemsize
+        or scratch.work.size != layout.work_size
+        or scratch.lists.size != layout.list_size
+    ):
         raise ValueError("the scratch was made for another program: each needs its own, from scratch(program)")
     if n > 0:
         addresses = (
             address_of(program.parameters), address_of(program.primal), address_of(program.live),
             address_of(program.steps), address_of(program.layout),
         )  # fmt: skip
-        memory = (_writeable(program.parameters, scratch.work), address_of(scratch.lists))
+        memory = (_writeable(program.parameters, scratch.work, "scratch"), address_of(scratch.lists))
         call_kernel(
             program.kernel[0][0],
             (addresses, np.intp(task), arrays, n, memory, np.intp(0), np.intp(1)),
         )
 
 
-@intrinsic
-def _readable(typingctx, like, array):
-    """The address of an array that kernels can read; `like` is the network's parameters."""
-    return _checked_address(like, array)
+@intrinsic(prefer_literal=True)
+def _readable(typingctx, like, array, name):
+    """The address of the array `name` that kernels can read; `like` is the network's parameters."""
+    return types.intp(like, array, name), _address_or_error(like, array, _fault(like, array, name.literal_value))
 
 
-@intrinsic
-def _writeable(typingctx, like, array):
-    """The address of an array that kernels can write to."""
-    if isinstance(array, types.Array) and not array.mutable:
-        raise TypingError("fastjac writes its results, but one of the arrays for them is read-only")
-    return _checked_address(like, array)
+@intrinsic(prefer_literal=True)
+def _writeable(typingctx, like, array, name):
+    """The address of the array `name` that kernels can write to."""
+    fault = _fault(like, array, name.literal_value)
+    if fault is None and not array.mutable:
+        fault = f"{name.literal_value} is where fastjac writes a result, but it is read-only"
+    return types.intp(like, array, name), _address_or_error(like, array, fault)
 
 
-def _checked_address(like: Any, array: Any) -> Any:
-    """What an intrinsic returns: signature and code of an array's address, or a TypingError for an array of another kind."""
-    if not isinstance(array, types.Array) or array.layout != "C" or array.dtype != like.dtype:
-        raise TypingError(f"fastjac takes C-contiguous arrays of the network's dtype {like.dtype}, got {array}")
+def _fault(like: Any, array: Any, name: str) -> str | None:
+    """What is wrong with an array of this type, if anything."""
+    if isinstance(array, types.Array) and array.layout == "C" and array.dtype == like.dtype:
+        return None
+    return (
+        f"{name} must be a C-contiguous array of the network's dtype {like.dtype}, got {array}; "
+        f"convert it before the call, with np.ascontiguousarray(..., np.{like.dtype})"
+    )
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+
+def _address_or_error(like: Any, array: Any, fault: str | None) -> Any:
+    """The code of an array's address, or of a DtypeError.
+
+    An error of the compiler itself would say in the middle of 35 lines about candidates what this says in one.
+    """
+
+    def address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return element_address(context, builder, array, arguments[1])
 
-    return types.intp(like, array), codegen
+    def error(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        with builder.if_then(cgutils.true_bit):
+            context.call_conv.return_user_exc(builder, DtypeError, (fault,))
+        return context.get_constant(types.intp, 0)
+
+    return address if fault is None else error

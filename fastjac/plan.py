@@ -14,16 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .cost import PACK_ELEMENTS, PACK_ROWS, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
 from .errors import OptionError
-from .table import format_table
+from .table import format_sizes, format_table
 
 LEGEND = "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0"
 SPARSE_LIVE_SHARE = 0.5
 """Share of units taken to be live behind a ReLU-like activation when only the sizes are known."""
 
+Order = Literal["forward", "reverse", "mixed"]
+"""What an order of accumulation is called."""
+Mode = Literal["auto", Order]
+"""What can be asked for: an order, or the cheapest one."""
 Span = tuple[int, int]
 
 
@@ -77,8 +81,8 @@ class Plan:
     """
 
     shape: ChainShape
-    mode: str
-    order: str
+    mode: Mode
+    order: Order
     steps: tuple[Step, ...]
     cost: float
 
@@ -86,6 +90,10 @@ class Plan:
     def multiply_adds(self) -> float:
         """Multiply-adds for one input, with live shares counted."""
         return sum(step.multiply_adds for step in self.steps)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.steps)} step{'s' * (len(self.steps) != 1)}, {self.multiply_adds:,.0f} multiply-adds"
+        return f"Plan({self.order}, {format_sizes(self.shape.sizes)}, {counts})"
 
     def __str__(self) -> str:
         sizes = self.shape.sizes
@@ -107,7 +115,7 @@ def _name(start: int, stop: int) -> str:
     return f"W{stop}" if stop == start + 1 else f"J[{start}:{stop}]"
 
 
-def plan(shape: ChainShape, mode: str = "auto") -> Plan:
+def plan(shape: ChainShape, mode: Mode = "auto") -> Plan:
     """The plan for a chain of this shape.
 
     mode : "forward", "reverse", "mixed" (the cheapest bracketing), or "auto" (a pure order, unless mixed is cheaper).
@@ -116,7 +124,7 @@ def plan(shape: ChainShape, mode: str = "auto") -> Plan:
     return PLANNERS[checked_mode(mode)](shape, mode)
 
 
-def checked_mode(mode: str) -> str:
+def checked_mode(mode: Mode) -> Mode:
     """`mode` itself if there is a planner of that name, else an OptionError that lists the names."""
     if not isinstance(mode, str) or mode not in PLANNERS:
         raise OptionError(f"mode must be one of {', '.join(map(repr, PLANNERS))}, got {mode!r}")
@@ -216,7 +224,9 @@ def _steps(table: Table, start: int, stop: int, transposed: bool) -> list[Step]:
     return [*_steps(table, start, middle, chosen.right), *_steps(table, middle, stop, chosen.left), chosen.step]
 
 
-def _plan(shape: ChainShape, mode: str, order: str, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]) -> Plan:
+def _plan(
+    shape: ChainShape, mode: Mode, order: Order, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]
+) -> Plan:
     n = shape.n_layers
     if n < 2:
         return Plan(shape, mode, order, (), 0.0)
@@ -225,30 +235,30 @@ def _plan(shape: ChainShape, mode: str, order: str, spans: Iterable[Span], middl
     return Plan(shape, mode, order, tuple(_steps(table, 0, n, transposed)), cost)
 
 
-def _forward(shape: ChainShape, mode: str) -> Plan:
+def _forward(shape: ChainShape, mode: Mode) -> Plan:
     spans = ((0, stop) for stop in range(2, shape.n_layers + 1))
     return _plan(shape, mode, "forward", spans, lambda start, stop: (stop - 1,))
 
 
-def _reverse(shape: ChainShape, mode: str) -> Plan:
+def _reverse(shape: ChainShape, mode: Mode) -> Plan:
     n = shape.n_layers
     spans = ((start, n) for start in range(n - 2, -1, -1))
     return _plan(shape, mode, "reverse", spans, lambda start, stop: (start + 1,))
 
 
-def _mixed(shape: ChainShape, mode: str) -> Plan:
+def _mixed(shape: ChainShape, mode: Mode) -> Plan:
     n = shape.n_layers
     spans = ((start, start + length) for length in range(2, n + 1) for start in range(n - length + 1))
     return _plan(shape, mode, "mixed", spans, lambda start, stop: range(start + 1, stop))
 
 
-def _auto(shape: ChainShape, mode: str) -> Plan:
+def _auto(shape: ChainShape, mode: Mode) -> Plan:
     # On a tie the first wins: a pure order needs less memory than two matrices that meet.
     candidates = (_reverse(shape, mode), _forward(shape, mode), _mixed(shape, mode))
     return min(candidates, key=lambda candidate: candidate.cost)
 
 
-PLANNERS: dict[str, Callable[[ChainShape, str], Plan]] = {
+PLANNERS: dict[Mode, Callable[[ChainShape, Mode], Plan]] = {
     "auto": _auto,
     "forward": _forward,
     "reverse": _reverse,

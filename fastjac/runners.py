@@ -11,7 +11,7 @@ from .chain import Chain, chain_of, product_of
 from .kernels.float_mode import default_mode
 from .kernels.target import lanes
 from .layers import Layer
-from .plan import plan
+from .plan import Mode, plan
 from .program import lower
 
 MOST_RUNNERS = 8
@@ -26,14 +26,14 @@ class Runners:
     def __init__(self, layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> None:
         self._layers, self._n_in, self._dtype = layers, n_in, dtype
         # Replaced, never changed, so that it needs no lock, which a forked child might find taken for ever.
-        self._kept: dict[tuple[str | None, str | None, int], Runner] = {}
+        self._kept: dict[tuple[Mode | None, str | None, int], Runner] = {}
 
     @cached_property
     def chain(self) -> Chain:
         """What every program is lowered from."""
         return chain_of(self._layers, self._n_in, self._dtype)
 
-    def get(self, mode: str | None, seed: str | None = None, k: int = 0) -> Runner:
+    def get(self, mode: Mode | None, seed: str | None = None, k: int = 0) -> Runner:
         """The runner for a mode, None for values alone, and a seed of k columns or rows; the latest few are kept."""
         key = (mode, seed, k)
         runner = self._kept.get(key)
@@ -43,7 +43,7 @@ class Runners:
         return runner
 
     @default_mode()
-    def _make(self, mode: str | None, seed: str | None, k: int) -> Runner:
+    def _make(self, mode: Mode | None, seed: str | None, k: int) -> Runner:
         chain = self.chain
         units = sum(op.size * op.n_layers for link in chain.links for op in link)
         value_cost = float(sum(factor.weight.size for factor in chain.factors) + chain.n_in + ACTIVATION_COST * units)

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from .arguments import file_path
-from .errors import FileError, MissingDependencyError
+from .errors import FileError
 from .files import replacing
 from .layers import Layer
+from .optional import optional
 
 FORMAT, VERSION = "fastjac", 1
 
@@ -63,14 +64,7 @@ def tensor_name(position: int, name: str) -> str:
 
 def require_safetensors() -> Any:
     """The safetensors package, or an error that says how to install it."""
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise MissingDependencyError(
-            "safetensors is needed to read and write network files; install it with: pip install 'fastjac[safetensors]'"
-        ) from error
-    return safetensors
+    return optional("safetensors.numpy", "to read and write network files", "safetensors")
 
 
 def _describe(layer: Layer) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Plain-text tables."""
+"""Plain text for people: tables, and sizes in one line."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ def format_table(rows: Sequence[Sequence[str]], left: int) -> list[str]:
         ]
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def format_sizes(sizes: Sequence[int], most: int = 12) -> str:
+    """Sizes with a hyphen between; of more than `most` those at both ends."""
+    if len(sizes) <= most:
+        return "-".join(map(str, sizes))
+    return f"{format_sizes(sizes[: most // 2])}-...-{format_sizes(sizes[-(most // 2) :])}"

@@ -219,7 +219,7 @@ def test_demo_needs_a_directory(capsys, inputs):
 @pytest.mark.parametrize(("package", "extra"), [("h5py", "keras"), ("matplotlib.figure", "plot")])
 def test_demo_names_the_package_that_is_missing(monkeypatch, capsys, tmp_path, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
-    assert f"fastjac[{extra}]" in fails(capsys, "demo", "--output", tmp_path)
+    assert f"'.[{extra}]'" in fails(capsys, "demo", "--output", tmp_path)
 
 
 def test_no_progress_bar_without_tqdm(monkeypatch, capsys, model):

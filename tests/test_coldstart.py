@@ -80,7 +80,8 @@ def test_a_new_process_hears_only_of_what_is_not_in_the_cache(directory, new_pro
 def test_where_nothing_can_be_written_the_word_says_so(monkeypatch, new_process, capsys):
     monkeypatch.setattr(cache, "cache_directory", lambda: None)
     use("float64", kernels())
-    told = "fastjac: compiling kernels for float64, anew in each process, as no cache directory can be written to; up to 15 s\n"
+    why = "anew in each process, as no cache directory is this user's own and writable"
+    told = f"fastjac: compiling kernels for float64, {why}; up to 15 s\n"
     assert capsys.readouterr().err == told
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MissingDependencyError
+from ..optional import optional
 
 SIDE = 8
 CAPTION = (
@@ -28,15 +28,11 @@ def draw(path: Path, pixels: np.ndarray, labels: np.ndarray, probabilities: np.n
 
     Raises MissingDependencyError if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError("the picture needs matplotlib: pip install 'fastjac[plot]'") from error
-
+    matplotlib = optional("matplotlib.figure", "to draw the picture", "plot")
     chosen = _least_certain(labels, probabilities)
     rows = jacobians[chosen, labels[chosen]]
 
-    figure = Figure(figsize=(13, 3.9), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(13, 3.9), layout="constrained")
     figure.suptitle("What a digits classifier looks at", fontsize=15, fontweight="bold", x=0.004, ha="left")
     axes = figure.subplots(2, len(chosen), squeeze=False)
     for column, (number, row) in enumerate(zip(chosen, rows, strict=True)):

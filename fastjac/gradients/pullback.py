@@ -31,6 +31,10 @@ class Gradient:
     parameters: np.ndarray
     layers: tuple[dict[str, np.ndarray], ...]
 
+    def __repr__(self) -> str:
+        sizes = f"x {self.x.shape}, parameters {self.parameters.shape}"
+        return f"Gradient({sizes}, {len(self.layers)} layer{'s' * (len(self.layers) != 1)}, {self.x.dtype})"
+
 
 class Pullback:
     """The derivative, backwards, of a network's values and Jacobians at some inputs; see `Network.jacobian_vjp`.
@@ -60,7 +64,7 @@ class Pullback:
         Costs about twice the multiply-adds of the Jacobian, and of a large batch, of which not all is kept, three times.
         """
         lowered, n = self._runner.lowered, len(self._x)
-        n_in, n_out = int(lowered.layout[0]["n_in"]), int(lowered.layout[0]["n_out"])
+        n_in, n_out = self._sizes
         x_gradient = np.empty((n, n_in), lowered.dtype)
         arrays = {
             "x": self._x,
@@ -73,6 +77,16 @@ class Pullback:
         parameters = np.empty(int(lowered.layout[0]["n_parameters"]), lowered.dtype)
         self._runner.run(arrays, threads, {"parameter_gradient": parameters}, self._kept)
         return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, tuple(views_of(parameters, self._network.layers)))
+
+    def __repr__(self) -> str:
+        n_in, n_out = self._sizes
+        return f"Pullback(gy {(*self._lead, n_out)}, gJ {(*self._lead, n_out, n_in)}, {self._x.dtype})"
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Numbers of inputs and outputs."""
+        layout = self._runner.lowered.layout[0]
+        return int(layout["n_in"]), int(layout["n_out"])
 
     def _checked(self, value: Any, core: tuple[int, ...], name: str) -> np.ndarray | None:
         if value is None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import arguments
-from ..errors import MissingDependencyError, ShapeError
+from ..errors import ShapeError
 from ..kernels.float_mode import default_mode
+from ..optional import optional
 from .lowering import Lowered, lower
 from .operations import operations_of
 from .pullback import Pullback, views_of
@@ -164,10 +165,9 @@ class Trainable:
 
         Raises MissingDependencyError without SciPy.
         """
-        try:
-            from .operator import ParameterOperator
-        except ImportError as error:
-            raise MissingDependencyError("a LinearOperator needs SciPy; install it with: pip install 'fastjac[scipy]'") from error
+        optional("scipy.sparse.linalg", "to make a LinearOperator", "scipy")
+        from .operator import ParameterOperator
+
         # A copy: what the caller does to x later must not change the operator.
         return ParameterOperator(self, self._points(x)[0].copy())
 

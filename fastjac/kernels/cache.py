@@ -4,6 +4,8 @@ Numba's own key sees the file of the function that is cached, not the files of t
 edit could run stale code. Here the directory's name is a digest of all kernel sources and of the compiler's versions.
 Numba itself adds the CPU to the key of each entry.
 
+`directory.py` says where that directory lies and whom it trusts.
+
 Numba's index of entries is left out: processes that start cold at once rewrite it in turn, after which it may name the code
 of one dtype for another. Here each entry is a file by itself, named after its key, and a damaged one is compiled again.
 """
@@ -15,7 +17,6 @@ import functools
 import hashlib
 import os
 import pickle
-import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ import llvmlite
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 from numba.core.serialize import dumps
-from numba.misc.appdirs import AppDirs
 
 from ..coldstart import announce_compilation
+from .directory import make_directory, places, read_private, usable_directory, write_private
 from .target import vector_unit
 
 LONG = {"run": ("", 15), "gradient": ("gradients in ", 40)}
@@ -49,18 +50,8 @@ def fingerprint() -> str:
 
 @functools.cache
 def cache_directory() -> Path | None:
-    """The first place that can be written to: NUMBA_CACHE_DIR if set, else beside the sources, else the user's cache."""
-    chosen = numba.config.CACHE_DIR
-    places = [Path(chosen)] if chosen else [Path(__file__).parent / "__pycache__", Path(AppDirs("fastjac").user_cache_dir)]
-    for place in places:
-        directory = place / f"fastjac-{fingerprint()}"
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=directory):
-                return directory
-        except OSError:
-            continue
-    return None
+    """Where this process keeps compiled kernels, or None if there is no such place."""
+    return usable_directory(places(), fingerprint())
 
 
 class _Locator(_CacheLocator):
@@ -69,6 +60,9 @@ class _Locator(_CacheLocator):
 
     def get_cache_path(self) -> str:
         return os.fspath(self._directory)
+
+    def ensure_cache_path(self) -> None:
+        make_directory(self._directory)
 
     def get_source_stamp(self) -> str:
         return fingerprint()
@@ -93,8 +87,8 @@ class _CacheFiles:
         self._directory, self._stem = directory, stem
 
     def load(self, key: Any) -> Any:
-        """What was saved under this key, or None for a damaged file. Raises OSError where there is none."""
-        content = self._path(key).read_bytes()
+        """What was saved under this key, or None for a damaged or foreign file. Raises OSError where there is none."""
+        content = read_private(self._path(key)) or b""
         digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
         return pickle.loads(data) if digest == hashlib.sha256(data).digest() else None
 
@@ -103,7 +97,7 @@ class _CacheFiles:
         path, data = self._path(key), dumps(entry)
         unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
-            unfinished.write_bytes(hashlib.sha256(data).digest() + data)
+            write_private(unfinished, hashlib.sha256(data).digest() + data)
             os.replace(unfinished, path)
         except BaseException:
             unfinished.unlink(missing_ok=True)

@@ -51,6 +51,10 @@ class Program(NamedTuple):
     layout: np.ndarray
     kernel: np.ndarray
 
+    def __repr__(self) -> str:
+        layout = self.layout[0]
+        return f"Program({layout['n_in']} -> {layout['n_out']}, {len(self.steps)} steps, {self.parameters.dtype})"
+
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         refuse_pickling(self, "send the network to the other process, and call its program() there")
 

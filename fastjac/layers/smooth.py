@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import OptionError
 from .base import Parameter
@@ -33,7 +34,7 @@ class GELU(Elementwise):
     approximate : "none" for the exact form, "tanh" for `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
     """
 
-    approximate: str = "none"
+    approximate: Literal["none", "tanh"] = "none"
 
     def __post_init__(self) -> None:
         if self.approximate not in ("none", "tanh"):

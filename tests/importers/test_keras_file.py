@@ -73,7 +73,7 @@ def test_it_is_read_where_no_framework_can_be_imported(path):
 
 def test_without_h5py_the_extra_is_named(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingDependencyError, match=r"h5py is needed .* pip install 'fastjac\[keras\]'"):
+    with pytest.raises(MissingDependencyError, match=r"h5py is needed .* pip install --upgrade '\.\[keras\]'"):
         fastjac.load(path)
 
 

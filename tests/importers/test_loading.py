@@ -43,7 +43,7 @@ def test_a_pipe_is_told_and_not_waited_for(tmp_path):
 
 
 def test_a_path_with_a_null_byte_is_told():
-    with pytest.raises(FileError, match=r"'a\\x00b' cannot be the path of a file: embedded null byte"):
+    with pytest.raises(FileError, match=r"'a\\x00b' cannot be the path of a file: (stat: )?embedded null"):
         fastjac.load("a\0b")
 
 

@@ -128,7 +128,7 @@ def test_loading_needs_no_other_package(path):
 
 def test_saving_without_safetensors_names_the_extra(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(fastjac.errors.MissingDependencyError, match=r"pip install 'fastjac\[safetensors\]'"):
+    with pytest.raises(fastjac.errors.MissingDependencyError, match=r"pip install --upgrade '\.\[safetensors\]'"):
         fastjac.Network([fastjac.ReLU()], n_in=N).save(path)
 
 

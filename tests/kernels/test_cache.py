@@ -8,7 +8,6 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -106,21 +105,21 @@ def test_every_kernel_source_is_in_the_key(tmp_path, monkeypatch):
     assert len(seen) == 1 + len(list(kernels.glob("*.py")))
 
 
-def test_an_unwritable_place_is_passed_over(tmp_path, monkeypatch):
-    not_a_directory = tmp_path / "file"
-    not_a_directory.write_text("")
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(not_a_directory))
-    assert cache.cache_directory.__wrapped__() is None
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "new"))
-    assert cache.cache_directory.__wrapped__() == tmp_path / "new" / f"fastjac-{cache.fingerprint()}"
-
-
-def test_read_only_site_packages_use_the_users_cache(read_only_site, warm, tmp_path):
-    environment = home(tmp_path / "home") | {"PYTHONPATH": str(read_only_site)}
+def test_kernels_are_kept_in_the_users_cache_and_not_beside_the_sources(site, warm, tmp_path):
+    environment = home(tmp_path / "home") | {"PYTHONPATH": str(site)}
     run_script("import fastjac", **environment)
     (users,) = (tmp_path / "home").rglob("fastjac-*")
     shutil.copytree(warm / users.name, users, dirs_exist_ok=True)
-    assert jacobian(read_only_site, **environment) == (RIGHT, SILENT)
+    assert jacobian(site, **environment) == (RIGHT, SILENT)
+    assert not list(site.rglob("fastjac-*"))
+
+
+def test_a_user_without_a_home_keeps_them_beside_the_sources(site, warm, tmp_path):
+    (tmp_path / "file").touch()
+    shutil.copytree(site, tmp_path / "site")
+    (kept,) = warm.iterdir()
+    shutil.copytree(kept, tmp_path / "site" / "fastjac" / "kernels" / "__pycache__" / kept.name)
+    assert jacobian(tmp_path / "site", **home(tmp_path / "file")) == (RIGHT, SILENT)
 
 
 def test_nowhere_to_write_is_no_import_error(read_only_site, tmp_path):
@@ -132,7 +131,7 @@ def test_nowhere_to_write_is_no_import_error(read_only_site, tmp_path):
 @pytest.mark.slow
 def test_nowhere_to_write_kernels_compile_in_memory(read_only_site, tmp_path):
     (tmp_path / "file").touch()
-    told = word("float64", "anew in each process, as no cache directory can be written to")
+    told = word("float64", "anew in each process, as no cache directory is this user's own and writable")
     assert jacobian(read_only_site, **home(tmp_path / "file")) == (RIGHT, told)
 
 
@@ -178,6 +177,45 @@ def test_damaged_files_are_replaced(tmp_path, monkeypatch, damage):
         later = entry()(twice)
         assert later(np.ones(2)).tolist() == [2.0, 2.0]
         assert sum(later.stats.cache_hits.values()) == hits
+
+
+def linked(file, elsewhere):
+    """As if somebody had put a symbolic link in a file's place, to one that holds what he likes."""
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+
+
+def writable_by_others(file, elsewhere):
+    file.chmod(0o666)
+
+
+def owned_by_another(file, elsewhere):
+    os.chown(file, 12345, -1)
+
+
+def a_pipe(file, elsewhere):
+    file.unlink()
+    os.mkfifo(file)
+
+
+needs_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root can give a file to another user")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells no owners")
+@pytest.mark.parametrize("attack", [linked, writable_by_others, pytest.param(owned_by_another, marks=needs_root), a_pipe])
+def test_a_file_that_others_could_have_written_is_not_unpickled(tmp_path, monkeypatch, attack):
+    monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path / "cache")
+    (tmp_path / "cache").mkdir()
+    entry()(twice)(np.ones(2))
+    (file,) = (tmp_path / "cache").iterdir()
+    attack(file, tmp_path / "elsewhere")
+    monkeypatch.setattr(cache.pickle, "loads", lambda data: pytest.fail("it was unpickled"))
+    later = entry()(twice)
+    assert later(np.ones(2)).tolist() == [2.0, 2.0]
+    assert sum(later.stats.cache_hits.values()) == 0
+    monkeypatch.undo()
+    assert file.is_file()  # put in the place of what lay there
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_full_disk_does_not_stop_a_call(tmp_path, monkeypatch):

@@ -70,9 +70,8 @@ def test_padding(monkeypatch, n, dtype, expected):
     assert target.padded(n, np.dtype(dtype)) == expected
 
 
-@pytest.mark.parametrize(
-    ("cpu", "unit"), [pytest.param(SSE, (16, 16), id="sse"), pytest.param(AVX2, (32, 16), id="avx2", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("cpu", "unit"), [pytest.param(SSE, (16, 16), id="sse"), pytest.param(AVX2, (32, 16), id="avx2")])
 @pytest.mark.skipif(
     not {"sse4.2", "avx2", "fma"} <= target._cpu_features(), reason="only a CPU with AVX2 can play the lesser ones"
 )

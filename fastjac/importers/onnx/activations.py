@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal, cast
 
 import numpy as np
 
@@ -35,7 +36,8 @@ def _selu(call: Call) -> Converted:
 
 
 def _gelu(call: Call) -> Converted:
-    return [fl.GELU(call.node.text("approximate", "none"))]
+    # Refused by GELU itself, if it is neither.
+    return [fl.GELU(cast(Literal["none", "tanh"], call.node.text("approximate", "none")))]
 
 
 def _hard_sigmoid(call: Call) -> Converted:

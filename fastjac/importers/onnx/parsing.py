@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import FormatError, MissingDependencyError
+from ...errors import FormatError
+from ...optional import optional
 from ..reading.limits import check_count
 from .wire import check_message
 
@@ -17,12 +18,7 @@ def parse(content: bytes) -> Any:
 
     Raises MissingDependencyError without onnx, FormatError where the bytes are damaged or hold far more than a graph needs.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingDependencyError(
-            "onnx is needed to read .onnx files; install it with: pip install 'fastjac[onnx]'"
-        ) from error
+    onnx = optional("onnx", "to read .onnx files", "onnx")
     check_count(len(content), MOST_BYTES, "bytes")
     check_message(content, onnx.ModelProto.DESCRIPTOR)
     try:

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import FileError, FormatError, MissingDependencyError
+from ...errors import FileError, FormatError
+from ...optional import optional
 from .hdf5_account import Account, damage_told
 from .hdf5_array import Array, no_array
 from .limits import MOST_LAYERS, MOST_NESTING, MOST_TEXT, check_count, refuse_expansion
@@ -40,12 +41,7 @@ def opened(source: Path | bytes, what: str) -> Iterator[Group]:
     A file at a path is not read into memory as a whole. Raises MissingDependencyError without h5py, FileError where the file is
     in use, FormatError where the bytes are damaged.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingDependencyError(
-            "h5py is needed to read Keras files; install it with: pip install 'fastjac[keras]'"
-        ) from error
+    h5py = optional("h5py", "to read Keras files", "keras")
     with damage_told(what):
         account = Account.of(source)
         try:

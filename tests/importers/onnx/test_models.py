@@ -41,7 +41,7 @@ def test_what_is_no_model_is_told(value):
 def test_bytes_without_the_package_are_told(monkeypatch):
     content = written("y = Gemm(x, w, b)", **AFFINE).SerializeToString()
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'fastjac\[onnx\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install --upgrade '\.\[onnx\]'"):
         fastjac.from_onnx(content)
 
 

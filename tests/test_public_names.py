@@ -1,0 +1,82 @@
+"""What users see of the package: names that are exported, how objects print, and what a type checker says."""
+
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastjac as fj
+import fastjac.numba
+from tests.fresh_process import ROOT
+
+DEEP = fj.Network([layer for _ in range(500) for layer in (fj.Affine(np.eye(20), np.zeros(20)), fj.ReLU())])
+NET = fj.Network([fj.Affine(np.ones((30, 20)), np.ones(30)), fj.Tanh(), fj.Affine(np.ones((4, 30)))])
+X = np.ones((50, 20))
+PULLBACK = NET.jacobian_vjp(X)[2]
+
+SHOWN = {
+    "Network(20-30-4, 3 layers, float64)": NET,
+    "Network(20-20-20-20-20-20-...-20-20-20-20-20-20, 1000 layers, float64)": DEEP,
+    "Affine(weight(30, 20), bias(30,))": NET[0],
+    "Plan(reverse, 20-30-4, 1 step, 2,400 multiply-adds)": NET.plan(),
+    "Plan(forward, 20-20-20-20-20-20-...-20-20-20-20-20-20, 499 steps, 1,996,000 multiply-adds)": DEEP.plan("forward"),
+    "JacobianReport(passed, 4,000 derivatives, largest error 0.0e+00, rtol 1.0e-06)": fj.JacobianReport(
+        1e-6, 0.0, n_compared=4000
+    ),
+    "JacobianReport(FAILED, 0 derivatives, nothing to compare)": fj.JacobianReport(1e-6),
+    "Pullback(gy (50, 4), gJ (50, 4, 20), float64)": PULLBACK,
+    "Gradient(x (50, 20), parameters (750,), 3 layers, float64)": PULLBACK(np.ones((50, 4))),
+    "Program(20 -> 4, 6 steps, float64)": NET.program(),
+    "Scratch(6,460 bytes, float64)": fastjac.numba.Scratch(np.zeros(800), np.zeros(15, np.int32)),
+    "<200x750 _CustomLinearOperator with dtype=float64>": NET.parameter_operator(X),
+}
+
+
+@pytest.mark.parametrize(("shown", "value"), SHOWN.items(), ids=[type(value).__name__ for value in SHOWN.values()])
+def test_a_public_object_prints_in_one_line(shown, value):
+    assert repr(value) == shown
+
+
+def test_every_public_class_is_among_them():
+    classes = [getattr(fj, name) for name in fj.__all__ if inspect.isclass(getattr(fj, name))]
+    for public in classes:
+        assert issubclass(public, Exception) or any(
+            isinstance(value, public) or issubclass(public, fj.Layer) for value in SHOWN.values()
+        )
+
+
+def test_all_names_are_there():
+    assert [name for name in fj.__all__ if not hasattr(fj, name)] == []
+    assert issubclass(fj.ReLU, fj.Layer)
+
+
+CHECKED = """\
+import numpy as np
+import fastjac as fj
+
+def report(layer: fj.Layer, mode: fj.Mode) -> fj.JacobianReport:
+    net, x = fj.Network([layer], n_in=3), np.ones(3)
+    net.jacobian(x, "mixed"), net.jacobian(x, mode=mode), net.plan("auto"), net.program(mode)
+    net.jacobian(x, "sideways")  # wrong
+    net.value_and_jacobian(x, mode="sideways")  # wrong
+    net.plan("sideways")  # wrong
+    net.program("")  # wrong
+    fj.GELU("tanh"), fj.GELU(approximate="none")
+    fj.GELU("sometimes")  # wrong
+    fj.check_jacobian(net, x, directions="all"), fj.check_jacobian(net, x, directions=7)
+    return fj.check_jacobian(net, x, directions="some")  # wrong
+"""
+
+
+def test_a_type_checker_knows_the_strings_that_an_option_takes(tmp_path):
+    path = tmp_path / "checked.py"
+    path.write_text(CHECKED)
+    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--no-error-summary", str(path)]
+    # In the root, where it finds this checkout, and its own cache of NumPy's types.
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    wrong = [number for number, line in enumerate(CHECKED.splitlines(), 1) if line.endswith("# wrong")]
+    found = [int(line.split(":")[1]) for line in finished.stdout.splitlines() if ": error:" in line]
+    assert found == wrong, finished.stdout + finished.stderr
+    assert finished.stdout.count('; expected "Literal[') == len(wrong)
