@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastjac import Affine, Network, ReLU, Softmax, batch, crew
+from fastjac import Affine, Network, ReLU, Softmax, batch, crew, sharing
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_a_long_call_is_cut_into_several(net, x, expected, monkeypatch):
 
     call = batch.call
     monkeypatch.setattr(batch, "call", counting_call)
-    monkeypatch.setattr(batch, "CALL_COST", 1_000_000)
+    monkeypatch.setattr(sharing, "CALL_COST", 1_000_000)
     np.testing.assert_array_equal(net.jacobian(x, threads=1), expected)
     assert len(calls) >= 3
     assert sum(calls) == len(x)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import batch, crew
+from fastjac import crew, sharing
 from fastjac.kernels.call import call_of, handle_of, run_chunk
 from fastjac.program import workspace
 from tests.bits import assert_same_bits
@@ -84,7 +84,7 @@ def test_threads_that_divide_an_input_give_what_one_does(first, dtype, monkeypat
     eight = crew.Crew()
     eight.most_threads = 8
     monkeypatch.setattr(crew, "crew", eight)
-    monkeypatch.setattr(batch, "DIVIDED_COST", 0)
+    monkeypatch.setattr(sharing, "DIVIDED_COST", 0)
     shared, share = [], eight.share
 
     def counting_share(threads, chunks, *arrays):
@@ -102,7 +102,25 @@ def test_threads_that_divide_an_input_give_what_one_does(first, dtype, monkeypat
     assert shared == [(threads, threads) for threads in (2, 3, 5) for _ in range(2)] * 5
 
 
-def test_a_cheap_input_is_not_divided():
+def test_the_samples_of_a_last_round_are_divided(monkeypatch):
+    """Two threads, three samples: one each, and the third by its rows, with the bits of one thread."""
+    two = crew.Crew()
+    two.most_threads = 2
+    monkeypatch.setattr(crew, "crew", two)
+    monkeypatch.setattr(sharing, "DIVIDED_COST", 0)
+    shared, share = [], two.share
+    monkeypatch.setattr(two, "share", lambda *arguments: shared.append((*arguments[:2], len(arguments[3]))) or share(*arguments))
+    net = network((60, 20, 90), "nothing", "a diagonal", "nothing")
+    x = np.random.default_rng(1).standard_normal((3, 60))
+    expected = net.value_and_jacobian(x, threads=1)
+    assert_same_bits(net.value_and_jacobian(x, threads=2), expected)
+    assert shared == [(2, 2, 2), (2, 2, 1)]
+
+
+def test_a_cheap_input_is_not_divided(monkeypatch):
     net = network((60, 20, 90), "nothing", "a diagonal", "nothing")
     assert most_parts(net, "auto") > 1
-    assert not net._runners.get("auto")._divides
+    shared = []
+    monkeypatch.setattr(crew.crew, "share", lambda *arguments: shared.append(arguments))
+    assert net.jacobian(np.zeros(60), threads=2).shape == (90, 60)
+    assert not shared

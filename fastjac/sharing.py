@@ -1,0 +1,110 @@
+"""How the samples of a batch are shared out: in calls that end soon enough for Ctrl-C, each in chunks that threads take in turn.
+
+A chunk is some of the samples of its call, or, in a call for one sample, some of the rows of its result. Nothing here knows
+arrays: sizes in, a list of calls out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+PARALLEL_COST = 1_000_000
+"""Multiply-adds below which a second thread does not pay."""
+DIVIDED_COST = 4_000_000
+"""Multiply-adds of one sample from which on it pays to divide it among threads."""
+CALL_COST = 2_000_000_000
+"""Multiply-adds of each thread in one call: about 0.05 s, within which Ctrl-C is not seen."""
+CHUNK_COST = 1_000_000
+"""Multiply-adds of a chunk from which on to hand it out costs nothing beside it: some 20 us."""
+READ_COST = 4
+"""Multiply-adds in whose time a byte of the weights is read again, times the share of a chunk that this may take."""
+CHUNKS_PER_THREAD = 4
+"""Chunks for each thread, where they are not too small, so that a thread that is late leaves some to others."""
+DIVISION_LOSS = 1.25
+"""How much longer a sample takes in parts, on all threads together: each of them computes its values, and reads all weights."""
+
+
+class Work(NamedTuple):
+    """What a program does for one sample.
+
+    cost : multiply-adds.  weight_bytes : what it reads of parameters.
+    block : the samples that share one primal sweep, the most that a chunk is worth having.
+    parts : into how many parts one sample can be divided.
+    """
+
+    cost: float
+    weight_bytes: int
+    block: int
+    parts: int
+
+
+class Call(NamedTuple):
+    """One call of a kernel, for the samples from `first` to before `stop`, on up to `threads` threads."""
+
+    first: int
+    stop: int
+    threads: int
+    chunks: int
+
+
+def calls(work: Work, n: int, most_threads: int, threads: int | None = None) -> list[Call]:
+    """The calls for `n` samples, which follow one another.
+
+    threads : how many to use; None for as many as pay, up to `most_threads`.
+    """
+    count = most_threads if threads is None else min(threads, most_threads)
+    if n == 0 or count == 1 or (threads is None and n * work.cost < PARALLEL_COST):
+        return _pieces(work, 0, n, 1, n)
+    alone = _samples_undivided(work, n, count)
+    chunk = _chunk(work, alone, count)
+    divided = min(count, work.parts)
+    return [
+        *_pieces(work, 0, alone, count, chunk),
+        *(Call(sample, sample + 1, divided, divided) for sample in range(alone, n)),
+    ]
+
+
+def is_divided(work: Work) -> bool:
+    """Whether threads may divide one sample."""
+    return work.parts > 1 and work.cost >= DIVIDED_COST
+
+
+def samples_alone(work: Work) -> int:
+    """Up to how many samples are one call on one thread, if nobody asks for more."""
+    return int(min(PARALLEL_COST, CALL_COST) / work.cost) or int(not is_divided(work))
+
+
+def _samples_undivided(work: Work, n: int, threads: int) -> int:
+    """How many samples are computed by one thread each. The rest are divided, one after another, among all of them.
+
+    Samples that take long are dealt out in rounds. In the last round some threads would have none.
+    """
+    if not is_divided(work):
+        return n
+    rest = n % threads
+    pays = rest * DIVISION_LOSS < min(threads, work.parts)
+    return n - rest if pays else n
+
+
+def _chunk(work: Work, n: int, threads: int) -> int:
+    """The samples of a chunk: an even share, cut finer where the pieces are still worth it."""
+    worth = math.ceil((CHUNK_COST + READ_COST * work.weight_bytes) / work.cost)
+    even = -(-n // threads)
+    return max(1, min(work.block, max(n // (CHUNKS_PER_THREAD * threads), min(worth, even))))
+
+
+def _pieces(work: Work, first: int, stop: int, threads: int, chunk: int) -> list[Call]:
+    """The samples in calls of whole rounds of chunks, none longer than Ctrl-C may wait."""
+    if first == stop:
+        return []
+    most = CALL_COST * threads / work.cost
+    size = max(1, int(most)) if threads == 1 else chunk * threads * max(1, int(most / (chunk * threads)))
+    starts = range(first, stop, size)
+    return [Call(start, end, *_shared(end - start, threads, chunk)) for start in starts for end in [min(start + size, stop)]]
+
+
+def _shared(samples: int, threads: int, chunk: int) -> tuple[int, int]:
+    """On how many threads, and in how many chunks."""
+    chunks = 1 if threads == 1 else -(-samples // chunk)
+    return min(threads, chunks), chunks
