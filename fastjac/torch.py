@@ -42,10 +42,10 @@ try:
 except ImportError as error:
     raise MissingDependencyError("fastjac.torch needs PyTorch; install it with: pip install torch") from error
 
+from .importers.torch.modes import is_plain, records
 from .torch_chain import ModuleChain
 from .torch_function import ValueAndJacobian
 from .torch_known import chain_of, forget
-from .torch_modes import is_plain, records
 
 __all__ = ["forget", "jacobian", "value_and_jacobian"]
 

@@ -6,8 +6,6 @@ another (torch_watch.py).
 
 from __future__ import annotations
 
-import os
-import threading
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -31,19 +29,6 @@ class _Known:
 _known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
 """What modules were found to be, while they live. Nothing here keeps a module alive."""
 
-_following = threading.RLock()
-"""Held while a module is followed, since torch.fx changes torch's own classes for that time."""
-
-
-def _replace_lock() -> None:
-    """In a forked child, where a thread that is not there may hold it."""
-    global _following
-    _following = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_replace_lock)
-
 
 def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
     """The chain that a module is, and its parameters as they are now.
@@ -59,8 +44,7 @@ def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
         tensors = known.chain.tensors()
         if known.chain.takes(tensors):
             return known.chain, tensors
-    with _following:
-        chain, watch = followed_chain(module)
+    chain, watch = followed_chain(module)
     _known[module] = _Known(chain, watch)
     return chain, chain.tensors()
 

@@ -156,6 +156,13 @@ def test_single_and_half_precision_give_float32(dtype):
     np.testing.assert_array_equal(net[0].weight, linear.weight.detach().float().numpy())
 
 
+@pytest.mark.parametrize(("dtype", "expected"), [(torch.float32, np.float32), (torch.float64, np.float64)])
+def test_a_slope_that_all_units_share_counts_for_the_precision(dtype, expected):
+    module = nn.Sequential(nn.PReLU(), nn.LayerNorm(3, elementwise_affine=False)).to(dtype)
+    assert fastjac.from_torch(module).dtype == expected
+    assert fastjac.from_torch(nn.Sequential(nn.PReLU()).to(dtype), n_in=3).dtype == expected
+
+
 def test_the_weights_are_copied():
     linear = nn.Linear(4, 3)
     net = fastjac.from_torch(linear)

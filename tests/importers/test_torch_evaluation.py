@@ -105,8 +105,11 @@ def test_samples_get_the_axes_of_the_constants_beside_them():
     assert_agrees(fastjac.from_torch(module), module, (1, 2, 3))
 
 
-def test_half_precision_is_widened_without_a_comparison():
-    assert fastjac.from_torch(nn.Sequential(nn.Linear(4, 3), nn.Tanh()).half()).dtype == np.float32
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_widened_and_compared_so(dtype):
+    assert fastjac.from_torch(nn.Sequential(nn.Linear(4, 3), nn.Tanh()).to(dtype)).dtype == np.float32
+    with pytest.raises(UnsupportedLayerError, match="the module computes something else"):
+        fastjac.from_torch(Own(UNSEEN["isinstance"]).to(dtype))
 
 
 def test_single_and_double_precision_may_meet():

@@ -9,6 +9,7 @@
     sample.py       what is known of the tensor that runs through the chain
     modified.py     modules that compute something else than their class says
     untouched.py    the module stays as it is while its forward runs here (no_writes.py: its tensors, too)
+    modes.py        which of torch's modes are on
     evaluation.py   the network compared with what the module itself gives
 
 What follows or runs a module imports torch. from_torch imports these files when the user's module has brought torch already.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from ...errors import FastjacError, UnsupportedLayerError
-from ..agreement import Evaluated, check_agreement
+from ..agreement import N_SAMPLES, Evaluated, check_agreement
 from .untouched import untouched
 
 HALF_PRECISION = (torch.float16, torch.bfloat16)
@@ -26,17 +27,17 @@ def check_evaluation(module: Any, network: Evaluated, constants: Iterable[Any] =
 
     constants : the tensors that its forward computes with. Their shapes may give that of a sample, which fastjac takes flat.
 
-    A module whose weights are in half precision is not compared, since it rounds more coarsely than the network.
+    A module whose weights are in half precision rounds more coarsely than the network, so a widened copy of it is compared.
     """
     held = [tensor for tensor in itertools.chain(module.parameters(), module.buffers()) if tensor.is_floating_point()]
     if any(tensor.dtype in HALF_PRECISION for tensor in held):
-        return
+        module, held = _widened(module), [tensor.float() for tensor in held]
     like = held[0] if held else torch.from_numpy(np.empty(0, network.dtype))
     failure: Exception | None = None
     for shape in [*dict.fromkeys(_sample_shapes(constants, network.n_in)), (network.n_in,)]:
         evaluation = _Evaluation(module, shape, like)
         try:
-            evaluation.values(np.zeros((REPEATED, network.n_in), network.dtype))
+            evaluation.values(np.zeros((N_SAMPLES, network.n_in), network.dtype))
         except AssertionError:
             return  # samples have a shape that the module asserts and nothing here tells
         except FastjacError:
@@ -50,6 +51,16 @@ def check_evaluation(module: Any, network: Evaluated, constants: Iterable[Any] =
         f"the module itself fails on a batch of flat samples (batch, {network.n_in}), where fastjac has read a network off it "
         f"({type(failure).__name__}: {failure}); pass a module that takes such samples"
     ) from failure
+
+
+def _widened(module: Any) -> Any:
+    try:
+        return copy.deepcopy(module).float()
+    except Exception as error:  # such as that of a weight that a hook computes, which torch does not copy
+        raise UnsupportedLayerError(
+            f"a copy of the module in single precision cannot be made to compare it with ({type(error).__name__}: {error}); call "
+            ".float() on it first"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from ...errors import DtypeError
 from ...network import Network
@@ -47,9 +50,19 @@ def from_torch(module: Any, n_in: int | None = None) -> Network:
     # It imports torch, which is there by now.
     from .chain import followed
     from .evaluation import check_evaluation
+    from .modes import undisturbed
 
-    with torch.inference_mode(False):
+    with undisturbed():
         found, parts = followed(module)
         network = assemble(parts, n_in, "fastjac.from_torch(module, n_in=...)").network
+        network = network.astype(_widest(network, found.modules.values()))
         check_evaluation(module, network, found.constants.values())
     return network
+
+
+def _widest(network: Network, modules: Iterable[Any]) -> np.dtype:
+    """The precision of the widest weight, even of one that became a number, as the slope that all units of a PReLU share."""
+    weights = [tensor for module in modules for tensor in module.parameters() if tensor.is_floating_point()]
+    arrays = [array for layer in network for array in layer.arrays.values()]
+    wide = any(tensor.itemsize == 8 for tensor in weights) or any(array.itemsize == 8 for array in arrays)
+    return np.dtype(np.float64 if wide else np.float32) if weights else network.dtype

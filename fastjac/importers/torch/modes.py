@@ -27,13 +27,21 @@ def transforms() -> bool:
 def undisturbed() -> Iterator[None]:
     """Record gradients of plain tensors inside, whatever torch does with the calls outside."""
     may_have_hooks = torch._C._autograd._saved_tensors_hooks_is_enabled()
-    hooks = torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is) if may_have_hooks else nullcontext()
+    hooks = torch.autograd.graph.saved_tensors_hooks(_with_version, _unchanged) if may_have_hooks else nullcontext()
     # The stack is that of torch.func's transformations.
     with temporarily_clear_interpreter_stack(), torch.inference_mode(False), torch.enable_grad(), hooks:
         yield
 
 
-def _as_it_is(tensor: Any) -> Any:
+def _with_version(tensor: Any) -> tuple[Any, int]:
+    return tensor, 0 if tensor.is_inference() else tensor._version
+
+
+def _unchanged(saved: tuple[Any, int]) -> Any:
+    """The tensor that was saved. Torch, which asks this of the tensors that it saves itself, raises the same error."""
+    tensor, version = saved
+    if not tensor.is_inference() and tensor._version != version:
+        raise RuntimeError("a tensor needed for gradient computation has been modified by an inplace operation")
     return tensor
 
 
