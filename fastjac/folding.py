@@ -1,7 +1,8 @@
 """Linear layers next to each other made one, in float64 and ahead of time.
 
-A folded number must be one that the network's dtype holds. Where it is not, as in `x * 1e200 * 1e200` or with a product that is
-too small, the layers stay apart and compute step by step, so that an input of a matching size finds what it finds in torch.
+A folded number must be one that the network's dtype holds, with room for its products with what it meets next. Where it is not,
+as in `x * 1e200 * 1e200` or with a product that is too small, the layers stay apart and compute step by step, so that an input of
+a matching size finds what it finds in torch.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def product(combine: Combine, left: Any, right: Any, dtype: np.dtype) -> np.ndar
 
 
 def _is_held(values: np.ndarray, dtype: np.dtype) -> bool:
-    return bool((np.abs(values) <= np.finfo(dtype).max).all())
+    return bool((np.abs(values) <= np.sqrt(np.finfo(dtype).max)).all())
 
 
 def _underflows(combine: Combine, left: np.ndarray, right: np.ndarray, result: np.ndarray, dtype: np.dtype) -> bool:

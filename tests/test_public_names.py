@@ -30,7 +30,7 @@ SHOWN = {
     "Gradient(x (50, 20), parameters (750,), 3 layers, float64)": PULLBACK(np.ones((50, 4))),
     "Program(20 -> 4, 6 steps, float64)": NET.program(),
     "Scratch(6,460 bytes, float64)": fastjac.numba.Scratch(np.zeros(800), np.zeros(15, np.int32)),
-    "<200x750 _CustomLinearOperator with dtype=float64>": NET.parameter_operator(X),
+    "<200x750 ParameterOperator with dtype=float64>": NET.parameter_operator(X),
 }
 
 

@@ -84,16 +84,18 @@ class _Evaluation:
         return once
 
     def cotangents(self, x: np.ndarray, u: np.ndarray) -> np.ndarray | None:
-        """`u J`; None where torch gives none, as under torch.no_grad or behind a change in place."""
+        """`u J`; None where torch gives none, as under torch.no_grad, in inference mode, or behind a change in place."""
         with untouched(self.module), _as_written(), torch.enable_grad():
             samples = self._samples(x).requires_grad_()
-            y = self.module(samples.clone())
-            if not y.requires_grad:
-                return None
-            cotangent = torch.from_numpy(u).to(y).expand(len(x), len(u)).reshape(y.shape)
             try:
+                y = self.module(samples.clone())
+                if not y.requires_grad:
+                    return None
+                cotangent = torch.from_numpy(u).to(y).expand(len(x), len(u)).reshape(y.shape)
                 (found,) = torch.autograd.grad(y, samples, cotangent, allow_unused=True)
-            except RuntimeError:
+            except FastjacError:
+                raise
+            except Exception:  # the user's own code, which has just run without gradients, and torch's
                 return None
         return np.zeros_like(x) if found is None else _flat(found)
 

@@ -40,8 +40,13 @@ class Reference:
     dtype: Any
 
     def values(self, x: np.ndarray) -> np.ndarray:
-        """`y (n, n_out)` in float64."""
-        return _numbers(self._called(self._tensor(x))).reshape(len(x), -1)
+        """`y (n, n_out)` in float64, also where the module gives values but records no gradients of them."""
+        try:
+            y = self._called(self._tensor(x))
+        except NoFunctionError:
+            with torch.no_grad():
+                y = self._called(self._tensor(x))
+        return _numbers(y).reshape(len(x), -1)
 
     def jacobians(self, x: np.ndarray) -> np.ndarray:
         """`J (n, n_out * n_in)` in float64."""
