@@ -7,7 +7,7 @@ The way of a call, which is also the way imports point:
 
     network.py      the face: picks the plan, gives the answer back; sequence.py and arguments.py check what comes in
     runners.py      the programs of a network, lowered at their first use
-    batch.py        samples to pieces and threads (crew.py), scratch memory
+    batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory
     program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them
     chain.py        layers as affine factors with links between; folding.py makes one of two
     plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
@@ -19,9 +19,9 @@ The way of a call, which is also the way imports point:
     frozen.py       arrays that nothing can write to; pickling.py refuses to send what holds addresses
     errors.py       what can go wrong
 
-Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch.py
-(losses of the Jacobian in torch; it lists the torch_*.py beside it), check.py and differences.py, and cli.py;
-saving.py writes fastjac's own files, optional.py imports what only some calls need, and coldstart.py tells of compilation.
+Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/
+(losses of the Jacobian in torch), check.py and differences.py, and cli.py; saving.py writes fastjac's own files, optional.py
+imports what only some calls need, and coldstart.py tells of compilation.
 """
 
 from .check import JacobianReport, check_jacobian

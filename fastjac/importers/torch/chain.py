@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import operator
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -34,25 +32,11 @@ def followed(module: Any) -> tuple[Traced, list[Part]]:
     Raises FormatError in training mode where that matters, UnsupportedLayerError where the forward is no chain or no one network.
     """
     check_evaluating(module)
-    with _following, untouched(module) as before:
+    with untouched(module) as before:
         found = traced(module)
         parts = list(chain(found))
         before.check()
     return found, parts
-
-
-_following = threading.RLock()
-"""Held while a module is followed, since torch.fx changes torch's own classes for that time."""
-
-
-def _replace_lock() -> None:
-    """In a forked child, where a thread that is not there may hold it."""
-    global _following
-    _following = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_replace_lock)
 
 
 def chain(found: Traced) -> Iterator[Part]:

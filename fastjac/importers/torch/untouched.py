@@ -5,8 +5,10 @@ A forward that changes any of them is refused, since it may compute something el
 
 from __future__ import annotations
 
+import os
 import pickle
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,8 +29,14 @@ OWN = ("torch.", "builtins")
 def untouched(module: Any) -> Iterator[Before]:
     """Run the module's own code inside. Afterwards its attributes, and all random numbers, are what they were before.
 
-    A tensor that was there before cannot be changed inside: UnsupportedLayerError.
+    A tensor that was there before cannot be changed inside: UnsupportedLayerError. Threads do this one at a time.
     """
+    with _running, _put_back(module) as before, NoWrites():
+        yield before
+
+
+@contextmanager
+def _put_back(module: Any) -> Iterator[Before]:
     modules = dict(module.named_modules())
     classes = {kind: None for inner in modules.values() for kind in type(inner).__mro__ if not kind.__module__.startswith(OWN)}
     before = Before(
@@ -37,11 +45,24 @@ def untouched(module: Any) -> Iterator[Before]:
     )
     dtype = torch.get_default_dtype()
     try:
-        with NoWrites():
-            yield before
+        yield before
     finally:
         before.restore()
         torch.set_default_dtype(dtype)
+
+
+_running = threading.RLock()
+"""Held while a module's code runs here, since torch.fx changes torch's own classes for that time."""
+
+
+def _replace_lock() -> None:
+    """In a forked child, where a thread that is not there may hold it."""
+    global _running
+    _running = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_replace_lock)
 
 
 class _Kind(NamedTuple):
@@ -54,8 +75,20 @@ class _Kind(NamedTuple):
 
 
 def _put_back_items(value: Any, copy: Any) -> None:
-    value.clear()
-    value.update(copy)
+    """Item by item, since another thread may be using the rest."""
+    for key in [key for key in value if key not in copy]:
+        del value[key]
+    for key, item in copy.items():
+        if key not in value or value[key] is not item:
+            value[key] = item
+    if list(value) != list(copy):  # the order of modules and parameters
+        value.clear()
+        value.update(copy)
+
+
+def _put_back_members(value: Any, copy: Any) -> None:
+    value &= copy
+    value |= copy
 
 
 def _put_back_entries(value: Any, copy: Any) -> None:
@@ -94,7 +127,7 @@ def _same_entries(tensor: Any, copy: Any) -> bool:
 KINDS = (
     _Kind(dict, dict, _put_back_items, _same_items),
     _Kind(list, list, _put_back_list, _same_list),
-    _Kind(set, set, _put_back_items, set.__eq__),
+    _Kind(set, set, _put_back_members, set.__eq__),
     _Kind(torch.Tensor, _copy_entries, _put_back_tensor, _same_entries),
     _Kind(np.ndarray, np.copy, _put_back_entries, lambda value, copy: pickle.dumps(value) == pickle.dumps(copy)),
     _Kind(random.Random, random.Random.getstate, random.Random.setstate, lambda value, copy: value.getstate() == copy),

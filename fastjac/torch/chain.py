@@ -11,13 +11,13 @@ from weakref import WeakValueDictionary, ref
 import numpy as np
 import torch
 
-from .errors import ShapeError
-from .gradients.lowering import lower
-from .gradients.operations import Operation, ParameterName
-from .gradients.runner import GradientRunner
-from .importers.torch.modes import is_plain
-from .layers import Layer
-from .torch_team import team_of_torch
+from ..errors import ShapeError
+from ..gradients.lowering import lower
+from ..gradients.operations import Operation, ParameterName
+from ..gradients.runner import GradientRunner
+from ..importers.torch.modes import is_plain
+from ..layers import Layer
+from .team import team_of_torch
 
 DTYPES: dict[Any, np.dtype] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 

@@ -6,13 +6,13 @@
 
 No graph is recorded of what J is made of: its derivative is computed by `Network.jacobian_vjp`'s kernel.
 
-    torch_function.py   y and J as a function of torch's autograd
-    torch_known.py      the chain that a module is: kept while it holds, found again where the module has changed
-    torch_followed.py   how it is found, and compared with the module's own values
-    torch_watch.py      what is compared to see a change; torch_values.py: attributes, containers and entries;
-                        torch_reads.py: which of them the forward reads
-    torch_chain.py      the chain, and one call of it
-    torch_modes.py      what torch does with functions that are called;  torch_team.py: torch's threads, on which calls run
+    function.py   y and J as a function of torch's autograd
+    known.py      the chain that a module is: kept while it holds, found again where the module has changed
+    followed.py   how it is found, and compared with the module's own values
+    watch.py      what is compared to see a change; values.py: attributes, containers and entries; reads.py: which of them the
+                  forward reads
+    chain.py      the chain, and one call of it
+    team.py       torch's threads, on which calls run
 
 What a module computes is followed at the first call, which takes some 0.03 s, and compared with the module's own values and
 derivatives. These changes are seen at the next call, and the module is followed again:
@@ -35,17 +35,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import DtypeError, MissingDependencyError, OptionError, ShapeError
+from ..errors import DtypeError, MissingDependencyError, OptionError, ShapeError
 
 try:
     import torch
 except ImportError as error:
     raise MissingDependencyError("fastjac.torch needs PyTorch; install it with: pip install torch") from error
 
-from .importers.torch.modes import is_plain, records
-from .torch_chain import ModuleChain
-from .torch_function import ValueAndJacobian
-from .torch_known import chain_of, forget
+from ..importers.torch.modes import is_plain, records
+from .chain import ModuleChain
+from .function import ValueAndJacobian
+from .known import chain_of, forget
 
 __all__ = ["forget", "jacobian", "value_and_jacobian"]
 

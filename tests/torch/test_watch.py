@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import fastjac.torch
-from fastjac import torch_followed
 from fastjac.errors import DtypeError, UnsupportedLayerError
+from fastjac.torch import followed as torch_followed
 
 from .test_torch import assert_agrees, perceptron, points
-from .test_torch_values import Reader, reader
+from .test_values import Reader, reader
 
 
 class ByName(nn.Module):

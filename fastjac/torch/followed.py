@@ -10,19 +10,19 @@ from weakref import ref
 import numpy as np
 import torch
 
-from .errors import DtypeError, OptionError, UnsupportedLayerError
-from .gradients.operations import ParameterName, operations_of
-from .importers.parts import Part
-from .importers.torch.chain import followed
-from .importers.torch.evaluation import check_evaluation
-from .importers.torch.modes import is_plain, is_transformed, undisturbed
-from .importers.torch.modified import Evaluated, own_class
-from .importers.torch.tracing import Traced
-from .layers import PReLU
-from .network import Network
-from .torch_chain import DTYPES, Call, ModuleChain, Reader
-from .torch_reads import reading
-from .torch_watch import Watch
+from ..errors import DtypeError, OptionError, UnsupportedLayerError
+from ..gradients.operations import ParameterName, operations_of
+from ..importers.parts import Part
+from ..importers.torch.chain import followed
+from ..importers.torch.evaluation import check_evaluation
+from ..importers.torch.modes import is_plain, is_transformed, undisturbed
+from ..importers.torch.modified import Evaluated, own_class
+from ..importers.torch.tracing import Traced
+from ..layers import PReLU
+from ..network import Network
+from .chain import DTYPES, Call, ModuleChain, Reader
+from .reads import reading
+from .watch import Watch
 
 
 def followed_chain(module: Any) -> tuple[ModuleChain, Watch]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import fastjac.torch
-from fastjac import torch_followed
 from fastjac.errors import DtypeError, FormatError, LayerError, OptionError, UnsupportedLayerError
+from fastjac.torch import followed as torch_followed
 
 from .test_torch import Standardized, assert_agrees, perceptron, points
 

@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 import torch
 
-from .errors import OptionError
-from .importers.torch.modes import is_grads_batched, transforms
-from .torch_chain import Call, ModuleChain, Needed, call_of
+from ..errors import OptionError
+from ..importers.torch.modes import is_grads_batched, transforms
+from .chain import Call, ModuleChain, Needed, call_of
 
 AGAIN = (
     "create_graph=True: the gradients of a loss of fastjac's y and J cannot be differentiated again; a loss may take "

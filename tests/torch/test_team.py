@@ -14,19 +14,20 @@ from numba import types
 from torch import Tensor
 
 import fastjac.torch
-from fastjac import crew, torch_team
+from fastjac import crew
 from fastjac.crew import Crew, Team
 from fastjac.gradients.runner import GradientRunner
 from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, REQUESTED, TASK, WORD
 from fastjac.kernels.gradient import SIGNATURE
 from fastjac.kernels.memory import view
-from fastjac.torch_known import chain_of
-from fastjac.torch_team import team_of_torch
+from fastjac.torch import team as torch_team
+from fastjac.torch.known import chain_of
+from fastjac.torch.team import team_of_torch
 from tests.bits import assert_same_bits
 from tests.fresh_process import run_script
 from tests.gradients import seeded
 from tests.gradients.test_runner import NET, arrays_for
-from tests.test_torch import assert_agrees, loss_of, perceptron, points
+from tests.torch.test_torch import assert_agrees, loss_of, perceptron, points
 
 N = 5000
 """Samples that are enough for a call to be shared, and too few for torch to share what it makes of the results."""
@@ -206,8 +207,8 @@ def test_without_a_library_calls_run_on_the_crew(lines: str | None, mapped: Path
 FORK = """
     import os, signal
     import torch
-    from fastjac.torch_team import team_of_torch
-    from tests.test_torch_team import are_equal, gradients
+    from fastjac.torch.team import team_of_torch
+    from tests.torch.test_team import are_equal, gradients
 
     torch.set_num_threads(2)
     expected = gradients()

@@ -1,7 +1,7 @@
 """What the forward of a live torch module reads while torch.fx follows it: names that its code looks up, and tensors.
 
 A module holds much that its forward never asks for, such as counters, histories and optimizers. What is read here is what
-torch_watch.py must watch, and nothing else.
+watch.py must watch, and nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from .importers.torch.tracing import HIDDEN, traced
+from ..importers.torch.tracing import HIDDEN, traced
 
 COMPUTED_NAMES = frozenset(
     {"getattr", "hasattr", "setattr", "vars", "dir", "eval", "exec", "attrgetter", "__dict__", "__getattr__", "__getattribute__"}

@@ -14,9 +14,9 @@ from weakref import ref
 import torch
 from torch.nn.modules import module as torch_module
 
-from .importers.torch.modified import own_class
-from .torch_reads import Reads
-from .torch_values import PLAIN, Values, entries_of, is_alike
+from ..importers.torch.modified import own_class
+from .reads import Reads
+from .values import PLAIN, Values, entries_of, is_alike
 
 INTERNAL = frozenset(vars(torch.nn.Module())) - {"training"}
 """What torch keeps in every module beside its options."""

@@ -1,7 +1,7 @@
 """A live torch module as a chain of operations whose parameters are the module's own tensors.
 
-What `fastjac.torch` differentiates. A module is followed at its first use (torch_followed.py), and again where it has become
-another (torch_watch.py).
+What `fastjac.torch` differentiates. A module is followed at its first use (followed.py), and again where it has become
+another (watch.py).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from .errors import DtypeError
-from .torch_chain import ModuleChain
-from .torch_followed import followed_chain
-from .torch_watch import Watch
+from ..errors import DtypeError
+from .chain import ModuleChain
+from .followed import followed_chain
+from .watch import Watch
 
 
 @dataclass(frozen=True, eq=False)

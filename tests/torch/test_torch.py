@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 import fastjac.torch
 from fastjac.errors import OptionError
-from fastjac.torch_known import chain_of
-
-from .importers.test_torch import ONE_MODULE, N, scramble
-from .importers.test_torch_modified import MODIFIED
+from fastjac.torch.known import chain_of
+from tests.importers.test_torch import ONE_MODULE, N, scramble
+from tests.importers.test_torch_modified import MODIFIED
 
 Pair = tuple[Tensor, Tensor]
 

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 import fastjac.torch
 from fastjac.errors import ShapeError
-from fastjac.torch_known import chain_of
+from fastjac.torch.known import chain_of
 
 from .test_torch import loss_of, perceptron, points
 

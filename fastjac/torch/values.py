@@ -12,7 +12,7 @@ from weakref import ref
 import numpy as np
 import torch
 
-from .torch_reads import LIBRARIES, Reads, address, has_memory
+from .reads import LIBRARIES, Reads, address, has_memory
 
 PLAIN: tuple[type, ...] = (bool, int, float, complex, str, bytes, type(None), type(...), range, slice, np.generic, np.dtype)
 PLAIN += (torch.dtype, torch.device, torch.layout, torch.memory_format)
