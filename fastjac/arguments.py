@@ -81,10 +81,10 @@ def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarra
         raise DtypeError(f"out must have the network's dtype {dtype}, got {out.dtype}; see Network.astype")
     if not out.flags.writeable:
         raise OptionError("out must be writeable, got a read-only array")
-    if _overlaps_itself(out):
+    if not out.flags.forc and _overlaps_itself(out):
         raise OptionError("out must not overlap itself, but some of its entries share memory; pass an array of its own")
-    # By the entries themselves, not by their bounds, so that two fields of one array of records are two arrays.
-    if np.may_share_memory(out, x, max_work=MOST_WORK):  # type: ignore[arg-type]
+    # By the bounds, which is quick, then by the entries themselves: two fields of one array of records are two arrays.
+    if np.may_share_memory(out, x) and np.may_share_memory(out, x, max_work=MOST_WORK):  # type: ignore[arg-type]
         raise OptionError("out must not overlap x, which is still read while out is written; pass a separate array or a copy")
 
 
