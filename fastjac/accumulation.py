@@ -16,7 +16,7 @@ from .chain import Diagonal, Link, Normalization, Product, is_binary
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
 from .kernels.target import lanes, padded
 from .matrix import Matrix, Record
-from .memory import LIST_ROOM, Arena, Parameters, panel_of
+from .memory import LIST_ROOM, Arena, Parameters, panel_of, strip_of
 from .plan import Plan, Span, Step
 
 PART_ROWS = 16
@@ -132,9 +132,8 @@ class Accumulation:
             self._apply_ends(copy, span)
             return copy
         if is_left == step.transposed:
-            return self._source(span, step.transposed, in_panels=True)
-        # As the kernel's left operand either orientation serves, and the primal sweep has stored the transposed one.
-        return self._source(span, transposed=True)
+            return self._in_panels(span, step)
+        return self._source(span, transposed=False)
 
     def _packed(self, span: Span, live: int, kept: Diagonal, transposed: bool) -> Matrix:
         """A copy of a weight's live units, those of `kept` lying along its rows in memory."""
@@ -148,17 +147,27 @@ class Accumulation:
         )
         return packed
 
-    def _source(self, span: Span, transposed: bool, in_panels: bool = False) -> Matrix:
-        """The factor itself: a weight in the orientation asked for, or the seed in the only one that it has."""
+    def _source(self, span: Span, transposed: bool) -> Matrix:
+        """The factor itself, row-major: a weight in the orientation asked for, or the seed in the only one that it has."""
         factor = self._product.leaves[span[0]]
         rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
         if factor is None:
             return Matrix(rows, columns, SEED, 0, columns, 1)
         weight = factor.weight.T if transposed else factor.weight
-        panel = panel_of(weight.shape, self._parameters.dtype) if in_panels else self._padded(weight.shape[1])
-        offset = self._parameters.add(weight, panel)
-        lying = Matrix(weight.shape[0], weight.shape[1], PARAMETERS, offset, panel, 1, panel)
+        row = self._padded(weight.shape[1])
+        lying = Matrix(weight.shape[0], weight.shape[1], PARAMETERS, self._parameters.add(weight), row, 1)
         return lying.transpose if transposed else lying
+
+    def _in_panels(self, span: Span, step: Step) -> Matrix:
+        """A weight as the kernel's right operand."""
+        factor, sizes, dtype = self._product.leaves[span[0]], self._product.sizes, self._parameters.dtype
+        assert factor is not None  # a seed is not padded, and so never a right operand
+        weight = factor.weight.T if step.transposed else factor.weight
+        depth, columns = weight.shape
+        panel = panel_of(sizes[step.start if step.transposed else step.stop], columns, dtype)
+        strip = strip_of(depth, columns, panel, dtype)
+        lying = Matrix(depth, columns, PARAMETERS, self._parameters.add(weight, panel), panel, 1, panel, strip)
+        return lying.transpose if step.transposed else lying
 
     def _apply_ends(self, matrix: Matrix, span: Span) -> None:
         """What stands before the first and after the last factor, where `span` is the cheapest place for it."""
@@ -192,17 +201,18 @@ class Accumulation:
 
     def _emit_contract(self, a: Matrix, b: Matrix, c: Matrix, live: int) -> None:
         """One step for `C = A B` with B row-major; C is row-major, or the step turns it round piece by piece."""
-        panel = b.panel or b.row
+        strip = b.strip or self._padded(b.columns)
         turned = DENSE
         if c.transposed:
-            panel = min(panel, TURNED_VECTORS * lanes(self._parameters.dtype))
-            turned = self.arena.take(a.rows * panel)
+            piece = TURNED_VECTORS * lanes(self._parameters.dtype)
+            strip = min(strip, piece if b.panel is None else b.panel * max(1, piece // b.panel))
+            turned = self.arena.take(a.rows * strip)
             self.arena.free(turned)
         self.steps.append(
             {"operation": CONTRACT, "rows": a.rows, "columns": b.columns, "depth": a.columns, "live": live, "state": DENSE}
             | {"a_place": a.place, "a": a.offset, "a_row": a.row, "a_column": a.column, "a_packed": int(a.packed)}
             | {"b_place": b.place, "b": b.offset, "b_row": b.row, "b_packed": int(b.packed)}
-            | {"b_jump": b.rows if b.panel and b.panel < b.columns else 1, "panel": panel}
+            | {"b_panel": b.panel or DENSE, "strip": strip}
             | {"c_place": c.place, "c": c.offset, "c_row": c.column if c.transposed else c.row}
             | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned}
         )

@@ -65,7 +65,7 @@ class Runner:
     def _share(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None) -> None:
         """All calls for arrays that kernels can take."""
         n = len(x)
-        if n <= self._few and threads is None:
+        if n <= self._few and (threads is None or threads == 1):
             self._run(x, seed, y, out, 1, 1)
             return
         for first, stop, used, chunks in calls(self._work, n, crew.crew.most_threads, threads):

@@ -12,7 +12,8 @@ Record = dict[str, int]
 class Matrix:
     """A matrix in memory: element (i, j) lies at `offset + i * row + j * column` of its place.
 
-    panel : of a weight, the columns, as it lies in memory, that are stored together.
+    panel : of a weight in panels, the columns, as it lies in memory, that are stored together; `row` is as many.
+    strip : of such a weight, how many of its columns all samples take before they go on to the next.
     packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.
     """
 
@@ -23,6 +24,7 @@ class Matrix:
     row: int
     column: int
     panel: int | None = None
+    strip: int | None = None
     packed: bool = False
     made_by: Record | None = None
 

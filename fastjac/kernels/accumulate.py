@@ -1,7 +1,7 @@
 """The accumulation: the step table, walked for a group of samples.
 
 Every sample's product is formed by itself, so its bits do not depend on the batch. The samples of a group take each step
-together only to share what is decoded of it, and the panel of weights that lies in the cache.
+together only to share what is decoded of it, and the strip of a large weight that lies in the cache.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compress import list_nonzero, pack_nonzero
-from .contract import Contraction, contract, tile_shape
+from .contract import Contraction, contract, tile_rows_of, tile_shape
 from .jit import piece
 from .memory import itemsize, view
 from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
@@ -107,28 +107,31 @@ def _share_of_rows(group, step, rows):
 
 @piece
 def _contract(program, layout, step, group):
-    """One panel of the right operand after another, so that the group reads each from memory once."""
+    """One strip of the right operand after another, so that the group reads each from memory once."""
     zero = program.zero
     size = itemsize(zero)
-    tile_rows, tile_columns = tile_shape(zero, step.rows, min(step.panel, step.columns))
-    for j in range(0, step.columns, step.panel):
+    tile_rows, tile_columns = tile_shape(zero, step.rows, min(step.strip, step.columns))
+    jump = 1
+    if step.b_panel != DENSE:
+        tile_rows, tile_columns, jump = tile_rows_of(zero, step.rows, step.b_panel), step.b_panel, step.depth
+    for j in range(0, step.columns, step.strip):
         for sample in range(group.samples):
             depth, units = _extent(group, step.live, step.depth, sample)
             rows, _ = _extent(group, step.rows_live, step.rows, sample)
             first_row, rows = _share_of_rows(group, step, rows)
-            columns, _ = _extent(group, step.columns_live, min(step.panel, step.columns - j), sample)
+            columns, _ = _extent(group, step.columns_live, min(step.strip, step.columns - j), sample)
             state = ones(program, layout) if step.state == DENSE else _state(program, step, group, sample) + j * size
+            b = _address(program, group, step.b_place, step.b + j * jump, sample)
             c, c_row = _address(program, group, step.c_place, step.c + first_row * step.c_row + j, sample), step.c_row
             if step.turned != DENSE:
-                c, c_row = _address(program, group, WORK, step.turned, sample), step.panel
+                c, c_row = _address(program, group, WORK, step.turned, sample), step.strip
             contract(
                 zero,
                 Contraction(
                     rows, columns,
                     _address(program, group, step.a_place, step.a + first_row * step.a_row, sample), step.a_row, step.a_column,
                     group.lists if step.a_packed else units,
-                    _address(program, group, step.b_place, step.b + j * step.b_jump, sample), step.b_row,
-                    group.lists if step.b_packed else units, depth,
+                    b, step.b_row, jump, group.lists if step.b_packed else units, depth,
                     zeros(program, layout), state,
                     c, c_row,
                 ),

@@ -104,15 +104,15 @@ STEP = record(
     "a",
     "a_row",
     "a_column",
-    "b_place",  # CONTRACT: right operand, row-major, in panels of so many columns
+    "b_place",  # CONTRACT: right operand, row-major, or in panels, whose rows are as long as a tile is wide
     "b",
     "b_row",
-    "b_jump",  # elements from one panel to the next, for each of its columns
-    "panel",
+    "b_panel",  # the columns of a panel, or DENSE where it is row-major
+    "strip",  # CONTRACT: columns that all samples of a group compute before they go on to the next ones
     "c_place",  # result, row-major; APPLY: the matrix changed in place
     "c",
     "c_row",
-    "turned",  # CONTRACT: scratch for a panel of the result, which is stored transposed, or DENSE
+    "turned",  # CONTRACT: scratch for a strip of the result, which is stored transposed, or DENSE
     "live",  # CONTRACT: the live list that the inner index runs over; PACK: the rows that are taken; or DENSE
     "depth",  # CONTRACT: length of the inner index where it is DENSE
     "a_packed",  # CONTRACT: whether an operand holds the live units alone, side by side
