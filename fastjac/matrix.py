@@ -39,7 +39,12 @@ class Matrix:
         return replace(self, rows=self.columns, columns=self.rows, row=self.column, column=self.row)
 
     @property
+    def size(self) -> int:
+        """Elements from one sample's to the next's, in a workspace."""
+        return self.rows * self.row if self.column == 1 else self.columns * self.column
+
+    @property
     def stored(self) -> Record:
-        """Rows, columns and row stride as they lie in memory."""
+        """Rows, columns and strides as they lie in memory."""
         lying = self.transpose if self.transposed else self
-        return {"rows": lying.rows, "columns": lying.columns, "c_row": lying.row}
+        return {"rows": lying.rows, "columns": lying.columns, "c_sample": self.size, "c_row": lying.row}

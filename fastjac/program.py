@@ -98,7 +98,6 @@ def _layouts(
     group = max(1, min(shared["block"], group_size // max(1, own_size)))
     memory = {
         "group": group,
-        "own_size": own_size,
         "own_lists_size": own_lists_size,
         "work_size": shared["own"] + group * own_size,
         "list_size": shared["own_lists"] + group * own_lists_size,
