@@ -16,13 +16,16 @@ from .chain import Diagonal, Link, Normalization, Product, is_binary
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
 from .kernels.target import lanes, padded
 from .matrix import Matrix, Record
-from .memory import LIST_ROOM, Arena, Parameters, panel_of
+from .memory import LIST_ROOM, Arena, Parameters, panel_of, strip_of
 from .plan import Plan, Span, Step
 
 PART_ROWS = 16
 """The least rows of a part of one sample: fewer would read a weight for too little work."""
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
+
+STACKED_ROWS = 48
+"""Rows for which the panels of a weight are cut where samples may be stacked: a multiple of every tile's."""
 
 StatePlaces = dict[Diagonal | Normalization, Record]
 """For each link's operators the fields `state` and `state_row` of every record that reads its Jacobian's vectors."""
@@ -98,9 +101,9 @@ class Accumulation:
         into_out = whole and (not transposed or span not in self._ends)
         result = self._out() if into_out else self._take(left.rows, right.columns, transposed)
         if transposed:
-            self._emit_contract(right.transpose, left.transpose, result.transpose, live)
+            self._emit_contract(right.transpose, left.transpose, result.transpose, live, step.stacked)
         else:
-            self._emit_contract(left, right, result, live)
+            self._emit_contract(left, right, result, live, step.stacked)
         if kept:
             side = "columns_live" if bool(step.start) != transposed else "rows_live"
             self.steps[-1][side] = self._live_list(kept)
@@ -132,9 +135,8 @@ class Accumulation:
             self._apply_ends(copy, span)
             return copy
         if is_left == step.transposed:
-            return self._source(span, step.transposed, in_panels=True)
-        # As the kernel's left operand either orientation serves, and the primal sweep has stored the transposed one.
-        return self._source(span, transposed=True)
+            return self._in_panels(span, step, live)
+        return self._source(span, transposed=False)
 
     def _packed(self, span: Span, live: int, kept: Diagonal, transposed: bool) -> Matrix:
         """A copy of a weight's live units, those of `kept` lying along its rows in memory."""
@@ -148,17 +150,28 @@ class Accumulation:
         )
         return packed
 
-    def _source(self, span: Span, transposed: bool, in_panels: bool = False) -> Matrix:
-        """The factor itself: a weight in the orientation asked for, or the seed in the only one that it has."""
+    def _source(self, span: Span, transposed: bool) -> Matrix:
+        """The factor itself, row-major: a weight in the orientation asked for, or the seed in the only one that it has."""
         factor = self._product.leaves[span[0]]
         rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
         if factor is None:
             return Matrix(rows, columns, SEED, 0, columns, 1)
         weight = factor.weight.T if transposed else factor.weight
-        panel = panel_of(weight.shape, self._parameters.dtype) if in_panels else self._padded(weight.shape[1])
-        offset = self._parameters.add(weight, panel)
-        lying = Matrix(weight.shape[0], weight.shape[1], PARAMETERS, offset, panel, 1, panel)
+        row = self._padded(weight.shape[1])
+        lying = Matrix(weight.shape[0], weight.shape[1], PARAMETERS, self._parameters.add(weight), row, 1)
         return lying.transpose if transposed else lying
+
+    def _in_panels(self, span: Span, step: Step, live: int) -> Matrix:
+        """A weight as the kernel's right operand."""
+        factor, sizes, dtype = self._product.leaves[span[0]], self._product.sizes, self._parameters.dtype
+        assert factor is not None  # a seed is not padded, and so never a right operand
+        weight = factor.weight.T if step.transposed else factor.weight
+        depth, columns = weight.shape
+        rows = STACKED_ROWS if step.stacked and live == DENSE else sizes[step.start if step.transposed else step.stop]
+        panel = panel_of(rows, columns, dtype)
+        strip = strip_of(depth, columns, panel, dtype)
+        lying = Matrix(depth, columns, PARAMETERS, self._parameters.add(weight, panel), panel, 1, panel, strip)
+        return lying.transpose if step.transposed else lying
 
     def _apply_ends(self, matrix: Matrix, span: Span) -> None:
         """What stands before the first and after the last factor, where `span` is the cheapest place for it."""
@@ -190,21 +203,26 @@ class Accumulation:
                 self.arena.free(step["scratch"])
             self.steps.append(step)
 
-    def _emit_contract(self, a: Matrix, b: Matrix, c: Matrix, live: int) -> None:
-        """One step for `C = A B` with B row-major; C is row-major, or the step turns it round piece by piece."""
-        panel = b.panel or b.row
+    def _emit_contract(self, a: Matrix, b: Matrix, c: Matrix, live: int, stacked: bool) -> None:
+        """One step for `C = A B` with B row-major or in panels; C is row-major, or the step turns it round piece by piece.
+
+        stacked : whether the rows of several samples are one left operand, if they follow one another in memory.
+        """
+        strip = b.strip or self._padded(b.columns)
         turned = DENSE
         if c.transposed:
-            panel = min(panel, TURNED_VECTORS * lanes(self._parameters.dtype))
-            turned = self.arena.take(a.rows * panel)
+            piece = TURNED_VECTORS * lanes(self._parameters.dtype)
+            strip = min(strip, piece if b.panel is None else b.panel * max(1, piece // b.panel))
+            turned = self.arena.take(a.rows * strip)
             self.arena.free(turned)
         self.steps.append(
             {"operation": CONTRACT, "rows": a.rows, "columns": b.columns, "depth": a.columns, "live": live, "state": DENSE}
-            | {"a_place": a.place, "a": a.offset, "a_row": a.row, "a_column": a.column, "a_packed": int(a.packed)}
-            | {"b_place": b.place, "b": b.offset, "b_row": b.row, "b_packed": int(b.packed)}
-            | {"b_jump": b.rows if b.panel and b.panel < b.columns else 1, "panel": panel}
-            | {"c_place": c.place, "c": c.offset, "c_row": c.column if c.transposed else c.row}
-            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned}
+            | {"a_place": a.place, "a": a.offset, "a_sample": a.size, "a_row": a.row, "a_column": a.column}
+            | {"b_place": b.place, "b": b.offset, "b_sample": b.size, "b_row": b.row}
+            | {"a_packed": int(a.packed), "b_packed": int(b.packed)}
+            | {"b_panel": b.panel or DENSE, "strip": strip}
+            | {"c_place": c.place, "c": c.offset, "c_sample": c.size, "c_row": c.column if c.transposed else c.row}
+            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned, "stacked": int(stacked and _stack(a, b, live))}
         )
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
@@ -221,7 +239,7 @@ class Accumulation:
         self.steps.append(
             target.stored
             | {"operation": COPY, "a_place": source.place, "a": source.offset, "a_row": row, "a_column": column}
-            | {"c_place": target.place, "c": target.offset, "state": DENSE}
+            | {"c_place": target.place, "c": target.offset, "state": DENSE, "a_sample": source.size}
         )
         target.made_by = self.steps[-1]
         return target
@@ -253,6 +271,11 @@ class Accumulation:
 
     def _padded(self, n: int) -> int:
         return padded(n, self._parameters.dtype)
+
+
+def _stack(a: Matrix, b: Matrix, live: int) -> bool:
+    """Whether samples side by side make one product: they share a weight and all its units, and their rows follow one another."""
+    return b.panel is not None and live == DENSE and a.place == WORK and not a.transposed
 
 
 def _link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool) -> bool:

@@ -25,6 +25,8 @@ SCALE = 1.0
 """Cycles to scale a register."""
 PACK = 3.5
 """Cycles to left-pack a register."""
+STACKED = 8
+"""Samples whose rows are multiplied together, where they are: some of those of a group."""
 PACK_ROWS = 24
 """Rows of the other operand from which on packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22

@@ -5,27 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from .kernels.tables import INDEX_BYTES
-from .kernels.target import ALIGNMENT, padded, round_up, vector_unit
+from .kernels.target import ALIGNMENT, lanes, padded, round_up, tile_vectors, vector_unit
 from .kernels.tile import PREFETCH_DISTANCE
 
 LINE = ALIGNMENT // np.dtype(np.float32).itemsize
 """Elements that fill a cache line, or several."""
 LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
 """Entries behind an index list's last that may be read ahead, or written by a whole vector."""
-PANEL_VECTORS = 4
-"""Width of a panel in registers: that of the tile for six rows, which is as wide as most are."""
 LARGE_WEIGHT = 512 * 1024
-"""Bytes from which on a weight is stored in panels: more than stays in a second-level cache beside all else."""
+"""Bytes of a weight from which on samples take it strip by strip: more than stays in a second-level cache beside all else."""
+STRIP_BYTES = 256 * 1024
+"""Bytes of a strip of such a weight, which stays in the cache while one sample after another is multiplied by it."""
 
 
-def panel_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """How many columns of a weight of this shape are stored together, for a kernel that reads it in vectors.
+def panel_of(rows: int, columns: int, dtype: np.dtype) -> int:
+    """The columns of a panel of a right operand, for a result of this shape: as many as its tiles have."""
+    return tile_vectors(rows, columns, dtype) * lanes(dtype)
 
-    A large weight lies in panels, each of which stays in the cache while one sample after another is multiplied by it.
-    """
-    width = padded(shape[1], dtype)
-    is_large = shape[0] * width * dtype.itemsize > LARGE_WEIGHT
-    return min(width, PANEL_VECTORS * padded(1, dtype)) if is_large else width
+
+def strip_of(depth: int, columns: int, panel: int, dtype: np.dtype) -> int:
+    """How many columns of a weight all samples of a group are multiplied by, before they go on to the next: whole panels."""
+    width = round_up(columns, panel)
+    if depth * width * dtype.itemsize <= LARGE_WEIGHT:
+        return width
+    return min(width, panel * max(1, STRIP_BYTES // (depth * panel * dtype.itemsize)))
 
 
 def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
@@ -51,25 +54,23 @@ class Parameters:
         self._parts: list[np.ndarray] = []
         self._offsets: dict[tuple[tuple[int, ...], int, bytes], int] = {}
         self._size = 0
-        self.in_panels = False
-        """Whether any matrix was cut into panels."""
 
     def add(self, values: np.ndarray, panel: int | None = None) -> int:
-        """The offset at which `values`, a vector or a matrix, is stored, its rows padded to whole vectors.
+        """The offset at which `values`, a vector or a matrix, is stored.
 
-        panel : the matrix is cut into panels of so many columns, which are stored one after another; by default it is one panel.
+        panel : the matrix is cut into panels of so many columns, which are stored one after another, so that a tile that is as
+            wide reads it as it lies; by default it is row-major.
         """
         with np.errstate(all="ignore"):
             rows = np.atleast_2d(values).astype(self.dtype)
         width = padded(rows.shape[1], self.dtype)
         panel = width if panel is None else panel
-        self.in_panels |= panel < width
         key = (rows.shape, panel, rows.tobytes())
         if key not in self._offsets:
             part = np.zeros((rows.shape[0], round_up(width, panel)), self.dtype)
             part[:, : rows.shape[1]] = rows
             self._offsets[key] = self._size
-            self._parts += [part[:, first : first + panel].ravel() for first in range(0, width, panel)]
+            self._parts.append(part.reshape(len(part), -1, panel).swapaxes(0, 1).ravel())
             self._size += part.size
         return self._offsets[key]
 

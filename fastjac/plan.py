@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .cost import PACK_ELEMENTS, PACK_ROWS, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
+from .cost import PACK_ELEMENTS, PACK_ROWS, STACKED, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
 from .errors import OptionError
 from .table import format_sizes, format_table
 
@@ -60,6 +60,8 @@ class Step:
 
     transposed : whether the transposed product is computed, whose vector lanes run along J's rows.
     drops : whether only the units are produced that are live at the boundary where the result is contracted next.
+    stacked : whether the rows of several samples are multiplied by the weight together; else each sample is multiplied alone,
+        over its own live units.
     multiply_adds : with live shares counted.  cycles : predicted time on one core.
     """
 
@@ -68,6 +70,7 @@ class Step:
     stop: int
     transposed: bool
     drops: bool
+    stacked: bool
     multiply_adds: float
     cycles: float
 
@@ -99,16 +102,17 @@ class Plan:
         sizes = self.shape.sizes
         order = self.order if self.mode == self.order else f"{self.mode}, which is {self.order}"
         lines = [f"order: {order}", f"sizes: {'-'.join(map(str, sizes))}"]
-        rows = [("step", "product", "rows x inner x columns", "live", "multiply-adds", "cycles")]
+        rows = [("step", "product", "rows x inner x columns", "samples", "live", "multiply-adds", "cycles")]
         for number, step in enumerate(self.steps, 1):
             product = f"{_name(step.start, step.stop)} = {_name(step.middle, step.stop)} {_name(step.start, step.middle)}"
             extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
             counts = (f"{step.multiply_adds:,.0f}", f"{step.cycles:,.0f}")
-            rows.append((str(number), product, extent, f"{self.shape.live[step.middle]:.2f}", *counts))
+            samples = "stacked" if step.stacked else "alone"
+            rows.append((str(number), product, extent, samples, f"{self.shape.live[step.middle]:.2f}", *counts))
         if not self.steps:
             return "\n".join([*lines, "one affine layer or none: nothing to contract"])
-        rows.append(("", "", "", "", f"{self.multiply_adds:,.0f}", f"{self.cost:,.0f}"))
-        return "\n".join([*lines, *format_table(rows, left=3), LEGEND])
+        rows.append(("", "", "", "", "", f"{self.multiply_adds:,.0f}", f"{self.cost:,.0f}"))
+        return "\n".join([*lines, *format_table(rows, left=4), LEGEND])
 
 
 def _name(start: int, stop: int) -> str:
@@ -148,12 +152,14 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
         cycles += packing_cycles(depth, columns if start else rows, shape.lanes)
         rows, columns = (rows, round(columns * shape.live[start])) if start else (round(rows * shape.live[stop]), columns)
     a_rows, b_columns = (columns, rows) if transposed else (rows, columns)
-    cycles += contraction_cycles(max(1, a_rows), depth, max(1, b_columns), shape.lanes)
+    stacked = shape.live[middle] == 1.0 and not drops and (left_is_leaf if transposed else right_is_leaf)
+    together = STACKED if stacked else 1
+    cycles += contraction_cycles(max(1, a_rows) * together, depth, max(1, b_columns), shape.lanes) / together
     if right_is_leaf and left_is_leaf and not shape.binary[middle]:
         cycles += scaling_cycles(inner * a_rows, shape.lanes)
     if transposed and stop - start == shape.n_layers:
         cycles += moving_cycles(rows * columns)
-    return Step(start, middle, stop, transposed, drops, rows * depth * columns, cycles)
+    return Step(start, middle, stop, transposed, drops, stacked, rows * depth * columns, cycles)
 
 
 def _drops(shape: ChainShape, start: int, middle: int, stop: int) -> bool:

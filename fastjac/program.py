@@ -15,7 +15,7 @@ from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, S
 from .kernels.target import padded
 from .layers import Affine
 from .matrix import Record
-from .memory import LIST_ROOM, Parameters, panel_of, scratch
+from .memory import LARGE_WEIGHT, LIST_ROOM, Parameters, panel_of, scratch
 from .plan import Plan
 
 BLOCK_BYTES = 192 * 1024
@@ -23,7 +23,7 @@ BLOCK_BYTES = 192 * 1024
 GROUP_BYTES = 32 * 1024
 """Room for the matrices of the samples that take each step together: some of the first-level cache."""
 SHARING_GROUP_BYTES = 256 * 1024
-"""The same where samples share the panels of a large weight: some of the second-level cache."""
+"""The same where samples share the strips of a large weight: some of the second-level cache."""
 MAX_BLOCK = 48
 """Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 
@@ -55,7 +55,8 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [record for accumulation in accumulations for record in accumulation.steps]
     kernel = f"run_{fingerprint()}"
-    group_size = (SHARING_GROUP_BYTES if parameters.in_panels else GROUP_BYTES) // chain.dtype.itemsize
+    shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
+    group_size = (SHARING_GROUP_BYTES if shares else GROUP_BYTES) // chain.dtype.itemsize
     return Program(
         parameters.array(),
         records(PRIMAL, primal),
@@ -98,7 +99,6 @@ def _layouts(
     group = max(1, min(shared["block"], group_size // max(1, own_size)))
     memory = {
         "group": group,
-        "own_size": own_size,
         "own_lists_size": own_lists_size,
         "work_size": shared["own"] + group * own_size,
         "list_size": shared["own_lists"] + group * own_lists_size,
@@ -150,7 +150,7 @@ def _primal_steps(chain: Chain, block: int, state: StatePlaces, parameters: Para
 
 def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record:
     weight = factor.weight.T
-    panel = panel_of(weight.shape, parameters.dtype)
+    panel = panel_of(MAX_BLOCK, factor.n_out, parameters.dtype)
     # A zero times inf is nan, so zeros are skipped only where every weight is finite.
     with np.errstate(all="ignore"):
         skip = bool(before) and is_sparse(before[-1]) and bool(np.isfinite(weight.astype(parameters.dtype)).all())

@@ -1,4 +1,4 @@
-"""Networks with weights that lie in panels: right in every order, and with the same bits in every batch."""
+"""Networks with weights that samples take in strips: right in every order, and with the same bits in every batch."""
 
 from itertools import pairwise
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.memory import panel_of
+from fastjac.kernels.target import lanes
+from fastjac.memory import strip_of
 from tests import naive
 from tests.bits import assert_same_bits
 
 NARROWING = (280, 500, 300, 12)
-"""Widths that are no multiples of a panel's; two of the three weights are large in both dtypes."""
+"""Widths that are no multiples of a strip's; two of the three weights are large in both dtypes."""
 BATCHES = (1, 7, 50)
 DTYPES = (np.float32, np.float64)
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
@@ -32,11 +33,12 @@ def assert_close(actual, expected, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_these_weights_are_in_panels(dtype):
+def test_these_weights_are_taken_in_strips(dtype):
+    panel = 2 * lanes(np.dtype(dtype))
     for n_in, n_out in pairwise(NARROWING[:3]):
-        for shape in ((n_out, n_in), (n_in, n_out)):
-            assert panel_of(shape, np.dtype(dtype)) < shape[1]
-    assert panel_of((300, 12), np.dtype(dtype)) >= 12
+        assert strip_of(n_out, n_in, panel, np.dtype(dtype)) < n_in
+        assert strip_of(n_in, n_out, panel, np.dtype(dtype)) < n_out
+    assert strip_of(300, 12, panel, np.dtype(dtype)) >= 12
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastjac.kernels.contract import tile_shape
 from fastjac.kernels.target import lanes, padded
-from fastjac.memory import LARGE_WEIGHT, LINE, PANEL_VECTORS, Arena, Parameters, aligned_zeros, panel_of
+from fastjac.memory import LARGE_WEIGHT, LINE, STRIP_BYTES, Arena, Parameters, aligned_zeros, panel_of, strip_of
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 both_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -75,14 +76,23 @@ def test_a_number_stands_for_every_unit_of_a_block(dtype):
 
 
 @both_dtypes
-def test_a_weight_lies_in_panels_from_half_a_megabyte_on(dtype):
-    columns = 16 * lanes(dtype)
-    largest_small = LARGE_WEIGHT // (columns * dtype.itemsize)
-    assert panel_of((largest_small, columns), dtype) == columns
-    assert panel_of((largest_small + 1, columns), dtype) == PANEL_VECTORS * lanes(dtype)
-    # Padding counts, and a narrow weight is one panel however large it is.
-    assert panel_of((largest_small + 1, columns - 1), dtype) == PANEL_VECTORS * lanes(dtype)
-    assert panel_of((10**6, 1), dtype) == lanes(dtype)
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 10, 48])
+def test_a_panel_is_as_wide_as_the_tiles_of_the_product(dtype, rows):
+    zero = dtype.type(0)
+    for columns in range(1, 20 * lanes(dtype), 5):
+        assert panel_of(rows, columns, dtype) == tile_shape(zero, rows, columns)[1]
+
+
+@both_dtypes
+@given(depth=st.integers(1, 3000), columns=st.integers(1, 3000), vectors=st.integers(1, 8))
+def test_a_strip_is_whole_panels_and_all_of_a_weight_that_stays_in_the_cache(dtype, depth, columns, vectors):
+    panel = vectors * lanes(dtype)
+    strip = strip_of(depth, columns, panel, dtype)
+    assert strip % panel == 0
+    if depth * -(-columns // panel) * panel * dtype.itemsize <= LARGE_WEIGHT:
+        assert strip >= columns
+    else:
+        assert strip == panel or depth * strip * dtype.itemsize <= STRIP_BYTES
 
 
 @pytest.mark.parametrize("size", [1, 5, 1000])

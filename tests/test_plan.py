@@ -254,11 +254,11 @@ def test_printed_plan_of_a_mixed_order():
         [
             "order: auto, which is mixed",
             "sizes: 784-256-32-256-784",
-            "step  product                 rows x inner x columns  live  multiply-adds     cycles",
-            "1     J[0:2] = W2 W1          32 x 256 x 784          0.50      3,211,264    321,126",
-            "2     J[2:4] = W4 W3          784 x 256 x 32          0.50      3,211,264    321,126",
-            "3     J[0:4] = J[2:4] J[0:2]  784 x 32 x 784          1.00     19,668,992  1,966,899",
-            "                                                               26,091,520  2,609,152",
+            "step  product                 rows x inner x columns  samples  live  multiply-adds     cycles",
+            "1     J[0:2] = W2 W1          32 x 256 x 784          alone    0.50      3,211,264    321,126",
+            "2     J[2:4] = W4 W3          784 x 256 x 32          alone    0.50      3,211,264    321,126",
+            "3     J[0:4] = J[2:4] J[0:2]  784 x 32 x 784          alone    1.00     19,668,992  1,966,899",
+            "                                                                        26,091,520  2,609,152",
             LEGEND,
         ]
     )
@@ -271,10 +271,10 @@ def test_printed_plan_of_a_pure_order():
         [
             "order: reverse",
             "sizes: 6-4-3-2",
-            "step  product             rows x inner x columns  live  multiply-adds  cycles",
-            "1     J[1:3] = W3 W2      2 x 3 x 4               0.50             12       1",
-            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               1.00             48       5",
-            "                                                                   60       6",
+            "step  product             rows x inner x columns  samples  live  multiply-adds  cycles",
+            "1     J[1:3] = W3 W2      2 x 3 x 4               alone    0.50             12       1",
+            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               stacked  1.00             48       5",
+            "                                                                            60       6",
             LEGEND,
         ]
     )

@@ -1,7 +1,7 @@
 """The accumulation: the step table, walked for a group of samples.
 
 Every sample's product is formed by itself, so its bits do not depend on the batch. The samples of a group take each step
-together only to share what is decoded of it, and the panel of weights that lies in the cache.
+together only to share what is decoded of it, and the strip of a large weight that lies in the cache.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compress import list_nonzero, pack_nonzero
-from .contract import Contraction, contract, tile_shape
+from .contract import Contraction, contract, tile_rows_of, tile_shape
 from .jit import piece
 from .memory import itemsize, view
 from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
@@ -25,13 +25,15 @@ INDEX = np.int32(0)
 class Group(NamedTuple):
     """Samples that take each step together: addresses of the first sample's, and bytes from one sample's to the next's.
 
-    places, strides : of the four places of a matrix, as `tables` numbers them.
+    room : for how many samples each matrix of the workspace has room, one behind the other.
+    places, strides : of the four places of a matrix, as `tables` numbers them. Each matrix of the workspace has its own stride.
     work : the workspace that holds the Jacobians' vectors of the block.  first : the group's first sample in the block.
     lists, own_lists, list_stride : all lists, the first sample's, and the bytes to the next sample's.
     part, parts : which of how many parts of the samples' work this is.
     """
 
     samples: int
+    room: int
     places: tuple[int, int, int, int]
     strides: tuple[int, int, int, int]
     work: int
@@ -57,21 +59,26 @@ def accumulate(program, layout, group):
             _contract(program, layout, step, group)
             continue
         for sample in range(group.samples):
-            c = _address(program, group, step.c_place, step.c, sample)
+            c = _address(program, group, step.c_place, step.c, step.c_sample, sample)
             state = _state(program, step, group, sample)
             if step.operation == COPY:
-                a = _address(program, group, step.a_place, step.a, sample)
+                a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
                 scale = ones(program, layout) if step.state == DENSE else state
                 copy(program.zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale)
             elif step.operation == PACK:
-                _pack(program, step, _address(program, group, step.a_place, step.a, sample), c, state, group, sample)
+                a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
+                _pack(program, step, a, c, state, group, sample)
             else:
-                _apply(program, step, c, state, _address(program, group, WORK, step.scratch, sample))
+                _apply(program, step, c, state, _address(program, group, WORK, step.scratch, 0, sample))
 
 
 @piece
-def _address(program, group, place, offset, sample):
-    return group.places[place] + offset * itemsize(program.zero) + sample * group.strides[place]
+def _address(program, group, place, offset, stride, sample):
+    """The address of a sample's matrix; in the workspace, elements from one sample's to the next's are its own `stride`."""
+    size = itemsize(program.zero)
+    if place == WORK:
+        return group.places[WORK] + (offset * group.room + sample * stride) * size
+    return group.places[place] + offset * size + sample * group.strides[place]
 
 
 @piece
@@ -107,36 +114,64 @@ def _share_of_rows(group, step, rows):
 
 @piece
 def _contract(program, layout, step, group):
-    """One panel of the right operand after another, so that the group reads each from memory once."""
+    """One strip of the right operand after another, so that the group reads each from memory once."""
     zero = program.zero
     size = itemsize(zero)
-    tile_rows, tile_columns = tile_shape(zero, step.rows, min(step.panel, step.columns))
-    for j in range(0, step.columns, step.panel):
-        for sample in range(group.samples):
+    stacked = step.stacked and group.parts == 1
+    samples, rows = (1, step.rows * group.samples) if stacked else (group.samples, step.rows)
+    tile_rows, tile_columns = tile_shape(zero, rows, min(step.strip, step.columns))
+    jump = 1
+    if step.b_panel != DENSE:
+        tile_rows, tile_columns, jump = tile_rows_of(zero, rows, step.b_panel), step.b_panel, step.depth
+    for j in range(0, step.columns, step.strip):
+        for sample in range(samples):
             depth, units = _extent(group, step.live, step.depth, sample)
-            rows, _ = _extent(group, step.rows_live, step.rows, sample)
-            first_row, rows = _share_of_rows(group, step, rows)
-            columns, _ = _extent(group, step.columns_live, min(step.panel, step.columns - j), sample)
-            state = ones(program, layout) if step.state == DENSE else _state(program, step, group, sample) + j * size
-            c, c_row = _address(program, group, step.c_place, step.c + first_row * step.c_row + j, sample), step.c_row
+            its_rows, _ = _extent(group, step.rows_live, rows, sample)
+            first_row, its_rows = _share_of_rows(group, step, its_rows)
+            columns, _ = _extent(group, step.columns_live, min(step.strip, step.columns - j), sample)
+            scales = step.state != DENSE and not stacked
+            c, c_row = _address(program, group, step.c_place, step.c, step.c_sample, sample), step.c_row
+            c += (first_row * c_row + j) * size
             if step.turned != DENSE:
-                c, c_row = _address(program, group, WORK, step.turned, sample), step.panel
+                c, c_row = _address(program, group, WORK, step.turned, 0, sample), step.strip
+            a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
             contract(
                 zero,
                 Contraction(
-                    rows, columns,
-                    _address(program, group, step.a_place, step.a + first_row * step.a_row, sample), step.a_row, step.a_column,
-                    group.lists if step.a_packed else units,
-                    _address(program, group, step.b_place, step.b + j * step.b_jump, sample), step.b_row,
+                    its_rows, columns,
+                    a + first_row * step.a_row * size, step.a_row, step.a_column, group.lists if step.a_packed else units,
+                    _address(program, group, step.b_place, step.b, step.b_sample, sample) + j * jump * size, step.b_row, jump,
                     group.lists if step.b_packed else units, depth,
-                    zeros(program, layout), state,
+                    zeros(program, layout), _state(program, step, group, sample) + j * size if scales else ones(program, layout),
                     c, c_row,
                 ),
                 tile_rows, tile_columns,
             )  # fmt: skip
-            if step.turned != DENSE:
-                target = _address(program, group, step.c_place, step.c + j * step.c_row, sample)
-                copy(zero, c, 1, c_row, target, step.c_row, columns, rows, ones(program, layout))
+            if stacked:
+                _finish_stacked(program, layout, step, group, c, c_row, j, columns)
+            elif step.turned != DENSE:
+                _turn(program, layout, step, group, sample, c, c_row, j, columns, its_rows)
+
+
+@piece
+def _turn(program, layout, step, group, sample, source, row, j, columns, rows):
+    """Store the columns from `j` on of a sample's result, which lies transposed at address `source`."""
+    zero = program.zero
+    target = _address(program, group, step.c_place, step.c, step.c_sample, sample) + j * step.c_row * itemsize(zero)
+    copy(zero, source, 1, row, target, step.c_row, columns, rows, ones(program, layout))
+
+
+@piece
+def _finish_stacked(program, layout, step, group, first, row, j, columns):
+    """Scale, and turn round, what lies stacked from address `first` on: a diagonal and a place belong to one sample."""
+    zero = program.zero
+    size = itemsize(zero)
+    for sample in range(group.samples):
+        c = first + sample * step.rows * row * size
+        if step.state != DENSE:
+            scale_columns(zero, c, row, step.rows, view(zero, _state(program, step, group, sample) + j * size, columns))
+        if step.turned != DENSE:
+            _turn(program, layout, step, group, sample, c, row, j, columns, step.rows)
 
 
 @piece

@@ -21,6 +21,9 @@ class Contraction(NamedTuple):
 
     `C` has `rows` rows and `columns` columns; the inner index runs over `depth` entries of two index lists, one into the
     columns of A and one into the rows of B, so that dead units are skipped where they lie.
+
+    Column j of B, where a tile begins, lies `j * b_jump` elements behind the first: 1 where B is row-major. B in panels, each
+    as wide as a tile, has as many as it has rows.
     """
 
     rows: int
@@ -31,6 +34,7 @@ class Contraction(NamedTuple):
     a_index: int
     b: int
     b_row: int
+    b_jump: int
     b_index: int
     depth: int
     start: int
@@ -52,6 +56,12 @@ def tile_shape(zero, rows, columns):
 
 
 @jit
+def tile_rows_of(zero, rows, tile_columns):
+    """Rows of the tiles that are as wide as given."""
+    return _even_piece(rows, TALLEST[tile_columns // _lanes(zero)])
+
+
+@jit
 def contract(zero, operands, tile_rows, tile_columns):
     """Compute the contraction in tiles of the given shape; `zero` says of which type.
 
@@ -67,7 +77,7 @@ def contract(zero, operands, tile_rows, tile_columns):
         while i < o.rows:
             tile = TileOperands(
                 o.a + i * o.a_row * size, o.a_row, o.a_column, o.a_index,
-                o.b + j * size, o.b_row, o.b_index, o.depth,
+                o.b + j * o.b_jump * size, o.b_row, o.b_index, o.depth,
                 o.start + j * size, o.scale + j * size,
                 o.c + (i * o.c_row + j) * size, o.c_row, columns - (vectors - 1) * width,
             )  # fmt: skip

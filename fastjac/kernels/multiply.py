@@ -41,7 +41,7 @@ def _multiply(zero, shape, index, a, b, start, scale, c):
     """
     rows, columns, depth = shape
     tile_rows, tile_columns = tile_shape(zero, rows, columns)
-    operands = Contraction(rows, columns, a[0], a[1], a[2], index, b[0], b[1], index, depth, start, scale, c[0], c[1])
+    operands = Contraction(rows, columns, a[0], a[1], a[2], index, b[0], b[1], 1, index, depth, start, scale, c[0], c[1])
     contract(zero, operands, tile_rows, tile_columns)
 
 

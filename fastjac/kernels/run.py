@@ -75,9 +75,9 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
                 samples += 1
             sample = first + start
             group = Group(
-                samples,
+                samples, layout.group,
                 (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
-                (0, layout.own_size * size, seed_stride, out_stride),
+                (0, 0, seed_stride, out_stride),
                 work, start,
                 lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
                 part, parts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .activations import activate
 from .compress import list_nonzero
-from .contract import Contraction, contract, tile_shape
+from .contract import Contraction, contract, tile_rows_of
 from .jit import piece
 from .memory import itemsize, view
 from .normalizers import normalize
@@ -60,19 +60,17 @@ def _affine(program, layout, step, source, source_row, target, count, lists):
         # No other sample needs the weights of this one's dead units. Adding their zeros would not change a bit.
         index = lists + layout.own_lists * INDEX_BYTES
         depth = list_nonzero(zero, source, step.n_in, index)
-    tile_rows, tile_columns = tile_shape(zero, count, step.panel)
-    for j in range(0, step.row, step.panel):
-        contract(
-            zero,
-            Contraction(
-                count, min(step.panel, step.row - j),
-                source, source_row, 1, index,
-                start + (step.weight + j * step.n_in) * size, step.panel, index, depth,
-                start + (step.bias + j) * size, ones(program, layout),
-                target + j * size, step.row,
-            ),
-            tile_rows, tile_columns,
-        )  # fmt: skip
+    contract(
+        zero,
+        Contraction(
+            count, step.row,
+            source, source_row, 1, index,
+            start + step.weight * size, step.panel, step.n_in, index, depth,
+            start + step.bias * size, ones(program, layout),
+            target, step.row,
+        ),
+        tile_rows_of(zero, count, step.panel), step.panel,
+    )  # fmt: skip
 
 
 @piece

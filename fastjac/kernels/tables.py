@@ -106,25 +106,29 @@ STEP = record(
     "operation",
     "rows",
     "columns",
-    "a_place",  # CONTRACT: left operand; COPY, PACK: source
+    "a_place",  # CONTRACT: left operand; COPY, PACK: source. Its offset, and in a workspace the elements to the next sample's
     "a",
+    "a_sample",
     "a_row",
     "a_column",
-    "b_place",  # CONTRACT: right operand, row-major, in panels of so many columns
+    "b_place",  # CONTRACT: right operand, row-major, or in panels, whose rows are as long as a tile is wide
     "b",
+    "b_sample",
     "b_row",
-    "b_jump",  # elements from one panel to the next, for each of its columns
-    "panel",
+    "b_panel",  # the columns of a panel, or DENSE where it is row-major
+    "strip",  # CONTRACT: columns that all samples of a group compute before they go on to the next ones
     "c_place",  # result, row-major; APPLY: the matrix changed in place
     "c",
+    "c_sample",
     "c_row",
-    "turned",  # CONTRACT: scratch for a panel of the result, which is stored transposed, or DENSE
+    "turned",  # CONTRACT: scratch for a strip of the result, which is stored transposed, or DENSE
     "live",  # CONTRACT: the live list that the inner index runs over; PACK: the rows that are taken; or DENSE
     "depth",  # CONTRACT: length of the inner index where it is DENSE
     "a_packed",  # CONTRACT: whether an operand holds the live units alone, side by side
     "b_packed",
     "rows_live",  # CONTRACT: the live list whose units are all that the result's rows, or columns, hold; or DENSE
     "columns_live",
+    "stacked",  # CONTRACT: whether the rows of a group's samples are the rows of one left operand, and of one result
     "shared",  # CONTRACT: whether the parts of one sample may each compute some of the result's rows
     # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken; CONTRACT, COPY: a diagonal that scales the
     # result's columns, or DENSE. Then the elements from one sample's to the next's.
@@ -158,8 +162,7 @@ LAYOUT = record(
     "group",  # samples of a block that take each step together
     "buffer",  # offset in the workspace of the second buffer of values
     "spare",  # offset of a third one
-    "own",  # offset of the first sample's own part, for its matrices, and the elements to the next one's
-    "own_size",
+    "own",  # offset of what the samples of a group have of their own: each matrix of all of them, then the next matrix
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",
     "n_identity",  # numbers 0, 1, 2, ... at the start of the lists

@@ -69,3 +69,15 @@ def max_vectors(rows: int) -> int:
 def _fits(rows: int, vectors: int) -> bool:
     """Whether a tile's sums, its row of the right operand and one splat stay in registers."""
     return rows * vectors + vectors + 1 <= vector_unit()[1]
+
+
+def tile_vectors(rows: int, columns: int, dtype: np.dtype) -> int:
+    """How many registers wide the tiles of a product of this shape are: `kernels.contract.tile_shape` cuts it the same way."""
+    vectors = -(-columns // lanes(dtype))
+    tallest = max_rows(min(vectors, MAX_TILE_VECTORS))
+    return even_piece(vectors, max_vectors(even_piece(rows, tallest)))
+
+
+def even_piece(total: int, largest: int) -> int:
+    """The size of the fewest pieces, none above `largest`, that `total` is cut into evenly."""
+    return -(-total // -(-total // largest))

@@ -44,7 +44,7 @@ def contracted(a, a_index, b, b_index, start, scale, tile=None):
     operands = Contraction(
         a.shape[0], columns,
         a.ctypes.data, a.strides[0] // a.itemsize, a.strides[1] // a.itemsize, a_places.ctypes.data,
-        padded_b.ctypes.data, width, b_places.ctypes.data, len(a_index),
+        padded_b.ctypes.data, width, 1, b_places.ctypes.data, len(a_index),
         padded_start.ctypes.data, padded_scale.ctypes.data,
         c_start, columns + 3,
     )  # fmt: skip
