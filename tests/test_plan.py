@@ -235,6 +235,17 @@ def test_a_wide_result_lies_along_its_long_side():
     assert plan(dense((6, 512, 512, 2500), 16), "forward").steps[0].transposed
 
 
+@pytest.mark.parametrize("lanes", [4, 8, 16])
+def test_few_rows_of_smooth_networks_are_stacked_and_many_or_half_dead_ones_are_not(lanes):
+    smooth = dense((400, 300, 300, 2), lanes)
+    assert [step.stacked for step in plan(smooth, "reverse").steps] == [True, True]
+    assert "stacked  1.00" in str(plan(smooth, "reverse"))
+    tall = dense((400, 300, 300, 48), lanes)
+    assert not any(step.stacked for step in plan(tall, "reverse").steps)
+    half_dead = ChainShape(smooth.sizes, (1.0, 0.5, 0.5, 1.0), (True,) * 4, lanes)
+    assert not any(step.stacked for step in plan(half_dead, "reverse").steps)
+
+
 def test_unknown_mode_lists_the_valid_ones():
     with pytest.raises(OptionError, match="mode must be one of 'auto', 'forward', 'reverse', 'mixed', got 'backward'"):
         plan(dense((2, 3)), "backward")
@@ -273,7 +284,7 @@ def test_printed_plan_of_a_pure_order():
             "sizes: 6-4-3-2",
             "step  product             rows x inner x columns  samples  live  multiply-adds  cycles",
             "1     J[1:3] = W3 W2      2 x 3 x 4               alone    0.50             12       1",
-            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               stacked  1.00             48       5",
+            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               alone    1.00             48       5",
             "                                                                            60       6",
             LEGEND,
         ]
