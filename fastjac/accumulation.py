@@ -24,7 +24,7 @@ PART_ROWS = 16
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
 
-STACKED_ROWS = 48
+PANEL_ROWS = 48
 """Rows for which the panels of a weight are cut where samples may be stacked: a multiple of every tile's."""
 
 StatePlaces = dict[Diagonal | Normalization, Record]
@@ -167,7 +167,7 @@ class Accumulation:
         assert factor is not None  # a seed is not padded, and so never a right operand
         weight = factor.weight.T if step.transposed else factor.weight
         depth, columns = weight.shape
-        rows = STACKED_ROWS if step.stacked and live == DENSE else sizes[step.start if step.transposed else step.stop]
+        rows = PANEL_ROWS if step.stacked and live == DENSE else sizes[step.start if step.transposed else step.stop]
         panel = panel_of(rows, columns, dtype)
         strip = strip_of(depth, columns, panel, dtype)
         lying = Matrix(depth, columns, PARAMETERS, self._parameters.add(weight, panel), panel, 1, panel, strip)

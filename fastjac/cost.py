@@ -27,6 +27,9 @@ PACK = 3.5
 """Cycles to left-pack a register."""
 STACKED = 8
 """Samples whose rows are multiplied together, where they are: some of those of a group."""
+STACKED_ROWS = 4
+"""Rows of one sample up to which that pays: they alone would not hide the latency of their multiply-adds, nor the reading of the
+weight. Beyond, tiles are full, and what stands behind the product is cheaper applied as it is stored."""
 PACK_ROWS = 24
 """Rows of the other operand from which on packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22

@@ -16,7 +16,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .cost import PACK_ELEMENTS, PACK_ROWS, STACKED, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
+from .cost import (
+    PACK_ELEMENTS,
+    PACK_ROWS,
+    STACKED,
+    STACKED_ROWS,
+    contraction_cycles,
+    moving_cycles,
+    packing_cycles,
+    scaling_cycles,
+)
 from .errors import OptionError
 from .table import format_sizes, format_table
 
@@ -152,14 +161,10 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
         cycles += packing_cycles(depth, columns if start else rows, shape.lanes)
         rows, columns = (rows, round(columns * shape.live[start])) if start else (round(rows * shape.live[stop]), columns)
     a_rows, b_columns = (columns, rows) if transposed else (rows, columns)
-    alone = contraction_cycles(max(1, a_rows), depth, max(1, b_columns), shape.lanes)
-    stacked = shape.live[middle] == 1.0 and not drops and (left_is_leaf if transposed else right_is_leaf)
-    if stacked:
-        # What stands behind the product is then applied to each sample's rows, and not as they are stored.
-        together = contraction_cycles(a_rows * STACKED, depth, b_columns, shape.lanes) / STACKED
-        together += scaling_cycles(a_rows * -(-b_columns // shape.lanes) * shape.lanes, shape.lanes)
-        stacked, alone = together < alone, min(alone, together)
-    cycles += alone
+    is_shared = shape.live[middle] == 1.0 and not drops and (left_is_leaf if transposed else right_is_leaf)
+    stacked = is_shared and a_rows <= STACKED_ROWS
+    together = STACKED if stacked else 1
+    cycles += contraction_cycles(max(1, a_rows) * together, depth, max(1, b_columns), shape.lanes) / together
     if right_is_leaf and left_is_leaf and not shape.binary[middle]:
         cycles += scaling_cycles(inner * a_rows, shape.lanes)
     if transposed and stop - start == shape.n_layers:

@@ -284,7 +284,7 @@ def test_printed_plan_of_a_pure_order():
             "sizes: 6-4-3-2",
             "step  product             rows x inner x columns  samples  live  multiply-adds  cycles",
             "1     J[1:3] = W3 W2      2 x 3 x 4               alone    0.50             12       1",
-            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               alone    1.00             48       5",
+            "2     J[0:3] = J[1:3] W1  2 x 4 x 6               stacked  1.00             48       5",
             "                                                                            60       6",
             LEGEND,
         ]
