@@ -63,6 +63,9 @@ def report(layer: fj.Layer, mode: fj.Mode) -> fj.JacobianReport:
     net.value_and_jacobian(x, mode="sideways")  # wrong
     net.plan("sideways")  # wrong
     net.program("")  # wrong
+    fj.from_nnet("n.nnet", scaling="clipped"), fj.load("n.nnet", scaling="none")
+    fj.from_nnet("n.nnet", scaling="raw")  # wrong
+    fj.load("n.nnet", scaling="raw")  # wrong
     fj.GELU("tanh"), fj.GELU(approximate="none")
     fj.GELU("sometimes")  # wrong
     fj.check_jacobian(net, x, directions="all"), fj.check_jacobian(net, x, directions=7)

@@ -13,7 +13,7 @@ from . import native, nnet, npz, onnx, torch_file
 from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
-from .options import Options
+from .options import Options, ScalingName
 from .parts import Imported
 from .reading.probe import Probe, probe
 from .state_dict import LayerEntry
@@ -48,7 +48,7 @@ def load(
     n_in: int | None = None,
     config: str | Mapping[str, Any] | None = None,
     external_data: bool = False,
-    scaling: str | None = None,
+    scaling: ScalingName | None = None,
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 

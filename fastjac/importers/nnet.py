@@ -28,14 +28,14 @@ from .. import layers as fl
 from ..errors import FileError, FormatError, OptionError
 from ..network import Network
 from .located import located
-from .options import Options
+from .options import Options, ScalingName
 from .parts import Imported, Part, assemble
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 from .reading.lines import Lines
 from .reading.probe import Probe, probe
 
 COMMENT = b"//"
-DEFAULT_SCALING = "linear"
+DEFAULT_SCALING: ScalingName = "linear"
 START = re.compile(rb"\s*(//|\d+\s*,[\d\s,]*$)")
 """How a file starts: with a comment, or with whole numbers."""
 BYTES_OF_A_NUMBER = 2
@@ -58,7 +58,7 @@ class Scaling:
     range: float
 
 
-def from_nnet(path: str | os.PathLike[str], scaling: str = DEFAULT_SCALING) -> Network:
+def from_nnet(path: str | os.PathLike[str], scaling: ScalingName = DEFAULT_SCALING) -> Network:
     """The network in a `.nnet` file, with or without the scaling of inputs and outputs that the file specifies.
 
     Parameters
@@ -117,7 +117,7 @@ def _check_scaling(scaling: Any) -> None:
         raise OptionError(f"scaling must be one of {', '.join(SCALINGS)}, got {scaling!r}")
 
 
-def _imported(probe: Probe, scaling: str) -> Imported:
+def _imported(probe: Probe, scaling: ScalingName) -> Imported:
     try:
         with open(probe.path, "rb") as file:
             told, affines = _read(Lines(file, COMMENT), probe.size)
@@ -171,7 +171,7 @@ def _division(scaling: Scaling) -> fl.Scale:
     return fl.Scale(inverse)
 
 
-SCALINGS: dict[str, Callable[[Scaling], tuple[Part, Part]]] = {"none": _raw, "linear": _linear, "clipped": _clipped}
+SCALINGS: dict[ScalingName, Callable[[Scaling], tuple[Part, Part]]] = {"none": _raw, "linear": _linear, "clipped": _clipped}
 """What stands before and behind the network, by the name that `from_nnet` gives it."""
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import OptionError
+
+ScalingName = Literal["none", "linear", "clipped"]
+"""What of a .nnet file's scaling a network has."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Options:
     n_in: int | None = None
     config: str | Mapping[str, Any] | None = None
     external_data: bool = False
-    scaling: str | None = None
+    scaling: ScalingName | None = None
 
     def refuse_all_but(self, *taken: str) -> None:
         """Raise OptionError if any option is given besides those that a format takes."""
