@@ -221,7 +221,7 @@ class Accumulation:
             | {"b_place": b.place, "b": b.offset, "b_sample": b.size, "b_row": b.row}
             | {"a_packed": int(a.packed), "b_packed": int(b.packed)}
             | {"b_panel": b.panel or DENSE, "strip": strip}
-            | {"c_place": c.place, "c": c.offset, "c_sample": c.size, "c_row": c.column if c.transposed else c.row}
+            | {"c_place": c.place, "c": c.offset, "c_sample": c.size, "c_row": _row_stride(c)}
             | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned, "stacked": int(stacked and _stack(a, b, live))}
         )
 
@@ -271,6 +271,16 @@ class Accumulation:
 
     def _padded(self, n: int) -> int:
         return padded(n, self._parameters.dtype)
+
+
+def _row_stride(c: Matrix) -> int:
+    """Elements from one row of a result to the next, or from one column where it is stored transposed.
+
+    The rows of stacked samples follow one another in the array of results, also where each sample has a single one.
+    """
+    if c.place == OUT and c.rows == 1:
+        return c.columns
+    return c.column if c.transposed else c.row
 
 
 def _stack(a: Matrix, b: Matrix, live: int) -> bool:

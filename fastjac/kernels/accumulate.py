@@ -73,12 +73,19 @@ def accumulate(program, layout, group):
 
 
 @piece
-def _address(program, group, place, offset, stride, sample):
-    """The address of a sample's matrix; in the workspace, elements from one sample's to the next's are its own `stride`."""
+def _matrix(program, group, place, offset, stride):
+    """The address of the first sample's matrix, and the bytes to the next one's; `stride` is that of a workspace."""
     size = itemsize(program.zero)
     if place == WORK:
-        return group.places[WORK] + (offset * group.room + sample * stride) * size
-    return group.places[place] + offset * size + sample * group.strides[place]
+        return group.places[WORK] + offset * group.room * size, stride * size
+    return group.places[place] + offset * size, group.strides[place]
+
+
+@piece
+def _address(program, group, place, offset, stride, sample):
+    """The address of a sample's matrix."""
+    first, to_next = _matrix(program, group, place, offset, stride)
+    return first + sample * to_next
 
 
 @piece
@@ -123,25 +130,26 @@ def _contract(program, layout, step, group):
     jump = 1
     if step.b_panel != DENSE:
         tile_rows, tile_columns, jump = tile_rows_of(zero, rows, step.b_panel), step.b_panel, step.depth
+    first_a, next_a = _matrix(program, group, step.a_place, step.a, step.a_sample)
+    first_b, next_b = _matrix(program, group, step.b_place, step.b, step.b_sample)
+    first_c, next_c = _matrix(program, group, step.c_place, step.c, step.c_sample)
+    scales = step.state != DENSE and not stacked
     for j in range(0, step.columns, step.strip):
         for sample in range(samples):
             depth, units = _extent(group, step.live, step.depth, sample)
             its_rows, _ = _extent(group, step.rows_live, rows, sample)
             first_row, its_rows = _share_of_rows(group, step, its_rows)
             columns, _ = _extent(group, step.columns_live, min(step.strip, step.columns - j), sample)
-            scales = step.state != DENSE and not stacked
-            c, c_row = _address(program, group, step.c_place, step.c, step.c_sample, sample), step.c_row
-            c += (first_row * c_row + j) * size
+            c, c_row = first_c + sample * next_c + (first_row * step.c_row + j) * size, step.c_row
             if step.turned != DENSE:
                 c, c_row = _address(program, group, WORK, step.turned, 0, sample), step.strip
-            a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
             contract(
                 zero,
                 Contraction(
                     its_rows, columns,
-                    a + first_row * step.a_row * size, step.a_row, step.a_column, group.lists if step.a_packed else units,
-                    _address(program, group, step.b_place, step.b, step.b_sample, sample) + j * jump * size, step.b_row, jump,
-                    group.lists if step.b_packed else units, depth,
+                    first_a + sample * next_a + first_row * step.a_row * size, step.a_row, step.a_column,
+                    group.lists if step.a_packed else units,
+                    first_b + sample * next_b + j * jump * size, step.b_row, jump, group.lists if step.b_packed else units, depth,
                     zeros(program, layout), _state(program, step, group, sample) + j * size if scales else ones(program, layout),
                     c, c_row,
                 ),
