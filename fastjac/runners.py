@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
 from .batch import Runner
@@ -25,13 +23,17 @@ class Runners:
 
     def __init__(self, layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> None:
         self._layers, self._n_in, self._dtype = layers, n_in, dtype
+        self._chain: Chain | None = None
         # Replaced, never changed, so that it needs no lock, which a forked child might find taken for ever.
         self._kept: dict[tuple[Mode | None, str | None, int], Runner] = {}
 
-    @cached_property
+    @property
     def chain(self) -> Chain:
-        """What every program is lowered from."""
-        return chain_of(self._layers, self._n_in, self._dtype)
+        """What every program is lowered from, folded at its first use."""
+        # Python 3.11's cached_property holds a lock, which a forked child might find taken for ever.
+        if self._chain is None:
+            self._chain = chain_of(self._layers, self._n_in, self._dtype)
+        return self._chain
 
     def get(self, mode: Mode | None, seed: str | None = None, k: int = 0) -> Runner:
         """The runner for a mode, None for values alone, and a seed of k columns or rows; the latest few are kept."""
