@@ -12,7 +12,7 @@ from .kernels.call import call, handle_of
 from .kernels.tables import Program
 from .pickling import refuse_pickling
 from .program import workspace
-from .sharing import Work, calls, is_divided, samples_alone
+from .sharing import Call, Work, calls, is_divided, samples_alone
 
 COPIED_BYTES = 16 * 2**20
 """How much of an input or a result that kernels cannot take as it lies is copied at a time."""
@@ -40,6 +40,8 @@ class Runner:
         block, parts = (int(program.layout[name][0]) for name in ("block", "parts"))
         self._work = Work(cost, program.parameters.nbytes, block, parts)
         self._is_divided, self._few = is_divided(self._work), samples_alone(self._work)
+        # How the latest batch was shared out, which the next one of its size is too.
+        self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
         self._idle: list[Scratch] = []
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
@@ -75,7 +77,12 @@ class Runner:
         if n <= self._few and (threads is None or threads == 1):
             self._run(x, seed, y, out, 1, 1)
             return
-        for first, stop, used, chunks in calls(self._work, n, crew.crew.most_threads, threads):
+        asked = n, crew.crew.most_threads, threads
+        known, shares = self._latest
+        if known != asked:
+            shares = calls(self._work, *asked)
+            self._latest = asked, shares
+        for first, stop, used, chunks in shares:
             if stop - first == n:
                 self._run(x, seed, y, out, used, chunks)
             else:
