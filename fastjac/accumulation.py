@@ -15,7 +15,7 @@ from __future__ import annotations
 from .chain import Diagonal, Link, Normalization, Product, is_binary
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
 from .kernels.target import lanes, padded
-from .matrix import Matrix, Record
+from .matrix import Matrix, Record, can_stack, row_stride
 from .memory import LIST_ROOM, Arena, Parameters, panel_of, strip_of
 from .plan import Plan, Span, Step
 
@@ -62,7 +62,7 @@ class Accumulation:
         elif made[whole].place != OUT:
             self._copy(made[whole], self._out())
         if any(step["c_place"] == OUT and step["operation"] != CONTRACT for step in self.steps):
-            # It would be done by every part, and to rows that others have not finished.
+            # Every part would repeat this step on rows that another part is still writing.
             self.parts = 1
 
     def _find_parts(self, plan: Plan) -> None:
@@ -221,8 +221,8 @@ class Accumulation:
             | {"b_place": b.place, "b": b.offset, "b_sample": b.size, "b_row": b.row}
             | {"a_packed": int(a.packed), "b_packed": int(b.packed)}
             | {"b_panel": b.panel or DENSE, "strip": strip}
-            | {"c_place": c.place, "c": c.offset, "c_sample": c.size, "c_row": _row_stride(c)}
-            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned, "stacked": int(stacked and _stack(a, b, live))}
+            | {"c_place": c.place, "c": c.offset, "c_sample": c.size, "c_row": row_stride(c)}
+            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned, "stacked": int(stacked and can_stack(a, b, live))}
         )
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
@@ -271,21 +271,6 @@ class Accumulation:
 
     def _padded(self, n: int) -> int:
         return padded(n, self._parameters.dtype)
-
-
-def _row_stride(c: Matrix) -> int:
-    """Elements from one row of a result to the next, or from one column where it is stored transposed.
-
-    The rows of stacked samples follow one another in the array of results, also where each sample has a single one.
-    """
-    if c.place == OUT and c.rows == 1:
-        return c.columns
-    return c.column if c.transposed else c.row
-
-
-def _stack(a: Matrix, b: Matrix, live: int) -> bool:
-    """Whether samples side by side make one product: they share a weight and all its units, and their rows follow one another."""
-    return b.panel is not None and live == DENSE and a.place == WORK and not a.transposed
 
 
 def _link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool) -> bool:

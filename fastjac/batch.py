@@ -51,7 +51,7 @@ class Runner:
         """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.
 
         seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. y, and one sample with its seed, are
-        C-contiguous; y and out are of the network's dtype. Of other arrays that kernels cannot take, parts are copied on the way.
+        C-contiguous; y and out are of the network's dtype. An array that kernels cannot take as it lies is copied piece by piece.
         """
         if x.ndim == 1:
             if out.flags.carray and not self._is_divided:
@@ -90,7 +90,7 @@ class Runner:
                 self._run(x[part], seed if len(seed) == 1 else seed[part], y[part], out[part], used, chunks)
 
     def _run(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int, chunks: int) -> None:
-        """One call, of which a thread that waits for Ctrl-C sees the end soon."""
+        """One call, short enough that Ctrl-C is seen soon."""
         scratch = self._take_scratch(threads)
         if chunks == 1 or not crew.crew.share(threads, chunks, scratch.handle, x, seed, y, out):
             call(scratch.handle, x, seed, y, out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 
-from .kernels.target import MAX_TILE_VECTORS, max_rows, max_vectors
+from .kernels.target import MAX_TILE_VECTORS, even_piece, max_rows, max_vectors
 
 FMA_LATENCY = 4.0
 """Cycles until the sum of a multiply-add can take the next one."""
@@ -26,10 +26,10 @@ SCALE = 1.0
 PACK = 3.5
 """Cycles to left-pack a register."""
 STACKED = 8
-"""Samples whose rows are multiplied together, where they are: some of those of a group."""
+"""Samples that the model takes a stack to hold. The real number is that of the group, which a plan does not know."""
 STACKED_ROWS = 4
-"""Rows of one sample up to which that pays: they alone would not hide the latency of their multiply-adds, nor the reading of the
-weight. Beyond, tiles are full, and what stands behind the product is cheaper applied as it is stored."""
+"""Most rows of one sample for which stacking pays: alone they would not hide the latency of their multiply-adds, nor the reading
+of the weight. With more rows tiles are full, and what stands behind the product is cheaper applied as it is stored."""
 PACK_ROWS = 24
 """Rows of the other operand from which on packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22
@@ -40,8 +40,8 @@ PACK_ELEMENTS = 1 << 22
 def contraction_cycles(rows: int, depth: float, columns: float, lanes: int) -> float:
     """Cycles of `C = A B` with C of `rows` by `columns`, the columns being vectorized, and an inner index of `depth`."""
     vectors = -(-columns // lanes)
-    tile_rows = _even_piece(rows, max_rows(min(int(vectors), MAX_TILE_VECTORS)))
-    tile_vectors = _even_piece(vectors, max_vectors(tile_rows))
+    tile_rows = even_piece(rows, max_rows(min(int(vectors), MAX_TILE_VECTORS)))
+    tile_vectors = even_piece(int(vectors), max_vectors(tile_rows))
     tiles = -(-rows // tile_rows) * -(-vectors // tile_vectors)
     work = max(tile_rows * tile_vectors, tile_rows + tile_vectors) / PER_CYCLE
     return STEP + tiles * (TILE + depth * max(work, FMA_LATENCY))
@@ -60,7 +60,3 @@ def scaling_cycles(elements: float, lanes: int) -> float:
 def packing_cycles(rows: float, columns: int, lanes: int) -> float:
     """Cycles to copy the live units of `rows` rows side by side."""
     return STEP + PACK * rows * -(-columns // lanes)
-
-
-def _even_piece(total: float, largest: int) -> int:
-    return int(-(-total // -(-total // largest)))

@@ -1,6 +1,6 @@
 """Linear layers next to each other made one, in float64 and ahead of time.
 
-A folded number must be one that the network's dtype holds, with room for its products with what it meets next. Where it is not,
+A folded weight must be one that the network's dtype holds, with room for its products with what it meets next. Where it is not,
 as in `x * 1e200 * 1e200` or with a product that is too small, the layers stay apart and compute step by step, so that an input of
 a matching size finds what it finds in torch.
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .kernels.tables import DENSE, OUT, WORK
+
 Record = dict[str, int]
 """Fields of one row of a Program's table."""
 
@@ -12,7 +14,7 @@ Record = dict[str, int]
 class Matrix:
     """A matrix in memory: element (i, j) lies at `offset + i * row + j * column` of its place.
 
-    panel : of a weight in panels, the columns, as it lies in memory, that are stored together; `row` is as many.
+    panel : for a weight in panels, the columns of one panel as it lies in memory, and so also `row`; else None.
     strip : of such a weight, how many of its columns all samples take before they go on to the next.
     packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.
     """
@@ -48,3 +50,18 @@ class Matrix:
         """Rows, columns and strides as they lie in memory."""
         lying = self.transpose if self.transposed else self
         return {"rows": lying.rows, "columns": lying.columns, "c_sample": self.size, "c_row": lying.row}
+
+
+def row_stride(c: Matrix) -> int:
+    """Elements from one row of a result to the next, or from one column where it is stored transposed.
+
+    The rows of stacked samples follow one another in the array of results, also where each sample has a single one.
+    """
+    if c.place == OUT and c.rows == 1:
+        return c.columns
+    return c.column if c.transposed else c.row
+
+
+def can_stack(a: Matrix, b: Matrix, live: int) -> bool:
+    """Whether samples side by side make one product: they share a weight and all its units, and their rows follow one another."""
+    return b.panel is not None and live == DENSE and a.place == WORK and not a.transposed

@@ -29,7 +29,10 @@ from .cost import (
 from .errors import OptionError
 from .table import format_sizes, format_table
 
-LEGEND = "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0"
+LEGEND = (
+    "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; samples: rows of several stacked in one product, or each alone; "
+    "live: share of inner units whose derivative is not 0"
+)
 SPARSE_LIVE_SHARE = 0.5
 """Share of units taken to be live behind a ReLU-like activation when only the sizes are known."""
 
@@ -161,8 +164,10 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
         cycles += packing_cycles(depth, columns if start else rows, shape.lanes)
         rows, columns = (rows, round(columns * shape.live[start])) if start else (round(rows * shape.live[stop]), columns)
     a_rows, b_columns = (columns, rows) if transposed else (rows, columns)
-    is_shared = shape.live[middle] == 1.0 and not drops and (left_is_leaf if transposed else right_is_leaf)
-    stacked = is_shared and a_rows <= STACKED_ROWS
+    b_is_weight, a_is_leaf = (left_is_leaf, right_is_leaf) if transposed else (right_is_leaf, left_is_leaf)
+    # A factor that nothing is multiplied onto is read where it lies, and not as rows of each sample.
+    a_is_made = not a_is_leaf or not shape.binary[middle]
+    stacked = b_is_weight and a_is_made and shape.live[middle] == 1.0 and not drops and a_rows <= STACKED_ROWS
     together = STACKED if stacked else 1
     cycles += contraction_cycles(max(1, a_rows) * together, depth, max(1, b_columns), shape.lanes) / together
     if right_is_leaf and left_is_leaf and not shape.binary[middle]:

@@ -18,7 +18,7 @@ CALL_COST = 2_000_000_000
 CHUNK_COST = 1_000_000
 """Multiply-adds of a chunk from which on to hand it out costs nothing beside it: some 20 us."""
 READ_COST = 4
-"""Multiply-adds in whose time a byte of the weights is read again, times the share of a chunk that this may take."""
+"""Multiply-adds that a chunk must do for each byte of weights that it reads, so that reading takes a small share of its time."""
 CHUNKS_PER_THREAD = 4
 """Chunks for each thread, where they are not too small, so that a thread that is late leaves some to others."""
 DIVISION_LOSS = 1.25
@@ -29,7 +29,7 @@ class Work(NamedTuple):
     """What a program does for one sample.
 
     cost : multiply-adds.  weight_bytes : what it reads of parameters.
-    block : the samples that share one primal sweep, the most that a chunk is worth having.
+    block : the samples that share one primal sweep; no chunk holds more.
     parts : into how many parts one sample can be divided.
     """
 
@@ -72,7 +72,7 @@ def is_divided(work: Work) -> bool:
 
 def samples_alone(work: Work) -> int:
     """Up to how many samples are one call on one thread, if nobody asks for more."""
-    return int(min(PARALLEL_COST, CALL_COST) / work.cost) or int(not is_divided(work))
+    return int(PARALLEL_COST / work.cost) or int(not is_divided(work))
 
 
 def _samples_undivided(work: Work, n: int, threads: int) -> int:

@@ -14,6 +14,7 @@ from fastjac.kernels.tables import CONTRACT, DENSE, OUT, PACK
 from fastjac.kernels.target import lanes
 from fastjac.layers import Affine
 from fastjac.plan import Plan, step_of
+from fastjac.plan import plan as make_plan
 from fastjac.program import lower
 
 from . import naive
@@ -155,3 +156,24 @@ def test_a_program_stores_each_weight_only_in_the_orientations_it_reads(splits, 
     monkeypatch.setattr(plan_module, "PACK_ROWS", np.inf)
     program = lowered("relu and nothing", (64,) * 4, splits, (transposed,) * 2)
     assert program.parameters.size // 64**2 == stored
+
+
+@pytest.mark.parametrize("k", [None, 1, 4])
+@pytest.mark.parametrize("link", ["tanh", "relu", "relu and nothing", "normalizer"])
+def test_no_step_is_stacked_that_the_plan_calls_alone(link, k):
+    for sizes in ((2, 13, 40, 3), (3, 3, 3, 3), (1, 20, 30, 1)):
+        network_chain = chain_of(layers_with(link, sizes), sizes[0], np.dtype(np.float64))
+        for seed in (None,) if k is None else ("tangents", "cotangents"):
+            whole = product_of(network_chain, seed, k or 0)
+            order = make_plan(whole.shape(lanes(np.dtype(np.float64))))
+            contractions = [step for step in lower(network_chain, [(whole, order)]).steps if step["operation"] == CONTRACT]
+            assert all(step.stacked or not made["stacked"] for made, step in zip(contractions, order.steps, strict=True))
+
+
+def test_few_rows_behind_smooth_links_are_stacked():
+    network_chain = chain_of(layers_with("tanh", (7, 13, 40, 3))[1:-1], 7, np.dtype(np.float64))
+    whole = product_of(network_chain)
+    order = make_plan(whole.shape(lanes(np.dtype(np.float64))), "reverse")
+    assert [step.stacked for step in order.steps] == [True, True]
+    steps = lower(network_chain, [(whole, order)]).steps
+    assert [step["stacked"] for step in steps if step["operation"] == CONTRACT] == [1, 1]

@@ -1,7 +1,8 @@
 """The accumulation: the step table, walked for a group of samples.
 
-Every sample's product is formed by itself, so its bits do not depend on the batch. The samples of a group take each step
-together only to share what is decoded of it, and the strip of a large weight that lies in the cache.
+Each entry is one sum over the inner index in its order, so its bits do not depend on the batch. The samples of a group take each
+step together, to share what is decoded of it, the strip of a large weight that lies in the cache, and the tiles where a step is
+stacked.
 """
 
 from __future__ import annotations

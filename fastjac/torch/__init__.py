@@ -39,8 +39,10 @@ from ..errors import DtypeError, MissingDependencyError, OptionError, ShapeError
 
 try:
     import torch
-except ImportError as error:
-    raise MissingDependencyError("fastjac.torch needs PyTorch; install it with: pip install torch") from error
+except Exception as error:  # a torch that lacks a library of the system raises OSError
+    raise MissingDependencyError(
+        f"fastjac.torch needs PyTorch, which does not import ({type(error).__name__}: {error}); install it: pip install torch"
+    ) from error
 
 from ..importers.torch.modes import is_plain, records
 from .chain import ModuleChain
@@ -78,7 +80,7 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
     gradients of single samples by them, it is one for each. Forward mode is an OptionError. `torch.compile` leaves the call as
     it is; what records operations without computing them, such as `torch.export`, is an OptionError.
 
-    The module is followed at the first call, and again after a change. The head of this file says which changes are not seen.
+    The module is followed at the first call, and again after a change. `help(fastjac.torch)` says which changes are not seen.
     """
     if torch.compiler.is_dynamo_compiling():  # the compiler comes back to Python for what is disabled
         return torch.compiler.disable(value_and_jacobian)(module, x)

@@ -1,4 +1,4 @@
-"""A live torch module as a chain of operations whose parameters are the module's own tensors.
+"""Which chain a live module was found to be, kept while that holds.
 
 What `fastjac.torch` differentiates. A module is followed at its first use (followed.py), and again where it has become
 another (watch.py).
@@ -38,7 +38,7 @@ def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
     if torch.is_autocast_enabled("cpu"):
         with torch.autocast("cpu", enabled=False):  # or weights that torch computes would be rounded
             return chain_of(module)
-    check_module(module)
+    _check_module(module)
     known = _known.get(module)
     if known is not None and known.watch.holds(module):
         tensors = known.chain.tensors()
@@ -52,14 +52,14 @@ def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
 def forget(module: Any) -> None:
     """Forget what a module was found to compute, so that its next use follows it again.
 
-    It is of use after a change that is not seen, as the head of fastjac/torch.py lists them. `module` is what
+    It is of use after a change that is not seen; `help(fastjac.torch)` lists these. `module` is what
     `value_and_jacobian` is called with. Raises DtypeError where it is no torch module.
     """
-    check_module(module)
+    _check_module(module)
     _known.pop(module, None)
 
 
-def check_module(module: Any) -> None:
+def _check_module(module: Any) -> None:
     """Raise DtypeError where it is none."""
     if not isinstance(module, torch.nn.Module):
         raise DtypeError(f"fastjac.torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")

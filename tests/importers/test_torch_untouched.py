@@ -1,6 +1,8 @@
 """A forward that changes what stays between calls is refused, and nothing of it is left in the module or the process."""
 
 import random
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -178,3 +180,21 @@ def test_tensors_made_in_a_forward_may_be_changed():
 
     module = scramble(Stateful(forward))
     assert_agrees(fastjac.from_torch(module), module, (3,))
+
+
+def test_another_thread_may_draw_torchs_random_numbers_meanwhile():
+    module, stop = scramble(Stateful(lambda self, x: torch.tanh(self.linear(x)))), threading.Event()
+
+    def draw():
+        while not stop.is_set():
+            torch.rand(1)
+            time.sleep(1e-4)
+
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    try:
+        for _ in range(20):
+            assert fastjac.from_torch(module).n_in == 3
+    finally:
+        stop.set()
+        drawing.join()

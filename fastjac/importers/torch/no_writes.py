@@ -11,14 +11,19 @@ from ...errors import UnsupportedLayerError
 
 
 class NoWrites(TorchDispatchMode):
-    """Lets torch operations write to tensors that were made while this mode is on, and to no others."""
+    """Lets torch operations write to tensors that were made while this mode is on, and to no others.
+
+    draws : whether an operation has drawn random numbers. Other threads, which may draw some too, have modes of their own.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.draws = False
         self._made: dict[int, Any] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        self.draws |= torch.Tag.nondeterministic_seeded in func.tags
         for position, argument in enumerate(func._schema.arguments):
             if argument.alias_info is not None and argument.alias_info.is_write:
                 written = args[position] if position < len(args) else kwargs.get(argument.name)

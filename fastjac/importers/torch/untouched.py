@@ -31,17 +31,20 @@ def untouched(module: Any) -> Iterator[Before]:
 
     A tensor that was there before cannot be changed inside: UnsupportedLayerError. Threads do this one at a time.
     """
-    with _running, _put_back(module) as before, NoWrites():
+    operations = NoWrites()
+    with _running, _put_back(module, operations) as before, operations:
         yield before
 
 
 @contextmanager
-def _put_back(module: Any) -> Iterator[Before]:
+def _put_back(module: Any, operations: NoWrites) -> Iterator[Before]:
     modules = dict(module.named_modules())
     classes = {kind: None for inner in modules.values() for kind in type(inner).__mro__ if not kind.__module__.startswith(OWN)}
     before = Before(
         [*(_Contents(path, inner) for path, inner in modules.items()), *map(_ClassContents, classes)],
-        _process_random_numbers(),
+        _Kept(torch.default_generator),
+        [_Kept(np.random.mtrand._rand), _Kept(random._inst)],
+        operations,
     )
     dtype = torch.get_default_dtype()
     try:
@@ -236,21 +239,22 @@ def _holds_results(value: Any) -> bool:
     return any(isinstance(inner, fx.Proxy) for inner in values)
 
 
-def _process_random_numbers() -> list[_Kept]:
-    """The generators of the process's random numbers: torch's, NumPy's and Python's."""
-    return [_Kept(torch.default_generator), _Kept(np.random.mtrand._rand), _Kept(random._inst)]
-
-
 @dataclass(frozen=True)
 class Before:
-    """What there was before a module's code was run."""
+    """What there was before a module's code was run.
+
+    torch_numbers, other_numbers : the process's generators of random numbers, torch's, and NumPy's and Python's.
+    operations : what torch does for the module's code.
+    """
 
     contents: Sequence[_Contents | _ClassContents]
-    random_numbers: Sequence[_Kept]
+    torch_numbers: _Kept
+    other_numbers: Sequence[_Kept]
+    operations: NoWrites
 
     def check(self) -> None:
         """Raise UnsupportedLayerError if the module's code has changed something."""
-        if not all(generator.is_unchanged() for generator in self.random_numbers):
+        if not all(generator.is_unchanged() for generator in self._generators()):
             raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
         changed = sorted({name for contents in self.contents for name in contents.changed()})
         if changed:
@@ -263,5 +267,9 @@ class Before:
         """Put everything back."""
         for contents in self.contents:
             contents.restore()
-        for generator in self.random_numbers:
+        for generator in self._generators():
             generator.restore()
+
+    def _generators(self) -> Sequence[_Kept]:
+        """Those that the module's code may have used. Torch's may have been used by another thread alone."""
+        return [self.torch_numbers, *self.other_numbers] if self.operations.draws else self.other_numbers
