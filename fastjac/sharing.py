@@ -91,7 +91,8 @@ def _chunk(work: Work, n: int, threads: int) -> int:
     """The samples of a chunk: an even share, cut finer where the pieces are still worth it."""
     worth = math.ceil((CHUNK_COST + READ_COST * work.weight_bytes) / work.cost)
     even = -(-n // threads)
-    return max(1, min(work.block, max(n // (CHUNKS_PER_THREAD * threads), min(worth, even))))
+    most = min(work.block, int(CALL_COST / work.cost))
+    return max(1, min(most, max(n // (CHUNKS_PER_THREAD * threads), min(worth, even))))
 
 
 def _pieces(work: Work, first: int, stop: int, threads: int, chunk: int) -> list[Call]:
