@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -92,6 +93,23 @@ def groups_in_order(groups: Sequence[Group], order: Sequence[str] | None, is_ord
             f"the layers; pass it from input to output: order={listed(names)} if this is it"
         )
     return list(groups)
+
+
+def registered_twice(groups: Sequence[Group]) -> str:
+    """A sentence about groups with the arrays of one group before them, and what to do; empty where there are none."""
+    holders: dict[Any, list[str]] = {}
+    for group in groups:
+        contents = tuple((name, np.shape(array), _checksum(array)) for name, array in group.fields.items())
+        holders.setdefault(contents, []).append(group.name)
+    if not any(len(names) == 2 for names in holders.values()) or any(len(names) > 2 for names in holders.values()):
+        return ""  # many with the same arrays are not trained
+    again = [name for names in holders.values() for name in names[1:]]
+    kept = listed([names[0] for names in holders.values()])
+    return f" {listed(again)} hold the arrays of groups before them, as modules that are registered twice do: pass order={kept}."
+
+
+def _checksum(array: Any) -> int:
+    return crc32(np.ascontiguousarray(array).data.cast("B") if np.size(array) else b"")
 
 
 def _checked(order: Any, names: list[str]) -> Sequence[str]:

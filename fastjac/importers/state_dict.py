@@ -15,7 +15,7 @@ from ..errors import DtypeError, FormatError, OptionError
 from ..layers.base import as_float
 from ..network import Network
 from . import folding
-from .groups import MOST_SHOWN, Group, as_groups, groups_in_order, listed
+from .groups import MOST_SHOWN, Group, as_groups, groups_in_order, listed, registered_twice
 from .located import located
 from .parts import Imported, Part, assemble
 from .tensors import slopes
@@ -136,7 +136,8 @@ def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEn
     if len(entries) != len(groups):
         raise OptionError(
             f"layers has {len(entries)} entries for {len(groups)} affine layers, {listed([group.name for group in groups])}; "
-            'give one entry for each, which follows it ("identity" where nothing does), or name every "affine" in its place'
+            'give one entry for each, which follows it ("identity" where nothing does), or name every "affine" in its place.'
+            + registered_twice(groups)
         )
     return [part for entry in entries for part in ("affine", entry)]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, OptionError
-from .groups import MOST_SHOWN, Group, as_groups, listed
+from .groups import MOST_SHOWN, Group, as_groups, listed, registered_twice
 from .options import Options
 from .parts import Imported
 from .reading.limits import MOST_ARRAYS, MOST_LETTERS, check_count
@@ -61,10 +61,10 @@ def without_wrappers(state: Mapping[str, Any]) -> Mapping[str, Any]:
 def _layers_needed(groups: Sequence[Group]) -> str:
     known = [group for group in groups if group.kind is not None]
     layers, meaning = _proposal([group.kind for group in known if group.kind is not None])
-    note = ""
-    if not _follow_each_other(known):
+    note = registered_twice(known)
+    if note or not _follow_each_other(known):
         layers = "[...], order=[...]"
-        note = (
+        note = note or (
             " They do not follow each other, so some belong to another network: order names those of one, from input to output."
         )
     elif len(known) < len(groups):

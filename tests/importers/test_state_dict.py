@@ -274,3 +274,12 @@ def test_number_of_batches_is_part_of_a_batch_norm_only():
     state = {"weight": EYE, "num_batches_tracked": np.array(3)}
     with pytest.raises(FormatError, match="holds weight, num_batches_tracked"):
         fastjac.from_state_dict(state, ["affine"])
+
+
+def test_modules_that_are_registered_twice_are_told_with_the_order_that_takes_each_once():
+    first, second = np.arange(16.0).reshape(4, 4), np.eye(4)
+    state = {"b.weight": first, "a.weight": second, "net.0.weight": first, "net.2.weight": second}
+    message = r"\['net.0', 'net.2'\] hold the arrays of groups before them, .* registered twice do: pass order=\['b', 'a'\]"
+    with pytest.raises(OptionError, match=message):
+        fastjac.from_state_dict(state, ["tanh"])
+    assert len(fastjac.from_state_dict(state, ["affine", "tanh", "affine"], order=["b", "a"])) == 3

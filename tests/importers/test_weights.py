@@ -112,3 +112,12 @@ def test_names_longer_than_any_network_has_are_refused():
 def test_more_arrays_than_any_network_has_are_refused():
     with pytest.raises(FormatError, match="it has 100001 arrays; fastjac reads files of up to 10000"):
         imported_weights(dict.fromkeys(map(str, range(100_001)), np.ones(1)), Options(layers=["relu"]))
+
+
+def test_modules_that_are_registered_twice_are_told_where_layers_are_asked_for(tmp_path):
+    first, second = np.arange(16.0).reshape(4, 4), np.eye(4)
+    np.savez(tmp_path / "w.npz", **{"a.weight": first, "b.weight": second, "net.0.weight": first, "net.2.weight": second})
+    with pytest.raises(
+        OptionError, match=r"\['net.0', 'net.2'\] hold the arrays of groups before them, .* pass order=\['a', 'b'\]"
+    ):
+        fastjac.load(tmp_path / "w.npz")
