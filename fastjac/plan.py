@@ -30,8 +30,8 @@ from .errors import OptionError
 from .table import format_sizes, format_table
 
 LEGEND = (
-    "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; samples: rows of several stacked in one product, or each alone; "
-    "live: share of inner units whose derivative is not 0"
+    "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0;\n"
+    "stacked: the rows of several samples in one product; alone: each sample over its own live units"
 )
 SPARSE_LIVE_SHARE = 0.5
 """Share of units taken to be live behind a ReLU-like activation when only the sizes are known."""
