@@ -178,7 +178,8 @@ def with_chunk(path, packed, **options):
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True, "fletcher32": True}])
 def test_a_chunk_that_unpacks_to_more_than_it_has_is_refused_before_hdf5_unpacks_it(options, path):
-    with_chunk(path, zlib.compress(bytes(100_000_000)), compression="gzip", **options)
+    # Packed to less than 64 KB, as far as older HDF5 counts the bytes of so small a chunk.
+    with_chunk(path, zlib.compress(bytes(10_000_000), 9), compression="gzip", **options)
     refuses(path, "/a has a chunk that unpacks to more than its 16 bytes", read_a)
 
 
