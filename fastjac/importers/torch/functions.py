@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import layers as fl
-from ...errors import UnsupportedLayerError
+from ..precision import refuse_rounding
 from . import arithmetic, rules
 from .rules import Converted
 from .sample import Shape, Size
 
-KEPT_TYPES = ("torch.float32", "torch.float64", "torch.FloatTensor", "torch.DoubleTensor")
-"""Types to which a tensor may be cast: fastjac holds a network in one of the two throughout."""
+TENSOR_TYPES = {"FloatTensor": "float32", "DoubleTensor": "float64"}
+"""Older names of types that `Tensor.type` takes."""
 
 
 def _batch_norm(
@@ -59,8 +59,9 @@ def _cast(input: Any, *targets: Any, **options: Any) -> Converted:
     """`x`, in another place or another precision, which the network has as a whole."""
     for target in (*targets, *options.values()):
         dtype = str(getattr(target, "dtype", target))
-        if dtype.startswith("torch.") and dtype not in KEPT_TYPES:
-            raise UnsupportedLayerError(f"it rounds to {dtype}; fastjac computes in float32 or float64 throughout")
+        if dtype.startswith("torch."):
+            name = dtype.removeprefix("torch.")
+            refuse_rounding(TENSOR_TYPES.get(name, name))
     return []
 
 
