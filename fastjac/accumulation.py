@@ -16,16 +16,13 @@ from .chain import Diagonal, Link, Normalization, Product, is_binary
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
 from .kernels.target import lanes, padded
 from .matrix import Matrix, Record, can_stack, row_stride
-from .memory import LIST_ROOM, Arena, Parameters, panel_of, strip_of
+from .memory import LIST_ROOM, PANEL_ROWS, Arena, Parameters, panel_of, strip_of
 from .plan import Plan, Span, Step
 
 PART_ROWS = 16
 """The least rows of a part of one sample: fewer would read a weight for too little work."""
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
-
-PANEL_ROWS = 48
-"""Rows for which the panels of a weight are cut where samples may be stacked: a multiple of every tile's."""
 
 StatePlaces = dict[Diagonal | Normalization, Record]
 """For each link's operators the fields `state` and `state_row` of every record that reads its Jacobian's vectors."""

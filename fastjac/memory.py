@@ -17,6 +17,10 @@ LARGE_WEIGHT = 512 * 1024
 STRIP_BYTES = 256 * 1024
 """Bytes of a strip of such a weight, which stays in the cache while one sample after another is multiplied by it."""
 
+PANEL_ROWS = 48
+"""Rows for which a weight's panels are cut where many samples are multiplied together, in the primal sweep or stacked: a multiple
+of every tile's, so that both read the same panels."""
+
 
 def panel_of(rows: int, columns: int, dtype: np.dtype) -> int:
     """The columns of a panel of a right operand, for a result of this shape: as many as its tiles have."""

@@ -15,7 +15,7 @@ from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, S
 from .kernels.target import padded
 from .layers import Affine
 from .matrix import Record
-from .memory import LARGE_WEIGHT, LIST_ROOM, Parameters, panel_of, scratch
+from .memory import LARGE_WEIGHT, LIST_ROOM, PANEL_ROWS, Parameters, panel_of, scratch
 from .plan import Plan
 
 BLOCK_BYTES = 192 * 1024
@@ -150,7 +150,7 @@ def _primal_steps(chain: Chain, block: int, state: StatePlaces, parameters: Para
 
 def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record:
     weight = factor.weight.T
-    panel = panel_of(MAX_BLOCK, factor.n_out, parameters.dtype)
+    panel = panel_of(PANEL_ROWS, factor.n_out, parameters.dtype)
     # A zero times inf is nan, so zeros are skipped only where every weight is finite.
     with np.errstate(all="ignore"):
         skip = bool(before) and is_sparse(before[-1]) and bool(np.isfinite(weight.astype(parameters.dtype)).all())

@@ -64,7 +64,6 @@ class ReLU6(Elementwise):
     """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
 
     rule = "hard_tanh"
-    binary = sparse = piecewise_linear = True
     rule_parameters = (0.0, 6.0)
     kinks = (0.0, 6.0)
 
@@ -89,12 +88,23 @@ class SELU(Elementwise):
     kinks = (0.0,)
 
 
+class _Bounded(Elementwise):
+    """The identity between two bounds and constant beyond; an infinite bound leaves its side open and is no kink."""
+
+    binary = sparse = piecewise_linear = True
+    min_val: float
+    max_val: float
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        return tuple(v for v in (self.min_val, self.max_val) if math.isfinite(v))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class HardTanh(Elementwise):
+class HardTanh(_Bounded):
     """`min(max(x, min_val), max_val)`; derivative 0 at both kinks, where Clamp has 1. Infinite bounds leave that side open."""
 
     rule = "hard_tanh"
-    binary = sparse = piecewise_linear = True
     min_val: float = -1.0
     max_val: float = 1.0
 
@@ -103,20 +113,15 @@ class HardTanh(Elementwise):
         if not self.min_val < self.max_val:
             raise OptionError(f"HardTanh min_val must be below max_val, got {self.min_val} and {self.max_val}")
 
-    @property
-    def kinks(self) -> tuple[Parameter, ...]:
-        return tuple(v for v in (self.min_val, self.max_val) if math.isfinite(v))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Clamp(Elementwise):
+class Clamp(_Bounded):
     """`min(max(x, min_val), max_val)` as `torch.clamp` differentiates it: derivative 1 at both kinks, where HardTanh has 0.
 
     An infinite bound leaves that side open.
     """
 
     rule = "clamp"
-    binary = sparse = piecewise_linear = True
     min_val: float = -math.inf
     max_val: float = math.inf
 
@@ -124,10 +129,6 @@ class Clamp(Elementwise):
         super().__post_init__()
         if not self.min_val <= self.max_val:
             raise OptionError(f"Clamp min_val must not be above max_val, got {self.min_val} and {self.max_val}")
-
-    @property
-    def kinks(self) -> tuple[Parameter, ...]:
-        return tuple(v for v in (self.min_val, self.max_val) if math.isfinite(v))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,16 +14,14 @@ from weakref import ref
 import torch
 from torch.nn.modules import module as torch_module
 
-from ..importers.torch.modified import own_class
+from ..importers.torch.modified import HOOKS, own_class
 from .reads import Reads
 from .values import PLAIN, Values, entries_of, is_alike
 
 INTERNAL = frozenset(vars(torch.nn.Module())) - {"training"}
 """What torch keeps in every module beside its options."""
-HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
-"""Where a module keeps hooks, by numbers that torch gives once."""
-GLOBAL_HOOKS = [getattr(torch_module, f"_global{name}") for name in HOOKS]
-"""The hooks of all modules, likewise."""
+GLOBAL_HOOKS = [getattr(torch_module, f"_global{name}") for name in HOOKS.values()]
+"""The hooks of all modules, which torch keeps as it keeps a module's own: by numbers that it gives once."""
 
 
 class Watch:
@@ -62,7 +60,7 @@ class _Module:
         held = vars(module)
         values.add_class(type(module))
         self._module, self._kind = ref(module), type(module)
-        self._hooks = _numbers([held[name] for name in HOOKS])
+        self._hooks = _numbers([held[name] for name in HOOKS.values()])
         self._inner = [(name, _weak(inner)) for name, inner in held["_modules"].items()]
         self._names = values.names_of(type(module))
         if self._names is not None and own_class(module) is not None:
@@ -114,7 +112,7 @@ class _Module:
 
     def _holds_hooks(self, held: Mapping[str, Any]) -> bool:
         has_any = held["_forward_hooks"] or held["_forward_pre_hooks"] or held["_backward_hooks"] or held["_backward_pre_hooks"]
-        return _numbers([held[name] for name in HOOKS]) == self._hooks if has_any else not self._hooks
+        return _numbers([held[name] for name in HOOKS.values()]) == self._hooks if has_any else not self._hooks
 
     def _holds_inner(self, inner: Mapping[str, Any]) -> bool:
         if len(inner) != len(self._inner):
