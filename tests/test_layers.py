@@ -139,3 +139,13 @@ def test_ragged_parameters(layer: type, ragged: list[Any]) -> None:
 def test_options_that_are_no_real_number(value: Any) -> None:
     with pytest.raises(DtypeError, match="LeakyReLU negative_slope must be a real number, got"):
         fj.LeakyReLU(value)
+
+
+@pytest.mark.parametrize("name", [name for name, cls in LAYERS.items() if issubclass(cls, Elementwise)])
+def test_what_a_class_says_of_its_slopes_is_so(name: str) -> None:
+    layer = fj.Clamp(-1.0, 2.0) if name == "Clamp" else LAYERS[name]()
+    x = np.linspace(-7.0, 7.0, 1501)
+    slopes = fj.Network([layer], n_in=len(x)).jacobian(x).diagonal()
+    assert layer.binary == bool(np.isin(slopes, (0.0, 1.0)).all())
+    assert layer.sparse == bool((np.convolve(slopes == 0.0, np.ones(3), "valid") == 3).any())
+    assert layer.piecewise_linear == (len(np.unique(slopes)) <= 3)

@@ -60,15 +60,6 @@ class PReLU(Elementwise):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ReLU6(Elementwise):
-    """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
-
-    rule = "hard_tanh"
-    rule_parameters = (0.0, 6.0)
-    kinks = (0.0, 6.0)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
 class ELU(Elementwise):
     """`x` where x > 0, `alpha (exp(x) - 1)` elsewhere; derivative `alpha` at 0."""
 
@@ -98,6 +89,14 @@ class _Bounded(Elementwise):
     @property
     def kinks(self) -> tuple[Parameter, ...]:
         return tuple(v for v in (self.min_val, self.max_val) if math.isfinite(v))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReLU6(_Bounded):
+    """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
+
+    rule = "hard_tanh"
+    rule_parameters = min_val, max_val = (0.0, 6.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
