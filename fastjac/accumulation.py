@@ -12,10 +12,10 @@ Where the accumulated side is tall enough to pay for it, the columns that the ne
 
 from __future__ import annotations
 
-from .chain import Diagonal, Link, Normalization, Product, is_binary
+from .chain import Diagonal, Link, Normalization, Product, is_binary, is_finite
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
-from .kernels.target import lanes, padded
-from .matrix import Matrix, Record, can_stack, row_stride
+from .kernels.target import lanes, max_rows, padded
+from .matrix import Matrix, Record, can_scale, row_stride
 from .memory import LIST_ROOM, PANEL_ROWS, Arena, Parameters, panel_of, strip_of
 from .plan import Plan, Span, Step
 
@@ -42,7 +42,7 @@ class Accumulation:
         self.list_size = 0
         self.parts = 1
         self._parameters, self._state = parameters, state
-        self._lists: dict[Diagonal, int] = {}
+        self._lists: dict[Diagonal, Record] = {}
 
     def lower(self, product: Product, plan: Plan) -> None:
         """Write the steps that compute `product` in the order of `plan`, into the sample's result."""
@@ -83,12 +83,13 @@ class Accumulation:
         forward = step.start == 0 if kept else _link_goes_right(left_made, right_made, transposed)
         link = self._product.links[step.middle]
         ordered = link if forward else link[::-1]
-        # A binary diagonal that comes last needs no multiplication: its live list says it all.
-        applied = ordered[:-1] if ordered and is_binary(ordered[-1]) else ordered
         live = self._live_list(ordered[-1]) if ordered else DENSE
+        union = self._union(ordered[-1], step, left_made, right_made) if live != DENSE else None
+        # A binary diagonal that comes last needs no multiplication where each sample runs over its own live list.
+        applied = ordered[:-1] if ordered and is_binary(ordered[-1]) and union is None else ordered
         left = left_made or self._operand(left_span, step, live, kept, changed=bool(applied) and not forward)
         right = right_made or self._operand(right_span, step, live, kept, changed=bool(applied) and forward)
-        self._apply(right if forward else left, applied, forward)
+        self._apply(right if forward else left, applied, forward, masked=union is not None)
         if transposed:
             left = self._oriented(left, transposed)
         else:
@@ -98,9 +99,11 @@ class Accumulation:
         into_out = whole and (not transposed or span not in self._ends)
         result = self._out() if into_out else self._take(left.rows, right.columns, transposed)
         if transposed:
-            self._emit_contract(right.transpose, left.transpose, result.transpose, live, step.stacked)
+            self._emit_contract(right.transpose, left.transpose, result.transpose, live)
         else:
-            self._emit_contract(left, right, result, live, step.stacked)
+            self._emit_contract(left, right, result, live)
+        if step.stacked:
+            self._stack(left if transposed else right, union)
         if kept:
             side = "columns_live" if bool(step.start) != transposed else "rows_live"
             self.steps[-1][side] = self._live_list(kept)
@@ -111,6 +114,19 @@ class Accumulation:
             self._release(operand)
         self._apply_ends(result, span)
         return result
+
+    def _union(
+        self, op: Diagonal | Normalization, step: Step, left_made: Matrix | None, right_made: Matrix | None
+    ) -> Diagonal | None:
+        """The diagonal, if a step takes its samples stacked over those of its units that are live in any of them.
+
+        Units that are dead in one of them are then multiplied by 0, which is nothing only where every weight is finite.
+        """
+        a, leaf, weight = (right_made, step.start, step.middle) if step.transposed else (left_made, step.middle, step.start)
+        factors = [self._product.leaves[weight], None if a else self._product.leaves[leaf]]
+        finite = all(factor is None or is_finite(factor, self._parameters.dtype) for factor in factors)
+        follow = a is None or (a.transposed == step.transposed and not a.packed)
+        return op if step.stacked and finite and follow and isinstance(op, Diagonal) else None
 
     def _kept(self, step: Step) -> Diagonal | None:
         """The diagonal whose live units alone a step's result holds, if the plan says that it drops the others."""
@@ -164,7 +180,7 @@ class Accumulation:
         assert factor is not None  # a seed is not padded, and so never a right operand
         weight = factor.weight.T if step.transposed else factor.weight
         depth, columns = weight.shape
-        rows = PANEL_ROWS if step.stacked and live == DENSE else sizes[step.start if step.transposed else step.stop]
+        rows = PANEL_ROWS if step.stacked else sizes[step.start if step.transposed else step.stop]
         panel = panel_of(rows, columns, dtype)
         strip = strip_of(depth, columns, panel, dtype)
         lying = Matrix(depth, columns, PARAMETERS, self._parameters.add(weight, panel), panel, 1, panel, strip)
@@ -176,13 +192,17 @@ class Accumulation:
             link = self._product.links[-1] if forward else self._product.links[0][::-1]
             self._apply(matrix, link, forward)
 
-    def _apply(self, matrix: Matrix, ordered: Link, forward: bool) -> None:
-        """Multiply by a link's Jacobians: `N t` on logical rows (forward) or `N^T u` on logical columns, in this order."""
+    def _apply(self, matrix: Matrix, ordered: Link, forward: bool, masked: bool = False) -> None:
+        """Multiply by a link's Jacobians: `N t` on logical rows (forward) or `N^T u` on logical columns, in this order.
+
+        masked : whether what the last of them scales by 0 becomes 0, also where it is inf or nan.
+        """
         units_on_columns = matrix.transposed if forward else not matrix.transposed
         for op in ordered:
             maker = matrix.made_by
-            if op.rank == 0 and units_on_columns and maker is not None and maker["state"] == DENSE:
-                maker |= self._state[op]
+            masks = masked and op is ordered[-1]
+            if maker is not None and op.rank == 0 and units_on_columns and can_scale(maker, masks):
+                maker |= self._state[op] | {"masked": int(masks)}
                 continue
             # The step that makes a matrix can scale it as it stores it, but only before any other step changes it.
             matrix.made_by = None
@@ -193,6 +213,7 @@ class Accumulation:
                 "rank": op.rank,
                 "units_on_columns": int(units_on_columns),
                 "forward": int(forward),
+                "masked": int(masks),
                 **self._state[op],
             }
             if op.rank and not units_on_columns:
@@ -200,11 +221,22 @@ class Accumulation:
                 self.arena.free(step["scratch"])
             self.steps.append(step)
 
-    def _emit_contract(self, a: Matrix, b: Matrix, c: Matrix, live: int, stacked: bool) -> None:
-        """One step for `C = A B` with B row-major or in panels; C is row-major, or the step turns it round piece by piece.
+    def _stack(self, weight: Matrix, union: Diagonal | None) -> None:
+        """Let the last step take its samples stacked, if they share a weight and their rows follow one another.
 
-        stacked : whether the rows of several samples are one left operand, if they follow one another in memory.
+        union : the diagonal whose live units, those of all samples in a stack, it runs over, if it runs over any.
         """
+        step = self.steps[-1]
+        if weight.panel is None or step["a_place"] != WORK or step["a_column"] != 1 or (step["live"] != DENSE and union is None):
+            return
+        step["stacked"] = PANEL_ROWS
+        if union is not None:
+            # As many as fill a tile, so that each tile has units of its own.
+            step["stacked"] = max_rows(weight.panel // lanes(self._parameters.dtype)) // step["rows"]
+            self._lists[union]["stacked"] = step["stacked"]
+
+    def _emit_contract(self, a: Matrix, b: Matrix, c: Matrix, live: int) -> None:
+        """One step for `C = A B` with B row-major or in panels; C is row-major, or the step turns it round piece by piece."""
         strip = b.strip or self._padded(b.columns)
         turned = DENSE
         if c.transposed:
@@ -219,7 +251,7 @@ class Accumulation:
             | {"a_packed": int(a.packed), "b_packed": int(b.packed)}
             | {"b_panel": b.panel or DENSE, "strip": strip}
             | {"c_place": c.place, "c": c.offset, "c_sample": c.size, "c_row": row_stride(c)}
-            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned, "stacked": int(stacked and can_stack(a, b, live))}
+            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned, "stacked": 0}
         )
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
@@ -246,10 +278,10 @@ class Accumulation:
         if not isinstance(op, Diagonal) or not op.sparse:
             return DENSE
         if op not in self._lists:
-            self._lists[op] = self.list_size
-            self.live.append(self._state[op] | {"size": op.size, "list": self.list_size})
+            self._lists[op] = self._state[op] | {"size": op.size, "list": self.list_size, "stacked": 0}
+            self.live.append(self._lists[op])
             self.list_size += 1 + op.size + LIST_ROOM
-        return self._lists[op]
+        return self._lists[op]["list"]
 
     def _out(self) -> Matrix:
         sizes = self._product.sizes

@@ -108,6 +108,12 @@ def is_sparse(op: Diagonal | Normalization) -> bool:
     return isinstance(op, Diagonal) and op.sparse
 
 
+def is_finite(factor: Affine, dtype: np.dtype) -> bool:
+    """Whether every weight is finite in this dtype, so that 0 times any is 0."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(factor.weight.astype(dtype, copy=False)).all())
+
+
 def is_piecewise_linear(op: Diagonal | Normalization) -> bool:
     """Whether the operator is the diagonal of a piecewise linear map."""
     return isinstance(op, Diagonal) and op.piecewise_linear

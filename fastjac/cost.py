@@ -30,6 +30,9 @@ STACKED = 8
 STACKED_ROWS = 4
 """Most rows of one sample for which stacking pays: alone they would not hide the latency of their multiply-adds, nor the reading
 of the weight. With more rows tiles are full, and what stands behind the product is cheaper applied as it is stored."""
+UNION_ROWS, UNION_DEPTH = 1, 48
+"""The same where units can be dead, and the least inner units: a stack runs over all units that are live in any of its samples.
+Measured with half of them dead: alone, one row takes 1.6 times as long, two rows as long as stacked, and more rows less long."""
 PACK_ROWS = 24
 """Rows of the other operand from which on packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .kernels.tables import DENSE, OUT, WORK
+from .kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS
 
 Record = dict[str, int]
 """Fields of one row of a Program's table."""
@@ -62,6 +62,12 @@ def row_stride(c: Matrix) -> int:
     return c.column if c.transposed else c.row
 
 
-def can_stack(a: Matrix, b: Matrix, live: int) -> bool:
-    """Whether samples side by side make one product: they share a weight and all its units, and their rows follow one another."""
-    return b.panel is not None and live == DENSE and a.place == WORK and not a.transposed
+def can_scale(maker: Record, masks: bool) -> bool:
+    """Whether the step that makes a matrix can also scale its columns by a diagonal.
+
+    masks : whether what is scaled by 0 must become 0, also where it is inf or nan: a stack can do that, and of the matrices
+        that are copied a weight has neither.
+    """
+    stack = maker["operation"] == CONTRACT and maker["stacked"]
+    weight = maker["operation"] == COPY and maker["a_place"] == PARAMETERS
+    return bool(maker["state"] == DENSE and (not masks or stack or weight))

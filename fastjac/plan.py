@@ -21,6 +21,8 @@ from .cost import (
     PACK_ROWS,
     STACKED,
     STACKED_ROWS,
+    UNION_DEPTH,
+    UNION_ROWS,
     contraction_cycles,
     moving_cycles,
     packing_cycles,
@@ -31,7 +33,7 @@ from .table import format_sizes, format_table
 
 LEGEND = (
     "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0;\n"
-    "stacked: the rows of several samples in one product; alone: each sample over its own live units"
+    "stacked: the rows of several samples in one product, over the units live in any; alone: each sample over its own live units"
 )
 SPARSE_LIVE_SHARE = 0.5
 """Share of units taken to be live behind a ReLU-like activation when only the sizes are known."""
@@ -72,8 +74,8 @@ class Step:
 
     transposed : whether the transposed product is computed, whose vector lanes run along J's rows.
     drops : whether only the units are produced that are live at the boundary where the result is contracted next.
-    stacked : whether the rows of several samples are multiplied by the weight together; else each sample is multiplied alone,
-        over its own live units.
+    stacked : whether the rows of several samples are multiplied by the weight together, over the units that are live in any of
+        them; else each sample is multiplied alone, over its own live units.
     multiply_adds : with live shares counted.  cycles : predicted time on one core.
     """
 
@@ -167,14 +169,21 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
     b_is_weight, a_is_leaf = (left_is_leaf, right_is_leaf) if transposed else (right_is_leaf, left_is_leaf)
     # A factor that nothing is multiplied onto is read where it lies, and not as rows of each sample.
     a_is_made = not a_is_leaf or not shape.binary[middle]
-    stacked = b_is_weight and a_is_made and shape.live[middle] == 1.0 and not drops and a_rows <= STACKED_ROWS
-    together = STACKED if stacked else 1
+    stacked = b_is_weight and not drops and _stacking_pays(shape.live[middle], inner, a_rows, a_is_made)
+    together, depth = (STACKED, inner) if stacked else (1, depth)
     cycles += contraction_cycles(max(1, a_rows) * together, depth, max(1, b_columns), shape.lanes) / together
     if right_is_leaf and left_is_leaf and not shape.binary[middle]:
         cycles += scaling_cycles(inner * a_rows, shape.lanes)
     if transposed and stop - start == shape.n_layers:
         cycles += moving_cycles(rows * columns)
     return Step(start, middle, stop, transposed, drops, stacked, rows * depth * columns, cycles)
+
+
+def _stacking_pays(live: float, inner: int, rows: int, made: bool) -> bool:
+    """Whether samples of so many rows are multiplied together; `made` says that a step stores these rows as each sample's own."""
+    if live < 1.0:
+        return rows <= UNION_ROWS and inner >= UNION_DEPTH
+    return made and rows <= STACKED_ROWS
 
 
 def _drops(shape: ChainShape, start: int, middle: int, stop: int) -> bool:

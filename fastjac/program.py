@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from .accumulation import Accumulation, StatePlaces
-from .chain import Chain, Diagonal, Link, Normalization, Product, is_piecewise_linear, is_sparse
+from .chain import Chain, Diagonal, Link, Normalization, Product, is_finite, is_piecewise_linear, is_sparse
 from .kernels import activations, normalizers
 from .kernels.cache import fingerprint
 from .kernels.run import compiled_address
@@ -152,8 +152,7 @@ def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record
     weight = factor.weight.T
     panel = panel_of(PANEL_ROWS, factor.n_out, parameters.dtype)
     # A zero times inf is nan, so zeros are skipped only where every weight is finite.
-    with np.errstate(all="ignore"):
-        skip = bool(before) and is_sparse(before[-1]) and bool(np.isfinite(weight.astype(parameters.dtype)).all())
+    skip = bool(before) and is_sparse(before[-1]) and is_finite(factor, parameters.dtype)
     return {
         "operation": AFFINE,
         "n_in": factor.n_in,

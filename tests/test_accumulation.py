@@ -176,4 +176,4 @@ def test_few_rows_behind_smooth_links_are_stacked():
     order = make_plan(whole.shape(lanes(np.dtype(np.float64))), "reverse")
     assert [step.stacked for step in order.steps] == [True, True]
     steps = lower(network_chain, [(whole, order)]).steps
-    assert [step["stacked"] for step in steps if step["operation"] == CONTRACT] == [1, 1]
+    assert all(step["stacked"] for step in steps if step["operation"] == CONTRACT)

@@ -244,6 +244,8 @@ def test_few_rows_of_smooth_networks_are_stacked_and_many_or_half_dead_ones_are_
     assert not any(step.stacked for step in plan(tall, "reverse").steps)
     half_dead = ChainShape(smooth.sizes, (1.0, 0.5, 0.5, 1.0), (True,) * 4, lanes)
     assert not any(step.stacked for step in plan(half_dead, "reverse").steps)
+    one_row = ChainShape((400, 300, 300, 1), (1.0, 0.5, 0.5, 1.0), (True,) * 4, lanes)
+    assert all(step.stacked for step in plan(one_row, "reverse").steps)
 
 
 def test_unknown_mode_lists_the_valid_ones():

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .compress import list_nonzero, pack_nonzero
-from .contract import Contraction, contract, tile_rows_of, tile_shape
+from .contract import Contraction, contract, even_piece, tile_rows_of, tile_shape
 from .jit import piece
 from .memory import itemsize, view
-from .operators import copy, normalize_columns, normalize_rows, scale_columns, scale_rows
+from .operators import copy, mask_columns, normalize_columns, normalize_rows, scale_columns, scale_rows
 from .sweep import ones, zeros
 from .tables import CONTRACT, COPY, DENSE, INDEX_BYTES, PACK, WORK, read_live, read_step
 
@@ -51,9 +51,13 @@ def accumulate(program, layout, group):
     """List the live units, then take every step of the task."""
     for number in range(layout.first_live, layout.last_live):
         diagonal = read_live(program.live, number)
-        for sample in range(group.samples):
+        together = _together(diagonal.stacked, group)
+        for sample in range(0, group.samples, together):
             count, places = _list(group, diagonal.list, sample)
-            count[0] = list_nonzero(program.zero, _state(program, diagonal, group, sample), diagonal.size, places)
+            slopes = _state(program, diagonal, group, sample)
+            if together > 1:
+                slopes = _union(program, layout, diagonal, group, slopes, min(together, group.samples - sample))
+            count[0] = list_nonzero(program.zero, slopes, diagonal.size, places)
     for number in range(layout.first_step, layout.last_step):
         step = read_step(program.steps, number)
         if step.operation == CONTRACT:
@@ -96,6 +100,31 @@ def _state(program, record, group, sample):
 
 
 @piece
+def _together(stacked, group):
+    """How many samples make one stack, of at most so many: the stacks of a group are nearly equal."""
+    if stacked == 0 or group.parts > 1:
+        return 1
+    return even_piece(group.samples, stacked)
+
+
+@piece
+def _union(program, layout, diagonal, group, slopes, samples):
+    """The address of a row that is 0 where the slopes of all samples are; those of the first sample lie at address `slopes`."""
+    zero = program.zero
+    size = itemsize(zero)
+    address = group.work + layout.spare * size
+    union = view(zero, address, diagonal.size)
+    first = view(zero, slopes, diagonal.size)
+    for j in range(diagonal.size):
+        union[j] = first[j]
+    for sample in range(1, samples):
+        row = view(zero, slopes + sample * diagonal.state_row * size, diagonal.size)
+        for j in range(diagonal.size):
+            union[j] = row[j] if row[j] != zero else union[j]
+    return address
+
+
+@piece
 def _list(group, offset, sample):
     """A live list: its length as an array of one, and the address of its units."""
     address = group.own_lists + sample * group.list_stride + offset * INDEX_BYTES
@@ -125,20 +154,20 @@ def _contract(program, layout, step, group):
     """One strip of the right operand after another, so that the group reads each from memory once."""
     zero = program.zero
     size = itemsize(zero)
-    stacked = step.stacked and group.parts == 1
-    samples, rows = (1, step.rows * group.samples) if stacked else (group.samples, step.rows)
-    tile_rows, tile_columns = tile_shape(zero, rows, min(step.strip, step.columns))
+    stacked, together = step.stacked and group.parts == 1, _together(step.stacked, group)
+    tile_rows, tile_columns = tile_shape(zero, step.rows * together, min(step.strip, step.columns))
     jump = 1
     if step.b_panel != DENSE:
-        tile_rows, tile_columns, jump = tile_rows_of(zero, rows, step.b_panel), step.b_panel, step.depth
+        tile_rows, tile_columns, jump = tile_rows_of(zero, step.rows * together, step.b_panel), step.b_panel, step.depth
     first_a, next_a = _matrix(program, group, step.a_place, step.a, step.a_sample)
     first_b, next_b = _matrix(program, group, step.b_place, step.b, step.b_sample)
     first_c, next_c = _matrix(program, group, step.c_place, step.c, step.c_sample)
     scales = step.state != DENSE and not stacked
     for j in range(0, step.columns, step.strip):
-        for sample in range(samples):
+        for sample in range(0, group.samples, together):
+            count = min(together, group.samples - sample)
             depth, units = _extent(group, step.live, step.depth, sample)
-            its_rows, _ = _extent(group, step.rows_live, rows, sample)
+            its_rows, _ = _extent(group, step.rows_live, step.rows * count, sample)
             first_row, its_rows = _share_of_rows(group, step, its_rows)
             columns, _ = _extent(group, step.columns_live, min(step.strip, step.columns - j), sample)
             c, c_row = first_c + sample * next_c + (first_row * step.c_row + j) * size, step.c_row
@@ -157,7 +186,7 @@ def _contract(program, layout, step, group):
                 tile_rows, tile_columns,
             )  # fmt: skip
             if stacked:
-                _finish_stacked(program, layout, step, group, c, c_row, j, columns)
+                _finish_stacked(program, layout, step, group, (sample, count), (c, c_row), (j, columns))
             elif step.turned != DENSE:
                 _turn(program, layout, step, group, sample, c, c_row, j, columns, its_rows)
 
@@ -171,16 +200,24 @@ def _turn(program, layout, step, group, sample, source, row, j, columns, rows):
 
 
 @piece
-def _finish_stacked(program, layout, step, group, first, row, j, columns):
-    """Scale, and turn round, what lies stacked from address `first` on: a diagonal and a place belong to one sample."""
+def _finish_stacked(program, layout, step, group, samples, source, columns):
+    """Scale, and turn round, what lies stacked: a diagonal and a place belong to one sample.
+
+    samples : the first sample, and how many.  source : the address of its rows, and the stride from row to row.
+    columns : the first column, and how many.
+    """
     zero = program.zero
     size = itemsize(zero)
-    for sample in range(group.samples):
-        c = first + sample * step.rows * row * size
+    for number in range(samples[1]):
+        sample, c = samples[0] + number, source[0] + number * step.rows * source[1] * size
         if step.state != DENSE:
-            scale_columns(zero, c, row, step.rows, view(zero, _state(program, step, group, sample) + j * size, columns))
+            d = view(zero, _state(program, step, group, sample) + columns[0] * size, columns[1])
+            if step.masked:
+                mask_columns(zero, c, source[1], step.rows, d)
+            else:
+                scale_columns(zero, c, source[1], step.rows, d)
         if step.turned != DENSE:
-            _turn(program, layout, step, group, sample, c, row, j, columns, step.rows)
+            _turn(program, layout, step, group, sample, c, source[1], columns[0], columns[1], step.rows)
 
 
 @piece
@@ -200,7 +237,9 @@ def _apply(program, step, matrix, state, scratch):
     units = step.columns if step.units_on_columns else step.rows
     if step.rank == 0:
         d = view(zero, state, units)
-        if step.units_on_columns:
+        if step.masked:
+            mask_columns(zero, matrix, step.c_row, step.rows, d)
+        elif step.units_on_columns:
             scale_columns(zero, matrix, step.c_row, step.rows, d)
         else:
             scale_rows(zero, matrix, step.c_row, step.columns, d)

@@ -51,14 +51,14 @@ def tile_shape(zero, rows, columns):
     """
     width = _lanes(zero)
     vectors = (columns + width - 1) // width
-    tile_rows = _even_piece(rows, TALLEST[min(vectors, MAX_TILE_VECTORS)])
-    return tile_rows, width * _even_piece(vectors, WIDEST[tile_rows])
+    tile_rows = even_piece(rows, TALLEST[min(vectors, MAX_TILE_VECTORS)])
+    return tile_rows, width * even_piece(vectors, WIDEST[tile_rows])
 
 
 @jit
 def tile_rows_of(zero, rows, tile_columns):
     """Rows of the tiles that are as wide as given."""
-    return _even_piece(rows, TALLEST[tile_columns // _lanes(zero)])
+    return even_piece(rows, TALLEST[tile_columns // _lanes(zero)])
 
 
 @jit
@@ -92,7 +92,7 @@ def _lanes(zero):
 
 
 @jit
-def _even_piece(total, largest):
+def even_piece(total, largest):
     """The size of the fewest pieces, none above `largest`, that `total` is cut into evenly."""
     # In 32 bits without sign, where a division costs a third of what NumPy's rules for 64 bits do.
     pieces = (np.uint32(total) + np.uint32(largest) - np.uint32(1)) // np.uint32(largest)

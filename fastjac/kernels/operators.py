@@ -85,6 +85,15 @@ def scale_columns(zero, matrix, row, rows, d):
 
 
 @jit
+def mask_columns(zero, matrix, row, rows, d):
+    """`M diag(d)`, in which a column of `d = 0` is 0 whatever it held."""
+    for i in range(rows):
+        m = view(zero, matrix + i * row * itemsize(zero), d.size)
+        for j in range(d.size):
+            m[j] = m[j] * d[j] if d[j] != zero else zero
+
+
+@jit
 def scale_rows(zero, matrix, row, columns, d):
     """`diag(d) M`."""
     for i in range(d.size):

@@ -128,7 +128,8 @@ STEP = record(
     "b_packed",
     "rows_live",  # CONTRACT: the live list whose units are all that the result's rows, or columns, hold; or DENSE
     "columns_live",
-    "stacked",  # CONTRACT: whether the rows of a group's samples are the rows of one left operand, and of one result
+    "stacked",  # CONTRACT: of how many samples at most the rows are one left operand, and one result; 0 if each is alone
+    "masked",  # CONTRACT, APPLY: whether what the diagonal scales by 0 becomes 0, also where it is inf or nan
     "shared",  # CONTRACT: whether the parts of one sample may each compute some of the result's rows
     # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken; CONTRACT, COPY: a diagonal that scales the
     # result's columns, or DENSE. Then the elements from one sample's to the next's.
@@ -140,10 +141,11 @@ STEP = record(
     "scratch",  # APPLY with units on rows: offset of (rank, columns) in the workspace
 )
 
-LIVE = record("state", "state_row", "size", "list")
-"""A diagonal whose live units are listed: where it lies, its size, and where its list starts.
+LIVE = record("state", "state_row", "size", "list", "stacked")
+"""A diagonal whose live units are listed: where it lies, its size, where its list starts, and STEP's `stacked`.
 
-A list is its length followed by the units' numbers, in order.
+A list is its length followed by the units' numbers, in order. Samples that are stacked have one list, of the units that are live
+in any of them; it stands where that of the first of them would.
 """
 
 LAYOUT = record(
