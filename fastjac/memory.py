@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .caches import caches
 from .kernels.tables import INDEX_BYTES
 from .kernels.target import ALIGNMENT, lanes, padded, round_up, tile_vectors, vector_unit
 from .kernels.tile import PREFETCH_DISTANCE
@@ -12,9 +13,9 @@ LINE = ALIGNMENT // np.dtype(np.float32).itemsize
 """Elements that fill a cache line, or several."""
 LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
 """Entries behind an index list's last that may be read ahead, or written by a whole vector."""
-LARGE_WEIGHT = 512 * 1024
-"""Bytes of a weight from which on samples take it strip by strip: more than stays in a second-level cache beside all else."""
-STRIP_BYTES = 256 * 1024
+LARGE_WEIGHT = caches().second // 4
+"""Bytes of a weight from which on samples take it strip by strip: more than stays in the second-level cache beside all else."""
+STRIP_BYTES = caches().second // 8
 """Bytes of a strip of such a weight, which stays in the cache while one sample after another is multiplied by it."""
 
 PANEL_ROWS = 48

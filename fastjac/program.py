@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from .accumulation import Accumulation, StatePlaces
+from .caches import caches
 from .chain import Chain, Diagonal, Link, Normalization, Product, is_finite, is_piecewise_linear, is_sparse
 from .kernels import activations, normalizers
 from .kernels.cache import fingerprint
@@ -18,11 +19,13 @@ from .matrix import Record
 from .memory import LARGE_WEIGHT, LIST_ROOM, PANEL_ROWS, Parameters, panel_of, scratch
 from .plan import Plan
 
-BLOCK_BYTES = 192 * 1024
+BLOCK_BYTES = caches().second // 4
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
-GROUP_BYTES = 32 * 1024
-"""Room for the matrices of the samples that take each step together: some of the first-level cache."""
-SHARING_GROUP_BYTES = 256 * 1024
+SHARING_BLOCK_BYTES = caches().second // 2
+"""The same where samples share the strips of a large weight, each of which is read from beyond that cache once a block."""
+GROUP_BYTES = caches().first * 2 // 3
+"""Room for the matrices of the samples that take each step together: most of the first-level cache."""
+SHARING_GROUP_BYTES = caches().second // 4
 """The same where samples share the strips of a large weight: some of the second-level cache."""
 MAX_BLOCK = 48
 """Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
@@ -35,7 +38,8 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     """
     parameters = Parameters(chain.dtype)
     widest = padded(_widest(chain, [product for product, _ in tasks]), chain.dtype)
-    block = _block(chain)
+    shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
+    block = _block(chain, SHARING_BLOCK_BYTES if shares else BLOCK_BYTES)
     shared = {
         "n_in": chain.n_in,
         "n_out": chain.sizes[-1],
@@ -55,7 +59,6 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [record for accumulation in accumulations for record in accumulation.steps]
     kernel = f"run_{fingerprint()}"
-    shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
     group_size = (SHARING_GROUP_BYTES if shares else GROUP_BYTES) // chain.dtype.itemsize
     return Program(
         parameters.array(),
@@ -118,10 +121,10 @@ def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
     return scratch(program.layout[0], program.parameters.dtype, threads)
 
 
-def _block(chain: Chain) -> int:
-    """Samples in a block."""
+def _block(chain: Chain, room: int) -> int:
+    """Samples in a block, for which there is so much room in bytes."""
     elements = 3 * max(chain.sizes) + sum(_state_row(op, chain.dtype) for link in chain.links for op in link)
-    return int(min(MAX_BLOCK, max(6, BLOCK_BYTES // (elements * chain.dtype.itemsize) // 6 * 6)))
+    return int(min(MAX_BLOCK, max(6, room // (elements * chain.dtype.itemsize) // 6 * 6)))
 
 
 def _place_state(chain: Chain, block: int, start: int) -> tuple[StatePlaces, int]:
