@@ -25,7 +25,7 @@ SHARING_BLOCK_BYTES = caches().second // 2
 """The same where samples share the strips of a large weight, each of which is read from beyond that cache once a block."""
 GROUP_BYTES = caches().first * 2 // 3
 """Room for the matrices of the samples that take each step together: most of the first-level cache."""
-SHARING_GROUP_BYTES = caches().second // 4
+SHARING_GROUP_BYTES = caches().second // 2
 """The same where samples share the strips of a large weight: some of the second-level cache."""
 MAX_BLOCK = 48
 """Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""

@@ -17,7 +17,7 @@ CALL_COST = 2_000_000_000
 """Multiply-adds of each thread in one call: about 0.05 s, within which Ctrl-C is not seen."""
 CHUNK_COST = 1_000_000
 """Multiply-adds of a chunk from which on to hand it out costs nothing beside it: some 20 us."""
-READ_COST = 4
+READ_COST = 32
 """Multiply-adds that a chunk must do for each byte of weights that it reads, so that reading takes a small share of its time."""
 CHUNKS_PER_THREAD = 4
 """Chunks for each thread, where they are not too small, so that a thread that is late leaves some to others."""
@@ -88,11 +88,14 @@ def _samples_undivided(work: Work, n: int, threads: int) -> int:
 
 
 def _chunk(work: Work, n: int, threads: int) -> int:
-    """The samples of a chunk: an even share, cut finer where the pieces are still worth it."""
+    """The samples of a chunk: an even share, cut finer where the pieces are still worth it.
+
+    Every thread has as many chunks as any other, because a last round of fewer would leave some idle.
+    """
     worth = math.ceil((CHUNK_COST + READ_COST * work.weight_bytes) / work.cost)
-    even = -(-n // threads)
-    most = min(work.block, int(CALL_COST / work.cost))
-    return max(1, min(most, max(n // (CHUNKS_PER_THREAD * threads), min(worth, even))))
+    most = max(1, min(work.block, int(CALL_COST / work.cost)))
+    rounds = max(1, min(CHUNKS_PER_THREAD, n // (threads * worth)), -(-n // (threads * most)))
+    return -(-n // (threads * rounds))
 
 
 def _pieces(work: Work, first: int, stop: int, threads: int, chunk: int) -> list[Call]:

@@ -88,4 +88,4 @@ def test_one_heavy_sample_takes_all_threads_and_a_light_one_none():
 def test_samples_of_an_incomplete_round_are_divided_where_that_is_sooner():
     assert calls(TANH_512, 17, 16) == [Call(0, 16, 16, 16), Call(16, 17, 16, 16)]
     assert calls(TANH_512, 15, 16) == [Call(0, 15, 15, 15)]
-    assert calls(TANH_512._replace(parts=1), 17, 16) == [Call(0, 17, 16, 17)]
+    assert calls(TANH_512._replace(parts=1), 17, 16) == [Call(0, 17, 9, 9)]
