@@ -24,6 +24,9 @@ PART_ROWS = 16
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
 
+NARROW = 16
+"""Columns up to which a result is turned round rather than worked on row by row, each for itself a short loop."""
+
 StatePlaces = dict[Diagonal | Normalization, Record]
 """For each link's operators the fields `state` and `state_row` of every record that reads its Jacobian's vectors."""
 
@@ -54,13 +57,22 @@ class Accumulation:
             made[step.start, step.stop] = self._contract(step, made)
         whole = (0, len(product.leaves))
         if whole not in made:
-            out = self._copy(self._source(whole, transposed=False), self._out())
-            self._apply_ends(out, whole)
-        elif made[whole].place != OUT:
+            made[whole] = self._single_factor(whole)
+        if made[whole].place != OUT:
             self._copy(made[whole], self._out())
         if any(step["c_place"] == OUT and step["operation"] != CONTRACT for step in self.steps):
             # Every part would repeat this step on rows that another part is still writing.
             self.parts = 1
+
+    def _single_factor(self, whole: Span) -> Matrix:
+        """The product of one factor: a copy of it, changed by what stands before and after it."""
+        sizes = self._product.sizes
+        # A normalizer takes sums down the columns of the result, which are its rows where it lies transposed.
+        transposed = self._product.leaves[0] is not None and bool(self._ends) and sizes[0] <= NARROW < sizes[1]
+        source = self._source(whole, transposed)
+        copy = self._copy(source, self._take(source.rows, source.columns, True) if transposed else self._out())
+        self._apply_ends(copy, whole)
+        return copy
 
     def _find_parts(self, plan: Plan) -> None:
         """Into how many parts one sample can be divided: J's rows are independent, if all that reaches them lies along them.

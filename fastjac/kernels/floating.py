@@ -76,6 +76,42 @@ def power_of_two(_context: Any, k: Any) -> Any:
     return k(k), codegen
 
 
+@intrinsic
+def order_key(_context: Any, x: Any) -> Any:
+    """An integer for a float such that keys are ordered as floats are, -0 below 0 and nan beyond both ends.
+
+    The largest key of many is found in vector lanes; comparisons of floats, which must mind nan, are not reordered.
+    """
+    if x not in _ROUNDING:
+        return None
+    bits = ir.IntType(x.bitwidth)
+
+    def codegen(_: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> ir.Value:
+        return _mirrored(builder, builder.bitcast(arguments[0], bits))
+
+    return (types.int32 if x == types.float32 else types.int64)(x), codegen
+
+
+@intrinsic
+def of_order_key(_context: Any, key: Any) -> Any:
+    """The float of an `order_key`."""
+    if key not in (types.int32, types.int64):
+        return None
+    result = types.float32 if key == types.int32 else types.float64
+
+    def codegen(context: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> ir.Value:
+        return builder.bitcast(_mirrored(builder, arguments[0]), context.get_value_type(result))
+
+    return result(key), codegen
+
+
+def _mirrored(builder: ir.IRBuilder, bits: ir.Value) -> ir.Value:
+    """The same bits, but of a negative number all others turned round, since a float's run away from 0."""
+    width = bits.type.width
+    sign = builder.ashr(bits, ir.Constant(bits.type, width - 1))
+    return builder.xor(bits, builder.and_(sign, ir.Constant(bits.type, 2 ** (width - 1) - 1)))
+
+
 def polynomial(*, float32: Coefficients, float64: Coefficients) -> Callable[..., Any]:
     """An intrinsic `x -> c[0] + c[1] x + c[2] x^2 + ...` by Horner's rule, with the coefficients of x's own dtype."""
     table = {types.float32: float32, types.float64: float64}

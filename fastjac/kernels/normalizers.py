@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 from .elementary import exp
-from .floating import constant
+from .floating import constant, of_order_key, order_key
 from .jit import OPTIONS, jit
 from .operators import dot
 
@@ -52,10 +52,11 @@ def _sum(v):
 @jit
 def _softmax(z, factors, logarithm):
     a, p, s = factors[0], factors[1], factors[2]
-    largest = z[0]
+    key = order_key(z[0])
     for j in range(z.size):
-        # Written so that a nan, once met, stays.
-        largest = largest if largest >= z[j] or largest != largest else z[j]
+        key = max(key, order_key(z[j]))
+    # A nan makes the total nan, and so all units, whether it is the largest or not.
+    largest = of_order_key(key)
     for j in range(z.size):
         z[j] -= largest
         s[j] = exp(z[j])

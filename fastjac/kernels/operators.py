@@ -148,8 +148,9 @@ def normalize_rows(zero, matrix, row, columns, factors, rank, forward, sums):
         for r in range(rank):
             p = factors[1 + 2 * r] if forward else factors[2 + 2 * r]
             _subtract(m, sums[r], p[i])
-    if forward:
-        scale_rows(zero, matrix, row, columns, a)
+        if forward:
+            for j in range(columns):
+                m[j] *= a[i]
 
 
 @jit
