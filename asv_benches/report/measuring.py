@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .. import planner, scaling
-from ..common import DTYPES, NETWORKS
+from ..common import DTYPES, Cell
 from ..machine import ceilings
 from ..peers import prepare
 from ..timing import Effort
@@ -33,18 +33,18 @@ class Extent:
 
 
 FULL = Extent(Effort(21, 5.0), Effort(7, 1.0), Effort(5, 5.0), batches=3, sizes=scaling.SIZES, cold=True)
+RANDOM = Extent(Effort(9, 1.5), Effort(5, 0.5), Effort(5, 5.0), batches=1, sizes=(), cold=False)
 QUICK = Extent(Effort(5, 0.5), Effort(3, 0.1), Effort(3, 1.0), batches=2, sizes=scaling.SIZES[:3], cold=False)
 
 
-def measure(names: Sequence[str], extent: Extent, rows_only: bool) -> Report:
-    """Measure the networks of these names, and all else unless only rows are asked for."""
-    present = [name for name in names if NETWORKS[name].missing is None]
-    cells = [f"{name}-{batch}" for name in present for batch in NETWORKS[name].batches[: extent.batches]]
-    missing = [f"{name} {NETWORKS[name].missing}" for name in names if name not in present]
+def measure(chosen: Sequence[Cell], extent: Extent, rows_only: bool) -> Report:
+    """Measure these cells, and all else unless only rows are asked for."""
+    present = [cell for cell in chosen if cell.recipe.missing is None]
+    missing = [f"{cell} {cell.recipe.missing}" for cell in chosen if cell.recipe.missing]
     before = ceilings(extent.other)
     rows, predictions = [], []
-    for number, cell in enumerate(cells, start=1):
-        _say(f"{number}/{len(cells)} {cell}")
+    for number, cell in enumerate(present, start=1):
+        _say(f"{number}/{len(present)} {cell}")
         rows += [comparison.measure(cell, dtype, extent.row) for dtype in DTYPES]
         prepare.cache_clear()
         if not rows_only:
