@@ -13,6 +13,7 @@ import numpy as np
 
 from .common import Cell
 from .expert.sweeps import Stacked
+from .isa import jax_options
 from .recipe import SOFTPLUS_THRESHOLD, Recipe
 from .timing import Effort, interleaved
 
@@ -66,7 +67,7 @@ def with_stacked_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
 
     jax.config.update("jax_enable_x64", True)
     network = Stacked.of(in_jax, recipe, dtype)
-    forward, reverse = jax.jit(network.forward), jax.jit(network.reverse)
+    forward, reverse = (jax.jit(sweep, compiler_options=jax_options(dtype)) for sweep in (network.forward, network.reverse))
     # As an array of NumPy, a result is waited for but not copied.
     return {"forward": lambda x: np.asarray(forward(x)).swapaxes(1, 2), "reverse": lambda x: np.asarray(reverse(x))}
 
@@ -88,7 +89,7 @@ def with_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
         return jax.nn.softmax(y) if recipe.softmax else y
 
     def compiled(transform: Callable[..., Any]) -> Jacobian:
-        batched = jax.jit(jax.vmap(transform(network)))
+        batched = jax.jit(jax.vmap(transform(network)), compiler_options=jax_options(dtype))
         return lambda x: np.asarray(batched(x))
 
     return {"forward": compiled(jax.jacfwd), "reverse": compiled(jax.jacrev)}
@@ -163,7 +164,6 @@ class Prepared:
     """
 
     jacobian: Jacobian
-    order: str
     pieces: int
 
 
@@ -178,7 +178,7 @@ def prepare(contender: str, cell: Cell, dtype: str) -> Prepared:
     for compile_and_warm in calls.values():
         compile_and_warm()
     order = faster(calls) if len(calls) > 1 else next(iter(calls))
-    return Prepared(orders[order], order, pieces[order])
+    return Prepared(orders[order], pieces[order])
 
 
 def faster(calls: dict[str, Callable[[], np.ndarray]]) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
+
+import numpy as np
 
 import fastjac as fj
 
 from ..common import Cell, relative_error, tolerance
 from ..floor import Work, least_work
-from ..peers import EXPERT, FASTJAC, installed, prepare
-from ..timing import Effort, interleaved
+from ..peers import CLEARLY_SLOWER, EXPERT, FASTJAC, installed, prepare
+from ..timing import Effort, turns
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,19 @@ def measure(cell: Cell, dtype: str, effort: Effort) -> Row:
     for name, error in errors.items():
         if not error <= tolerance(dtype):
             raise RuntimeError(f"{name} is off by {error:.1e} in cell {cell}, {dtype}; at most {tolerance(dtype):.0e} is right")
-    seconds = interleaved({name: partial(found.jacobian, x) for name, found in prepared.items()}, effort)
+    seconds = medians({name: partial(found.jacobian, x) for name, found in prepared.items()}, effort)
     pieces = {name: found.pieces for name, found in prepared.items() if found.pieces > 1}
     schedule = in_short(recipe.network(dtype).plan())
     return Row(cell, dtype, seconds, errors[FASTJAC], least_work(recipe, cell.batch, dtype), schedule, pieces)
+
+
+def medians(calls: dict[str, Callable[[], object]], effort: Effort) -> dict[str, float]:
+    """Median seconds over interleaved turns; a peer that is clearly slower than the best one has no more turns than it must."""
+    early = turns(calls, replace(effort, rounds=effort.least_rounds))
+    least = CLEARLY_SLOWER * min(min(seconds) for name, seconds in early.items() if name != FASTJAC)
+    close = {name: call for name, call in calls.items() if name == FASTJAC or min(early[name]) < least}
+    later = turns(close, replace(effort, rounds=effort.rounds - effort.least_rounds, least_rounds=0))
+    return {name: float(np.median(early[name] + later.get(name, []))) for name in calls}
 
 
 def in_short(plan: fj.Plan) -> str:

@@ -13,8 +13,8 @@ import llvmlite.binding as llvm
 
 from fastjac.kernels.target import vector_unit
 
+from .. import isa
 from ..peers import PACKAGES
-from . import isa
 
 UNKNOWN = "unknown"
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -32,16 +32,15 @@ def describe(contenders: Sequence[str]) -> list[str]:
     versions = ", ".join(f"{name} {import_module(name).__version__}" for name in packages)
     return [
         f"{cpu_model()} ({llvm.get_host_cpu_name()}), {n_cores()} cores, {platform.system()}; caches {caches}.",
-        f"Vectors of {8 * width} bits, {registers} registers: {_held()}.",
+        f"Vectors of {8 * width} bits, {registers} registers: {isa.in_words()}.",
         f"Python {platform.python_version()}, {versions}.",
     ]
 
 
-def _held() -> str:
-    if isa.held() == isa.NATIVE:
-        return "all that the CPU has"
-    variables = ", ".join(name for name in isa.avx2_environment() if name != isa.HELD)
-    return f"fastjac and its peers are held to {isa.held().upper()} by {variables}"
+def machine() -> str:
+    """What a reader tells machines apart by: "AMD Ryzen 9, 2 cores, 512-bit vectors"."""
+    held = "" if isa.held() == isa.NATIVE else f", held to {isa.held().upper()}"
+    return f"{cpu_model()}, {n_cores()} cores, {8 * vector_unit()[0]}-bit vectors{held}"
 
 
 def n_cores() -> int:

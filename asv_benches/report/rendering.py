@@ -25,6 +25,7 @@ class Report:
     """All that one run has measured.
 
     before, after : the machine's rates at its start and its end.
+    seconds : how long the run took.
     missing : a sentence for each network that could not be made here.
     predictions, figures : empty where only rows were asked for.
     """
@@ -32,38 +33,39 @@ class Report:
     rows: Sequence[Row]
     before: Ceilings
     after: Ceilings
+    seconds: float
     missing: Sequence[str] = ()
     predictions: Sequence[Prediction] = ()
     figures: Sequence[Figure] = ()
 
 
-def render(report: Report, with_targets: bool) -> str:
-    """The whole report, with what the project set itself to reach if that is asked for."""
+def render(title: str, report: Report, with_targets: bool) -> str:
+    """The whole report as one section, with what the project set itself to reach if that is asked for."""
     ceilings = report.before.at_best(report.after)
     paragraphs = [
-        "# Jacobians, timed",
-        _setting(list(report.rows[0].seconds)),
+        f"## {title}",
+        _setting(report),
         _rates(report.before, report.after, ceilings),
         _comparison(report.rows, ceilings, with_targets),
         *_notes(report),
         _means(report.rows, ceilings),
     ]
     if report.figures:
-        paragraphs += ["## Latency, start, scaling, memory, planner", _figures(report.figures, with_targets)]
+        paragraphs += ["### Latency, start, scaling, memory, planner", _figures(report.figures, with_targets)]
     if report.predictions:
-        paragraphs += ["## Cost that the plan counts, and time, both in units of auto's", _predictions(report.predictions)]
+        paragraphs += ["### Cost that the plan counts, and time, both in units of auto's", _predictions(report.predictions)]
     if with_targets:
-        paragraphs += ["## Targets", _list(verdicts(report.rows, ceilings))]
-    return "\n\n".join([*paragraphs, "## Summary", _list(summary(report.rows))]) + "\n"
+        paragraphs += ["### Targets", _list(verdicts(report.rows, ceilings))]
+    return "\n\n".join([*paragraphs, "### Summary", _list(summary(report.rows))]) + "\n"
 
 
 def _list(sentences: Iterable[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _setting(contenders: Sequence[str]) -> str:
+def _setting(report: Report) -> str:
     timing = "Medians of interleaved turns; every time includes a new result array."
-    return _list([*describe(contenders), timing])
+    return _list([*describe(list(report.rows[0].seconds)), f"{timing} The run took {report.seconds / 60:.1f} minutes."])
 
 
 def _notes(report: Report) -> list[str]:
