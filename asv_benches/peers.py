@@ -23,7 +23,7 @@ CHOICE = Effort(rounds=5, seconds=0.2, least_rounds=1)
 """How long to look which of a contender's orders is the faster one."""
 CLEARLY_SLOWER = 3.0
 """An order whose first call takes so many times as long as the other's is not looked at again."""
-FACTOR_BYTES = 1 << 30
+FACTOR_BYTES = 1 << 29
 """The most bytes that the accumulated factor of a whole batch may take; a larger batch goes through a peer in pieces."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -29,13 +30,13 @@ class Row:
     seconds: dict[str, float]
     error: float
     work: Work
-    schedule: str = ""
-    pieces: dict[str, int] = field(default_factory=dict)
+    schedule: str
+    pieces: dict[str, int]
 
     @property
     def over_best(self) -> float:
         """Time of the fastest peer over fastjac's."""
-        return min(time for name, time in self.seconds.items() if name != FASTJAC) / self.seconds[FASTJAC]
+        return min(seconds for name, seconds in self.seconds.items() if name != FASTJAC) / self.seconds[FASTJAC]
 
     @property
     def over_expert(self) -> float:
@@ -60,10 +61,12 @@ def measure(cell: Cell, dtype: str, effort: Effort) -> Row:
 
 def medians(calls: dict[str, Callable[[], object]], effort: Effort) -> dict[str, float]:
     """Median seconds over interleaved turns; a peer that is clearly slower than the best one has no more turns than it must."""
+    start = time.perf_counter()
     early = turns(calls, replace(effort, rounds=effort.least_rounds))
-    least = CLEARLY_SLOWER * min(min(seconds) for name, seconds in early.items() if name != FASTJAC)
-    close = {name: call for name, call in calls.items() if name == FASTJAC or min(early[name]) < least}
-    later = turns(close, replace(effort, rounds=effort.rounds - effort.least_rounds, least_rounds=0))
+    limit = CLEARLY_SLOWER * min(min(seconds) for name, seconds in early.items() if name != FASTJAC)
+    close = {name: call for name, call in calls.items() if name == FASTJAC or min(early[name]) < limit}
+    left = effort.seconds - (time.perf_counter() - start)
+    later = turns(close, Effort(effort.rounds - effort.least_rounds, left, least_rounds=0))
     return {name: float(np.median(early[name] + later.get(name, []))) for name in calls}
 
 
