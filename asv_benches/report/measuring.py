@@ -39,7 +39,7 @@ RANDOM = Extent(Effort(9, 1.5), Effort(5, 0.5), Effort(5, 5.0), batches=1, sizes
 QUICK = Extent(Effort(5, 0.5), Effort(3, 0.1), Effort(3, 1.0), batches=2, sizes=scaling.SIZES[:3], cold=False)
 
 
-PREPARATION = 3.0
+PREPARATION = 4.5
 """Seconds that a row takes beside its turns: compiling, checking, choosing each peer's order."""
 CEILINGS = 20.0
 """Seconds for the machine's rates, before and after."""
