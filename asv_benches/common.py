@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,19 +33,46 @@ NETWORKS = {
     "square": Recipe((256,) * 7, "relu", softmax=False, batches=(1, 64), seed=70),
 }
 
-CELLS = {f"{name}-{batch}": (recipe, batch) for name, recipe in NETWORKS.items() for batch in recipe.batches}
+
+@dataclass(frozen=True)
+class Cell:
+    """A network at a batch size.
+
+    network : the network's name.
+    """
+
+    network: str
+    recipe: Recipe
+    batch: int
+
+    def __str__(self) -> str:
+        return f"{self.network}-{self.batch}"
+
+    def inputs(self, dtype: str) -> np.ndarray:
+        """As many of the recipe's inputs."""
+        return self.recipe.inputs(self.batch, dtype)
+
+
+def cells(networks: Mapping[str, Recipe]) -> Iterator[Cell]:
+    """Every network at each of its batch sizes."""
+    for name, recipe in networks.items():
+        for batch in recipe.batches:
+            yield Cell(name, recipe, batch)
+
+
+CELLS = {str(cell): cell for cell in cells(NETWORKS)}
 """Every network at every batch size, by a name such as "seed-64"."""
 
 BATCH_CELLS = tuple(f"{name}-{recipe.batches[1]}" for name, recipe in NETWORKS.items())
 """Each network once, at its common batch size."""
 
 
-def available_cell(cell: str) -> tuple[Recipe, int]:
-    """The network and the batch size of a cell; a NotImplementedError, on which asv skips, if its data are not here."""
-    recipe, batch = CELLS[cell]
-    if recipe.missing:
-        raise NotImplementedError(f"{cell} {recipe.missing}")
-    return recipe, batch
+def available_cell(name: str) -> Cell:
+    """The cell of this name; a NotImplementedError, on which asv skips, if its network's data are not here."""
+    cell = CELLS[name]
+    if cell.recipe.missing:
+        raise NotImplementedError(f"{name} {cell.recipe.missing}")
+    return cell
 
 
 def worthwhile_modes(recipe: Recipe) -> tuple[str, ...]:
@@ -52,8 +81,8 @@ def worthwhile_modes(recipe: Recipe) -> tuple[str, ...]:
 
 
 def relative_error(jacobian: np.ndarray, reference: np.ndarray) -> float:
-    """The largest entry of `|jacobian - reference|`, relative to the largest entry of `|reference|`."""
-    return float(np.max(np.abs(jacobian - reference)) / np.max(np.abs(reference)))
+    """The largest entry of `|jacobian - reference|`, relative to the largest entry of `|reference|` unless that is 0."""
+    return float(np.max(np.abs(jacobian - reference)) / (np.max(np.abs(reference)) or 1.0))
 
 
 def tolerance(dtype: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .common import BATCH_CELLS, CELLS, DTYPES, MODES, available_cell, relative_error, worthwhile_modes
-from .peers import CONTENDERS, is_installed, prepare
+from .peers import CONTENDERS, EXPERT, FASTJAC, is_installed, prepare
 
 
 class Jacobian:
@@ -14,11 +14,11 @@ class Jacobian:
     params = (tuple(CELLS), DTYPES, MODES)
 
     def setup(self, cell: str, dtype: str, mode: str) -> None:
-        recipe, batch = available_cell(cell)
-        if mode == recipe.hopeless_order:
+        timed = available_cell(cell)
+        if mode == timed.recipe.hopeless_order:
             raise NotImplementedError(f"{mode} order is hopeless for {cell}")
-        self.network = recipe.network(dtype)
-        self.x = recipe.inputs(batch, dtype)
+        self.network = timed.recipe.network(dtype)
+        self.x = timed.inputs(dtype)
         self.mode = mode
         self.network.jacobian(self.x, mode=mode)
 
@@ -41,10 +41,10 @@ class Error:
         available_cell(cell)
 
     def track_error(self, cell: str, dtype: str) -> float:
-        recipe, batch = CELLS[cell]
-        reference = prepare("expert NumPy", cell, "float64")(recipe.inputs(batch, "float64"))
-        network, x = recipe.network(dtype), recipe.inputs(batch, dtype)
-        return max(relative_error(network.jacobian(x, mode=mode), reference) for mode in worthwhile_modes(recipe))
+        timed = CELLS[cell]
+        reference = prepare(EXPERT, timed, "float64").jacobian(timed.inputs("float64"))
+        network, x = timed.recipe.network(dtype), timed.inputs(dtype)
+        return max(relative_error(network.jacobian(x, mode=mode), reference) for mode in worthwhile_modes(timed.recipe))
 
 
 class Peers:
@@ -55,14 +55,14 @@ class Peers:
 
     timeout = 300.0
     param_names = ("peer", "cell", "dtype")
-    params = (tuple(name for name in CONTENDERS if name != "fastjac"), BATCH_CELLS, ("float32",))
+    params = (tuple(name for name in CONTENDERS if name != FASTJAC), BATCH_CELLS, ("float32",))
 
     def setup(self, peer: str, cell: str, dtype: str) -> None:
         if not is_installed(peer):
             raise NotImplementedError(f"{peer} is not installed")
-        recipe, batch = available_cell(cell)
-        self.x = recipe.inputs(batch, dtype)
-        self.jacobian = prepare(peer, cell, dtype)
+        timed = available_cell(cell)
+        self.x = timed.inputs(dtype)
+        self.jacobian = prepare(peer, timed, dtype).jacobian
 
     def time_jacobian(self, peer: str, cell: str, dtype: str) -> None:
         self.jacobian(self.x)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from . import expert
-from .common import available_cell
-from .recipe import Recipe
+from .common import Cell
+from .expert.sweeps import Stacked
+from .isa import jax_options
+from .recipe import SOFTPLUS_THRESHOLD, Recipe
 from .timing import Effort, interleaved
 
 Jacobian = Callable[[np.ndarray], np.ndarray]
 
 CHOICE = Effort(rounds=5, seconds=0.2, least_rounds=1)
 """How long to look which of a contender's orders is the faster one."""
+CLEARLY_SLOWER = 3.0
+"""An order whose first call takes so many times as long as the other's is not looked at again."""
+FACTOR_BYTES = 1 << 29
+"""The most bytes that the accumulated factor of a whole batch may take; a larger batch goes through a peer in pieces."""
 
 
 def with_fastjac(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
@@ -26,9 +33,43 @@ def with_fastjac(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
 
 
 def with_numpy(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
-    """The hand-written sweeps of `expert`."""
-    arguments = recipe.parameters(dtype), recipe.activation, recipe.softmax
-    return {"forward": partial(expert.forward, *arguments), "reverse": partial(expert.reverse, *arguments)}
+    """The stacked sweeps in NumPy."""
+    from .expert import in_numpy
+
+    network = Stacked.of(in_numpy, recipe, dtype)
+    return {"forward": lambda x: network.forward(x).swapaxes(1, 2), "reverse": network.reverse}
+
+
+def with_stacked_torch(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
+    """The stacked sweeps in eager torch, which keeps nothing for gradients."""
+    import torch
+
+    from .expert import in_torch
+
+    network = Stacked.of(in_torch, recipe, dtype)
+
+    def on_tensors(sweep: Callable[[Any], Any]) -> Jacobian:
+        def jacobian(x: np.ndarray) -> np.ndarray:
+            with torch.inference_mode():
+                return sweep(torch.from_numpy(x)).numpy()
+
+        return jacobian
+
+    forward = on_tensors(network.forward)
+    return {"forward": lambda x: forward(x).swapaxes(1, 2), "reverse": on_tensors(network.reverse)}
+
+
+def with_stacked_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
+    """The stacked sweeps in JAX, each one compiled function, the weights being its constants."""
+    import jax
+
+    from .expert import in_jax
+
+    jax.config.update("jax_enable_x64", True)
+    network = Stacked.of(in_jax, recipe, dtype)
+    forward, reverse = (jax.jit(sweep, compiler_options=jax_options(dtype)) for sweep in (network.forward, network.reverse))
+    # As an array of NumPy, a result is waited for but not copied.
+    return {"forward": lambda x: np.asarray(forward(x)).swapaxes(1, 2), "reverse": lambda x: np.asarray(reverse(x))}
 
 
 def with_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
@@ -37,7 +78,8 @@ def with_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
 
     jax.config.update("jax_enable_x64", True)
     parameters = [tuple(map(jax.numpy.asarray, pair)) for pair in recipe.parameters(dtype)]
-    activation = jax.nn.relu if recipe.activation == "relu" else jax.numpy.tanh
+    activations = {"gelu": partial(jax.nn.gelu, approximate=False), "tanh": jax.numpy.tanh}
+    activation = activations.get(recipe.activation) or getattr(jax.nn, recipe.activation)
 
     def network(x: Any) -> Any:
         for weight, bias in parameters[:-1]:
@@ -47,7 +89,7 @@ def with_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
         return jax.nn.softmax(y) if recipe.softmax else y
 
     def compiled(transform: Callable[..., Any]) -> Jacobian:
-        batched = jax.jit(jax.vmap(transform(network)))
+        batched = jax.jit(jax.vmap(transform(network)), compiler_options=jax_options(dtype))
         return lambda x: np.asarray(batched(x))
 
     return {"forward": compiled(jax.jacfwd), "reverse": compiled(jax.jacrev)}
@@ -58,7 +100,8 @@ def with_torch(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
     import torch
 
     parameters = [tuple(map(torch.from_numpy, pair)) for pair in recipe.parameters(dtype)]
-    activation = torch.relu if recipe.activation == "relu" else torch.tanh
+    activations = {"tanh": torch.tanh, "softplus": partial(torch.nn.functional.softplus, threshold=SOFTPLUS_THRESHOLD)}
+    activation = activations.get(recipe.activation) or getattr(torch.nn.functional, recipe.activation)
 
     def network(x: Any) -> Any:
         for weight, bias in parameters[:-1]:
@@ -72,17 +115,34 @@ def with_torch(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
 
         def jacobian(x: np.ndarray) -> np.ndarray:
             with torch.no_grad():
-                return function(torch.from_numpy(x)).numpy()
+                jacobians = function(torch.from_numpy(x))
+            # Of a single affine layer, one matrix is returned for all samples; who asks for a Jacobian each may write to it.
+            return (jacobians if jacobians.stride(0) else jacobians.contiguous()).numpy()
 
         return jacobian
 
     return {"forward": batched(torch.func.jacfwd), "reverse": batched(torch.func.jacrev)}
 
 
-CONTENDERS = {"fastjac": with_fastjac, "expert NumPy": with_numpy, "JAX": with_jax, "torch.func": with_torch}
+FASTJAC, EXPERT = "fastjac", "expert NumPy"
+CONTENDERS = {
+    FASTJAC: with_fastjac,
+    EXPERT: with_numpy,
+    "expert torch": with_stacked_torch,
+    "expert JAX": with_stacked_jax,
+    "JAX": with_jax,
+    "torch.func": with_torch,
+}
 """Each gives, for a network and a dtype, the accumulation orders it offers."""
 
-PACKAGES = {"fastjac": "fastjac", "expert NumPy": "numpy", "JAX": "jax", "torch.func": "torch"}
+PACKAGES = {
+    FASTJAC: "fastjac",
+    EXPERT: "numpy",
+    "expert torch": "torch",
+    "expert JAX": "jax",
+    "JAX": "jax",
+    "torch.func": "torch",
+}
 """The package that each contender needs."""
 
 
@@ -96,17 +156,54 @@ def installed() -> list[str]:
     return [contender for contender in CONTENDERS if is_installed(contender)]
 
 
-@cache
-def prepare(contender: str, cell: str, dtype: str) -> Jacobian:
-    """The contender's Jacobian for this cell, compiled and warm, in the faster of the orders worth trying.
+@dataclass(frozen=True)
+class Prepared:
+    """A contender's Jacobian for one cell, compiled and warm.
 
-    Cached, since asv calls `setup` again before every sample. A NotImplementedError where the cell's data are not here.
+    pieces : in how many pieces the batch is taken; more than one where the whole would not fit in memory.
     """
-    recipe, batch = available_cell(cell)
-    orders = CONTENDERS[contender](recipe, dtype)
-    x = recipe.inputs(batch, dtype)
-    calls = {order: partial(jacobian, x) for order, jacobian in orders.items() if order != recipe.hopeless_order}
+
+    jacobian: Jacobian
+    pieces: int
+
+
+@cache
+def prepare(contender: str, cell: Cell, dtype: str) -> Prepared:
+    """The contender in the faster of the orders worth trying. Cached, since asv calls `setup` again before every sample."""
+    recipe, x = cell.recipe, cell.inputs(dtype)
+    offered = CONTENDERS[contender](recipe, dtype)
+    pieces = {order: n_pieces(cell, dtype, order) for order in offered if order != recipe.hopeless_order}
+    orders = {order: in_pieces(offered[order], count) for order, count in pieces.items()}
+    calls = {order: partial(jacobian, x) for order, jacobian in orders.items()}
     for compile_and_warm in calls.values():
         compile_and_warm()
-    seconds = interleaved(calls, CHOICE, typical=min) if len(calls) > 1 else dict.fromkeys(calls, 0.0)
-    return orders[min(seconds, key=seconds.__getitem__)]
+    order = faster(calls) if len(calls) > 1 else next(iter(calls))
+    return Prepared(orders[order], pieces[order])
+
+
+def faster(calls: dict[str, Callable[[], np.ndarray]]) -> str:
+    """Which call takes less time: seen from one call each if it is clear, else from some more."""
+    seconds = {}
+    for order, call in calls.items():
+        start = time.perf_counter()
+        call()
+        seconds[order] = time.perf_counter() - start
+    if max(seconds.values()) < CLEARLY_SLOWER * min(seconds.values()):
+        seconds = interleaved(calls, CHOICE, typical=min)
+    return min(seconds, key=seconds.__getitem__)
+
+
+def n_pieces(cell: Cell, dtype: str, order: str) -> int:
+    """How many pieces of a batch have factors that fit in `FACTOR_BYTES`; fastjac takes all of them in one."""
+    if order == "auto":
+        return 1
+    widths = cell.recipe.widths
+    rows = widths[0] if order == "forward" else widths[-1]
+    return -(-cell.batch * rows * max(widths) * np.dtype(dtype).itemsize // FACTOR_BYTES)
+
+
+def in_pieces(jacobian: Jacobian, pieces: int) -> Jacobian:
+    """The same Jacobian, with so many pieces of the batch one after the other."""
+    if pieces == 1:
+        return jacobian
+    return lambda x: np.concatenate([jacobian(piece) for piece in np.array_split(x, pieces)])

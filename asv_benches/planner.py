@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from .common import BATCH_CELLS, DTYPES, available_cell, worthwhile_modes
+from .common import BATCH_CELLS, DTYPES, Cell, available_cell, worthwhile_modes
 from .timing import Effort, interleaved
 
 
@@ -18,7 +18,7 @@ class Prediction:
     seconds : median time of a call.
     """
 
-    cell: str
+    cell: Cell
     dtype: str
     order: str
     costs: dict[str, float]
@@ -30,11 +30,10 @@ class Prediction:
         return self.seconds["auto"] / min(self.seconds.values()) - 1.0
 
 
-def predict(cell: str, dtype: str, effort: Effort) -> Prediction:
+def predict(cell: Cell, dtype: str, effort: Effort) -> Prediction:
     """Plan and time every mode in one cell."""
-    recipe, batch = available_cell(cell)
-    network, x = recipe.network(dtype), recipe.inputs(batch, dtype)
-    modes = worthwhile_modes(recipe)
+    network, x = cell.recipe.network(dtype), cell.inputs(dtype)
+    modes = worthwhile_modes(cell.recipe)
     plans = {mode: network.plan(mode) for mode in modes}
     seconds = interleaved({mode: partial(network.jacobian, x, mode) for mode in modes}, effort)
     return Prediction(cell, dtype, plans["auto"].order, {mode: plan.cost for mode, plan in plans.items()}, seconds)
@@ -52,4 +51,4 @@ class Planner:
         available_cell(cell)
 
     def track_auto_slower(self, cell: str, dtype: str) -> float:
-        return 100.0 * predict(cell, dtype, Effort(rounds=9, seconds=1.0)).slower
+        return 100.0 * predict(available_cell(cell), dtype, Effort(rounds=9, seconds=1.0)).slower

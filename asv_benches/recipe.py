@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +14,23 @@ import fastjac as fj
 Parameters = tuple[tuple[np.ndarray, np.ndarray], ...]
 """The `(weight (n_out, n_in), bias (n_out,))` of every affine, input first."""
 
-KINK_MARGIN = 1e-5
-"""No ReLU's input is nearer to 0 than this, far above float32's rounding, so both dtypes find the same units live."""
+KINK_MARGIN = 2e-6
+"""No ReLU's input is nearer to 0 than this share of what was summed, `|W| |x| + |b|`: some 30 roundings of float32, so that both
+dtypes find the same units live."""
+DRAWS = 100
+"""How often a batch of inputs is drawn anew until enough are clear of kinks."""
+
+SOFTPLUS_THRESHOLD = 50.0
+"""From here on softplus is the identity: exactly so in both dtypes, and far enough from overflow in both."""
+
+ACTIVATIONS = {
+    "relu": fj.ReLU,
+    "tanh": fj.Tanh,
+    "silu": fj.SiLU,
+    "gelu": fj.GELU,
+    "softplus": partial(fj.Softplus, threshold=SOFTPLUS_THRESHOLD),
+}
+"""What each name stands for in fastjac."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +38,7 @@ class Recipe:
     """A network with random weights: affines with `activation` between them, a softmax at the end if asked for.
 
     widths : sizes from the input's to the output's.
-    activation : "relu" or "tanh".
+    activation : one of `ACTIVATIONS`.
     batches : the batch sizes at which it is timed: one input, a common batch, and for the small networks a large one.
     """
 
@@ -32,6 +47,11 @@ class Recipe:
     softmax: bool
     batches: tuple[int, ...]
     seed: int
+
+    @property
+    def n_affine(self) -> int:
+        """How many affine layers there are."""
+        return len(self.widths) - 1
 
     @property
     def missing(self) -> str | None:
@@ -64,8 +84,7 @@ class Recipe:
     def network(self, dtype: str) -> fj.Network:
         """The network as fastjac's."""
         affines = [fj.Affine(weight, bias) for weight, bias in self.parameters(dtype)]
-        activation = fj.ReLU() if self.activation == "relu" else fj.Tanh()
-        layers: list[Any] = [layer for affine in affines[:-1] for layer in (affine, activation)]
+        layers: list[Any] = [layer for affine in affines[:-1] for layer in (affine, ACTIVATIONS[self.activation]())]
         return fj.Network([*layers, affines[-1], *([fj.Softmax()] if self.softmax else [])])
 
     @cache  # noqa: B019
@@ -73,10 +92,12 @@ class Recipe:
         """Drawn inputs `(batch, n_in)`, none of them near a kink of the network, exact in both dtypes."""
         random = np.random.default_rng(self.seed + 1)
         found = np.empty((0, self.widths[0]))
-        while len(found) < batch:
+        for _ in range(DRAWS):
             drawn = self.draw(random, batch).astype(np.float32).astype(np.float64)
-            found = np.concatenate([found, drawn[self._kink_distance(drawn) > KINK_MARGIN]])
-        return found[:batch].astype(dtype)
+            found = np.concatenate([found, drawn[self.kink_distance(drawn) > KINK_MARGIN]])
+            if len(found) >= batch:
+                return found[:batch].astype(dtype)
+        raise RuntimeError(f"{len(found)} of {DRAWS * batch} inputs are clear of the kinks of {self}, and {batch} are needed")
 
     def relu_inputs(self, x: np.ndarray) -> list[np.ndarray]:
         """What each layer of ReLUs receives for float64 inputs, `(batch, n)` each; nothing without ReLUs."""
@@ -87,7 +108,11 @@ class Recipe:
                 x = np.maximum(received[-1], 0.0)
         return received
 
-    def _kink_distance(self, x: np.ndarray) -> np.ndarray:
-        """For each input, the smallest absolute value that any ReLU receives; infinite without ReLUs."""
-        distances = [np.abs(received).min(axis=1) for received in self.relu_inputs(x)]
-        return np.minimum.reduce(distances) if distances else np.full(len(x), np.inf)
+    def kink_distance(self, x: np.ndarray) -> np.ndarray:
+        """For each input, the smallest value that any ReLU receives, as a share of what was summed; infinite without ReLUs."""
+        nearest = np.full(len(x), np.inf)
+        for received, (weight, bias) in zip(self.relu_inputs(x), self.parameters("float64"), strict=False):
+            summed = np.abs(x) @ np.abs(weight).T + np.abs(bias)
+            nearest = np.minimum(nearest, (np.abs(received) / summed).min(axis=1))
+            x = np.maximum(received, 0.0)
+        return nearest

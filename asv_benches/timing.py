@@ -62,15 +62,10 @@ def wait_for_spinning_threads() -> None:
             return
 
 
-def interleaved(
-    functions: Mapping[Name, Callable[[], object]], effort: Effort, typical: Callable[[list[float]], Any] = np.median
-) -> dict[Name, float]:
-    """The seconds for one call of each function, over rounds in which each function has one turn.
-
-    typical : makes one number of a function's turns; `min` for the best that was seen.
-    """
+def turns(functions: Mapping[Name, Callable[[], object]], effort: Effort) -> dict[Name, list[float]]:
+    """The seconds for one call of each function in each round, in which every function has one turn."""
     names = list(functions)
-    turns: dict[Name, list[float]] = {name: [] for name in names}
+    seconds: dict[Name, list[float]] = {name: [] for name in names}
     start = time.perf_counter()
     for done in range(effort.rounds):
         if done >= effort.least_rounds and time.perf_counter() - start > effort.seconds:
@@ -78,5 +73,12 @@ def interleaved(
         # Each round starts with another function, so that none always follows the same one.
         first = done % len(names)
         for name in names[first:] + names[:first]:
-            turns[name].append(turn(functions[name]))
-    return {name: float(typical(times)) for name, times in turns.items()}
+            seconds[name].append(turn(functions[name]))
+    return seconds
+
+
+def interleaved(
+    functions: Mapping[Name, Callable[[], object]], effort: Effort, typical: Callable[[list[float]], Any] = np.median
+) -> dict[Name, float]:
+    """One number for each function, made of its turns by `typical`: the median, or `min` for the best that was seen."""
+    return {name: float(typical(seconds)) for name, seconds in turns(functions, effort).items()}

@@ -37,7 +37,7 @@ def built(tmp_path_factory):
 def test_the_source_archive_holds_what_a_developer_needs(built):
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    documents = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"}
+    documents = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs/benchmarks.md", "pyproject.toml"}
     assert documents | {".ci/run", ".ci/oldest.py", "asv_benches/asv.conf.json"} <= names
     for folder in ("fastjac", "tests", "examples"):
         sources = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py")}

@@ -2,47 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
-from ..common import available_cell, relative_error, tolerance
-from ..floor import Work, least_work
-from ..peers import installed, prepare
-from ..timing import Effort, interleaved
+import numpy as np
 
-EXPERT = "expert NumPy"
+import fastjac as fj
+
+from ..common import Cell, relative_error, tolerance
+from ..floor import Work, least_work
+from ..peers import CLEARLY_SLOWER, EXPERT, FASTJAC, installed, prepare
+from ..timing import Effort, turns
 
 
 @dataclass(frozen=True)
 class Row:
-    """One cell in one dtype: median seconds of each contender, fastjac's relative error, and what the call must do at least."""
+    """One cell in one dtype: median seconds of each contender, fastjac's relative error, and what the call must do at least.
 
-    cell: str
+    schedule : what fastjac's plan says, in short.
+    pieces : the peers that took the batch in more than one piece, and in how many.
+    """
+
+    cell: Cell
     dtype: str
     seconds: dict[str, float]
     error: float
     work: Work
+    schedule: str
+    pieces: dict[str, int]
 
     @property
     def over_best(self) -> float:
         """Time of the fastest peer over fastjac's."""
-        return min(time for name, time in self.seconds.items() if name != "fastjac") / self.seconds["fastjac"]
+        return min(seconds for name, seconds in self.seconds.items() if name != FASTJAC) / self.seconds[FASTJAC]
 
     @property
     def over_expert(self) -> float:
         """Time of expert NumPy over fastjac's."""
-        return self.seconds[EXPERT] / self.seconds["fastjac"]
+        return self.seconds[EXPERT] / self.seconds[FASTJAC]
 
 
-def measure(cell: str, dtype: str, effort: Effort) -> Row:
+def measure(cell: Cell, dtype: str, effort: Effort) -> Row:
     """Check and time every installed contender in one cell; a RuntimeError names one that is wrong."""
-    recipe, batch = available_cell(cell)
-    x = recipe.inputs(batch, dtype)
-    reference = prepare(EXPERT, cell, "float64")(recipe.inputs(batch, "float64"))
-    functions = {name: prepare(name, cell, dtype) for name in installed()}
-    errors = {name: relative_error(jacobian(x), reference) for name, jacobian in functions.items()}
+    recipe, x = cell.recipe, cell.inputs(dtype)
+    reference = prepare(EXPERT, cell, "float64").jacobian(cell.inputs("float64"))
+    prepared = {name: prepare(name, cell, dtype) for name in installed()}
+    errors = {name: relative_error(found.jacobian(x), reference) for name, found in prepared.items()}
     for name, error in errors.items():
         if not error <= tolerance(dtype):
             raise RuntimeError(f"{name} is off by {error:.1e} in cell {cell}, {dtype}; at most {tolerance(dtype):.0e} is right")
-    calls = {name: partial(jacobian, x) for name, jacobian in functions.items()}
-    return Row(cell, dtype, interleaved(calls, effort), errors["fastjac"], least_work(recipe, batch, dtype))
+    seconds = medians({name: partial(found.jacobian, x) for name, found in prepared.items()}, effort)
+    pieces = {name: found.pieces for name, found in prepared.items() if found.pieces > 1}
+    schedule = in_short(recipe.network(dtype).plan())
+    return Row(cell, dtype, seconds, errors[FASTJAC], least_work(recipe, cell.batch, dtype), schedule, pieces)
+
+
+def medians(calls: dict[str, Callable[[], object]], effort: Effort) -> dict[str, float]:
+    """Median seconds over interleaved turns; a peer that is clearly slower than the best one has no more turns than it must."""
+    start = time.perf_counter()
+    early = turns(calls, replace(effort, rounds=effort.least_rounds))
+    limit = CLEARLY_SLOWER * min(min(seconds) for name, seconds in early.items() if name != FASTJAC)
+    close = {name: call for name, call in calls.items() if name == FASTJAC or min(early[name]) < limit}
+    left = effort.seconds - (time.perf_counter() - start)
+    later = turns(close, Effort(effort.rounds - effort.least_rounds, left, least_rounds=0))
+    return {name: float(np.median(early[name] + later.get(name, []))) for name in calls}
+
+
+def in_short(plan: fj.Plan) -> str:
+    """A plan's order, and which of its steps multiply the rows of several samples together: "reverse, stacked 1-3 of 6"."""
+    if not plan.steps:
+        return "nothing to contract"
+    stacked = [number for number, step in enumerate(plan.steps, start=1) if step.stacked]
+    if not stacked:
+        return plan.order
+    if len(stacked) == len(plan.steps):
+        return f"{plan.order}, stacked"
+    return f"{plan.order}, stacked {ranges(stacked)} of {len(plan.steps)}"
+
+
+def ranges(numbers: list[int]) -> str:
+    """Ascending numbers, those that follow each other as a range: "1-3, 6"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)

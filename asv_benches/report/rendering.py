@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 
-import llvmlite.binding
 import numpy as np
 
-from ..common import DTYPES
+from ..common import DTYPES, NETWORKS
 from ..floor import floor
 from ..machine import Ceilings
-from ..peers import PACKAGES, installed
+from ..peers import EXPERT
 from ..planner import Prediction
+from ..recipe import Recipe
 from . import targets
-from .comparison import EXPERT, Row
+from .comparison import Row
 from .figures import Figure
-from .verdicts import geometric_mean, groups, met, over_floor, reaches_target, verdicts
+from .host import describe
+from .verdicts import geometric_mean, groups, met, over_floor, reaches_target, summary, verdicts
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ class Report:
     """All that one run has measured.
 
     before, after : the machine's rates at its start and its end.
+    seconds : how long the run took.
     missing : a sentence for each network that could not be made here.
     predictions, figures : empty where only rows were asked for.
     """
@@ -34,36 +33,58 @@ class Report:
     rows: Sequence[Row]
     before: Ceilings
     after: Ceilings
+    seconds: float
     missing: Sequence[str] = ()
     predictions: Sequence[Prediction] = ()
     figures: Sequence[Figure] = ()
 
 
-def render(report: Report) -> str:
-    """The whole report."""
+def render(title: str, report: Report, with_targets: bool) -> str:
+    """The whole report as one section, with what the project set itself to reach if that is asked for."""
     ceilings = report.before.at_best(report.after)
     paragraphs = [
-        "# Jacobians, timed",
-        _setting(),
+        f"## {title}",
+        _setting(report),
         _rates(report.before, report.after, ceilings),
-        _comparison(report.rows, ceilings),
-        *(f"Left out: {sentence}." for sentence in report.missing),
+        _comparison(report.rows, ceilings, with_targets),
+        *_notes(report),
         _means(report.rows, ceilings),
-        "\n".join(f"- {sentence}" for sentence in verdicts(report.rows, ceilings)),
     ]
     if report.figures:
-        paragraphs += ["## Latency, start, scaling, memory, planner", _figures(report.figures)]
+        paragraphs += ["### Latency, start, scaling, memory, planner", _figures(report.figures, with_targets)]
     if report.predictions:
-        paragraphs += ["## Cost that the plan counts, and time, both in units of auto's", _predictions(report.predictions)]
-    return "\n\n".join(paragraphs) + "\n"
+        paragraphs += ["### Cost that the plan counts, and time, both in units of auto's", _predictions(report.predictions)]
+    if with_targets:
+        paragraphs += ["### Targets", _list(verdicts(report.rows, ceilings))]
+    return "\n\n".join([*paragraphs, "### Summary", _list(summary(report.rows))]) + "\n"
 
 
-def _setting() -> str:
-    packages = ", ".join(f"{PACKAGES[name]} {import_module(PACKAGES[name]).__version__}" for name in installed())
-    return (
-        f"{platform.system()}, {llvmlite.binding.get_host_cpu_name()}, {os.cpu_count()} cores; Python "
-        f"{platform.python_version()}, {packages}. Medians of interleaved turns; every time includes a new result array."
-    )
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _setting(report: Report) -> str:
+    timing = "Medians of interleaved turns; every time includes a new result array."
+    return _list([*describe(list(report.rows[0].seconds)), f"{timing} The run took {report.seconds / 60:.1f} minutes."])
+
+
+def _notes(report: Report) -> list[str]:
+    """What a reader of the table must know: the drawn networks, batches that were cut in pieces, networks left out."""
+    drawn = {row.cell.network: row.cell.recipe for row in report.rows if row.cell.network not in NETWORKS}
+    networks = [f"{name}: {in_words(recipe)}" for name, recipe in drawn.items()]
+    pieces = [
+        f"{row.cell} {row.dtype}: {name} took the batch in {count} pieces, for want of memory."
+        for row in report.rows
+        for name, count in row.pieces.items()
+    ]
+    notes = [*networks, *pieces, *(f"Left out: {sentence}." for sentence in report.missing)]
+    return [_list(notes)] if notes else []
+
+
+def in_words(recipe: Recipe) -> str:
+    """A network's sizes, activation and end: "12-64-64-8 tanh, softmax"."""
+    activation = f" {recipe.activation}" if recipe.n_affine > 1 else ""
+    return f"{'-'.join(map(str, recipe.widths))}{activation}{', softmax' if recipe.softmax else ''}"
 
 
 def _rates(before: Ceilings, after: Ceilings, best: Ceilings) -> str:
@@ -89,25 +110,27 @@ def _before_after(rate: float, later: float) -> str:
     return f"{rate / 1e9:.0f} / {later / 1e9:.0f}"
 
 
-def _comparison(rows: Sequence[Row], ceilings: Ceilings) -> str:
+def _comparison(rows: Sequence[Row], ceilings: Ceilings, with_targets: bool) -> str:
     names = list(rows[0].seconds)
-    header = ["network-batch", "dtype", *names, "best peer / fastjac", "target", "floor", "x floor", "error"]
+    target = ["target"] if with_targets else []
+    header = ["network-batch", "dtype", "schedule", *names, "best peer / fastjac", *target, "floor", "x floor", "error"]
     lines = []
     for row in rows:
         least = floor(row.work, row.dtype, ceilings)
         lines.append(
             [
-                row.cell,
+                str(row.cell),
                 row.dtype,
+                row.schedule,
                 *(format_seconds(row.seconds[name]) for name in names),
                 f"{row.over_best:.2f}",
-                f"{targets.over_best_peer(row.cell):g}, {met(reaches_target(row))}",
+                *([f"{targets.over_best_peer(row.cell):g}, {met(reaches_target(row))}"] if with_targets else []),
                 f"{format_seconds(least.seconds)}, {least.bound}",
                 f"{over_floor(row, ceilings):.2f}",
                 f"{row.error:.1g}",
             ]
         )
-    return table(header, lines, left=2)
+    return table(header, lines, left=3)
 
 
 def _means(rows: Sequence[Row], ceilings: Ceilings) -> str:
@@ -118,7 +141,9 @@ def _means(rows: Sequence[Row], ceilings: Ceilings) -> str:
     return table(["geometric mean", "rows", "best peer / fastjac", f"{EXPERT} / fastjac", "x floor"], lines)
 
 
-def _figures(figures: Iterable[Figure]) -> str:
+def _figures(figures: Iterable[Figure], with_targets: bool) -> str:
+    if not with_targets:
+        return table(["figure", "measured"], ([figure.what, figure.value] for figure in figures))
     lines = []
     for figure in figures:
         verdict = "" if figure.met is None else met(figure.met)
@@ -133,7 +158,7 @@ def _predictions(predictions: Iterable[Prediction]) -> str:
         pairs = ((prediction.costs.get(mode), prediction.seconds.get(mode)) for mode in modes)
         lines.append(
             [
-                prediction.cell,
+                str(prediction.cell),
                 prediction.dtype,
                 prediction.order,
                 *(

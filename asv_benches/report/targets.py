@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..common import CELLS
+from ..common import Cell
 
 OVER_BEST_PEER = {
     "seed": (4.0, 3.3, 2.0),
@@ -49,13 +49,11 @@ AUTO_SLOWER = 0.1
 """How much slower than the fastest mode "auto" may be."""
 
 
-def over_best_peer(cell: str) -> float:
-    """The target for a cell such as "seed-64"."""
-    recipe, batch = CELLS[cell]
-    return OVER_BEST_PEER[cell.rpartition("-")[0]][recipe.batches.index(batch)]
+def over_best_peer(cell: Cell) -> float:
+    """The target for a cell of one of the eight networks."""
+    return OVER_BEST_PEER[cell.network][cell.recipe.batches.index(cell.batch)]
 
 
-def is_large_batch(cell: str) -> bool:
+def is_large_batch(cell: Cell) -> bool:
     """Whether a cell has the large batch of a network that is timed at three."""
-    recipe, batch = CELLS[cell]
-    return recipe.batches[2:] == (batch,)
+    return cell.recipe.batches[2:] == (cell.batch,)

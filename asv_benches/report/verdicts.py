@@ -1,4 +1,4 @@
-"""What the rows of a comparison say together: means, targets reached and missed, distance from the floor."""
+"""What the rows of a comparison say together: their mean and the least of them, targets missed, distance from the floor."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from ..common import CELLS, DTYPES
+from ..common import DTYPES
 from ..floor import dense_reverse_cost, floor
 from ..machine import Ceilings
+from ..peers import EXPERT
 from . import targets
-from .comparison import EXPERT, Row
+from .comparison import Row
+
+BARELY_AHEAD = 1.2
+"""Best peer / fastjac from which on fastjac is clearly ahead."""
+LEAST_ROWS = 6
+"""How many of the least rows are named."""
 
 
 def over_floor(row: Row, ceilings: Ceilings) -> float:
@@ -28,8 +34,8 @@ def groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
     chosen = {
         "all rows": list(rows),
         **{dtype: [row for row in rows if row.dtype == dtype] for dtype in DTYPES},
-        "one input": [row for row in rows if CELLS[row.cell][1] == 1],
-        "batches": [row for row in rows if CELLS[row.cell][1] > 1],
+        "one input": [row for row in rows if row.cell.batch == 1],
+        "batches": [row for row in rows if row.cell.batch > 1],
     }
     return {title: group for title, group in chosen.items() if group}
 
@@ -39,8 +45,19 @@ def geometric_mean(ratios: Iterable[float]) -> float:
     return float(np.exp(np.mean(np.log(list(ratios)))))
 
 
+def summary(rows: Sequence[Row]) -> list[str]:
+    """One sentence each for the mean of the rows, the least of them, and how many are barely ahead of the best peer."""
+    ascending = sorted(rows, key=lambda row: row.over_best)
+    barely = [row for row in rows if row.over_best < BARELY_AHEAD]
+    return [
+        f"Geometric mean of best peer / fastjac over {len(rows)} rows: {geometric_mean(row.over_best for row in rows):.2f}.",
+        f"Least rows: {_listed(ascending[:LEAST_ROWS], lambda row: f'{row.over_best:.2f}')}",
+        f"Rows under {BARELY_AHEAD}: {len(barely)} of {len(rows)}.",
+    ]
+
+
 def verdicts(rows: Sequence[Row], ceilings: Ceilings) -> list[str]:
-    """One sentence for each thing that is asked of the rows."""
+    """One sentence for each target of the rows of the eight networks."""
     mean, least_mean = geometric_mean(row.over_best for row in rows), targets.GEOMETRIC_MEAN
     reached = sum(map(reaches_target, rows))
     return [
@@ -80,9 +97,8 @@ def _below_the_dense_floor(rows: Iterable[Row], ceilings: Ceilings) -> list[str]
     """The row that is to take under half of a perfect dense reverse sweep, if it was measured."""
     sentences = []
     for row in rows:
-        if (row.cell, row.dtype) == targets.DENSE_CELL:
-            recipe, batch = CELLS[row.cell]
-            dense = batch * dense_reverse_cost(recipe.widths) / ceilings.multiply_adds(row.dtype)[0]
+        if (str(row.cell), row.dtype) == targets.DENSE_CELL:
+            dense = row.cell.batch * dense_reverse_cost(row.cell.recipe.widths) / ceilings.multiply_adds(row.dtype)[0]
             share = row.seconds["fastjac"] / dense
             sentences.append(
                 f"{row.cell} {row.dtype} takes {share:.2f} of a perfect dense reverse sweep at the rate of a matrix multiply, "

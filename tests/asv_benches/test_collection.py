@@ -118,7 +118,7 @@ def test_startup_code_runs(method):
 
 
 def test_tracked_planner_is_in_percent(monkeypatch):
-    prediction = planner.Prediction("c", "float32", "reverse", {}, {"auto": 3.0, "reverse": 2.0})
+    prediction = planner.Prediction(common.CELLS["seed-64"], "float32", "reverse", {}, {"auto": 3.0, "reverse": 2.0})
     monkeypatch.setattr(planner, "predict", lambda cell, dtype, effort: prediction if isinstance(effort, Effort) else None)
     assert planner.Planner().track_auto_slower("seed-64", "float32") == pytest.approx(50.0)
 

@@ -1,6 +1,7 @@
 """The networks of the suite: right sizes, clear of kinks, the same for everyone; trained ones where their files lie."""
 
 import itertools
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -40,14 +41,37 @@ def test_inputs_stay_clear_of_kinks_and_are_the_same_in_both_dtypes(name):
     np.testing.assert_array_equal(recipe.inputs(4096, "float32"), x)
     hidden = x
     for weight, bias in recipe.parameters("float64")[:-1]:
+        summed = np.abs(hidden) @ np.abs(weight).T + np.abs(bias)
         hidden = hidden @ weight.T + bias
-        assert np.abs(hidden).min() > KINK_MARGIN
+        assert (np.abs(hidden) / summed).min() > KINK_MARGIN
         hidden = np.maximum(hidden, 0.0)
+
+
+def test_dead_layer_is_no_kink():
+    """What a layer receives from units that are all dead is its bias, exactly."""
+    dead = (np.array([[0.0]]), np.array([-1.0])), (np.array([[3.0]]), np.array([1e-9])), (np.array([[1.0]]), np.array([0.0]))
+    recipe = ByHand((1, 1, 1, 1), "relu", False, (5,), 0, dead)
+    np.testing.assert_array_equal(recipe.kink_distance(np.ones((2, 1))), [1.0, 1.0])
+    assert recipe.inputs(5, "float32").shape == (5, 1)
+
+
+def test_network_whose_inputs_all_lie_on_kinks_is_refused():
+    one, less_one = (np.array([[0.0]]), np.array([1.0])), (np.array([[1.0]]), np.array([-1.0]))
+    with pytest.raises(RuntimeError, match=r"0 of 300 inputs are clear of the kinks of .*, and 3 are needed"):
+        ByHand((1, 1, 1, 1), "relu", False, (3,), 0, (one, less_one, one)).inputs(3, "float64")
+
+
+@dataclass(frozen=True)
+class ByHand(Recipe):
+    by_hand: tuple = field(hash=False)
+
+    def weights(self):
+        return self.by_hand
 
 
 def test_cells_are_networks_at_their_batch_sizes():
     assert len(common.CELLS) == 21
-    assert common.CELLS["seed-1024"] == (common.NETWORKS["seed"], 1024)
+    assert common.CELLS["seed-1024"] == common.Cell("seed", common.NETWORKS["seed"], 1024)
     assert set(common.BATCH_CELLS) < set(common.CELLS)
 
 
@@ -64,6 +88,7 @@ def test_relative_error_sees_a_wrong_entry():
     wrong = reference.copy()
     wrong[0, 0] += 0.004
     assert common.relative_error(wrong, reference) == pytest.approx(0.001)
+    assert common.relative_error(wrong, np.zeros((2, 2))) == 4.0
 
 
 # --- trained networks -----------------------------------------------------------------------------------------------------
@@ -134,7 +159,7 @@ def test_data_lie_beside_the_project_unless_told_otherwise(monkeypatch):
 def test_cell_without_its_data_is_skipped_by_asv(data):
     with pytest.raises(NotImplementedError, match=r"acasxu-real-64 needs .*, from github.com/kjulian3"):
         common.available_cell("acasxu-real-64")
-    assert common.available_cell("seed-64") == (common.NETWORKS["seed"], 64)
+    assert common.available_cell("seed-64") == common.CELLS["seed-64"]
 
 
 @pytest.mark.parametrize("name", [with_data("acasxu-real")])

@@ -67,7 +67,7 @@ def test_two_threads_need_two_cores(monkeypatch):
 
 @pytest.mark.usefixtures("no_waiting")
 def test_prediction_has_every_mode_that_is_worth_a_run():
-    prediction = planner.predict("seed-1", "float32", Effort(1, 0.0))
+    prediction = planner.predict(common.CELLS["seed-1"], "float32", Effort(1, 0.0))
     modes = ["auto", "reverse", "mixed"]
     network = common.NETWORKS["seed"].network("float32")
     assert prediction.costs == {mode: network.plan(mode).cost for mode in modes}

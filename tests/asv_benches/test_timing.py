@@ -31,6 +31,12 @@ def test_interleaved_stops_when_time_is_up_but_not_before_the_least_rounds():
     assert len(calls) == 8
 
 
+def test_every_turn_is_kept(monkeypatch):
+    seconds = itertools.count(1.0)
+    monkeypatch.setattr(timing, "turn", lambda function: next(seconds))
+    assert timing.turns({"a": None, "b": None}, Effort(2, 60.0)) == {"a": [1.0, 4.0], "b": [2.0, 3.0]}
+
+
 @pytest.mark.parametrize(("typical", "expected"), [(None, 4.0), (min, 1.0)])
 def test_interleaved_takes_the_median_or_the_best(monkeypatch, typical, expected):
     turns = itertools.cycle([9.0, 1.0, 4.0])

@@ -1,0 +1,49 @@
+"""Networks drawn at random, so that no choice of ours decides what is measured: the same number and seed give the same ones.
+
+Python's `random()` is the same on every machine and in every version, and everything here is made of it by sums and
+quotients, which are too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from itertools import accumulate
+from random import Random
+
+from .recipe import ACTIVATIONS, Recipe
+
+LAYERS = 10
+"""The most affine layers."""
+WIDTH = 1_500
+BATCH = 4_096
+RESULT_BYTES = 64_000_000
+"""The most bytes of a result in float64; a batch that is drawn larger is cut."""
+
+
+def random_networks(count: int, seed: int) -> dict[str, Recipe]:
+    """`count` networks by name, each drawn on its own: the first ones do not depend on how many there are."""
+    return {f"random-{seed}-{number}": random_network(seed, number) for number in range(1, count + 1)}
+
+
+def random_network(seed: int, number: int) -> Recipe:
+    """One network: every depth, activation and end as likely as another, widths and batch uniform in their logarithm."""
+    random = Random(f"{seed}-{number}")
+    layers = _below(random, LAYERS) + 1
+    widths = tuple(_log_uniform(random, WIDTH) for _ in range(layers + 1))
+    activation = tuple(ACTIVATIONS)[_below(random, len(ACTIVATIONS))]
+    # A softmax of one output is 1 whatever the input is.
+    softmax = _below(random, 2) == 1 and widths[-1] > 1
+    fitting = RESULT_BYTES // (8 * widths[0] * widths[-1])
+    batch = min(_log_uniform(random, BATCH), max(1, fitting))
+    return Recipe(widths, activation, softmax, batches=(batch,), seed=_below(random, 1 << 30))
+
+
+def _below(random: Random, n: int) -> int:
+    """A uniform integer from 0 to n - 1."""
+    return int(random.random() * n)
+
+
+def _log_uniform(random: Random, most: int) -> int:
+    """An integer from 1 to `most`, each as likely as its reciprocal."""
+    weights = list(accumulate(1 / number for number in range(1, most + 1)))
+    return 1 + bisect(weights, random.random() * weights[-1], hi=most - 1)
