@@ -9,10 +9,29 @@ import numpy as np
 from .accumulation import Accumulation, StatePlaces
 from .caches import caches
 from .chain import Chain, Diagonal, Link, Normalization, Product, is_finite, is_piecewise_linear, is_sparse
-from .kernels import activations, normalizers
+from .kernels import accumulate, run, sweep
+from .kernels.activations import activation
 from .kernels.cache import fingerprint
-from .kernels.run import compiled_address
-from .kernels.tables import ACTIVATE, AFFINE, LAYOUT, LIVE, NORMALIZE, PRIMAL, STEP, Program, record, records
+from .kernels.contract import contract
+from .kernels.jit import kernel_address
+from .kernels.normalizers import NORMALIZERS
+from .kernels.operators import copy
+from .kernels.tables import (
+    ACTIVATE,
+    AFFINE,
+    APPLY,
+    CONTRACT,
+    COPY,
+    LAYOUT,
+    LIVE,
+    NORMALIZE,
+    PACK,
+    PRIMAL,
+    STEP,
+    Program,
+    record,
+    records,
+)
 from .kernels.target import padded
 from .layers import Affine
 from .matrix import Record
@@ -36,6 +55,8 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
 
     Without any it has one task, that has nothing to accumulate.
     """
+    # First of all, because it announces that kernels compile.
+    address = run.compiled_address(chain.dtype)
     parameters = Parameters(chain.dtype)
     widest = padded(_widest(chain, [product for product, _ in tasks]), chain.dtype)
     shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
@@ -50,6 +71,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         "n_identity": widest,
         "own_lists": widest + LIST_ROOM,
     }
+    shared |= {name: kernel_address(kernel, chain.dtype) for name, kernel in (("contract", contract), ("copy", copy))}
     shared["piecewise_linear"] = int(all(is_piecewise_linear(op) for link in chain.links for op in link))
     shared["spare"] = 2 * shared["buffer"]
     state, shared["own"] = _place_state(chain, block, start=3 * shared["buffer"])
@@ -57,8 +79,8 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     shared["n_primal"] = len(primal)
     accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
     live = [record for accumulation in accumulations for record in accumulation.live]
-    steps = [record for accumulation in accumulations for record in accumulation.steps]
-    kernel = f"run_{fingerprint()}"
+    steps = [step | _kernel_of(step, chain.dtype) for accumulation in accumulations for step in accumulation.steps]
+    name = f"run_{fingerprint()}"
     group_size = (SHARING_GROUP_BYTES if shares else GROUP_BYTES) // chain.dtype.itemsize
     return Program(
         parameters.array(),
@@ -66,8 +88,14 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         records(LIVE, live),
         records(STEP, steps),
         records(LAYOUT, _layouts(shared, tasks, accumulations, group_size)),
-        records(record(kernel), [{kernel: compiled_address(chain.dtype)}]),
+        records(record(name), [{name: address}]),
     )
+
+
+def _kernel_of(step: Record, dtype: np.dtype) -> Record:
+    apply = accumulate.normalize_step if step.get("rank") else accumulate.scale_step
+    kernels = {CONTRACT: accumulate.contract_step, COPY: accumulate.copy_step, PACK: accumulate.pack_step, APPLY: apply}
+    return {"kernel": kernel_address(kernels[step["operation"]], dtype)}
 
 
 def _accumulate(product: Product, plan: Plan, parameters: Parameters, state: StatePlaces) -> Accumulation:
@@ -158,6 +186,7 @@ def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record
     skip = bool(before) and is_sparse(before[-1]) and is_finite(factor, parameters.dtype)
     return {
         "operation": AFFINE,
+        "kernel": kernel_address(sweep.affine, parameters.dtype),
         "n_in": factor.n_in,
         "row": padded(factor.n_out, parameters.dtype),
         "weight": parameters.add(weight, panel),
@@ -171,10 +200,14 @@ def _activate_steps(op: Diagonal, block: int, parameters: Parameters) -> Iterabl
     for position, layer in enumerate(op.layers):
         p, q = (parameters.add_block(value, op.size, block) for value in layer.rule_parameters)
         step = {"operation": ACTIVATE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
-        yield step | {"code": activations.CODES[layer.rule], "p": p, "q": q, "compose": int(position > 0)}
+        step |= {"kernel": kernel_address(sweep.activate, parameters.dtype)}
+        step |= {"rule": kernel_address(activation(layer.rule), parameters.dtype)}
+        yield step | {"p": p, "q": q, "compose": int(position > 0)}
 
 
 def _normalize_steps(op: Normalization, parameters: Parameters) -> Iterable[Record]:
     epsilon = parameters.add(np.array([getattr(op.layer, "eps", 0.0)]))
     step = {"operation": NORMALIZE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
-    yield step | {"code": normalizers.CODES[op.layer.rule], "p": epsilon, "rank": op.rank}
+    step |= {"kernel": kernel_address(sweep.normalize, parameters.dtype)}
+    step |= {"rule": kernel_address(NORMALIZERS[op.layer.rule], parameters.dtype)}
+    yield step | {"p": epsilon, "rank": op.rank}

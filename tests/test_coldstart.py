@@ -48,7 +48,7 @@ def use(dtype, kernels):
 
 
 def word(dtype):
-    return f"fastjac: compiling kernels for {dtype}, once for this machine; up to 15 s\n"
+    return f"fastjac: compiling kernels for {dtype}, once for this machine; up to 8 s\n"
 
 
 def test_once_for_each_dtype_however_often_it_is_used(directory, new_process, capsys):
@@ -81,7 +81,7 @@ def test_where_nothing_can_be_written_the_word_says_so(monkeypatch, new_process,
     monkeypatch.setattr(cache, "cache_directory", lambda: None)
     use("float64", kernels())
     why = "anew in each process, as no cache directory is this user's own and writable"
-    told = f"fastjac: compiling kernels for float64, {why}; up to 15 s\n"
+    told = f"fastjac: compiling kernels for float64, {why}; up to 8 s\n"
     assert capsys.readouterr().err == told
 
 

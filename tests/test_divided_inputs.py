@@ -6,6 +6,7 @@ import pytest
 import fastjac as fj
 from fastjac import crew, sharing
 from fastjac.kernels.call import call_of, handle_of, run_chunk
+from fastjac.kernels.jit import jit
 from fastjac.program import workspace
 from tests.bits import assert_same_bits
 
@@ -31,13 +32,18 @@ def network(widths, first, inner, last, dtype=np.float64):
     return fj.Network(layers, dtype=dtype)
 
 
+@jit
+def run_part(handle, x, seed, y, out, part, parts):
+    run_chunk(call_of(handle, x, seed, y, out), 0, part, parts)
+
+
 def one_part(net, program, x, part, parts):
     """Value and Jacobian as one part leaves them: nan where it has written nothing, from scratch that holds nothing else."""
     work, lists = workspace(program, 1)
     work[:] = np.nan
     handle = handle_of(program, 0, work, lists)
     y, jacobian = np.full(net.n_out, np.nan), np.full((net.n_out, net.n_in), np.nan)
-    run_chunk(call_of(handle, x, np.empty(0), y, jacobian), 0, part, parts)
+    run_part(handle, x, np.empty(0), y, jacobian, part, parts)
     return y, jacobian
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastjac.kernels.contract import tile_shape
 from fastjac.kernels.target import lanes, padded
 from fastjac.memory import LARGE_WEIGHT, LINE, STRIP_BYTES, Arena, Parameters, aligned_zeros, panel_of, strip_of
+from tests.kernels.test_contract import tile_shape_from_python
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 both_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -80,7 +80,7 @@ def test_a_number_stands_for_every_unit_of_a_block(dtype):
 def test_a_panel_is_as_wide_as_the_tiles_of_the_product(dtype, rows):
     zero = dtype.type(0)
     for columns in range(1, 20 * lanes(dtype), 5):
-        assert panel_of(rows, columns, dtype) == tile_shape(zero, rows, columns)[1]
+        assert panel_of(rows, columns, dtype) == tile_shape_from_python(zero, rows, columns)[1]
 
 
 @both_dtypes

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..kernels.activations import CODES as ACTIVATION_CODES
-from ..kernels.curvature import CURVATURES
+from ..kernels.activations import activation
+from ..kernels.bends import BENDS
+from ..kernels.curvature import CURVATURES, curvature
 from ..kernels.gradient_tables import LAYOUT, OPERATION
+from ..kernels.jit import kernel_address
 from ..kernels.normalizers import CODES as NORMALIZER_CODES
+from ..kernels.normalizers import NORMALIZERS
+from ..kernels.operators import normalize_columns
 from ..kernels.pack import SOURCES
 from ..kernels.second_order import PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, records
@@ -194,6 +200,7 @@ class _Lowering:
         record |= {f"{key}_position": positions.get(key, DENSE) for key in SOURCES}
         if op.kind != AFFINE:
             codes = ACTIVATION_CODES if op.kind == ACTIVATE else NORMALIZER_CODES
+            record |= {name: kernel_address(kernel, self._dtype) for name, kernel in _kernels_of(op).items()}
             record |= {"code": codes[rule_of(op)], "rank": getattr(op.layer, "rank", 0) if op.kind != ACTIVATE else 0}
         return record
 
@@ -243,6 +250,15 @@ class _Lowering:
         return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self._dtype.itemsize)))
 
 
+def _kernels_of(op: Operation) -> dict[str, Any]:
+    """The kernels of an activation or a normalizer, by the fields of its record that hold their addresses."""
+    rule = rule_of(op)
+    if op.kind == ACTIVATE:
+        return {"rule": activation(rule)} | ({"second_rule": curvature(rule)} if rule in CURVATURES else {})
+    bend = {"second_rule": BENDS[rule]} if rule in BENDS else {}
+    return {"rule": NORMALIZERS[rule], "normalize_columns": normalize_columns} | bend
+
+
 def _slopes_of(op: Operation) -> int:
     """Numbers that describe the operation's Jacobian at one sample."""
     return op.n_in if op.kind == ACTIVATE else (1 + 2 * op.layer.rank) * op.n_in  # type: ignore[attr-defined]
@@ -251,7 +267,7 @@ def _slopes_of(op: Operation) -> int:
 def _bends(op: Operation) -> bool:
     """Whether the operation's Jacobian changes smoothly with its inputs."""
     rule = rule_of(op)
-    return rule in CURVATURES if op.kind == ACTIVATE else rule != "sparsemax"
+    return rule in (CURVATURES if op.kind == ACTIVATE else BENDS)
 
 
 def _is_sparse(op: Operation) -> bool:

@@ -9,11 +9,12 @@ import numpy as np
 
 from .. import crew
 from ..arguments import positive_count
-from ..kernels import gradient, multiply
+from ..kernels import gradient
 from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.float_mode import default_mode
 from ..kernels.gradient_tables import REQUEST
 from ..kernels.pack import SOURCES
+from ..kernels.stages import kernels_for
 from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
@@ -53,7 +54,7 @@ class GradientRunner:
         self._values = pack(lowered, layers)
         self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
         fixed = {"task": REQUESTED, "n_in": 1, "operations": lowered.operations.ctypes.data, "layout": lowered.layout.ctypes.data}
-        fixed |= {"kernel": gradient.compiled_address(lowered.dtype), "multiply": multiply.compiled_address(lowered.dtype)}
+        fixed |= {"kernel": gradient.compiled_address(lowered.dtype)}
         named = ((op, op.fields.get(key)) for op in lowered.ops for key in SOURCES)
         self._source_names = [None if field is None else (op.position, field) for op, field in named]
         self._fixed = [fixed.get(name, 0) for name in _WORDS]
@@ -194,7 +195,7 @@ class GradientRunner:
             stride = _WORDS.get(f"{name}_stride")
             if stride is not None:
                 request[stride] = array.strides[0]
-        for name, word in words.items():
+        for name, word in {**kernels_for(frozenset(arrays), self.lowered.dtype), **words}.items():
             request[_WORDS[name]] = word
         request[_WORDS["n_right"]] = len(arrays.get("right_features", ()))
         return np.array(request, np.int64)

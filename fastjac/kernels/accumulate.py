@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .compress import list_nonzero, pack_nonzero
-from .contract import Contraction, contract, even_piece, tile_rows_of, tile_shape
-from .jit import piece
-from .memory import itemsize, view
-from .operators import copy, mask_columns, normalize_columns, normalize_rows, scale_columns, scale_rows
+from .contract import Contraction, even_piece, tile_rows_of, tile_shape
+from .jit import kernel, piece
+from .memory import NUMBER, call_address, itemsize, numbers, stored, tuple_reader, tuple_type, view
+from .operators import factors_at, mask_columns, normalize_columns, normalize_rows, scale_columns, scale_rows
 from .sweep import ones, zeros
-from .tables import CONTRACT, COPY, DENSE, INDEX_BYTES, PACK, WORK, read_live, read_step
+from .tables import DENSE, INDEX_BYTES, WORK, Tables, read_layout, read_live, read_step
 
 INDEX = np.int32(0)
 """Says of which type the numbers in a list are."""
@@ -46,9 +46,15 @@ class Group(NamedTuple):
     parts: int
 
 
+read_group = tuple_reader(tuple_type(Group, places=4, strides=4))
+TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER)
+"""What a step takes: the Program's addresses, the task, the step's number, and the address of a group."""
+
+
 @piece
-def accumulate(program, layout, group):
+def accumulate(program, addresses, task, group):
     """List the live units, then take every step of the task."""
+    layout = read_layout(program.layout, task)
     for number in range(layout.first_live, layout.last_live):
         diagonal = read_live(program.live, number)
         together = _together(diagonal.stacked, group)
@@ -58,23 +64,9 @@ def accumulate(program, layout, group):
             if together > 1:
                 slopes = _union(program, layout, diagonal, group, slopes, min(together, group.samples - sample))
             count[0] = list_nonzero(program.zero, slopes, diagonal.size, places)
+    place = stored(group)
     for number in range(layout.first_step, layout.last_step):
-        step = read_step(program.steps, number)
-        if step.operation == CONTRACT:
-            _contract(program, layout, step, group)
-            continue
-        for sample in range(group.samples):
-            c = _address(program, group, step.c_place, step.c, step.c_sample, sample)
-            state = _state(program, step, group, sample)
-            if step.operation == COPY:
-                a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
-                scale = ones(program, layout) if step.state == DENSE else state
-                copy(program.zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale)
-            elif step.operation == PACK:
-                a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
-                _pack(program, step, a, c, state, group, sample)
-            else:
-                _apply(program, step, c, state, _address(program, group, WORK, step.scratch, 0, sample))
+        call_address(read_step(program.steps, number).kernel, (program.zero, addresses, task, number, place))
 
 
 @piece
@@ -149,10 +141,11 @@ def _share_of_rows(group, step, rows):
     return first, rows * (group.part + 1) // group.parts - first
 
 
-@piece
-def _contract(program, layout, step, group):
+@kernel(*TAKEN)
+def contract_step(zero, addresses, task, number, group):
     """One strip of the right operand after another, so that the group reads each from memory once."""
-    zero = program.zero
+    program = Tables(zero, *addresses)
+    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     size = itemsize(zero)
     stacked, together = step.stacked and group.parts == 1, _together(step.stacked, group)
     tile_rows, tile_columns = tile_shape(zero, step.rows * together, min(step.strip, step.columns))
@@ -173,18 +166,15 @@ def _contract(program, layout, step, group):
             c, c_row = first_c + sample * next_c + (first_row * step.c_row + j) * size, step.c_row
             if step.turned != DENSE:
                 c, c_row = _address(program, group, WORK, step.turned, 0, sample), step.strip
-            contract(
-                zero,
-                Contraction(
-                    its_rows, columns,
-                    first_a + sample * next_a + first_row * step.a_row * size, step.a_row, step.a_column,
-                    group.lists if step.a_packed else units,
-                    first_b + sample * next_b + j * jump * size, step.b_row, jump, group.lists if step.b_packed else units, depth,
-                    zeros(program, layout), _state(program, step, group, sample) + j * size if scales else ones(program, layout),
-                    c, c_row,
-                ),
-                tile_rows, tile_columns,
+            operands = Contraction(
+                its_rows, columns,
+                first_a + sample * next_a + first_row * step.a_row * size, step.a_row, step.a_column,
+                group.lists if step.a_packed else units,
+                first_b + sample * next_b + j * jump * size, step.b_row, jump, group.lists if step.b_packed else units, depth,
+                zeros(program, layout), _state(program, step, group, sample) + j * size if scales else ones(program, layout),
+                c, c_row,
             )  # fmt: skip
+            call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
             if stacked:
                 _finish_stacked(program, layout, step, group, (sample, count), (c, c_row), (j, columns))
             elif step.turned != DENSE:
@@ -196,7 +186,7 @@ def _turn(program, layout, step, group, sample, source, row, j, columns, rows):
     """Store the columns from `j` on of a sample's result, which lies transposed at address `source`."""
     zero = program.zero
     target = _address(program, group, step.c_place, step.c, step.c_sample, sample) + j * step.c_row * itemsize(zero)
-    copy(zero, source, 1, row, target, step.c_row, columns, rows, ones(program, layout))
+    call_address(layout.copy, (zero, source, 1, row, target, step.c_row, columns, rows, ones(program, layout)))
 
 
 @piece
@@ -220,34 +210,63 @@ def _finish_stacked(program, layout, step, group, samples, source, columns):
             _turn(program, layout, step, group, sample, c, source[1], columns[0], columns[1], step.rows)
 
 
-@piece
-def _pack(program, step, source, target, state, group, sample):
+@kernel(*TAKEN)
+def copy_step(zero, addresses, task, number, group):
+    """Copy a matrix, scaled by a diagonal."""
+    program = Tables(zero, *addresses)
+    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
+    for sample in range(group.samples):
+        a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
+        c = _address(program, group, step.c_place, step.c, step.c_sample, sample)
+        scale = ones(program, layout) if step.state == DENSE else _state(program, step, group, sample)
+        call_address(layout.copy, (zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale))
+
+
+@kernel(*TAKEN)
+def pack_step(zero, addresses, task, number, group):
     """Copy the live rows of a weight, and of each the live columns, side by side."""
-    size = itemsize(program.zero)
-    rows, places = _extent(group, step.live, step.rows, sample)
-    units = view(INDEX, places, rows)
-    for i in range(rows):
-        row = source + units[i] * step.a_row * size
-        pack_nonzero(program.zero, state, step.columns, row, target + i * step.c_row * size)
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    size = itemsize(zero)
+    for sample in range(group.samples):
+        source = _address(program, group, step.a_place, step.a, step.a_sample, sample)
+        target = _address(program, group, step.c_place, step.c, step.c_sample, sample)
+        state = _state(program, step, group, sample)
+        rows, places = _extent(group, step.live, step.rows, sample)
+        units = view(INDEX, places, rows)
+        for i in range(rows):
+            row = source + units[i] * step.a_row * size
+            pack_nonzero(zero, state, step.columns, row, target + i * step.c_row * size)
 
 
-@piece
-def _apply(program, step, matrix, state, scratch):
-    zero = program.zero
-    units = step.columns if step.units_on_columns else step.rows
-    if step.rank == 0:
-        d = view(zero, state, units)
+@kernel(*TAKEN)
+def scale_step(zero, addresses, task, number, group):
+    """Multiply a matrix by a diagonal, in place."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    for sample in range(group.samples):
+        matrix = _address(program, group, step.c_place, step.c, step.c_sample, sample)
+        d = view(zero, _state(program, step, group, sample), step.columns if step.units_on_columns else step.rows)
         if step.masked:
             mask_columns(zero, matrix, step.c_row, step.rows, d)
         elif step.units_on_columns:
             scale_columns(zero, matrix, step.c_row, step.rows, d)
         else:
             scale_rows(zero, matrix, step.c_row, step.columns, d)
-        return
-    vectors = 1 + 2 * step.rank
-    factors = view(zero, state, vectors * units).reshape((vectors, units))
-    if step.units_on_columns:
-        normalize_columns(zero, matrix, step.c_row, step.rows, factors, step.rank, step.forward)
-    else:
-        sums = view(zero, scratch, step.rank * step.columns).reshape((step.rank, step.columns))
-        normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)
+
+
+@kernel(*TAKEN)
+def normalize_step(zero, addresses, task, number, group):
+    """Multiply a matrix by the Jacobian of a normalizer, in place."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    for sample in range(group.samples):
+        matrix = _address(program, group, step.c_place, step.c, step.c_sample, sample)
+        state = _state(program, step, group, sample)
+        if step.units_on_columns:
+            normalize_columns(zero, matrix, step.c_row, step.rows, state, step.columns, step.rank, step.forward)
+        else:
+            scratch = _address(program, group, WORK, step.scratch, 0, sample)
+            factors, sums = factors_at(zero, state, step.rows, step.rank), view(zero, scratch, step.rank * step.columns)
+            sums = sums.reshape((step.rank, step.columns))
+            normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)

@@ -1,20 +1,17 @@
-"""The table of activations, and `activate`, which applies one of them to a row of units.
+"""The table of activations, and the kernel of each, which applies it to a row of units.
 
 To add an activation, write its function in `rules` and give it a row in RULES.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
 from . import rules
-from .jit import jit
+from .jit import kernel
+from .memory import NUMBER, view
 
 RULES: dict[str, Callable[..., Any]] = {
     "relu": rules.relu,
@@ -48,62 +45,21 @@ RULES: dict[str, Callable[..., Any]] = {
 """Every activation by the name that `Elementwise.rule` gives."""
 
 CODES: dict[str, int] = {name: code for code, name in enumerate(RULES)}
-"""The number under which `activate` knows each activation."""
+"""The number under which the gradient's tables know each activation."""
 
 
-def switch(table: dict[str, Callable[..., Any]], codes: dict[str, int], results: int) -> Any:
-    """An intrinsic `(code, z, p, q, *targets)`, which writes the table's function of that code, of every z, to the targets.
+@functools.cache
+def activation(name: str) -> Any:
+    """The kernel `(z, p, q, d, n)`, `z[j], d[j] = rule(z[j], p[j], q[j])` in place for n numbers, by the name of its rule.
 
-    results : how many numbers the functions give, and targets there are; a code that is not in the table does nothing.
-
-    It is a switch with a loop of its own for each function: one loop for all would not vectorize, and a function in Python
-    would have to spell out every one.
+    z, p, q, d : addresses; z and d overlap no other. A kernel for each rule, because one loop for all would not vectorize.
     """
+    rule = RULES[name]
 
-    def typed(typing_context: Any, code: Any, z: Any, p: Any, q: Any, targets: Any) -> Any:
-        if any(array.layout != "C" or array.dtype != z.dtype for array in (z, p, q, *targets)):
-            return None
-        functions = [typing_context.resolve_value_type(function) for function in table.values()]
-        signatures = [function.get_call_type(typing_context, (z.dtype,) * 3, {}) for function in functions]
+    @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, name=f"activation_{name}")
+    def activate(zero: Any, z: int, p: int, q: int, d: int, n: int) -> None:
+        values, slopes, ps, qs = view(zero, z, n), view(zero, d, n), view(zero, p, n), view(zero, q, n)
+        for j in range(n):
+            values[j], slopes[j] = rule(values[j], ps[j], qs[j])
 
-        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-            rows = [*arguments[1:4], *cgutils.unpack_tuple(builder, arguments[4])]
-            kinds = [*signature.args[1:4], *signature.args[4]]
-            arrays = [context.make_array(kind)(context, builder, row) for kind, row in zip(kinds, rows, strict=True)]
-            done = builder.append_basic_block("done")
-            branches = builder.switch(arguments[0], done)
-            compiled = map(context.get_function, functions, signatures)
-            for name, function in zip(table, compiled, strict=True):
-                context.add_linking_libs(function.libs)
-                block = builder.append_basic_block(f"rule.{name}")
-                branches.add_case(codes[name], block)
-                builder.position_at_end(block)
-                _loop(builder, function, arrays, results)
-                builder.branch(done)
-            builder.position_at_end(done)
-            return context.get_dummy_value()
-
-        return types.void(code, z, p, q, targets), codegen
-
-    return intrinsic(typed)
-
-
-def _loop(builder: ir.IRBuilder, rule: Callable[..., Any], arrays: list[Any], results: int) -> None:
-    """Emit `targets[j] = rule(z[j], p[j], q[j])` for every j; arrays are z, p, q and the targets."""
-    with cgutils.for_range(builder, arrays[0].nitems) as loop:
-        places = [builder.gep(array.data, [loop.index]) for array in arrays]
-        result = rule(builder, [builder.load(place) for place in places[:3]])
-        for number, place in enumerate(places[3:]):
-            builder.store(builder.extract_value(result, number) if results > 1 else result, place)
-
-
-_apply = switch(RULES, CODES, results=2)
-
-
-@jit
-def activate(code: int, z: Any, p: Any, q: Any, d: Any) -> None:
-    """`z[j], d[j] = rule(z[j], p[j], q[j])` in place for every j, with the rule of that code; other codes do nothing.
-
-    z, p, q, d : (n,) C-contiguous arrays of one float dtype; z and d overlap no other.
-    """
-    _apply(code, z, p, q, (z, d))
+    return activate

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .float_mode import call_kernel
-from .jit import entry, jit
+from .jit import entry, piece
 from .memory import address_of, itemsize, view
 from .tables import Program
 
@@ -50,7 +50,7 @@ def call_chunks(request, chunks):
         call_kernel(request[KERNEL], (address_of(request), 0, chunk, chunks))
 
 
-@jit
+@piece
 def call_of(handle, x, seed, y, out):
     """The words of a call."""
     size = itemsize(x.dtype.type(0))
@@ -66,7 +66,7 @@ def call_of(handle, x, seed, y, out):
     )
 
 
-@jit
+@piece
 def run_chunk(call, thread, chunk, chunks):
     """Run one of so many equal chunks of a call, with the scratch of this thread.
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .jit import jit, piece
-from .memory import itemsize
+from .jit import kernel, piece
+from .memory import NUMBER, itemsize, tuple_type
 from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, lanes, max_rows, max_vectors
 from .tile import TileOperands, compute_tile
 
@@ -43,7 +43,7 @@ class Contraction(NamedTuple):
     c_row: int
 
 
-@jit
+@piece
 def tile_shape(zero, rows, columns):
     """Rows and columns of the tiles that a result of this shape is cut into; `zero` says of which type.
 
@@ -55,13 +55,13 @@ def tile_shape(zero, rows, columns):
     return tile_rows, width * even_piece(vectors, WIDEST[tile_rows])
 
 
-@jit
+@piece
 def tile_rows_of(zero, rows, tile_columns):
     """Rows of the tiles that are as wide as given."""
     return even_piece(rows, TALLEST[tile_columns // _lanes(zero)])
 
 
-@jit
+@kernel(tuple_type(Contraction), NUMBER, NUMBER)
 def contract(zero, operands, tile_rows, tile_columns):
     """Compute the contraction in tiles of the given shape; `zero` says of which type.
 
@@ -91,7 +91,7 @@ def _lanes(zero):
     return FLOAT32_LANES if itemsize(zero) == 4 else FLOAT64_LANES
 
 
-@jit
+@piece
 def even_piece(total, largest):
     """The size of the fewest pieces, none above `largest`, that `total` is cut into evenly."""
     # In 32 bits without sign, where a division costs a third of what NumPy's rules for 64 bits do.

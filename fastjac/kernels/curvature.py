@@ -6,14 +6,15 @@ it is that of one of the two sides, or the mean of both: the jump itself has non
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from math import copysign, sqrt
 from typing import Any
 
-from .activations import CODES, switch
 from .elementary import exp
 from .floating import fmuladd, inlined
-from .jit import jit
+from .jit import kernel
+from .memory import NUMBER, view
 from .normal import normal
 from .rules import logistic, tanh
 
@@ -172,13 +173,18 @@ CURVATURES: dict[str, Callable[..., Any]] = {
 """The second derivative of every curved activation, by the name of its rule; that of all others is 0."""
 
 
-_apply = switch(CURVATURES, CODES, results=1)
+@functools.cache
+def curvature(name: str) -> Any:
+    """The kernel `(z, p, q, c, n)` that writes the second derivative at n numbers z to c, by the name of its rule.
 
-
-@jit
-def curve(code: int, z: Any, p: Any, q: Any, c: Any) -> None:
-    """Write the second derivative at every z to c, for the rule of that code; one that is not curved leaves c alone.
-
-    z, p, q, c : (n,) C-contiguous arrays of one float dtype; c overlaps no other.
+    z, p, q, c : addresses; c overlaps no other.
     """
-    _apply(code, z, p, q, (c,))
+    rule = CURVATURES[name]
+
+    @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, name=f"curvature_{name}")
+    def curve(zero: Any, z: int, p: int, q: int, c: int, n: int) -> None:
+        values, curves, ps, qs = view(zero, z, n), view(zero, c, n), view(zero, p, n), view(zero, q, n)
+        for j in range(n):
+            curves[j] = rule(values[j], ps[j], qs[j])
+
+    return curve

@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import entry, jit
+from .jit import entry, piece
 from .memory import call_address
 
 WORD, HALF, POINTER = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
@@ -110,7 +110,7 @@ def restore_mode(register: Any, builder: Any, held: Any) -> None:
         register.write(builder, held)
 
 
-@jit
+@piece
 def call_kernel(address, arguments):
     """Call the kernel at `address`, as `call_address` does, in the default mode."""
     held = take_default()

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import OPTIONS
+from .jit import FROM_KERNELS_ALONE, OPTIONS
 
 Coefficients = tuple[float, ...]
 
@@ -32,7 +32,7 @@ def _multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a scalar function that is always inlined: a loop with a call left in it does not vectorize."""
-    return numba.njit(**OPTIONS, forceinline=True)(function)
+    return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, forceinline=True)(function)
 
 
 @intrinsic

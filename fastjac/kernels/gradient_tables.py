@@ -7,7 +7,9 @@ its right, cotangents (rows of the Jacobian from this one to the seeds' boundary
 
 from __future__ import annotations
 
-from .memory import record_reader
+from typing import NamedTuple
+
+from .memory import NUMBER, record_reader, tuple_reader, tuple_type
 from .tables import record
 
 OPERATION = record(
@@ -19,6 +21,9 @@ OPERATION = record(
     "weight",  # AFFINE, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded
     "transposed",
     "bias",
+    "rule",  # ACTIVATE, NORMALIZE: addresses of the rule's kernel, and of the one of its second derivatives, or 0
+    "second_rule",
+    "normalize_columns",  # NORMALIZE: the address of that kernel
     "code",  # ACTIVATE, NORMALIZE: the rule, and its parameters, padded rows
     "rank",
     "p",
@@ -72,14 +77,21 @@ LAYOUT = record(
     "buffers_size",  # of one thread's buffers
 )
 
+KEPT_STAGES = "evaluate", "push_direction", "differentiate"
+"""Stages of a block that a request leaves out where they are `filled`."""
+STAGES = (
+    *KEPT_STAGES, "write_features", "write_parameter_jacobian", "write_jacobians", "go_back_through_rows",
+    "go_back_through_values", "write_tangent_kernel",
+)  # fmt: skip
+"""All stages of a block, in their order, by the names of their kernels."""
+
 REQUEST = record(
-    "kernel",  # the kernel's address; this and the next three stand where `call` looks for them
+    "kernel",  # the gradient kernel's address; this and the next three stand where `call` looks for them
     "task",  # REQUESTED
     "n_in",  # 1
     "n_out",
     "seed_size",  # 0
-    "multiply",  # addresses: of the kernel that multiplies
-    "parameters",
+    "parameters",  # addresses
     "operations",
     "layout",
     "x",  # (n, n_in)
@@ -109,7 +121,46 @@ REQUEST = record(
     "lists_stride",
     "buffers",
     "buffers_stride",
+    "contract",  # addresses of kernels that those of several stages call
+    "copy",
+    "move",
+    "second_order",
+    "whole",  # the address of the kernel that carries out all of the request, or 0; then those of a block's stages, or 0
+    *STAGES,
 )
 """One call of the gradient kernel."""
+
+
+class Block(NamedTuple):
+    """Samples that are worked on together, and where everything of theirs lies.
+
+    samples, seeds : how many samples, and rows of each.  seeds_at : the boundary where the rows are the identity's.
+    operations, parameters, work, lists, buffers : addresses.  n_operations : how many there are.
+    list_row : entries from one sample's list to the next's.
+    zeros, ones : addresses of rows of zeros and ones.
+    contract, copy, move, second_order : addresses of kernels.
+    """
+
+    samples: int
+    seeds: int
+    seeds_at: int
+    operations: int
+    n_operations: int
+    parameters: int
+    work: int
+    lists: int
+    buffers: int
+    list_row: int
+    zeros: int
+    ones: int
+    contract: int
+    copy: int
+    move: int
+    second_order: int
+
+
+read_block = tuple_reader(tuple_type(Block))
+TAKEN = (NUMBER,) * 4
+"""What the kernel of a stage takes: addresses of the request and of a block, the block's first sample, and where sums go."""
 
 read_operation, read_layout, read_request = (record_reader(kind) for kind in (OPERATION, LAYOUT, REQUEST))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from .gradient_sweep import factors_of, slopes_of
-from .gradient_tables import read_operation
-from .jit import jit
-from .memory import itemsize, view
+from .gradient_sweep import slopes_of
+from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request
+from .jit import kernel, piece
+from .memory import call_address, itemsize, view
 from .multiply import multiply
-from .operators import clear, copy, normalize_columns
+from .operators import clear
 from .second_order import add_parameter_gradient, add_weight_gradient
 from .tables import ACTIVATE, AFFINE, DENSE
 
 
-@jit
-def go_back_through_values(zero, block, layout, request, first, gradient):
+@kernel(*TAKEN)
+def go_back_through_values(zero, request, block, first, gradient):
     """The loss's derivative by the values, from the output to the lowest operation that anything is wanted of."""
+    request, block = read_request(request, 0), read_block(block)
+    layout = read_layout(request.layout, 0)
     size, samples = itemsize(zero), block.samples
     scratch = block.buffers + layout.piece * size
     here, there = block.buffers + layout.first_buffer * size, block.buffers + layout.second_buffer * size
@@ -28,7 +30,7 @@ def go_back_through_values(zero, block, layout, request, first, gradient):
             _add_bias_gradient(zero, block, o, here, gradient)
             if number > lowest or request.x_gradient != 0:
                 weight, shape = (block.parameters + o.weight * size, o.in_row), (samples, o.n_in, o.n_out)
-                multiply(block, shape, block.lists, (here, o.out_row, 1), weight, block.zeros, (there, o.in_row))
+                multiply(zero, block, shape, block.lists, (here, o.out_row, 1), weight, block.zeros, (there, o.in_row))
                 here, there = there, here
             continue
         for sample in range(samples):
@@ -36,21 +38,21 @@ def go_back_through_values(zero, block, layout, request, first, gradient):
     if request.x_gradient != 0:
         target = request.x_gradient + first * layout.n_in * size
         o = read_operation(block.operations, 0)
-        copy(zero, here, o.in_row, 1, target, layout.n_in, samples, layout.n_in, block.ones)
+        call_address(block.copy, (zero, here, o.in_row, 1, target, layout.n_in, samples, layout.n_in, block.ones))
 
 
-@jit
+@piece
 def _start_at_values(zero, block, layout, request, first, target, row):
     """The loss's derivative by the network's values."""
     size, n_out = itemsize(zero), layout.n_out
     if request.y_gradient != 0:
         source = request.y_gradient + first * n_out * size
-        copy(zero, source, n_out, 1, target, row, block.samples, n_out, block.ones)
+        call_address(block.copy, (zero, source, n_out, 1, target, row, block.samples, n_out, block.ones))
         return
     clear(zero, target, block.samples * row)
 
 
-@jit
+@piece
 def _add_bias_gradient(zero, block, o, rows, gradient):
     if gradient == 0 or o.bias_gradient == DENSE:
         return
@@ -62,7 +64,7 @@ def _add_bias_gradient(zero, block, o, rows, gradient):
             sums[j] += found[j]
 
 
-@jit
+@piece
 def _go_back_through_activation(zero, block, o, sample, rows, with_second, gradient):
     size = itemsize(zero)
     row = rows + sample * o.in_row * size
@@ -74,7 +76,7 @@ def _go_back_through_activation(zero, block, o, sample, rows, with_second, gradi
         for j in range(o.n_in):
             by_value[j] *= derivative[j]
     else:
-        normalize_columns(zero, row, o.in_row, 1, factors_of(zero, slopes, o), o.rank, False)
+        call_address(o.normalize_columns, (zero, row, o.in_row, 1, slopes, o.n_in, o.rank, 0))
     if with_second and o.second != DENSE:
         second = view(zero, block.work + (o.second + sample * o.in_row) * size, o.n_in)
         for j in range(o.n_in):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
 from .cache import enable_cache
@@ -15,23 +17,22 @@ if numba.config.DISABLE_JIT:
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 """No GIL, NumPy's rules for division by zero, and no fast-math, which would break nan and inf."""
+FROM_KERNELS_ALONE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Without what lets Python and C call."""
 
 
 def jit(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that other kernels call."""
+    """Compile a function that users and kernels call."""
     return numba.njit(**OPTIONS)(function)
 
 
 def piece(function: Callable[..., Any]) -> Any:
-    """Compile a piece of a larger kernel as if it were written there.
-
-    LLVM optimizes a nested kernel again at each level that calls it; this halves the time to compile `run`.
-    """
-    return numba.njit(**OPTIONS, inline="always")(function)
+    """Compile a piece of larger kernels, which Python itself cannot call: that takes half as long."""
+    return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE)(function)
 
 
 def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a kernel that is called from outside, and cache it on disk with all that it calls."""
+    """Compile a kernel that is called from outside, and cache it on disk with all that it names."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher = numba.njit(**OPTIONS, **options)(function)
@@ -41,11 +42,45 @@ def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
+def kernel(*kinds: Any, name: str = "") -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel that others reach through its address, and cache it on disk.
+
+    A caller that names a function has LLVM optimize it again as a part of itself; through an address (`memory.call_address`) it
+    does not, and what a network does not need is never compiled. The kernel takes a `zero` of the type of its numbers, then
+    arguments of these kinds, and returns nothing. A function that is made by another needs a name, for the cache tells apart by
+    their names what were made by one.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if name:
+            function.__name__ = function.__qualname__ = name
+        dispatcher = entry(**FROM_KERNELS_ALONE)(function)
+        dispatcher.kinds = kinds
+        return dispatcher
+
+    return decorate
+
+
+def kernel_address(kernel: Any, dtype: np.dtype) -> int:
+    """The address, in this process, of a `kernel` for numbers of this dtype."""
+    return address_of_compiled(kernel, (numba.from_dtype(dtype), *kernel.kinds))
+
+
+@functools.cache
 def address_of_compiled(kernel: Any, signature: tuple[Any, ...]) -> int:
-    """The address of an `entry` kernel for arguments of these types, compiled or loaded from the cache."""
+    """The address of a kernel for arguments of these types, as `memory.call_address` calls it; compiled, or read from disk."""
+    return _address(kernel, signature, "llvm_func_name")
+
+
+def address_for_c(kernel: Any, signature: tuple[Any, ...]) -> int:
+    """The same as C calls it."""
+    return _address(kernel, signature, "llvm_cfunc_wrapper_name")
+
+
+def _address(kernel: Any, signature: tuple[Any, ...], name: str) -> int:
     # Numba's lock, which forks wait for, also while LLVM links: a child would find LLVM's own lock taken for ever.
     with global_compiler_lock:
         kernel.compile(signature)
         compiled = kernel.overloads[signature]
-        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        address: int = compiled.library.get_pointer_to_function(getattr(compiled.fndesc, name))
     return address

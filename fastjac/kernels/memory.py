@@ -10,13 +10,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import carray, from_dtype, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from .jit import jit
+from .jit import piece
+
+NUMBER = types.intp
+
+
+def numbers(count: int) -> types.UniTuple:
+    """The type of a tuple of so many integers."""
+    return types.UniTuple(types.intp, count)
 
 
 @intrinsic
@@ -70,27 +76,63 @@ def record_reader(kind: np.dtype) -> Any:
     return read
 
 
+def tuple_type(kind: Any, **tuples: int) -> types.NamedTuple:
+    """The type of a NamedTuple of integers, some of whose fields are tuples of so many."""
+    return types.NamedTuple([numbers(tuples[name]) if name in tuples else NUMBER for name in kind._fields], kind)
+
+
+def tuple_reader(kind: types.NamedTuple) -> Any:
+    """An intrinsic `address -> tuple` for tuples of this type that `stored` has put there."""
+
+    @intrinsic
+    def read(typingctx, address):
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.load(builder.inttoptr(args[0], context.get_value_type(kind).as_pointer()))
+
+        return kind(types.intp), codegen
+
+    return read
+
+
+@intrinsic
+def stored(typingctx, numbers):
+    """The address of a copy of a tuple on the stack, which is good until the caller returns."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ptrtoint(cgutils.alloca_once_value(builder, args[0]), context.get_value_type(types.intp))
+
+    return types.intp(numbers), codegen
+
+
 @intrinsic
 def call_address(typingctx, address, arguments):
     """Call the compiled kernel at `address`, which returns nothing, with a tuple of arguments of the types it takes.
 
     A caller that names a kernel has LLVM optimize it again as a part of itself, for seconds; through an address it does not.
     """
+    # Nothing converts them on the way: a number of another type would be read as an integer.
+    kinds = [types.unliteral(kind) for kind in arguments.types]
+    if not all(_is_passed(kind) for kind in kinds):
+        raise TypingError(f"a kernel takes floats, signed integers and tuples of these, got {arguments}")
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        values = cgutils.unpack_tuple(builder, args[1])
-        kinds = [context.get_value_type(kind) for kind in signature.args[1].types]
-        function = ir.FunctionType(context.get_value_type(types.none), kinds)
-        builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
+        convention = context.call_conv
+        kind = convention.get_function_type(types.none, kinds)
+        result, error = (cgutils.alloca_once(builder, pointer.pointee) for pointer in kind.args[:2])
+        values = context.get_arg_packer(kinds).as_arguments(builder, cgutils.unpack_tuple(builder, args[1]))
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [result, error, *values])
         return context.get_dummy_value()
 
-    # Nothing converts them on the way: a number of another type would be read as an integer.
-    if any(kind not in (types.intp, types.UniTuple(types.intp, len(getattr(kind, "types", ())))) for kind in arguments.types):
-        raise TypingError(f"a kernel takes signed integers, got {arguments}")
-    return types.void(types.intp, arguments), codegen
+    return types.void(types.intp, types.Tuple(kinds)), codegen
 
 
-@jit
+def _is_passed(kind: Any) -> bool:
+    if isinstance(kind, types.BaseTuple):
+        return all(_is_passed(part) for part in kind.types)
+    return kind in (types.intp, types.float32, types.float64)
+
+
+@piece
 def view(zero, address, size):
     """The `size` numbers of `zero`'s type at `address` as a one-dimensional array."""
     return carray(pointer_to(zero, address), size)

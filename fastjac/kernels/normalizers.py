@@ -20,27 +20,19 @@ import numpy as np
 
 from .elementary import exp
 from .floating import constant, of_order_key, order_key
-from .jit import OPTIONS, jit
-from .operators import dot
+from .jit import FROM_KERNELS_ALONE, OPTIONS, kernel, piece
+from .memory import NUMBER, view
+from .operators import dot, factors_at
 
 CODES = {"softmax": 0, "log_softmax": 1, "sparsemax": 2, "layer_norm": 3}
 SOFTMAX, LOG_SOFTMAX, SPARSEMAX, LAYER_NORM = range(4)
+TAKEN = (NUMBER,) * 4
+"""What a normalizer takes: the address of a row of units, their number, and the addresses of its parameter and of N's vectors."""
 # By this power of 2 the largest numbers have squares that do not overflow, nor do sums of any number of them that fits in memory.
 REDUCTION = constant(float32=2.0**-80, float64=2.0**-560)
 
 
-@jit
-def normalize(code, z, epsilon, factors):
-    """Replace `z` by the rule's value and write the Jacobian's vectors to `factors`, (1 + 2 * rank, units)."""
-    if code == LAYER_NORM:
-        _layer_norm(z, epsilon, factors)
-    elif code == SPARSEMAX:
-        _sparsemax(z, factors)
-    else:
-        _softmax(z, factors, code == LOG_SOFTMAX)
-
-
-@numba.njit(**OPTIONS, fastmath={"reassoc"})
+@numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, fastmath={"reassoc"})
 def _sum(v):
     """The sum, in as many partial sums as there are lanes: faster, and nearer to the truth than one running sum."""
     total = v.dtype.type(0.0)
@@ -49,9 +41,30 @@ def _sum(v):
     return total
 
 
-@jit
-def _softmax(z, factors, logarithm):
-    a, p, s = factors[0], factors[1], factors[2]
+@kernel(*TAKEN)
+def softmax(zero, row, n, epsilon, vectors):
+    """The softmax."""
+    z, factors = view(zero, row, n), factors_at(zero, vectors, n, 1)
+    _exponentials(z, factors)
+    for j in range(n):
+        z[j] = factors[2, j]
+        factors[0, j] = factors[2, j]
+
+
+@kernel(*TAKEN)
+def log_softmax(zero, row, n, epsilon, vectors):
+    """Its logarithm."""
+    z, factors = view(zero, row, n), factors_at(zero, vectors, n, 1)
+    log_total = np.log(_exponentials(z, factors))
+    for j in range(n):
+        z[j] -= log_total
+        factors[0, j] = 1.0
+
+
+@piece
+def _exponentials(z, factors):
+    """Bring the largest unit to 0, and write p and s; the sum that s was divided by."""
+    p, s = factors[1], factors[2]
     key = order_key(z[0])
     for j in range(z.size):
         key = max(key, order_key(z[j]))
@@ -64,22 +77,14 @@ def _softmax(z, factors, logarithm):
     total = _sum(s)
     for j in range(z.size):
         s[j] /= total
-    if logarithm:
-        log_total = np.log(total)
-        for j in range(z.size):
-            z[j] -= log_total
-            a[j] = 1.0
-    else:
-        for j in range(z.size):
-            z[j] = s[j]
-            a[j] = s[j]
+    return total
 
 
-@jit
-def _sparsemax(z, factors):
+@kernel(*TAKEN)
+def sparsemax(zero, row, n, epsilon, vectors):
     """The threshold is the fixed point of `tau = (sum of units above tau - 1) / their number`, reached from below."""
+    z, factors = view(zero, row, n), factors_at(zero, vectors, n, 1)
     support, p, q = factors[0], factors[1], factors[2]
-    n = z.size
     largest = z.max()
     for j in range(n):
         z[j] -= largest
@@ -102,8 +107,10 @@ def _sparsemax(z, factors):
         z[j] = z[j] - tau if not z[j] <= tau else z.dtype.type(0.0)
 
 
-@jit
-def _layer_norm(z, epsilon, factors):
+@kernel(*TAKEN)
+def layer_norm(zero, row, units, parameter, vectors):
+    """Units less their mean, divided by their deviation."""
+    z, factors, epsilon = view(zero, row, units), factors_at(zero, vectors, units, 2), view(zero, parameter, 1)[0]
     kind = z.dtype.type
     n = kind(z.size)
     unit = _reduce(z)
@@ -125,7 +132,7 @@ def _layer_norm(z, epsilon, factors):
         factors[4, j] = z[j] / n
 
 
-@jit
+@piece
 def _reduce(z):
     """Where a square of z, or the sum of all, would overflow, bring z to another unit in place; that unit, or 1."""
     unit = z.dtype.type(1.0)
@@ -134,3 +141,7 @@ def _reduce(z):
         for j in range(z.size):
             z[j] *= unit
     return unit
+
+
+NORMALIZERS = {"softmax": softmax, "log_softmax": log_softmax, "sparsemax": sparsemax, "layer_norm": layer_norm}
+"""The kernel of each rule."""

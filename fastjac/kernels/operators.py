@@ -12,13 +12,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .jit import OPTIONS, jit
-from .memory import itemsize, view
+from .jit import FROM_KERNELS_ALONE, OPTIONS, kernel, piece
+from .memory import NUMBER, itemsize, view
 
 BLOCK = 16
 
 
-@numba.njit(**OPTIONS, fastmath={"reassoc"})
+@numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, fastmath={"reassoc"})
 def dot(u, v):
     """`sum u v`; the sum may be reordered to use vector lanes, always in the same way for one length."""
     total = u.dtype.type(0.0)
@@ -27,7 +27,14 @@ def dot(u, v):
     return total
 
 
-@jit
+@piece
+def factors_at(zero, address, units, rank):
+    """The vectors of a normalizer's Jacobian, (1 + 2 * rank, units): a, p_1, q_1, p_2, q_2."""
+    vectors = 1 + 2 * rank
+    return view(zero, address, vectors * units).reshape((vectors, units))
+
+
+@piece
 def clear(zero, target, size):
     """Write so many zeros to address `target`."""
     numbers = view(zero, target, size)
@@ -35,7 +42,15 @@ def clear(zero, target, size):
         numbers[j] = zero
 
 
-@jit
+@piece
+def copy_vector(zero, source, target, size):
+    """Copy so many numbers from one address to another."""
+    a, b = view(zero, source, size), view(zero, target, size)
+    for j in range(size):
+        b[j] = a[j]
+
+
+@kernel(*(NUMBER,) * 8)
 def copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
     """Copy a strided matrix to a row-major one, times a vector along its columns.
 
@@ -64,7 +79,7 @@ def copy(zero, source, source_row, source_column, target, target_row, rows, colu
                     to_row[j] = from_row[np.uintp(j * source_column)] * factors[j]
 
 
-@jit
+@piece
 def _copy_narrow(zero, source, source_column, target, target_row, rows, columns, factors):
     """Copy a few columns, each contiguous at the source, to the rows of the target."""
     size = itemsize(zero)
@@ -75,7 +90,7 @@ def _copy_narrow(zero, source, source_column, target, target_row, rows, columns,
             spread[np.uintp(i * target_row)] = column[i] * factors[j]
 
 
-@jit
+@piece
 def scale_columns(zero, matrix, row, rows, d):
     """`M diag(d)`."""
     for i in range(rows):
@@ -84,7 +99,7 @@ def scale_columns(zero, matrix, row, rows, d):
             m[j] *= d[j]
 
 
-@jit
+@piece
 def mask_columns(zero, matrix, row, rows, d):
     """`M diag(d)`, in which a column of `d = 0` is 0 whatever it held."""
     for i in range(rows):
@@ -93,7 +108,7 @@ def mask_columns(zero, matrix, row, rows, d):
             m[j] = m[j] * d[j] if d[j] != zero else zero
 
 
-@jit
+@piece
 def scale_rows(zero, matrix, row, columns, d):
     """`diag(d) M`."""
     for i in range(d.size):
@@ -103,12 +118,13 @@ def scale_rows(zero, matrix, row, columns, d):
             m[j] *= factor
 
 
-@jit
-def normalize_columns(zero, matrix, row, rows, factors, rank, forward):
+@kernel(*(NUMBER,) * 7)
+def normalize_columns(zero, matrix, row, rows, vectors, units, rank, forward):
     """Each row of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
 
-    factors : (1 + 2 * rank, units): a, p_1, q_1, p_2, q_2.
+    vectors : the address of those of N, as `factors_at` reads them.
     """
+    factors = factors_at(zero, vectors, units, rank)
     a = factors[0]
     for i in range(rows):
         m = view(zero, matrix + i * row * itemsize(zero), a.size)
@@ -126,7 +142,7 @@ def normalize_columns(zero, matrix, row, rows, factors, rank, forward):
                 m[j] *= a[j]
 
 
-@jit
+@piece
 def normalize_rows(zero, matrix, row, columns, factors, rank, forward, sums):
     """Each column of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
 
@@ -153,7 +169,7 @@ def normalize_rows(zero, matrix, row, columns, factors, rank, forward, sums):
                 m[j] *= a[i]
 
 
-@jit
+@piece
 def _subtract(m, vector, factor):
     """`m -= factor * vector`."""
     for j in range(m.size):

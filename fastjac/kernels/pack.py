@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gradient_tables import read_operation
-from .jit import jit, piece
-from .memory import itemsize, view
-from .operators import copy
+from .gradient_tables import read_layout, read_operation, read_request
+from .jit import kernel, piece
+from .memory import NUMBER, call_address, itemsize, view
+from .operators import copy_vector
 from .tables import DENSE
 
 SOURCES = "weight", "bias", "p", "q"
@@ -16,12 +16,14 @@ ADDRESS = np.int64(0)
 ADDRESS_BYTES = 8
 
 
-@jit
-def pack_parameters(zero, request, layout, chunk, chunks):
+@kernel(NUMBER, NUMBER, NUMBER)
+def pack_parameters(zero, request, chunk, chunks):
     """Copy parameters, each in C order, to where the kernel reads them, weights both ways round; one of so many chunks.
 
     A source of 0 stands for a parameter that stays as it is.
     """
+    request = read_request(request, 0)
+    layout = read_layout(request.layout, 0)
     size, ones = itemsize(zero), request.parameters + layout.ones * itemsize(zero)
     for number in range(layout.n_operations):
         o = read_operation(request.operations, number)
@@ -30,24 +32,27 @@ def pack_parameters(zero, request, layout, chunk, chunks):
             first, last = o.n_out * chunk // chunks, o.n_out * (chunk + 1) // chunks
             source, count = given[0] + first * o.n_in * size, last - first
             weight = request.parameters + (o.weight + first * o.in_row) * size
-            copy(zero, source, o.n_in, 1, weight, o.in_row, count, o.n_in, ones)
+            call_address(request.copy, (zero, source, o.n_in, 1, weight, o.in_row, count, o.n_in, ones))
             if count > 0:
-                copy(zero, source, 1, o.n_in, request.parameters + (o.transposed + first) * size, o.out_row, o.n_in, count, ones)
+                turned = request.parameters + (o.transposed + first) * size
+                call_address(request.copy, (zero, source, 1, o.n_in, turned, o.out_row, o.n_in, count, ones))
         if chunk == 0:
-            _copy_vector(zero, given[1], request.parameters + o.bias * size, o.n_out, ones)
-            _copy_vector(zero, given[2], request.parameters + o.p * size, o.n_in, ones)
-            _copy_vector(zero, given[3], request.parameters + o.q * size, o.n_in, ones)
+            _copy_given(zero, given[1], request.parameters + o.bias * size, o.n_out)
+            _copy_given(zero, given[2], request.parameters + o.p * size, o.n_in)
+            _copy_given(zero, given[3], request.parameters + o.q * size, o.n_in)
 
 
 @piece
-def _copy_vector(zero, source, target, count, ones):
+def _copy_given(zero, source, target, count):
     if source != 0:
-        copy(zero, source, count, 1, target, count, 1, count, ones)
+        copy_vector(zero, source, target, count)
 
 
-@jit
-def add_up_sums(zero, request, layout, chunk, chunks):
+@kernel(NUMBER, NUMBER, NUMBER)
+def add_up_sums(zero, request, chunk, chunks):
     """Write the sum of all sums, taken in their order, as a flat vector of all parameters; one of so many chunks of it."""
+    request = read_request(request, 0)
+    layout = read_layout(request.layout, 0)
     for number in range(layout.n_operations):
         o = read_operation(request.operations, number)
         if o.weight_gradient != DENSE:
@@ -59,7 +64,7 @@ def add_up_sums(zero, request, layout, chunk, chunks):
             _add_up(zero, request, layout, o.q_gradient, o.q_position, o.n_in)
 
 
-@jit
+@piece
 def _add_up(zero, request, layout, offset, position, count):
     if offset == DENSE:
         return

@@ -1,38 +1,35 @@
 """The kernel of kernels: a Program run for many samples on one thread.
 
-It is compiled once for each type of number, and reached through its address: to name it would have LLVM optimize it again as
-a part of each caller, for seconds.
+It walks the Program's tables, each of whose steps names the kernel that takes it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
 from .accumulate import Group, accumulate
-from .jit import address_of_compiled, entry, piece
-from .memory import itemsize
-from .operators import copy
+from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
+from .memory import NUMBER, call_address, itemsize, numbers
+from .operators import copy_vector
 from .sweep import ones, sweep
 from .tables import INDEX_BYTES, Tables, read_layout
-from .twins import copy_result, is_twin
+from .twins import is_twin
 
 
-@entry()
+@entry(**FROM_KERNELS_ALONE)
 def run_float32(addresses, task, arrays, n, memory, part, parts):
     """`_run` for float32."""
     _run(np.float32(0), addresses, task, arrays, n, memory, part, parts)
 
 
-@entry()
+@entry(**FROM_KERNELS_ALONE)
 def run_float64(addresses, task, arrays, n, memory, part, parts):
     """`_run` for float64."""
     _run(np.float64(0), addresses, task, arrays, n, memory, part, parts)
 
 
 KERNELS = {np.dtype(np.float32): run_float32, np.dtype(np.float64): run_float64}
-_NUMBER, _TWO, _FIVE = types.intp, types.UniTuple(types.intp, 2), types.UniTuple(types.intp, 5)
-SIGNATURE = (_FIVE, _NUMBER, _FIVE, _NUMBER, _TWO, _NUMBER, _NUMBER)
+SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(2), NUMBER, NUMBER)
 """What either takes: integers, most of them addresses."""
 
 
@@ -54,7 +51,7 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     """
     work, lists = memory
     x, seed, y, out, seed_stride = arrays
-    program = Tables(zero, addresses[0], addresses[1], addresses[2], addresses[3], addresses[4])
+    program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
     size = itemsize(zero)
     out_stride = layout.out_size * size
@@ -62,10 +59,11 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     twins = layout.piecewise_linear and seed_stride == 0
     for first in range(0, n, layout.block):
         count = min(layout.block, n - first)
-        values, row = sweep(program, layout, x + first * layout.n_in * size, count, work, lists)
+        values, row = sweep(program, addresses, task, x + first * layout.n_in * size, count, memory)
         if y != 0:
             y_rows = y + first * layout.n_out * size
-            copy(zero, values, row, 1, y_rows, layout.n_out, count, layout.n_out, ones(program, layout))
+            copied = (values, row, 1, y_rows, layout.n_out, count, layout.n_out, ones(program, layout))
+            call_address(layout.copy, (zero, *copied))
         if out == 0:
             continue
         start = 0
@@ -82,9 +80,9 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
                 lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
                 part, parts,
             )  # fmt: skip
-            accumulate(program, layout, group)
+            accumulate(program, addresses, task, group)
             start += samples
             while twins and start < count and is_twin(program, layout, work, start):
                 result = out + (first + start) * out_stride
-                copy_result(zero, result - out_stride, result, layout.out_size)
+                copy_vector(zero, result - out_stride, result, layout.out_size)
                 start += 1

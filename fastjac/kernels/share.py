@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from . import atomic
 from .call import WORD, call_of, run_chunk
-from .jit import entry, jit
+from .jit import entry, piece
 from .memory import address_of, view
 
 LINE = 8
@@ -92,12 +92,12 @@ def serve(job, thread):
     return -1
 
 
-@jit
+@piece
 def _has_chunks(held):
     return held % UPPER < held // UPPER
 
 
-@jit
+@piece
 def _take_chunk(job, thread):
     """Take a chunk and run it; whether there was one."""
     ticket = address_of(job) + TICKET * WORD_BYTES

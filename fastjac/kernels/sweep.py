@@ -1,41 +1,41 @@
-"""The primal sweep: values of a block of samples, and the vectors of every Jacobian on the way."""
+"""The primal sweep: values of a block of samples, and the vectors of every Jacobian on the way.
+
+Each step of its table names the kernel that takes it: one of those here.
+"""
 
 from __future__ import annotations
 
-from .activations import activate
 from .compress import list_nonzero
-from .contract import Contraction, contract, tile_rows_of
-from .jit import piece
-from .memory import itemsize, view
-from .normalizers import normalize
-from .operators import copy
-from .tables import ACTIVATE, AFFINE, INDEX_BYTES, read_primal
+from .contract import Contraction, tile_rows_of
+from .jit import kernel, piece
+from .memory import NUMBER, call_address, itemsize, numbers, view
+from .tables import AFFINE, INDEX_BYTES, Tables, read_layout, read_primal
+
+TAKEN = (numbers(5), NUMBER, NUMBER, numbers(2), NUMBER, NUMBER, numbers(2))
+"""What a step of the sweep takes: the Program's addresses, the task, the step's number, the address of the values and the
+elements from one sample's to the next's, the address that results go to, how many samples there are, and scratch."""
 
 
 @piece
-def sweep(program, layout, x, count, work, lists):
+def sweep(program, addresses, task, x, count, memory):
     """Evaluate `count` samples at address `x`; each weight is read once for all of them.
 
     Returns the address of the values and the elements from one sample's to the next's.
     """
-    zero = program.zero
-    size = itemsize(zero)
+    zero, layout = program.zero, read_layout(program.layout, task)
     source, row = x, layout.n_in
-    first_buffer, second_buffer = work, work + layout.buffer * size
+    first_buffer, second_buffer = memory[0], memory[0] + layout.buffer * itemsize(zero)
     for number in range(layout.n_primal):
         step = read_primal(program.primal, number)
         target = second_buffer if source == first_buffer else first_buffer
-        if step.operation == AFFINE:
-            _affine(program, layout, step, source, row, target, count, lists)
-            source, row = target, step.row
-            continue
-        if source == x:
-            copy(zero, source, row, 1, target, step.row, count, step.n_in, ones(program, layout))
-            source, row = target, step.row
-        if step.operation == ACTIVATE:
-            _activate(program, layout, step, source, count, work)
-        else:
-            _normalize(program, step, source, count, work)
+        if step.operation != AFFINE:
+            if source == x:
+                copied = (source, row, 1, target, step.row, count, step.n_in, ones(program, layout))
+                call_address(layout.copy, (zero, *copied))
+                source, row = target, step.row
+            target = source
+        call_address(step.kernel, (zero, addresses, task, number, (source, row), target, count, memory))
+        source, row = target, step.row
     return source, row
 
 
@@ -51,50 +51,50 @@ def zeros(program, layout):
     return program.parameters + layout.zeros * itemsize(program.zero)
 
 
-@piece
-def _affine(program, layout, step, source, source_row, target, count, lists):
-    zero, start = program.zero, program.parameters
+@kernel(*TAKEN)
+def affine(zero, addresses, task, number, values, target, count, memory):
+    """`y = W x + b` for every sample."""
+    program = Tables(zero, *addresses)
+    layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
     size = itemsize(zero)
-    index, depth = lists, step.n_in
+    index, depth = memory[1], step.n_in
     if count == 1 and step.skip:
         # No other sample needs the weights of this one's dead units. Adding their zeros would not change a bit.
-        index = lists + layout.own_lists * INDEX_BYTES
-        depth = list_nonzero(zero, source, step.n_in, index)
-    contract(
-        zero,
-        Contraction(
-            count, step.row,
-            source, source_row, 1, index,
-            start + step.weight * size, step.panel, step.n_in, index, depth,
-            start + step.bias * size, ones(program, layout),
-            target, step.row,
-        ),
-        tile_rows_of(zero, count, step.panel), step.panel,
+        index = memory[1] + layout.own_lists * INDEX_BYTES
+        depth = list_nonzero(zero, values[0], step.n_in, index)
+    operands = Contraction(
+        count, step.row,
+        values[0], values[1], 1, index,
+        program.parameters + step.weight * size, step.panel, step.n_in, index, depth,
+        program.parameters + step.bias * size, ones(program, layout),
+        target, step.row,
     )  # fmt: skip
+    call_address(layout.contract, (zero, operands, tile_rows_of(zero, count, step.panel), step.panel))
 
 
-@piece
-def _activate(program, layout, step, values, count, work):
-    """One call for the whole block, its rows' padding included: a short row by itself would leave most lanes idle."""
-    zero, start, n = program.zero, program.parameters, count * step.row
+@kernel(*TAKEN)
+def activate(zero, addresses, task, number, values, target, count, memory):
+    """An activation, in place, for the whole block, its rows' padding included: a short row would leave most lanes idle."""
+    program = Tables(zero, *addresses)
+    layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
+    size, n = itemsize(zero), count * step.row
+    slopes = memory[0] + step.state * size
+    its_slopes = memory[0] + layout.spare * size if step.compose else slopes
+    p, q = program.parameters + step.p * size, program.parameters + step.q * size
+    call_address(step.rule, (zero, target, p, q, its_slopes, n))
+    if step.compose:
+        d, its = view(zero, slopes, n), view(zero, its_slopes, n)
+        for j in range(n):
+            d[j] *= its[j]
+
+
+@kernel(*TAKEN)
+def normalize(zero, addresses, task, number, values, target, count, memory):
+    """A normalizer, in place, sample by sample."""
+    program = Tables(zero, *addresses)
+    step = read_primal(program.primal, number)
     size = itemsize(zero)
-    z, d = view(zero, values, n), view(zero, work + step.state * size, n)
-    p, q = view(zero, start + step.p * size, n), view(zero, start + step.q * size, n)
-    if not step.compose:
-        activate(step.code, z, p, q, d)
-        return
-    spare = view(zero, work + layout.spare * size, n)
-    activate(step.code, z, p, q, spare)
-    for j in range(n):
-        d[j] *= spare[j]
-
-
-@piece
-def _normalize(program, step, values, count, work):
-    zero, vectors = program.zero, 1 + 2 * step.rank
-    size = itemsize(zero)
-    epsilon = view(zero, program.parameters + step.p * size, 1)[0]
+    epsilon = program.parameters + step.p * size
     for sample in range(count):
-        state = work + (step.state + sample * step.state_row) * size
-        factors = view(zero, state, vectors * step.n_in).reshape((vectors, step.n_in))
-        normalize(step.code, view(zero, values + sample * step.row * size, step.n_in), epsilon, factors)
+        state = memory[0] + (step.state + sample * step.state_row) * size
+        call_address(step.rule, (zero, target + sample * step.row * size, step.n_in, epsilon, state))

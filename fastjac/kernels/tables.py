@@ -87,13 +87,14 @@ def records(kind: np.dtype, rows: Iterable[Mapping[str, int]]) -> np.ndarray:
 
 PRIMAL = record(
     "operation",
+    "kernel",  # the address of the kernel that takes this step, one of `sweep`
     "n_in",
     "row",  # elements from one sample's values to the next's
     "weight",  # AFFINE: the transposed weight in the parameters, in panels of so many columns, and the bias
     "panel",
     "bias",
     "skip",  # AFFINE: whether inputs that are 0 need not be multiplied
-    "code",  # ACTIVATE, NORMALIZE: the rule, and its parameters: for every value of a block (ACTIVATE), or one number
+    "rule",  # ACTIVATE, NORMALIZE: the address of the rule, and its parameters: for every value of a block, or one number
     "p",
     "q",
     "state",  # in the workspace: the Jacobian's vectors of the block's first sample, and the elements to the next one's
@@ -104,6 +105,7 @@ PRIMAL = record(
 
 STEP = record(
     "operation",
+    "kernel",  # the address of the kernel that takes this step, one of `accumulate`
     "rows",
     "columns",
     "a_place",  # CONTRACT: left operand; COPY, PACK: source. Its offset, and in a workspace the elements to the next sample's
@@ -149,6 +151,8 @@ in any of them; it stands where that of the first of them would.
 """
 
 LAYOUT = record(
+    "contract",  # addresses of kernels that those of several steps call
+    "copy",
     "n_in",
     "n_out",
     "seed_size",  # of one sample

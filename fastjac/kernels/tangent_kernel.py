@@ -8,51 +8,53 @@ the u_a of every operation, one after another.
 from __future__ import annotations
 
 from .activations import CODES
-from .gradient_tables import read_operation
-from .jit import jit, piece
-from .memory import itemsize, view
+from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request
+from .jit import kernel, piece
+from .memory import call_address, itemsize, view
 from .multiply import multiply
-from .operators import clear, copy
+from .operators import clear, copy_vector
 from .rows import rows_at
 from .tables import AFFINE, DENSE
 
 SCALE = CODES["scale"]
 
 
-@jit
-def write_features(zero, block, features_size, spare, target):
-    """Write v and the u_a of every operation, (samples, features_size), to address `target`.
-
-    spare : address of a buffer for rows.
-    """
-    size = itemsize(zero)
+@kernel(*TAKEN)
+def write_features(zero, request, block, first, gradient):
+    """Write v and the u_a of every operation, (samples, features_size)."""
+    request, block = read_request(request, 0), read_block(block)
+    layout = read_layout(request.layout, 0)
+    size, features_size = itemsize(zero), layout.features_size
+    spare = block.buffers + layout.spare_buffer * size
+    target = request.features + first * features_size * size
     for number in range(block.n_operations):
         o, rows = read_operation(block.operations, number), rows_at(zero, block, number + 1, spare)
         for sample in range(block.samples):
             v = target + (sample * features_size + o.features) * size
-            copy(zero, block.work + (o.inputs + sample * o.in_row) * size, o.in_row, 1, v, o.in_row, 1, o.n_in, block.ones)
+            copy_vector(zero, block.work + (o.inputs + sample * o.in_row) * size, v, o.n_in)
             u = rows + sample * block.seeds * o.out_row * size
-            copy(zero, u, o.out_row, 1, v + o.in_row * size, o.out_row, block.seeds, o.n_out, block.ones)
+            target_u = v + o.in_row * size
+            call_address(block.copy, (zero, u, o.out_row, 1, target_u, o.out_row, block.seeds, o.n_out, block.ones))
 
 
-@jit
-def write_tangent_kernel(zero, block, layout, left, right, n_right, target):
-    """Write the kernel of a block of samples with all others, (samples, n_right, n_out, n_out), to address `target`.
-
-    left, right : addresses of the features of the block and of the others.
-    """
-    size = itemsize(zero)
-    seeds = block.seeds
+@kernel(*TAKEN)
+def write_tangent_kernel(zero, request, block, first, gradient):
+    """Write the kernel of a block of samples with all others, (samples, n_right, n_out, n_out)."""
+    request, block = read_request(request, 0), read_block(block)
+    layout, n_right, right = read_layout(request.layout, 0), request.n_right, request.right_features
+    size, seeds = itemsize(zero), block.seeds
+    left = request.features + first * layout.features_size * size
+    target = request.tangent_kernel + first * n_right * seeds * seeds * size
     clear(zero, target, block.samples * n_right * seeds * seeds)
-    for first in range(0, n_right, layout.right_block):
-        count = min(layout.right_block, n_right - first)
-        others = right + first * layout.features_size * size
+    for other in range(0, n_right, layout.right_block):
+        count = min(layout.right_block, n_right - other)
+        others = right + other * layout.features_size * size
         for number in range(block.n_operations):
             o = read_operation(block.operations, number)
             if o.operation == AFFINE:
-                _add_affine(zero, block, layout, o, left, (others, first, count), n_right, target)
+                _add_affine(zero, block, layout, o, left, (others, other, count), n_right, target)
             elif o.p_position != DENSE or o.q_position != DENSE:
-                _add_activation(zero, block, layout, o, left, (others, first, count), n_right, target)
+                _add_activation(zero, block, layout, o, left, (others, other, count), n_right, target)
 
 
 @piece
@@ -64,16 +66,16 @@ def _add_affine(zero, block, layout, o, left, right, n_right, target):
     turned, by_rows = block.buffers + layout.turned * size, block.buffers + layout.by_rows * size
     by_inputs = block.buffers + layout.by_inputs * size
     v, u = o.features, o.features + o.in_row
-    copy(zero, others + v * size, 1, stride, turned, width, o.n_in, count, block.ones)
+    call_address(block.copy, (zero, others + v * size, 1, stride, turned, width, o.n_in, count, block.ones))
     shape = (block.samples, count, o.n_in)
-    multiply(block, shape, block.lists, (left + v * size, stride, 1), (turned, width), block.zeros, (by_inputs, width))
+    multiply(zero, block, shape, block.lists, (left + v * size, stride, 1), (turned, width), block.zeros, (by_inputs, width))
     for other in range(count):
         source, place = others + (other * stride + u) * size, turned + other * seeds * size
-        copy(zero, source, 1, o.out_row, place, width, o.n_out, seeds, block.ones)
+        call_address(block.copy, (zero, source, 1, o.out_row, place, width, o.n_out, seeds, block.ones))
     shape = (seeds, count * seeds, o.n_out)
     for sample in range(block.samples):
         a, c = (left + (sample * stride + u) * size, o.out_row, 1), (by_rows, width)
-        multiply(block, shape, block.lists, a, (turned, width), block.zeros, c)
+        multiply(zero, block, shape, block.lists, a, (turned, width), block.zeros, c)
         products = view(zero, by_inputs + sample * width * size, count)
         for other in range(count):
             factor = products[other] if o.weight_position != DENSE else zero

@@ -37,11 +37,3 @@ def _differ(address, other, words):
     for i in range(words):
         found |= a[i] ^ b[i]
     return found != 0
-
-
-@piece
-def copy_result(zero, source, target, size):
-    """Copy a result of so many numbers from one address to another."""
-    a, b = view(zero, source, size), view(zero, target, size)
-    for i in range(size):
-        b[i] = a[i]

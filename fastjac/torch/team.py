@@ -17,7 +17,7 @@ import torch
 from numba import types
 
 from .. import crew
-from ..kernels.jit import address_of_compiled
+from ..kernels.jit import address_for_c
 from ..kernels.share import CALL, JOB_WORDS, THREADS, TICKET, UPPER, join
 from ..memory import aligned_zeros
 
@@ -39,7 +39,7 @@ class Team:
         parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         parallel.restype = None
         self._parallel = parallel
-        self._join = address_of_compiled(join, (types.intp,))
+        self._join = address_for_c(join, (types.intp,))
 
     @property
     def most_threads(self) -> int:

@@ -13,8 +13,10 @@ import pytest
 
 import fastjac
 from fastjac.kernels import cache
-from fastjac.kernels.jit import entry
+from fastjac.kernels.jit import entry, kernel
+from fastjac.kernels.memory import NUMBER, view
 from tests.fresh_process import run_script
+from tests.kernels.from_python import call
 
 JACOBIAN = """
     import numpy as np
@@ -47,7 +49,7 @@ def one_kernel(directory, **environment):
 
 
 def word(dtype, how_often="once for this machine"):
-    return f"fastjac: compiling kernels for {dtype}, {how_often}; up to 15 s\n"
+    return f"fastjac: compiling kernels for {dtype}, {how_often}; up to 8 s\n"
 
 
 RIGHT = "[[[3.0, 4.0]]]\n"
@@ -249,6 +251,24 @@ def test_two_dtypes_saved_at_the_same_time(tmp_path, monkeypatch):
     for dtype in (np.float32, np.float64):
         assert later(np.ones(2, dtype)).tolist() == [2.0, 2.0]
     assert sum(later.stats.cache_hits.values()) == 2
+
+
+def test_kernels_that_one_function_makes_are_told_apart_by_their_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path)
+
+    def made(name, factor):
+        @kernel(NUMBER, name=name)
+        def scale(zero, target):
+            view(zero, target, 1)[0] *= factor
+
+        return scale
+
+    for hits in (0, 1):
+        for name, factor in (("twice", 2), ("thrice", 3)):
+            target, scale = np.ones(1), made(name, factor)
+            call(scale, 0.0, target)
+            assert target.tolist() == [factor]
+            assert sum(scale.stats.cache_hits.values()) == hits
 
 
 @pytest.mark.slow

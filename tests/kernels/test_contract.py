@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 
 from fastjac.kernels import target
 from fastjac.kernels.contract import Contraction, contract, tile_shape
-from fastjac.kernels.jit import jit
 from fastjac.kernels.tile import PREFETCH_DISTANCE
+from tests.kernels.from_python import call, callable_piece
 
 DTYPES = (np.float32, np.float64)
 
 
-@jit
-def contract_from_python(zero, operands, tile_rows, tile_columns):
-    contract(zero, operands, tile_rows, tile_columns)
+tile_shape_from_python = callable_piece(tile_shape)
 
 
 def naive_product(a, a_index, b, b_index, start, scale):
@@ -48,7 +46,7 @@ def contracted(a, a_index, b, b_index, start, scale, tile=None):
         padded_start.ctypes.data, padded_scale.ctypes.data,
         c_start, columns + 3,
     )  # fmt: skip
-    contract_from_python(dtype.type(0), operands, *(tile or tile_shape(dtype.type(0), *operands[:2])))
+    call(contract, dtype.type(0), operands, *(tile or tile_shape_from_python(dtype.type(0), *operands[:2])))
     inside = c[1:-1, 1 : 1 + columns].copy()
     c[1:-1, 1 : 1 + columns] = 7.0
     assert (c == 7.0).all(), "the kernel wrote outside its result"
@@ -93,7 +91,7 @@ def test_a_result_is_cut_into_the_fewest_tiles_of_nearly_equal_size(dtype):
     lanes = target.lanes(np.dtype(dtype))
     for rows in range(1, 50):
         for columns in range(1, 20 * lanes, 7):
-            tile_rows, tile_columns = tile_shape(dtype(0), rows, columns)
+            tile_rows, tile_columns = tile_shape_from_python(dtype(0), rows, columns)
             vectors, tile_vectors = pieces(columns, lanes), tile_columns / lanes
             tallest = target.max_rows(min(vectors, target.MAX_TILE_VECTORS))
             for total, size, largest in [(rows, tile_rows, tallest), (vectors, tile_vectors, target.max_vectors(tile_rows))]:

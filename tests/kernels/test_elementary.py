@@ -7,9 +7,12 @@ import numba
 import numpy as np
 import pytest
 
-from fastjac.kernels.elementary import exp, expm1, log1p
-from fastjac.kernels.normal import normal
+from fastjac.kernels import elementary
+from fastjac.kernels import normal as normal_distribution
+from tests.kernels.from_python import callable_piece
 
+exp, expm1, log1p = (callable_piece(function) for function in (elementary.exp, elementary.expm1, elementary.log1p))
+normal = callable_piece(normal_distribution.normal)
 Exact = Callable[[mp.mpf], mp.mpf]
 DTYPES = [np.float32, np.float64]
 both_dtypes = pytest.mark.parametrize("dtype", DTYPES)

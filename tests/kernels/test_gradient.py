@@ -5,10 +5,10 @@ import pytest
 
 import fastjac as fj
 from fastjac.gradients.runner import pack
-from fastjac.kernels import multiply
 from fastjac.kernels.call import REQUESTED, call_chunks
 from fastjac.kernels.gradient import compiled_address
 from fastjac.kernels.gradient_tables import REQUEST
+from fastjac.kernels.stages import kernels_for
 from fastjac.kernels.tables import records
 from tests.gradients import seeded
 
@@ -47,6 +47,11 @@ class Fenced:
         assert (around == 7).all(), "the kernel wrote outside its result"
 
 
+def request(words, dtype):
+    """A request with the kernels that it needs."""
+    return records(REQUEST, [words | kernels_for(frozenset(words), dtype)]).view(np.int64)
+
+
 def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
     """The results of a request and its sums of gradients, from scratch that holds garbage, all of it fenced."""
     runner = seeded.runner(net, boundary)
@@ -65,14 +70,13 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
         "task": REQUESTED,
         "n_in": 1,
         "n": n,
-        "multiply": multiply.compiled_address(net.dtype),
         "starts_sums": True,
         "n_sums": chunks,
     }
-    call_chunks(records(REQUEST, [words]).view(np.int64), chunks)
+    call_chunks(request(words, net.dtype), chunks)
     fences["parameter_gradient"] = Fenced(net.n_parameters, net.dtype, garbage)
     words["parameter_gradient"] = fences["parameter_gradient"].inside.ctypes.data
-    call_chunks(records(REQUEST, [words]).view(np.int64), 3)
+    call_chunks(request(words, net.dtype), 3)
     for fence in fences.values():
         fence.assert_whole()
     return {name: fences[name].inside for name in results}, fences["parameter_gradient"].inside

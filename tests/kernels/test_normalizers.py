@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fastjac.kernels.jit import jit
-from fastjac.kernels.normalizers import CODES, normalize
+from fastjac.kernels.normalizers import NORMALIZERS
+from tests.kernels.from_python import call
 
 EPSILON = 1e-5
 TORCH = {
@@ -15,16 +15,11 @@ TORCH = {
 }
 
 
-@jit
-def call_normalize(code, z, epsilon, factors):
-    normalize(code, z, epsilon, factors)
-
-
 def factored(rule, x):
     """The rule's value at x, and the factors of its Jacobian: a diagonal, then two vectors for each rank."""
     rank = 2 if rule == "layer_norm" else 1
     z, factors = x.copy(), np.empty((1 + 2 * rank, x.size), x.dtype)
-    call_normalize(CODES[rule], z, x.dtype.type(EPSILON), factors)
+    call(NORMALIZERS[rule], x.dtype.type(0), z, z.size, np.array([EPSILON], x.dtype), factors)
     return z, factors
 
 

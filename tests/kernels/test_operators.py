@@ -5,14 +5,11 @@ import pytest
 
 from fastjac.kernels import operators
 from fastjac.kernels.jit import jit
+from tests.kernels.from_python import call, callable_piece
 
 ROWS, UNITS, ROOM = 5, 37, 48
 ZERO = 0.0
-
-
-@jit
-def call_copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
-    operators.copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale)
+normalize_rows = callable_piece(operators.normalize_rows)
 
 
 @jit
@@ -21,14 +18,6 @@ def call_scale(zero, matrix, row, other, d, along_columns):
         operators.scale_columns(zero, matrix, row, other, d)
     else:
         operators.scale_rows(zero, matrix, row, other, d)
-
-
-@jit
-def call_normalize(zero, matrix, row, other, factors, rank, forward, sums, along_columns):
-    if along_columns:
-        operators.normalize_columns(zero, matrix, row, other, factors, rank, forward)
-    else:
-        operators.normalize_rows(zero, matrix, row, other, factors, rank, forward, sums)
 
 
 def roomy(rows, columns, seed=0):
@@ -49,7 +38,7 @@ def test_copy_of_either_order(order, shape):
     scale = np.random.default_rng(1).standard_normal(shape[1])
     target = np.full((shape[0], ROOM), 7.0)
     strides = (stride // 8 for stride in source.strides)
-    call_copy(ZERO, source.ctypes.data, *strides, target.ctypes.data, ROOM, *shape, scale.ctypes.data)
+    call(operators.copy, ZERO, source, *strides, target, ROOM, *shape, scale)
     np.testing.assert_array_equal(target[:, : shape[1]], source * scale)
     assert (target[:, shape[1] :] == 7.0).all()
 
@@ -71,6 +60,8 @@ def test_normalizer(rank, forward, along_columns):
     matrix = roomy(ROWS, UNITS) if along_columns else roomy(UNITS, ROWS)
     operator = dense(factors, rank) if forward else dense(factors, rank).T
     expected = matrix @ operator.T if along_columns else operator @ matrix
-    sums = np.empty((rank, ROWS))
-    call_normalize(ZERO, matrix.ctypes.data, ROOM, ROWS, factors, rank, forward, sums, along_columns)
+    if along_columns:
+        call(operators.normalize_columns, ZERO, matrix, ROOM, ROWS, factors, UNITS, rank, int(forward))
+    else:
+        normalize_rows(ZERO, matrix.ctypes.data, ROOM, ROWS, factors, rank, forward, np.empty((rank, ROWS)))
     np.testing.assert_allclose(matrix, expected, rtol=1e-11, atol=1e-11)

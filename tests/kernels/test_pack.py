@@ -8,12 +8,10 @@ from fastjac.gradients.lowering import lower
 from fastjac.gradients.pullback import views_of
 from fastjac.kernels.call import REQUESTED, call_chunks
 from fastjac.kernels.gradient import compiled_address
-from fastjac.kernels.gradient_tables import REQUEST
 from fastjac.kernels.pack import SOURCES
-from fastjac.kernels.tables import records
 from tests.bits import assert_same_bits
 from tests.gradients import seeded
-from tests.kernels.test_gradient import Fenced, both_dtypes
+from tests.kernels.test_gradient import Fenced, both_dtypes, request
 
 CHUNKS = 1, 2, 3, 7, 16, 50
 
@@ -49,7 +47,7 @@ def carry_out(lowered, words, chunks):
         "operations": lowered.operations.ctypes.data,
         "layout": lowered.layout.ctypes.data,
     } | words
-    call_chunks(records(REQUEST, [words]).view(np.int64), chunks)
+    call_chunks(request(words, lowered.dtype), chunks)
 
 
 class TestParameters:

@@ -4,12 +4,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import pytest
-from numba import types
 
 from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, N_OUT, OUT_SIZE, WORK_STRIDE, call
+from fastjac.kernels.jit import address_of_compiled, jit
 from fastjac.kernels.memory import view
 from fastjac.kernels.run import SIGNATURE
 from fastjac.kernels.share import JOB_WORDS, TAKEN, TICKET, serve, share
@@ -20,7 +19,7 @@ VALUE = 1000
 """What a kernel adds to y, besides the number of its thread: more than all threads' numbers, so that writing it twice shows."""
 
 
-@numba.cfunc(types.void(*SIGNATURE))
+@jit
 def record(addresses, task, arrays, n, memory, part, parts):
     """A kernel that counts in `out` how often each sample, or each part of one, is run, and tells its thread in `y`."""
     _, _, y, out, _ = arrays
@@ -39,7 +38,7 @@ def record(addresses, task, arrays, n, memory, part, parts):
 def handle_for(out_size=1):
     """A handle of `record`, to whom the first thread's scratch is 0, the second one's is 1, and so on."""
     handle = np.zeros(HANDLE_WORDS, np.int64)
-    handle[[KERNEL, N_IN, N_OUT, OUT_SIZE, WORK_STRIDE]] = record.address, 1, 1, out_size, 1
+    handle[[KERNEL, N_IN, N_OUT, OUT_SIZE, WORK_STRIDE]] = address_of_compiled(record, SIGNATURE), 1, 1, out_size, 1
     return handle
 
 

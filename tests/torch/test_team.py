@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import torch
-from numba import types
 from torch import Tensor
 
 import fastjac.torch
@@ -19,6 +17,7 @@ from fastjac.crew import Crew, Team
 from fastjac.gradients.runner import GradientRunner
 from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, REQUESTED, TASK, WORD
 from fastjac.kernels.gradient import SIGNATURE
+from fastjac.kernels.jit import address_of_compiled, jit
 from fastjac.kernels.memory import view
 from fastjac.torch import team as torch_team
 from fastjac.torch.known import chain_of
@@ -36,7 +35,7 @@ COUNTS, SEEN = HANDLE_WORDS - 2, HANDLE_WORDS - 1
 """Words of a handle of `count`."""
 
 
-@numba.cfunc(types.void(*SIGNATURE))
+@jit
 def count(handle, thread, chunk, chunks):
     """A kernel that counts how often each chunk is run, and how many each thread has."""
     words = view(WORD, handle, HANDLE_WORDS)
@@ -58,7 +57,8 @@ def team() -> Iterator[torch_team.Team]:
 def counted(team: Team, threads: int, chunks: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each chunk was run, and how many each thread had."""
     counts, seen, handle = np.zeros(chunks, np.int64), np.zeros(MOST, np.int64), np.zeros(HANDLE_WORDS, np.int64)
-    handle[[KERNEL, TASK, N_IN, COUNTS, SEEN]] = count.address, REQUESTED, 1, counts.ctypes.data, seen.ctypes.data
+    kernel = address_of_compiled(count, SIGNATURE)
+    handle[[KERNEL, TASK, N_IN, COUNTS, SEEN]] = kernel, REQUESTED, 1, counts.ctypes.data, seen.ctypes.data
     assert team.share(threads, chunks, handle)
     return counts, seen
 

@@ -1,0 +1,52 @@
+"""Which kernels a request of the gradient kernel needs; none is compiled before a request asks for it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from .contract import contract
+from .gradient_rows import differentiate, go_back_through_rows, write_jacobians
+from .gradient_sweep import evaluate
+from .gradient_values import go_back_through_values
+from .jit import kernel_address
+from .operators import copy
+from .pack import add_up_sums, pack_parameters
+from .parameter_jacobian import push_direction, write_parameter_jacobian
+from .rows import move
+from .second_order import second_order
+from .tangent_kernel import write_features, write_tangent_kernel
+
+WHOLE = {"sources": pack_parameters, "parameter_gradient": add_up_sums}
+"""Kernels that carry out all of a request, by the field that asks for it."""
+ROWS = "jacobian", "jacobian_gradient", "parameter_jacobian", "features"
+"""What needs rows."""
+STAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "evaluate": (evaluate, ("x",)),
+    "push_direction": (push_direction, ("direction",)),
+    "differentiate": (differentiate, ROWS),
+    "write_features": (write_features, ("features",)),
+    "write_parameter_jacobian": (write_parameter_jacobian, ("parameter_jacobian",)),
+    "write_jacobians": (write_jacobians, ("jacobian",)),
+    "go_back_through_rows": (go_back_through_rows, ("jacobian_gradient",)),
+    "go_back_through_values": (go_back_through_values, ("sums", "x_gradient")),
+}
+"""The kernel of each stage of a block, and the fields any of which asks for it."""
+
+
+@functools.cache
+def kernels_for(asked: frozenset[str], dtype: np.dtype) -> dict[str, int]:
+    """The addresses of the kernels that a request with these fields needs, by the fields that they go to."""
+    whole = [kernel for name, kernel in WHOLE.items() if name in asked]
+    kernels: dict[str, Any] = {"contract": contract, "copy": copy}
+    if whole:
+        kernels["whole"] = whole[0]
+    elif "tangent_kernel" in asked:
+        kernels["write_tangent_kernel"] = write_tangent_kernel
+    else:
+        kernels |= {name: kernel for name, (kernel, fields) in STAGES.items() if asked.intersection(fields)}
+        kernels |= {"move": move} if "differentiate" in kernels else {}
+        kernels |= {"second_order": second_order} if "go_back_through_rows" in kernels else {}
+    return {name: kernel_address(kernel, dtype) for name, kernel in kernels.items()}
