@@ -66,7 +66,7 @@ from .layers import (
     Threshold,
 )
 from .network import Network
-from .plan import Mode, Plan
+from .steps import Mode, Plan
 
 __version__ = "0.1.0"
 

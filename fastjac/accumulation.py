@@ -17,7 +17,7 @@ from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS,
 from .kernels.target import lanes, max_rows, padded
 from .matrix import Matrix, Record, can_scale, row_stride
 from .memory import LIST_ROOM, PANEL_ROWS, Arena, Parameters, panel_of, strip_of
-from .plan import Plan, Span, Step
+from .steps import Plan, Span, Step
 
 PART_ROWS = 16
 """The least rows of a part of one sample: fewer would read a weight for too little work."""
@@ -36,7 +36,10 @@ class Accumulation:
 
     parameters : receives the weights, in the orientation that a step reads.
     state : where each link's Jacobian vectors lie.
+    contracted : the matrix that the latest contraction makes, and how many steps there are up to that one.
     """
+
+    contracted: tuple[Matrix, int]
 
     def __init__(self, parameters: Parameters, state: StatePlaces) -> None:
         self.steps: list[Record] = []
@@ -124,6 +127,7 @@ class Accumulation:
         result.made_by = self.steps[-1]
         for operand in (left, right):
             self._release(operand)
+        self.contracted = result, len(self.steps)
         self._apply_ends(result, span)
         return result
 

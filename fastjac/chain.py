@@ -15,7 +15,8 @@ from .errors import LayerError
 from .folding import composed, product, scaled_inputs, scaled_outputs
 from .kernels.float_mode import default_mode
 from .layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
-from .plan import SPARSE_LIVE_SHARE, ChainShape
+from .plan import SPARSE_LIVE_SHARE
+from .steps import ChainShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,21 @@ class Product:
         live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and is_sparse(link[0]) else 1.0 for link in self.links)
         binary = tuple(all(is_binary(op) for op in link) for link in self.links)
         seed = self.leaves.index(None) if None in self.leaves else None
-        return ChainShape(self.sizes, live, binary, lanes, seed)
+        return ChainShape(self.sizes, live, binary, lanes, seed, self._is_unitwise())
+
+    def _is_unitwise(self) -> bool:
+        """Whether samples may lie along the vector lanes: inside are elementwise maps alone, one at each boundary at most.
+
+        What stands behind the last factor must be applied to the whole Jacobian, not to a factor. Dead units are multiplied, so
+        that where there are any every weight must be finite.
+        """
+        inner = [op for link in self.links[1:-1] for op in link]
+        simple = all(len(link) <= 1 for link in self.links[1:-1]) and all(op.rank == 0 and op.n_layers == 1 for op in inner)
+        at_the_end = not self.links[-1] or self.sizes[0] < min(self.sizes[1:-1], default=0)
+        if None in self.leaves or self.links[0] or not simple or not at_the_end:
+            return False
+        alive = not any(is_sparse(op) for op in inner)
+        return alive or all(is_finite(factor, np.dtype(np.float32)) for factor in self.leaves if factor is not None)
 
 
 def is_binary(op: Diagonal | Normalization) -> bool:

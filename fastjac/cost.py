@@ -8,6 +8,7 @@ times measured on one core with AVX-512; `asv_benches/planner.py` shows what it 
 from __future__ import annotations
 
 import functools
+from itertools import pairwise
 
 from .kernels.target import MAX_TILE_VECTORS, even_piece, max_rows, max_vectors
 
@@ -33,6 +34,14 @@ of the weight. With more rows tiles are full, and what stands behind the product
 UNION_ROWS, UNION_DEPTH = 1, 48
 """The same where units can be dead, and the least inner units: a stack runs over all units that are live in any of its samples.
 Measured with half of them dead: alone, one row takes 1.6 times as long, two rows as long as stacked, and more rows less long."""
+LANE_VECTORS = 2
+"""Registers of samples that lie along the lanes: a tile of two has as many rows as hide the latency of its sums."""
+LANE_ROOM = 1 << 16
+"""Numbers up to which matrices with samples along the lanes stay in the nearer caches."""
+LANES_GAIN = 0.9
+"""Share of what rows take that lanes may take at most."""
+VALUE_ROWS = 48
+"""Rows that the primal sweep multiplies together."""
 PACK_ROWS = 24
 """Rows of the other operand from which on packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22
@@ -63,3 +72,18 @@ def scaling_cycles(elements: float, lanes: int) -> float:
 def packing_cycles(rows: float, columns: int, lanes: int) -> float:
     """Cycles to copy the live units of `rows` rows side by side."""
     return STEP + PACK * rows * -(-columns // lanes)
+
+
+def value_cycles(sizes: tuple[int, ...], lanes: int) -> float:
+    """Cycles of the primal sweep's contractions for one sample of a block."""
+    return sum(contraction_cycles(VALUE_ROWS, n_in, n_out, lanes) / VALUE_ROWS for n_in, n_out in pairwise(sizes))
+
+
+def lane_cycles(sizes: tuple[int, ...], forward: bool, lanes: int) -> tuple[float, float]:
+    """The same with samples along the lanes, and the cycles of all that makes the Jacobian then."""
+    samples, rows = LANE_VECTORS * lanes, sizes[0 if forward else -1]
+    pairs = list(pairwise(sizes))
+    pushed = pairs[1:] if forward else [pair[::-1] for pair in pairs[:-1]]
+    values = sum(contraction_cycles(n_out, n_in + 1, samples, lanes) / samples for n_in, n_out in pairs)
+    products = rows * sum(contraction_cycles(n_out, n_in, samples, lanes) / samples for n_in, n_out in pushed)
+    return values, products + SCALE * rows * sum(sizes) / lanes + MOVE * sizes[0] * sizes[-1]

@@ -17,11 +17,12 @@ from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import Layer, chain_widths
-from .plan import Mode, Plan, checked_mode, plan
+from .plan import checked_mode, plan
 from .program import lower
 from .runners import Runners
 from .saving import save
 from .sequence import cast, resolved_dtype, validated
+from .steps import Mode, Plan
 from .table import format_sizes, format_table
 
 

@@ -13,10 +13,12 @@ Plans are made from sizes alone; nothing here knows weights or inputs. What thin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from .cost import (
+    LANE_ROOM,
+    LANE_VECTORS,
+    LANES_GAIN,
     PACK_ELEMENTS,
     PACK_ROWS,
     STACKED,
@@ -24,113 +26,17 @@ from .cost import (
     UNION_DEPTH,
     UNION_ROWS,
     contraction_cycles,
+    lane_cycles,
     moving_cycles,
     packing_cycles,
     scaling_cycles,
+    value_cycles,
 )
 from .errors import OptionError
-from .table import format_sizes, format_table
+from .steps import ChainShape, Mode, Order, Plan, Span, Step
 
-LEGEND = (
-    "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0;\n"
-    "stacked: the rows of several samples in one product, over the units live in any; alone: each sample over its own live units"
-)
 SPARSE_LIVE_SHARE = 0.5
 """Share of units taken to be live behind a ReLU-like activation when only the sizes are known."""
-
-Order = Literal["forward", "reverse", "mixed"]
-"""What an order of accumulation is called."""
-Mode = Literal["auto", Order]
-"""What can be asked for: an order, or the cheapest one."""
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class ChainShape:
-    """What a plan depends on.
-
-    sizes : the L + 1 boundary sizes, inputs first.
-    live : for each boundary the share of its units whose derivative is not 0; only inner boundaries count.
-    binary : for each boundary whether every derivative there is 0 or 1, so that none needs to be multiplied.
-    lanes : how many numbers a vector register holds; the vectorized side of a product is rounded up to it.
-    seed : the layer, counted from 0, that is a seed given by the caller, if any: the first or the last.
-    """
-
-    sizes: tuple[int, ...]
-    live: tuple[float, ...]
-    binary: tuple[bool, ...]
-    lanes: int = 1
-    seed: int | None = None
-
-    @property
-    def n_layers(self) -> int:
-        """Number of affine layers."""
-        return len(self.sizes) - 1
-
-
-@dataclass(frozen=True)
-class Step:
-    """One contraction, `J[start:stop] = J[middle:stop] D_middle J[start:middle]`.
-
-    transposed : whether the transposed product is computed, whose vector lanes run along J's rows.
-    drops : whether only the units are produced that are live at the boundary where the result is contracted next.
-    stacked : whether the rows of several samples are multiplied by the weight together, over the units that are live in any of
-        them; else each sample is multiplied alone, over its own live units.
-    multiply_adds : with live shares counted.  cycles : predicted time on one core.
-    """
-
-    start: int
-    middle: int
-    stop: int
-    transposed: bool
-    drops: bool
-    stacked: bool
-    multiply_adds: float
-    cycles: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """An order of accumulation: `print(plan)` shows it.
-
-    shape : what it was made for.  mode : what was asked for.  order : what came out, "forward", "reverse" or "mixed".
-    steps : the contractions, each after those it needs.  cost : predicted cycles of one core for one input.
-    """
-
-    shape: ChainShape
-    mode: Mode
-    order: Order
-    steps: tuple[Step, ...]
-    cost: float
-
-    @property
-    def multiply_adds(self) -> float:
-        """Multiply-adds for one input, with live shares counted."""
-        return sum(step.multiply_adds for step in self.steps)
-
-    def __repr__(self) -> str:
-        counts = f"{len(self.steps)} step{'s' * (len(self.steps) != 1)}, {self.multiply_adds:,.0f} multiply-adds"
-        return f"Plan({self.order}, {format_sizes(self.shape.sizes)}, {counts})"
-
-    def __str__(self) -> str:
-        sizes = self.shape.sizes
-        order = self.order if self.mode == self.order else f"{self.mode}, which is {self.order}"
-        lines = [f"order: {order}", f"sizes: {'-'.join(map(str, sizes))}"]
-        rows = [("step", "product", "rows x inner x columns", "samples", "live", "multiply-adds", "cycles")]
-        for number, step in enumerate(self.steps, 1):
-            product = f"{_name(step.start, step.stop)} = {_name(step.middle, step.stop)} {_name(step.start, step.middle)}"
-            extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
-            counts = (f"{step.multiply_adds:,.0f}", f"{step.cycles:,.0f}")
-            samples = "stacked" if step.stacked else "alone"
-            rows.append((str(number), product, extent, samples, f"{self.shape.live[step.middle]:.2f}", *counts))
-        if not self.steps:
-            return "\n".join([*lines, "one affine layer or none: nothing to contract"])
-        rows.append(("", "", "", "", "", f"{self.multiply_adds:,.0f}", f"{self.cost:,.0f}"))
-        return "\n".join([*lines, *format_table(rows, left=4), LEGEND])
-
-
-def _name(start: int, stop: int) -> str:
-    return f"W{stop}" if stop == start + 1 else f"J[{start}:{stop}]"
 
 
 def plan(shape: ChainShape, mode: Mode = "auto") -> Plan:
@@ -262,7 +168,24 @@ def _plan(
         return Plan(shape, mode, order, (), 0.0)
     table = _cheapest(shape, spans, middles)
     cost, transposed = min((table[0, n][way].cost, way) for way in (False, True))
-    return Plan(shape, mode, order, tuple(_steps(table, 0, n, transposed)), cost)
+    steps = tuple(_steps(table, 0, n, transposed))
+    in_lanes = _cycles_in_lanes(shape, steps)
+    return Plan(shape, mode, order, steps, cost) if in_lanes is None else Plan(shape, mode, order, steps, in_lanes, lanes=True)
+
+
+def _cycles_in_lanes(shape: ChainShape, steps: tuple[Step, ...]) -> float | None:
+    """What the steps cost for each sample with samples along the vector lanes, if they can lie so and that is cheaper.
+
+    The weights are then the left operands, so all steps must push what one end gave, or all pull.
+    """
+    forward = steps[0].transposed
+    pure = all(step.start == 0 for step in steps) if forward else all(step.stop == shape.n_layers for step in steps)
+    rows, samples = shape.sizes[0 if forward else -1], LANE_VECTORS * shape.lanes
+    if not shape.unitwise or not pure or rows * samples * max(shape.sizes) > LANE_ROOM:
+        return None
+    values, products = lane_cycles(shape.sizes, forward, shape.lanes)
+    alone = value_cycles(shape.sizes, shape.lanes) + sum(step.cycles for step in steps)
+    return products if values + products < LANES_GAIN * alone else None
 
 
 def _forward(shape: ChainShape, mode: Mode) -> Plan:

@@ -9,6 +9,7 @@ import numpy as np
 from .accumulation import Accumulation, StatePlaces
 from .caches import caches
 from .chain import Chain, Diagonal, Link, Normalization, Product, is_finite, is_piecewise_linear, is_sparse
+from .cost import LANE_VECTORS
 from .kernels import accumulate, run, sweep
 from .kernels.activations import activation
 from .kernels.cache import fingerprint
@@ -32,11 +33,12 @@ from .kernels.tables import (
     record,
     records,
 )
-from .kernels.target import padded
+from .kernels.target import lanes, padded
+from .lanes import Lanes, lanes_for
 from .layers import Affine
 from .matrix import Record
 from .memory import LARGE_WEIGHT, LIST_ROOM, PANEL_ROWS, Parameters, panel_of, scratch
-from .plan import Plan
+from .steps import Plan
 
 BLOCK_BYTES = caches().second // 4
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
@@ -58,7 +60,9 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     # First of all, because it announces that kernels compile.
     address = run.compiled_address(chain.dtype)
     parameters = Parameters(chain.dtype)
-    widest = padded(_widest(chain, [product for product, _ in tasks]), chain.dtype)
+    # One more for a bias in front of a weight, and so many that a row of samples along the lanes has zeros and ones too.
+    widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
+    widest = max(widest, LANE_VECTORS * lanes(chain.dtype))
     shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
     block = _block(chain, SHARING_BLOCK_BYTES if shares else BLOCK_BYTES)
     shared = {
@@ -78,18 +82,34 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     primal = list(_primal_steps(chain, block, state, parameters))
     shared["n_primal"] = len(primal)
     accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
+    in_lanes = [
+        lanes_for(chain, plan, accumulation, parameters) for (_, plan), accumulation in zip(tasks, accumulations, strict=True)
+    ]
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [step | _kernel_of(step, chain.dtype) for accumulation in accumulations for step in accumulation.steps]
     name = f"run_{fingerprint()}"
     group_size = (SHARING_GROUP_BYTES if shares else GROUP_BYTES) // chain.dtype.itemsize
+    least = max([1, *(found.samples for found in in_lanes if found)])
     return Program(
         parameters.array(),
-        records(PRIMAL, primal),
+        records(PRIMAL, primal + [step for found in in_lanes if found for step in found.primal]),
         records(LIVE, live),
         records(STEP, steps),
-        records(LAYOUT, _layouts(shared, tasks, accumulations, group_size)),
+        records(LAYOUT, _with_lanes(_layouts(shared, tasks, accumulations, group_size, least), in_lanes)),
         records(record(name), [{name: address}]),
     )
+
+
+def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Record]:
+    """The layouts, and in each what its task needs to take samples along the lanes, if it does: for that all have room."""
+    start, first = layouts[0]["work_size"], layouts[0]["n_primal"]
+    for layout, found in zip(layouts, in_lanes, strict=False):
+        if found is not None:
+            layout |= found.layout | {"lane_work": start, "lane_primal": layout["n_primal"] - found.left, "first_lane": first}
+            layout |= {"last_lane": first + len(found.primal), "lane_step": layout["first_step"] + found.steps}
+        first += len(found.primal) if found else 0
+    room = max([0, *(found.size for found in in_lanes if found)])
+    return [layout | {"work_size": start + room} for layout in layouts]
 
 
 def _kernel_of(step: Record, dtype: np.dtype) -> Record:
@@ -109,11 +129,11 @@ def _widest(chain: Chain, products: Iterable[Product]) -> int:
 
 
 def _layouts(
-    shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation], group_size: int
+    shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation], group_size: int, least: int
 ) -> list[Record]:
     """A record for each task; what they share of memory is as large as the largest needs.
 
-    group_size : room for the matrices of a group of samples.
+    group_size : room for the matrices of a group of samples.  least : how many samples a group has at least.
     """
     own_lists_size = max([shared["n_identity"], *(accumulation.list_size for accumulation in accumulations)]) + LIST_ROOM
     own_size = max([0, *(accumulation.arena.end for accumulation in accumulations)])
@@ -127,7 +147,7 @@ def _layouts(
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
         )
         first_step, first_live = layouts[-1]["last_step"], layouts[-1]["last_live"]
-    group = max(1, min(shared["block"], group_size // max(1, own_size)))
+    group = max(least, min(shared["block"], group_size // max(1, own_size)))
     memory = {
         "group": group,
         "own_lists_size": own_lists_size,

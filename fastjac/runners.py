@@ -9,8 +9,9 @@ from .chain import Chain, chain_of, product_of
 from .kernels.float_mode import default_mode
 from .kernels.target import lanes
 from .layers import Layer
-from .plan import Mode, plan
+from .plan import plan
 from .program import lower
+from .steps import Mode
 
 MOST_RUNNERS = 8
 """How many are kept; each holds a copy of the weights."""

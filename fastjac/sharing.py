@@ -29,14 +29,16 @@ class Work(NamedTuple):
     """What a program does for one sample.
 
     cost : multiply-adds.  weight_bytes : what it reads of parameters.
-    block : the samples that share one primal sweep; no chunk holds more.
+    block : the samples that share one primal sweep; a chunk that is worth its while holds no more.
     parts : into how many parts one sample can be divided.
+    lanes : how many samples lie along the vector lanes, in whose multiples chunks are cut.
     """
 
     cost: float
     weight_bytes: int
     block: int
     parts: int
+    lanes: int = 1
 
 
 class Call(NamedTuple):
@@ -93,9 +95,10 @@ def _chunk(work: Work, n: int, threads: int) -> int:
     Every thread has as many chunks as any other, because a last round of fewer would leave some idle.
     """
     worth = math.ceil((CHUNK_COST + READ_COST * work.weight_bytes) / work.cost)
-    most = max(1, min(work.block, int(CALL_COST / work.cost)))
+    most = max(1, min(max(work.block, worth), int(CALL_COST / work.cost)))
     rounds = max(1, min(CHUNKS_PER_THREAD, n // (threads * worth)), -(-n // (threads * most)))
-    return -(-n // (threads * rounds))
+    chunk = -(-n // (threads * rounds))
+    return chunk if chunk < work.lanes else -(-chunk // work.lanes) * work.lanes
 
 
 def _pieces(work: Work, first: int, stop: int, threads: int, chunk: int) -> list[Call]:

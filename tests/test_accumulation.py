@@ -13,9 +13,10 @@ from fastjac.chain import chain_of, product_of
 from fastjac.kernels.tables import CONTRACT, DENSE, OUT, PACK
 from fastjac.kernels.target import lanes
 from fastjac.layers import Affine
-from fastjac.plan import Plan, step_of
 from fastjac.plan import plan as make_plan
+from fastjac.plan import step_of
 from fastjac.program import lower
+from fastjac.steps import Plan
 
 from . import naive
 

@@ -12,7 +12,8 @@ from fastjac import Affine, Network, ReLU, Softmax, Tanh
 from fastjac import plan as plan_module
 from fastjac.cost import PACK_ROWS, moving_cycles, scaling_cycles
 from fastjac.errors import OptionError
-from fastjac.plan import LEGEND, PLANNERS, ChainShape, plan, step_of
+from fastjac.plan import PLANNERS, plan, step_of
+from fastjac.steps import LEGEND, ChainShape
 
 ONE_OF = {
     "forward": lambda start, stop: [stop - 1],

@@ -13,12 +13,9 @@ ACAS_XU = Work(60_000, 52_000, 48, 1)
 AUTOENCODER = Work(170_000_000 * 0.4, 1_700_000, 18, 8)
 TANH_512 = Work(670_000_000, 7_300_000, 12, 64)
 
-works = st.builds(
-    Work,
-    st.floats(1.0, 1e11),
-    st.integers(4, 10**9),
-    st.integers(1, 8).map(lambda sixths: 6 * sixths),
-    st.integers(1, 200),
+blocks = st.integers(1, 8).map(lambda sixths: 6 * sixths)
+works = st.builds(Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, st.integers(1, 200), st.just(1)) | st.builds(
+    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, st.just(1), st.sampled_from([4, 8, 16, 32])
 )
 
 

@@ -52,9 +52,8 @@ TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER)
 
 
 @piece
-def accumulate(program, addresses, task, group):
-    """List the live units, then take every step of the task."""
-    layout = read_layout(program.layout, task)
+def list_live(program, layout, group):
+    """List the live units of every diagonal that a step of the task runs over."""
     for number in range(layout.first_live, layout.last_live):
         diagonal = read_live(program.live, number)
         together = _together(diagonal.stacked, group)
@@ -64,13 +63,18 @@ def accumulate(program, addresses, task, group):
             if together > 1:
                 slopes = _union(program, layout, diagonal, group, slopes, min(together, group.samples - sample))
             count[0] = list_nonzero(program.zero, slopes, diagonal.size, places)
+
+
+@piece
+def take_steps(program, addresses, task, group, first):
+    """Take every step of the task, from the first that is given on."""
     place = stored(group)
-    for number in range(layout.first_step, layout.last_step):
+    for number in range(first, read_layout(program.layout, task).last_step):
         call_address(read_step(program.steps, number).kernel, (program.zero, addresses, task, number, place))
 
 
 @piece
-def _matrix(program, group, place, offset, stride):
+def matrix_of(program, group, place, offset, stride):
     """The address of the first sample's matrix, and the bytes to the next one's; `stride` is that of a workspace."""
     size = itemsize(program.zero)
     if place == WORK:
@@ -81,7 +85,7 @@ def _matrix(program, group, place, offset, stride):
 @piece
 def _address(program, group, place, offset, stride, sample):
     """The address of a sample's matrix."""
-    first, to_next = _matrix(program, group, place, offset, stride)
+    first, to_next = matrix_of(program, group, place, offset, stride)
     return first + sample * to_next
 
 
@@ -152,9 +156,9 @@ def contract_step(zero, addresses, task, number, group):
     jump = 1
     if step.b_panel != DENSE:
         tile_rows, tile_columns, jump = tile_rows_of(zero, step.rows * together, step.b_panel), step.b_panel, step.depth
-    first_a, next_a = _matrix(program, group, step.a_place, step.a, step.a_sample)
-    first_b, next_b = _matrix(program, group, step.b_place, step.b, step.b_sample)
-    first_c, next_c = _matrix(program, group, step.c_place, step.c, step.c_sample)
+    first_a, next_a = matrix_of(program, group, step.a_place, step.a, step.a_sample)
+    first_b, next_b = matrix_of(program, group, step.b_place, step.b, step.b_sample)
+    first_c, next_c = matrix_of(program, group, step.c_place, step.c, step.c_sample)
     scales = step.state != DENSE and not stacked
     for j in range(0, step.columns, step.strip):
         for sample in range(0, group.samples, together):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .accumulate import Group, accumulate
+from .accumulate import Group, list_live, matrix_of, take_steps
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
 from .memory import NUMBER, call_address, itemsize, numbers
 from .operators import copy_vector
@@ -33,6 +33,10 @@ SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(2), NUMBER, NUMBER)
 """What either takes: integers, most of them addresses."""
 
 
+OUT = 3
+"""Which of the arrays is the result."""
+
+
 def compiled_address(dtype: np.dtype) -> int:
     """The address of the kernel for numbers of this dtype, compiled or loaded from the cache."""
     return address_of_compiled(KERNELS[dtype], SIGNATURE)
@@ -49,40 +53,89 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     memory : addresses of scratch for one thread, from `fastjac.program.workspace`.
     part, parts : which of how many parts of every sample's work to do: each gives some of the result's rows. (0, 1) is all.
     """
-    work, lists = memory
-    x, seed, y, out, seed_stride = arrays
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    size = itemsize(zero)
-    out_stride = layout.out_size * size
+    in_lanes = layout.lanes != 0 and arrays[OUT] != 0 and parts == 1
+    first = 0
+    while first < n:
+        if in_lanes and n - first >= layout.lanes:
+            count = layout.lanes
+            _run_in_lanes(program, addresses, task, arrays, first, memory)
+        else:
+            count = min(layout.block, n - first)
+            _run_in_rows(program, addresses, task, arrays, (first, count), memory, (part, parts))
+        first += count
+
+
+@piece
+def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
+    """The samples of a block, each with rows of its own. samples : the first, and how many.  share : as `part, parts` above."""
+    layout = read_layout(program.layout, task)
+    x, _, y, out, seed_stride = arrays
+    first, count = samples
+    size = itemsize(program.zero)
+    values, row = sweep(program, addresses, task, (0, x + first * layout.n_in * size, layout.n_in), count, memory)
+    _store_values(program, layout, (values, row), y, samples)
+    if out == 0:
+        return
     # With a seed each, samples of equal Jacobians have results of their own.
     twins = layout.piecewise_linear and seed_stride == 0
-    for first in range(0, n, layout.block):
-        count = min(layout.block, n - first)
-        values, row = sweep(program, addresses, task, x + first * layout.n_in * size, count, memory)
-        if y != 0:
-            y_rows = y + first * layout.n_out * size
-            copied = (values, row, 1, y_rows, layout.n_out, count, layout.n_out, ones(program, layout))
-            call_address(layout.copy, (zero, *copied))
-        if out == 0:
-            continue
-        start = 0
-        while start < count:
-            samples = 1
-            while samples < min(layout.group, count - start) and not (twins and is_twin(program, layout, work, start + samples)):
-                samples += 1
-            sample = first + start
-            group = Group(
-                samples, layout.group,
-                (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
-                (0, 0, seed_stride, out_stride),
-                work, start,
-                lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
-                part, parts,
-            )  # fmt: skip
-            accumulate(program, addresses, task, group)
-            start += samples
-            while twins and start < count and is_twin(program, layout, work, start):
-                result = out + (first + start) * out_stride
-                copy_vector(zero, result - out_stride, result, layout.out_size)
-                start += 1
+    start = 0
+    while start < count:
+        together = 1
+        while together < min(layout.group, count - start) and not (
+            twins and is_twin(program, layout, memory[0], start + together)
+        ):
+            together += 1
+        group = _group(program, layout, arrays, (first, start, together), memory, share)
+        list_live(program, layout, group)
+        take_steps(program, addresses, task, group, layout.first_step)
+        start += together
+        while twins and start < count and is_twin(program, layout, memory[0], start):
+            result = out + (first + start) * layout.out_size * size
+            copy_vector(program.zero, result - layout.out_size * size, result, layout.out_size)
+            start += 1
+
+
+@piece
+def _run_in_lanes(program, addresses, task, arrays, first, memory):
+    """As many samples as lie along the lanes; what stands behind the last factor takes them row by row."""
+    layout = read_layout(program.layout, task)
+    x, _, y, _, _ = arrays
+    size, count = itemsize(program.zero), layout.lanes
+    group = _group(program, layout, arrays, (first, 0, count), memory, (0, 1))
+    result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
+    rows = (memory[0], layout.lane_values) if y != 0 or layout.lane_primal < layout.n_primal else (0, 0)
+    taken = (x + first * layout.n_in * size, rows, result, memory)
+    call_address(layout.lane_kernel, (program.zero, addresses, task, *taken))
+    values, row = sweep(program, addresses, task, (layout.lane_primal, rows[0], rows[1]), count, memory)
+    _store_values(program, layout, (values, row), y, (first, count))
+    take_steps(program, addresses, task, group, layout.lane_step)
+
+
+@piece
+def _store_values(program, layout, values, y, samples):
+    """Write the values of some samples to the array at address y, if there is one."""
+    if y != 0:
+        target = y + samples[0] * layout.n_out * itemsize(program.zero)
+        copied = (values[0], values[1], 1, target, layout.n_out, samples[1], layout.n_out, ones(program, layout))
+        call_address(layout.copy, (program.zero, *copied))
+
+
+@piece
+def _group(program, layout, arrays, samples, memory, share):
+    """Samples that take each step together. samples : the block's first, theirs in the block, and how many they are."""
+    _, seed, _, out, seed_stride = arrays
+    first, start, count = samples
+    work, lists = memory
+    size = itemsize(program.zero)
+    out_stride = layout.out_size * size
+    sample = first + start
+    return Group(
+        count, layout.group,
+        (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
+        (0, 0, seed_stride, out_stride),
+        work, start,
+        lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
+        share[0], share[1],
+    )  # fmt: skip

@@ -17,19 +17,20 @@ elements from one sample's to the next's, the address that results go to, how ma
 
 
 @piece
-def sweep(program, addresses, task, x, count, memory):
-    """Evaluate `count` samples at address `x`; each weight is read once for all of them.
+def sweep(program, addresses, task, start, count, memory):
+    """Evaluate `count` samples; each weight is read once for all of them.
 
-    Returns the address of the values and the elements from one sample's to the next's.
+    start : the first step that is taken, the address of the values before it and the elements from one sample's to the next's.
+    Returns these two of the values behind the last step.
     """
     zero, layout = program.zero, read_layout(program.layout, task)
-    source, row = x, layout.n_in
+    first, source, row = start
     first_buffer, second_buffer = memory[0], memory[0] + layout.buffer * itemsize(zero)
-    for number in range(layout.n_primal):
+    for number in range(first, layout.n_primal):
         step = read_primal(program.primal, number)
         target = second_buffer if source == first_buffer else first_buffer
         if step.operation != AFFINE:
-            if source == x:
+            if number == 0:
                 copied = (source, row, 1, target, step.row, count, step.n_in, ones(program, layout))
                 call_address(layout.copy, (zero, *copied))
                 source, row = target, step.row

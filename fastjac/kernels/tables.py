@@ -176,6 +176,24 @@ LAYOUT = record(
     "own_lists_size",
     "work_size",  # of one thread's workspace and lists
     "list_size",
+    "lanes",  # how many samples lie along the vector lanes where there are as many (see `lanes`), or 0: none ever do
+    "lane_kernel",  # the address of the kernel that takes them
+    "first_lane",  # its rows of the table of the primal sweep
+    "last_lane",
+    "lane_forward",  # whether it pushes tangents or pulls cotangents, and how many
+    "lane_rows",
+    "lane_scales",  # whether the slopes behind the last factor scale what is pushed there
+    "lane_work",  # offset of its workspace: two buffers of values, two matrices, slopes
+    "lane_buffer",  # elements of a buffer, and of a matrix
+    "lane_matrix",
+    "lane_values",  # elements from one sample's values to the next's, once they have a row each again
+    "lane_primal",  # the first steps that are taken afterwards, of the primal sweep and of the task
+    "lane_step",
+    "lane_place",  # the matrix that it makes: place, offset, elements from one sample's to the next's,
+    "lane_c",
+    "lane_sample",
+    "lane_row",  # from one output to the next, and from one input to the next; one of these is 1
+    "lane_column",
 )
 """How a task uses memory. The first activation buffer starts the workspace."""
 

@@ -1,0 +1,193 @@
+"""Samples along the vector lanes: a narrow network evaluated and differentiated for as many samples as a tile is wide.
+
+A row of fewer units than a register has lanes leaves most of it idle. Here every number has a row of its own, the same number
+of one sample after another: values lie as [unit][sample], tangents and cotangents as [row][unit][sample]. A weight is the left
+operand of the contraction, and its bias a column in front of it, which meets a row of ones. Each sum runs in the order in which
+it runs for one sample alone, so that no bit tells how it was made.
+
+Each row of the table is an affine factor with the activation behind it: `n_in`, `row`, which is the number of its outputs,
+`weight` and `panel`, the place of `[b | W]` and the elements from row to row, and for the activation `rule`, `p`, `q`, `state`
+and `skip`, whether its units can be dead.
+"""
+
+from __future__ import annotations
+
+from .contract import Contraction, tile_rows_of
+from .jit import kernel, piece
+from .memory import NUMBER, call_address, itemsize, numbers, view
+from .operators import mask_columns, scale_columns
+from .sweep import ones, zeros
+from .tables import DENSE, Tables, read_layout, read_primal
+
+
+@kernel(numbers(5), NUMBER, NUMBER, numbers(2), numbers(2), numbers(2))
+def run_lanes(zero, addresses, task, x, values, result, memory):
+    """Values and Jacobians of `layout.lanes` samples at address `x`.
+
+    values : the address of rows for the values, or 0, and the elements from one sample's to the next's.
+    result : the address of the first sample's Jacobian, and the bytes to the next one's.
+    """
+    program = Tables(zero, addresses[0], addresses[1], addresses[2], addresses[3], addresses[4])
+    layout = read_layout(program.layout, task)
+    size = itemsize(zero)
+    work = memory[0] + layout.lane_work * size
+    y = _evaluate(program, layout, x, work, memory[1])
+    if values[0] != 0:
+        last = read_primal(program.primal, layout.last_lane - 1)
+        _copy(program, layout, (y, 1, layout.lanes), (values[0], values[1]), layout.lanes, last.row)
+    here, there = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
+    if layout.lane_forward:
+        _store(program, layout, _push(program, layout, work, (here, there), memory[1]), result)
+    else:
+        _store(program, layout, _pull(program, layout, work, (here, there), memory[1]), result)
+
+
+@piece
+def _evaluate(program, layout, x, work, lists):
+    """Values and slopes at every boundary; the address of the values at the last."""
+    zero, samples = program.zero, layout.lanes
+    size = itemsize(zero)
+    line = samples * size
+    here, there = work, work + layout.lane_buffer * size
+    for buffer in (here, there):
+        first = view(zero, buffer, samples)
+        for j in range(samples):
+            first[j] = 1.0
+    _copy(program, layout, (x, 1, layout.n_in), (here + line, samples), layout.n_in, samples)
+    for number in range(layout.first_lane, layout.last_lane):
+        step = read_primal(program.primal, number)
+        left = (program.parameters + step.weight * size, step.panel, 1)
+        _multiply(program, layout, (step.row, step.n_in + 1), left, here, there + line, lists)
+        if step.state != DENSE:
+            p, q = program.parameters + step.p * size, program.parameters + step.q * size
+            call_address(step.rule, (zero, there + line, p, q, work + step.state * size, step.row * samples))
+        here, there = there, here
+    return here + line
+
+
+@piece
+def _push(program, layout, work, buffers, lists):
+    """Tangents of every input, pushed to the output; their address."""
+    size, line = itemsize(program.zero), layout.lanes * itemsize(program.zero)
+    here, there = buffers
+    step = read_primal(program.primal, layout.first_lane)
+    weight = (program.parameters + (step.weight + 1) * size, 1, step.panel)
+    _spread(program, layout, weight, (step.n_in, step.row), _slopes(program, step, work), here)
+    for number in range(layout.first_lane + 1, layout.last_lane):
+        step = read_primal(program.primal, number)
+        left = (program.parameters + (step.weight + 1) * size, step.panel, 1)
+        for t in range(layout.lane_rows):
+            source, target = here + t * step.n_in * line, there + t * step.row * line
+            _multiply(program, layout, (step.row, step.n_in), left, source, target, lists)
+        if number < layout.last_lane - 1 or layout.lane_scales:
+            _scale(program, layout, step, work, there)
+        here, there = there, here
+    return here
+
+
+@piece
+def _pull(program, layout, work, buffers, lists):
+    """Cotangents of every output, pulled to the input; their address."""
+    size, line = itemsize(program.zero), layout.lanes * itemsize(program.zero)
+    here, there = buffers
+    step = read_primal(program.primal, layout.last_lane - 1)
+    weight = (program.parameters + (step.weight + 1) * size, step.panel, 1)
+    slopes = _slopes(program, read_primal(program.primal, layout.last_lane - 2), work)
+    _spread(program, layout, weight, (step.row, step.n_in), slopes, here)
+    for number in range(layout.last_lane - 2, layout.first_lane - 1, -1):
+        step = read_primal(program.primal, number)
+        left = (program.parameters + (step.weight + 1) * size, 1, step.panel)
+        for o in range(layout.lane_rows):
+            source, target = here + o * step.row * line, there + o * step.n_in * line
+            _multiply(program, layout, (step.n_in, step.row), left, source, target, lists)
+        if number > layout.first_lane:
+            _scale(program, layout, read_primal(program.primal, number - 1), work, there)
+        here, there = there, here
+    return here
+
+
+@piece
+def _slopes(program, step, work):
+    """The address of the slopes (units, samples) of the activation behind a factor, or 0 if there is none."""
+    return 0 if step.state == DENSE else work + step.state * itemsize(program.zero)
+
+
+@piece
+def _spread(program, layout, weight, shape, slopes, target):
+    """The first rows of every sample: those of a weight, times the slopes of their units.
+
+    weight : its address, and the strides from row to row and from unit to unit.  shape : rows and units.
+    """
+    zero, samples = program.zero, layout.lanes
+    size = itemsize(zero)
+    for i in range(shape[0]):
+        for k in range(shape[1]):
+            row = view(zero, target + (i * shape[1] + k) * samples * size, samples)
+            factor = view(zero, weight[0] + (i * weight[1] + k * weight[2]) * size, 1)[0]
+            if slopes == 0:
+                for j in range(samples):
+                    row[j] = factor
+            else:
+                d = view(zero, slopes + k * samples * size, samples)
+                for j in range(samples):
+                    row[j] = factor * d[j]
+
+
+@piece
+def _multiply(program, layout, shape, left, source, target, lists):
+    """`C = A B` for B with a row of all samples for each inner unit.
+
+    shape : rows and inner units.  left : A's address and strides.
+    """
+    operands = Contraction(
+        shape[0], layout.lanes,
+        left[0], left[1], left[2], lists,
+        source, layout.lanes, 1, lists, shape[1],
+        zeros(program, layout), ones(program, layout),
+        target, layout.lanes,
+    )  # fmt: skip
+    rows = tile_rows_of(program.zero, shape[0], layout.lanes)
+    call_address(layout.contract, (program.zero, operands, rows, layout.lanes))
+
+
+@piece
+def _scale(program, layout, step, work, rows):
+    """Multiply rows by the slopes of the activation behind a factor, if there is one; a dead unit makes 0 of anything."""
+    slopes = _slopes(program, step, work)
+    if slopes == 0:
+        return
+    numbers = step.row * layout.lanes
+    d = view(program.zero, slopes, numbers)
+    if step.skip:
+        mask_columns(program.zero, rows, numbers, layout.lane_rows, d)
+    else:
+        scale_columns(program.zero, rows, numbers, layout.lane_rows, d)
+
+
+@piece
+def _store(program, layout, rows, result):
+    """Write every sample's Jacobian, in the strides of the matrix that it is to be, from its rows.
+
+    result : the address of the first sample's, and the bytes to the next one's.
+    """
+    size = itemsize(program.zero)
+    stride = result[1] // size
+    first, last = read_primal(program.primal, layout.first_lane), read_primal(program.primal, layout.last_lane - 1)
+    # Elements from one output, and from one input, to the next.
+    by_output = layout.lanes if layout.lane_forward else first.n_in * layout.lanes
+    by_input = last.row * layout.lanes if layout.lane_forward else layout.lanes
+    if layout.lane_column == 1:
+        for o in range(last.row):
+            target = result[0] + o * layout.lane_row * size
+            _copy(program, layout, (rows + o * by_output * size, 1, by_input), (target, stride), layout.lanes, first.n_in)
+        return
+    for i in range(first.n_in):
+        target = result[0] + i * layout.lane_column * size
+        _copy(program, layout, (rows + i * by_input * size, 1, by_output), (target, stride), layout.lanes, last.row)
+
+
+@piece
+def _copy(program, layout, source, target, rows, columns):
+    """Copy a matrix; source : address and both strides.  target : address and stride from row to row."""
+    copied = (source[0], source[1], source[2], target[0], target[1], rows, columns, ones(program, layout))
+    call_address(layout.copy, (program.zero, *copied))

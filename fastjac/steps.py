@@ -1,0 +1,112 @@
+"""A plan as data: what it depends on, its steps, and how they print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .table import format_sizes, format_table
+
+LEGEND = (
+    "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0;\n"
+    "stacked: the rows of several samples in one product, over units live in any; alone: each sample over its own live units;\n"
+    "lanes: many samples side by side in the vector registers, all units multiplied"
+)
+
+Order = Literal["forward", "reverse", "mixed"]
+"""What an order of accumulation is called."""
+Mode = Literal["auto", Order]
+"""What can be asked for: an order, or the cheapest one."""
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ChainShape:
+    """What a plan depends on.
+
+    sizes : the L + 1 boundary sizes, inputs first.
+    live : for each boundary the share of its units whose derivative is not 0; only inner boundaries count.
+    binary : for each boundary whether every derivative there is 0 or 1, so that none needs to be multiplied.
+    lanes : how many numbers a vector register holds; the vectorized side of a product is rounded up to it.
+    seed : the layer, counted from 0, that is a seed given by the caller, if any: the first or the last.
+    unitwise : whether samples may lie along the vector lanes: inside are elementwise maps alone, one at each boundary at most.
+    """
+
+    sizes: tuple[int, ...]
+    live: tuple[float, ...]
+    binary: tuple[bool, ...]
+    lanes: int = 1
+    seed: int | None = None
+    unitwise: bool = False
+
+    @property
+    def n_layers(self) -> int:
+        """Number of affine layers."""
+        return len(self.sizes) - 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """One contraction, `J[start:stop] = J[middle:stop] D_middle J[start:middle]`.
+
+    transposed : whether the transposed product is computed, whose vector lanes run along J's rows.
+    drops : whether only the units are produced that are live at the boundary where the result is contracted next.
+    stacked : whether the rows of several samples are multiplied by the weight together, over the units that are live in any of
+        them; else each sample is multiplied alone, over its own live units.
+    multiply_adds : with live shares counted.  cycles : predicted time on one core.
+    """
+
+    start: int
+    middle: int
+    stop: int
+    transposed: bool
+    drops: bool
+    stacked: bool
+    multiply_adds: float
+    cycles: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order of accumulation: `print(plan)` shows it.
+
+    shape : what it was made for.  mode : what was asked for.  order : what came out, "forward", "reverse" or "mixed".
+    steps : the contractions, each after those it needs.  cost : predicted cycles of one core for one input.
+    lanes : whether samples lie along the vector lanes, where a batch has enough of them.
+    """
+
+    shape: ChainShape
+    mode: Mode
+    order: Order
+    steps: tuple[Step, ...]
+    cost: float
+    lanes: bool = False
+
+    @property
+    def multiply_adds(self) -> float:
+        """Multiply-adds for one input, with live shares counted."""
+        return sum(step.multiply_adds for step in self.steps)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.steps)} step{'s' * (len(self.steps) != 1)}, {self.multiply_adds:,.0f} multiply-adds"
+        return f"Plan({self.order}, {format_sizes(self.shape.sizes)}, {counts})"
+
+    def __str__(self) -> str:
+        sizes = self.shape.sizes
+        order = self.order if self.mode == self.order else f"{self.mode}, which is {self.order}"
+        lines = [f"order: {order}", f"sizes: {'-'.join(map(str, sizes))}"]
+        rows = [("step", "product", "rows x inner x columns", "samples", "live", "multiply-adds", "cycles")]
+        for number, step in enumerate(self.steps, 1):
+            product = f"{_name(step.start, step.stop)} = {_name(step.middle, step.stop)} {_name(step.start, step.middle)}"
+            extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
+            counts = (f"{step.multiply_adds:,.0f}", f"{step.cycles:,.0f}")
+            samples = "lanes" if self.lanes else "stacked" if step.stacked else "alone"
+            rows.append((str(number), product, extent, samples, f"{self.shape.live[step.middle]:.2f}", *counts))
+        if not self.steps:
+            return "\n".join([*lines, "one affine layer or none: nothing to contract"])
+        rows.append(("", "", "", "", "", f"{self.multiply_adds:,.0f}", f"{self.cost:,.0f}"))
+        return "\n".join([*lines, *format_table(rows, left=4), LEGEND])
+
+
+def _name(start: int, stop: int) -> str:
+    return f"W{stop}" if stop == start + 1 else f"J[{start}:{stop}]"
