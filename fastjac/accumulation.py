@@ -15,7 +15,7 @@ from __future__ import annotations
 from .chain import Diagonal, Link, Normalization, Product, is_binary, is_finite
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
 from .kernels.target import lanes, max_rows, padded
-from .matrix import Matrix, Record, can_scale, row_stride
+from .matrix import Matrix, Record, can_scale, result_of, row_stride
 from .memory import LIST_ROOM, PANEL_ROWS, Arena, Parameters, panel_of, strip_of
 from .steps import Plan, Span, Step
 
@@ -300,8 +300,7 @@ class Accumulation:
         return self._lists[op]["list"]
 
     def _out(self) -> Matrix:
-        sizes = self._product.sizes
-        return Matrix(sizes[-1], sizes[0], OUT, 0, sizes[0], 1)
+        return result_of(self._product)
 
     def _take(self, rows: int, columns: int, transposed: bool) -> Matrix:
         if transposed:

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .chain import Diagonal
+from .chain import Normalization
 from .cost import LANE_VECTORS
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
 from .kernels.lanes import run_lanes
+from .kernels.operators import SHORT
 from .kernels.tables import DENSE
 from .kernels.target import lanes, padded
-from .matrix import Record
+from .matrix import Record, result_of
 from .memory import Arena, Parameters
 
 if TYPE_CHECKING:
     from .accumulation import Accumulation
-    from .chain import Chain, Link
+    from .chain import Chain, Link, Product
     from .steps import Plan
 
 
@@ -30,27 +31,24 @@ class Lanes:
     """What the kernel needs to take the samples of a chain along the lanes: rows of the table of the primal sweep, and a layout.
 
     forward : whether tangents are pushed, or cotangents pulled.
-    scaled : whether the diagonal behind the last factor belongs to it.
+    last : what belongs to it of what stands behind the last factor.
     steps, left : how many of the task's steps it replaces, and how many of the primal sweep follow it.
     """
 
-    steps = 0
-
-    def __init__(self, chain: Chain, parameters: Parameters, forward: bool, scaled: bool) -> None:
-        self.samples = LANE_VECTORS * lanes(chain.dtype)
+    def __init__(self, chain: Chain, parameters: Parameters, forward: bool, last: Link, steps: int) -> None:
+        self.samples, self.steps = LANE_VECTORS * lanes(chain.dtype), steps
         self._chain, self._parameters, self._arena = chain, parameters, Arena()
         widest, rows = max(chain.sizes), chain.n_in if forward else chain.sizes[-1]
         buffer, matrix = (1 + widest) * self.samples, rows * widest * self.samples
         self._arena.take(2 * buffer + 2 * matrix)
-        links = [*chain.links[1:-1], chain.links[-1] if scaled else ()]
-        self.primal = [self._step(k, link) for k, link in enumerate(links)]
-        self.left = 0 if scaled else sum(op.n_layers for op in chain.links[-1])
+        self.primal = [self._step(k, link) for k, link in enumerate([*chain.links[1:-1], last])]
+        self.left = 0 if last else sum(op.n_layers for op in chain.links[-1])
         self.layout: Record = {
             "lanes": self.samples,
             "lane_kernel": kernel_address(run_lanes, chain.dtype),
             "lane_forward": int(forward),
             "lane_rows": rows,
-            "lane_scales": int(scaled),
+            "lane_scales": int(bool(last)),
             "lane_buffer": buffer,
             "lane_matrix": matrix,
             "lane_values": padded(chain.sizes[-1], chain.dtype),
@@ -67,32 +65,43 @@ class Lanes:
         if not link:
             return step
         (op,) = link
-        assert isinstance(op, Diagonal)  # the plan makes sure of it
+        if isinstance(op, Normalization):
+            # Its slopes, and two lines to work in.
+            return step | {"state": self._arena.take((op.size + 2) * self.samples), "rank": op.rank}
         (layer,) = op.layers
         p, q = (self._parameters.add(self._spread(value, op.size)) for value in layer.rule_parameters)
         rule = kernel_address(activation(layer.rule), self._chain.dtype)
-        return step | {
-            "rule": rule, "p": p, "q": q, "state": self._arena.take(op.size * self.samples), "skip": int(op.sparse),
-        }  # fmt: skip
+        # Behind the last factor no product runs over live units alone, so that there nothing is masked.
+        masked = op.sparse and k < len(self._chain.factors) - 1
+        return step | {"rule": rule, "p": p, "q": q, "state": self._arena.take(op.size * self.samples), "skip": int(masked)}
 
     def _spread(self, value: float | np.ndarray, size: int) -> np.ndarray:
         """A value for each unit, once for every sample."""
         return np.repeat(np.broadcast_to(np.asarray(value, np.float64), size), self.samples)
 
 
-def lanes_for(chain: Chain, plan: Plan, accumulation: Accumulation, parameters: Parameters) -> Lanes | None:
+def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumulation, parameters: Parameters) -> Lanes | None:
     """What takes the samples of a task along the lanes, if its plan says so."""
     if not plan.lanes:
         return None
-    result, steps = accumulation.contracted
-    scaled = result.made_by is not None and result.made_by["state"] != DENSE
-    found = Lanes(chain, parameters, plan.steps[0].transposed, scaled)
-    found.steps = steps
+    matrix, steps = accumulation.contracted
+    last = chain.links[-1]
+    if _is_short_softmax(last):
+        # The kernel makes the Jacobian itself, and not what a softmax still stands behind.
+        matrix, steps = result_of(product), len(accumulation.steps)
+    elif matrix.made_by is None or matrix.made_by["state"] == DENSE:
+        last = ()
+    found = Lanes(chain, parameters, plan.steps[0].transposed, last, steps)
     found.layout |= {
-        "lane_place": result.place,
-        "lane_c": result.offset,
-        "lane_sample": result.size,
-        "lane_row": result.row,
-        "lane_column": result.column,
+        "lane_place": matrix.place,
+        "lane_c": matrix.offset,
+        "lane_sample": matrix.size,
+        "lane_row": matrix.row,
+        "lane_column": matrix.column,
     }
     return found
+
+
+def _is_short_softmax(link: Link) -> bool:
+    """Whether a link is a softmax of so few units that its sums are taken one after another."""
+    return len(link) == 1 and isinstance(link[0], Normalization) and link[0].layer.rule == "softmax" and link[0].size <= SHORT

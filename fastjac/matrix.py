@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from .kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS
+
+if TYPE_CHECKING:
+    from .chain import Product
 
 Record = dict[str, int]
 """Fields of one row of a Program's table."""
@@ -50,6 +54,12 @@ class Matrix:
         """Rows, columns and strides as they lie in memory."""
         lying = self.transpose if self.transposed else self
         return {"rows": lying.rows, "columns": lying.columns, "c_sample": self.size, "c_row": lying.row}
+
+
+def result_of(product: Product) -> Matrix:
+    """The matrix that a sample's result is, row-major."""
+    rows, columns = product.sizes[-1], product.sizes[0]
+    return Matrix(rows, columns, OUT, 0, columns, 1)
 
 
 def row_stride(c: Matrix) -> int:

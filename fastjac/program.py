@@ -83,7 +83,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     shared["n_primal"] = len(primal)
     accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
     in_lanes = [
-        lanes_for(chain, plan, accumulation, parameters) for (_, plan), accumulation in zip(tasks, accumulations, strict=True)
+        lanes_for(chain, *task, accumulation, parameters) for task, accumulation in zip(tasks, accumulations, strict=True)
     ]
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [step | _kernel_of(step, chain.dtype) for accumulation in accumulations for step in accumulation.steps]

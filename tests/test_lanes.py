@@ -1,5 +1,7 @@
 """Samples along the vector lanes, in narrow networks: right, and with the bits of each sample alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,14 @@ from fastjac.kernels.target import lanes
 from tests import naive
 from tests.bits import assert_same_bits
 
-WIDTHS = ((1, 4, 1), (3, 17, 2), (2, 5, 9, 4), (5, 20, 20, 20, 3), (3, 12, 7), (9, 7, 6))
-ENDS = {"nothing": [], "diagonal": [fj.Tanh()], "normalizer": [fj.Softmax()], "both": [fj.Scale(2.0, 1.0), fj.LogSoftmax()]}
+WIDTHS = ((1, 4, 1), (3, 17, 2), (2, 11, 17, 16), (5, 20, 20, 20, 3), (3, 12, 7), (9, 7, 6))
+ENDS = {
+    "nothing": [],
+    "diagonal": [fj.Tanh()],
+    "dead units": [fj.ReLU()],
+    "normalizer": [fj.Softmax()],
+    "both": [fj.Scale(2.0, 1.0), fj.LogSoftmax()],
+}
 INNER = {"smooth": fj.Tanh(), "half dead": fj.ReLU(), "dead and scaled": fj.HardSwish(), "with options": fj.ELU(0.7)}
 
 
@@ -23,7 +31,7 @@ def _lanes_wherever_they_can_be(monkeypatch):
 def network(widths, inner, end, dtype, bias=True):
     rng = np.random.default_rng(sum(widths))
     layers = []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(widths):
         weight = rng.standard_normal((n_out, n_in)) / np.sqrt(n_in)
         layers += [fj.Affine(weight, rng.standard_normal(n_out) if bias else None), inner]
     return fj.Network(layers[:-1] + end, dtype=dtype)

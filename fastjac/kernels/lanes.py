@@ -7,12 +7,14 @@ it runs for one sample alone, so that no bit tells how it was made.
 
 Each row of the table is an affine factor with the activation behind it: `n_in`, `row`, which is the number of its outputs,
 `weight` and `panel`, the place of `[b | W]` and the elements from row to row, and for the activation `rule`, `p`, `q`, `state`
-and `skip`, whether its units can be dead.
+and `skip`, whether its units can be dead. A `rank` says that a softmax stands there.
 """
 
 from __future__ import annotations
 
 from .contract import Contraction, tile_rows_of
+from .elementary import exp
+from .floating import of_order_key, order_key
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import mask_columns, scale_columns
@@ -58,7 +60,9 @@ def _evaluate(program, layout, x, work, lists):
         step = read_primal(program.primal, number)
         left = (program.parameters + step.weight * size, step.panel, 1)
         _multiply(program, layout, (step.row, step.n_in + 1), left, here, there + line, lists)
-        if step.state != DENSE:
+        if step.rank:
+            _softmax(program, layout, step, there + line, work)
+        elif step.state != DENSE:
             p, q = program.parameters + step.p * size, program.parameters + step.q * size
             call_address(step.rule, (zero, there + line, p, q, work + step.state * size, step.row * samples))
         here, there = there, here
@@ -79,7 +83,9 @@ def _push(program, layout, work, buffers, lists):
         for t in range(layout.lane_rows):
             source, target = here + t * step.n_in * line, there + t * step.row * line
             _multiply(program, layout, (step.row, step.n_in), left, source, target, lists)
-        if number < layout.last_lane - 1 or layout.lane_scales:
+        if step.rank:
+            _normalize(program, layout, step, work, there)
+        elif number < layout.last_lane - 1 or layout.lane_scales:
             _scale(program, layout, step, work, there)
         here, there = there, here
     return here
@@ -103,6 +109,14 @@ def _pull(program, layout, work, buffers, lists):
         if number > layout.first_lane:
             _scale(program, layout, read_primal(program.primal, number - 1), work, there)
         here, there = there, here
+    last = read_primal(program.primal, layout.last_lane - 1)
+    if last.rank:
+        _normalize(program, layout, last, work, here)
+    elif layout.lane_scales:
+        for o in range(last.row):
+            for i in range(layout.n_in):
+                row, d = here + (o * layout.n_in + i) * line, work + last.state * size + o * line
+                scale_columns(program.zero, row, layout.lanes, 1, view(program.zero, d, layout.lanes))
     return here
 
 
@@ -165,6 +179,66 @@ def _scale(program, layout, step, work, rows):
 
 
 @piece
+def _softmax(program, layout, step, values, work):
+    """The softmax of the values, in place and as its Jacobian's vector: what `normalizers.softmax` does to a short row."""
+    zero, samples = program.zero, layout.lanes
+    line = samples * itemsize(zero)
+    slopes = work + step.state * itemsize(zero)
+    # The first of two lines behind the slopes.
+    keys = view(order_key(zero), slopes + step.row * line, samples)
+    totals = view(zero, slopes + (step.row + 1) * line, samples)
+    first = view(zero, values, samples)
+    for j in range(samples):
+        keys[j] = order_key(first[j])
+        totals[j] = zero
+    for i in range(1, step.row):
+        z = view(zero, values + i * line, samples)
+        for j in range(samples):
+            keys[j] = max(keys[j], order_key(z[j]))
+    for i in range(step.row):
+        z, s = view(zero, values + i * line, samples), view(zero, slopes + i * line, samples)
+        for j in range(samples):
+            s[j] = exp(z[j] - of_order_key(keys[j]))
+            totals[j] += s[j]
+    for i in range(step.row):
+        z, s = view(zero, values + i * line, samples), view(zero, slopes + i * line, samples)
+        for j in range(samples):
+            s[j] /= totals[j]
+            z[j] = s[j]
+
+
+@piece
+def _normalize(program, layout, step, work, rows):
+    """Multiply what stands behind the softmax by its Jacobian, `diag(s) (I - 1 s^T)`, for every input."""
+    zero, samples = program.zero, layout.lanes
+    line = samples * itemsize(zero)
+    slopes = work + step.state * itemsize(zero)
+    totals = view(zero, slopes + (step.row + 1) * line, samples)
+    by_output, by_input = _strides(program, layout)
+    for t in range(layout.n_in):
+        for j in range(samples):
+            totals[j] = zero
+        for o in range(step.row):
+            s = view(zero, slopes + o * line, samples)
+            m = view(zero, rows + (o * by_output + t * by_input) * itemsize(zero), samples)
+            for j in range(samples):
+                totals[j] += s[j] * m[j]
+        for o in range(step.row):
+            s = view(zero, slopes + o * line, samples)
+            m = view(zero, rows + (o * by_output + t * by_input) * itemsize(zero), samples)
+            for j in range(samples):
+                m[j] = (m[j] - totals[j]) * s[j]
+
+
+@piece
+def _strides(program, layout):
+    """Elements of a Jacobian with samples along the lanes from one output, and from one input, to the next."""
+    if layout.lane_forward:
+        return layout.lanes, layout.n_out * layout.lanes
+    return layout.n_in * layout.lanes, layout.lanes
+
+
+@piece
 def _store(program, layout, rows, result):
     """Write every sample's Jacobian, in the strides of the matrix that it is to be, from its rows.
 
@@ -172,18 +246,15 @@ def _store(program, layout, rows, result):
     """
     size = itemsize(program.zero)
     stride = result[1] // size
-    first, last = read_primal(program.primal, layout.first_lane), read_primal(program.primal, layout.last_lane - 1)
-    # Elements from one output, and from one input, to the next.
-    by_output = layout.lanes if layout.lane_forward else first.n_in * layout.lanes
-    by_input = last.row * layout.lanes if layout.lane_forward else layout.lanes
+    by_output, by_input = _strides(program, layout)
     if layout.lane_column == 1:
-        for o in range(last.row):
+        for o in range(layout.n_out):
             target = result[0] + o * layout.lane_row * size
-            _copy(program, layout, (rows + o * by_output * size, 1, by_input), (target, stride), layout.lanes, first.n_in)
+            _copy(program, layout, (rows + o * by_output * size, 1, by_input), (target, stride), layout.lanes, layout.n_in)
         return
-    for i in range(first.n_in):
+    for i in range(layout.n_in):
         target = result[0] + i * layout.lane_column * size
-        _copy(program, layout, (rows + i * by_input * size, 1, by_output), (target, stride), layout.lanes, last.row)
+        _copy(program, layout, (rows + i * by_input * size, 1, by_output), (target, stride), layout.lanes, layout.n_out)
 
 
 @piece

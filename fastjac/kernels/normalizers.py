@@ -22,7 +22,7 @@ from .elementary import exp
 from .floating import constant, of_order_key, order_key
 from .jit import FROM_KERNELS_ALONE, OPTIONS, kernel, piece
 from .memory import NUMBER, view
-from .operators import dot, factors_at
+from .operators import SHORT, dot, factors_at
 
 CODES = {"softmax": 0, "log_softmax": 1, "sparsemax": 2, "layer_norm": 3}
 SOFTMAX, LOG_SOFTMAX, SPARSEMAX, LAYER_NORM = range(4)
@@ -32,9 +32,19 @@ TAKEN = (NUMBER,) * 4
 REDUCTION = constant(float32=2.0**-80, float64=2.0**-560)
 
 
-@numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, fastmath={"reassoc"})
+@piece
 def _sum(v):
-    """The sum, in as many partial sums as there are lanes: faster, and nearer to the truth than one running sum."""
+    """The sum; where it is not short in as many partial sums as there are lanes: faster, and nearer to the truth than one."""
+    if v.size > SHORT:
+        return _long_sum(v)
+    total = v.dtype.type(0.0)
+    for j in range(v.size):
+        total += v[j]
+    return total
+
+
+@numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, fastmath={"reassoc"})
+def _long_sum(v):
     total = v.dtype.type(0.0)
     for j in range(v.size):
         total += v[j]

@@ -18,9 +18,23 @@ from .memory import NUMBER, itemsize, view
 BLOCK = 16
 
 
-@numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, fastmath={"reassoc"})
+SHORT = 16
+"""Numbers up to which sums are taken in their order: so few gain nothing by lanes, and `lanes` adds them in this order too."""
+
+
+@piece
 def dot(u, v):
-    """`sum u v`; the sum may be reordered to use vector lanes, always in the same way for one length."""
+    """`sum u v`; where it is not short it may be reordered to use vector lanes, always in the same way for one length."""
+    if u.size > SHORT:
+        return _long_dot(u, v)
+    total = u.dtype.type(0.0)
+    for j in range(u.size):
+        total += u[j] * v[j]
+    return total
+
+
+@numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, fastmath={"reassoc"})
+def _long_dot(u, v):
     total = u.dtype.type(0.0)
     for j in range(u.size):
         total += u[j] * v[j]
