@@ -8,14 +8,15 @@ The way of a call, which is also the way imports point:
     network.py      the face: picks the plan, gives the answer back; sequence.py and arguments.py check what comes in
     runners.py      the programs of a network, lowered at their first use
     batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory
-    program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them
+    program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them and
+                    caches.py says into which pieces; lanes.py is for narrow networks
     chain.py        layers as affine factors with links between; folding.py makes one of two
-    plan.py         the order of contractions: forward, reverse, mixed; cost.py predicts their time
+    plan.py         the order of contractions: forward, reverse, mixed (steps.py shows it); cost.py predicts their time
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     layers/         what a layer is
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
-                    of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), and copies what
-                    twins.py finds; gradient.py goes back by its stages.py; contract.py and tile.py multiply, rules.py
+                    of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), lanes.py for narrow
+                    networks, and copies what twins.py finds; gradient.py goes back by its stages.py; contract.py and tile.py multiply, rules.py
                     differentiates
     frozen.py       arrays that nothing can write to; pickling.py refuses to send what holds addresses
     errors.py       what can go wrong

@@ -12,15 +12,14 @@ Where the accumulated side is tall enough to pay for it, the columns that the ne
 
 from __future__ import annotations
 
-from .chain import Diagonal, Link, Normalization, Product, is_binary, is_finite
+from .chain import Diagonal, Link, Normalization, Product, is_binary
 from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
 from .kernels.target import lanes, max_rows, padded
 from .matrix import Matrix, Record, can_scale, result_of, row_stride
 from .memory import LIST_ROOM, PANEL_ROWS, Arena, Parameters, panel_of, strip_of
+from .spans import can_unite, end_spans, link_goes_right, parts_of
 from .steps import Plan, Span, Step
 
-PART_ROWS = 16
-"""The least rows of a part of one sample: fewer would read a weight for too little work."""
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
 
@@ -48,13 +47,13 @@ class Accumulation:
         self.list_size = 0
         self.parts = 1
         self._parameters, self._state = parameters, state
-        self._lists: dict[Diagonal, Record] = {}
+        self._lists: dict[Diagonal | Normalization, Record] = {}
 
     def lower(self, product: Product, plan: Plan) -> None:
         """Write the steps that compute `product` in the order of `plan`, into the sample's result."""
         self._product = product
-        self._ends = _end_spans(product, plan)
-        self._find_parts(plan)
+        self._ends = end_spans(product, plan)
+        self.parts = parts_of(product, plan, self._ends)
         made: dict[Span, Matrix] = {}
         for step in plan.steps:
             made[step.start, step.stop] = self._contract(step, made)
@@ -77,17 +76,6 @@ class Accumulation:
         self._apply_ends(copy, whole)
         return copy
 
-    def _find_parts(self, plan: Plan) -> None:
-        """Into how many parts one sample can be divided: J's rows are independent, if all that reaches them lies along them.
-
-        What does not reach J's rows is then computed by every part.
-        """
-        n, last_link = len(self._product.leaves), True
-        steps = [step for step in plan.steps if step.stop == n]
-        couples = any(last_link in forward for span, forward in self._ends.items() if span != (n - 1, n))
-        if steps and not couples and not any(step.transposed for step in steps):
-            self.parts = max(1, self._product.sizes[n] // PART_ROWS)
-
     def _contract(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
         """Records for one step of the plan; returns the matrix that it makes."""
         left_span, right_span, span = (step.middle, step.stop), (step.start, step.middle), (step.start, step.stop)
@@ -95,16 +83,17 @@ class Accumulation:
         left_made, right_made = made.pop(left_span, None), made.pop(right_span, None)
         kept = self._kept(step)
         # A weight that is packed is not changed besides.
-        forward = step.start == 0 if kept else _link_goes_right(left_made, right_made, transposed)
+        forward = step.start == 0 if kept else link_goes_right(left_made, right_made, transposed)
         link = self._product.links[step.middle]
         ordered = link if forward else link[::-1]
         live = self._live_list(ordered[-1]) if ordered else DENSE
-        union = self._union(ordered[-1], step, left_made, right_made) if live != DENSE else None
+        a_made = right_made if transposed else left_made
+        united = live != DENSE and step.stacked and can_unite(self._product, step, a_made, self._parameters.dtype)
         # A binary diagonal that comes last needs no multiplication where each sample runs over its own live list.
-        applied = ordered[:-1] if ordered and is_binary(ordered[-1]) and union is None else ordered
+        applied = ordered[:-1] if ordered and is_binary(ordered[-1]) and not united else ordered
         left = left_made or self._operand(left_span, step, live, kept, changed=bool(applied) and not forward)
         right = right_made or self._operand(right_span, step, live, kept, changed=bool(applied) and forward)
-        self._apply(right if forward else left, applied, forward, masked=union is not None)
+        self._apply(right if forward else left, applied, forward, masked=united)
         if transposed:
             left = self._oriented(left, transposed)
         else:
@@ -118,7 +107,7 @@ class Accumulation:
         else:
             self._emit_contract(left, right, result, live)
         if step.stacked:
-            self._stack(left if transposed else right, union)
+            self._stack(left if transposed else right, ordered[-1] if united else None)
         if kept:
             side = "columns_live" if bool(step.start) != transposed else "rows_live"
             self.steps[-1][side] = self._live_list(kept)
@@ -130,19 +119,6 @@ class Accumulation:
         self.contracted = result, len(self.steps)
         self._apply_ends(result, span)
         return result
-
-    def _union(
-        self, op: Diagonal | Normalization, step: Step, left_made: Matrix | None, right_made: Matrix | None
-    ) -> Diagonal | None:
-        """The diagonal, if a step takes its samples stacked over those of its units that are live in any of them.
-
-        Units that are dead in one of them are then multiplied by 0, which is nothing only where every weight is finite.
-        """
-        a, leaf, weight = (right_made, step.start, step.middle) if step.transposed else (left_made, step.middle, step.start)
-        factors = [self._product.leaves[weight], None if a else self._product.leaves[leaf]]
-        finite = all(factor is None or is_finite(factor, self._parameters.dtype) for factor in factors)
-        follow = a is None or (a.transposed == step.transposed and not a.packed)
-        return op if step.stacked and finite and follow and isinstance(op, Diagonal) else None
 
     def _kept(self, step: Step) -> Diagonal | None:
         """The diagonal whose live units alone a step's result holds, if the plan says that it drops the others."""
@@ -237,7 +213,7 @@ class Accumulation:
                 self.arena.free(step["scratch"])
             self.steps.append(step)
 
-    def _stack(self, weight: Matrix, union: Diagonal | None) -> None:
+    def _stack(self, weight: Matrix, union: Diagonal | Normalization | None) -> None:
         """Let the last step take its samples stacked, if they share a weight and their rows follow one another.
 
         union : the diagonal whose live units, those of all samples in a stack, it runs over, if it runs over any.
@@ -315,24 +291,3 @@ class Accumulation:
 
     def _padded(self, n: int) -> int:
         return padded(n, self._parameters.dtype)
-
-
-def _link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool) -> bool:
-    """Whether the link is applied to the right operand: to what is accumulated rather than to a weight, else the smaller."""
-    if left is not None and right is not None:
-        return right.columns < left.rows
-    if left is None and right is None:
-        return transposed
-    return left is None
-
-
-def _end_spans(product: Product, plan: Plan) -> dict[Span, list[bool]]:
-    """Where to apply the last link (True) and the first (False): at the smallest matrix that reaches that end."""
-    n, sizes = len(product.leaves), product.sizes
-    spans = [(k, k + 1) for k in range(n)] + [(step.start, step.stop) for step in plan.steps]
-    ends: dict[Span, list[bool]] = {}
-    if product.links[-1]:
-        ends.setdefault(min((s for s in spans if s[1] == n), key=lambda s: sizes[s[0]]), []).append(True)
-    if product.links[0]:
-        ends.setdefault(min((s for s in spans if s[0] == 0), key=lambda s: sizes[s[1]]), []).append(False)
-    return ends

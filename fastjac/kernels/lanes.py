@@ -29,7 +29,7 @@ def run_lanes(zero, addresses, task, x, values, result, memory):
     values : the address of rows for the values, or 0, and the elements from one sample's to the next's.
     result : the address of the first sample's Jacobian, and the bytes to the next one's.
     """
-    program = Tables(zero, addresses[0], addresses[1], addresses[2], addresses[3], addresses[4])
+    program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
     size = itemsize(zero)
     work = memory[0] + layout.lane_work * size

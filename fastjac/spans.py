@@ -1,0 +1,58 @@
+"""Where the links of a chain are applied, and what follows for dividing a sample: what lowering reads off a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .chain import Product, is_finite
+from .matrix import Matrix
+from .steps import Plan, Span, Step
+
+PART_ROWS = 16
+"""The least rows of a part of one sample: fewer would read a weight for too little work."""
+
+
+def parts_of(product: Product, plan: Plan, ends: dict[Span, list[bool]]) -> int:
+    """Into how many parts one sample can be divided: J's rows are independent, if all that reaches them lies along them.
+
+    What does not reach J's rows is then computed by every part.
+    """
+    n, last_link = len(product.leaves), True
+    steps = [step for step in plan.steps if step.stop == n]
+    couples = any(last_link in forward for span, forward in ends.items() if span != (n - 1, n))
+    if steps and not couples and not any(step.transposed for step in steps):
+        return max(1, product.sizes[n] // PART_ROWS)
+    return 1
+
+
+def can_unite(product: Product, step: Step, made: Matrix | None, dtype: np.dtype) -> bool:
+    """Whether a step may run over the units that are live in any sample of a stack.
+
+    Those that are dead in one of them are then multiplied by 0, which is nothing only where every weight is finite.
+    made : the left operand, if a step makes it: its units must lie side by side, and all of them.
+    """
+    leaf, weight = (step.start, step.middle) if step.transposed else (step.middle, step.start)
+    factors = [product.leaves[weight], None if made else product.leaves[leaf]]
+    follow = made is None or (made.transposed == step.transposed and not made.packed)
+    return follow and all(factor is None or is_finite(factor, dtype) for factor in factors)
+
+
+def link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool) -> bool:
+    """Whether the link is applied to the right operand: to what is accumulated rather than to a weight, else the smaller."""
+    if left is not None and right is not None:
+        return right.columns < left.rows
+    if left is None and right is None:
+        return transposed
+    return left is None
+
+
+def end_spans(product: Product, plan: Plan) -> dict[Span, list[bool]]:
+    """Where to apply the last link (True) and the first (False): at the smallest matrix that reaches that end."""
+    n, sizes = len(product.leaves), product.sizes
+    spans = [(k, k + 1) for k in range(n)] + [(step.start, step.stop) for step in plan.steps]
+    ends: dict[Span, list[bool]] = {}
+    if product.links[-1]:
+        ends.setdefault(min((s for s in spans if s[1] == n), key=lambda s: sizes[s[0]]), []).append(True)
+    if product.links[0]:
+        ends.setdefault(min((s for s in spans if s[0] == 0), key=lambda s: sizes[s[1]]), []).append(False)
+    return ends
