@@ -15,9 +15,9 @@ The way of a call, which is also the way imports point:
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     layers/         what a layer is
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
-                    of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), lanes.py for narrow
-                    networks, and copies what twins.py finds; gradient.py goes back by its stages.py; contract.py and tile.py multiply, rules.py
-                    differentiates
+                    of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
+                    by lanes.py, and copies what twins.py finds; gradient.py goes back by its stages.py; contract.py and
+                    tile.py multiply, rules.py differentiates
     frozen.py       arrays that nothing can write to; pickling.py refuses to send what holds addresses
     errors.py       what can go wrong
 
