@@ -99,15 +99,15 @@ class Product:
         return ChainShape(self.sizes, live, binary, lanes, seed, self._is_unitwise())
 
     def _is_unitwise(self) -> bool:
-        """Whether samples may lie along the vector lanes: inside are elementwise maps alone, one at each boundary at most.
+        """Whether samples may lie along the vector lanes: one layer stands at a boundary at most, inside elementwise ones alone.
 
         What stands behind the last factor must be applied to the whole Jacobian, not to a factor. Dead units are multiplied, so
         that where there are any every weight must be finite.
         """
         inner = [op for link in self.links[1:-1] for op in link]
-        simple = all(len(link) <= 1 for link in self.links[1:-1]) and all(op.rank == 0 and op.n_layers == 1 for op in inner)
+        simple = all(len(link) <= 1 and all(op.n_layers == 1 for op in link) for link in self.links[1:])
         at_the_end = not self.links[-1] or self.sizes[0] < min(self.sizes[1:-1], default=0)
-        if None in self.leaves or self.links[0] or not simple or not at_the_end:
+        if None in self.leaves or self.links[0] or not simple or not at_the_end or any(op.rank for op in inner):
             return False
         alive = not any(is_sparse(op) for op in inner)
         return alive or all(is_finite(factor, np.dtype(np.float32)) for factor in self.leaves if factor is not None)

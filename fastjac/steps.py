@@ -29,7 +29,7 @@ class ChainShape:
     binary : for each boundary whether every derivative there is 0 or 1, so that none needs to be multiplied.
     lanes : how many numbers a vector register holds; the vectorized side of a product is rounded up to it.
     seed : the layer, counted from 0, that is a seed given by the caller, if any: the first or the last.
-    unitwise : whether samples may lie along the vector lanes: inside are elementwise maps alone, one at each boundary at most.
+    unitwise : whether samples may lie along the vector lanes: inside are elementwise maps alone, one at a boundary at most.
     """
 
     sizes: tuple[int, ...]
