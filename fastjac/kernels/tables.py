@@ -40,8 +40,10 @@ class Program(NamedTuple):
     parameters : all weights and other numbers, in the network's dtype.
     primal, live, steps : tables of PRIMAL, LIVE and STEP records.
     layout : one LAYOUT record for each task: what is computed besides the values, and where.
-    kernel : one record that holds the address of the kernel, valid in this process alone. The record's field is named after all
-        kernel sources, so that a user's compiled function, which knows their calling convention, is not kept beyond them.
+    kernel : one record that holds the address of the kernel that walks the tables. The record's field is named after all kernel
+        sources, so that a user's compiled function, which knows their calling convention, is not kept beyond them.
+
+    Tables and layout name the kernels of their steps by addresses too, and all of these are valid in this process alone.
     """
 
     parameters: np.ndarray
