@@ -64,7 +64,9 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
     widest = max(widest, LANE_VECTORS * lanes(chain.dtype))
     shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
-    block = _block(chain, SHARING_BLOCK_BYTES if shares else BLOCK_BYTES)
+    # As many as lie along the lanes, if any do: they have rows again behind the last factor.
+    least = LANE_VECTORS * lanes(chain.dtype) if any(plan.lanes for _, plan in tasks) else 1
+    block = max(least, _block(chain, SHARING_BLOCK_BYTES if shares else BLOCK_BYTES))
     shared = {
         "n_in": chain.n_in,
         "n_out": chain.sizes[-1],
@@ -89,7 +91,6 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     steps = [step | _kernel_of(step, chain.dtype) for accumulation in accumulations for step in accumulation.steps]
     name = f"run_{fingerprint()}"
     group_size = (SHARING_GROUP_BYTES if shares else GROUP_BYTES) // chain.dtype.itemsize
-    least = max([1, *(found.samples for found in in_lanes if found)])
     return Program(
         parameters.array(),
         records(PRIMAL, primal + [step for found in in_lanes if found for step in found.primal]),

@@ -124,3 +124,12 @@ def test_wide_networks_keep_their_rows(monkeypatch):
     monkeypatch.undo()
     assert not network((100, 200, 50), fj.Tanh(), [], np.float32).plan().lanes
     assert network((3, 17, 2), fj.Tanh(), [], np.float32).plan().lanes
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_network_so_wide_that_a_block_has_few_samples(end, monkeypatch):
+    """What stands behind the last factor has room for as many samples as lie along the lanes."""
+    monkeypatch.setattr(plan_module, "LANE_ROOM", 10**9)
+    net = network((1, 3000, 20), fj.Tanh(), ENDS[end], np.float32)
+    assert in_lanes(net) or len(ENDS[end]) > 1
+    assert_bits_of_each_alone(net, np.linspace(-1.0, 1.0, 70, dtype=np.float32)[:, None])
