@@ -44,7 +44,7 @@ class Lanes:
         self.primal = [self._step(k, link) for k, link in enumerate([*chain.links[1:-1], last])]
         self.left = 0 if last else sum(op.n_layers for op in chain.links[-1])
         self.layout: Record = {
-            "lanes": self.samples,
+            "lane_samples": self.samples,
             "lane_kernel": kernel_address(run_lanes, chain.dtype),
             "lane_forward": int(forward),
             "lane_rows": rows,
@@ -82,7 +82,7 @@ class Lanes:
 
 def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumulation, parameters: Parameters) -> Lanes | None:
     """What takes the samples of a task along the lanes, if its plan says so."""
-    if not plan.lanes:
+    if not plan.in_lanes:
         return None
     matrix, steps = accumulation.contracted
     last = chain.links[-1]

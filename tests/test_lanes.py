@@ -38,7 +38,7 @@ def network(widths, inner, end, dtype, bias=True):
 
 
 def in_lanes(net, mode="auto"):
-    return int(net.program(mode).layout["lanes"][0])
+    return int(net.program(mode).layout["lane_samples"][0])
 
 
 def assert_bits_of_each_alone(net, x, mode="auto", threads=1):
@@ -60,7 +60,7 @@ def test_a_batch_has_the_jacobians_and_the_bits_of_its_samples(widths, inner, en
         x = np.random.default_rng(0).standard_normal((2 * LANE_VECTORS * lanes(np.dtype(dtype)) + 3, widths[0])).astype(dtype)
         for mode in ("forward", "reverse"):
             taken += in_lanes(net, mode) > 0
-            assert net.plan(mode).lanes == (in_lanes(net, mode) > 0)
+            assert net.plan(mode).in_lanes == (in_lanes(net, mode) > 0)
             jacobian = assert_bits_of_each_alone(net, x, mode)
             np.testing.assert_allclose(jacobian, naive.jacobian(net.layers, x), rtol=tolerance, atol=tolerance)
     assert taken or (ENDS[end] and widths[0] >= min(widths[1:-1])), "nothing lay along the lanes"
@@ -121,5 +121,5 @@ def test_the_plan_says_so(monkeypatch):
 
 def test_wide_networks_keep_their_rows(monkeypatch):
     monkeypatch.undo()
-    assert not network((100, 200, 50), fj.Tanh(), [], np.float32).plan().lanes
-    assert network((3, 17, 2), fj.Tanh(), [], np.float32).plan().lanes
+    assert not network((100, 200, 50), fj.Tanh(), [], np.float32).plan().in_lanes
+    assert network((3, 17, 2), fj.Tanh(), [], np.float32).plan().in_lanes
