@@ -6,11 +6,10 @@ along the lanes instead, and every unit is multiplied, dead or not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from .chain import Normalization
+from .accumulation import Accumulation
+from .chain import Chain, Link, Normalization, Product
 from .cost import LANE_VECTORS
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
@@ -20,11 +19,7 @@ from .kernels.tables import DENSE
 from .kernels.target import lanes, padded
 from .matrix import Record, result_of
 from .memory import Arena, Parameters
-
-if TYPE_CHECKING:
-    from .accumulation import Accumulation
-    from .chain import Chain, Link, Product
-    from .steps import Plan
+from .steps import Plan
 
 
 class Lanes:
@@ -33,6 +28,8 @@ class Lanes:
     forward : whether tangents are pushed, or cotangents pulled.
     last : what belongs to it of what stands behind the last factor.
     steps, left : how many of the task's steps it replaces, and how many of the primal sweep follow it.
+    primal, layout : its rows of the table, and its fields of the task's layout.  size : elements of its workspace.
+    samples : how many lie along the lanes.
     """
 
     def __init__(self, chain: Chain, parameters: Parameters, forward: bool, last: Link, steps: int) -> None:
