@@ -123,3 +123,31 @@ def test_wide_networks_keep_their_rows(monkeypatch):
     monkeypatch.undo()
     assert not network((100, 200, 50), fj.Tanh(), [], np.float32).plan().in_lanes
     assert network((3, 17, 2), fj.Tanh(), [], np.float32).plan().in_lanes
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_rows_of_the_table_hold_each_weight_behind_its_bias(mode):
+    net = network((3, 17, 5, 2), fj.PReLU(0.3), [fj.Softmax()], np.float64)
+    program = net.program(mode)
+    layout = program.layout[0]
+    samples, rows = in_lanes(net, mode), program.primal[layout["first_lane"] : layout["last_lane"]]
+    affines = [layer for layer in net.layers if isinstance(layer, fj.Affine)]
+    for row, affine in zip(rows, affines, strict=True):
+        stored = program.parameters[row["weight"] :][: affine.n_out * row["panel"]].reshape(affine.n_out, row["panel"])
+        np.testing.assert_array_equal(stored[:, : 1 + affine.weight.shape[1]], np.column_stack([affine.bias, affine.weight]))
+    for row in rows[:-1]:
+        np.testing.assert_array_equal(program.parameters[row["p"] :][: row["row"] * samples], 0.3)
+    assert [bool(row["rank"]) for row in rows] == [False, False, True]
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_buffers_and_slopes_have_places_of_their_own(mode):
+    net = network((3, 17, 5, 2), fj.Tanh(), [fj.Softmax()], np.float64)
+    program = net.program(mode)
+    layout = program.layout[0]
+    samples, end = in_lanes(net, mode), 2 * int(layout["lane_buffer"] + layout["lane_matrix"])
+    for row in program.primal[layout["first_lane"] : layout["last_lane"]]:
+        assert row["state"] >= end
+        # A softmax has two lines to work in besides.
+        end = int(row["state"] + (row["row"] + (2 if row["rank"] else 0)) * samples)
+    assert layout["lane_work"] + end <= layout["work_size"]
