@@ -8,6 +8,8 @@ from fastjac.chain import chain_of, product_of
 from fastjac.kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS, WORK
 from fastjac.matrix import Matrix, can_scale, result_of, row_stride
 
+FULL = product_of(chain_of((Affine(np.ones((3, 5))),), 5, np.dtype(np.float64)))
+
 
 def test_a_transpose_is_the_same_numbers_seen_the_other_way():
     matrix = Matrix(3, 5, WORK, 64, 8, 1)
@@ -21,7 +23,7 @@ def test_a_transpose_is_the_same_numbers_seen_the_other_way():
 
 
 def test_a_result_is_row_major_without_gaps():
-    result = result_of(product_of(chain_of((Affine(np.ones((3, 5))),), 5, np.dtype(np.float64))))
+    result = result_of(FULL)
     assert (result.rows, result.columns, result.place, result.row, result.column) == (3, 5, OUT, 5, 1)
 
 
@@ -31,6 +33,7 @@ def test_a_result_is_row_major_without_gaps():
         (Matrix(3, 5, WORK, 0, 8, 1), 8),
         (Matrix(3, 5, WORK, 0, 1, 4), 4),
         (Matrix(3, 5, OUT, 0, 5, 1), 5),
+        (result_of(FULL).transpose, 5),
         (Matrix(1, 5, WORK, 0, 8, 1), 8),
         (Matrix(1, 5, OUT, 0, 1, 5), 5),
     ],
