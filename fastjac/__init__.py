@@ -7,12 +7,13 @@ The way of a call, which is also the way imports point:
 
     network.py      the face: picks the plan, gives the answer back; sequence.py and arguments.py check what comes in
     runners.py      the programs of a network, lowered at their first use
+    gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory
-    program.py      chain and plan lowered to tables; accumulation.py places the operands (matrix.py), memory.py packs them and
-                    caches.py says into which pieces; lanes.py is for narrow networks
+    program.py      chain and plan lowered to tables: accumulation.py and spans.py write the steps of a plan, lanes.py those
+                    of narrow networks; matrix.py says where an operand lies, memory.py packs them all, and caches.py says
+                    into which pieces
     chain.py        layers as affine factors with links between; folding.py makes one of two
     plan.py         the order of contractions: forward, reverse, mixed (steps.py shows it); cost.py predicts their time
-    gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     layers/         what a layer is
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
@@ -23,7 +24,7 @@ The way of a call, which is also the way imports point:
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/
 (losses of the Jacobian in torch), check.py and differences.py, and cli.py; saving.py writes fastjac's own files, optional.py
-imports what only some calls need, and coldstart.py tells of compilation.
+imports what only some calls need, and coldstart.py announces that kernels compile.
 """
 
 from .check import JacobianReport, check_jacobian

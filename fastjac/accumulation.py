@@ -6,8 +6,9 @@ weight that way as it is; a product with a tangent matrix is taken transposed, `
 and its result lies transposed in memory, which is what the next push wants. The kernel's left operand may have any strides.
 
 A link is applied once, to one of the two operands that meet at it: to the tangents on its right (`N t`), or to the
-cotangents on its left (`N^T u`). Where the last thing so applied is a diagonal, the contraction runs over its live units only.
-Where the accumulated side is tall enough to pay for it, the columns that the next such diagonal will drop are not produced.
+cotangents on its left (`N^T u`). Where the last thing so applied is a diagonal, the contraction runs over its live units only;
+for samples that are stacked, over the units that are live in any of them. Where the accumulated side is tall enough to pay for
+it, the columns that the next such diagonal will drop are not produced.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Runner:
     def __init__(self, program: Program, cost: float) -> None:
         self.program = program
         block, parts = (int(program.layout[name][0]) for name in ("block", "parts"))
-        self._work = Work(cost, program.parameters.nbytes, block, parts, max(1, int(program.layout["lanes"][0])))
+        self._work = Work(cost, program.parameters.nbytes, block, parts, max(1, int(program.layout["lane_samples"][0])))
         self._is_divided, self._few = is_divided(self._work), samples_alone(self._work)
         # How the latest batch was shared out, which the next one of its size is too.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])

@@ -110,6 +110,7 @@ class Product:
         if None in self.leaves or self.links[0] or not simple or not at_the_end or any(op.rank for op in inner):
             return False
         alive = not any(is_sparse(op) for op in inner)
+        # A product has no dtype. What is finite in float32 is finite in float64 too.
         return alive or all(is_finite(factor, np.dtype(np.float32)) for factor in self.leaves if factor is not None)
 
 

@@ -6,11 +6,10 @@ along the lanes instead, and every unit is multiplied, dead or not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from .chain import Normalization
+from .accumulation import Accumulation
+from .chain import Chain, Link, Normalization, Product
 from .cost import LANE_VECTORS
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
@@ -20,11 +19,7 @@ from .kernels.tables import DENSE
 from .kernels.target import lanes, padded
 from .matrix import Record, result_of
 from .memory import Arena, Parameters
-
-if TYPE_CHECKING:
-    from .accumulation import Accumulation
-    from .chain import Chain, Link, Product
-    from .steps import Plan
+from .steps import Plan
 
 
 class Lanes:
@@ -33,6 +28,8 @@ class Lanes:
     forward : whether tangents are pushed, or cotangents pulled.
     last : what belongs to it of what stands behind the last factor.
     steps, left : how many of the task's steps it replaces, and how many of the primal sweep follow it.
+    primal, layout : its rows of the table, and its fields of the task's layout.  size : elements of its workspace.
+    samples : how many lie along the lanes.
     """
 
     def __init__(self, chain: Chain, parameters: Parameters, forward: bool, last: Link, steps: int) -> None:
@@ -44,7 +41,7 @@ class Lanes:
         self.primal = [self._step(k, link) for k, link in enumerate([*chain.links[1:-1], last])]
         self.left = 0 if last else sum(op.n_layers for op in chain.links[-1])
         self.layout: Record = {
-            "lanes": self.samples,
+            "lane_samples": self.samples,
             "lane_kernel": kernel_address(run_lanes, chain.dtype),
             "lane_forward": int(forward),
             "lane_rows": rows,
@@ -82,7 +79,7 @@ class Lanes:
 
 def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumulation, parameters: Parameters) -> Lanes | None:
     """What takes the samples of a task along the lanes, if its plan says so."""
-    if not plan.lanes:
+    if not plan.in_lanes:
         return None
     matrix, steps = accumulation.contracted
     last = chain.links[-1]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from .chain import Product
 from .kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS
-
-if TYPE_CHECKING:
-    from .chain import Product
 
 Record = dict[str, int]
 """Fields of one row of a Program's table."""
@@ -21,6 +18,8 @@ class Matrix:
     panel : for a weight in panels, the columns of one panel as it lies in memory, and so also `row`; else None.
     strip : of such a weight, how many of its columns all samples take before they go on to the next.
     packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.
+    made_by : the record of the step that makes it, while that step may still scale it; None where no step makes it, or
+        another has changed it.
     """
 
     rows: int

@@ -169,8 +169,8 @@ def _plan(
     table = _cheapest(shape, spans, middles)
     cost, transposed = min((table[0, n][way].cost, way) for way in (False, True))
     steps = tuple(_steps(table, 0, n, transposed))
-    in_lanes = _cycles_in_lanes(shape, steps)
-    return Plan(shape, mode, order, steps, cost) if in_lanes is None else Plan(shape, mode, order, steps, in_lanes, lanes=True)
+    cycles = _cycles_in_lanes(shape, steps)
+    return Plan(shape, mode, order, steps, cost) if cycles is None else Plan(shape, mode, order, steps, cycles, in_lanes=True)
 
 
 def _cycles_in_lanes(shape: ChainShape, steps: tuple[Step, ...]) -> float | None:

@@ -65,7 +65,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     widest = max(widest, LANE_VECTORS * lanes(chain.dtype))
     shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
     # As many as lie along the lanes, if any do: they have rows again behind the last factor.
-    least = LANE_VECTORS * lanes(chain.dtype) if any(plan.lanes for _, plan in tasks) else 1
+    least = LANE_VECTORS * lanes(chain.dtype) if any(plan.in_lanes for _, plan in tasks) else 1
     block = max(least, _block(chain, SHARING_BLOCK_BYTES if shares else BLOCK_BYTES))
     shared = {
         "n_in": chain.n_in,

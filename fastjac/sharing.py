@@ -31,14 +31,14 @@ class Work(NamedTuple):
     cost : multiply-adds.  weight_bytes : what it reads of parameters.
     block : the samples that share one primal sweep; a chunk that is worth its while holds no more.
     parts : into how many parts one sample can be divided.
-    lanes : how many samples lie along the vector lanes, in whose multiples chunks are cut.
+    lane_samples : how many samples lie along the vector lanes, in whose multiples chunks are cut.
     """
 
     cost: float
     weight_bytes: int
     block: int
     parts: int
-    lanes: int = 1
+    lane_samples: int = 1
 
 
 class Call(NamedTuple):
@@ -98,7 +98,7 @@ def _chunk(work: Work, n: int, threads: int) -> int:
     most = max(1, min(max(work.block, worth), int(CALL_COST / work.cost)))
     rounds = max(1, min(CHUNKS_PER_THREAD, n // (threads * worth)), -(-n // (threads * most)))
     chunk = -(-n // (threads * rounds))
-    return chunk if chunk < work.lanes else -(-chunk // work.lanes) * work.lanes
+    return chunk if chunk < work.lane_samples else -(-chunk // work.lane_samples) * work.lane_samples
 
 
 def _pieces(work: Work, first: int, stop: int, threads: int, chunk: int) -> list[Call]:

@@ -72,7 +72,7 @@ class Plan:
 
     shape : what it was made for.  mode : what was asked for.  order : what came out, "forward", "reverse" or "mixed".
     steps : the contractions, each after those it needs.  cost : predicted cycles of one core for one input.
-    lanes : whether samples lie along the vector lanes, where a batch has enough of them.
+    in_lanes : whether samples lie along the vector lanes, where a batch has enough of them.
     """
 
     shape: ChainShape
@@ -80,7 +80,7 @@ class Plan:
     order: Order
     steps: tuple[Step, ...]
     cost: float
-    lanes: bool = False
+    in_lanes: bool = False
 
     @property
     def multiply_adds(self) -> float:
@@ -100,7 +100,7 @@ class Plan:
             product = f"{_name(step.start, step.stop)} = {_name(step.middle, step.stop)} {_name(step.start, step.middle)}"
             extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
             counts = (f"{step.multiply_adds:,.0f}", f"{step.cycles:,.0f}")
-            samples = "lanes" if self.lanes else "stacked" if step.stacked else "alone"
+            samples = "lanes" if self.in_lanes else "stacked" if step.stacked else "alone"
             rows.append((str(number), product, extent, samples, f"{self.shape.live[step.middle]:.2f}", *counts))
         if not self.steps:
             return "\n".join([*lines, "one affine layer or none: nothing to contract"])

@@ -1,14 +1,27 @@
 """The model of time: what no machine can beat, and what must not become cheaper."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastjac.cost import FMA_LATENCY, PER_CYCLE, STEP, contraction_cycles, moving_cycles, packing_cycles, scaling_cycles
+from fastjac.cost import (
+    FMA_LATENCY,
+    PER_CYCLE,
+    STEP,
+    contraction_cycles,
+    lane_cycles,
+    moving_cycles,
+    packing_cycles,
+    scaling_cycles,
+    value_cycles,
+)
 
 LANES = (1, 2, 4, 8, 16)
 extents = st.integers(1, 400)
 any_lanes = st.sampled_from(LANES)
+any_sizes = st.lists(st.integers(1, 100), min_size=3, max_size=6).map(tuple)
 
 
 @given(extents, extents, extents, any_lanes)
@@ -63,3 +76,22 @@ def test_moving_scaling_and_packing_cost_more_for_more(rows, columns, lanes):
     assert STEP < packing < packing_cycles(rows + 1, columns, lanes)
     assert packing < packing_cycles(rows, columns + lanes, lanes)
     assert packing <= packing_cycles(rows, columns + 1, lanes)
+
+
+@given(any_sizes, any_lanes)
+def test_values_take_at_least_their_multiply_adds_at_full_rate(sizes, lanes):
+    least = sum(n_in * n_out for n_in, n_out in pairwise(sizes)) / (PER_CYCLE * lanes)
+    assert value_cycles(sizes, lanes) >= least
+    assert lane_cycles(sizes, True, lanes)[0] >= least
+
+
+@given(any_sizes, any_lanes)
+def test_along_the_lanes_every_row_meets_every_weight_but_the_first(sizes, lanes):
+    pushed = sizes[0] * sum(n_in * n_out for n_in, n_out in list(pairwise(sizes))[1:])
+    assert lane_cycles(sizes, True, lanes)[1] >= pushed / (PER_CYCLE * lanes)
+
+
+@given(any_sizes, any_lanes)
+def test_to_push_along_the_lanes_costs_what_to_pull_through_the_mirrored_network_does(sizes, lanes):
+    pushed, pulled = lane_cycles(sizes, True, lanes)[1], lane_cycles(sizes[::-1], False, lanes)[1]
+    assert pushed == pytest.approx(pulled, rel=1e-12)

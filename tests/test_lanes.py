@@ -39,7 +39,7 @@ def network(widths, inner, end, dtype, bias=True):
 
 
 def in_lanes(net, mode="auto"):
-    return int(net.program(mode).layout["lanes"][0])
+    return int(net.program(mode).layout["lane_samples"][0])
 
 
 def assert_bits_of_each_alone(net, x, mode="auto", threads=1):
@@ -61,7 +61,7 @@ def test_a_batch_has_the_jacobians_and_the_bits_of_its_samples(widths, inner, en
         x = np.random.default_rng(0).standard_normal((2 * LANE_VECTORS * lanes(np.dtype(dtype)) + 3, widths[0])).astype(dtype)
         for mode in ("forward", "reverse"):
             taken += in_lanes(net, mode) > 0
-            assert net.plan(mode).lanes == (in_lanes(net, mode) > 0)
+            assert net.plan(mode).in_lanes == (in_lanes(net, mode) > 0)
             jacobian = assert_bits_of_each_alone(net, x, mode)
             np.testing.assert_allclose(jacobian, naive.jacobian(net.layers, x), rtol=tolerance, atol=tolerance)
     assert taken or len(ENDS[end]) > 1 or (ENDS[end] and widths[0] >= min(widths[1:-1])), "nothing lay along the lanes"
@@ -122,8 +122,36 @@ def test_the_plan_says_so(monkeypatch):
 
 def test_wide_networks_keep_their_rows(monkeypatch):
     monkeypatch.undo()
-    assert not network((100, 200, 50), fj.Tanh(), [], np.float32).plan().lanes
-    assert network((3, 17, 2), fj.Tanh(), [], np.float32).plan().lanes
+    assert not network((100, 200, 50), fj.Tanh(), [], np.float32).plan().in_lanes
+    assert network((3, 17, 2), fj.Tanh(), [], np.float32).plan().in_lanes
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_rows_of_the_table_hold_each_weight_behind_its_bias(mode):
+    net = network((3, 17, 5, 2), fj.PReLU(0.3), [fj.Softmax()], np.float64)
+    program = net.program(mode)
+    layout = program.layout[0]
+    samples, rows = in_lanes(net, mode), program.primal[layout["first_lane"] : layout["last_lane"]]
+    affines = [layer for layer in net.layers if isinstance(layer, fj.Affine)]
+    for row, affine in zip(rows, affines, strict=True):
+        stored = program.parameters[row["weight"] :][: affine.n_out * row["panel"]].reshape(affine.n_out, row["panel"])
+        np.testing.assert_array_equal(stored[:, : 1 + affine.weight.shape[1]], np.column_stack([affine.bias, affine.weight]))
+    for row in rows[:-1]:
+        np.testing.assert_array_equal(program.parameters[row["p"] :][: row["row"] * samples], 0.3)
+    assert [bool(row["rank"]) for row in rows] == [False, False, True]
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_buffers_and_slopes_have_places_of_their_own(mode):
+    net = network((3, 17, 5, 2), fj.Tanh(), [fj.Softmax()], np.float64)
+    program = net.program(mode)
+    layout = program.layout[0]
+    samples, end = in_lanes(net, mode), 2 * int(layout["lane_buffer"] + layout["lane_matrix"])
+    for row in program.primal[layout["first_lane"] : layout["last_lane"]]:
+        assert row["state"] >= end
+        # A softmax has two lines to work in besides.
+        end = int(row["state"] + (row["row"] + (2 if row["rank"] else 0)) * samples)
+    assert layout["lane_work"] + end <= layout["work_size"]
 
 
 @pytest.mark.parametrize("end", ENDS)

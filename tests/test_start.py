@@ -1,7 +1,5 @@
 """The start: with kernels on disk the first Jacobian comes at once, and what has compiled never compiles again."""
 
-import time
-
 import numpy as np
 import pytest
 from numba.core import event
@@ -12,12 +10,13 @@ from tests.mixed_calls import network
 
 FIRST_JACOBIAN = """
     import numpy as np
+    from numba.core import event
     from fastjac import Affine, Network, ReLU
     net = Network([Affine(np.ones((30, 20), np.{dtype})), ReLU(), Affine(np.ones((10, 30), np.{dtype}))])
-    net.jacobian(np.ones((64, 20)), threads={threads})
+    with event.install_recorder("numba:compile") as recorder:
+        net.jacobian(np.ones((64, 20)), threads={threads})
+    print([e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer])
 """
-MOST_SECONDS = 6.0
-"""Of a whole process on a busy machine, where on an idle one it should be 0.6 s; to compile takes 10 s."""
 
 
 def call_in_every_way(net):
@@ -39,10 +38,9 @@ def kernels_on_disk():
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_first_jacobian_with_a_warm_cache(dtype, threads):
-    start = time.perf_counter()
-    assert run_script(FIRST_JACOBIAN.format(dtype=dtype, threads=threads)).stderr == ""
-    assert time.perf_counter() - start < MOST_SECONDS
+def test_the_first_jacobian_with_a_warm_cache_compiles_nothing(dtype, threads):
+    finished = run_script(FIRST_JACOBIAN.format(dtype=dtype, threads=threads))
+    assert (finished.stdout, finished.stderr) == ("[]\n", "")
 
 
 def test_only_what_a_network_needs_is_compiled_or_read():

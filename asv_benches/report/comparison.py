@@ -71,9 +71,11 @@ def medians(calls: dict[str, Callable[[], object]], effort: Effort) -> dict[str,
 
 
 def in_short(plan: fj.Plan) -> str:
-    """A plan's order, and which of its steps multiply the rows of several samples together: "reverse, stacked 1-3 of 6"."""
+    """A plan's order, and how its steps take samples, such as "reverse, lanes" or "reverse, stacked 1-3 of 6"."""
     if not plan.steps:
         return "nothing to contract"
+    if plan.in_lanes:
+        return f"{plan.order}, lanes"
     stacked = [number for number, step in enumerate(plan.steps, start=1) if step.stacked]
     if not stacked:
         return plan.order

@@ -9,7 +9,7 @@ import numpy as np
 from ..common import DTYPES
 from ..floor import dense_reverse_cost, floor
 from ..machine import Ceilings
-from ..peers import EXPERT
+from ..peers import EXPERT, FASTJAC
 from . import targets
 from .comparison import Row
 
@@ -21,7 +21,7 @@ LEAST_ROWS = 6
 
 def over_floor(row: Row, ceilings: Ceilings) -> float:
     """Fastjac's time over the floor."""
-    return row.seconds["fastjac"] / floor(row.work, row.dtype, ceilings).seconds
+    return row.seconds[FASTJAC] / floor(row.work, row.dtype, ceilings).seconds
 
 
 def reaches_target(row: Row) -> bool:
@@ -99,7 +99,7 @@ def _below_the_dense_floor(rows: Iterable[Row], ceilings: Ceilings) -> list[str]
     for row in rows:
         if (str(row.cell), row.dtype) == targets.DENSE_CELL:
             dense = row.cell.batch * dense_reverse_cost(row.cell.recipe.widths) / ceilings.multiply_adds(row.dtype)[0]
-            share = row.seconds["fastjac"] / dense
+            share = row.seconds[FASTJAC] / dense
             sentences.append(
                 f"{row.cell} {row.dtype} takes {share:.2f} of a perfect dense reverse sweep at the rate of a matrix multiply, "
                 f"{1e3 * dense:.1f} ms; target {targets.DENSE_SHARE} ({met(share <= targets.DENSE_SHARE)})."

@@ -8,20 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.activations import CODES as ACTIVATION_CODES
-from ..kernels.activations import activation
+from ..kernels.activations import CODES, activation
 from ..kernels.bends import BENDS
 from ..kernels.curvature import CURVATURES, curvature
 from ..kernels.gradient_tables import LAYOUT, OPERATION
 from ..kernels.jit import kernel_address
-from ..kernels.normalizers import CODES as NORMALIZER_CODES
 from ..kernels.normalizers import NORMALIZERS
 from ..kernels.operators import normalize_columns
 from ..kernels.pack import SOURCES
 from ..kernels.second_order import PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, records
 from ..kernels.target import padded, round_up
-from ..layers import Elementwise
+from ..layers import Elementwise, Normalizer
 from ..matrix import Record
 from ..memory import LINE, LIST_ROOM
 from .operations import Operation, ParameterName, n_parameters, positions_of, rule_of
@@ -199,9 +197,8 @@ class _Lowering:
         positions = {key: self._positions[op.position, field] for key, field in op.fields.items()}
         record |= {f"{key}_position": positions.get(key, DENSE) for key in SOURCES}
         if op.kind != AFFINE:
-            codes = ACTIVATION_CODES if op.kind == ACTIVATE else NORMALIZER_CODES
             record |= {name: kernel_address(kernel, self._dtype) for name, kernel in _kernels_of(op).items()}
-            record |= {"code": codes[rule_of(op)], "rank": getattr(op.layer, "rank", 0) if op.kind != ACTIVATE else 0}
+            record |= {"code": CODES[rule_of(op)]} if op.kind == ACTIVATE else {"rank": _rank_of(op)}
         return record
 
     def _place_work(self, number: int, work: _Flat) -> Record:
@@ -261,7 +258,13 @@ def _kernels_of(op: Operation) -> dict[str, Any]:
 
 def _slopes_of(op: Operation) -> int:
     """Numbers that describe the operation's Jacobian at one sample."""
-    return op.n_in if op.kind == ACTIVATE else (1 + 2 * op.layer.rank) * op.n_in  # type: ignore[attr-defined]
+    return op.n_in if op.kind == ACTIVATE else (1 + 2 * _rank_of(op)) * op.n_in
+
+
+def _rank_of(op: Operation) -> int:
+    """Terms of a normalizer's Jacobian."""
+    assert isinstance(op.layer, Normalizer)
+    return op.layer.rank
 
 
 def _bends(op: Operation) -> bool:

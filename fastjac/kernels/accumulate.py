@@ -182,15 +182,18 @@ def contract_step(zero, addresses, task, number, group):
             if stacked:
                 _finish_stacked(program, layout, step, group, (sample, count), (c, c_row), (j, columns))
             elif step.turned != DENSE:
-                _turn(program, layout, step, group, sample, c, c_row, j, columns, its_rows)
+                _turn(program, layout, step, group, sample, (c, c_row), (j, columns), its_rows)
 
 
 @piece
-def _turn(program, layout, step, group, sample, source, row, j, columns, rows):
-    """Store the columns from `j` on of a sample's result, which lies transposed at address `source`."""
-    zero = program.zero
-    target = _address(program, group, step.c_place, step.c, step.c_sample, sample) + j * step.c_row * itemsize(zero)
-    call_address(layout.copy, (zero, source, 1, row, target, step.c_row, columns, rows, ones(program, layout)))
+def _turn(program, layout, step, group, sample, source, columns, rows):
+    """Store some columns of a sample's result, which lies transposed.
+
+    source : the address of its rows, and the stride from row to row.  columns : the first column, and how many.
+    """
+    zero, (first, count) = program.zero, columns
+    target = _address(program, group, step.c_place, step.c, step.c_sample, sample) + first * step.c_row * itemsize(zero)
+    call_address(layout.copy, (zero, source[0], 1, source[1], target, step.c_row, count, rows, ones(program, layout)))
 
 
 @piece
@@ -211,7 +214,7 @@ def _finish_stacked(program, layout, step, group, samples, source, columns):
             else:
                 scale_columns(zero, c, source[1], step.rows, d)
         if step.turned != DENSE:
-            _turn(program, layout, step, group, sample, c, source[1], columns[0], columns[1], step.rows)
+            _turn(program, layout, step, group, sample, (c, source[1]), columns, step.rows)
 
 
 @kernel(*TAKEN)

@@ -12,7 +12,9 @@ from .jit import entry, piece
 from .memory import address_of, itemsize, view
 from .tables import Program
 
-KERNEL, TASK, N_IN, N_OUT, SEED_SIZE, OUT_SIZE, LANES, WORK, WORK_STRIDE, LISTS, LISTS_STRIDE, TABLES = range(12)
+(
+    KERNEL, TASK, N_IN, N_OUT, SEED_SIZE, OUT_SIZE, LANE_SAMPLES, WORK, WORK_STRIDE, LISTS, LISTS_STRIDE, TABLES,
+) = range(12)  # fmt: skip
 """Words of a handle: the kernel's address, the task and its sizes, how many samples lie along the lanes (0 if none do), scratch
 of the first thread and bytes to the next one's, and the addresses of the Program's arrays from the last on."""
 HANDLE_WORDS = TABLES + 5
@@ -27,7 +29,7 @@ WORD = np.int64(0)
 def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) -> np.ndarray:
     """A program, a task and scratch, (threads, work_size) and (threads, list_size). Whoever holds it must hold them too."""
     layout = program.layout[task]
-    sizes = [layout[name] for name in ("n_in", "n_out", "seed_size", "out_size", "lanes")]
+    sizes = [layout[name] for name in ("n_in", "n_out", "seed_size", "out_size", "lane_samples")]
     scratch = [number for array in (work, lists) for number in (array.ctypes.data, array.strides[0])]
     (kernel,) = program.kernel[0]
     return np.array([kernel, task, *sizes, *scratch, *(array.ctypes.data for array in program[:-1])], np.int64)
@@ -78,10 +80,10 @@ def run_chunk(call, thread, chunk, chunks):
         return
     n, size = call[N], call[ITEMSIZE]
     first, last, part, parts = n * chunk // chunks, n * (chunk + 1) // chunks, 0, 1
-    if handle[LANES] > 0 and n >= chunks * handle[LANES]:
+    if handle[LANE_SAMPLES] > 0 and n >= chunks * handle[LANE_SAMPLES]:
         # In whole sets of lanes, since what is left of one takes longer.
-        first = first // handle[LANES] * handle[LANES]
-        last = n if chunk + 1 == chunks else last // handle[LANES] * handle[LANES]
+        first = first // handle[LANE_SAMPLES] * handle[LANE_SAMPLES]
+        last = n if chunk + 1 == chunks else last // handle[LANE_SAMPLES] * handle[LANE_SAMPLES]
     if n == 1:
         first, last, part, parts = 0, 1, chunk, chunks
     arrays = (

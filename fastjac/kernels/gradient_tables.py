@@ -1,8 +1,9 @@
 """What the gradient kernel runs: records for a network's operations, and the words of a request.
 
-`fastjac.gradient` writes them. Boundary k lies before operation k; the last boundary is the output. At every boundary each
-sample has as many *rows* as there are seeds: tangents (rows of the Jacobian from the seeds' boundary to this one, transposed) on
-its right, cotangents (rows of the Jacobian from this one to the seeds' boundary) on its left.
+`fastjac.gradients.lowering` writes the records, and `fastjac.gradients.runner` a request. Boundary k lies before operation k; the
+last boundary is the output. At every boundary each sample has as many *rows* as there are seeds: tangents (rows of the Jacobian
+from the seeds' boundary to this one, transposed) on its right, cotangents (rows of the Jacobian from this one to the seeds'
+boundary) on its left.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ OPERATION = record(
     "bias",
     "rule",  # ACTIVATE, NORMALIZE: addresses of the rule's kernel, and of the one of its second derivatives, or 0
     "second_rule",
-    "normalize_columns",  # NORMALIZE: the address of that kernel
-    "code",  # ACTIVATE, NORMALIZE: the rule, and its parameters, padded rows
+    "normalize_columns",  # NORMALIZE: the address of that kernel, and the terms of the Jacobian
     "rank",
-    "p",
+    "code",  # ACTIVATE: the number of the rule, by which the kernels know those that have parameters to train
+    "p",  # ACTIVATE, NORMALIZE: the rule's parameters, padded rows
     "q",
     "weight_gradient",  # in the gradient, laid out as the parameters are; or DENSE if it is not wanted
     "bias_gradient",

@@ -24,7 +24,7 @@ from .tables import DENSE, Tables, read_layout, read_primal
 
 @kernel(numbers(5), NUMBER, NUMBER, numbers(2), numbers(2), numbers(2))
 def run_lanes(zero, addresses, task, x, values, result, memory):
-    """Values and Jacobians of `layout.lanes` samples at address `x`.
+    """Values and Jacobians of `layout.lane_samples` samples at address `x`.
 
     values : the address of rows for the values, or 0, and the elements from one sample's to the next's.
     result : the address of the first sample's Jacobian, and the bytes to the next one's.
@@ -36,7 +36,7 @@ def run_lanes(zero, addresses, task, x, values, result, memory):
     y = _evaluate(program, layout, x, work, memory[1])
     if values[0] != 0:
         last = read_primal(program.primal, layout.last_lane - 1)
-        _copy(program, layout, (y, 1, layout.lanes), (values[0], values[1]), layout.lanes, last.row)
+        _copy(program, layout, (y, 1, layout.lane_samples), (values[0], values[1]), layout.lane_samples, last.row)
     here, there = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
     if layout.lane_forward:
         _store(program, layout, _push(program, layout, work, (here, there), memory[1]), result)
@@ -47,7 +47,7 @@ def run_lanes(zero, addresses, task, x, values, result, memory):
 @piece
 def _evaluate(program, layout, x, work, lists):
     """Values and slopes at every boundary; the address of the values at the last."""
-    zero, samples = program.zero, layout.lanes
+    zero, samples = program.zero, layout.lane_samples
     size = itemsize(zero)
     line = samples * size
     here, there = work, work + layout.lane_buffer * size
@@ -72,7 +72,7 @@ def _evaluate(program, layout, x, work, lists):
 @piece
 def _push(program, layout, work, buffers, lists):
     """Tangents of every input, pushed to the output; their address."""
-    size, line = itemsize(program.zero), layout.lanes * itemsize(program.zero)
+    size, line = itemsize(program.zero), layout.lane_samples * itemsize(program.zero)
     here, there = buffers
     step = read_primal(program.primal, layout.first_lane)
     weight = (program.parameters + (step.weight + 1) * size, 1, step.panel)
@@ -94,7 +94,7 @@ def _push(program, layout, work, buffers, lists):
 @piece
 def _pull(program, layout, work, buffers, lists):
     """Cotangents of every output, pulled to the input; their address."""
-    size, line = itemsize(program.zero), layout.lanes * itemsize(program.zero)
+    size, line = itemsize(program.zero), layout.lane_samples * itemsize(program.zero)
     here, there = buffers
     step = read_primal(program.primal, layout.last_lane - 1)
     weight = (program.parameters + (step.weight + 1) * size, step.panel, 1)
@@ -116,7 +116,7 @@ def _pull(program, layout, work, buffers, lists):
         for o in range(last.row):
             for i in range(layout.n_in):
                 row, d = here + (o * layout.n_in + i) * line, work + last.state * size + o * line
-                scale_columns(program.zero, row, layout.lanes, 1, view(program.zero, d, layout.lanes))
+                scale_columns(program.zero, row, layout.lane_samples, 1, view(program.zero, d, layout.lane_samples))
     return here
 
 
@@ -132,7 +132,7 @@ def _spread(program, layout, weight, shape, slopes, target):
 
     weight : its address, and the strides from row to row and from unit to unit.  shape : rows and units.
     """
-    zero, samples = program.zero, layout.lanes
+    zero, samples = program.zero, layout.lane_samples
     size = itemsize(zero)
     for i in range(shape[0]):
         for k in range(shape[1]):
@@ -154,14 +154,14 @@ def _multiply(program, layout, shape, left, source, target, lists):
     shape : rows and inner units.  left : A's address and strides.
     """
     operands = Contraction(
-        shape[0], layout.lanes,
+        shape[0], layout.lane_samples,
         left[0], left[1], left[2], lists,
-        source, layout.lanes, 1, lists, shape[1],
+        source, layout.lane_samples, 1, lists, shape[1],
         zeros(program, layout), ones(program, layout),
-        target, layout.lanes,
+        target, layout.lane_samples,
     )  # fmt: skip
-    rows = tile_rows_of(program.zero, shape[0], layout.lanes)
-    call_address(layout.contract, (program.zero, operands, rows, layout.lanes))
+    rows = tile_rows_of(program.zero, shape[0], layout.lane_samples)
+    call_address(layout.contract, (program.zero, operands, rows, layout.lane_samples))
 
 
 @piece
@@ -170,7 +170,7 @@ def _scale(program, layout, step, work, rows):
     slopes = _slopes(program, step, work)
     if slopes == 0:
         return
-    numbers = step.row * layout.lanes
+    numbers = step.row * layout.lane_samples
     d = view(program.zero, slopes, numbers)
     if step.skip:
         mask_columns(program.zero, rows, numbers, layout.lane_rows, d)
@@ -181,7 +181,7 @@ def _scale(program, layout, step, work, rows):
 @piece
 def _softmax(program, layout, step, values, work):
     """The softmax of the values, in place and as its Jacobian's vector: what `normalizers.softmax` does to a short row."""
-    zero, samples = program.zero, layout.lanes
+    zero, samples = program.zero, layout.lane_samples
     line = samples * itemsize(zero)
     slopes = work + step.state * itemsize(zero)
     # The first of two lines behind the slopes.
@@ -210,7 +210,7 @@ def _softmax(program, layout, step, values, work):
 @piece
 def _normalize(program, layout, step, work, rows):
     """Multiply what stands behind the softmax by its Jacobian, `diag(s) (I - 1 s^T)`, for every input."""
-    zero, samples = program.zero, layout.lanes
+    zero, samples = program.zero, layout.lane_samples
     line = samples * itemsize(zero)
     slopes = work + step.state * itemsize(zero)
     totals = view(zero, slopes + (step.row + 1) * line, samples)
@@ -234,8 +234,8 @@ def _normalize(program, layout, step, work, rows):
 def _strides(program, layout):
     """Elements of a Jacobian with samples along the lanes from one output, and from one input, to the next."""
     if layout.lane_forward:
-        return layout.lanes, layout.n_out * layout.lanes
-    return layout.n_in * layout.lanes, layout.lanes
+        return layout.lane_samples, layout.n_out * layout.lane_samples
+    return layout.n_in * layout.lane_samples, layout.lane_samples
 
 
 @piece
@@ -250,11 +250,11 @@ def _store(program, layout, rows, result):
     if layout.lane_column == 1:
         for o in range(layout.n_out):
             target = result[0] + o * layout.lane_row * size
-            _copy(program, layout, (rows + o * by_output * size, 1, by_input), (target, stride), layout.lanes, layout.n_in)
+            _copy(program, layout, (rows + o * by_output * size, 1, by_input), (target, stride), layout.lane_samples, layout.n_in)
         return
     for i in range(layout.n_in):
         target = result[0] + i * layout.lane_column * size
-        _copy(program, layout, (rows + i * by_input * size, 1, by_output), (target, stride), layout.lanes, layout.n_out)
+        _copy(program, layout, (rows + i * by_input * size, 1, by_output), (target, stride), layout.lane_samples, layout.n_out)
 
 
 @piece

@@ -24,8 +24,6 @@ from .jit import FROM_KERNELS_ALONE, OPTIONS, kernel, piece
 from .memory import NUMBER, view
 from .operators import SHORT, dot, factors_at
 
-CODES = {"softmax": 0, "log_softmax": 1, "sparsemax": 2, "layer_norm": 3}
-SOFTMAX, LOG_SOFTMAX, SPARSEMAX, LAYER_NORM = range(4)
 TAKEN = (NUMBER,) * 4
 """What a normalizer takes: the address of a row of units, their number, and the addresses of its parameter and of N's vectors."""
 # By this power of 2 the largest numbers have squares that do not overflow, nor do sums of any number of them that fits in memory.

@@ -16,8 +16,7 @@ from .jit import FROM_KERNELS_ALONE, OPTIONS, kernel, piece
 from .memory import NUMBER, itemsize, view
 
 BLOCK = 16
-
-
+"""Rows and columns of the blocks in which a matrix is turned round."""
 SHORT = 16
 """Numbers up to which sums are taken in their order: so few gain nothing by lanes, and `lanes` adds them in this order too."""
 
@@ -74,10 +73,8 @@ def copy(zero, source, source_row, source_column, target, target_row, rows, colu
     factors = view(zero, scale, columns)
     if source_column == 1:
         for i in range(rows):
-            from_row, to_row = (
-                view(zero, source + i * source_row * size, columns),
-                view(zero, target + i * target_row * size, columns),
-            )
+            from_row = view(zero, source + i * source_row * size, columns)
+            to_row = view(zero, target + i * target_row * size, columns)
             for j in range(columns):
                 to_row[j] = from_row[j] * factors[j]
         return

@@ -31,9 +31,7 @@ def run_float64(addresses, task, arrays, n, memory, part, parts):
 KERNELS = {np.dtype(np.float32): run_float32, np.dtype(np.float64): run_float64}
 SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(2), NUMBER, NUMBER)
 """What either takes: integers, most of them addresses."""
-
-
-OUT = 3
+RESULT = 3
 """Which of the arrays is the result."""
 
 
@@ -55,11 +53,11 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    in_lanes = layout.lanes != 0 and arrays[OUT] != 0 and parts == 1
+    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and parts == 1
     first = 0
     while first < n:
-        if in_lanes and n - first >= layout.lanes:
-            count = layout.lanes
+        if in_lanes and n - first >= layout.lane_samples:
+            count = layout.lane_samples
             _run_in_lanes(program, addresses, task, arrays, first, memory)
         else:
             count = min(layout.block, n - first)
@@ -102,7 +100,7 @@ def _run_in_lanes(program, addresses, task, arrays, first, memory):
     """As many samples as lie along the lanes; what stands behind the last factor takes them row by row."""
     layout = read_layout(program.layout, task)
     x, _, y, _, _ = arrays
-    size, count = itemsize(program.zero), layout.lanes
+    size, count = itemsize(program.zero), layout.lane_samples
     group = _group(program, layout, arrays, (first, 0, count), memory, (0, 1))
     result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
     rows = (memory[0], layout.lane_values) if y != 0 or layout.lane_primal < layout.n_primal else (0, 0)

@@ -1,7 +1,7 @@
 """What the kernels run: the Program, and the records that its tables are made of.
 
-`fastjac.program` writes the tables; `sweep` and `accumulate` read them. Offsets and strides count elements of the network's
-dtype. A matrix is named by a place and an offset in it.
+`fastjac.program` writes the tables; `sweep`, `accumulate` and `lanes` read them. Offsets and strides count elements of the
+network's dtype. A matrix is named by a place and an offset in it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def record(*names: str) -> np.dtype:
 
 
 def records(kind: np.dtype, rows: Iterable[Mapping[str, int]]) -> np.ndarray:
-    """A read-only table of records, one for each row of fields; what a row does not tell is 0."""
+    """A read-only table of records, one for each row of fields; fields that a row leaves out are 0."""
     rows = list(rows)
     table = np.zeros(len(rows), kind)
     for entry, row in zip(table, rows, strict=True):
@@ -87,6 +87,7 @@ def records(kind: np.dtype, rows: Iterable[Mapping[str, int]]) -> np.ndarray:
     return frozen(table)
 
 
+# Behind the steps of the primal sweep stand those of each task whose samples lie along the lanes; `lanes` says what these hold.
 PRIMAL = record(
     "operation",
     "kernel",  # the address of the kernel that takes this step, one of `sweep`
@@ -159,7 +160,7 @@ LAYOUT = record(
     "n_out",
     "seed_size",  # of one sample
     "out_size",
-    "n_primal",  # rows of the table of the primal sweep
+    "n_primal",  # steps of the primal sweep, the first rows of its table
     "first_step",  # the task's rows of the tables
     "last_step",
     "first_live",
@@ -178,9 +179,9 @@ LAYOUT = record(
     "own_lists_size",
     "work_size",  # of one thread's workspace and lists
     "list_size",
-    "lanes",  # how many samples lie along the vector lanes where there are as many (see `lanes`), or 0: none ever do
+    "lane_samples",  # how many samples lie along the vector lanes where there are as many (see `lanes`), or 0: none ever do
     "lane_kernel",  # the address of the kernel that takes them
-    "first_lane",  # its rows of the table of the primal sweep
+    "first_lane",  # its rows of the table of the primal sweep, behind the first `n_primal`
     "last_lane",
     "lane_forward",  # whether it pushes tangents or pulls cotangents, and how many
     "lane_rows",

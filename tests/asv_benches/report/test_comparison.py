@@ -73,14 +73,16 @@ def test_median_is_over_all_turns(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("stacked", "words"),
+    ("stacked", "in_lanes", "words"),
     [
-        ([], "nothing to contract"),
-        ([False, False], "mixed"),
-        ([True, True], "mixed, stacked"),
-        ([True, False, True, True, True, False], "mixed, stacked 1, 3-5 of 6"),
+        ([], False, "nothing to contract"),
+        ([False, False], False, "mixed"),
+        ([True, True], False, "mixed, stacked"),
+        ([True, False, True, True, True, False], False, "mixed, stacked 1, 3-5 of 6"),
+        ([True, False], True, "mixed, lanes"),
     ],
 )
-def test_schedule_in_short(stacked, words):
-    plan = SimpleNamespace(order="mixed", steps=[SimpleNamespace(stacked=whether) for whether in stacked])
+def test_schedule_in_short(stacked, in_lanes, words):
+    steps = [SimpleNamespace(stacked=whether) for whether in stacked]
+    plan = SimpleNamespace(order="mixed", steps=steps, in_lanes=in_lanes)
     assert comparison.in_short(plan) == words
