@@ -83,11 +83,17 @@ def value_cycles(sizes: tuple[int, ...], lanes: int) -> float:
     return sum(contraction_cycles(VALUE_ROWS, n_in, n_out, lanes) / VALUE_ROWS for n_in, n_out in pairwise(sizes))
 
 
+def lane_product_cycles(rows: int, depth: int, lanes: int) -> float:
+    """One sample's share of the cycles of a product with samples along the lanes."""
+    samples = LANE_VECTORS * lanes
+    return contraction_cycles(rows, depth, samples, lanes) / samples
+
+
 def lane_cycles(sizes: tuple[int, ...], forward: bool, lanes: int) -> tuple[float, float]:
     """The same with samples along the lanes, and the cycles of all that makes the Jacobian then."""
-    samples, rows = LANE_VECTORS * lanes, sizes[0 if forward else -1]
+    rows = sizes[0 if forward else -1]
     pairs = list(pairwise(sizes))
     pushed = pairs[1:] if forward else [pair[::-1] for pair in pairs[:-1]]
-    values = sum(contraction_cycles(n_out, n_in + 1, samples, lanes) / samples for n_in, n_out in pairs)
-    products = rows * sum(contraction_cycles(n_out, n_in, samples, lanes) / samples for n_in, n_out in pushed)
+    values = sum(lane_product_cycles(n_out, n_in + 1, lanes) for n_in, n_out in pairs)
+    products = rows * sum(lane_product_cycles(n_out, n_in, lanes) for n_in, n_out in pushed)
     return values, products + SCALE * rows * sum(sizes) / lanes + MOVE * sizes[0] * sizes[-1]

@@ -13,6 +13,7 @@ Plans are made from sizes alone; nothing here knows weights or inputs. What thin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from .cost import (
@@ -27,6 +28,7 @@ from .cost import (
     UNION_ROWS,
     contraction_cycles,
     lane_cycles,
+    lane_product_cycles,
     moving_cycles,
     packing_cycles,
     scaling_cycles,
@@ -169,12 +171,11 @@ def _plan(
     table = _cheapest(shape, spans, middles)
     cost, transposed = min((table[0, n][way].cost, way) for way in (False, True))
     steps = tuple(_steps(table, 0, n, transposed))
-    cycles = _cycles_in_lanes(shape, steps)
-    return Plan(shape, mode, order, steps, cost) if cycles is None else Plan(shape, mode, order, steps, cycles, in_lanes=True)
+    return _in_lanes(shape, mode, order, steps) or Plan(shape, mode, order, steps, cost)
 
 
-def _cycles_in_lanes(shape: ChainShape, steps: tuple[Step, ...]) -> float | None:
-    """What the steps cost for each sample with samples along the vector lanes, if they can lie so and that is cheaper.
+def _in_lanes(shape: ChainShape, mode: Mode, order: Order, steps: tuple[Step, ...]) -> Plan | None:
+    """The same steps with samples along the vector lanes and all units multiplied, if they can lie so and that is cheaper.
 
     The weights are then the left operands, so all steps must push what one end gave, or all pull.
     """
@@ -185,7 +186,18 @@ def _cycles_in_lanes(shape: ChainShape, steps: tuple[Step, ...]) -> float | None
         return None
     values, products = lane_cycles(shape.sizes, forward, shape.lanes)
     alone = value_cycles(shape.sizes, shape.lanes) + sum(step.cycles for step in steps)
-    return products if values + products < LANES_GAIN * alone else None
+    if values + products >= LANES_GAIN * alone:
+        return None
+    return Plan(shape, mode, order, tuple(_step_in_lanes(shape, step, forward) for step in steps), products, in_lanes=True)
+
+
+def _step_in_lanes(shape: ChainShape, step: Step, forward: bool) -> Step:
+    n_in, n_out, rows = (
+        shape.sizes[step.middle],
+        shape.sizes[step.stop if forward else step.start],
+        shape.sizes[0 if forward else -1],
+    )
+    return replace(step, multiply_adds=rows * n_in * n_out, cycles=rows * lane_product_cycles(n_out, n_in, shape.lanes))
 
 
 def _forward(shape: ChainShape, mode: Mode) -> Plan:

@@ -115,7 +115,10 @@ def test_infinite_weights_and_inputs_that_are_scaled_keep_their_rows():
 
 def test_the_plan_says_so(monkeypatch):
     net = network((3, 17, 2), fj.Tanh(), [], np.float32)
-    assert "  lanes  " in str(net.plan())
+    plan = net.plan()
+    assert "  lanes  " in str(plan)
+    assert plan.multiply_adds == 17 * 2 * 3
+    assert sum(step.cycles for step in plan.steps) <= plan.cost
     monkeypatch.setattr(plan_module, "LANES_GAIN", 0.0)
     assert "  lanes  " not in str(net.plan())
 
