@@ -13,7 +13,7 @@ from .chain import Chain, Link, Normalization, Product
 from .cost import LANE_VECTORS
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
-from .kernels.lanes import run_lanes
+from .kernels.lanes import take_lanes
 from .kernels.operators import SHORT
 from .kernels.tables import DENSE
 from .kernels.target import lanes, padded
@@ -42,7 +42,7 @@ class Lanes:
         self.left = 0 if last else sum(op.n_layers for op in chain.links[-1])
         self.layout: Record = {
             "lane_samples": self.samples,
-            "lane_kernel": kernel_address(run_lanes, chain.dtype),
+            "lane_kernel": kernel_address(take_lanes, chain.dtype),
             "lane_forward": int(forward),
             "lane_rows": rows,
             "lane_scales": int(bool(last)),

@@ -52,6 +52,28 @@ TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER)
 
 
 @piece
+def group_of(program, layout, arrays, samples, memory, share):
+    """Samples that take each step together; arrays, memory and share as `run` has them.
+
+    samples : the first of a block, theirs in the block, and how many they are.
+    """
+    _, seed, _, out, seed_stride = arrays
+    first, start, count = samples
+    work, lists = memory
+    size = itemsize(program.zero)
+    out_stride = layout.out_size * size
+    sample = first + start
+    return Group(
+        count, layout.group,
+        (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
+        (0, 0, seed_stride, out_stride),
+        work, start,
+        lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
+        share[0], share[1],
+    )  # fmt: skip
+
+
+@piece
 def list_live(program, layout, group):
     """List the live units of every diagonal that a step of the task runs over."""
     for number in range(layout.first_live, layout.last_live):

@@ -12,36 +12,43 @@ and `skip`, whether its units can be dead. A `rank` says that a softmax stands t
 
 from __future__ import annotations
 
+from .accumulate import group_of, matrix_of, take_steps
 from .contract import Contraction, tile_rows_of
 from .elementary import exp
 from .floating import of_order_key, order_key
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import mask_columns, scale_columns
-from .sweep import ones, zeros
+from .sweep import ones, store_values, sweep, zeros
 from .tables import DENSE, Tables, read_layout, read_primal
 
 
-@kernel(numbers(5), NUMBER, NUMBER, numbers(2), numbers(2), numbers(2))
-def run_lanes(zero, addresses, task, x, values, result, memory):
-    """Values and Jacobians of `layout.lane_samples` samples at address `x`.
+@kernel(numbers(5), NUMBER, numbers(5), NUMBER, numbers(2))
+def take_lanes(zero, addresses, task, arrays, first, memory):
+    """Values and Jacobians of `layout.lane_samples` samples from the first one on; arrays and memory as `run` has them.
 
-    values : the address of rows for the values, or 0, and the elements from one sample's to the next's.
-    result : the address of the first sample's Jacobian, and the bytes to the next one's.
+    What stands behind the last factor, and is not a part of the table, takes them row by row.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    size = itemsize(zero)
+    x, _, y, _, _ = arrays
+    size, count = itemsize(zero), layout.lane_samples
     work = memory[0] + layout.lane_work * size
-    y = _evaluate(program, layout, x, work, memory[1])
-    if values[0] != 0:
-        last = read_primal(program.primal, layout.last_lane - 1)
-        _copy(program, layout, (y, 1, layout.lane_samples), (values[0], values[1]), layout.lane_samples, last.row)
-    here, there = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
+    values = _evaluate(program, layout, x + first * layout.n_in * size, work, memory[1])
+    rows = memory[0], layout.lane_values
+    if y != 0 or layout.lane_primal < layout.n_primal:
+        _copy(program, layout, (values, 1, count), rows, count, layout.n_out)
+        store_values(
+            program, layout, sweep(program, addresses, task, (layout.lane_primal, *rows), count, memory), y, (first, count)
+        )
+    buffers = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
+    group = group_of(program, layout, arrays, (first, 0, count), memory, (0, 1))
+    result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
     if layout.lane_forward:
-        _store(program, layout, _push(program, layout, work, (here, there), memory[1]), result)
+        _store(program, layout, _push(program, layout, work, buffers, memory[1]), result)
     else:
-        _store(program, layout, _pull(program, layout, work, (here, there), memory[1]), result)
+        _store(program, layout, _pull(program, layout, work, buffers, memory[1]), result)
+    take_steps(program, addresses, task, group, layout.lane_step)
 
 
 @piece

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .accumulate import Group, list_live, matrix_of, take_steps
+from .accumulate import group_of, list_live, take_steps
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
 from .memory import NUMBER, call_address, itemsize, numbers
 from .operators import copy_vector
-from .sweep import ones, sweep
-from .tables import INDEX_BYTES, Tables, read_layout
+from .sweep import store_values, sweep
+from .tables import Tables, read_layout
 from .twins import is_twin
 
 
@@ -58,7 +58,7 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     while first < n:
         if in_lanes and n - first >= layout.lane_samples:
             count = layout.lane_samples
-            _run_in_lanes(program, addresses, task, arrays, first, memory)
+            call_address(layout.lane_kernel, (zero, addresses, task, arrays, first, memory))
         else:
             count = min(layout.block, n - first)
             _run_in_rows(program, addresses, task, arrays, (first, count), memory, (part, parts))
@@ -73,7 +73,7 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
     first, count = samples
     size = itemsize(program.zero)
     values, row = sweep(program, addresses, task, (0, x + first * layout.n_in * size, layout.n_in), count, memory)
-    _store_values(program, layout, (values, row), y, samples)
+    store_values(program, layout, (values, row), y, samples)
     if out == 0:
         return
     # With a seed each, samples of equal Jacobians have results of their own.
@@ -85,7 +85,7 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
             twins and is_twin(program, layout, memory[0], start + together)
         ):
             together += 1
-        group = _group(program, layout, arrays, (first, start, together), memory, share)
+        group = group_of(program, layout, arrays, (first, start, together), memory, share)
         list_live(program, layout, group)
         take_steps(program, addresses, task, group, layout.first_step)
         start += together
@@ -93,47 +93,3 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
             result = out + (first + start) * layout.out_size * size
             copy_vector(program.zero, result - layout.out_size * size, result, layout.out_size)
             start += 1
-
-
-@piece
-def _run_in_lanes(program, addresses, task, arrays, first, memory):
-    """As many samples as lie along the lanes; what stands behind the last factor takes them row by row."""
-    layout = read_layout(program.layout, task)
-    x, _, y, _, _ = arrays
-    size, count = itemsize(program.zero), layout.lane_samples
-    group = _group(program, layout, arrays, (first, 0, count), memory, (0, 1))
-    result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
-    rows = (memory[0], layout.lane_values) if y != 0 or layout.lane_primal < layout.n_primal else (0, 0)
-    taken = (x + first * layout.n_in * size, rows, result, memory)
-    call_address(layout.lane_kernel, (program.zero, addresses, task, *taken))
-    values, row = sweep(program, addresses, task, (layout.lane_primal, rows[0], rows[1]), count, memory)
-    _store_values(program, layout, (values, row), y, (first, count))
-    take_steps(program, addresses, task, group, layout.lane_step)
-
-
-@piece
-def _store_values(program, layout, values, y, samples):
-    """Write the values of some samples to the array at address y, if there is one."""
-    if y != 0:
-        target = y + samples[0] * layout.n_out * itemsize(program.zero)
-        copied = (values[0], values[1], 1, target, layout.n_out, samples[1], layout.n_out, ones(program, layout))
-        call_address(layout.copy, (program.zero, *copied))
-
-
-@piece
-def _group(program, layout, arrays, samples, memory, share):
-    """Samples that take each step together. samples : the block's first, theirs in the block, and how many they are."""
-    _, seed, _, out, seed_stride = arrays
-    first, start, count = samples
-    work, lists = memory
-    size = itemsize(program.zero)
-    out_stride = layout.out_size * size
-    sample = first + start
-    return Group(
-        count, layout.group,
-        (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
-        (0, 0, seed_stride, out_stride),
-        work, start,
-        lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
-        share[0], share[1],
-    )  # fmt: skip

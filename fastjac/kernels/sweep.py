@@ -41,6 +41,18 @@ def sweep(program, addresses, task, start, count, memory):
 
 
 @piece
+def store_values(program, layout, values, y, samples):
+    """Write the values of some samples to the array at address y, if there is one.
+
+    values : their address, and the elements from one sample's to the next's.  samples : the first, and how many.
+    """
+    if y != 0:
+        target = y + samples[0] * layout.n_out * itemsize(program.zero)
+        copied = (values[0], values[1], 1, target, layout.n_out, samples[1], layout.n_out, ones(program, layout))
+        call_address(layout.copy, (program.zero, *copied))
+
+
+@piece
 def ones(program, layout):
     """The address of a row of ones, which scales by nothing."""
     return program.parameters + layout.ones * itemsize(program.zero)
