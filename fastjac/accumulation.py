@@ -14,7 +14,7 @@ it, the columns that the next such diagonal will drop are not produced.
 from __future__ import annotations
 
 from .chain import Diagonal, Link, Normalization, Product, is_binary
-from .kernels.tables import APPLY, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, SEED, WORK
+from .kernels.tables import APPLY, COLUMNS, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, ROWS, SEED, WORK
 from .kernels.target import lanes, max_rows, padded
 from .matrix import Matrix, Record, can_scale, result_of, row_stride
 from .memory import LIST_ROOM, PANEL_ROWS, Arena, Parameters, panel_of, strip_of
@@ -113,13 +113,19 @@ class Accumulation:
             side = "columns_live" if bool(step.start) != transposed else "rows_live"
             self.steps[-1][side] = self._live_list(kept)
             result.packed = True
-        self.steps[-1]["shared"] = int(self.parts > 1 and step.stop == len(self._product.leaves))
+        self.steps[-1]["shared"] = self._shared(step)
         result.made_by = self.steps[-1]
         for operand in (left, right):
             self._release(operand)
         self.contracted = result, len(self.steps)
         self._apply_ends(result, span)
         return result
+
+    def _shared(self, step: Step) -> int:
+        """What of a step's result the parts of one sample each compute some of."""
+        if self.parts == 1 or step.stop < len(self._product.leaves):
+            return 0
+        return COLUMNS if step.transposed else ROWS
 
     def _kept(self, step: Step) -> Diagonal | None:
         """The diagonal whose live units alone a step's result holds, if the plan says that it drops the others."""

@@ -10,19 +10,24 @@ from .steps import Plan, Span, Step
 
 PART_ROWS = 16
 """The least rows of a part of one sample: fewer would read a weight for too little work."""
+PART_COLUMNS = 256
+"""The same where they lie along the columns of a product, and are cut in strips."""
 
 
 def parts_of(product: Product, plan: Plan, ends: dict[Span, list[bool]]) -> int:
     """Into how many parts one sample can be divided: J's rows are independent, if all that reaches them lies along them.
 
-    What does not reach J's rows is then computed by every part.
+    Where J is made transposed, its rows are the columns of the last product alone, which must then be most of the work. What does
+    not reach J's rows is computed by every part.
     """
     n, last_link = len(product.leaves), True
     steps = [step for step in plan.steps if step.stop == n]
-    couples = any(last_link in forward for span, forward in ends.items() if span != (n - 1, n))
-    if steps and not couples and not any(step.transposed for step in steps):
+    if any(last_link in forward for span, forward in ends.items() if span != (n - 1, n)) or not steps:
+        return 1
+    if not any(step.transposed for step in steps):
         return max(1, product.sizes[n] // PART_ROWS)
-    return 1
+    is_most = len(steps) == 1 and 2 * steps[0].multiply_adds >= plan.multiply_adds
+    return max(1, product.sizes[n] // PART_COLUMNS) if is_most else 1
 
 
 def can_unite(product: Product, step: Step, made: Matrix | None, dtype: np.dtype) -> bool:

@@ -10,7 +10,7 @@ from fastjac.kernels.jit import jit
 from fastjac.program import workspace
 from tests.bits import assert_same_bits
 
-WIDTHS = ((128, 256, 192, 48), (100, 80, 48), (100, 80, 90, 48), (60, 20, 90), (300, 20, 64, 48))
+WIDTHS = ((128, 256, 192, 48), (100, 80, 48), (100, 80, 90, 48), (60, 20, 90), (300, 20, 64, 48), (3, 20, 1100))
 """Where the outputs are fewest, so that links at the ends are applied late, and where a layer between is narrower."""
 LINKS = {
     "nothing": [],
@@ -70,6 +70,14 @@ def test_each_row_is_written_by_one_part_and_the_value_by_the_first(first, inner
                 assert np.isnan(values[1:]).all()
                 assert (np.sum(~np.isnan(jacobians), axis=0) == 1).all()
                 assert_same_bits([np.nansum(jacobians, axis=0)], [jacobian + 0.0])
+
+
+def test_few_inputs_and_many_outputs_are_divided_by_the_columns_of_the_last_product():
+    assert network((3, 20, 1100), "nothing", "a diagonal", "a binary diagonal").plan("forward").steps[0].transposed
+    assert most_parts(network((3, 20, 1100), "nothing", "a diagonal", "nothing"), "forward") == 4
+    assert most_parts(network((3, 400, 400, 1100), "nothing", "a diagonal", "nothing"), "forward") == 4
+    assert most_parts(network((3, 900, 900, 600), "nothing", "a diagonal", "nothing"), "forward") == 1, "most is not divided"
+    assert most_parts(network((3, 20, 1100), "nothing", "a diagonal", "a normalizer"), "forward") == 1
 
 
 @pytest.mark.parametrize("first", LINKS)

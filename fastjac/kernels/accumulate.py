@@ -7,70 +7,28 @@ stacked.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-
 from .compress import list_nonzero, pack_nonzero
-from .contract import Contraction, even_piece, tile_rows_of, tile_shape
+from .contract import Contraction, tile_rows_of, tile_shape
+from .group import (
+    INDEX,
+    extent_of,
+    live_list,
+    matrix_of,
+    read_group,
+    sample_matrix,
+    sample_state,
+    samples_together,
+    share_of_columns,
+    share_of_rows,
+)
 from .jit import kernel, piece
-from .memory import NUMBER, call_address, itemsize, numbers, stored, tuple_reader, tuple_type, view
+from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .operators import factors_at, mask_columns, normalize_columns, normalize_rows, scale_columns, scale_rows
 from .sweep import ones, zeros
-from .tables import DENSE, INDEX_BYTES, WORK, Tables, read_layout, read_live, read_step
+from .tables import DENSE, WORK, Tables, read_layout, read_live, read_step
 
-INDEX = np.int32(0)
-"""Says of which type the numbers in a list are."""
-
-
-class Group(NamedTuple):
-    """Samples that take each step together: addresses of the first sample's, and bytes from one sample's to the next's.
-
-    room : for how many samples each matrix of the workspace has room, one behind the other.
-    places, strides : of the four places of a matrix, as `tables` numbers them. Each matrix of the workspace has its own stride.
-    work : the workspace that holds the Jacobians' vectors of the block.  first : the group's first sample in the block.
-    lists, own_lists, list_stride : all lists, the first sample's, and the bytes to the next sample's.
-    part, parts : which of how many parts of the samples' work this is.
-    """
-
-    samples: int
-    room: int
-    places: tuple[int, int, int, int]
-    strides: tuple[int, int, int, int]
-    work: int
-    first: int
-    lists: int
-    own_lists: int
-    list_stride: int
-    part: int
-    parts: int
-
-
-read_group = tuple_reader(tuple_type(Group, places=4, strides=4))
 TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER)
 """What a step takes: the Program's addresses, the task, the step's number, and the address of a group."""
-
-
-@piece
-def group_of(program, layout, arrays, samples, memory, share):
-    """Samples that take each step together; arrays, memory and share as `run` has them.
-
-    samples : the first of a block, theirs in the block, and how many they are.
-    """
-    _, seed, _, out, seed_stride = arrays
-    first, start, count = samples
-    work, lists = memory
-    size = itemsize(program.zero)
-    out_stride = layout.out_size * size
-    sample = first + start
-    return Group(
-        count, layout.group,
-        (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
-        (0, 0, seed_stride, out_stride),
-        work, start,
-        lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
-        share[0], share[1],
-    )  # fmt: skip
 
 
 @piece
@@ -78,10 +36,10 @@ def list_live(program, layout, group):
     """List the live units of every diagonal that a step of the task runs over."""
     for number in range(layout.first_live, layout.last_live):
         diagonal = read_live(program.live, number)
-        together = _together(diagonal.stacked, group)
+        together = samples_together(diagonal.stacked, group)
         for sample in range(0, group.samples, together):
-            count, places = _list(group, diagonal.list, sample)
-            slopes = _state(program, diagonal, group, sample)
+            count, places = live_list(group, diagonal.list, sample)
+            slopes = sample_state(program, diagonal, group, sample)
             if together > 1:
                 slopes = _union(program, layout, diagonal, group, slopes, min(together, group.samples - sample))
             count[0] = list_nonzero(program.zero, slopes, diagonal.size, places)
@@ -93,36 +51,6 @@ def take_steps(program, addresses, task, group, first):
     place = stored(group)
     for number in range(first, read_layout(program.layout, task).last_step):
         call_address(read_step(program.steps, number).kernel, (program.zero, addresses, task, number, place))
-
-
-@piece
-def matrix_of(program, group, place, offset, stride):
-    """The address of the first sample's matrix, and the bytes to the next one's; `stride` is that of a workspace."""
-    size = itemsize(program.zero)
-    if place == WORK:
-        return group.places[WORK] + offset * group.room * size, stride * size
-    return group.places[place] + offset * size, group.strides[place]
-
-
-@piece
-def _address(program, group, place, offset, stride, sample):
-    """The address of a sample's matrix."""
-    first, to_next = matrix_of(program, group, place, offset, stride)
-    return first + sample * to_next
-
-
-@piece
-def _state(program, record, group, sample):
-    """The address of the Jacobian's vectors that a record names, for this sample of the group."""
-    return group.work + (record.state + (group.first + sample) * record.state_row) * itemsize(program.zero)
-
-
-@piece
-def _together(stacked, group):
-    """How many samples make one stack, of at most so many: the stacks of a group are nearly equal."""
-    if stacked == 0 or group.parts > 1:
-        return 1
-    return even_piece(group.samples, stacked)
 
 
 @piece
@@ -142,38 +70,13 @@ def _union(program, layout, diagonal, group, slopes, samples):
     return address
 
 
-@piece
-def _list(group, offset, sample):
-    """A live list: its length as an array of one, and the address of its units."""
-    address = group.own_lists + sample * group.list_stride + offset * INDEX_BYTES
-    return view(INDEX, address, 1), address + INDEX_BYTES
-
-
-@piece
-def _extent(group, live, size, sample):
-    """How many units there are, and the address of their numbers: those of a live list, or the first `size` of all."""
-    if live == DENSE:
-        return size, group.lists
-    count, units = _list(group, live, sample)
-    return np.intp(count[0]), units
-
-
-@piece
-def _share_of_rows(group, step, rows):
-    """The first of the rows that this part computes, and their number."""
-    if group.parts == 1 or not step.shared:
-        return 0, rows
-    first = rows * group.part // group.parts
-    return first, rows * (group.part + 1) // group.parts - first
-
-
 @kernel(*TAKEN)
 def contract_step(zero, addresses, task, number, group):
     """One strip of the right operand after another, so that the group reads each from memory once."""
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     size = itemsize(zero)
-    stacked, together = step.stacked and group.parts == 1, _together(step.stacked, group)
+    stacked, together = step.stacked and group.parts == 1, samples_together(step.stacked, group)
     tile_rows, tile_columns = tile_shape(zero, step.rows * together, min(step.strip, step.columns))
     jump = 1
     if step.b_panel != DENSE:
@@ -182,22 +85,24 @@ def contract_step(zero, addresses, task, number, group):
     first_b, next_b = matrix_of(program, group, step.b_place, step.b, step.b_sample)
     first_c, next_c = matrix_of(program, group, step.c_place, step.c, step.c_sample)
     scales = step.state != DENSE and not stacked
-    for j in range(0, step.columns, step.strip):
+    first_column, end = share_of_columns(group, step)
+    for j in range(first_column, end, step.strip):
         for sample in range(0, group.samples, together):
             count = min(together, group.samples - sample)
-            depth, units = _extent(group, step.live, step.depth, sample)
-            its_rows, _ = _extent(group, step.rows_live, step.rows * count, sample)
-            first_row, its_rows = _share_of_rows(group, step, its_rows)
-            columns, _ = _extent(group, step.columns_live, min(step.strip, step.columns - j), sample)
+            depth, units = extent_of(group, step.live, step.depth, sample)
+            its_rows, _ = extent_of(group, step.rows_live, step.rows * count, sample)
+            first_row, its_rows = share_of_rows(group, step, its_rows)
+            columns, _ = extent_of(group, step.columns_live, min(step.strip, step.columns - j), sample)
             c, c_row = first_c + sample * next_c + (first_row * step.c_row + j) * size, step.c_row
             if step.turned != DENSE:
-                c, c_row = _address(program, group, WORK, step.turned, 0, sample), step.strip
+                c, c_row = sample_matrix(program, group, WORK, step.turned, 0, sample), step.strip
             operands = Contraction(
                 its_rows, columns,
                 first_a + sample * next_a + first_row * step.a_row * size, step.a_row, step.a_column,
                 group.lists if step.a_packed else units,
                 first_b + sample * next_b + j * jump * size, step.b_row, jump, group.lists if step.b_packed else units, depth,
-                zeros(program, layout), _state(program, step, group, sample) + j * size if scales else ones(program, layout),
+                zeros(program, layout),
+                sample_state(program, step, group, sample) + j * size if scales else ones(program, layout),
                 c, c_row,
             )  # fmt: skip
             call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
@@ -214,7 +119,7 @@ def _turn(program, layout, step, group, sample, source, columns, rows):
     source : the address of its rows, and the stride from row to row.  columns : the first column, and how many.
     """
     zero, (first, count) = program.zero, columns
-    target = _address(program, group, step.c_place, step.c, step.c_sample, sample) + first * step.c_row * itemsize(zero)
+    target = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample) + first * step.c_row * itemsize(zero)
     call_address(layout.copy, (zero, source[0], 1, source[1], target, step.c_row, count, rows, ones(program, layout)))
 
 
@@ -230,7 +135,7 @@ def _finish_stacked(program, layout, step, group, samples, source, columns):
     for number in range(samples[1]):
         sample, c = samples[0] + number, source[0] + number * step.rows * source[1] * size
         if step.state != DENSE:
-            d = view(zero, _state(program, step, group, sample) + columns[0] * size, columns[1])
+            d = view(zero, sample_state(program, step, group, sample) + columns[0] * size, columns[1])
             if step.masked:
                 mask_columns(zero, c, source[1], step.rows, d)
             else:
@@ -245,9 +150,9 @@ def copy_step(zero, addresses, task, number, group):
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
-        a = _address(program, group, step.a_place, step.a, step.a_sample, sample)
-        c = _address(program, group, step.c_place, step.c, step.c_sample, sample)
-        scale = ones(program, layout) if step.state == DENSE else _state(program, step, group, sample)
+        a = sample_matrix(program, group, step.a_place, step.a, step.a_sample, sample)
+        c = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        scale = ones(program, layout) if step.state == DENSE else sample_state(program, step, group, sample)
         call_address(layout.copy, (zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale))
 
 
@@ -258,10 +163,10 @@ def pack_step(zero, addresses, task, number, group):
     step, group = read_step(program.steps, number), read_group(group)
     size = itemsize(zero)
     for sample in range(group.samples):
-        source = _address(program, group, step.a_place, step.a, step.a_sample, sample)
-        target = _address(program, group, step.c_place, step.c, step.c_sample, sample)
-        state = _state(program, step, group, sample)
-        rows, places = _extent(group, step.live, step.rows, sample)
+        source = sample_matrix(program, group, step.a_place, step.a, step.a_sample, sample)
+        target = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        state = sample_state(program, step, group, sample)
+        rows, places = extent_of(group, step.live, step.rows, sample)
         units = view(INDEX, places, rows)
         for i in range(rows):
             row = source + units[i] * step.a_row * size
@@ -274,8 +179,8 @@ def scale_step(zero, addresses, task, number, group):
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
-        matrix = _address(program, group, step.c_place, step.c, step.c_sample, sample)
-        d = view(zero, _state(program, step, group, sample), step.columns if step.units_on_columns else step.rows)
+        matrix = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        d = view(zero, sample_state(program, step, group, sample), step.columns if step.units_on_columns else step.rows)
         if step.masked:
             mask_columns(zero, matrix, step.c_row, step.rows, d)
         elif step.units_on_columns:
@@ -290,12 +195,12 @@ def normalize_step(zero, addresses, task, number, group):
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
-        matrix = _address(program, group, step.c_place, step.c, step.c_sample, sample)
-        state = _state(program, step, group, sample)
+        matrix = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        state = sample_state(program, step, group, sample)
         if step.units_on_columns:
             normalize_columns(zero, matrix, step.c_row, step.rows, state, step.columns, step.rank, step.forward)
         else:
-            scratch = _address(program, group, WORK, step.scratch, 0, sample)
+            scratch = sample_matrix(program, group, WORK, step.scratch, 0, sample)
             factors, sums = factors_at(zero, state, step.rows, step.rank), view(zero, scratch, step.rank * step.columns)
             sums = sums.reshape((step.rank, step.columns))
             normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)

@@ -1,6 +1,7 @@
 """Left-packing: the places at which a row is not 0, or what another row holds there, written side by side.
 
-On AVX-512 a vector at a time by its compress instruction; LLVM spells the same out for other CPUs.
+On AVX-512 a vector at a time by its compress instruction, and on AVX2 by a permutation that a table gives for every mask; LLVM
+spells the same out element by element for other CPUs, and would on AVX2.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .target import vector_unit
 from .vectors import INDEX, INT32, lane_numbers, load_vector, splat, vector_of
 
 
@@ -51,6 +54,21 @@ def pack_nonzero(typingctx, zero, row, size, source, target):
     return signature, codegen
 
 
+AVX2_BYTES = 32
+WORDS = 8
+"""Words of 32 bits in a register of AVX2, whose permutation takes them one by one."""
+
+
+def packing_table(lanes: int) -> np.ndarray:
+    """For each mask of so many lanes, bit by bit from the first, the words of its live lanes side by side, and then any."""
+    width = WORDS // lanes if lanes < WORDS else 1
+    table = np.zeros((2**lanes, WORDS), np.uint8)
+    for mask in range(2**lanes):
+        words = [lane * width + word for lane in range(lanes) if mask >> lane & 1 for word in range(width)]
+        table[mask, : len(words)] = words
+    return table
+
+
 class _Packer:
     """Writes the loop that both share."""
 
@@ -86,8 +104,33 @@ class _Packer:
         return b.and_(b.fcmp_unordered("!=", self.load(row, first), zero), inside)
 
     def _compress(self, values: Any, mask: Any) -> Any:
+        if vector_unit()[0] == AVX2_BYTES:
+            return self._permute(values, mask)
         b, kind = self.builder, values.type
         element = "i32" if kind.element == INT32 else f"f{8 * self.itemsize}"
         name = f"llvm.experimental.vector.compress.v{self.lanes}{element}"
         function = cgutils.get_or_insert_function(b.module, ir.FunctionType(kind, [kind, mask.type, kind]), name)
         return b.call(function, [values, mask, ir.Constant(kind, ir.Undefined)])
+
+    def _permute(self, values: Any, mask: Any) -> Any:
+        """The same on AVX2. Lanes of 32 bits that fill half a register take up a whole one on the way."""
+        b, kind, words = self.builder, values.type, ir.VectorType(INT32, WORDS)
+        if kind.element == INT32 and self.lanes < WORDS:
+            whole = self._shuffled(values, [*range(self.lanes), *[0] * (WORDS - self.lanes)])
+            return self._shuffled(self._permuted(whole, mask, packing_table(WORDS)), [*range(self.lanes)])
+        return b.bitcast(self._permuted(b.bitcast(values, words), mask, packing_table(self.lanes)), kind)
+
+    def _permuted(self, words: Any, mask: Any, table: np.ndarray) -> Any:
+        """The words in the order that the mask's row of the table gives."""
+        b, module = self.builder, self.builder.module
+        content = ir.Constant(ir.ArrayType(ir.IntType(8), table.size), bytearray(table.tobytes()))
+        start = b.ptrtoint(cgutils.global_constant(module, "packing_table", content), INDEX)
+        bits = b.zext(b.bitcast(mask, ir.IntType(self.lanes)), INDEX)
+        row = load_vector(b, b.add(start, b.mul(bits, INDEX(WORDS))), ir.VectorType(ir.IntType(8), WORDS), itemsize=1)
+        kind = ir.FunctionType(words.type, [words.type, words.type])
+        permute = cgutils.get_or_insert_function(module, kind, "llvm.x86.avx2.permd")
+        return b.call(permute, [words, b.zext(row, words.type)])
+
+    def _shuffled(self, values: Any, order: list[int]) -> Any:
+        places = ir.Constant(ir.VectorType(INT32, len(order)), order)
+        return self.builder.shuffle_vector(values, ir.Constant(values.type, ir.Undefined), places)

@@ -12,10 +12,11 @@ and `skip`, whether its units can be dead. A `rank` says that a softmax stands t
 
 from __future__ import annotations
 
-from .accumulate import group_of, matrix_of, take_steps
+from .accumulate import take_steps
 from .contract import Contraction, tile_rows_of
 from .elementary import exp
 from .floating import of_order_key, order_key
+from .group import group_of, matrix_of
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import mask_columns, scale_columns

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .accumulate import group_of, list_live, take_steps
+from .accumulate import list_live, take_steps
+from .group import group_of
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
 from .memory import NUMBER, call_address, itemsize, numbers
 from .operators import copy_vector

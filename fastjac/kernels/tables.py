@@ -24,6 +24,9 @@ AFFINE, ACTIVATE, NORMALIZE = range(3)
 CONTRACT, COPY, PACK, APPLY = range(4)
 """Operations of the accumulation."""
 
+ROWS, COLUMNS = 1, 2
+"""What the parts of one sample each compute some of."""
+
 DENSE = -1
 """In place of a live list, of a scale or of a scratch: there is none."""
 
@@ -135,7 +138,7 @@ STEP = record(
     "columns_live",
     "stacked",  # CONTRACT: of how many samples at most the rows are one left operand, and one result; 0 if each is alone
     "masked",  # CONTRACT, APPLY: whether what the diagonal scales by 0 becomes 0, also where it is inf or nan
-    "shared",  # CONTRACT: whether the parts of one sample may each compute some of the result's rows
+    "shared",  # CONTRACT: whether the parts of one sample each compute ROWS of the result, or strips of its COLUMNS; or 0
     # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken; CONTRACT, COPY: a diagonal that scales the
     # result's columns, or DENSE. Then the elements from one sample's to the next's.
     "state",

@@ -110,3 +110,11 @@ def test_a_row_may_start_anywhere(dtype):
     for first in range(1, 40):
         count = call_list(dtype(0), whole[first:].ctypes.data, 61, target[first % 3 :].ctypes.data)
         np.testing.assert_array_equal(target[first % 3 :][:count], np.flatnonzero(whole[first : first + 61]))
+
+
+@pytest.mark.parametrize("n_lanes", [4, 8])
+def test_the_table_of_permutations_packs_the_words_of_every_mask(n_lanes):
+    words = np.arange(compress.WORDS).reshape(n_lanes, -1)
+    for mask, order in enumerate(compress.packing_table(n_lanes)):
+        live = words[[bool(mask >> lane & 1) for lane in range(n_lanes)]].ravel()
+        np.testing.assert_array_equal(order[: len(live)], live)

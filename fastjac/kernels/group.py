@@ -1,0 +1,128 @@
+"""Samples that take each step together: where their matrices, their vectors and their lists lie, and what one part of them is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .contract import even_piece
+from .jit import piece
+from .memory import itemsize, tuple_reader, tuple_type, view
+from .tables import COLUMNS, DENSE, INDEX_BYTES, ROWS, WORK
+
+INDEX = np.int32(0)
+"""Says of which type the numbers in a list are."""
+
+
+class Group(NamedTuple):
+    """Samples that take each step together: addresses of the first sample's, and bytes from one sample's to the next's.
+
+    room : for how many samples each matrix of the workspace has room, one behind the other.
+    places, strides : of the four places of a matrix, as `tables` numbers them. Each matrix of the workspace has its own stride.
+    work : the workspace that holds the Jacobians' vectors of the block.  first : the group's first sample in the block.
+    lists, own_lists, list_stride : all lists, the first sample's, and the bytes to the next sample's.
+    part, parts : which of how many parts of the samples' work this is.
+    """
+
+    samples: int
+    room: int
+    places: tuple[int, int, int, int]
+    strides: tuple[int, int, int, int]
+    work: int
+    first: int
+    lists: int
+    own_lists: int
+    list_stride: int
+    part: int
+    parts: int
+
+
+read_group = tuple_reader(tuple_type(Group, places=4, strides=4))
+
+
+@piece
+def group_of(program, layout, arrays, samples, memory, share):
+    """Samples that take each step together; arrays, memory and share as `run` has them.
+
+    samples : the first of a block, theirs in the block, and how many they are.
+    """
+    _, seed, _, out, seed_stride = arrays
+    first, start, count = samples
+    work, lists = memory
+    size = itemsize(program.zero)
+    out_stride = layout.out_size * size
+    sample = first + start
+    return Group(
+        count, layout.group,
+        (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
+        (0, 0, seed_stride, out_stride),
+        work, start,
+        lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
+        share[0], share[1],
+    )  # fmt: skip
+
+
+@piece
+def matrix_of(program, group, place, offset, stride):
+    """The address of the first sample's matrix, and the bytes to the next one's; `stride` is that of a workspace."""
+    size = itemsize(program.zero)
+    if place == WORK:
+        return group.places[WORK] + offset * group.room * size, stride * size
+    return group.places[place] + offset * size, group.strides[place]
+
+
+@piece
+def sample_matrix(program, group, place, offset, stride, sample):
+    """The address of a sample's matrix."""
+    first, to_next = matrix_of(program, group, place, offset, stride)
+    return first + sample * to_next
+
+
+@piece
+def sample_state(program, record, group, sample):
+    """The address of the Jacobian's vectors that a record names, for this sample of the group."""
+    return group.work + (record.state + (group.first + sample) * record.state_row) * itemsize(program.zero)
+
+
+@piece
+def samples_together(stacked, group):
+    """How many samples make one stack, of at most so many: the stacks of a group are nearly equal."""
+    if stacked == 0 or group.parts > 1:
+        return 1
+    return even_piece(group.samples, stacked)
+
+
+@piece
+def live_list(group, offset, sample):
+    """A live list: its length as an array of one, and the address of its units."""
+    address = group.own_lists + sample * group.list_stride + offset * INDEX_BYTES
+    return view(INDEX, address, 1), address + INDEX_BYTES
+
+
+@piece
+def extent_of(group, live, size, sample):
+    """How many units there are, and the address of their numbers: those of a live list, or the first `size` of all."""
+    if live == DENSE:
+        return size, group.lists
+    count, units = live_list(group, live, sample)
+    return np.intp(count[0]), units
+
+
+@piece
+def share_of_rows(group, step, rows):
+    """The first of the rows that this part computes, and their number."""
+    if group.parts == 1 or step.shared != ROWS:
+        return 0, rows
+    first = rows * group.part // group.parts
+    return first, rows * (group.part + 1) // group.parts - first
+
+
+@piece
+def share_of_columns(group, step):
+    """The first of the columns that this part computes, in whole strips, and where they end."""
+    if group.parts == 1 or step.shared != COLUMNS:
+        return 0, step.columns
+    strips = (step.columns + step.strip - 1) // step.strip
+    first, last = strips * group.part // group.parts, strips * (group.part + 1) // group.parts
+    return first * step.strip, min(step.columns, last * step.strip)
