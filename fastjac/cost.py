@@ -14,7 +14,8 @@ from __future__ import annotations
 import functools
 from itertools import pairwise
 
-from .kernels.target import MAX_TILE_VECTORS, even_piece, max_rows, max_vectors
+from .caches import caches
+from .kernels.target import MAX_TILE_VECTORS, even_piece, max_rows, max_vectors, vector_unit
 
 FMA_LATENCY = 4.0
 """Cycles until the sum of a multiply-add can take the next one."""
@@ -28,6 +29,8 @@ MOVE = 1.5
 """Cycles to copy an element to where it is contiguous along the other side."""
 SCALE = 1.0
 """Cycles to scale a register."""
+READ_BYTES = 4.0
+"""Bytes in a cycle that come from beyond the second-level cache."""
 PACK = 3.5
 """Cycles to left-pack a register."""
 STACKED = 8
@@ -76,6 +79,12 @@ def scaling_cycles(elements: float, lanes: int) -> float:
 def packing_cycles(rows: float, columns: int, lanes: int) -> float:
     """Cycles to copy the live units of `rows` rows side by side."""
     return STEP + PACK * rows * -(-columns // lanes)
+
+
+def reading_cycles(elements: float, lanes: int) -> float:
+    """Cycles to read so many elements for every sample anew, which the second-level cache may not hold in between."""
+    size = elements * (vector_unit()[0] // lanes)
+    return size / READ_BYTES if size > caches().second else 0.0
 
 
 def value_cycles(sizes: tuple[int, ...], lanes: int) -> float:

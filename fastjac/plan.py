@@ -31,6 +31,7 @@ from .cost import (
     lane_product_cycles,
     moving_cycles,
     packing_cycles,
+    reading_cycles,
     scaling_cycles,
     value_cycles,
 )
@@ -80,6 +81,9 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
     stacked = b_is_weight and not drops and _stacking_pays(shape.live[middle], inner, a_rows, a_is_made)
     together, depth = (STACKED, inner) if stacked else (1, depth)
     cycles += contraction_cycles(max(1, a_rows) * together, depth, max(1, b_columns), shape.lanes) / together
+    if a_is_leaf:
+        # Samples share strips of a right operand alone.
+        cycles += reading_cycles(inner * a_rows, shape.lanes)
     if right_is_leaf and left_is_leaf and not shape.binary[middle]:
         cycles += scaling_cycles(inner * a_rows, shape.lanes)
     if transposed and stop - start == shape.n_layers:

@@ -43,7 +43,8 @@ from .steps import Plan
 BLOCK_BYTES = caches().second // 4
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
 SHARING_BLOCK_BYTES = caches().second // 2
-"""The same where samples share the strips of a large weight, each of which is read from beyond that cache once a block."""
+"""The least room where samples share the strips of a large weight, each of which is read from beyond that cache once a block; an
+eighth of all weights where that is more, since a block's own vectors are then little beside them."""
 GROUP_BYTES = caches().first * 2 // 3
 """Room for the matrices of the samples that take each step together: most of the first-level cache."""
 SHARING_GROUP_BYTES = caches().second // 2
@@ -63,10 +64,11 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     # One more for a bias in front of a weight, and so many that a row of samples along the lanes has zeros and ones too.
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
     widest = max(widest, LANE_VECTORS * lanes(chain.dtype))
-    shares = any(factor.weight.size * chain.dtype.itemsize > LARGE_WEIGHT for factor in chain.factors)
+    weights = [factor.weight.size * chain.dtype.itemsize for factor in chain.factors]
+    shares = any(size > LARGE_WEIGHT for size in weights)
     # As many as lie along the lanes, if any do: they have rows again behind the last factor.
     least = LANE_VECTORS * lanes(chain.dtype) if any(plan.in_lanes for _, plan in tasks) else 1
-    block = max(least, _block(chain, SHARING_BLOCK_BYTES if shares else BLOCK_BYTES))
+    block = max(least, _block(chain, max(SHARING_BLOCK_BYTES, sum(weights) // 8) if shares else BLOCK_BYTES))
     shared = {
         "n_in": chain.n_in,
         "n_out": chain.sizes[-1],
