@@ -26,7 +26,7 @@ class Lanes:
     """What the kernel needs to take the samples of a chain along the lanes: rows of the table of the primal sweep, and a layout.
 
     forward : whether tangents are pushed, or cotangents pulled.
-    last : what belongs to it of what stands behind the last factor.
+    last : the link behind the last factor, if the kernel applies that too; else nothing.
     steps, left : how many of the task's steps it replaces, and how many of the primal sweep follow it.
     primal, layout : its rows of the table, and its fields of the task's layout.  size : elements of its workspace.
     samples : how many lie along the lanes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -64,11 +65,8 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     # One more for a bias in front of a weight, and so many that a row of samples along the lanes has zeros and ones too.
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
     widest = max(widest, LANE_VECTORS * lanes(chain.dtype))
-    weights = [factor.weight.size * chain.dtype.itemsize for factor in chain.factors]
-    shares = any(size > LARGE_WEIGHT for size in weights)
-    # As many as lie along the lanes, if any do: they have rows again behind the last factor.
-    least = LANE_VECTORS * lanes(chain.dtype) if any(plan.in_lanes for _, plan in tasks) else 1
-    block = max(least, _block(chain, max(SHARING_BLOCK_BYTES, sum(weights) // 8) if shares else BLOCK_BYTES))
+    room = _room(chain, [plan for _, plan in tasks])
+    block = room.block
     shared = {
         "n_in": chain.n_in,
         "n_out": chain.sizes[-1],
@@ -92,15 +90,36 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [step | _kernel_of(step, chain.dtype) for accumulation in accumulations for step in accumulation.steps]
     name = f"run_{fingerprint()}"
-    group_size = (SHARING_GROUP_BYTES if shares else GROUP_BYTES) // chain.dtype.itemsize
     return Program(
         parameters.array(),
         records(PRIMAL, primal + [step for found in in_lanes if found for step in found.primal]),
         records(LIVE, live),
         records(STEP, steps),
-        records(LAYOUT, _with_lanes(_layouts(shared, tasks, accumulations, group_size, least), in_lanes)),
+        records(LAYOUT, _with_lanes(_layouts(shared, tasks, accumulations, room), in_lanes)),
         records(record(name), [{name: address}]),
     )
+
+
+class Room(NamedTuple):
+    """How many samples there is room for, by the machine's caches.
+
+    block : in a block.  group_size : elements for the matrices of a group.  least : in a group at least.
+    """
+
+    block: int
+    group_size: int
+    least: int
+
+
+def _room(chain: Chain, plans: Iterable[Plan]) -> Room:
+    """The room for samples of a chain whose products are accumulated by these plans."""
+    weights = [factor.weight.size * chain.dtype.itemsize for factor in chain.factors]
+    # As many as lie along the lanes, if any do: they have rows again behind the last factor.
+    least = LANE_VECTORS * lanes(chain.dtype) if any(plan.in_lanes for plan in plans) else 1
+    block_bytes, group_bytes = BLOCK_BYTES, GROUP_BYTES
+    if any(size > LARGE_WEIGHT for size in weights):
+        block_bytes, group_bytes = max(SHARING_BLOCK_BYTES, sum(weights) // 8), SHARING_GROUP_BYTES
+    return Room(max(least, _block(chain, block_bytes)), group_bytes // chain.dtype.itemsize, least)
 
 
 def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Record]:
@@ -132,12 +151,9 @@ def _widest(chain: Chain, products: Iterable[Product]) -> int:
 
 
 def _layouts(
-    shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation], group_size: int, least: int
+    shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation], room: Room
 ) -> list[Record]:
-    """A record for each task; what they share of memory is as large as the largest needs.
-
-    group_size : room for the matrices of a group of samples.  least : how many samples a group has at least.
-    """
+    """A record for each task; what they share of memory is as large as the largest needs."""
     own_lists_size = max([shared["n_identity"], *(accumulation.list_size for accumulation in accumulations)]) + LIST_ROOM
     own_size = max([0, *(accumulation.arena.end for accumulation in accumulations)])
     first_step = first_live = 0
@@ -150,7 +166,7 @@ def _layouts(
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
         )
         first_step, first_live = layouts[-1]["last_step"], layouts[-1]["last_live"]
-    group = max(least, min(shared["block"], group_size // max(1, own_size)))
+    group = max(room.least, min(room.block, room.group_size // max(1, own_size)))
     memory = {
         "group": group,
         "own_lists_size": own_lists_size,
