@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from .caches import caches
+
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay."""
 DIVIDED_COST = 4_000_000
@@ -17,8 +19,9 @@ CALL_COST = 2_000_000_000
 """Multiply-adds of each thread in one call: about 0.05 s, within which Ctrl-C is not seen."""
 CHUNK_COST = 1_000_000
 """Multiply-adds of a chunk from which on to hand it out costs nothing beside it: some 20 us."""
-READ_COST = 32
-"""Multiply-adds that a chunk must do for each byte of weights that it reads, so that reading takes a small share of its time."""
+READ_COST, FAR_READ_COST = 4, 32
+"""Multiply-adds that a chunk must do for each byte of weights that it reads, so that reading takes a small share of its time: of
+weights that stay in the second-level cache of a core from one chunk to the next, and of those beyond it."""
 CHUNKS_PER_THREAD = 4
 """Chunks for each thread, where they are not too small, so that a thread that is late leaves some to others."""
 DIVISION_LOSS = 1.25
@@ -94,7 +97,9 @@ def _chunk(work: Work, n: int, threads: int) -> int:
 
     Every thread has as many chunks as any other, because a last round of fewer would leave some idle.
     """
-    worth = math.ceil((CHUNK_COST + READ_COST * work.weight_bytes) / work.cost)
+    near = min(work.weight_bytes, caches().second)
+    reading = READ_COST * near + FAR_READ_COST * (work.weight_bytes - near)
+    worth = math.ceil((CHUNK_COST + reading) / work.cost)
     most = max(1, min(max(work.block, worth), int(CALL_COST / work.cost)))
     rounds = max(1, min(CHUNKS_PER_THREAD, n // (threads * worth)), -(-n // (threads * most)))
     chunk = -(-n // (threads * rounds))
