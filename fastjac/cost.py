@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from .caches import caches
 from .kernels.target import MAX_TILE_VECTORS, even_piece, max_rows, max_vectors, vector_unit
+from .memory import PANEL_ROWS
 
 FMA_LATENCY = 4.0
 """Cycles until the sum of a multiply-add can take the next one."""
@@ -47,8 +48,6 @@ LANE_ROOM = 1 << 16
 """Numbers up to which matrices with samples along the lanes stay in the nearer caches."""
 LANES_GAIN = 0.9
 """Share of what rows take that lanes may take at most."""
-VALUE_ROWS = 48
-"""Rows that the primal sweep multiplies together."""
 PACK_ROWS = 24
 """Rows of the other operand from which on packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22
@@ -87,14 +86,19 @@ def reading_cycles(elements: float, lanes: int) -> float:
     return size / READ_BYTES if size > caches().second else 0.0
 
 
+def lane_samples(lanes: int) -> int:
+    """How many samples lie along the lanes of registers of this width."""
+    return LANE_VECTORS * lanes
+
+
 def value_cycles(sizes: tuple[int, ...], lanes: int) -> float:
     """Cycles of the primal sweep's contractions for one sample of a block."""
-    return sum(contraction_cycles(VALUE_ROWS, n_in, n_out, lanes) / VALUE_ROWS for n_in, n_out in pairwise(sizes))
+    return sum(contraction_cycles(PANEL_ROWS, n_in, n_out, lanes) / PANEL_ROWS for n_in, n_out in pairwise(sizes))
 
 
 def lane_product_cycles(rows: int, depth: int, lanes: int) -> float:
     """One sample's share of the cycles of a product with samples along the lanes."""
-    samples = LANE_VECTORS * lanes
+    samples = lane_samples(lanes)
     return contraction_cycles(rows, depth, samples, lanes) / samples
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .accumulation import Accumulation
 from .chain import Chain, Link, Normalization, Product
-from .cost import LANE_VECTORS
+from .cost import lane_samples
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
 from .kernels.lanes import take_lanes
@@ -29,19 +29,18 @@ class Lanes:
     last : the link behind the last factor, if the kernel applies that too; else nothing.
     steps, left : how many of the task's steps it replaces, and how many of the primal sweep follow it.
     primal, layout : its rows of the table, and its fields of the task's layout.  size : elements of its workspace.
-    samples : how many lie along the lanes.
     """
 
     def __init__(self, chain: Chain, parameters: Parameters, forward: bool, last: Link, steps: int) -> None:
-        self.samples, self.steps = LANE_VECTORS * lanes(chain.dtype), steps
+        self.steps, self._samples = steps, lane_samples(lanes(chain.dtype))
         self._chain, self._parameters, self._arena = chain, parameters, Arena()
         widest, rows = max(chain.sizes), chain.n_in if forward else chain.sizes[-1]
-        buffer, matrix = (1 + widest) * self.samples, rows * widest * self.samples
+        buffer, matrix = (1 + widest) * self._samples, rows * widest * self._samples
         self._arena.take(2 * buffer + 2 * matrix)
         self.primal = [self._step(k, link) for k, link in enumerate([*chain.links[1:-1], last])]
         self.left = 0 if last else sum(op.n_layers for op in chain.links[-1])
         self.layout: Record = {
-            "lane_samples": self.samples,
+            "lane_samples": self._samples,
             "lane_kernel": kernel_address(take_lanes, chain.dtype),
             "lane_forward": int(forward),
             "lane_rows": rows,
@@ -64,17 +63,17 @@ class Lanes:
         (op,) = link
         if isinstance(op, Normalization):
             # Its slopes, and two lines to work in.
-            return step | {"state": self._arena.take((op.size + 2) * self.samples), "rank": op.rank}
+            return step | {"state": self._arena.take((op.size + 2) * self._samples), "rank": op.rank}
         (layer,) = op.layers
         p, q = (self._parameters.add(self._spread(value, op.size)) for value in layer.rule_parameters)
         rule = kernel_address(activation(layer.rule), self._chain.dtype)
         # Behind the last factor no product runs over live units alone, so that there nothing is masked.
         masked = op.sparse and k < len(self._chain.factors) - 1
-        return step | {"rule": rule, "p": p, "q": q, "state": self._arena.take(op.size * self.samples), "skip": int(masked)}
+        return step | {"rule": rule, "p": p, "q": q, "state": self._arena.take(op.size * self._samples), "skip": int(masked)}
 
     def _spread(self, value: float | np.ndarray, size: int) -> np.ndarray:
         """A value for each unit, once for every sample."""
-        return np.repeat(np.broadcast_to(np.asarray(value, np.float64), size), self.samples)
+        return np.repeat(np.broadcast_to(np.asarray(value, np.float64), size), self._samples)
 
 
 def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumulation, parameters: Parameters) -> Lanes | None:

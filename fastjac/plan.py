@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from .cost import (
     LANE_ROOM,
-    LANE_VECTORS,
     LANES_GAIN,
     PACK_ELEMENTS,
     PACK_ROWS,
@@ -29,6 +28,7 @@ from .cost import (
     contraction_cycles,
     lane_cycles,
     lane_product_cycles,
+    lane_samples,
     moving_cycles,
     packing_cycles,
     reading_cycles,
@@ -185,7 +185,7 @@ def _in_lanes(shape: ChainShape, mode: Mode, order: Order, steps: tuple[Step, ..
     """
     forward = steps[0].transposed
     pure = all(step.start == 0 for step in steps) if forward else all(step.stop == shape.n_layers for step in steps)
-    rows, samples = shape.sizes[0 if forward else -1], LANE_VECTORS * shape.lanes
+    rows, samples = shape.sizes[0 if forward else -1], lane_samples(shape.lanes)
     if not shape.unitwise or not pure or rows * samples * max(shape.sizes) > LANE_ROOM:
         return None
     values, products = lane_cycles(shape.sizes, forward, shape.lanes)

@@ -10,7 +10,7 @@ import numpy as np
 from .accumulation import Accumulation, StatePlaces
 from .caches import caches
 from .chain import Chain, Diagonal, Link, Normalization, Product, is_finite, is_piecewise_linear, is_sparse
-from .cost import LANE_VECTORS
+from .cost import lane_samples
 from .kernels import accumulate, run, sweep
 from .kernels.activations import activation
 from .kernels.cache import fingerprint
@@ -64,7 +64,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     parameters = Parameters(chain.dtype)
     # One more for a bias in front of a weight, and so many that a row of samples along the lanes has zeros and ones too.
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
-    widest = max(widest, LANE_VECTORS * lanes(chain.dtype))
+    widest = max(widest, lane_samples(lanes(chain.dtype)))
     room = _room(chain, [plan for _, plan in tasks])
     block = room.block
     shared = {
@@ -115,7 +115,7 @@ def _room(chain: Chain, plans: Iterable[Plan]) -> Room:
     """The room for samples of a chain whose products are accumulated by these plans."""
     weights = [factor.weight.size * chain.dtype.itemsize for factor in chain.factors]
     # As many as lie along the lanes, if any do: they have rows again behind the last factor.
-    least = LANE_VECTORS * lanes(chain.dtype) if any(plan.in_lanes for plan in plans) else 1
+    least = lane_samples(lanes(chain.dtype)) if any(plan.in_lanes for plan in plans) else 1
     block_bytes, group_bytes = BLOCK_BYTES, GROUP_BYTES
     if any(size > LARGE_WEIGHT for size in weights):
         block_bytes, group_bytes = max(SHARING_BLOCK_BYTES, sum(weights) // 8), SHARING_GROUP_BYTES

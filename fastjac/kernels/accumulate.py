@@ -23,7 +23,7 @@ from .group import (
 )
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
-from .operators import factors_at, mask_columns, normalize_columns, normalize_rows, scale_columns, scale_rows
+from .operators import copy_vector, factors_at, mask_columns, normalize_columns, normalize_rows, scale_columns, scale_rows
 from .sweep import ones, zeros
 from .tables import DENSE, WORK, Tables, read_layout, read_live, read_step
 
@@ -60,9 +60,7 @@ def _union(program, layout, diagonal, group, slopes, samples):
     size = itemsize(zero)
     address = group.work + layout.spare * size
     union = view(zero, address, diagonal.size)
-    first = view(zero, slopes, diagonal.size)
-    for j in range(diagonal.size):
-        union[j] = first[j]
+    copy_vector(zero, slopes, address, diagonal.size)
     for sample in range(1, samples):
         row = view(zero, slopes + sample * diagonal.state_row * size, diagonal.size)
         for j in range(diagonal.size):

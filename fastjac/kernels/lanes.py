@@ -72,7 +72,7 @@ def _evaluate(program, layout, x, work, lists):
             _softmax(program, layout, step, there + line, work)
         elif step.state != DENSE:
             p, q = program.parameters + step.p * size, program.parameters + step.q * size
-            call_address(step.rule, (zero, there + line, p, q, work + step.state * size, step.row * samples))
+            call_address(step.rule, (zero, there + line, p, q, _slopes(program, step, work), step.row * samples))
         here, there = there, here
     return here + line
 
@@ -191,7 +191,7 @@ def _softmax(program, layout, step, values, work):
     """The softmax of the values, in place and as its Jacobian's vector: what `normalizers.softmax` does to a short row."""
     zero, samples = program.zero, layout.lane_samples
     line = samples * itemsize(zero)
-    slopes = work + step.state * itemsize(zero)
+    slopes = _slopes(program, step, work)
     # The first of two lines behind the slopes.
     keys = view(order_key(zero), slopes + step.row * line, samples)
     totals = view(zero, slopes + (step.row + 1) * line, samples)
@@ -220,7 +220,7 @@ def _normalize(program, layout, step, work, rows):
     """Multiply what stands behind the softmax by its Jacobian, `diag(s) (I - 1 s^T)`, for every input."""
     zero, samples = program.zero, layout.lane_samples
     line = samples * itemsize(zero)
-    slopes = work + step.state * itemsize(zero)
+    slopes = _slopes(program, step, work)
     totals = view(zero, slopes + (step.row + 1) * line, samples)
     by_output, by_input = _strides(program, layout)
     for t in range(layout.n_in):
