@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .cost import fits_lanes
 from .errors import LayerError
 from .folding import composed, product, scaled_inputs, scaled_outputs
 from .kernels.float_mode import default_mode
@@ -96,7 +97,9 @@ class Product:
         live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and is_sparse(link[0]) else 1.0 for link in self.links)
         binary = tuple(all(is_binary(op) for op in link) for link in self.links)
         seed = self.leaves.index(None) if None in self.leaves else None
-        return ChainShape(self.sizes, live, binary, lanes, seed, self._is_unitwise())
+        # Asked of narrow products alone, because it may look at every weight.
+        unitwise = fits_lanes(self.sizes, 1, lanes) and self._is_unitwise()
+        return ChainShape(self.sizes, live, binary, lanes, seed, unitwise)
 
     def _is_unitwise(self) -> bool:
         """Whether samples may lie along the vector lanes: one layer stands at a boundary at most, inside elementwise ones alone.

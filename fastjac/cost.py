@@ -91,6 +91,11 @@ def lane_samples(lanes: int) -> int:
     return LANE_VECTORS * lanes
 
 
+def fits_lanes(sizes: tuple[int, ...], rows: int, lanes: int) -> bool:
+    """Whether matrices of so many rows for each sample have room with samples along the lanes."""
+    return rows * lane_samples(lanes) * max(sizes) <= LANE_ROOM
+
+
 def value_cycles(sizes: tuple[int, ...], lanes: int) -> float:
     """Cycles of the primal sweep's contractions for one sample of a block."""
     return sum(contraction_cycles(PANEL_ROWS, n_in, n_out, lanes) / PANEL_ROWS for n_in, n_out in pairwise(sizes))

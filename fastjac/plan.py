@@ -17,7 +17,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .cost import (
-    LANE_ROOM,
     LANES_GAIN,
     PACK_ELEMENTS,
     PACK_ROWS,
@@ -26,9 +25,9 @@ from .cost import (
     UNION_DEPTH,
     UNION_ROWS,
     contraction_cycles,
+    fits_lanes,
     lane_cycles,
     lane_product_cycles,
-    lane_samples,
     moving_cycles,
     packing_cycles,
     reading_cycles,
@@ -185,8 +184,7 @@ def _in_lanes(shape: ChainShape, mode: Mode, order: Order, steps: tuple[Step, ..
     """
     forward = steps[0].transposed
     pure = all(step.start == 0 for step in steps) if forward else all(step.stop == shape.n_layers for step in steps)
-    rows, samples = shape.sizes[0 if forward else -1], lane_samples(shape.lanes)
-    if not shape.unitwise or not pure or rows * samples * max(shape.sizes) > LANE_ROOM:
+    if not shape.unitwise or not pure or not fits_lanes(shape.sizes, shape.sizes[0 if forward else -1], shape.lanes):
         return None
     values, products = lane_cycles(shape.sizes, forward, shape.lanes)
     alone = value_cycles(shape.sizes, shape.lanes) + sum(step.cycles for step in steps)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
+from fastjac import cost as cost_module
 from fastjac import plan as plan_module
 from fastjac.cost import LANE_VECTORS
 from fastjac.kernels.target import lanes
@@ -160,7 +161,7 @@ def test_buffers_and_slopes_have_places_of_their_own(mode):
 @pytest.mark.parametrize("end", ENDS)
 def test_a_network_so_wide_that_a_block_has_few_samples(end, monkeypatch):
     """What stands behind the last factor has room for as many samples as lie along the lanes."""
-    monkeypatch.setattr(plan_module, "LANE_ROOM", 10**9)
+    monkeypatch.setattr(cost_module, "LANE_ROOM", 10**9)
     net = network((1, 3000, 20), fj.Tanh(), ENDS[end], np.float32)
     assert in_lanes(net) or len(ENDS[end]) > 1
     assert net.program().layout["block"][0] >= in_lanes(net)
