@@ -1,0 +1,94 @@
+"""Operations of several vectors, or of some units of one: what makes a graph of layers.
+
+In every formula `a` and `b` are the vectors that meet, and `x` is the vector of one operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import LayerError
+from .base import Layer
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Join(Layer):
+    """An operation of two or more vectors."""
+
+    def joined_size(self, sizes: Sequence[int]) -> int:
+        """The size of the result for operands of these sizes, or a LayerError that names them."""
+        if len(set(sizes)) > 1:
+            raise LayerError(f"{type(self).__name__} takes vectors of one size, got sizes {', '.join(map(str, sizes))}")
+        return sizes[0]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Add(Join):
+    """`a + b + ...`, of vectors of one size, in this order."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Concatenate(Join):
+    """The units of all vectors, one vector after another."""
+
+    def joined_size(self, sizes: Sequence[int]) -> int:
+        return sum(sizes)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pairwise(Join):
+    """An operation of two vectors of one size, unit by unit: `y[i] = f(a[i], b[i])`.
+
+    `rule` names the function of `fastjac.kernels.pairwise` that holds the value and both derivatives.
+    """
+
+    rule: ClassVar[str]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Multiply(Pairwise):
+    """`a * b`."""
+
+    rule = "multiply"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Divide(Pairwise):
+    """`a / b`, as IEEE 754 divides."""
+
+    rule = "divide"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Maximum(Pairwise):
+    """The larger of a and b; where they are equal, each has half of the derivative, as in torch."""
+
+    rule = "maximum"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Minimum(Pairwise):
+    """The smaller of a and b; where they are equal, each has half of the derivative, as in torch."""
+
+    rule = "minimum"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Take(Layer):
+    """Some units of a vector, `y[i] = x[index[i]]`; a unit may be taken twice.
+
+    index : numbers of the units, counted from 0.  size : how many units x has.
+    """
+
+    index: tuple[int, ...] = ()
+    size: int = 0
+
+    @property
+    def n_in(self) -> int:
+        return self.size
+
+    @property
+    def n_out(self) -> int:
+        return len(self.index)
