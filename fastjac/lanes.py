@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .accumulation import Accumulation
-from .chain import Chain, Link, Normalization, Product
+from .chain import Chain
 from .cost import lane_samples
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
@@ -19,6 +19,8 @@ from .kernels.tables import DENSE
 from .kernels.target import lanes, padded
 from .matrix import Record, result_of
 from .memory import Arena, Parameters
+from .operators import Link, Normalization
+from .product import Product
 from .steps import Plan
 
 
@@ -47,7 +49,6 @@ class Lanes:
             "lane_scales": int(bool(last)),
             "lane_buffer": buffer,
             "lane_matrix": matrix,
-            "lane_values": padded(chain.sizes[-1], chain.dtype),
         }
         self.size = self._arena.end
 

@@ -10,14 +10,15 @@ import numpy as np
 
 from . import arguments
 from .batch import Runner
-from .chain import product_of
 from .errors import LayerError, OptionError
 from .gradients.trainable import Trainable
+from .graph import path
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import Layer, chain_widths
 from .plan import checked_mode, plan
+from .product import Wanted, product_of
 from .program import lower
 from .runners import Runners
 from .saving import save
@@ -54,7 +55,7 @@ class Network(Trainable):
         self._dtype = resolved
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
-        self._runners = Runners(self._layers, self.n_in, resolved)
+        self._runners = Runners(path(self._layers, self._widths), resolved)
         self._gradient_runners, self._gradient_tables = {}, {}
 
     @property
@@ -145,7 +146,8 @@ class Network(Trainable):
         """
         chain, width = self._runners.chain, lanes(self._dtype)
         tasks = [(product_of(chain), checked_mode(mode))]
-        tasks += [(product_of(chain, "tangents", 1), "forward"), (product_of(chain, "cotangents", 1), "reverse")]
+        tasks += [(product_of(chain, Wanted(seed="tangents", width=1)), "forward")]
+        tasks += [(product_of(chain, Wanted(seed="cotangents", width=1)), "reverse")]
         return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])
 
     def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fastjac import Affine, ReLU, Softmax, Tanh
-from fastjac.chain import chain_of, product_of
+from fastjac.chain import chain_of
+from fastjac.product import product_of
 from fastjac.kernels.tables import WORK
 from fastjac.matrix import Matrix
 from fastjac.plan import plan
