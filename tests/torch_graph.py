@@ -1,0 +1,60 @@
+"""A graph as a torch function, differentiated by torch.func in float64: the independent reference of `tests/naive_graph.py`.
+
+All inputs of the graph are one flat vector x (..., n_in), one input after another, and all outputs one flat y (..., n_out).
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastjac.graph import Graph
+from fastjac.layers import Layer
+from fastjac.layers import joins as fl
+from tests import torch_reference
+
+
+def value(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """y (batch, n_out) for x (batch, n_in)."""
+    return torch_function(graph)(torch_reference.tensor(x)).numpy()
+
+
+def jacobian(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """J (batch, n_out, n_in) for x (batch, n_in), by torch.func.jacrev of the sum over the batch, whose samples do not mix."""
+    function = torch_function(graph)
+    return torch.func.jacrev(lambda batch: function(batch).sum(dim=0))(torch_reference.tensor(x)).numpy().swapaxes(0, 1)
+
+
+def torch_function(graph: Graph) -> Callable[[Tensor], Tensor]:
+    """The graph as one differentiable torch function of a flat tensor (n_in,) or (batch, n_in)."""
+    functions = [None if vertex.operation is None else _torch_operation(vertex.operation) for vertex in graph.vertices]
+
+    def run(x: Tensor) -> Tensor:
+        if x.ndim == 1:
+            return run(x[None])[0]
+        parts = dict(zip(graph.inputs, x.split(graph.input_sizes, dim=-1), strict=True))
+        found: list[Tensor] = []
+        for number, (vertex, function) in enumerate(zip(graph.vertices, functions, strict=True)):
+            found.append(parts[number] if function is None else function(*(found[operand] for operand in vertex.operands)))
+        return torch.cat([found[number] for number in graph.outputs], dim=-1)
+
+    return run
+
+
+def _torch_operation(operation: Layer) -> Callable[..., Tensor]:
+    if isinstance(operation, fl.Take):
+        index = torch.tensor(operation.index)
+        return lambda x: x.index_select(-1, index)
+    return JOINS.get(type(operation)) or partial(torch_reference.FUNCTIONS[type(operation)], operation)
+
+
+JOINS: dict[type[Layer], Callable[..., Tensor]] = {
+    fl.Add: lambda a, *others: sum(others, start=a),
+    fl.Concatenate: lambda *vectors: torch.cat(vectors, dim=-1),
+    fl.Multiply: torch.multiply,
+    fl.Divide: torch.divide,
+    fl.Maximum: torch.maximum,
+    fl.Minimum: torch.minimum,
+}
