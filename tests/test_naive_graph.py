@@ -1,13 +1,16 @@
-"""The oracle of graphs against torch: every join by itself, and graphs small enough to check by hand."""
+"""The oracle of graphs against torch: every join by itself, graphs small enough to check by hand, and random ones."""
 
 import numpy as np
 import pytest
 import torch
 
 from fastjac.graph import Graph, Vertex
-from fastjac.layers import Affine, Tanh
+from fastjac.layers import LAYERS, Affine, Tanh
 from fastjac.layers.joins import Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Take
 from tests import naive_graph, torch_graph
+from tests.graph_families import FAMILIES, family_graph, graph_named
+from tests.graph_inputs import describe, fair_inputs, scale
+from tests.random_graphs import random_graph
 
 RNG = np.random.default_rng(0)
 JOINS = [(Add(), 2), (Add(), 4), (Multiply(), 2), (Divide(), 2), (Maximum(), 2), (Minimum(), 2), (Concatenate(), 3)]
@@ -73,3 +76,54 @@ def test_a_shared_layer_behind_a_gather_of_a_skip() -> None:
     one = torch_graph.torch_function(graph)
     expected = torch.func.jacrev(one)(torch.tensor(x[0]))
     np.testing.assert_allclose(naive_graph.jacobian(graph, x[0]), expected, rtol=1e-13)
+
+
+NAMES = [*(f"random {seed}" for seed in range(300)), *(f"{family} {seed}" for family in FAMILIES for seed in range(6))]
+
+
+def test_random_graphs_equal_torch() -> None:
+    for name in NAMES:
+        graph = graph_named(name)
+        x = fair_inputs(graph, 3, np.random.default_rng(0))
+        expected = naive_graph.jacobian(graph, x)
+        values = np.abs(naive_graph.value(graph, x) - torch_graph.value(graph, x)).max()
+        errors = (np.abs(expected - torch_graph.jacobian(graph, x)).max(axis=(1, 2)) / scale(expected)).max()
+        assert values < 1e-11, f"{name}: y differs by {values:.1e}\n{describe(graph)}"
+        assert errors < 1e-12, f"{name}: J differs by {errors:.1e}\n{describe(graph)}"
+
+
+def test_random_graphs_are_as_varied_as_they_claim() -> None:
+    graphs = [random_graph(seed) for seed in range(300)]
+    operations = {type(vertex.operation) for graph in graphs for vertex in graph.vertices} - {type(None)}
+    assert operations == {*LAYERS.values(), Add, Multiply, Divide, Maximum, Minimum, Concatenate, Take}
+    lengths = [len(graph.vertices) - len(graph.inputs) for graph in graphs]
+    assert min(lengths) == 2
+    assert 25 <= max(lengths) <= 30
+    assert {len(graph.inputs) for graph in graphs} == {len(graph.outputs) for graph in graphs} == {1, 2, 3}
+    sizes = [vertex.size for graph in graphs for vertex in graph.vertices]
+    assert np.median(sizes) <= 12
+    assert min(sizes) == 1
+    assert 150 < max(sizes) <= 250
+    assert sum(len(graph.layers) + len(graph.inputs) < len(graph.vertices) for graph in graphs) > 30, "few share a layer"
+
+
+def test_in_random_graphs_every_vertex_matters_and_stands_behind_its_operands() -> None:
+    for name in NAMES:
+        graph = graph_named(name)
+        reached = set(graph.outputs)
+        for number in reversed(range(len(graph.vertices))):
+            assert number in reached, f"{name}: nothing takes vertex {number}\n{describe(graph)}"
+            assert all(operand < number for operand in graph.vertices[number].operands)
+            reached.update(graph.vertices[number].operands)
+        assert not set(graph.inputs) & set(graph.outputs)
+        assert sorted(graph.inputs) == [n for n, vertex in enumerate(graph.vertices) if vertex.operation is None]
+        assert len(set(graph.outputs)) == len(graph.outputs)
+
+
+def test_a_seed_is_one_graph() -> None:
+    for draw in (random_graph, family_graph):
+        arguments = (7,) if draw is random_graph else ("dense_net", 7)
+        one, other = draw.__wrapped__(*arguments), draw.__wrapped__(*arguments)
+        assert describe(one) == describe(other)
+        x = np.random.default_rng(0).standard_normal(sum(one.input_sizes))
+        np.testing.assert_array_equal(naive_graph.jacobian(one, x), naive_graph.jacobian(other, x))
