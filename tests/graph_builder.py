@@ -61,14 +61,20 @@ class GraphBuilder:
 
     def layer(self, operation: Layer, operand: int) -> int:
         """A layer, or an UnfitError if it is not fit to follow the operand."""
-        size = operation.n_out or self.size(operand)
-        values, tangents = self._pushed(vertex := Vertex(operation, (operand,), size))
-        shrinks = _largest(tangents) < MIN_GAIN * _largest(self._tangents[operand])
         # Of few units, layer normalization annihilates nearly every direction, and float32 keeps only rounding.
         narrow = isinstance(operation, fl.LayerNorm) and self.size(operand) < 5
-        if shrinks or narrow or np.median(kink_distance([operation], self._values[operand])) < MIN_KINK_DISTANCE:
+        if narrow or np.median(kink_distance([operation], self._values[operand])) < MIN_KINK_DISTANCE:
             raise UnfitError
-        return self._append(vertex, values, tangents)
+        number = self.any_layer(operation, operand)
+        if _largest(self._tangents[number]) < MIN_GAIN * _largest(self._tangents[operand]):
+            self.forget(number)
+            raise UnfitError
+        return number
+
+    def any_layer(self, operation: Layer, operand: int) -> int:
+        """A layer, whatever it does to derivatives."""
+        vertex = Vertex(operation, (operand,), operation.n_out or self.size(operand))
+        return self._append(vertex, *self._pushed(vertex))
 
     def join(self, operation: Join, *operands: int) -> int:
         """A join, or an UnfitError if its operands lie at a tie, or are too long together."""

@@ -7,6 +7,7 @@ from fastjac import layers as fl
 from fastjac.graph import Graph
 from fastjac.layers import Layer
 from fastjac.layers.joins import Add, Concatenate, Maximum, Minimum, Multiply
+from tests.corner_graphs import CORNERS
 from tests.graph_builder import GraphBuilder
 from tests.random_graphs import fit_graph, random_graph
 
@@ -14,15 +15,15 @@ ACTIVATIONS: tuple[Callable[[], Layer], ...] = (fl.ReLU, fl.ReLU, fl.Tanh, fl.GE
 
 
 def graph_named(name: str) -> Graph:
-    """A family and a seed ("dense_net 3"), or "random" and one ("random 17")."""
+    """A family or a corner and a seed ("dense_net 3", "powers 0"), or "random" and one ("random 17")."""
     family, seed = name.split()
     return random_graph(int(seed)) if family == "random" else family_graph(family, int(seed))
 
 
 @cache
 def family_graph(name: str, seed: int) -> Graph:
-    """The graph of this family (a key of FAMILIES) and seed."""
-    return fit_graph(FAMILIES[name], [*FAMILIES].index(name) + len(FAMILIES) * seed + 1_000_000)
+    """The graph of this family or corner and seed."""
+    return fit_graph({**FAMILIES, **CORNERS}[name], [*name.encode(), seed])
 
 
 class Draw:

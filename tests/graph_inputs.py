@@ -1,8 +1,11 @@
 """Inputs of graphs at which a Jacobian is well defined and well conditioned, and graphs as text."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from fastjac.graph import Graph
+from fastjac.graph import Graph, Vertex
+from fastjac.layers import Layer
 from fastjac.layers.joins import Join, Take
 from tests import naive_graph
 from tests.graph_builder import tie_distance
@@ -64,3 +67,12 @@ def describe(graph: Graph) -> str:
         made = "Input" if vertex.operation is None else f"{vertex.operation!r} #{numbers[vertex.operation]} of {vertex.operands}"
         lines.append(f"{number:3}  {made} -> {vertex.size}")
     return "\n".join(lines)
+
+
+def rounded(graph: Graph) -> Graph:
+    """The same graph with arrays of float32; a layer that is shared stays shared."""
+    cast: dict[Layer | None, Layer | None] = {None: None}
+    for operation in graph.layers:
+        cast[operation] = replace(operation, **{name: array.astype(np.float32) for name, array in operation.arrays.items()})
+    vertices = (Vertex(cast[vertex.operation], vertex.operands, vertex.size) for vertex in graph.vertices)
+    return Graph(tuple(vertices), graph.inputs, graph.outputs)

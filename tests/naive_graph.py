@@ -4,7 +4,8 @@ It shares no code with fastjac's engine, so it is the oracle of every test of a 
 vector x (..., n_in), one input after another, and all outputs are one flat vector y (..., n_out):
 
 - `value(graph, x)` and `jacobian(graph, x)`;
-- `vertex_values(graph, x)` for the vector at every vertex.
+- `vertex_values(graph, x)` for the vector at every vertex;
+- `behind(graph, number)` for what a vertex depends on.
 
 `tests/torch_graph.py` has the same graph in torch.
 """
@@ -57,6 +58,15 @@ def _sweep(graph: Graph, x: Array, disturbance: Disturbance) -> list[tuple[Array
         with np.errstate(all="ignore"):
             values, tangents = push(vertex, [v for v, _ in operands], [t for _, t in operands])
         found.append((disturbance(values), disturbance(tangents)))
+    return found
+
+
+def behind(graph: Graph, number: int) -> set[int]:
+    """The vertices on which this one depends, and itself."""
+    found = {number}
+    for other in range(number, -1, -1):
+        if other in found:
+            found.update(graph.vertices[other].operands)
     return found
 
 

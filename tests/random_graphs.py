@@ -1,6 +1,6 @@
 """Random graphs of every layer, join and selection, deterministic by seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -23,13 +23,13 @@ TRIALS = 32
 @cache
 def random_graph(seed: int) -> Graph:
     """The graph of this seed: 2 to 30 vertices besides 1 to 3 inputs, 1 to 3 outputs; sizes 1 to 12, at times up to 250."""
-    return fit_graph(_draw, seed)
+    return fit_graph(_draw, [seed])
 
 
-def fit_graph(draw: Callable[[GraphBuilder], Graph], seed: int) -> Graph:
+def fit_graph(draw: Callable[[GraphBuilder], Graph], seed: Sequence[int]) -> Graph:
     """The first graph that `draw` makes, of all attempts with this seed, for which fair inputs are easily found."""
     for attempt in range(100):
-        rng = np.random.default_rng([seed, attempt])
+        rng = np.random.default_rng([*seed, attempt])
         try:
             graph = draw(GraphBuilder(rng))
         except UnfitError:

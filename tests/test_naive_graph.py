@@ -8,6 +8,7 @@ from fastjac.graph import Graph, Vertex
 from fastjac.layers import LAYERS, Affine, Tanh
 from fastjac.layers.joins import Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Take
 from tests import naive_graph, torch_graph
+from tests.corner_graphs import CORNERS
 from tests.graph_families import FAMILIES, family_graph, graph_named
 from tests.graph_inputs import describe, fair_inputs, scale
 from tests.random_graphs import random_graph
@@ -78,7 +79,7 @@ def test_a_shared_layer_behind_a_gather_of_a_skip() -> None:
     np.testing.assert_allclose(naive_graph.jacobian(graph, x[0]), expected, rtol=1e-13)
 
 
-NAMES = [*(f"random {seed}" for seed in range(300)), *(f"{family} {seed}" for family in FAMILIES for seed in range(6))]
+NAMES = [f"random {seed}" for seed in range(300)] + [f"{name} {seed}" for name in (*FAMILIES, *CORNERS) for seed in range(6)]
 
 
 def test_random_graphs_equal_torch() -> None:
@@ -110,11 +111,9 @@ def test_random_graphs_are_as_varied_as_they_claim() -> None:
 def test_in_random_graphs_every_vertex_matters_and_stands_behind_its_operands() -> None:
     for name in NAMES:
         graph = graph_named(name)
-        reached = set(graph.outputs)
-        for number in reversed(range(len(graph.vertices))):
-            assert number in reached, f"{name}: nothing takes vertex {number}\n{describe(graph)}"
-            assert all(operand < number for operand in graph.vertices[number].operands)
-            reached.update(graph.vertices[number].operands)
+        reached = set().union(*(naive_graph.behind(graph, output) for output in graph.outputs))
+        assert reached == set(range(len(graph.vertices))), f"{name}: nothing takes some vertex\n{describe(graph)}"
+        assert all(max(vertex.operands, default=-1) < number for number, vertex in enumerate(graph.vertices))
         assert not set(graph.inputs) & set(graph.outputs)
         assert sorted(graph.inputs) == [n for n, vertex in enumerate(graph.vertices) if vertex.operation is None]
         assert len(set(graph.outputs)) == len(graph.outputs)
