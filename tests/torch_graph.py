@@ -3,7 +3,7 @@
 All inputs of the graph are one flat vector x (..., n_in), one input after another, and all outputs one flat y (..., n_out).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,8 @@ from fastjac.graph import Graph
 from fastjac.layers import Layer
 from fastjac.layers import joins as fl
 from tests import torch_reference
+
+Functions = Mapping[Layer, Callable[..., Tensor]]
 
 
 def value(graph: Graph, x: np.ndarray) -> np.ndarray:
@@ -29,21 +31,26 @@ def jacobian(graph: Graph, x: np.ndarray) -> np.ndarray:
 
 def torch_function(graph: Graph) -> Callable[[Tensor], Tensor]:
     """The graph as one differentiable torch function of a flat tensor (n_in,) or (batch, n_in)."""
-    functions = [None if vertex.operation is None else _torch_operation(vertex.operation) for vertex in graph.vertices]
+    functions = {operation: function_of(operation) for operation in graph.layers}
 
     def run(x: Tensor) -> Tensor:
-        if x.ndim == 1:
-            return run(x[None])[0]
-        parts = dict(zip(graph.inputs, x.split(graph.input_sizes, dim=-1), strict=True))
-        found: list[Tensor] = []
-        for number, (vertex, function) in enumerate(zip(graph.vertices, functions, strict=True)):
-            found.append(parts[number] if function is None else function(*(found[operand] for operand in vertex.operands)))
-        return torch.cat([found[number] for number in graph.outputs], dim=-1)
+        return run_graph(graph, functions, x) if x.ndim > 1 else run_graph(graph, functions, x[None])[0]
 
     return run
 
 
-def _torch_operation(operation: Layer) -> Callable[..., Tensor]:
+def run_graph(graph: Graph, functions: Functions, x: Tensor) -> Tensor:
+    """y (batch, n_out) for x (batch, n_in), by a function for every operation."""
+    parts = dict(zip(graph.inputs, x.split(graph.input_sizes, dim=-1), strict=True))
+    found: list[Tensor] = []
+    for number, vertex in enumerate(graph.vertices):
+        operands = [found[operand] for operand in vertex.operands]
+        found.append(parts[number] if vertex.operation is None else functions[vertex.operation](*operands))
+    return torch.cat([found[number] for number in graph.outputs], dim=-1)
+
+
+def function_of(operation: Layer) -> Callable[..., Tensor]:
+    """A layer or a join as a function of its operands, each (batch, size)."""
     if isinstance(operation, fl.Take):
         index = torch.tensor(operation.index)
         return lambda x: x.index_select(-1, index)
