@@ -1,8 +1,9 @@
 """A network as a chain: factors with links between them.
 
-A factor is an affine layer, or a block: a part of the graph between two vertices through which all of it passes. A link is what stands between two affine layers (or before the first, or after the last): diagonals, each a run of
-elementwise layers taken together, and normalizers. Link k lies at boundary k; factor k leads from boundary k to k + 1.
-Primal sweep and accumulation are both read off this one form.
+A factor is an affine layer, or a block: a part of the graph between two vertices through which all of it passes. A link is what
+stands between two factors (or before the first, or after the last): diagonals, each a run of elementwise layers taken together,
+and normalizers. Link k lies at boundary k; factor k leads from boundary k to k + 1. Primal sweep and accumulation are both read
+off this one form.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ layer, or a block. Several inputs are one vector, of which each is a selection, 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from .block import Block, BlockStep, Operator, Pair, Selection, Stack, Sum
@@ -26,13 +28,13 @@ def items_of(graph: Graph, dtype: np.dtype) -> tuple[Item, ...]:
     """The layers and blocks that a graph is, one after another."""
     flow = simplified(graph)
     cuts = _cuts(flow)
-    return tuple(_between(flow, first, last, dtype) for first, last in zip(cuts, cuts[1:], strict=False))
+    return tuple(_between(flow, first, last, dtype) for first, last in pairwise(cuts))
 
 
 def _cuts(flow: Flow) -> list[int]:
     """The vertices that no edge passes over, the first and the last among them."""
     reach, cuts = 0, []
-    furthest = [number for number in range(len(flow.operands))]
+    furthest = list(range(len(flow.operands)))
     for number, operands in enumerate(flow.operands):
         for operand in operands:
             furthest[operand] = max(furthest[operand], number)

@@ -34,12 +34,12 @@ class Emitter:
 
     def weight(self, factor: Affine, transposed: bool) -> Matrix:
         """A weight, row-major in the orientation asked for."""
-        weight = factor.weight.T if transposed else factor.weight
-        return self.constant(weight).transpose if transposed else self.constant(weight)
+        return self.constant(factor.weight.T).transpose if transposed else self.constant(factor.weight)
 
     def constant(self, values: np.ndarray) -> Matrix:
         """A matrix that is the same for all samples, row-major."""
-        return Matrix(*values.shape, PARAMETERS, self._parameters.add(values), self.padded(values.shape[1]), 1)
+        rows, columns = values.shape
+        return Matrix(rows, columns, PARAMETERS, self._parameters.add(values), self.padded(columns), 1)
 
     def in_panels(self, factor: Affine, transposed: bool, rows: int) -> Matrix:
         """A weight, or its transpose, as the kernel's right operand, for a left one of so many rows."""

@@ -17,6 +17,7 @@ from .kernels.lanes import take_lanes
 from .kernels.operators import SHORT
 from .kernels.tables import DENSE
 from .kernels.target import lanes, padded
+from .layers import Affine
 from .matrix import Record, result_of
 from .memory import Arena, Parameters
 from .operators import Link, Normalization
@@ -55,6 +56,7 @@ class Lanes:
     def _step(self, k: int, link: Link) -> Record:
         """A factor with its bias in front, and the activation behind it."""
         factor = self._chain.factors[k]
+        assert isinstance(factor, Affine)  # no plan lays the samples of a block along the lanes
         bias = np.zeros(factor.n_out) if factor.bias is None else factor.bias
         step = {"n_in": factor.n_in, "row": factor.n_out, "state": DENSE}
         step |= {"weight": self._parameters.add(np.column_stack([bias, factor.weight]))}

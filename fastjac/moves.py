@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .block import Pair, Sum, selected
+from .block import Pair, Selection, Sum, selected
 from .kernels import sweep
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
@@ -58,7 +58,8 @@ class Sweep:
             rule = kernel_address(PAIRWISE[operator.join.rule], self._parameters.dtype)
             yield step | self._of(JOIN, sweep.join) | self._state[operator] | {"rule": rule, "second_slopes": slopes}
         else:
-            yield step | self._of(TAKE, sweep.take) | {"p": self._units(move)}
+            assert isinstance(operator, Selection)  # a stack is moved part by part
+            yield step | self._of(TAKE, sweep.take) | {"p": self._units(operator)}
 
     def _operand(self, name: str, vector: Vector) -> Record:
         place = INPUTS if vector.slot is None else WORK
@@ -93,7 +94,7 @@ class Sweep:
         rule = kernel_address(NORMALIZERS[op.layer.rule], self._parameters.dtype)
         return self._of(NORMALIZE, sweep.normalize) | self._state[op] | {"rule": rule, "p": epsilon, "rank": op.rank}
 
-    def _units(self, move: Move) -> int:
+    def _units(self, selection: Selection) -> int:
         """Where the numbers of the units lie that a selection copies, or DENSE for a run of them, where the operand starts."""
-        run = selected(move.operator.index)
+        run = selected(selection.index)
         return DENSE if run.index is None else self._parameters.add(np.array(run.index, np.float64))

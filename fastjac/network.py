@@ -18,7 +18,7 @@ from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import Layer, chain_widths
 from .plan import checked_mode, plan
-from .product import Wanted, product_of
+from .product import Seed, Wanted, product_of
 from .program import lower
 from .runners import Runners
 from .saving import save
@@ -229,7 +229,7 @@ class Network(Trainable):
         return self._product(x, lead, seed, "cotangents", threads)
 
     def _product(
-        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: str, threads: int | None
+        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: Seed, threads: int | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """The values, and J times tangents (..., n_in, k) or cotangents (..., k, n_out) times J."""
         forward = kind == "tangents"

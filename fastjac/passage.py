@@ -97,7 +97,7 @@ class Passage:
 
     def reads_weights_alone(self) -> bool:
         """Whether the rows at the beginning meet weights alone, so that columns of dead units need not be 0."""
-        return self._meets_weights(self._order[0])
+        return self._rows > UNION_ROWS and self._meets_weights(self._order[0])
 
     # Where rows lie.
 
@@ -176,15 +176,16 @@ class Passage:
     def _sum(self, value: int, terms: list[Term]) -> Rows:
         total: Rows | None = None
         # A product starts from the columns that are there; what else there is, is added to it.
-        for term in sorted(terms, key=self._rank):
+        for term in sorted(terms, key=lambda term: self._rank(value, term)):
             total = self._add(value, total, term)
             self._done(term.source)
         assert total is not None  # every value is made of another
         return total
 
-    def _rank(self, term: Term) -> int:
-        whole = _is_run(term) and term.count == self._sizes[term.source]
-        return 1 if isinstance(term.map, Affine) else 0 if whole and term.target == 0 else 2
+    def _rank(self, value: int, term: Term) -> int:
+        if isinstance(term.map, Affine):
+            return 1
+        return 0 if isinstance(term.map, Units) and self._brings_all(value, term) else 2
 
     def _add(self, value: int, total: Rows | None, term: Term) -> Rows:
         """The rows at a value so far, and what a term brings besides."""
@@ -214,6 +215,7 @@ class Passage:
             self._emitter.add_units(total, source, term.index, scatters=not self._forward)
         else:
             self._emitter.add(total.part(term.target, term.count), source.part(term.first, term.count))
+        total.made_by = None
 
     def _brings_all(self, value: int, term: Term) -> bool:
         """Whether a term brings a number for every column of a value."""

@@ -8,7 +8,8 @@ from typing import Literal
 from .table import format_sizes, format_table
 
 LEGEND = (
-    "Wk, Bk: affine layer, or block, k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0;\n"
+    "Wk: affine layer k; Bk: block k, which rows pass through; J[i:j]: Jacobian of layers i+1 to j;\n"
+    "live: share of inner units whose derivative is not 0;\n"
     "stacked: the rows of several samples in one product, over units live in any; alone: each sample over its own live units;\n"
     "lanes: many samples side by side in the vector registers, all units multiplied"
 )

@@ -49,7 +49,7 @@ def _minimum(a, b):
 
 @piece
 def _shares(a, b):
-    """What either has of the derivative of the larger: all or nothing, half where they are equal; both all of it at nan, as in torch."""
+    """What either has of the derivative of the larger: all or nothing, half where they are equal, and both all at nan."""
     none, half, whole = type(a)(0.0), type(a)(0.5), type(a)(1.0)
     equal = half if a == b else whole
     return (none if a < b else equal), (none if b < a else equal)

@@ -16,8 +16,8 @@ from ..pickling import refuse_pickling
 from .memory import record_reader
 
 PARAMETERS, WORK, SEED, OUT, INPUTS = range(5)
-"""Places of a matrix: the network's parameters, the sample's own workspace, its seed, its result. A vector lies in the workspace of
-a block of samples, or among the inputs."""
+"""Places of a matrix: the network's parameters, the sample's own workspace, its seed, its result. A vector of values lies in a
+workspace, or among the inputs."""
 
 AFFINE, ACTIVATE, NORMALIZE, TAKE, ADD, JOIN = range(6)
 """Operations of the primal sweep."""
