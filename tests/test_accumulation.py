@@ -10,12 +10,12 @@ from fastjac import LayerNorm, LogSoftmax, ReLU, ReLU6, Softmax, Tanh, chain
 from fastjac import plan as plan_module
 from fastjac.batch import Runner
 from fastjac.chain import chain_of
-from fastjac.product import Wanted, product_of
 from fastjac.kernels.tables import CONTRACT, DENSE, OUT, PACK
 from fastjac.kernels.target import lanes
 from fastjac.layers import Affine
 from fastjac.plan import plan as make_plan
 from fastjac.plan import step_of
+from fastjac.product import Wanted, product_of
 from fastjac.program import lower
 from fastjac.steps import Plan
 

@@ -8,10 +8,10 @@ from fastjac import GELU, Affine, LayerNorm, Network, ReLU, Scale, Softmax, Tanh
 from fastjac import numba as compiled
 from fastjac.batch import Runner
 from fastjac.chain import chain_of
-from fastjac.product import Wanted, product_of
 from fastjac.kernels.call import call, handle_of
 from fastjac.kernels.target import lanes
 from fastjac.plan import plan
+from fastjac.product import Wanted, product_of
 from fastjac.program import lower, workspace
 
 from . import naive

@@ -31,7 +31,7 @@ class TileOperands(NamedTuple):
     """Where a tile finds its operands. Pointers are addresses in bytes, strides count elements.
 
     `C[i, j] = (start[i, j] + sum_k A[i, a_index[k]] * B[b_index[k], j]) * scale[j]` for `depth` values of k; start is C itself or
-    overlaps it nowhere, and has one row for all where `start_row` is 0. B, start and scale are read in whole vectors, so a multiple
+    overlaps it nowhere, and has one row for all where `start_row` is 0. B, start and scale are read in whole vectors: a multiple
     of the lanes must be readable; the index lists, of int32, must have
     PREFETCH_DISTANCE readable entries behind their last. Of the tile's last vector only the first `last_lanes` elements are
     stored. A sum that is zero is stored as +0 whether or not zeros were skipped on the way.
