@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
 
 from . import arguments
 from .batch import Runner
+from .blocks import Item, Items, items_with_layers
 from .chain import product_of
+from .drawing import drawn, listed, one_line
 from .errors import LayerError, OptionError
 from .gradients.trainable import Trainable
+from .graph import Graph
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
-from .layers import Layer, chain_widths
+from .layers import Layer
+from .nodes import Node, are_nodes, graph_of, inline
 from .plan import checked_mode, plan
 from .program import lower
 from .runners import Runners
 from .saving import save
-from .sequence import cast, resolved_dtype, validated
+from .sequence import Row, cast, resolved_dtype, row_in, row_of, with_layers
 from .steps import Mode, Plan
-from .table import format_sizes, format_table
 
 
-class Network(Trainable):
+class Network(Item, Trainable):
     """A feed-forward network `y = f(x)`: a frozen sequence of layers, float32 or float64 as a whole.
 
     Inputs are `x (..., n_in)`, any leading shape is a batch, and results are `y (..., n_out)` and `J (..., n_out, n_in)`
@@ -44,38 +48,82 @@ class Network(Trainable):
     Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
     """
 
-    __slots__ = ("_dtype", "_gradient_runners", "_gradient_tables", "_layers", "_nothing", "_runners", "_widths")
+    __slots__ = ("_dtype", "_gradient_runners", "_gradient_tables", "_graph", "_n_in", "_n_out", "_nothing", "_row", "_runners")
 
-    def __init__(self, layers: Iterable[Layer], n_in: int | None = None, dtype: Any = None) -> None:
-        given = validated(layers)
-        resolved = resolved_dtype(given, dtype)
-        self._layers = tuple(cast(layer, resolved) for layer in given)
-        self._widths = chain_widths(self._layers, arguments.positive_count(n_in, "n_in"))
-        self._dtype = resolved
+    def __init__(
+        self,
+        layers: Iterable[Layer | Item] | None = None,
+        n_in: int | None = None,
+        dtype: Any = None,
+        *,
+        inputs: Node | Sequence[Node] | None = None,
+        outputs: Node | Sequence[Node] | None = None,
+    ) -> None:
+        n_in = arguments.positive_count(n_in, "n_in")
+        if layers is not None and (inputs is not None or outputs is not None):
+            raise OptionError("Network takes layers in a row, or inputs and outputs, not both")
+        row: Row | None
+        if layers is not None:
+            graph, row = row_of(layers, n_in)
+        else:
+            graph = graph_of(inputs, outputs)
+            row = row_in(graph)
+            if n_in not in (None, sum(graph.input_sizes)):
+                raise OptionError(f"n_in must be the size of all inputs, {sum(graph.input_sizes)}, got {n_in}; leave it out")
+        resolved = resolved_dtype(graph.layers, dtype)
+        self._set_up(graph, row, partial(cast, dtype=resolved), resolved)
+
+    def _set_up(self, graph: Graph, row: Row | None, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> None:
+        """Make this the network of a graph with `layer_of(layer)`, whose arrays are of `dtype`, in place of every layer."""
+        # Asked once for each, so that a layer that stands at several places still does.
+        made = {layer: layer_of(layer) for layer in graph.layers}
+        self._graph = with_layers(graph, made.__getitem__)
+        self._row = row and row._replace(items=items_with_layers(row.items, made.__getitem__, dtype))
+        self._dtype = dtype
+        self._n_in, self._n_out = sum(graph.input_sizes), sum(graph.output_sizes)
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
-        self._nothing = tuple(np.empty((0,) * ndim, resolved) for ndim in range(4))
-        self._runners = Runners(self._layers, self.n_in, resolved)
+        self._nothing = tuple(np.empty((0,) * ndim, dtype) for ndim in range(4))
+        self._runners = Runners(self.layers, self._n_in, dtype)
         self._gradient_runners, self._gradient_tables = {}, {}
+
+    @classmethod
+    def _assembled(cls, graph: Graph, row: Row | None, dtype: np.dtype) -> Network:
+        """The network of layers that are of the dtype already."""
+        network = object.__new__(cls)
+        network._set_up(graph, row, lambda layer: layer, dtype)
+        return network
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers, input first."""
-        return self._layers
+        """The layers of a chain, input first; of any other network its layers and joins, each once, input first."""
+        if not self._graph.is_path:
+            return self._graph.layers
+        return tuple(vertex.operation for vertex in self._graph.vertices if vertex.operation is not None)
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The size of each input."""
+        return self._graph.input_sizes
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The size of each output."""
+        return self._graph.output_sizes
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Sizes between the layers, `len(net) + 1` of them."""
-        return self._widths
+        """Sizes between the items of a sequence, `len(net) + 1` of them."""
+        return self._sequence().widths
 
     @property
     def n_in(self) -> int:
-        """Number of inputs."""
-        return self._widths[0]
+        """Number of inputs, all together."""
+        return self._n_in
 
     @property
     def n_out(self) -> int:
-        """Number of outputs."""
-        return self._widths[-1]
+        """Number of outputs, all together."""
+        return self._n_out
 
     @property
     def dtype(self) -> np.dtype:
@@ -84,53 +132,69 @@ class Network(Trainable):
 
     @property
     def n_parameters(self) -> int:
-        """Number of trained numbers in all layers."""
-        return sum(layer.n_parameters for layer in self._layers)
+        """Number of trained numbers in all layers, each layer counted once."""
+        return sum(layer.n_parameters for layer in self._graph.layers)
 
     def __len__(self) -> int:
-        return len(self._layers)
+        return len(self._sequence().items)
 
-    def __iter__(self) -> Iterator[Layer]:
-        return iter(self._layers)
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._sequence().items)
 
     @overload
-    def __getitem__(self, index: int) -> Layer: ...
+    def __getitem__(self, index: int) -> Any: ...
     @overload
     def __getitem__(self, index: slice) -> Network: ...
-    def __getitem__(self, index: int | slice) -> Layer | Network:
+    def __getitem__(self, index: int | slice) -> Any:
+        items, widths = self._sequence()
         if not isinstance(index, slice):
-            return self._layers[index]
-        numbers = range(len(self))[index]
+            return items[index]
+        numbers = range(len(items))[index]
         if numbers.step != 1:
             raise OptionError(f"a network is sliced with step 1, because its layers would not chain otherwise; got {index}")
         if not numbers:
-            raise LayerError(f"slice {index} of a network of {len(self)} layers is empty; a network needs at least one layer")
-        return Network(self._layers[index], n_in=self._widths[numbers[0]], dtype=self._dtype)
+            raise LayerError(f"slice {index} of a network of {len(items)} layers is empty; a network needs at least one layer")
+        return Network(items[index], n_in=widths[numbers[0]], dtype=self._dtype)
+
+    def _sequence(self) -> Row:
+        """What stands in a row, or a LayerError where nothing does."""
+        if self._row is None:
+            raise LayerError(
+                "a network made of inputs and outputs is no sequence, because it branches, so it has no length, items or widths; "
+                "its layers are in net.layers, and print(net) shows how they hang together"
+            )
+        return self._row
+
+    def in_sequence(self) -> Items:
+        return (self,) if self._row is None else self._row.items
 
     def __repr__(self) -> str:
-        return f"Network({format_sizes(self._runners.chain.sizes)}, {len(self)} layer{'s' * (len(self) != 1)}, {self._dtype})"
+        return one_line(self._graph, self._dtype)
 
     def __str__(self) -> str:
-        rows = [("layer", "shape", "parameters")]
-        for number, layer in enumerate(self._layers):
-            options = ", ".join(f"{name}={value}" for name, value in layer.shown.items())
-            title = f"{number}  {type(layer).__name__}" + (f"({options})" if options else "")
-            rows.append((title, f"{self._widths[number]} -> {self._widths[number + 1]}", f"{layer.n_parameters:,}"))
-        rows.append(("total", f"{self.n_in} -> {self.n_out}", f"{self.n_parameters:,}"))
-        head, *body, total = format_table(rows, left=2)
-        rule = "-" * len(head)
-        return "\n".join([f"Network, {self._dtype}", head, rule, *body, rule, total])
+        count = self.n_parameters
+        table = drawn(self._graph, count) if self._row is None else listed(self._row, count)
+        return "\n".join([f"Network, {self._dtype}", *table])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._layers, self.n_in, self._dtype), getattr(self, "__dict__", None)
+        return type(self)._assembled, (self._graph, self._row, self._dtype), getattr(self, "__dict__", None)
 
     def astype(self, dtype: Any) -> Network:
         """The same network with every parameter cast to float32 or float64."""
-        return Network(self._layers, n_in=self.n_in, dtype=dtype)
+        resolved = resolved_dtype((), dtype)
+        return self.with_layers(partial(cast, dtype=resolved), resolved)
+
+    def with_layers(self, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> Network:
+        network: Network = object.__new__(type(self))
+        network._set_up(self._graph, self._row, layer_of, dtype)
+        return network
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
-        save(path, self._layers, self.n_in, self._dtype)
+        save(path, self.layers, self.n_in, self._dtype)
 
     @default_mode()
     def plan(self, mode: Mode = "auto") -> Plan:
@@ -148,13 +212,15 @@ class Network(Trainable):
         tasks += [(product_of(chain, "tangents", 1), "forward"), (product_of(chain, "cotangents", 1), "reverse")]
         return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])
 
-    def __call__(self, x: Any, *, threads: int | None = None) -> np.ndarray:
+    def __call__(self, x: Any, *, threads: int | None = None) -> Any:
         """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
 
         threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
         Raises ShapeError or DtypeError for an x that is no real array of shape (..., n_in).
         Costs one multiply-add for each weight and input.
         """
+        if not isinstance(x, np.ndarray) and are_nodes(x):
+            return inline(self._graph, x)
         x, lead = arguments.inputs(x, self.n_in, self._dtype)
         y = np.empty((*lead, self.n_out), self._dtype)
         self._run(self._runners.get(None), x, None, y, None, threads)
