@@ -13,6 +13,7 @@ from .ends import End, blocks, check_outputs, write
 from .graph import Graph
 from .nodes import Node, are_nodes, inline
 from .plan import checked_mode
+from .product import Seed
 from .runners import Runners
 from .steps import Mode
 
@@ -162,7 +163,7 @@ class Differentiable:
         return arguments.inputs(x, self._n_in, self._dtype)
 
     def _product(
-        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: str, threads: int | None
+        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: Seed, threads: int | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """The values, and J times tangents (..., n_in, k) or cotangents (..., k, n_out) times J."""
         forward = kind == "tangents"
@@ -215,7 +216,7 @@ class Differentiable:
         columns, rows = self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of")
         shape = (self._n_out if rows is None else len(rows), self._n_in if columns is None else len(columns))
         ends = (self._outputs if of is None else None, self._inputs if wrt is None else None)
-        return self._runners.get(mode, wrt=columns, of=rows), shape, ends  # type: ignore[call-arg]
+        return self._runners.get(mode, wrt=columns, of=rows), shape, ends
 
     def _run(
         self,

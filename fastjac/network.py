@@ -11,8 +11,7 @@ import numpy as np
 
 from . import arguments
 from .blocks import Item, Items, items_with_layers
-from .chain import product_of
-from .derivatives import Differentiable
+from .derivatives import Differentiable, Index
 from .drawing import drawn, listed, one_line
 from .ends import End
 from .errors import LayerError, OptionError
@@ -24,6 +23,7 @@ from .kernels.target import lanes
 from .layers import Layer
 from .nodes import Node, as_nodes, graph_of
 from .plan import checked_mode, plan
+from .product import Wanted, product_of
 from .program import lower
 from .runners import Runners
 from .saving import save
@@ -111,7 +111,7 @@ class Network(Differentiable, Trainable, Item):
         self._several = self._inputs.several or self._outputs.several
         # Stand in, by their dimensions, for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, dtype) for ndim in range(4))
-        self._runners = Runners(self.layers, self._n_in, dtype)
+        self._runners = Runners(self._graph, dtype)
         self._gradient_runners, self._gradient_tables = {}, {}
 
     @property
@@ -229,17 +229,25 @@ class Network(Differentiable, Trainable, Item):
         save(path, self.layers, self.n_in, self._dtype)
 
     @default_mode()
-    def plan(self, mode: Mode = "auto") -> Plan:
-        """The order in which `jacobian(x, mode)` multiplies; print it for a table. See `fastjac.plan.plan`."""
-        return plan(product_of(self._runners.chain).shape(lanes(self._dtype)), mode)
+    def plan(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Plan:
+        """The order in which `jacobian(x, mode, wrt=wrt, of=of)` multiplies; print it for a table. See `fastjac.plan.plan`."""
+        product = product_of(self._runners.chain, self._wanted(wrt, of))
+        return plan(product.shape(lanes(self._dtype)), mode)
 
     @default_mode()
-    def program(self, mode: Mode = "auto") -> Program:
+    def program(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Program:
         """The network as a NamedTuple of arrays, for the functions of `fastjac.numba` inside `@njit` code.
 
         mode : the order in which its Jacobian is accumulated, as for `jacobian`.
+        wrt, of : which columns and rows of J the program computes, as for `jacobian`; J is one matrix (n_out, n_in) else.
+
+        Several inputs are one vector there, one input after another, and so are several outputs.
         """
         chain, width = self._runners.chain, lanes(self._dtype)
-        tasks = [(product_of(chain), checked_mode(mode))]
-        tasks += [(product_of(chain, "tangents", 1), "forward"), (product_of(chain, "cotangents", 1), "reverse")]
+        tasks = [(product_of(chain, self._wanted(wrt, of)), checked_mode(mode))]
+        tasks += [(product_of(chain, Wanted(seed="tangents", width=1)), "forward")]
+        tasks += [(product_of(chain, Wanted(seed="cotangents", width=1)), "reverse")]
         return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])
+
+    def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
+        return Wanted(self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of"))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fastjac import Affine
-from fastjac.chain import chain_of, product_of
+from fastjac.chain import chain_of
 from fastjac.kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS, WORK
 from fastjac.matrix import Matrix, can_scale, result_of, row_stride
+from fastjac.product import product_of
 
 FULL = product_of(chain_of((Affine(np.ones((3, 5))),), 5, np.dtype(np.float64)))
 
