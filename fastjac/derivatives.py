@@ -169,12 +169,12 @@ class Differentiable:
         forward = kind == "tangents"
         k = seed.shape[-1] if forward else seed.shape[-2]
         rows, columns = (self._n_out, k) if forward else (k, self._n_in)
-        result = np.empty((*lead, rows, columns), self._dtype)
+        y, result = np.empty((*lead, self._n_out), self._dtype), np.empty((*lead, rows, columns), self._dtype)
         if k == 0:
-            return self(x, threads=threads).reshape(*lead, self._n_out), result
-        runner = self._runners.get("forward" if forward else "reverse", kind, k)
-        y = np.empty((*lead, self._n_out), self._dtype)
-        self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads)
+            self._run(self._runners.get(None), x, None, y, None, threads)
+        else:
+            runner = self._runners.get("forward" if forward else "reverse", kind, k)
+            self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads)
         return y, result
 
     def _jacobian(

@@ -121,12 +121,11 @@ def check_outputs(out: Any, result: Any, dtype: np.dtype, x: np.ndarray, name: s
     if not isinstance(result, tuple):
         arguments.check_output(out, result.shape, dtype, x, name)
         return
+    wanted = f"{name} must be a tuple of {len(result)}, in the form of the result without out"
     if not isinstance(out, (tuple, list)):
-        raise DtypeError(
-            f"{name} must be a tuple of {len(result)} blocks, as the result without out is, got {type(out).__name__}"
-        )
+        raise DtypeError(f"{wanted}, got {type(out).__name__}")
     if len(out) != len(result):
-        raise ShapeError(f"{name} must be a tuple of {len(result)} blocks, as the result without out is, got {len(out)}")
+        raise ShapeError(f"{wanted}, got {len(out)}")
     for number, (target, block) in enumerate(zip(out, result, strict=True)):
         check_outputs(target, block, dtype, x, f"{name}[{number}]")
         if any(_share(target, other) for other in out[:number]):
