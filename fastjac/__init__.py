@@ -5,7 +5,8 @@
 
 The way of a call, which is also the way imports point:
 
-    network.py      the face: picks the plan, gives the answer back; sequence.py and arguments.py check what comes in
+    network.py      the face: picks the plan, gives the answer back; arguments.py checks what comes in, drawing.py prints
+    sequence.py     what a user writes as a Graph (graph.py): layers in a row, blocks (blocks.py), nodes (nodes.py, selection.py)
     runners.py      the programs of a network, lowered at their first use
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory
@@ -27,6 +28,7 @@ Above the network stand numba.py (the same from inside `@njit` code), importers/
 imports what only some calls need, and coldstart.py announces that kernels compile.
 """
 
+from .blocks import Parallel, Residual
 from .check import JacobianReport, check_jacobian
 from .errors import FastjacError
 from .gradients.pullback import Gradient, Pullback
@@ -68,6 +70,7 @@ from .layers import (
     Threshold,
 )
 from .network import Network
+from .nodes import Input, Node, add, concatenate, multiply
 from .steps import Mode, Plan
 
 __version__ = "0.1.0"
@@ -86,6 +89,7 @@ __all__ = [
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
+    "Input",
     "JacobianReport",
     "Layer",
     "LayerNorm",
@@ -95,11 +99,14 @@ __all__ = [
     "Mish",
     "Mode",
     "Network",
+    "Node",
     "PReLU",
+    "Parallel",
     "Plan",
     "Pullback",
     "ReLU",
     "ReLU6",
+    "Residual",
     "Scale",
     "SiLU",
     "Sigmoid",
@@ -114,7 +121,9 @@ __all__ = [
     "Tanh",
     "TanhShrink",
     "Threshold",
+    "add",
     "check_jacobian",
+    "concatenate",
     "from_jax",
     "from_keras",
     "from_nnet",
@@ -123,4 +132,5 @@ __all__ = [
     "from_state_dict",
     "from_torch",
     "load",
+    "multiply",
 ]

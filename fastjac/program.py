@@ -151,6 +151,7 @@ def _layouts(
     for (product, _), accumulation in zip(tasks, accumulations, strict=True):
         layouts.append(
             {"seed_size": _seed_size(product), "out_size": product.sizes[-1] * product.sizes[0]}
+            | {"out_columns": product.sizes[0]}
             | {"first_step": first_step, "last_step": first_step + len(accumulation.steps)}
             | {"parts": accumulation.parts}
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}

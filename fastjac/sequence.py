@@ -1,51 +1,76 @@
-"""A network's layers, as they are given: checked one by one, and brought to one dtype."""
+"""A network's layers, as they are given: checked one by one, put in a row, and brought to one dtype."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .blocks import Item, Items, as_items, first_size, record
 from .errors import DtypeError, LayerError
+from .graph import Graph, path
 from .kernels.float_mode import default_mode
-from .layers import LAYERS, Layer
+from .layers import Layer, chain_widths
+from .nodes import Input, Node, graph_of
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """The layers, or a DtypeError or LayerError that says what else was given."""
-    try:
-        given = tuple(layers)
-    except TypeError as error:
-        raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}") from error
-    for position, layer in enumerate(given):
-        if type(layer) not in LAYERS.values():
-            raise DtypeError(f"Network takes fastjac layers, but item {position} is {_described(layer)}")
-    if not given:
+class Row(NamedTuple):
+    """Layers, blocks and networks in a row, and the sizes between them, one more than there are items."""
+
+    items: Items
+    widths: tuple[int, ...]
+
+
+def row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row]:
+    """The graph of layers, blocks and networks in a row; a network that is itself a sequence counts as its items.
+
+    Raises DtypeError for anything else among them, LayerError where there are none, two do not chain, or no size is stated.
+    """
+    if isinstance(layers, Layer):
+        raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}")
+    items: Items = ()
+    for item in as_items(layers, "Network"):
+        items += item.in_sequence() if isinstance(item, Item) else (item,)
+    if not items:
         raise LayerError("Network takes at least one layer, got none")
-    return given
+    if any(isinstance(item, Item) for item in items):
+        return _recorded(items, n_in)
+    widths = chain_widths(items, n_in)  # type: ignore[arg-type]
+    return path(items, widths), Row(items, widths)  # type: ignore[arg-type]
 
 
-def _described(item: Any) -> str:
-    """What stands in place of a layer, and what to write instead where that is clear."""
-    if isinstance(item, type) and issubclass(item, Layer):
-        return f"{item!r}; write {item.__name__}(), with parentheses"
-    if isinstance(item, (list, tuple)):
-        pair = f"a {type(item).__name__} of {len(item)}"
-        return f"{pair}; of a weight (n_out, n_in) and a bias make Affine(weight, bias), and name what stands between, as ReLU()"
-    base = next((kind for kind in type(item).__mro__ if kind in LAYERS.values()), None)
-    if base is None:
-        return f"{item!r:.200}"
-    return (
-        f"a {type(item).__name__}, a subclass of {base.__name__}; a network computes by fastjac's own formulas and would ignore "
-        f"what the subclass changes: pass {base.__name__}(...) itself, or put several of fastjac's layers in a row"
-    )
+def _recorded(items: Items, n_in: int | None) -> tuple[Graph, Row]:
+    size = n_in if n_in is not None else first_size([items])
+    if size is None:
+        raise LayerError("no layer tells how many inputs the network has; pass Network(layers, n_in=...)")
+    start: Node = Input(size)
+    node = start
+    widths = [size]
+    for position, item in enumerate(items):
+        node = record([item], node, position)
+        widths.append(node.size)
+    return graph_of(start, node), Row(items, tuple(widths))
 
 
-def resolved_dtype(layers: tuple[Layer, ...], dtype: Any) -> np.dtype:
+def row_in(graph: Graph) -> Row | None:
+    """The layers of a graph that is a chain of them, else None."""
+    if not graph.is_path:
+        return None
+    layers = [vertex.operation for vertex in graph.vertices if vertex.operation is not None]
+    return Row(tuple(layers), tuple(vertex.size for vertex in graph.vertices))
+
+
+def with_layers(graph: Graph, layer_of: Callable[[Layer], Layer]) -> Graph:
+    """The graph with `layer_of(layer)` in place of every layer."""
+    vertices = (replace(vertex, operation=vertex.operation and layer_of(vertex.operation)) for vertex in graph.vertices)
+    return replace(graph, vertices=tuple(vertices))
+
+
+def resolved_dtype(layers: Iterable[Layer], dtype: Any) -> np.dtype:
     """The dtype that was asked for, or, for None, the widest of the layers' arrays."""
     if dtype is None:
         kinds = {array.dtype for layer in layers for array in layer.arrays.values()}

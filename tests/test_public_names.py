@@ -12,6 +12,8 @@ import fastjac.numba
 from tests.fresh_process import ROOT
 
 DEEP = fj.Network([layer for _ in range(500) for layer in (fj.Affine(np.eye(20), np.zeros(20)), fj.ReLU())])
+STATE, CONTROL = fj.Input(8, "state"), fj.Input(4)
+NEXT = STATE + 0.1 * fj.Affine(np.ones((8, 12)))(fj.concatenate([STATE, CONTROL]))
 NET = fj.Network([fj.Affine(np.ones((30, 20)), np.ones(30)), fj.Tanh(), fj.Affine(np.ones((4, 30)))])
 X = np.ones((50, 20))
 PULLBACK = NET.jacobian_vjp(X)[2]
@@ -20,6 +22,11 @@ SHOWN = {
     "Network(20-30-4, 3 layers, float64)": NET,
     "Network(20-20-20-20-20-20-...-20-20-20-20-20-20, 1000 layers, float64)": DEEP,
     "Affine(weight(30, 20), bias(30,))": NET[0],
+    "Input(8, 'state')": STATE,
+    "Node(Add(Input 'state', Scale(Affine(Concatenate(...)))), size 8)": NEXT,
+    "Network(8+4 -> 8, 4 layers, float64)": fj.Network(inputs=(STATE, CONTROL), outputs=NEXT),
+    "Residual([ReLU()], shortcut=[Tanh()])": fj.Residual([fj.ReLU()], shortcut=fj.Tanh()),
+    "Parallel([[ReLU(), Tanh()], []], join='multiply')": fj.Parallel([[fj.ReLU(), fj.Tanh()], []], join="multiply"),
     "Plan(reverse, 20-30-4, 1 step, 2,400 multiply-adds)": NET.plan(),
     "Plan(forward, 20-20-20-20-20-20-...-20-20-20-20-20-20, 499 steps, 1,996,000 multiply-adds)": DEEP.plan("forward"),
     "JacobianReport(passed, 4,000 derivatives, largest error 0.0e+00, rtol 1.0e-06)": fj.JacobianReport(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import arguments
-from ..errors import ShapeError
+from ..errors import LayerError, ShapeError
+from ..graph import Graph
 from ..kernels.float_mode import default_mode
 from ..optional import optional
 from .lowering import Lowered, lower
@@ -30,6 +31,8 @@ class Trainable:
 
     if TYPE_CHECKING:
         # What Network has.
+        _graph: Graph
+        with_layers: Any
         layers: Any
         widths: Any
         n_in: Any
@@ -43,7 +46,7 @@ class Trainable:
 
     def parameters(self) -> np.ndarray:
         """All parameters as one flat vector (n_parameters,), a copy."""
-        arrays = [array.ravel() for layer in self.layers for array in layer.arrays.values()]
+        arrays = [array.ravel() for layer in self._graph.layers for array in layer.arrays.values()]
         return np.concatenate(arrays) if arrays else np.empty(0, self.dtype)
 
     def with_parameters(self, theta: Any) -> Any:
@@ -53,10 +56,9 @@ class Trainable:
         Raises ShapeError or DtypeError for a theta that is no real array of that shape.
         """
         theta = arguments.for_kernels(self._parameter_vector(theta, "theta"), self.dtype)
-        views = views_of(theta, self.layers)
-        layers = [replace(layer, **arrays) if arrays else layer for layer, arrays in zip(self.layers, views, strict=True)]
-        kind: Any = type(self)
-        network = kind(layers, n_in=self.n_in, dtype=self.dtype)
+        layers = self._graph.layers
+        views = dict(zip(layers, views_of(theta, layers), strict=True))
+        network = self.with_layers(lambda layer: replace(layer, **views[layer]) if views[layer] else layer, self.dtype)
         network._gradient_tables = self._gradient_tables
         return network
 
@@ -173,6 +175,13 @@ class Trainable:
 
     def _points(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
         """Inputs as (n, n_in), ready for kernels, and the leading shape that they had."""
+        operations = [vertex.operation for vertex in self._graph.vertices]
+        shared = [layer for layer in self._graph.layers if layer.arrays and operations.count(layer) > 1]
+        if shared or not self._graph.is_path:
+            raise LayerError(
+                "derivatives by parameters and pullbacks of Jacobians take chains whose layers stand at one place each, not "
+                "networks that branch or share parameters; jacobian, jvp, vjp, pushforward and pullback take any network"
+            )
         array, lead = arguments.inputs(x, self.n_in, self.dtype)
         return arguments.for_kernels(array.reshape(-1, self.n_in), self.dtype), lead
 

@@ -182,6 +182,7 @@ LAYOUT = record(
     "n_out",
     "seed_size",  # of one sample
     "out_size",
+    "out_columns",  # of the matrix that is the result
     "n_primal",  # steps of the primal sweep, the first rows of its table
     "first_step",  # the task's rows of the tables
     "last_step",

@@ -79,6 +79,20 @@ class Layer:
         """Number of array parameters, counted one by one."""
         return sum(array.size for array in self.arrays.values())
 
+    def __call__(self, node: Any) -> Any:
+        """Record this layer behind a node of a network; the result is a node too. A layer called twice is shared."""
+        return self._record(node)
+
+    def _record(self, *nodes: Any) -> Any:
+        # Asked of the node, because nodes are made of layers: an import of them here would go in a circle.
+        for node in nodes:
+            if not hasattr(node, "follow"):
+                raise DtypeError(
+                    f"{type(self).__name__} is called on nodes of a network, such as fastjac.Input(3), and records itself; got "
+                    f"{type(node).__name__}. To compute values, build a Network of the layer and call that"
+                )
+        return nodes[0].follow(self, *nodes[1:])
+
     def __reduce__(self) -> tuple[Any, ...]:
         # By way of the constructor, because a pickled array forgets that it was read-only.
         return type(self), tuple(getattr(self, f.name) for f in fields(self))

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import LayerError
 from .base import Layer
+
+MOST_SHOWN = 6
+"""Numbers of units that a printed Take lists."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Join(Layer):
     """An operation of two or more vectors."""
+
+    def __call__(self, *nodes: Any) -> Any:
+        """Record this join of several nodes of a network; the result is a node too."""
+        if len(nodes) < 2:
+            raise LayerError(f"{type(self).__name__} joins two or more nodes, got {len(nodes)}")
+        return self._record(*nodes)
 
     def joined_size(self, sizes: Sequence[int]) -> int:
         """The size of the result for operands of these sizes, or a LayerError that names them."""
@@ -45,6 +54,11 @@ class Pairwise(Join):
     """
 
     rule: ClassVar[str]
+
+    def __call__(self, *nodes: Any) -> Any:
+        if len(nodes) != 2:
+            raise LayerError(f"{type(self).__name__} joins two nodes, got {len(nodes)}")
+        return self._record(*nodes)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,3 +106,21 @@ class Take(Layer):
     @property
     def n_out(self) -> int:
         return len(self.index)
+
+    @property
+    def shown(self) -> dict[str, str]:
+        return {"index": _indices(self.index)}
+
+    def __repr__(self) -> str:
+        return f"Take({_indices(self.index)} of {self.size})"
+
+
+def _indices(index: Sequence[int]) -> str:
+    """As a slice writes them where they are in a row, else the first few."""
+    if tuple(index) == tuple(range(index[0], index[-1] + 1)):
+        return f"{index[0]}:{index[-1] + 1}"
+    return f"[{', '.join(map(str, index[:MOST_SHOWN]))}{', ...' * (len(index) > MOST_SHOWN)}]"
+
+
+JOINS: dict[str, type[Layer]] = {join.__name__: join for join in (Add, Concatenate, Multiply, Divide, Maximum, Minimum, Take)}
+"""What a graph holds besides layers, by name."""

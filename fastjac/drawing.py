@@ -1,0 +1,99 @@
+"""How a network prints: in one line, and as a table of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .blocks import Item, Items, Parallel, Residual
+from .graph import Graph
+from .layers import Affine, Layer
+from .nodes import Input, Node
+from .sequence import Row
+from .table import format_sizes, format_table
+
+Line = tuple[str, str, str]
+
+
+def one_line(graph: Graph, dtype: np.dtype) -> str:
+    """Sizes, number of layers and dtype: of a chain the sizes between its affine layers, else those of inputs and outputs."""
+    count = len(graph.vertices) - len(graph.inputs)
+    if graph.is_path:
+        affine = [vertex.size for vertex in graph.vertices if isinstance(vertex.operation, Affine)]
+        sizes = format_sizes([graph.vertices[0].size, *affine])
+    else:
+        sizes = " -> ".join("+".join(map(str, ends)) for ends in (graph.input_sizes, graph.output_sizes))
+    return f"Network({sizes}, {count} layer{'s' * (count != 1)}, {dtype})"
+
+
+def listed(row: Row, n_parameters: int) -> list[str]:
+    """A table of a sequence: a line for each item, and below a block one for each of its own."""
+    lines = list(_Lines().of(row.items, Input(row.widths[0])))
+    return _ruled(("layer", "shape", "parameters"), lines, ("total", f"{row.widths[0]} -> {row.widths[-1]}", f"{n_parameters:,}"))
+
+
+def drawn(graph: Graph, names: Sequence[str | None], n_parameters: int) -> list[str]:
+    """A table of a graph: a line for each vertex, with the numbers of those that it takes."""
+    shown, lines = _Lines(), []
+    for number, vertex in enumerate(graph.vertices):
+        end = " (output)" if number in graph.outputs else ""
+        layer = vertex.operation
+        if layer is None:
+            name = names[graph.inputs.index(number)]
+            title, count = "Input" if name is None else f"Input {name!r}", ""
+        else:
+            title, count = _title(layer), shown.parameters(layer)
+        lines.append((f"{number}  {title}{end}", ", ".join(map(str, vertex.operands)), str(vertex.size), count))
+    ends = " -> ".join("+".join(map(str, sizes)) for sizes in (graph.input_sizes, graph.output_sizes))
+    return _ruled(("layer", "takes", "size", "parameters"), lines, ("total", "", ends, f"{n_parameters:,}"))
+
+
+class _Lines:
+    """The lines of layers; parameters are counted where a layer stands first."""
+
+    def __init__(self) -> None:
+        self._seen: set[Layer] = set()
+
+    def parameters(self, layer: Layer) -> str:
+        """How many a layer has, or that they were counted before."""
+        again = layer in self._seen and layer.n_parameters
+        self._seen.add(layer)
+        return "shared" if again else f"{layer.n_parameters:,}"
+
+    def of(self, items: Items, node: Node, indent: str = "") -> Iterator[Line]:
+        """The lines of items behind a node."""
+        for number, item in enumerate(items):
+            after = item(node)
+            title = f"{indent}{number}  {_title(item)}"
+            yield title, f"{node.size} -> {after.size}", self.parameters(item) if isinstance(item, Layer) else ""
+            for name, branch in _branches(item):
+                inner = indent + "   "
+                if name:
+                    yield f"{inner}{name}", "", ""
+                yield from self.of(branch, node, inner + "   " * bool(name))
+            node = after
+
+
+def _branches(item: Layer | Item) -> list[tuple[str, Items]]:
+    """What a block holds, each branch with its name."""
+    if isinstance(item, Residual):
+        return [("", item.layers)] if item.shortcut is None else [("layers", item.layers), ("shortcut", item.shortcut)]
+    if isinstance(item, Parallel):
+        return [(f"branch {number}{'' if branch else ': x'}", branch) for number, branch in enumerate(item.branches)]
+    return []
+
+
+def _title(item: Layer | Item) -> str:
+    if isinstance(item, Layer):
+        options = ", ".join(f"{name}={value}" for name, value in item.shown.items())
+        return type(item).__name__ + (f"({options})" if options else "")
+    if isinstance(item, Parallel):
+        return f"Parallel({item.join})"
+    return type(item).__name__
+
+
+def _ruled(head: tuple[str, ...], lines: Sequence[tuple[str, ...]], total: tuple[str, ...]) -> list[str]:
+    first, *body, last = format_table([head, *lines, total], left=len(head) - 1)
+    rule = "-" * len(first)
+    return [first, rule, *body, rule, last]
