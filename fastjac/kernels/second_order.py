@@ -2,14 +2,15 @@
 
 Let u be rows of cotangents at the operation's output and t rows of tangents at its input: one of them was computed on the way
 to the network's Jacobian, the other is the loss's derivative by its like. The loss changes by the sum of `u dN t` over the
-rows when the operation's own Jacobian N changes by dN. Normalizers' N and its vectors are those of `normalizers`.
+rows when the operation's own Jacobian N changes by dN. Normalizers' N and its vectors are those of `normalizers`. A function of
+two values leaves the derivative by the slopes at either of its operations; `joins` makes those by both values of them.
 """
 
 from __future__ import annotations
 
 from .activations import CODES
 from .gradient_sweep import slopes_of
-from .gradient_tables import read_block, read_operation
+from .gradient_tables import PAIR, read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .multiply import multiply
@@ -32,7 +33,7 @@ def has_second_order(o, gradient):
 
 @kernel(NUMBER, NUMBER, numbers(2), NUMBER, NUMBER)
 def second_order(zero, block, number, rows, gradient, scratch):
-    """For rows u and t, add to the gradient, and write the derivative by the inputs where it can be other than 0.
+    """For rows u and t, add to the gradient, and write `second` of the operation where it has a place.
 
     block : its address.  rows : addresses of u and t.
     gradient : address of the sums.  scratch : address of PIECE_ELEMENTS numbers, or a row.
@@ -46,7 +47,9 @@ def second_order(zero, block, number, rows, gradient, scratch):
         return
     for sample in range(block.samples):
         first = sample * block.seeds * o.in_row * size
-        if o.operation == ACTIVATE:
+        if o.operation == PAIR:
+            _sum_by_slopes(zero, block, o, (u + first, t + first), block.work + (o.second + sample * o.in_row) * size)
+        elif o.operation == ACTIVATE:
             _curve(zero, block, o, sample, (u + first, t + first), gradient, scratch)
         else:
             second = block.work + (o.second + sample * o.in_row) * size
@@ -69,7 +72,7 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
     for first in range(0, o.n_out, step):
         count = min(step, o.n_out - first)
         a = (u + first * size, 1, o.out_row)
-        multiply(zero, block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), block.zeros, (scratch, o.in_row))
+        multiply(zero, block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), (block.zeros, 0), (scratch, o.in_row))
         sums = view(zero, gradient + (o.weight_gradient + first * o.in_row) * size, count * o.in_row)
         found = view(zero, scratch, count * o.in_row)
         for j in range(count * o.in_row):
@@ -95,16 +98,23 @@ def add_parameter_gradient(zero, o, inputs, by_value, by_slope, gradient):
 
 
 @piece
-def _curve(zero, block, o, sample, rows, gradient, scratch):
-    """An activation: N is the diagonal of its slopes, whose own derivative is the second one."""
+def _sum_by_slopes(zero, block, o, rows, target):
+    """Write `sum u t`, the derivative by each slope of a diagonal Jacobian, to an address."""
     size = itemsize(zero)
-    inputs = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
-    clear(zero, scratch, o.n_in)
-    by_slope = view(zero, scratch, o.n_in)
+    clear(zero, target, o.n_in)
+    by_slope = view(zero, target, o.n_in)
     for number in range(block.seeds):
         u, t = view(zero, rows[0] + number * o.in_row * size, o.n_in), view(zero, rows[1] + number * o.in_row * size, o.n_in)
         for j in range(o.n_in):
             by_slope[j] += u[j] * t[j]
+
+
+@piece
+def _curve(zero, block, o, sample, rows, gradient, scratch):
+    """An activation: N is the diagonal of its slopes, whose own derivative is the second one."""
+    size = itemsize(zero)
+    inputs, by_slope = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in), view(zero, scratch, o.n_in)
+    _sum_by_slopes(zero, block, o, rows, scratch)
     add_parameter_gradient(zero, o, inputs, view(zero, block.zeros, o.n_in), by_slope, gradient)
     if o.second != DENSE:
         p, q = block.parameters + o.p * size, block.parameters + o.q * size

@@ -63,7 +63,12 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
     fences["lists"] = Fenced((1, layout["list_size"]), np.int32)
     fences["lists"].inside[0, : layout["n_identity"]] = np.arange(layout["n_identity"])
     arrays = given | {name: fence.inside for name, fence in fences.items()}
-    arrays |= {"parameters": pack(lowered, net.layers), "operations": lowered.operations, "layout": lowered.layout}
+    arrays |= {
+        "parameters": pack(lowered, net._graph.layers),
+        "values": lowered.value_table,
+        "operations": lowered.operations,
+        "layout": lowered.layout,
+    }
     words = {name: array.ctypes.data for name, array in arrays.items()}
     words |= {
         "kernel": compiled_address(net.dtype),
