@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from .drawing import drawn, listed, one_line
 from .ends import End
 from .errors import LayerError, OptionError
 from .gradients.trainable import Trainable
-from .graph import Graph
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
@@ -27,17 +26,8 @@ from .product import Wanted, product_of
 from .program import lower
 from .runners import Runners
 from .saving import save
-from .sequence import Row, cast, resolved_dtype, row_in, row_of, with_layers
+from .sequence import Row, Written, cast, resolved_dtype, row_in, row_of, with_layers
 from .steps import Mode, Plan
-
-
-class Written(NamedTuple):
-    """What a user wrote down: the graph, the sequence that it is if it is one, and both ends."""
-
-    graph: Graph
-    row: Row | None
-    inputs: End
-    outputs: End
 
 
 class Network(Differentiable, Trainable, Item):
@@ -226,7 +216,7 @@ class Network(Differentiable, Trainable, Item):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
-        save(path, self.layers, self.n_in, self._dtype)
+        save(path, self._written, self._dtype)
 
     @default_mode()
     def plan(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Plan:
