@@ -20,7 +20,8 @@ The way of a call, which is also the way imports point:
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
                     by lanes.py, and copies what twins.py finds; gradient.py goes back by its stages.py; contract.py and
                     tile.py multiply, rules.py differentiates
-    frozen.py       arrays that nothing can write to; pickling.py refuses to send what holds addresses
+    frozen.py       arrays that nothing can write to; dense.py reads what others hand in as one; pickling.py refuses to send
+                    what holds addresses
     errors.py       what can go wrong
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/

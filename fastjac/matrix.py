@@ -89,7 +89,7 @@ def row_stride(c: Matrix) -> int:
     The rows of stacked samples follow one another in the array of results, also where each sample has a single one.
     """
     if c.place == OUT and c.rows == 1:
-        return c.columns
+        return max(c.row, c.columns)
     return c.column if c.transposed else c.row
 
 

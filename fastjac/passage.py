@@ -289,7 +289,8 @@ class Passage:
         """Rows times slopes; where only weights are read from them, columns of dead units are left as they are."""
         source, operator = self._at[term.source], map_.operator
         slopes = self._emitter.slopes(operator, map_.part)
-        live = operator if isinstance(operator, Diagonal) and operator.sparse else None
+        alone = len(self._terms[value]) == 1
+        live = operator if alone and isinstance(operator, Diagonal) and operator.sparse else None
         if live and live.binary and self._rows > UNION_ROWS and self._meets_weights(value) and value != self._order[-1]:
             owned = self._is_free(term.source)
             source.owned = False

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dense import dense_array
 from ..errors import DtypeError, ShapeError
 from ..frozen import frozen
 
@@ -16,12 +17,7 @@ Parameter = float | np.ndarray
 
 def as_float_array(value: Any, what: str, rank: int) -> np.ndarray:
     """A read-only float32 or float64 copy of `value`, C-ordered, or an error that names `what`."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(f"{what} must be a rectangular array, but its rows differ in length; check how it was built") from error
-    except RuntimeError as error:  # a torch tensor that requires grad
-        raise DtypeError(f"{what} cannot be read as an array: {error}") from error
+    array = dense_array(value, what)
     if array.dtype.kind != "f":
         # ml_dtypes' bfloat16, which Keras and JAX hand out, is of kind "V" yet casts to float32.
         if array.dtype.name != "bfloat16":
@@ -41,7 +37,7 @@ def as_float(value: Any, what: str) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DtypeError(f"{what} must be a real number, got {value!r}") from error
+        raise DtypeError(f"{what} must be a real number, got {value!r:.80}") from error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
