@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .blocks import Item, Items, as_items, first_size, record
+from .ends import End
 from .errors import DtypeError, LayerError
 from .graph import Graph, path
 from .kernels.float_mode import default_mode
@@ -23,6 +24,15 @@ class Row(NamedTuple):
 
     items: Items
     widths: tuple[int, ...]
+
+
+class Written(NamedTuple):
+    """What a user wrote down: the graph, the sequence that it is if it is one, and both ends."""
+
+    graph: Graph
+    row: Row | None
+    inputs: End
+    outputs: End
 
 
 def row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row]:

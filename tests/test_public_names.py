@@ -75,6 +75,11 @@ def report(layer: fj.Layer, mode: fj.Mode) -> fj.JacobianReport:
     fj.load("n.nnet", scaling="raw")  # wrong
     fj.GELU("tanh"), fj.GELU(approximate="none")
     fj.GELU("sometimes")  # wrong
+    fj.Parallel([layer, fj.Tanh()], join="multiply")
+    fj.Parallel([layer, fj.Tanh()], join="sum")  # wrong
+    node = np.ones(2) - 2.0 * layer(fj.Input(3, "x"))[1:] / fj.concatenate([fj.Input(1), fj.Input(1)])
+    net.jacobian(x, wrt=[0, 2], of=node), net.plan(wrt=slice(2), of=0), net.program(wrt=np.arange(2))
+    fj.Residual([layer])(node), net(node), fj.Network([layer, fj.Residual([fj.Tanh()]), net])
     fj.check_jacobian(net, x, directions="all"), fj.check_jacobian(net, x, directions=7)
     return fj.check_jacobian(net, x, directions="some")  # wrong
 """

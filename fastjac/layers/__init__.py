@@ -6,7 +6,7 @@ The arithmetic lives in `fastjac.kernels`; a layer only names its rule there.
 from .affine import Affine
 from .base import Layer, Parameter
 from .elementwise import Elementwise, Scale
-from .joins import Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Pairwise, Take
+from .joins import JOINS, Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Pairwise, Take
 from .normalizers import LayerNorm, LogSoftmax, Normalizer, Softmax, Sparsemax
 from .piecewise import (
     ELU,
@@ -85,6 +85,7 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "JOINS",
     "LAYERS",
     "SELU",
     "Add",
