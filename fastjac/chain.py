@@ -15,7 +15,7 @@ from .cost import fits_lanes
 from .errors import LayerError
 from .folding import composed, product, scaled_inputs, scaled_outputs
 from .kernels.float_mode import default_mode
-from .layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
+from .layers import Activation, Affine, Layer, LayerNorm, Normalizer, Scale
 from .plan import SPARSE_LIVE_SHARE
 from .steps import ChainShape
 
@@ -24,7 +24,7 @@ from .steps import ChainShape
 class Diagonal:
     """Elementwise layers in a row, whose Jacobian is one diagonal."""
 
-    layers: tuple[Elementwise, ...]
+    layers: tuple[Activation, ...]
     size: int
     rank = 0
 
@@ -181,7 +181,7 @@ def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
             link.append(Normalization(layer, width))
         elif isinstance(layer, Scale) and not link and factors and (folded := scaled_outputs(factors[-1], layer, dtype)):
             factors[-1] = folded
-        elif isinstance(layer, Elementwise):
+        elif isinstance(layer, Activation):
             if link and isinstance(link[-1], Diagonal) and _slopes_fit(link[-1].layers, layer, dtype):
                 link[-1] = Diagonal((*link[-1].layers, layer), width)
             else:
@@ -224,7 +224,7 @@ def _absorb_scales(affine: Affine, link: list[Diagonal | Normalization], dtype: 
     return affine
 
 
-def _slopes_fit(layers: tuple[Elementwise, ...], layer: Elementwise, dtype: np.dtype) -> bool:
+def _slopes_fit(layers: tuple[Activation, ...], layer: Activation, dtype: np.dtype) -> bool:
     """Whether the slopes of a diagonal's Scales, and of another layer behind them, may be multiplied in advance."""
     slopes: np.ndarray | None = np.ones(1)
     for scale in (*layers, layer):

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .layers import Elementwise, Layer, Sparsemax
+from .layers import Activation, Layer, Sparsemax
 from .layers.base import Parameter
 from .network import Network
 
@@ -108,5 +108,5 @@ def _kinks(layer: Layer) -> Iterator[tuple[int, tuple[Parameter, ...]]]:
     """Where the layer's derivative jumps, by the value of a unit before (0) or after (1) the layer."""
     if isinstance(layer, Sparsemax):
         yield 1, (0.0,)  # the support, on which the derivative depends, is where the output is above 0
-    elif isinstance(layer, Elementwise) and layer.kinks:
+    elif isinstance(layer, Activation) and layer.kinks:
         yield 0, layer.kinks

@@ -12,7 +12,6 @@ from .caches import caches
 from .chain import Chain, Diagonal, Link, Normalization, Product, is_finite, is_piecewise_linear, is_sparse
 from .cost import lane_samples
 from .kernels import accumulate, run, sweep
-from .kernels.activations import activation
 from .kernels.cache import fingerprint
 from .kernels.contract import contract
 from .kernels.jit import kernel_address
@@ -240,7 +239,7 @@ def _activate_steps(op: Diagonal, block: int, parameters: Parameters) -> Iterabl
         p, q = (parameters.add_block(value, op.size, block) for value in layer.rule_parameters)
         step = {"operation": ACTIVATE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
         step |= {"kernel": kernel_address(sweep.activate, parameters.dtype)}
-        step |= {"rule": kernel_address(activation(layer.rule), parameters.dtype)}
+        step |= {"rule": kernel_address(layer.rule.activation, parameters.dtype)}
         yield step | {"p": p, "q": q, "compose": int(position > 0)}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import fastjac as fj
 from fastjac.errors import DtypeError, FastjacError, LayerError, OptionError, ShapeError
-from fastjac.layers import LAYERS, Elementwise, Layer, chain_widths
+from fastjac.layers import LAYERS, Activation, Layer, chain_widths
 from tests import naive
 
 EXAMPLES = [
@@ -70,7 +70,7 @@ def test_kinks_are_where_the_derivative_jumps() -> None:
     assert fj.HardTanh(-math.inf, 2.0).kinks == (2.0,)
     assert fj.SoftShrink(0.3).kinks == (-0.3, 0.3)
     for layer in EXAMPLES:
-        for kink in layer.kinks if isinstance(layer, Elementwise) else ():
+        for kink in layer.kinks if isinstance(layer, Activation) else ():
             below, above = (naive.value_and_derivative(layer, np.full(3, kink + side))[1] for side in (-1e-12, 1e-12))
             assert np.all(np.abs(above - below) > 1e-9)  # Softplus jumps by 2e-9
 
@@ -141,7 +141,7 @@ def test_options_that_are_no_real_number(value: Any) -> None:
         fj.LeakyReLU(value)
 
 
-@pytest.mark.parametrize("name", [name for name, cls in LAYERS.items() if issubclass(cls, Elementwise)])
+@pytest.mark.parametrize("name", [name for name, cls in LAYERS.items() if issubclass(cls, Activation)])
 def test_what_a_class_says_of_its_slopes_is_so(name: str) -> None:
     layer = fj.Clamp(-1.0, 2.0) if name == "Clamp" else LAYERS[name]()
     x = np.linspace(-7.0, 7.0, 1501)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kernels.activations import Rule
 from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
-from ..layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, PReLU, Scale
+from ..layers import Activation, Affine, Layer, LayerNorm, Normalizer, Scale
 
 Values = np.ndarray | float
 ParameterName = tuple[int, str]
@@ -46,17 +47,19 @@ def _of_layer(layer: Layer, position: int, width: int) -> Iterator[Operation]:
     elif isinstance(layer, Normalizer):
         yield Operation(NORMALIZE, layer, position, width, width, {})
         if isinstance(layer, LayerNorm) and layer.arrays:
-            names = {"p": "weight", "q": "bias"}
-            yield Operation(ACTIVATE, layer, position, width, width, {key: f for key, f in names.items() if f in layer.arrays})
-    elif isinstance(layer, Elementwise):
-        names = {"p": "weight", "q": "bias"} if isinstance(layer, (PReLU, Scale)) else {}
-        yield Operation(ACTIVATE, layer, position, width, width, {key: f for key, f in names.items() if f in layer.arrays})
+            yield Operation(ACTIVATE, layer, position, width, width, _trained(layer, ("weight", "bias")))
+    elif isinstance(layer, Activation):
+        yield Operation(ACTIVATE, layer, position, width, width, _trained(layer, layer.trained))
 
 
-def rule_of(op: Operation) -> str:
-    """The rule by which the kernels know an activation or a normalizer."""
-    is_scale = op.kind == ACTIVATE and isinstance(op.layer, LayerNorm)
-    return "scale" if is_scale else op.layer.rule  # type: ignore[attr-defined]
+def _trained(layer: Layer, names: Sequence[str]) -> dict[str, str]:
+    """Those of an activation's parameters p and q, which have these names, that are trained."""
+    return {key: name for key, name in zip("pq", names, strict=False) if name in layer.arrays}
+
+
+def activation_rule(op: Operation) -> Rule:
+    """The rule of an activation, or of the scale behind a layer normalization."""
+    return op.layer.rule if isinstance(op.layer, Activation) else Scale.rule
 
 
 def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, Values]:
@@ -65,7 +68,7 @@ def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, Values]:
         return getattr(layer, "eps", 0.0), 0.0
     if isinstance(layer, LayerNorm):
         return (1.0 if layer.weight is None else layer.weight), (0.0 if layer.bias is None else layer.bias)
-    assert isinstance(layer, Elementwise)
+    assert isinstance(layer, Activation)
     return layer.rule_parameters
 
 

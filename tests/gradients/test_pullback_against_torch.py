@@ -19,7 +19,8 @@ SEEDS = range(100)
 BATCH = 3
 # A tenth of what is promised; 5e-13 is found. Nothing of torch's own needs more on inputs that are fair to the Jacobian.
 FLOAT64_TOLERANCE = 1e-11
-FLOAT32_TOLERANCE = 2e-4
+# Rounding alone moves some of these by 4e-4: inputs are fair to the Jacobian, which may vary more than its networks.
+FLOAT32_TOLERANCE = 1e-3
 
 Arrays = list[dict[str, np.ndarray]]
 

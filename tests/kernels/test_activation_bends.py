@@ -1,23 +1,21 @@
-"""Second derivatives of the activations against exact arithmetic, at kinks and extremes, and in float32."""
+"""The bends, which are second derivatives, of the activations against exact arithmetic, at kinks and extremes, and in float32."""
 
-import functools
 import re
 
-import mpmath as mp
 import numba
 import numpy as np
 import pytest
 from mpmath import mpf
 
-from fastjac.kernels.activations import RULES
-from fastjac.kernels.curvature import CURVATURES, curvature
 from fastjac.kernels.jit import piece
-from tests.kernels.exact_activations import FORMULAS
+from tests.activations import EXAMPLES
+from tests.kernels.exact_activations import second_derivative
 from tests.kernels.from_python import call
-from tests.kernels.test_activations import LAYERS, every_rule, parameters, special_points
+from tests.kernels.test_activations import every_rule, parameters, special_points
 
 EPS, TINY, HUGE = np.finfo(np.float64).eps, np.finfo(np.float64).tiny, np.finfo(np.float64).max
-every_curved_rule = pytest.mark.parametrize("rule", sorted(CURVATURES))
+BENT = sorted(rule for rule, layer in EXAMPLES.items() if not layer.piecewise_linear)
+every_bent_rule = pytest.mark.parametrize("rule", BENT)
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 # These cross 0 at some |x| up to 4, as a small difference of terms of order 1; elsewhere they keep their relative accuracy.
@@ -26,28 +24,15 @@ CANCELLING = {"gelu", "gelu_tanh", "silu", "mish", "sigmoid"}
 JUMPS = {"elu": [0.0], "celu": [0.0], "softsign": [0.0], "sparse_plus": [-1.0, 1.0]}
 
 
-def curved(rule, x, p, q):
-    """Second derivatives of a row, in the dtype of x; 0 for a rule that says it has none."""
-    c = np.zeros_like(x)
-    if rule in CURVATURES:
-        call(curvature(rule), x.dtype.type(0), x, np.full_like(x, p), np.full_like(x, q), c, x.size)
-    return c
-
-
-@functools.cache
-def exact(rule, x, p, q):
-    """The second central difference of the rule's formula at x, which is good to tens of digits away from kinks."""
-    # A difference of order 1e-308 must be told from 0. With so many digits erfc would take too long; it keeps its relative
-    # accuracy with few on the left, and because GELU is even but for x / 2, it is only needed there.
-    digits, x = (80, -abs(x)) if rule == "gelu" else (700, x)
-    with mp.workdps(digits):
-        formula, step = FORMULAS[rule], mpf(10) ** (-digits // 4)
-        at, p, q = mpf(x), mpf(p), mpf(q)
-        return (formula(at + step, p, q) - 2 * formula(at, p, q) + formula(at - step, p, q)) / step**2
+def bends(rule, x, p, q):
+    """The bends of a row, in the dtype of x."""
+    b = np.empty_like(x)
+    call(EXAMPLES[rule].rule.bend, x.dtype.type(0), x, np.full_like(x, p), np.full_like(x, q), b, x.size)
+    return b
 
 
 def jumps(rule):
-    return [*LAYERS[rule].kinks, *JUMPS.get(rule, [])]
+    return [*EXAMPLES[rule].kinks, *JUMPS.get(rule, [])]
 
 
 def smooth_points(rule):
@@ -62,7 +47,7 @@ def assert_exact(rule, found):
     # The exponent of gelu_tanh, a cubic, carries its own rounding, up to 700 units of it in the far left tail.
     relative = 3e-13 if rule == "gelu_tanh" else 1e-14
     for x, c in zip(smooth_points(rule), found, strict=True):
-        expected = exact(rule, x, *parameters(rule))
+        expected = second_derivative(EXAMPLES[rule], x)
         if expected > HUGE:
             assert c == np.inf
             continue
@@ -72,60 +57,60 @@ def assert_exact(rule, found):
 
 @every_rule
 def test_second_derivatives_are_exact(rule):
-    """Of every rule: one that is missing in the table must be straight."""
-    assert_exact(rule, curved(rule, smooth_points(rule), *parameters(rule)))
+    """Of every rule: one that is piecewise linear has none."""
+    assert_exact(rule, bends(rule, smooth_points(rule), *parameters(rule)))
 
 
-@every_curved_rule
+@every_bent_rule
 def test_an_error_of_one_in_a_million_million_and_a_forgotten_rule_are_noticed(rule):
-    found = curved(rule, smooth_points(rule), *parameters(rule))
+    found = bends(rule, smooth_points(rule), *parameters(rule))
     for wrong in (found * (1 + 1e-12), np.zeros_like(found)):
         with pytest.raises(AssertionError):
             assert_exact(rule, wrong)
 
 
-@pytest.mark.parametrize("rule", sorted(RULES.keys() - {"softsign"}))
+@pytest.mark.parametrize("rule", sorted(EXAMPLES.keys() - {"softsign"}))
 def test_where_it_jumps_it_is_that_of_one_side(rule):
     for jump in jumps(rule):
         sides = np.array([np.nextafter(jump, -np.inf), np.nextafter(jump, np.inf)])
-        (at,) = curved(rule, np.array([jump]), *parameters(rule))
-        assert np.isclose(at, curved(rule, sides, *parameters(rule)), rtol=1e-14, atol=0).any()
+        (at,) = bends(rule, np.array([jump]), *parameters(rule))
+        assert np.isclose(at, bends(rule, sides, *parameters(rule)), rtol=1e-14, atol=0).any()
 
 
 def test_softsigns_is_odd_and_0_at_its_jump():
-    np.testing.assert_allclose(curved("softsign", np.array([-1e-30, 0.0, -0.0, 1e-30]), 0, 0), [2, 0, 0, -2])
+    np.testing.assert_allclose(bends("softsign", np.array([-1e-30, 0.0, -0.0, 1e-30]), 0, 0), [2, 0, 0, -2])
 
 
 @every_rule
 @both_dtypes
 def test_infinities_give_the_limit(rule, dtype):
-    limits = [0.0, np.inf if rule == "exp" else 0.0]
-    np.testing.assert_array_equal(curved(rule, np.array([-np.inf, np.inf], dtype), *parameters(rule)), limits)
+    limits = [0.0, np.inf if rule == "exponential" else 0.0]
+    np.testing.assert_array_equal(bends(rule, np.array([-np.inf, np.inf], dtype), *parameters(rule)), limits)
 
 
 @every_rule
 @both_dtypes
 def test_nan_gives_nan_unless_comparisons_choose_a_constant(rule, dtype):
-    (found,) = curved(rule, np.array([np.nan], dtype), *parameters(rule))
+    (found,) = bends(rule, np.array([np.nan], dtype), *parameters(rule))
     constant = {"hard_swish", "sparse_plus"}
-    assert np.isnan(found) if rule in CURVATURES.keys() - constant else found == 0
+    assert np.isnan(found) if rule in set(BENT) - constant else found == 0
 
 
 @every_rule
 @both_dtypes
 def test_no_finite_input_gives_nan_and_only_exp_overflows(rule, dtype):
     x = np.array([0.0, 1e-30, 1e3, 1e5, 1e10, 1e19, 1e30, np.finfo(dtype).max], dtype)
-    found = curved(rule, np.concatenate([-x, x]), *parameters(rule))
+    found = bends(rule, np.concatenate([-x, x]), *parameters(rule))
     assert not np.isnan(found).any()
-    assert rule == "exp" or np.isfinite(found).all()
+    assert rule == "exponential" or np.isfinite(found).all()
 
 
-@every_curved_rule
+@every_bent_rule
 def test_float32_follows_float64(rule):
     rng = np.random.default_rng(7)
     x = np.concatenate([rng.uniform(-50, 50, 2000), rng.normal(size=2000) * 2, special_points(rule), [0.0]]).astype(np.float32)
     p, q = np.float32(parameters(rule))
-    single, double = curved(rule, x, p, q), curved(rule, x.astype(np.float64), p, q)
+    single, double = bends(rule, x, p, q), bends(rule, x.astype(np.float64), p, q)
     eps, tiny = np.finfo(np.float32).eps, np.finfo(np.float32).tiny
     # See the exact test: what cancels, and the cubic exponent of gelu_tanh.
     floor = 4 * eps * (np.abs(x) <= 4) if rule in CANCELLING else 0.0
@@ -137,33 +122,26 @@ def test_float32_follows_float64(rule):
     assert (np.abs(single[~ends] - double[~ends]) <= allowed[~ends]).all()
 
 
-@every_curved_rule
+@every_bent_rule
 @both_dtypes
 def test_bits_do_not_depend_on_the_place_in_the_row(rule, dtype):
     rng = np.random.default_rng(11)
     x = np.concatenate([special_points(rule), [0.0, -0.0, np.inf, 700.0, -90.0], rng.normal(size=80) * 8]).astype(dtype)
     p, q = parameters(rule)
-    alone = np.concatenate([curved(rule, x[j : j + 1], p, q) for j in range(x.size)])
+    alone = np.concatenate([bends(rule, x[j : j + 1], p, q) for j in range(x.size)])
     for start, stop in ((0, x.size), (1, x.size), (3, 70), (5, 38), (0, 5)):
-        assert curved(rule, x[start:stop], p, q).tobytes() == alone[start:stop].tobytes()
+        assert bends(rule, x[start:stop], p, q).tobytes() == alone[start:stop].tobytes()
 
 
-@every_curved_rule
+@every_bent_rule
 @both_dtypes
 def test_the_loop_is_vectorized_and_calls_nothing(rule, dtype):
-    signature = (numba.from_dtype(dtype), *curvature(rule).kinds)
-    compiled = piece(curvature(rule).py_func)  # the code of one that is read from the cache cannot be seen
+    kernel = EXAMPLES[rule].rule.bend
+    signature = (numba.from_dtype(dtype), *kernel.kinds)
+    compiled = piece(kernel.py_func)  # the code of one that is read from the cache cannot be seen
     compiled.compile(signature)
     code = compiled.inspect_llvm(signature)
     assert len(re.findall(r"^vector\.body\d*:", code, re.MULTILINE)) == 1
     for name in ("exp", "tanh", "log", "erf", "fma"):
         assert f"@{name}" not in code
         assert f"@llvm.{name}." not in code
-
-
-@every_curved_rule
-@both_dtypes
-def test_results_stay_in_the_dtype(rule, dtype):
-    CURVATURES[rule].compile((numba.from_dtype(np.dtype(dtype)),) * 3)
-    kind = numba.from_dtype(np.dtype(dtype))
-    assert CURVATURES[rule].overloads[(kind,) * 3].signature.return_type == kind
