@@ -27,6 +27,8 @@ MAX_ROUNDING = 2e-6
 """What makes an input fair; see `fair_inputs`."""
 
 ELEMENTWISE = tuple(draw for twin in TWINS.values() for draw in twin.draws)
+DRAWN = set(fl.LAYERS.values()) - {kind for kind, twin in TWINS.items() if not twin.draws}
+"""Every layer that is defined for all inputs."""
 NORMALIZERS: tuple[Callable[[Rng, int], Layer], ...] = (
     lambda rng, n: fl.Softmax(),
     lambda rng, n: fl.LogSoftmax(),

@@ -10,7 +10,7 @@ from torch.nn import functional
 import fastjac as fj
 from fastjac.layers import LAYERS, Activation, Layer, Normalizer
 from tests import naive, torch_reference
-from tests.activations import TWINS
+from tests.activations import TWINS, defined
 
 ELEMENTWISE_LAYERS = [layer for twin in TWINS.values() for layer in twin.layers]
 NORMALIZERS = [fj.Softmax(), fj.LogSoftmax(), fj.Sparsemax(), fj.LayerNorm(), fj.LayerNorm(eps=1e-3)]
@@ -49,6 +49,7 @@ def test_elementwise_layers_equal_torch(layer: Activation) -> None:
 def test_elementwise_layers_equal_torch_at_kinks_and_extremes(layer: Activation) -> None:
     at = kinks(layer)
     x = np.concatenate([at, np.nextafter(at, -np.inf), np.nextafter(at, np.inf), [0.0, -0.0, 1e3, -1e3, 1e30, -1e30]])
+    x = defined(layer, x)
     for found, expected in zip(pointwise(layer, x), torch_pointwise(layer, x), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
         assert not np.isnan(found).any()
@@ -109,6 +110,24 @@ def test_special_points_on_every_way_to_value_and_derivative(layer: Activation, 
     for way, found in ways.items():
         found = found.reshape(-1)
         np.testing.assert_allclose(found[decided], slope[decided], rtol=2e-4, atol=1e-7, err_msg=way)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("exponent", [0.5, -0.5, 1.5, -1.5, 0.0, 1.0, 2.0, 4.0, -3.0])
+def test_powers_and_their_second_derivatives_equal_torch(exponent: float, dtype: type) -> None:
+    layer = fj.Power(exponent)
+    x = np.concatenate([special_points(layer, dtype), np.linspace(-3, 3, 50, dtype=dtype)])
+    y, jacobians, pullback = fj.Network([layer], n_in=1, dtype=dtype).jacobian_vjp(x[:, None])
+    bends = pullback(gJ=np.ones_like(jacobians)).x[:, 0]
+    point = torch.tensor(x, requires_grad=True)
+    value = torch.pow(point, exponent)
+    (slope,) = torch.autograd.grad(value.sum(), point, create_graph=True)
+    bend = torch.autograd.grad(slope.sum() + 0 * point.sum(), point)[0]
+    np.testing.assert_allclose(y[:, 0], value.detach(), rtol=2e-6)
+    np.testing.assert_allclose(jacobians[:, 0, 0], slope.detach(), rtol=2e-6)
+    # An infinite slope times the loss's derivative by y, which is 0, makes nan of the sum.
+    decided = np.isfinite(bend.numpy()) & np.isfinite(slope.detach().numpy())
+    np.testing.assert_allclose(bends[decided], bend[decided], rtol=2e-6)
 
 
 @pytest.mark.parametrize("n", [2, 3, 17, 300])

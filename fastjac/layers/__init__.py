@@ -10,6 +10,7 @@ from .activation import Activation as Activation
 from .affine import *  # noqa: F403
 from .base import Layer as Layer
 from .base import Parameter as Parameter
+from .functions import *  # noqa: F403
 from .normalizers import *  # noqa: F403
 from .normalizers import Normalizer as Normalizer
 from .piecewise import *  # noqa: F403

@@ -45,7 +45,7 @@ class Activation(Layer):
 
     @property
     def kinks(self) -> tuple[Parameter, ...]:
-        """Inputs at which the slope jumps: numbers, or one entry for each unit."""
+        """Inputs at which the slope jumps, or is infinite: numbers, or one entry for each unit."""
         return ()
 
 

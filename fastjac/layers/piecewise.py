@@ -65,6 +65,15 @@ class PReLU(Activation):
 
 
 @layer
+class Abs(Activation):
+    """`|x|`; derivative 0 at 0, and at nan."""
+
+    rule = Rule(formulas.absolute)
+    piecewise_linear = True
+    kinks = (0.0,)
+
+
+@layer
 class ELU(Activation):
     """`x` where x > 0, `alpha (exp(x) - 1)` elsewhere; derivative `alpha` at 0."""
 

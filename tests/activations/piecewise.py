@@ -61,6 +61,13 @@ TWINS = {
         exact=lambda layer, x: x if x > 0 else layer.weight * x,
         draws=[lambda rng, n: fl.PReLU(rng.uniform(0.05, 0.5, n)), lambda rng, n: fl.PReLU(rng.uniform(0.05, 0.5))],
     ),
+    fl.Abs: Twin(
+        layers=[fl.Abs()],
+        naive=lambda layer, x: (np.abs(x), np.sign(x)),
+        torch=lambda layer, x: torch.abs(x),
+        exact=lambda layer, x: abs(x),
+        draws=[lambda rng, n: fl.Abs()],
+    ),
     fl.ELU: Twin(
         layers=[fl.ELU(1.3), fl.ELU(), fl.ELU(0.5)],
         naive=lambda layer, x: (np.where(x > 0, x, layer.alpha * np.expm1(x)), np.where(x > 0, 1.0, layer.alpha * np.exp(x))),

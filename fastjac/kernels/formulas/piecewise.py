@@ -33,6 +33,13 @@ def pull_leaky_relu(x: Any, _p: Any, _q: Any, by_value: Any, by_slope: Any) -> A
 
 
 @inlined
+def absolute(x: Any, _p: Any, _q: Any) -> Any:
+    """`|x|`; slope 0 at 0, and at nan."""
+    real = type(x)
+    return abs(x), real(1) if x > 0 else (real(-1) if x < 0 else real(0)), real(0)
+
+
+@inlined
 def elu(x: Any, p: Any, _q: Any) -> Any:
     """`x` above 0, `p (exp(x) - 1)` elsewhere."""
     real = type(x)
