@@ -236,7 +236,7 @@ def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record
 
 def _activate_steps(op: Diagonal, block: int, parameters: Parameters) -> Iterable[Record]:
     for position, layer in enumerate(op.layers):
-        p, q = (parameters.add_block(value, op.size, block) for value in layer.rule_parameters)
+        p, q = parameters.add_blocks(layer.rule_parameters, op.size, block)
         step = {"operation": ACTIVATE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
         step |= {"kernel": kernel_address(sweep.activate, parameters.dtype)}
         step |= {"rule": kernel_address(layer.rule.activation, parameters.dtype)}

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from .arguments import file_path
-from .errors import FileError
+from .errors import FileError, LayerError
 from .files import replacing
-from .layers import Layer
+from .layers import LAYERS, Layer
 from .optional import optional
 
 FORMAT, VERSION = "fastjac", 1
@@ -37,9 +37,16 @@ def save(path: str | os.PathLike[str], layers: Sequence[Layer], n_in: int, dtype
 
     An existing file is replaced at the end, in one step, so that no reader ever sees half of it.
 
-    Raises FileError where the file cannot be written, MissingDependencyError without the safetensors package.
+    Raises LayerError for an Elementwise, whose functions no file can hold, FileError where the file cannot be written,
+    MissingDependencyError without the safetensors package.
     """
     target = file_path(path)
+    for position, layer in enumerate(layers):
+        if type(layer) not in LAYERS.values():
+            raise LayerError(
+                f"layer {position}, {layer!r}, is made of functions, and a file holds no code; save what stands before and "
+                "behind it (net[:i], net[i + 1:]) and put the network together again after loading, or pickle it"
+            )
     tensors = {tensor_name(i, name): array for i, layer in enumerate(layers) for name, array in layer.arrays.items()}
     metadata = {
         "format": FORMAT,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .errors import DtypeError, LayerError
 from .kernels.float_mode import default_mode
-from .layers import LAYERS, Layer
+from .layers import LAYERS, Elementwise, Layer
 
+KINDS = {*LAYERS.values(), Elementwise}
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -22,7 +22,7 @@ def validated(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     except TypeError as error:
         raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}") from error
     for position, layer in enumerate(given):
-        if type(layer) not in LAYERS.values():
+        if type(layer) not in KINDS:
             raise DtypeError(f"Network takes fastjac layers, but item {position} is {_described(layer)}")
     if not given:
         raise LayerError("Network takes at least one layer, got none")
@@ -36,7 +36,7 @@ def _described(item: Any) -> str:
     if isinstance(item, (list, tuple)):
         pair = f"a {type(item).__name__} of {len(item)}"
         return f"{pair}; of a weight (n_out, n_in) and a bias make Affine(weight, bias), and name what stands between, as ReLU()"
-    base = next((kind for kind in type(item).__mro__ if kind in LAYERS.values()), None)
+    base = next((kind for kind in type(item).__mro__ if kind in KINDS), None)
     if base is None:
         return f"{item!r:.200}"
     return (
@@ -64,4 +64,4 @@ def cast(layer: Layer, dtype: np.dtype) -> Layer:
     if all(array.dtype == dtype for array in layer.arrays.values()):
         return layer
     with np.errstate(all="ignore"), default_mode():
-        return replace(layer, **{name: array.astype(dtype) for name, array in layer.arrays.items()})
+        return layer.with_arrays({name: array.astype(dtype) for name, array in layer.arrays.items()})

@@ -20,7 +20,7 @@ from ..kernels.target import padded, round_up
 from ..layers import Activation, Normalizer
 from ..matrix import Record
 from ..memory import LINE, LIST_ROOM
-from .operations import Operation, ParameterName, activation_rule, n_parameters, positions_of
+from .operations import Operation, ParameterName, activation_rule, n_parameters, parameter_keys, positions_of
 from .seeds import cheapest_seeds, multiply_adds
 
 BLOCK_BYTES = 2048 * 1024
@@ -176,7 +176,8 @@ class _Lowering:
         if op.kind == AFFINE:
             shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
         else:
-            shapes = {"p": (1, op.n_in), "q": (1, op.n_in)}
+            # Of one size each, so that they lie as far apart as p and q.
+            shapes = dict.fromkeys(parameter_keys(op), (1, op.n_in))
         return {key: self._values.take(*shape, self._dtype) for key, shape in shapes.items()}
 
     def _describe(self, number: int) -> Record:
@@ -190,7 +191,7 @@ class _Lowering:
             "out_row": padded(op.n_out, self._dtype),
             "live": DENSE,
         }
-        record |= {key: place.offset for key, place in self._places[number].items()}
+        record |= {key: place.offset for key, place in self._places[number].items() if key in (OPERATION.names or ())}
         record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
         positions = {key: self._positions[op.position, field] for key, field in op.fields.items()}
         record |= {f"{key}_position": positions.get(key, DENSE) for key in SOURCES}
@@ -258,8 +259,8 @@ def _kernels_of(op: Operation) -> dict[str, Any]:
         return kernels | ({"bend": BENDS[name]} if name in BENDS else {})
     rule = activation_rule(op)
     kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
-    is_bent = isinstance(op.layer, Activation) and not op.layer.piecewise_linear
-    return kernels | ({"bend": rule.bend} if is_bent else {})
+    has_bend = isinstance(op.layer, Activation) and op.layer.has_bend
+    return kernels | ({"bend": rule.bend} if has_bend else {})
 
 
 def _slopes_of(op: Operation) -> int:

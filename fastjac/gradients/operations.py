@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import LayerError
 from ..kernels.activations import Rule
 from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
-from ..layers import Activation, Affine, Layer, LayerNorm, Normalizer, Scale
+from ..layers import Activation, Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
 
 Values = np.ndarray | float
 ParameterName = tuple[int, str]
@@ -62,14 +63,29 @@ def activation_rule(op: Operation) -> Rule:
     return op.layer.rule if isinstance(op.layer, Activation) else Scale.rule
 
 
-def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, Values]:
-    """The numbers p and q of the operation's rule, as the layer in its place has them."""
+def check_bends(layers: Sequence[Layer]) -> None:
+    """Raise LayerError where a layer lacks the second derivative that gradients of a loss of the Jacobian need."""
+    for position, layer in enumerate(layers):
+        if isinstance(layer, Elementwise) and layer.lacks_bend:
+            raise LayerError(
+                f"layer {position}, {layer!r}, lacks the second derivative that a gradient through the Jacobian needs; make it "
+                "with bend=, a scalar @njit function as value and slope are, or with piecewise_linear=True if that is 0"
+            )
+
+
+def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, ...]:
+    """The parameters of the operation's rule, from p and q on, as the layer in its place has them."""
     if op.kind == NORMALIZE:
         return getattr(layer, "eps", 0.0), 0.0
     if isinstance(layer, LayerNorm):
         return (1.0 if layer.weight is None else layer.weight), (0.0 if layer.bias is None else layer.bias)
     assert isinstance(layer, Activation)
     return layer.rule_parameters
+
+
+def parameter_keys(op: Operation) -> list[str]:
+    """What the parameters of an activation's or a normalizer's rule are called: p, q, and those that follow by their number."""
+    return ["p", "q", *map(str, range(2, len(rule_parameters(op, op.layer))))]
 
 
 def positions_of(ops: Sequence[Operation]) -> dict[ParameterName, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from ..errors import ShapeError
 from ..kernels.float_mode import default_mode
 from ..optional import optional
 from .lowering import Lowered, lower
-from .operations import operations_of
+from .operations import check_bends, operations_of
 from .pullback import Pullback, views_of
 from .runner import GradientRunner
 
@@ -54,7 +53,7 @@ class Trainable:
         """
         theta = arguments.for_kernels(self._parameter_vector(theta, "theta"), self.dtype)
         views = views_of(theta, self.layers)
-        layers = [replace(layer, **arrays) if arrays else layer for layer, arrays in zip(self.layers, views, strict=True)]
+        layers = [layer.with_arrays(arrays) if arrays else layer for layer, arrays in zip(self.layers, views, strict=True)]
         kind: Any = type(self)
         network = kind(layers, n_in=self.n_in, dtype=self.dtype)
         network._gradient_tables = self._gradient_tables
@@ -70,6 +69,7 @@ class Trainable:
         Raises as `jacobian` does. Costs a copy of x besides y and J, and of a batch of up to KEPT_BYTES, 16 MB, all that was
         computed on the way, for as long as the pullback lives.
         """
+        check_bends(self.layers)
         points, lead = self._points(x)
         y, jacobians = (np.empty((len(points), *core), self.dtype) for core in ((self.n_out,), (self.n_out, self.n_in)))
         runner = self._gradient_runner()

@@ -10,6 +10,7 @@ from .activation import Activation as Activation
 from .affine import *  # noqa: F403
 from .base import Layer as Layer
 from .base import Parameter as Parameter
+from .elementwise import Elementwise as Elementwise
 from .functions import *  # noqa: F403
 from .normalizers import *  # noqa: F403
 from .normalizers import Normalizer as Normalizer
@@ -21,4 +22,4 @@ from .widths import chain_widths as chain_widths
 
 # Type checkers take the imports above for exports; a list that is computed would hide them.
 if not typing.TYPE_CHECKING:
-    __all__ = ["Layer", *LAYERS]
+    __all__ = ["Elementwise", "Layer", *LAYERS]

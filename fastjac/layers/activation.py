@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,19 +35,28 @@ class Activation(Layer):
 
     @property
     def shown(self) -> dict[str, str]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _range(value) if isinstance(value, np.ndarray) else str(value) for name, value in values.items()}
+        return as_texts({field.name: getattr(self, field.name) for field in fields(self)})
 
     @property
-    def rule_parameters(self) -> tuple[Parameter, Parameter]:
-        """The two parameters `p, q` of the rule: numbers, or one entry for each unit; 0 where the rule takes none."""
+    def rule_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of the rule, from `p` and `q` on: numbers, or one entry for each unit; 0 where the rule takes none."""
         p, q, *_ = [*(float(getattr(self, f.name)) for f in fields(self)), 0.0, 0.0]
         return p, q
+
+    @property
+    def has_bend(self) -> bool:
+        """Whether the second derivative may be other than 0."""
+        return not self.piecewise_linear
 
     @property
     def kinks(self) -> tuple[Parameter, ...]:
         """Inputs at which the slope jumps, or is infinite: numbers, or one entry for each unit."""
         return ()
+
+
+def as_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters as a table of layers shows them: of an array the least and the largest entry."""
+    return {name: _range(value) if isinstance(value, np.ndarray) else str(value) for name, value in values.items()}
 
 
 def _range(array: np.ndarray) -> str:

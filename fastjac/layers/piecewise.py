@@ -60,7 +60,7 @@ class PReLU(Activation):
         return self.weight.size if isinstance(self.weight, np.ndarray) else None
 
     @property
-    def rule_parameters(self) -> tuple[Parameter, Parameter]:
+    def rule_parameters(self) -> tuple[Parameter, ...]:
         return self.weight, 0.0
 
 

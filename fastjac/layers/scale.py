@@ -42,7 +42,7 @@ class Scale(Activation):
         return sizes[0] if sizes else None
 
     @property
-    def rule_parameters(self) -> tuple[Parameter, Parameter]:
+    def rule_parameters(self) -> tuple[Parameter, ...]:
         return self.weight, self.bias
 
 
