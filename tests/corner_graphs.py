@@ -172,6 +172,13 @@ def waist_before_a_block(b: GraphBuilder) -> Graph:
     return b.graph([x], [b.join(Add(), h, b.affine(h, 9))])
 
 
+def waist_behind_a_block(b: GraphBuilder) -> Graph:
+    """A residual block, and then a ReLU that leads into two Affines that cost less than their product."""
+    x = b.input(9)
+    h = b.layer(fl.ReLU(), b.join(Add(), x, b.layer(fl.Tanh(), b.affine(x, 9))))
+    return b.graph([x], [b.affine(b.affine(h, 5), 29)])
+
+
 CORNERS: dict[str, Callable[[GraphBuilder], Graph]] = {
     corner.__name__: corner
     for corner in (
@@ -197,5 +204,6 @@ CORNERS: dict[str, Callable[[GraphBuilder], Graph]] = {
         normalizers_side_by_side,
         piecewise_linear,
         waist_before_a_block,
+        waist_behind_a_block,
     )
 }
