@@ -209,7 +209,7 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _nonfinite_weights(net: Network) -> Iterable[str]:
-    for position, layer in enumerate(net):
+    for position, layer in enumerate(net.layers):
         for name, array in layer.arrays.items():
             n_nan, n_inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
             if n_nan or n_inf:
