@@ -224,7 +224,7 @@ FILES = {
     "names of names": (lambda: hdf5(square_of_names), LAYERS, 700_000),
     "an inner model called 1,000 times": (inputs_called_often, {}, 1_000_000),
     "an inner model of a large sum": (sums_of_many, {}, 700_000),
-    "models in models that double": (doubled_models, {}, 300_000),
+    "models in models that double": (doubled_models, {}, 500_000),
     "sums that double": (lambda: doublings("Add", 2000), {}, 1_000_000),
     "widths that double": (lambda: doublings("Concatenate", 60, axis=-1), {}, 50_000),
     "one unit of 2,000,000": (lambda: few_of_many_units(2_000_000, 1000), {}, 700_000),

@@ -71,6 +71,16 @@ def nested():
     return keras.Model([second, first], [last, layers.Dense(2)(again), two])
 
 
+def called_on_a_dict():
+    """An inner model whose inputs are a list, in another order than their names, and one whose inputs are a dict."""
+    b, a = keras.Input((2,), name="b"), keras.Input((2,), name="a")
+    difference = keras.Model([b, a], layers.Subtract()([b, a]), name="listed")
+    quotient = keras.Model({"a": a, "b": b}, {"q": layers.Subtract()([a, layers.Dense(2)(b)])}, name="named")
+    first, second = inputs(2, 2)
+    named = quotient({"b": second, "a": first})["q"]
+    return keras.Model([first, second], [difference({"a": first, "b": second}), named, quotient({"b": named, "a": first})["q"]])
+
+
 def spread():
     """One gate for all units, and samples of several axes that NumPy would broadcast."""
     tensor, grid = keras.Input((4,)), keras.Input((2, 4))
@@ -95,7 +105,7 @@ def ends_that_are_no_nodes_of_their_own():
 
 
 CHAINED = [residual, dense_net, gated, shared]
-JOINED = [critic, merges, spread, along_an_axis, nested, dicts, ends_that_are_no_nodes_of_their_own]
+JOINED = [critic, merges, spread, along_an_axis, nested, called_on_a_dict, dicts, ends_that_are_no_nodes_of_their_own]
 
 
 @pytest.mark.parametrize("make", CHAINED + JOINED)

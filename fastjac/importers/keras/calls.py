@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import UnsupportedLayerError
+from ..located import located
 from ..reading.limits import MOST_ENDS, MOST_JOINED, MOST_LAYERS, MOST_NAME, MOST_NESTING, check_count
 from .config import Config, Entry, Weights, entry_of, is_functional, is_model, ranks
 from .graph import Calls, Source, Step, functional_calls, in_order, is_tensor, row_of_calls
@@ -33,7 +34,6 @@ class Call:
 class Flattened(NamedTuple):
     """All calls of a model, each behind those that it takes tensors from, and the numbers of the tensors that it gives."""
 
-    n_inputs: int
     calls: tuple[Call, ...]
     outputs: tuple[int, ...]
 
@@ -48,11 +48,11 @@ def flatten(model: Config, weights: Weights) -> Flattened:
     """
     flattening = _Flattening()
     plan = flattening.plan(model, weights, "")
-    n_inputs = flattening.made = len(plan.calls.inputs)
     for ends, what in ((plan.calls.inputs, "inputs"), (plan.calls.outputs, "outputs")):
         check_count(len(ends), MOST_ENDS, what)
-    outputs = flattening.run(plan, list(range(n_inputs)), 0)
-    return Flattened(n_inputs, tuple(flattening.calls), tuple(outputs))
+    flattening.made = len(plan.calls.inputs)
+    outputs = flattening.run(plan, list(range(flattening.made)), 0)
+    return Flattened(tuple(flattening.calls), tuple(outputs))
 
 
 class _Plan(NamedTuple):
@@ -89,7 +89,7 @@ class _Flattening:
                 made[key] = self.run(inner, _given(entry, step, inner.calls, operands), depth + 1)
             else:
                 self._count(len(operands))
-                self.calls.append(Call(entry, tuple(operands), step.args, step.options or {}))
+                self.calls.append(Call(entry, tuple(operands), step.args, step.options))
                 made[key] = [self.made]
                 self.made += 1
         return [tensor for source in plan.calls.outputs for tensor in _picked(made, source)]
@@ -109,20 +109,18 @@ def _picked(made: dict[tuple[str, int], list[int]], source: Source) -> list[int]
 
 def _given(entry: Entry, step: Step, inner: Calls, operands: list[int]) -> list[int]:
     """The tensors for each input of an inner model."""
-    extras = [f"{name}={value!r:.80}" for name, value in (step.options or {}).items() if name != "inputs"]
-    try:
+    with located(f"inner model {entry.name!r}"):
+        extras = [f"{name}={value!r:.80}" for name, value in step.options.items() if name != "inputs"]
         refuse_extras(extras + [f"{value!r:.80}" for value in step.args[1:] if value is not None])
         if len(operands) != len(inner.inputs):
             raise UnsupportedLayerError(f"it takes {len(inner.inputs)} tensors and is called on {len(operands)}")
-        (given,) = step.args or (None,)
-        if isinstance(given, dict) and not is_tensor(given):
-            if sorted(given) != sorted(inner.keys):
-                raise UnsupportedLayerError(f"it is called with a dict of {sorted(given)}, its inputs are {sorted(inner.keys)}")
-            by_key = dict(zip(sorted(given), operands, strict=True))
-            return [by_key[key] for key in inner.keys]
-    except UnsupportedLayerError as error:
-        raise UnsupportedLayerError(f"inner model {entry.name!r}: {error}") from None
-    return operands
+        given = step.args[0] if step.args else step.options.get("inputs")
+        if not isinstance(given, dict) or is_tensor(given):
+            return operands
+        if sorted(given) != sorted(inner.keys):
+            raise UnsupportedLayerError(f"it is called on a dict of {sorted(given)}, and its inputs are {sorted(inner.keys)}")
+        by_key = dict(zip(sorted(given), operands, strict=True))
+        return [by_key[key] for key in inner.keys]
 
 
 def _holds_tensors(argument: Any) -> bool:

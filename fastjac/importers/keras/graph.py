@@ -45,8 +45,8 @@ class Step:
     layer: dict[str, Any]
     call: int
     sources: tuple[Source, ...]
-    args: tuple[Any, ...] = ()
-    options: dict[str, Any] | None = None
+    args: tuple[Any, ...]
+    options: dict[str, Any]
 
 
 class Calls(NamedTuple):
@@ -83,7 +83,7 @@ def row_of_calls(layers: list[dict[str, Any]]) -> Calls:
     for position, layer in enumerate(layers):
         if layer["class_name"] != "InputLayer":
             # Numbered by the position, because a file may call two layers the same.
-            steps.append(Step(layer, position + 1, (last,)))
+            steps.append(Step(layer, position + 1, (last,), (), {}))
             last = Source(layer["config"]["name"], position + 1, None)
     return Calls((first,), ("",), tuple(steps), (last,))
 
@@ -117,13 +117,13 @@ def _step(layer: dict[str, Any], call: int, starts: Iterable[str]) -> Step:
             "depend on their inputs alone"
         )
     node = layer["inbound_nodes"][call]
-    options = {name: value for name, value in node["kwargs"].items() if not _changes_nothing(value)}
+    options = {name: value for name, value in node["kwargs"].items() if not _is_off(value)}
     return Step(layer, call, tuple(tensors([node["args"], node["kwargs"]])), tuple(node["args"]), options)
 
 
-def _changes_nothing(option: Any) -> bool:
-    """Whether an option is off: None or False, or such masks of several tensors."""
-    return option is None or option is False or (isinstance(option, (list, tuple)) and all(map(_changes_nothing, option)))
+def _is_off(option: Any) -> bool:
+    """Whether an option changes nothing: None or False, or lists and dicts of them, such as the masks of several tensors."""
+    return all(map(_is_off, in_order(option))) if isinstance(option, (dict, list, tuple)) else option in (None, False)
 
 
 def by_name(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
