@@ -4,7 +4,7 @@
 
 `dynamics.safetensors` holds a network f that has learned how the pendulums move (see dynamics_train.py). One step of the midpoint
 rule, `x + h f(x + h/2 f(x, u), u)`, is a graph with two inputs, two sums and the network twice; it becomes one Network, whose
-Jacobian by states and by torques is exact. iLQR improves the torques again and again: it linearizes the step along the trajectory,
+Jacobian by states and by torques is exact. iLQR improves the torques in rounds: it linearizes the step along the trajectory,
 solves the linear problem backwards in time, and follows the solution forwards (Li & Todorov, "Iterative linear quadratic
 regulator design for nonlinear biological movement systems", ICINCO 2004). In the end the torques drive the real system.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .layers import JOINS, LAYERS, Join, Layer, Take
+from .layers import JOINS, LAYERS, Elementwise, Join, Layer, Take
 
-KINDS: set[type] = {*LAYERS.values(), Take}
+KINDS: set[type] = {*LAYERS.values(), Elementwise, Take}
 """The layers that take one vector."""
 OPERATIONS: set[type] = KINDS | {*JOINS.values()}
 

@@ -1,6 +1,7 @@
 """What users see of the package: names that are exported, how objects print, and what a type checker says."""
 
 import inspect
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 import fastjac as fj
 import fastjac.numba
+from fastjac.layers import LAYERS
 from tests.fresh_process import ROOT
 
 DEEP = fj.Network([layer for _ in range(500) for layer in (fj.Affine(np.eye(20), np.zeros(20)), fj.ReLU())])
@@ -55,8 +57,15 @@ def test_every_public_class_is_among_them():
 
 
 def test_all_names_are_there():
+    assert {"Network", "Layer", "load", "check_jacobian", "Mode", *LAYERS} <= set(fj.__all__)
+    assert not {"types", "typing", "layers", "LAYERS"} & set(fj.__all__)
     assert [name for name in fj.__all__ if not hasattr(fj, name)] == []
     assert issubclass(fj.ReLU, fj.Layer)
+
+
+def test_the_readme_lists_every_layer():
+    listed = (ROOT / "README.md").read_text().split("Layers: ")[1].split("anywhere in the chain")[0]
+    assert set(re.findall(r"\b[A-Z]\w+", listed)) == set(LAYERS)
 
 
 CHECKED = """\
