@@ -39,9 +39,9 @@ import numpy as np
 
 from .arguments import file_path
 from .blocks import Item, Parallel, Residual
-from .errors import FileError
+from .errors import FileError, LayerError
 from .files import replacing
-from .layers import Layer, Take
+from .layers import Elementwise, Layer, Take
 from .optional import optional
 from .sequence import Written
 
@@ -53,7 +53,8 @@ def save(path: str | os.PathLike[str], written: Written, dtype: np.dtype) -> Non
 
     An existing file is replaced at the end, in one step, so that no reader ever sees half of it.
 
-    Raises FileError where the file cannot be written, MissingDependencyError without the safetensors package.
+    Raises LayerError for an Elementwise, whose functions no file can hold, FileError where the file cannot be written,
+    MissingDependencyError without the safetensors package.
     """
     target = file_path(path)
     metadata = {"format": FORMAT, "dtype": str(dtype)}
@@ -65,6 +66,7 @@ def save(path: str | os.PathLike[str], written: Written, dtype: np.dtype) -> Non
         network = json.dumps(_network(written, numbers))
         layers = tuple(numbers)
         metadata |= {"version": str(VERSIONS[1]), "layers": _listed(layers), "network": network}
+    _refuse_functions(layers)
     tensors = {tensor_name(i, name): array for i, layer in enumerate(layers) for name, array in _arrays(layer).items()}
     safetensors = require_safetensors()
     try:
@@ -73,6 +75,15 @@ def save(path: str | os.PathLike[str], written: Written, dtype: np.dtype) -> Non
         raise FileError(f"cannot write {target}: {error}") from error
     with replacing(target) as file:
         file.write(content)
+
+
+def _refuse_functions(layers: Iterable[Layer]) -> None:
+    for layer in layers:
+        if isinstance(layer, Elementwise):
+            raise LayerError(
+                f"{layer!r} is made of functions, and a file holds no code; save what stands before and behind it "
+                "(net[:i], net[i + 1:]) and put the network together again after loading, or pickle it"
+            )
 
 
 def tensor_name(position: int, name: str) -> str:

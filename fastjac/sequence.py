@@ -99,4 +99,4 @@ def cast(layer: Layer, dtype: np.dtype) -> Layer:
     if all(array.dtype == dtype for array in layer.arrays.values()):
         return layer
     with np.errstate(all="ignore"), default_mode():
-        return replace(layer, **{name: array.astype(dtype) for name, array in layer.arrays.items()})
+        return layer.with_arrays({name: array.astype(dtype) for name, array in layer.arrays.items()})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -70,6 +71,10 @@ class Layer:
         """What a table of layers says of it besides its class: its options as text, by field name."""
         return {name: str(value) for name, value in self.options.items()}
 
+    def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The same layer with other arrays, by field name."""
+        return replace(self, **arrays)
+
     @property
     def n_parameters(self) -> int:
         """Number of array parameters, counted one by one."""
@@ -101,12 +106,16 @@ class Layer:
 
 def store_per_unit(layer: Layer, name: str) -> int | None:
     """Store field `name` as a number or a one-dimensional float array; return its size, None for a number."""
-    value, what = getattr(layer, name), f"{type(layer).__name__} {name}"
+    value = as_per_unit(getattr(layer, name), f"{type(layer).__name__} {name}")
+    object.__setattr__(layer, name, value)
+    return value.size if isinstance(value, np.ndarray) else None
+
+
+def as_per_unit(value: Any, what: str) -> Parameter:
+    """`value` as a number, or as a one-dimensional float array, or an error that names `what`."""
     if not isinstance(value, (list, tuple)) and getattr(value, "ndim", 0) == 0:
-        object.__setattr__(layer, name, as_float(value, what))
-        return None
+        return as_float(value, what)
     array = as_float_array(value, what, 1)
     if array.size == 0:
         raise ShapeError(f"{what} must have at least one entry")
-    object.__setattr__(layer, name, array)
-    return array.size
+    return array

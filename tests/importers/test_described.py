@@ -15,6 +15,9 @@ import fastjac as fj
 from fastjac.errors import DtypeError, FastjacError, FormatError, LayerError, OptionError, UnsupportedLayerError
 from fastjac.importers.reading.limits import MOST_LAYERS, MOST_UNITS
 from fastjac.layers.joins import Divide, Maximum, Minimum
+from tests.corner_graphs import CORNERS
+from tests.graph_by_nodes import network_of
+from tests.graph_families import FAMILIES, graph_named
 
 RNG = np.random.default_rng(0)
 X, U = fj.Input(4, "state"), fj.Input(3)
@@ -74,6 +77,19 @@ def test_a_network_comes_back_as_it_was(net, path):
     assert [vertex.operands for vertex in loaded._graph.vertices] == [vertex.operands for vertex in net._graph.vertices]
     assert (loaded._graph.inputs, loaded._graph.outputs) == (net._graph.inputs, net._graph.outputs)
     np.testing.assert_array_equal(loaded.parameters(), net.parameters())
+
+
+GRAPHS = [f"random {seed}" for seed in range(60)] + [f"{name} 0" for name in (*FAMILIES, *CORNERS)]
+
+
+def test_graphs_of_every_kind_come_back(path):
+    for name in GRAPHS:
+        net = network_of(graph_named(name))
+        net.save(path)
+        loaded = fj.load(path)
+        assert str(loaded) == str(net), name
+        assert [vertex.operands for vertex in loaded._graph.vertices] == [vertex.operands for vertex in net._graph.vertices], name
+        np.testing.assert_array_equal(loaded.parameters(), net.parameters(), err_msg=name)
 
 
 def test_it_computes_the_same_bits(path):
