@@ -117,8 +117,23 @@ def numbers():
     tensor = keras.Input((4,))
     array, row = np.linspace(-1.3, 2.1, 4), np.full((1, 4), 0.1)
     scaled = [tensor + 0.1, 1 - tensor, 0.3 * tensor, -tensor, tensor / 3, tensor / array, ops.multiply(row, tensor)]
+    powers = [2.0 / (tensor + 5.0), ops.divide(array, tensor * tensor + 1.0), tensor**2, (tensor + 7.0) ** -1.5]
     shifted = [tensor - array, ops.subtract(array, tensor), tensor + ops.convert_to_tensor(array)]
-    return keras.Model(tensor, [*scaled, *shifted, layers.Dense(1)(tensor) * array])
+    return keras.Model(tensor, [*scaled, *powers, *shifted, layers.Dense(1)(tensor) * array])
+
+
+def functions():
+    tensor = keras.Input((4,))
+    positive = ops.square(tensor) + 0.5
+    anywhere = [
+        abs(tensor),
+        ops.sin(tensor),
+        ops.cos(tensor),
+        ops.exp(tensor),
+        ops.clip(tensor, -0.5, 1.0),
+        ops.clip(tensor, 0, 9),
+    ]
+    return keras.Model(tensor, [*anywhere, *(f(positive) for f in (ops.log, ops.sqrt, ops.rsqrt, ops.reciprocal))])
 
 
 def operators():
@@ -135,7 +150,7 @@ def items():
     return keras.Model([x, grid], [mean + 0.5 * ops.exp(spread_), x[:, ::2], x[:, 1] - x[:, -1], grid[:, 1, :2]])
 
 
-@pytest.mark.parametrize("make", [numbers, operators, items])
+@pytest.mark.parametrize("make", [numbers, functions, operators, items])
 def test_arithmetic_on_tensors(make, tmp_path):
     assert_imports_graph(scramble(make()), tmp_path, every_format=False)
 
@@ -184,7 +199,8 @@ def test_open_sizes_of_several_inputs_are_asked_for():
 REFUSED = {
     r"'add\w*' \(Add\): it takes samples of shapes \(4,\) and \(2, 4\), so that the batch of one": lambda x, g: x + g,
     r"\(Add\): it takes an array of shape \(2, 4\), which differs among the samples": lambda x, g: x + np.ones((2, 4)),
-    r"\(TrueDivide\): it divides a number or an array by a tensor": lambda x, g: 1.0 / x,
+    r"\(Power\): it has an exponent for each unit": lambda x, g: 2.0**x,
+    r"\(Power\): it raises a tensor to a tensor": lambda x, g: x**x,
     r"\(Maximum\): it takes a number .* use keras.layers.ReLU\(threshold=": lambda x, g: ops.maximum(x, 0.5),
     r"\(GetItem\): it takes some samples of a batch": lambda x, g: x[0],
     r"\(GetItem\): it is indexed by None": lambda x, g: x[:, None],

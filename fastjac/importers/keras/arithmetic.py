@@ -22,7 +22,7 @@ from .recipe import Recipe, of_layers
 
 Precision = type[np.floating[Any]]
 Arithmetic = Callable[[Call, Shapes, Precision], Recipe]
-Constant = Callable[[Any, bool], fl.Scale]
+Constant = Callable[[Any, bool], tuple[fl.Layer, ...]]
 ARRAYS = ("__numpy__", "__tensor__")
 """The class names by which a config marks arrays."""
 
@@ -50,7 +50,7 @@ def _binary(tensors: Callable[[Call, Shapes], Recipe], constant: Constant) -> Ar
             return tensors(call, shapes)
         before, value, shape = _with_constant(left if is_tensor(right) else right, shapes[0], precision)
         with np.errstate(all="ignore"):
-            return of_layers((*before, constant(value, is_tensor(left))), shape)
+            return of_layers((*before, *constant(value, is_tensor(left))), shape)
 
     return arithmetic
 
@@ -76,7 +76,7 @@ def _with_constant(
 
 
 def _refused(instead: str) -> Constant:
-    def refuse(value: Any, right: bool) -> fl.Scale:
+    def refuse(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
         raise UnsupportedLayerError(f"it takes a number or an array besides a tensor, which fastjac does not have; {instead}")
 
     return refuse
@@ -86,22 +86,30 @@ def _pairwise(join: type[fj.Pairwise]) -> Callable[[Call, Shapes], Recipe]:
     return lambda call, shapes: joined(join(), shapes)
 
 
-def _scaled(value: Any, right: bool) -> fl.Scale:
-    return fl.Scale(value)
+def _scaled(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
+    return (fl.Scale(value),)
 
 
-def _shifted(value: Any, right: bool) -> fl.Scale:
-    return fl.Scale(1.0, value)
+def _shifted(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
+    return (fl.Scale(1.0, value),)
 
 
-def _taken_off(value: Any, right: bool) -> fl.Scale:
-    return fl.Scale(1.0, -value) if right else fl.Scale(-1.0, value)
+def _taken_off(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
+    return (fl.Scale(1.0, -value) if right else fl.Scale(-1.0, value),)
 
 
-def _divided(value: Any, right: bool) -> fl.Scale:
-    if not right:
-        raise UnsupportedLayerError("it divides a number or an array by a tensor; fastjac divides tensors by tensors")
-    return fl.Scale(np.divide(np.ones_like(value), value))
+def _divided(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
+    return (fl.Scale(np.divide(np.ones_like(value), value)),) if right else (fl.Reciprocal(), fl.Scale(value))
+
+
+def _raised(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
+    if not right or isinstance(value, np.ndarray):
+        raise UnsupportedLayerError("it has an exponent for each unit; fastjac raises tensors to one number")
+    return (fl.Power(value),)
+
+
+def _powers(call: Call, shapes: Shapes) -> Recipe:
+    raise UnsupportedLayerError("it raises a tensor to a tensor; fastjac raises tensors to one number")
 
 
 def _negative(call: Call, shapes: Shapes, precision: Precision) -> Recipe:
@@ -144,6 +152,7 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "TrueDivide": _DIVIDE,
     "Maximum": _binary(_pairwise(fj.Maximum), _refused("use keras.layers.ReLU(threshold=...)")),
     "Minimum": _binary(_pairwise(fj.Minimum), _refused("use keras.layers.ReLU(max_value=...)")),
+    "Power": _binary(_powers, _raised),
     "Negative": _negative,
     "Concatenate": _concatenate,
     "GetItem": _item,
