@@ -35,12 +35,13 @@ def listed(row: Row, n_parameters: int) -> list[str]:
 
 def drawn(graph: Graph, names: Sequence[str | None], n_parameters: int) -> list[str]:
     """A table of a graph: a line for each vertex, with the numbers of those that it takes."""
-    shown, lines = _Lines(), []
+    shown, outputs, lines = _Lines(), set(graph.outputs), []
+    named = dict(zip(graph.inputs, names, strict=True))
     for number, vertex in enumerate(graph.vertices):
-        end = " (output)" if number in graph.outputs else ""
+        end = " (output)" if number in outputs else ""
         layer = vertex.operation
         if layer is None:
-            name = names[graph.inputs.index(number)]
+            name = named[number]
             title, count = "Input" if name is None else f"Input {name!r}", ""
         else:
             title, count = _title(layer), shown.parameters(layer)
@@ -76,12 +77,13 @@ class _Lines:
 
 
 def _branches(item: Layer | Item) -> list[tuple[str, Items]]:
-    """What a block holds, each branch with its name."""
+    """What a block or a network holds, each branch with its name."""
     if isinstance(item, Residual):
         return [("", item.layers)] if item.shortcut is None else [("layers", item.layers), ("shortcut", item.shortcut)]
     if isinstance(item, Parallel):
         return [(f"branch {number}{'' if branch else ': x'}", branch) for number, branch in enumerate(item.branches)]
-    return []
+    inner = () if isinstance(item, Layer) else item.in_sequence()
+    return [] if inner in ((), (item,)) else [("", inner)]
 
 
 def _title(item: Layer | Item) -> str:
@@ -90,7 +92,7 @@ def _title(item: Layer | Item) -> str:
         return type(item).__name__ + (f"({options})" if options else "")
     if isinstance(item, Parallel):
         return f"Parallel({item.join})"
-    return type(item).__name__
+    return type(item).__name__ if isinstance(item, Residual) else repr(item)
 
 
 def _ruled(head: tuple[str, ...], lines: Sequence[tuple[str, ...]], total: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -13,49 +13,48 @@ from . import arguments
 from .blocks import Item, Items, items_with_layers
 from .derivatives import Differentiable, Index
 from .drawing import drawn, listed, one_line
-from .ends import End
 from .errors import LayerError, OptionError
 from .gradients.trainable import Trainable
-from .graph import Graph
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import Layer
-from .nodes import Node, as_nodes, graph_of
+from .nodes import Node
 from .plan import checked_mode, plan
 from .product import Wanted, product_of
 from .program import lower
 from .runners import Runners
 from .saving import save
-from .sequence import Row, cast, resolved_dtype, row_in, row_of, with_layers
+from .sequence import Row, Written, cast, resolved_dtype, with_layers, written_as
 from .steps import Mode, Plan
 
 
-class Written(NamedTuple):
-    """What a user wrote down: the graph, the sequence that it is if it is one, and both ends."""
-
-    graph: Graph
-    row: Row | None
-    inputs: End
-    outputs: End
-
-
 class Network(Differentiable, Trainable, Item):
-    """A feed-forward network `y = f(x)`: a frozen sequence of layers, float32 or float64 as a whole.
+    """A feed-forward network `y = f(x)`: frozen layers, in a row or joined in any way, float32 or float64 as a whole.
+
+        net = Network([Affine(w, b), Residual([Affine(v, c), ReLU()])])
+        net = Network(inputs=(x := Input(8), u := Input(4)), outputs=x + Affine(w, b)(concatenate([x, u])))
 
     Inputs are `x (..., n_in)`, any leading shape is a batch, and results are `y (..., n_out)` and `J (..., n_out, n_in)`
-    with `J[..., i, j] = d y_i / d x_j`. The result for one input has the same bits whatever batch it is in and however many
-    threads run. `len(net)`, iteration, `net[i]` (a layer) and slices (`net[:-1]`, a network) work as on a tuple. It may be
-    used from several threads at once. Each mode, and each width of tangents or cotangents, is lowered at its first use to a
-    program with a copy of the weights; the latest eight are kept.
+    with `J[..., i, j] = d y_i / d x_j`; with several inputs x is a tuple, with several outputs y is one, and J is in blocks. The
+    result for one sample has the same bits whatever batch it is in and however many threads run. A network may be used from
+    several threads at once. Each mode, each choice of columns and rows, and each width of tangents or cotangents is lowered at
+    its first use to a program with a copy of the weights; the latest eight are kept.
+
+    Of layers in a row, `len(net)`, iteration, `net[i]` (a layer or block) and slices (`net[:-1]`, a network) work as on a tuple.
+    A layer that stands at several places is one set of parameters. Called on nodes, a network is a part of another.
 
     Parameters
     ----------
-    layers : the layers, input first.
+    layers : layers, blocks (`Residual`, `Parallel`) and networks, input first. A network that is itself a row counts as what
+        stands in it.
     n_in : number of inputs; needed only where no layer tells it.
     dtype : float32 or float64. By default float64 if any parameter is, or if there are none, else float32.
+    inputs, outputs : in place of layers, the nodes that the network begins and ends with: each an `Input`, and each what layers
+        make that are called on nodes. A tuple of one counts as one node.
 
-    Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
+    Raises LayerError if there are no layers, if two do not fit, and where inputs and outputs do not belong together; DtypeError
+    for anything that is not a layer, a node or a dtype.
     """
 
     __slots__ = (
@@ -82,22 +81,9 @@ class Network(Differentiable, Trainable, Item):
         inputs: Node | Sequence[Node] | None = None,
         outputs: Node | Sequence[Node] | None = None,
     ) -> None:
-        n_in = arguments.positive_count(n_in, "n_in")
-        starts: tuple[Node, ...] = ()
-        stops: tuple[Node, ...] = ()
-        if layers is None:
-            starts, stops = as_nodes(inputs, "inputs"), as_nodes(outputs, "outputs")
-            graph = graph_of(starts, stops)
-            row = row_in(graph)
-            if n_in not in (None, sum(graph.input_sizes)):
-                raise OptionError(f"n_in must be the size of all inputs, {sum(graph.input_sizes)}, got {n_in}; leave it out")
-        elif inputs is None and outputs is None:
-            graph, row = row_of(layers, n_in)
-        else:
-            raise OptionError("Network takes layers in a row, or inputs and outputs, not both")
-        ends = End("input", graph.input_sizes, starts), End("output", graph.output_sizes, stops)
-        resolved = resolved_dtype(graph.layers, dtype)
-        self._set_up(Written(graph, row, *ends), partial(cast, dtype=resolved), resolved)
+        written = written_as(layers, arguments.positive_count(n_in, "n_in"), inputs, outputs)
+        resolved = resolved_dtype(written.graph.layers, dtype)
+        self._set_up(written, partial(cast, dtype=resolved), resolved)
 
     def _set_up(self, written: Written, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> None:
         """Make this the network of what is written, with `layer_of(layer)`, whose arrays are of `dtype`, for every layer."""
@@ -226,7 +212,7 @@ class Network(Differentiable, Trainable, Item):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
-        save(path, self.layers, self.n_in, self._dtype)
+        save(path, self._written, self._dtype)
 
     @default_mode()
     def plan(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Plan:

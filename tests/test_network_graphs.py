@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.errors import LayerError, OptionError
+from fastjac.errors import DtypeError, LayerError, OptionError
 from fastjac.graph import Graph
 
 RNG = np.random.default_rng(0)
@@ -165,6 +165,10 @@ class TestMade:
         with pytest.raises(OptionError, match="Network takes layers in a row, or inputs and outputs, not both"):
             fj.Network([fj.Tanh()], inputs=X, outputs=fj.Tanh()(X))
 
+    def test_nothing_at_all(self) -> None:
+        with pytest.raises(DtypeError, match="Network takes a sequence of layers, or inputs and outputs; got none of them"):
+            fj.Network()
+
     def test_n_in_of_nodes(self) -> None:
         assert fj.Network(n_in=8, inputs=X, outputs=fj.Tanh()(X)).n_in == 8
         with pytest.raises(OptionError, match="n_in must be the size of all inputs, 8, got 3; leave it out"):
@@ -222,6 +226,18 @@ class TestPrinted:
     def test_sequence_of_blocks(self) -> None:
         assert str(BLOCKS) == LISTED
         assert repr(BLOCKS) == "Network(3 -> 5, 8 layers, float64)"
+
+    def test_networks_in_blocks(self) -> None:
+        x = fj.Input(5)
+        branched = fj.Network(inputs=x, outputs=x * TIED(x))
+        net = fj.Network([branched, fj.Residual(fj.Network([TIED, fj.Tanh()]))])
+        rows = [" ".join(row.split()) for row in str(net).splitlines()[3:7]]
+        assert rows == [
+            "0 Network(5 -> 5, 2 layers, float64) 5 -> 5",
+            "1 Residual 5 -> 5",
+            "0 Network(5-5, 2 layers, float64) 5 -> 5",
+            "0 Affine 5 -> 5 25",
+        ]
 
     def test_taken_units(self) -> None:
         x = fj.Input(9)

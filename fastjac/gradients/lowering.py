@@ -9,14 +9,14 @@ import numpy as np
 
 from ..kernels.gradient_tables import LAYOUT, OPERATION, VALUE, WRITES
 from ..kernels.pack import SOURCES
-from ..kernels.second_order import PIECE_ELEMENTS
+from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
 from ..matrix import Record
 from ..memory import LINE, LIST_ROOM
-from .operations import Operation, ParameterName, Unfolded
+from .operations import Operation, ParameterName, Unfolded, parameter_keys
 from .places import Flat, Place
-from .rules import bends, is_sparse, rules_of, slopes_of
+from .rules import is_sparse, kernels_of, rules_of, slopes_of
 from .seeds import cheapest_seeds, multiply_adds
 from .sums import modes, slots
 
@@ -185,16 +185,16 @@ class _Lowering:
         record |= {"source_made": max(self._unfolded.makers[op.source], default=DENSE)}
         record |= {"first": op.units.source, "place": op.units.target, "count": op.units.count, "units": DENSE}
         record |= {"partner": number + 1 - 2 * op.part}
-        record |= {key: place.offset for key, place in self._places[number].items()}
+        record |= {key: place.offset for key, place in self._places[number].items() if key in (OPERATION.names or ())}
         record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
         places = {key: positions[op.position, field] for key, field in op.fields.items()}
         record |= {f"{key}_position": places.get(key, DENSE) for key in SOURCES}
-        record |= rules_of(op, self._dtype) | {"live": DENSE, "second": DENSE}
+        record |= rules_of(op, self._dtype) | {"live": DENSE, "bends": DENSE}
         if slopes_of(op):
             slopes = self._work.take(self._block, slopes_of(op))
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
-        if bends(op):
-            record["second"] = self._work.take(self._block, op.n_in).offset
+        if "bend" in kernels_of(op):
+            record["bends"] = self._work.take(self._block, op.n_in).offset
         if is_sparse(op):
             record["live"] = self._list_size
             self._list_size += self._block * self._list_row
@@ -221,7 +221,8 @@ class _Lowering:
         if op.kind == AFFINE:
             shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
         elif op.kind in KINDS_OF_CHAINS:
-            shapes = {"p": (1, op.n_in), "q": (1, op.n_in)}
+            # Of one size each, so that they lie as far apart as p and q.
+            shapes = dict.fromkeys(parameter_keys(op), (1, op.n_in))
         return {key: self._values.take(*shape) for key, shape in shapes.items()}
 
     def _place_gradients(self, op: Operation, wanted: Collection[ParameterName]) -> dict[str, Place]:
@@ -252,9 +253,10 @@ class _Lowering:
         return max(widths[1:] if in_place else widths)
 
     def _piece_size(self) -> int:
-        """Room for a piece of a weight's gradient, and for one sample's derivative by the Jacobian, either way round."""
+        """Room for a piece of a weight's gradient, for rows of parameters, and for one sample's derivative by the Jacobian."""
         first, last = (padded(size, self._dtype) for size in (self._sizes[0], self._sizes[-1]))
-        return max(PIECE_ELEMENTS, padded(self._widest, self._dtype), self._sizes[-1] * first, self._sizes[0] * last)
+        parameters = PARAMETER_ROWS * padded(self._widest, self._dtype)
+        return max(PIECE_ELEMENTS, parameters, self._sizes[-1] * first, self._sizes[0] * last)
 
     def _samples_in_block(self) -> int:
         kept = sum(size for size, again in zip(self._sizes, self._made_again, strict=True) if again == KEPT)

@@ -12,10 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from ..block import Units, selected
+from ..errors import LayerError
 from ..graph import Graph
+from ..kernels.activations import Rule
 from ..kernels.gradient_tables import BRING, PAIR
 from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
-from ..layers import Add, Affine, Concatenate, Elementwise, Layer, LayerNorm, Normalizer, Pairwise, PReLU, Scale, Take
+from ..layers import Activation, Add, Affine, Concatenate, Elementwise, Layer, LayerNorm, Normalizer, Pairwise, Scale, Take
 from ..simplify import Flow, joined
 
 Values = np.ndarray | float
@@ -165,26 +167,41 @@ def _steps_of(layer: Layer) -> Iterator[tuple[int, dict[str, str]]]:
     elif isinstance(layer, Normalizer):
         yield NORMALIZE, {}
         if isinstance(layer, LayerNorm) and layer.arrays:
-            yield ACTIVATE, _scale_fields(layer)
-    elif isinstance(layer, Elementwise):
-        yield ACTIVATE, _scale_fields(layer) if isinstance(layer, (PReLU, Scale)) else {}
+            yield ACTIVATE, _trained(layer, ("weight", "bias"))
+    elif isinstance(layer, Activation):
+        yield ACTIVATE, _trained(layer, layer.trained)
 
 
-def _scale_fields(layer: Layer) -> dict[str, str]:
-    return {key: name for key, name in (("p", "weight"), ("q", "bias")) if name in layer.arrays}
+def _trained(layer: Layer, names: Sequence[str]) -> dict[str, str]:
+    """Those of an activation's parameters p and q, which have these names, that are trained."""
+    return {key: name for key, name in zip("pq", names, strict=False) if name in layer.arrays}
 
 
-def rule_of(op: Operation) -> str:
-    """The rule by which the kernels know an activation, a normalizer or a function of two values."""
-    is_scale = op.kind == ACTIVATE and isinstance(op.layer, LayerNorm)
-    return "scale" if is_scale else op.layer.rule  # type: ignore[attr-defined]
+def activation_rule(op: Operation) -> Rule:
+    """The rule of an activation, or of the scale behind a layer normalization."""
+    return op.layer.rule if isinstance(op.layer, Activation) else Scale.rule
 
 
-def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, Values]:
-    """The numbers p and q of the operation's rule, as the layer in its place has them."""
+def check_bends(layers: Sequence[Layer]) -> None:
+    """Raise LayerError where a layer lacks the second derivative that gradients of a loss of the Jacobian need."""
+    for position, layer in enumerate(layers):
+        if isinstance(layer, Elementwise) and layer.lacks_bend:
+            raise LayerError(
+                f"layer {position}, {layer!r}, lacks the second derivative that a gradient through the Jacobian needs; make it "
+                "with bend=, a scalar @njit function as value and slope are, or with piecewise_linear=True if that is 0"
+            )
+
+
+def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, ...]:
+    """The parameters of the operation's rule, from p and q on, as the layer in its place has them."""
     if op.kind == NORMALIZE:
         return getattr(layer, "eps", 0.0), 0.0
     if isinstance(layer, LayerNorm):
         return (1.0 if layer.weight is None else layer.weight), (0.0 if layer.bias is None else layer.bias)
-    assert isinstance(layer, Elementwise)
+    assert isinstance(layer, Activation)
     return layer.rule_parameters
+
+
+def parameter_keys(op: Operation) -> list[str]:
+    """What the parameters of an activation's or a normalizer's rule are called: p, q, and those that follow by their number."""
+    return ["p", "q", *map(str, range(2, len(rule_parameters(op, op.layer))))]

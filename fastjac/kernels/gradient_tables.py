@@ -46,11 +46,11 @@ OPERATION = record(
     "weight",  # AFFINE, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded
     "transposed",
     "bias",
-    "rule",  # ACTIVATE, NORMALIZE, PAIR: addresses of the rule's kernel, and of the one of its second derivatives, or 0
-    "second_rule",
+    "rule",  # ACTIVATE, NORMALIZE, PAIR: addresses of the rule's kernel, and of the one of its bends, or 0
+    "bend",
     "normalize_columns",  # NORMALIZE: the address of that kernel, and the terms of the Jacobian
     "rank",
-    "code",  # ACTIVATE: the number of the rule, by which the kernels know those that have parameters to train
+    "parameter_pull",  # ACTIVATE: the address of the kernel of derivatives by p and q, or 0 where neither is trained
     "p",  # ACTIVATE, NORMALIZE: the rule's parameters, padded rows
     "q",
     "first",  # BRING: the first unit at the source, and at the target, and how many there are
@@ -73,8 +73,8 @@ OPERATION = record(
     "outputs",
     "slopes",  # ACTIVATE, NORMALIZE, PAIR: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
-    "second",  # what the operation's Jacobian does to the loss, (block, in_row), or DENSE: the derivative by the inputs; for a
-    # PAIR that by its slopes
+    "bends",  # the loss's derivative by the source through the operation's Jacobian, (block, in_row), or DENSE if that is 0; of a
+    # PAIR that by its slopes, from which those by both sources follow
     "live",  # lists of live units of the diagonal, one for each sample; or DENSE
     "live_in",  # AFFINE: lists of the units outside which rows at its input, or output, are 0; or DENSE
     "live_out",

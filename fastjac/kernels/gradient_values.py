@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from .gradient_tables import PAIR, TAKEN, read_block, read_layout, read_operation, read_request, read_value
 from .jit import kernel, piece
-from .joins import add_bend
+from .joins import add_bends_of_pair
 from .memory import call_address, itemsize, view
 from .operators import clear
 from .rows import PULL, derivative_at, move_rows
 from .second_order import add_parameter_gradient, add_weight_gradient
-from .tables import ACTIVATE, AFFINE, DENSE
+from .tables import AFFINE, DENSE
 
 ONE_ROW = 1
 """Of each sample."""
@@ -30,12 +30,12 @@ def go_back_through_values(zero, request, block, first, gradient):
         if o.operation == AFFINE:
             add_weight_gradient(zero, block, o, (samples, here, block.work + o.inputs * size), gradient, scratch)
             _add_bias_gradient(zero, block, o, here, gradient)
-        elif o.operation == ACTIVATE and gradient != 0:
+        elif o.parameter_pull != 0:
             _add_activation_gradient(zero, block, o, here, gradient)
         if request.x_gradient != 0 or o.source_made >= lowest:
             move_rows(zero, block, number, here, (there, o.in_row), (PULL, ONE_ROW, 0))
-            if request.jacobian_gradient != 0 and o.second != DENSE:
-                _add_second(zero, block, o, there)
+            if request.jacobian_gradient != 0 and o.bends != DENSE:
+                _add_bends(zero, block, o, there)
     if request.x_gradient != 0:
         target = request.x_gradient + first * layout.n_in * size
         here, row = derivative_at(zero, block, 0), read_value(block.values, 0).row
@@ -68,23 +68,21 @@ def _add_bias_gradient(zero, block, o, rows, gradient):
 
 @piece
 def _add_activation_gradient(zero, block, o, rows, gradient):
-    size, no_slopes = itemsize(zero), view(zero, block.zeros, o.n_in)
     for sample in range(block.samples):
-        first = sample * o.in_row
-        inputs, by_value = view(zero, block.work + (o.inputs + first) * size, o.n_in), view(zero, rows + first * size, o.n_in)
-        add_parameter_gradient(zero, o, inputs, by_value, no_slopes, gradient)
+        row = rows + sample * o.in_row * itemsize(zero)
+        add_parameter_gradient(zero, block, o, sample, (row, block.zeros), gradient)
 
 
 @piece
-def _add_second(zero, block, o, rows):
+def _add_bends(zero, block, o, rows):
     """Add the derivative by the source through the operation's Jacobian."""
     size = itemsize(zero)
     for sample in range(block.samples):
         row = rows + sample * o.in_row * size
         if o.operation == PAIR:
-            add_bend(zero, block, o, sample, row)
+            add_bends_of_pair(zero, block, o, sample, row)
             continue
         by_value = view(zero, row, o.n_in)
-        second = view(zero, block.work + (o.second + sample * o.in_row) * size, o.n_in)
+        bends = view(zero, block.work + (o.bends + sample * o.in_row) * size, o.n_in)
         for j in range(o.n_in):
-            by_value[j] += second[j]
+            by_value[j] += bends[j]

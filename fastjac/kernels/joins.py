@@ -80,10 +80,10 @@ def _bring(zero, o, source, target, forward, mode):
 
 
 @piece
-def add_bend(zero, block, o, sample, target):
+def add_bends_of_pair(zero, block, o, sample, target):
     """Add the derivative by the source through the slopes of a PAIR, which `second_order` has left at both its operations."""
     other, size = read_operation(block.operations, o.partner), itemsize(zero)
     row = sample * o.in_row
-    mine, its = block.work + (o.second + row) * size, block.work + (other.second + row) * size
+    mine, its = block.work + (o.bends + row) * size, block.work + (other.bends + row) * size
     slopes = (slopes_of(zero, block, o, sample), slopes_of(zero, block, other, sample))
-    call_address(o.second_rule, (zero, target, mine, its, *slopes, o.n_in))
+    call_address(o.bend, (zero, target, mine, its, *slopes, o.n_in))

@@ -6,7 +6,6 @@ With u_a the row of cotangents of output a at an affine map's output, and v the 
 
 from __future__ import annotations
 
-from .activations import CODES
 from .gradient_sweep import write_rows
 from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request, read_value
 from .jit import kernel, piece
@@ -14,10 +13,9 @@ from .memory import itemsize, view
 from .multiply import multiply
 from .operators import clear, copy_vector
 from .rows import PUSH, derivative_at, move_rows, rows_at
+from .second_order import pull_parameters
 from .tables import AFFINE, DENSE
 
-SCALE = CODES["scale"]
-"""Besides the leaky ReLU the one activation that has trained parameters."""
 ONE_ROW = 1
 """Of each sample."""
 
@@ -31,7 +29,7 @@ def write_parameter_jacobian(zero, request, block, first, gradient):
     target = request.parameter_jacobian + first * layout.n_out * n_parameters * size
     for number in range(block.n_operations):
         o = read_operation(block.operations, number)
-        if not has_parameters(o):
+        if o.operation != AFFINE and o.parameter_pull == 0:
             continue
         rows = rows_at(zero, block, o.target)
         for sample in range(block.samples):
@@ -43,13 +41,7 @@ def write_parameter_jacobian(zero, request, block, first, gradient):
                 if o.operation == AFFINE:
                     _write_affine(zero, o, u, v, theta)
                 else:
-                    _write_activation(zero, o, u, v, theta)
-
-
-@piece
-def has_parameters(o):
-    """Whether any of the trained parameters are an operation's."""
-    return o.weight_position != DENSE or o.bias_position != DENSE or o.p_position != DENSE or o.q_position != DENSE
+                    _write_activation(zero, block, o, u, v, theta)
 
 
 @piece
@@ -65,32 +57,25 @@ def _write_affine(zero, o, u, v, theta):
             else:
                 for j in range(o.n_in):
                     row[j] = factors[i] * inputs[j]
-    if o.bias_position != DENSE:
-        _write_shift(zero, o, u, theta + o.bias_position * size)
-
-
-@piece
-def _write_activation(zero, o, u, v, theta):
-    size = itemsize(zero)
-    if o.p_position != DENSE:
-        p, factors, inputs = view(zero, theta + o.p_position * size, o.n_in), view(zero, u, o.n_in), view(zero, v, o.n_in)
-        for j in range(o.n_in):
-            # The slope of a leaky ReLU is a parameter of its negative side alone.
-            found = factors[j] * inputs[j] if o.code == SCALE or not inputs[j] > 0.0 else zero
-            p[j] = p[j] + found if o.repeats else found
-    if o.q_position != DENSE:
-        _write_shift(zero, o, u, theta + o.q_position * size)
-
-
-@piece
-def _write_shift(zero, o, u, target):
-    """The derivative by what is added to each unit."""
-    if not o.repeats:
-        copy_vector(zero, u, target, o.n_out)
+    if o.bias_position == DENSE:
         return
-    found, sums = view(zero, u, o.n_out), view(zero, target, o.n_out)
-    for j in range(o.n_out):
-        sums[j] += found[j]
+    if not o.repeats:
+        copy_vector(zero, u, theta + o.bias_position * size, o.n_out)
+    else:
+        found, sums = view(zero, u, o.n_out), view(zero, theta + o.bias_position * size, o.n_out)
+        for i in range(o.n_out):
+            sums[i] += found[i]
+
+
+@piece
+def _write_activation(zero, block, o, u, v, theta):
+    size = itemsize(zero)
+    by_p = theta + o.p_position * size if o.p_position != DENSE else 0
+    by_q = theta + o.q_position * size if o.q_position != DENSE else 0
+    for target in (by_p, by_q):
+        if target != 0 and not o.repeats:
+            clear(zero, target, o.n_in)
+    pull_parameters(zero, block, o, v, (u, block.zeros), (by_p, by_q))
 
 
 @kernel(*TAKEN)
@@ -106,8 +91,8 @@ def push_direction(zero, request, block, first, gradient):
         move_rows(zero, block, number, here, (there, o.out_row), (PUSH, ONE_ROW, 0))
         if o.operation == AFFINE:
             _add_affine(zero, block, o, direction, there)
-        elif has_parameters(o):
-            _add_activation(zero, block, o, direction, there)
+        elif o.parameter_pull != 0:
+            _add_activation(zero, block, layout, o, direction, there)
     last = derivative_at(zero, block, block.n_values - 1)
     write_rows(zero, block, last, request.y_tangent + first * layout.n_out * size)
 
@@ -125,16 +110,25 @@ def _add_affine(zero, block, o, direction, target):
 
 
 @piece
-def _add_activation(zero, block, o, direction, target):
-    """`v dp + dq` for a scale, and `v dp` on the negative side of a leaky ReLU."""
+def _add_activation(zero, block, layout, o, direction, target):
+    """`y_p dp + y_q dq`, y_p and y_q being the derivatives of the activation's values by p and by q."""
     size = itemsize(zero)
     p, q = view(zero, direction + o.p * size, o.n_in), view(zero, direction + o.q * size, o.n_in)
     for sample in range(block.samples):
         row = sample * o.in_row * size
-        t, v = view(zero, target + row, o.n_in), view(zero, block.work + o.inputs * size + row, o.n_in)
-        if o.code == SCALE:
-            for j in range(o.n_in):
-                t[j] += p[j] * v[j] + q[j]
-        else:
-            for j in range(o.n_in):
-                t[j] += p[j] * v[j] if not v[j] > 0.0 else 0.0
+        rows = block.buffers + layout.piece * size
+        by_p, by_q = values_by_parameters(zero, block, o, block.work + o.inputs * size + row, rows)
+        t = view(zero, target + row, o.n_in)
+        for j in range(o.n_in):
+            t[j] += p[j] * by_p[j] + q[j] * by_q[j]
+
+
+@piece
+def values_by_parameters(zero, block, o, inputs, rows):
+    """The derivatives of an activation's values by p and by q, written to two rows, 0 for one that is not trained."""
+    size = itemsize(zero)
+    clear(zero, rows, 2 * o.n_in)
+    by_p, by_q = rows, rows + o.n_in * size
+    targets = (by_p if o.p_position != DENSE else 0, by_q if o.q_position != DENSE else 0)
+    pull_parameters(zero, block, o, inputs, (block.ones, block.zeros), targets)
+    return view(zero, by_p, o.n_in), view(zero, by_q, o.n_in)

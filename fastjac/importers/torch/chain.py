@@ -12,7 +12,7 @@ import torch
 from torch import fx
 
 from ...errors import FastjacError, UnsupportedLayerError
-from ...layers import Elementwise, Layer, Normalizer
+from ...layers import Activation, Layer, Normalizer
 from ..located import located
 from ..parts import Part
 from .functions import FUNCTIONS, METHODS, QUERIES
@@ -120,7 +120,7 @@ class _Steps:
             self._check_axes(sample, self._values[node])
             return ()
         layers = self._layers(node, args, kwargs)
-        if sample.axes == 0 and any(not isinstance(layer, Elementwise) or layer.arrays for layer in layers):
+        if sample.axes == 0 and any(not isinstance(layer, Activation) or layer.arrays for layer in layers):
             raise UnsupportedLayerError(
                 "it acts along an axis of samples that have none left; take out the squeeze or flatten before"
             )
