@@ -202,7 +202,7 @@ class Network(Differentiable, Trainable, Item):
 
     def astype(self, dtype: Any) -> Network:
         """The same network with every parameter cast to float32 or float64."""
-        resolved = resolved_dtype((), dtype)
+        resolved = resolved_dtype(self._graph.layers, dtype)
         return self.with_layers(partial(cast, dtype=resolved), resolved)
 
     def with_layers(self, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> Network:

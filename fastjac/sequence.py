@@ -60,9 +60,8 @@ def _row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Ro
     """
     if isinstance(layers, Layer):
         raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}")
-    items: Items = ()
-    for item in as_items(layers, "Network"):
-        items += item.in_sequence() if isinstance(item, Item) else (item,)
+    given = as_items(layers, "Network")
+    items: Items = tuple(inner for item in given for inner in (item.in_sequence() if isinstance(item, Item) else (item,)))
     if not items:
         raise LayerError("Network takes at least one layer, got none")
     if any(isinstance(item, Item) for item in items):
