@@ -19,7 +19,7 @@ from .arguments import positive_count, real_array
 from .errors import DtypeError, LayerError, ShapeError
 from .graph import Graph, Vertex
 from .known import OPERATIONS, described
-from .layers import Add, Concatenate, Divide, Join, Layer, Maximum, Minimum, Multiply, Scale, Take
+from .layers import Add, Concatenate, Divide, Join, Layer, Maximum, Minimum, Multiply, Reciprocal, Scale, Take
 from .selection import selected
 
 SHOWN_DEPTH = 3
@@ -30,9 +30,9 @@ class Node:
     """A vector of a network, of `size` units: what an operation gives that is called on other nodes.
 
     Nodes know `+`, `-`, `*` and `/` with nodes of the same size, with numbers, and with arrays of one entry for each unit; an
-    array becomes a parameter of the network, a number does not. `x / c` multiplies by 1 / c, rounded in the precision of c: it is
-    within 1.5 units in the last place of the quotient, and exact where c is a power of two. The rest is rounded once, as in
-    NumPy.
+    array becomes a parameter of the network, a number does not. `x / c` multiplies by 1 / c, rounded in the precision of c, and
+    `c / x` multiplies 1 / x by c: both are within 1.5 units in the last place of the quotient, and exact where c is a power of
+    two. The rest is rounded once, as in NumPy.
 
     `x[index]` takes units: by a slice, by an integer array, which may repeat, or by an int, which gives a node of size 1 as
     `x[i:i+1]` does.
@@ -93,6 +93,9 @@ class Node:
             return Divide()(self, other)
         with np.errstate(all="ignore"):
             return self.follow(Scale(_constant(1.0 / np.asarray(_constant(other, self, "/")), self, "/")))
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return _constant(other, self, "/") * self.follow(Reciprocal())
 
     def __neg__(self) -> Node:
         return self.follow(Scale(-1.0))

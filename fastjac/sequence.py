@@ -10,11 +10,11 @@ import numpy as np
 
 from .blocks import Item, Items, as_items, first_size, record
 from .ends import End
-from .errors import DtypeError, LayerError
+from .errors import DtypeError, LayerError, OptionError
 from .graph import Graph, path
 from .kernels.float_mode import default_mode
 from .layers import Layer, chain_widths
-from .nodes import Input, Node, graph_of
+from .nodes import Input, Node, as_nodes, graph_of
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -35,7 +35,25 @@ class Written(NamedTuple):
     outputs: End
 
 
-def row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row]:
+def written_as(layers: Any, n_in: int | None, inputs: Any, outputs: Any) -> Written:
+    """What a user gives a Network: layers in a row, or the nodes that it begins and ends with."""
+    nodes = inputs is not None or outputs is not None
+    if layers is not None and nodes:
+        raise OptionError("Network takes layers in a row, or inputs and outputs, not both")
+    if layers is not None:
+        graph, row = _row_of(layers, n_in)
+        return Written(graph, row, End("input", graph.input_sizes), End("output", graph.output_sizes))
+    if not nodes:
+        raise DtypeError("Network takes a sequence of layers, or inputs and outputs; got none of them")
+    starts, stops = as_nodes(inputs, "inputs"), as_nodes(outputs, "outputs")
+    graph = graph_of(starts, stops)
+    start, stop = End("input", graph.input_sizes, starts), End("output", graph.output_sizes, stops)
+    if n_in not in (None, start.total):
+        raise OptionError(f"n_in must be the size of all inputs, {start.total}, got {n_in}; leave it out")
+    return Written(graph, _row_in(graph), start, stop)
+
+
+def _row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row]:
     """The graph of layers, blocks and networks in a row; a network that is itself a sequence counts as its items.
 
     Raises DtypeError for anything else among them, LayerError where there are none, two do not chain, or no size is stated.
@@ -66,7 +84,7 @@ def _recorded(items: Items, n_in: int | None) -> tuple[Graph, Row]:
     return graph_of(start, node), Row(items, tuple(widths))
 
 
-def row_in(graph: Graph) -> Row | None:
+def _row_in(graph: Graph) -> Row | None:
     """The layers of a graph that is a chain of them, else None."""
     if not graph.is_path:
         return None

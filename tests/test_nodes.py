@@ -94,6 +94,27 @@ class TestArithmetic:
         assert (X * ARRAY.astype(np.float32)).operation.weight.dtype == np.float32
         assert (X / ARRAY.astype(np.float32)).operation.weight.dtype == np.float32
 
+    @pytest.mark.parametrize("constant", [3.0, ARRAY])
+    def test_a_constant_over_a_node(self, constant: Any) -> None:
+        node = constant / X
+        assert type(node.operation) is fj.Scale
+        np.testing.assert_array_equal(node.operation.weight, constant)
+        assert type(node.operands[0].operation) is fj.Reciprocal
+        assert node.operands[0].operands == (X,)
+
+    def test_what_arithmetic_computes(self) -> None:
+        point = np.array([0.7, -1.3, 2.9, -0.1])
+        y, c = np.tanh(point), np.array([3.0, 0.1, -7.0, 1e-3])
+        h = fj.Tanh()(X)
+        for node, expected in (
+            (X + c - h, point + c - y),
+            (c - X * h, c - point * y),
+            (X / h / c, point / y / c),
+            (c / X + 1 / h, c / point + 1 / y),
+            (-(X * c)[[3, 0, 0]] / 3, -(point * c)[[3, 0, 0]] / 3),
+        ):
+            np.testing.assert_allclose(fj.Network(inputs=X, outputs=node)(point), expected, rtol=1e-14, atol=1e-15)
+
     def test_nodes_become_joins(self) -> None:
         y = fj.Tanh()(X)
         for node, kind in ((X + y, Add), (X * y, Multiply), (X / y, Divide)):

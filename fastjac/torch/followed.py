@@ -113,7 +113,7 @@ class _Values:
     """A chain's values and derivatives, as a network gives them."""
 
     def __init__(self, chain: ModuleChain) -> None:
-        self.n_in, self.n_out, self.dtype = chain.n_in, chain.n_out, DTYPES[chain.dtype]
+        self.inputs, self.n_in, self.n_out, self.dtype = (chain.n_in,), chain.n_in, chain.n_out, DTYPES[chain.dtype]
         self._chain, self._tensors = chain, chain.tensors()
 
     def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
