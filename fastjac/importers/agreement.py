@@ -7,12 +7,13 @@ no importer can list. So each importer of live models ends here, at a few random
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import FastjacError, UnsupportedLayerError
+from ..network import Network
 
 N_SAMPLES = 12
 SPREADS = (0.3, 3.0, 30.0)
@@ -35,8 +36,13 @@ Pull = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
 
 
 class Evaluated(Protocol):
-    """A network, or something else that was read off a model and that gives a network's values and derivatives."""
+    """What was read off a model and gives values and derivatives, like a network, but for several inputs and outputs as one.
 
+    inputs : the size of each input.
+    """
+
+    @property
+    def inputs(self) -> tuple[int, ...]: ...
     @property
     def n_in(self) -> int: ...
     @property
@@ -45,6 +51,29 @@ class Evaluated(Protocol):
     def dtype(self) -> np.dtype: ...
 
     def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+class Flat:
+    """A network that takes all inputs of a sample as one vector, one input after another, and so gives its outputs."""
+
+    def __init__(self, network: Network) -> None:
+        self.inputs, self.n_in, self.n_out, self.dtype = network.inputs, network.n_in, network.n_out, network.dtype
+        self._network = network
+
+    def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The values at `x (n, n_in)`, and the Jacobians multiplied by `u (n_out,)`."""
+        network = self._network
+        y, cotangents = network.vjp(_split(x, network.inputs), _split(u, network.outputs), threads=threads)
+        return _joined(y), _joined(cotangents)
+
+
+def _split(array: np.ndarray, sizes: Sequence[int]) -> Any:
+    """The entries of each vector along the last axis; the array itself for a single one."""
+    return tuple(np.split(array, np.cumsum(sizes)[:-1], axis=-1)) if len(sizes) > 1 else array
+
+
+def _joined(arrays: Any) -> np.ndarray:
+    return np.concatenate(arrays, axis=-1) if isinstance(arrays, tuple) else arrays
 
 
 def check_agreement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -13,8 +13,8 @@ import torch
 from ..errors import DtypeError, OptionError, UnsupportedLayerError
 from ..gradients.operations import ParameterName, operations_of
 from ..importers.parts import Part
-from ..importers.torch.chain import followed
 from ..importers.torch.evaluation import check_evaluation
+from ..importers.torch.graph import Followed, followed
 from ..importers.torch.modes import is_plain, is_transformed, undisturbed
 from ..importers.torch.modified import Evaluated, own_class
 from ..importers.torch.tracing import Traced
@@ -34,15 +34,25 @@ def followed_chain(module: Any) -> tuple[ModuleChain, Watch]:
     # Gradients are recorded even where the caller wants none now: they tell what is computed from parameters.
     with undisturbed():
         with reading() as reads:
-            found, parts = followed(module)
-        _check_tensors(module, found)
-        reads.add(found.constants)
-        chain = _chain(module, found, parts, dtype)
-        check_evaluation(module, _Values(chain), found.constants.values())
+            found = followed(module)
+        steps = found.steps
+        _check_tensors(module, steps)
+        reads.add(steps.constants)
+        chain = _chain(module, steps, _parts_of_chain(found), dtype)
+        check_evaluation(module, _Values(chain), found.inputs.shapes, steps.constants.values())
     return chain, Watch(module, reads)
 
 
-def _chain(module: Any, found: Traced, parts: list[Part], dtype: Any) -> ModuleChain:
+def _parts_of_chain(found: Followed) -> Sequence[Part]:
+    if found.parts is None:
+        raise UnsupportedLayerError(
+            "fastjac.torch trains chains, in which each step takes the result of the one before alone, and this forward is a "
+            "graph; fastjac.from_torch gives its network as it is now"
+        )
+    return found.parts
+
+
+def _chain(module: Any, found: Traced, parts: Sequence[Part], dtype: Any) -> ModuleChain:
     network = Network([layer for part in parts for layer in part.layers], dtype=DTYPES[dtype])
     layers: list[Any] = list(network.layers)
     names: list[ParameterName] = []
@@ -67,7 +77,7 @@ def _chain(module: Any, found: Traced, parts: list[Part], dtype: Any) -> ModuleC
     return ModuleChain(tuple(layers), ops, names, readers, network.n_in, network.n_out, dtype, sizes, places)
 
 
-def _called(found: Traced, parts: list[Part]) -> Iterator[tuple[Any, str, int]]:
+def _called(found: Traced, parts: Sequence[Part]) -> Iterator[tuple[Any, str, int]]:
     """Torch's own modules that became layers, with their names and the places of their first layers."""
     modules = {f"{path} ({type(inner).__name__})".lstrip(): inner for path, inner in found.modules.items()}
     position = 0
@@ -113,7 +123,7 @@ class _Values:
     """A chain's values and derivatives, as a network gives them."""
 
     def __init__(self, chain: ModuleChain) -> None:
-        self.n_in, self.n_out, self.dtype = chain.n_in, chain.n_out, DTYPES[chain.dtype]
+        self.inputs, self.n_in, self.n_out, self.dtype = (chain.n_in,), chain.n_in, chain.n_out, DTYPES[chain.dtype]
         self._chain, self._tensors = chain, chain.tensors()
 
     def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:

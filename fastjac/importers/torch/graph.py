@@ -1,0 +1,83 @@
+"""A forward as a network: a chain of layers, or a graph where results are used twice, joined or taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ...errors import LayerError, UnsupportedLayerError
+from ...layers import Scale
+from ...network import Network
+from ...nodes import Input, Node
+from ..parts import Part, assemble
+from .inputs import Inputs, inputs_of
+from .modified import check_evaluating
+from .sample import Features, Sample
+from .steps import Steps
+from .tracing import Traced, traced
+from .untouched import untouched
+
+
+class Followed(NamedTuple):
+    """What a module was found to compute.
+
+    parts : of a chain, what each step became; None for a graph.
+    """
+
+    steps: Traced
+    inputs: Inputs
+    network: Network
+    parts: Sequence[Part] | None
+
+
+def followed(module: Any, input_shape: Any = None) -> Followed:
+    """What a module's forward does, and the network that it is.
+
+    Raises FormatError in training mode where that matters, UnsupportedLayerError where the forward is no one network, LayerError
+    where layers do not fit or nothing states a size.
+    """
+    check_evaluating(module)
+    inputs = inputs_of(module, input_shape)
+    with untouched(module) as before:
+        found = traced(module, inputs.names)
+        features = [Features(size, are_an_inputs=True) for size in inputs.sizes]
+        steps = Steps(found, [Sample(count) for count in features])
+        network = None if steps.is_chain else _graph(found, inputs.names, [known.count for known in features])
+        before.check()
+    if network is None:
+        chain = assemble(steps.parts, inputs.sizes[0], "fastjac.from_torch(module, input_shape=...)")
+        return Followed(found, inputs, chain.network, chain.parts)
+    return Followed(found, inputs, network, None)
+
+
+def _graph(found: Traced, names: Sequence[str], sizes: Sequence[int | None]) -> Network:
+    """The network of a forward that is no chain, with inputs of these names and sizes."""
+    _check_used(found)
+    unknown = [name for name, size in zip(names, sizes, strict=True) if size is None]
+    if unknown:
+        each = f", one for each of {', '.join(names)}" if len(names) > 1 else ""
+        raise LayerError(
+            f"no layer states how many features {' and '.join(unknown)} has; pass it: "
+            f"fastjac.from_torch(module, input_shape=...){each}"
+        )
+    inputs = [Input(size, name) for name, size in zip(names, sizes, strict=True) if size is not None]
+    outputs: list[Node] = []
+    for sample in Steps(found, [Sample(Features(node.size), node=node) for node in inputs]).outputs:
+        node = sample.node
+        if node is None:
+            raise AssertionError("the outputs have nodes where the inputs have")
+        # A network computes each of its outputs once.
+        outputs.append(Scale()(node) if node in outputs or isinstance(node, Input) else node)
+    return Network(inputs=inputs, outputs=outputs)
+
+
+def _check_used(found: Traced) -> None:
+    """Refuse inputs that reach no output."""
+    needed: set[Any] = set()
+    for node in reversed(found.nodes):
+        if node.op == "output" or node in needed:
+            needed.update(node.all_input_nodes)
+        elif node.op == "placeholder":
+            raise UnsupportedLayerError(
+                f"what its forward returns does not depend on {found.source(node)}; leave this input out of the forward"
+            )
