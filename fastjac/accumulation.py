@@ -13,42 +13,33 @@ it, the columns that the next such diagonal will drop are not produced.
 
 from __future__ import annotations
 
-from .chain import Diagonal, Link, Normalization, Product, is_binary
-from .kernels.tables import APPLY, COLUMNS, CONTRACT, COPY, DENSE, OUT, PACK, PARAMETERS, ROWS, SEED, WORK
-from .kernels.target import lanes, max_rows, padded
-from .matrix import Matrix, Record, can_scale, result_of, row_stride
-from .memory import LIST_ROOM, PANEL_ROWS, Arena, Parameters, panel_of, strip_of
+import numpy as np
+
+from .block import Block
+from .emitter import Emitter
+from .kernels.tables import COLUMNS, CONTRACT, DENSE, OUT, ROWS, SEED, WORK
+from .layers import Affine
+from .matrix import Matrix, result_of
+from .memory import PANEL_ROWS
+from .operators import Diagonal, is_binary
+from .passage import Passage, Rows
+from .product import Product
 from .spans import can_unite, end_spans, link_goes_right, parts_of
 from .steps import Plan, Span, Step
-
-TURNED_VECTORS = 8
-"""Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
 
 NARROW = 16
 """Columns up to which a result is turned round rather than worked on row by row, each for itself a short loop."""
 
-StatePlaces = dict[Diagonal | Normalization, Record]
-"""For each link's operators the fields `state` and `state_row` of every record that reads its Jacobian's vectors."""
 
+class Accumulation(Emitter):
+    """The steps that compute a product in the order of its plan.
 
-class Accumulation:
-    """The step table, the live lists and the memory that accumulating a product by a plan needs.
-
-    parameters : receives the weights, in the orientation that a step reads.
-    state : where each link's Jacobian vectors lie.
+    parts : into how many one sample can be divided.
     contracted : the matrix that the latest contraction makes, and how many steps there are up to that one.
     """
 
     contracted: tuple[Matrix, int]
-
-    def __init__(self, parameters: Parameters, state: StatePlaces) -> None:
-        self.steps: list[Record] = []
-        self.live: list[Record] = []
-        self.arena = Arena()
-        self.list_size = 0
-        self.parts = 1
-        self._parameters, self._state = parameters, state
-        self._lists: dict[Diagonal | Normalization, Record] = {}
+    parts = 1
 
     def lower(self, product: Product, plan: Plan) -> None:
         """Write the steps that compute `product` in the order of `plan`, into the sample's result."""
@@ -57,12 +48,13 @@ class Accumulation:
         self.parts = parts_of(product, plan, self._ends)
         made: dict[Span, Matrix] = {}
         for step in plan.steps:
-            made[step.start, step.stop] = self._contract(step, made)
+            take = self._pass if step.through else self._contract
+            made[step.start, step.stop] = take(step, made)
         whole = (0, len(product.leaves))
         if whole not in made:
             made[whole] = self._single_factor(whole)
         if made[whole].place != OUT:
-            self._copy(made[whole], self._out())
+            self.copy(made[whole], self._out())
         if any(step["c_place"] == OUT and step["operation"] != CONTRACT for step in self.steps):
             # Every part would repeat this step on rows that another part is still writing.
             self.parts = 1
@@ -73,7 +65,7 @@ class Accumulation:
         # A normalizer takes sums down the columns of the result, which are its rows where it lies transposed.
         transposed = self._product.leaves[0] is not None and bool(self._ends) and sizes[0] <= NARROW < sizes[1]
         source = self._source(whole, transposed)
-        copy = self._copy(source, self._take(source.rows, source.columns, True) if transposed else self._out())
+        copy = self.copy(source, self.take(source.rows, source.columns, True) if transposed else self._out())
         self._apply_ends(copy, whole)
         return copy
 
@@ -87,14 +79,14 @@ class Accumulation:
         forward = step.start == 0 if kept else link_goes_right(left_made, right_made, transposed)
         link = self._product.links[step.middle]
         ordered = link if forward else link[::-1]
-        live = self._live_list(ordered[-1]) if ordered else DENSE
+        live = self.live_list(ordered[-1]) if ordered else DENSE
         a_made = right_made if transposed else left_made
         united = live != DENSE and step.stacked and can_unite(self._product, step, a_made, self._parameters.dtype)
         # A binary diagonal that comes last needs no multiplication where each sample runs over its own live list.
         applied = ordered[:-1] if ordered and is_binary(ordered[-1]) and not united else ordered
         left = left_made or self._operand(left_span, step, live, kept, changed=bool(applied) and not forward)
         right = right_made or self._operand(right_span, step, live, kept, changed=bool(applied) and forward)
-        self._apply(right if forward else left, applied, forward, masked=united)
+        self.apply(right if forward else left, applied, forward, masked=united)
         if transposed:
             left = self._oriented(left, transposed)
         else:
@@ -102,24 +94,64 @@ class Accumulation:
 
         whole = span == (0, len(self._product.leaves))
         into_out = whole and (not transposed or span not in self._ends)
-        result = self._out() if into_out else self._take(left.rows, right.columns, transposed)
+        result = self._out() if into_out else self.take(left.rows, right.columns, transposed)
         if transposed:
-            self._emit_contract(right.transpose, left.transpose, result.transpose, live)
+            self.contract(right.transpose, left.transpose, result.transpose, live)
         else:
-            self._emit_contract(left, right, result, live)
+            self.contract(left, right, result, live)
         if step.stacked:
-            self._stack(left if transposed else right, ordered[-1] if united else None)
+            self.stack(left if transposed else right, ordered[-1] if united else None)
         if kept:
             side = "columns_live" if bool(step.start) != transposed else "rows_live"
-            self.steps[-1][side] = self._live_list(kept)
+            self.steps[-1][side] = self.live_list(kept)
             result.packed = True
         self.steps[-1]["shared"] = self._shared(step)
         result.made_by = self.steps[-1]
         for operand in (left, right):
-            self._release(operand)
+            self.release(operand)
         self.contracted = result, len(self.steps)
         self._apply_ends(result, span)
         return result
+
+    def _pass(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
+        """Records for a block that rows are pushed through, or pulled; returns the matrix that they make."""
+        forward, span = step.transposed, (step.start, step.stop)
+        block = self._product.leaves[step.middle if forward else step.start]
+        assert isinstance(block, Block)  # what the plan passes through
+        rows = self._product.sizes[step.start if forward else step.stop]
+        result = self._out() if not forward and span == (0, len(self._product.leaves)) else None
+        passage = Passage(self, block, forward, rows, result)
+        lying = passage.run(self._entry(step, made, passage.reads_weights_alone()))
+        end = lying.transpose if forward else lying
+        self._apply_ends(end, span)
+        return end
+
+    def _entry(self, step: Step, made: dict[Span, Matrix], skips: bool) -> Rows:
+        """The rows that a block is entered with, the link before it applied.
+
+        skips : whether columns of dead units may stay as they are.
+        """
+        forward = step.transposed
+        if step.middle == step.start:
+            size = self._product.sizes[step.start if forward else step.stop]
+            return Rows(self.constant(np.eye(size)), is_identity=True)
+        span = (step.start, step.middle) if forward else (step.middle, step.stop)
+        link = self._product.links[step.middle]
+        ordered = link if forward else link[::-1]
+        last = ordered[-1] if ordered else None
+        live = last if isinstance(last, Diagonal) and last.sparse else None
+        applied = ordered[:-1] if live and live.binary and skips else ordered
+        matrix = made.pop(span, None)
+        if matrix is None:
+            matrix = self._source(span, forward)
+            if applied or span in self._ends or matrix.transposed != forward:
+                matrix = self.copy(matrix, self.take(matrix.rows, matrix.columns, forward))
+                self._apply_ends(matrix, span)
+        matrix = self._oriented(matrix, forward)
+        self.apply(matrix, applied, forward)
+        lying = matrix.transpose if forward else matrix
+        region = lying.offset if lying.place == WORK else None
+        return Rows(lying, region, owned=region is not None, live=live)
 
     def _shared(self, step: Step) -> int:
         """What of a step's result the parts of one sample each compute some of."""
@@ -140,161 +172,47 @@ class Accumulation:
         """
         is_left = span == (step.middle, step.stop)
         if kept and is_left == (step.start == 0):
-            return self._packed(span, live, kept, transposed=is_left)
+            return self.pack(self._source(span, transposed=is_left), live, kept)
         if changed or span in self._ends:
             source = self._source(span, step.transposed)
-            copy = self._copy(source, self._take(source.rows, source.columns, step.transposed))
+            copy = self.copy(source, self.take(source.rows, source.columns, step.transposed))
             self._apply_ends(copy, span)
             return copy
         if is_left == step.transposed:
-            return self._in_panels(span, step, live)
+            return self._in_panels(span, step)
         return self._source(span, transposed=False)
-
-    def _packed(self, span: Span, live: int, kept: Diagonal, transposed: bool) -> Matrix:
-        """A copy of a weight's live units, those of `kept` lying along its rows in memory."""
-        weight = self._source(span, transposed)
-        packed = self._take(weight.rows, weight.columns, transposed)
-        packed.packed = True
-        self.steps.append(
-            packed.stored
-            | {"operation": PACK, "a_place": weight.place, "a": weight.offset, "a_row": weight.stored["c_row"]}
-            | {"c_place": packed.place, "c": packed.offset, "live": live, **self._state[kept]}
-        )
-        return packed
 
     def _source(self, span: Span, transposed: bool) -> Matrix:
         """The factor itself, row-major: a weight in the orientation asked for, or the seed in the only one that it has."""
         factor = self._product.leaves[span[0]]
-        rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
         if factor is None:
+            rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
             return Matrix(rows, columns, SEED, 0, columns, 1)
-        weight = factor.weight.T if transposed else factor.weight
-        row = self._padded(weight.shape[1])
-        lying = Matrix(weight.shape[0], weight.shape[1], PARAMETERS, self._parameters.add(weight), row, 1)
-        return lying.transpose if transposed else lying
+        assert isinstance(factor, Affine)  # a block is passed through, or its Jacobian is made
+        return self.weight(factor, transposed)
 
-    def _in_panels(self, span: Span, step: Step, live: int) -> Matrix:
+    def _in_panels(self, span: Span, step: Step) -> Matrix:
         """A weight as the kernel's right operand."""
-        factor, sizes, dtype = self._product.leaves[span[0]], self._product.sizes, self._parameters.dtype
-        assert factor is not None  # a seed is not padded, and so never a right operand
-        weight = factor.weight.T if step.transposed else factor.weight
-        depth, columns = weight.shape
+        factor, sizes = self._product.leaves[span[0]], self._product.sizes
+        assert isinstance(factor, Affine)  # a seed is not padded, and so never a right operand
         rows = PANEL_ROWS if step.stacked else sizes[step.start if step.transposed else step.stop]
-        panel = panel_of(rows, columns, dtype)
-        strip = strip_of(depth, columns, panel, dtype)
-        lying = Matrix(depth, columns, PARAMETERS, self._parameters.add(weight, panel), panel, 1, panel, strip)
+        lying = self.in_panels(factor, step.transposed, rows)
         return lying.transpose if step.transposed else lying
 
     def _apply_ends(self, matrix: Matrix, span: Span) -> None:
         """What stands before the first and after the last factor, where `span` is the cheapest place for it."""
         for forward in self._ends.get(span, ()):
             link = self._product.links[-1] if forward else self._product.links[0][::-1]
-            self._apply(matrix, link, forward)
-
-    def _apply(self, matrix: Matrix, ordered: Link, forward: bool, masked: bool = False) -> None:
-        """Multiply by a link's Jacobians: `N t` on logical rows (forward) or `N^T u` on logical columns, in this order.
-
-        masked : whether what the last of them scales by 0 becomes 0, also where it is inf or nan.
-        """
-        units_on_columns = matrix.transposed if forward else not matrix.transposed
-        for op in ordered:
-            maker = matrix.made_by
-            masks = masked and op is ordered[-1]
-            if maker is not None and op.rank == 0 and units_on_columns and can_scale(maker, masks):
-                maker |= self._state[op] | {"masked": int(masks)}
-                continue
-            # The step that makes a matrix can scale it as it stores it, but only before any other step changes it.
-            matrix.made_by = None
-            step = matrix.stored | {
-                "operation": APPLY,
-                "c_place": matrix.place,
-                "c": matrix.offset,
-                "rank": op.rank,
-                "units_on_columns": int(units_on_columns),
-                "forward": int(forward),
-                "masked": int(masks),
-                **self._state[op],
-            }
-            if op.rank and not units_on_columns:
-                step["scratch"] = self.arena.take(op.rank * matrix.stored["columns"])
-                self.arena.free(step["scratch"])
-            self.steps.append(step)
-
-    def _stack(self, weight: Matrix, union: Diagonal | Normalization | None) -> None:
-        """Let the last step take its samples stacked, if they share a weight and their rows follow one another.
-
-        union : the diagonal whose live units, those of all samples in a stack, it runs over, if it runs over any.
-        """
-        step = self.steps[-1]
-        if weight.panel is None or step["a_place"] != WORK or step["a_column"] != 1 or (step["live"] != DENSE and union is None):
-            return
-        step["stacked"] = PANEL_ROWS
-        if union is not None:
-            # As many as fill a tile, so that each tile has units of its own.
-            step["stacked"] = max_rows(weight.panel // lanes(self._parameters.dtype)) // step["rows"]
-            self._lists[union]["stacked"] = step["stacked"]
-
-    def _emit_contract(self, a: Matrix, b: Matrix, c: Matrix, live: int) -> None:
-        """One step for `C = A B` with B row-major or in panels; C is row-major, or the step turns it round piece by piece."""
-        strip = b.strip or self._padded(b.columns)
-        turned = DENSE
-        if c.transposed:
-            piece = TURNED_VECTORS * lanes(self._parameters.dtype)
-            strip = min(strip, piece if b.panel is None else b.panel * max(1, piece // b.panel))
-            turned = self.arena.take(a.rows * strip)
-            self.arena.free(turned)
-        self.steps.append(
-            {"operation": CONTRACT, "rows": a.rows, "columns": b.columns, "depth": a.columns, "live": live, "state": DENSE}
-            | {"a_place": a.place, "a": a.offset, "a_sample": a.size, "a_row": a.row, "a_column": a.column}
-            | {"b_place": b.place, "b": b.offset, "b_sample": b.size, "b_row": b.row}
-            | {"a_packed": int(a.packed), "b_packed": int(b.packed)}
-            | {"b_panel": b.panel or DENSE, "strip": strip}
-            | {"c_place": c.place, "c": c.offset, "c_sample": c.size, "c_row": row_stride(c)}
-            | {"rows_live": DENSE, "columns_live": DENSE, "turned": turned, "stacked": 0}
-        )
+            self.apply(matrix, link, forward)
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
         """The matrix as the kernel's right operand: in this orientation, with padded rows."""
         if matrix.transposed == transposed:
             return matrix
-        turned = self._copy(matrix, self._take(matrix.rows, matrix.columns, transposed))
+        turned = self.copy(matrix, self.take(matrix.rows, matrix.columns, transposed))
         turned.packed = matrix.packed
-        self._release(matrix)
+        self.release(matrix)
         return turned
-
-    def _copy(self, source: Matrix, target: Matrix) -> Matrix:
-        row, column = (source.column, source.row) if target.transposed else (source.row, source.column)
-        self.steps.append(
-            target.stored
-            | {"operation": COPY, "a_place": source.place, "a": source.offset, "a_row": row, "a_column": column}
-            | {"c_place": target.place, "c": target.offset, "state": DENSE, "a_sample": source.size}
-        )
-        target.made_by = self.steps[-1]
-        return target
-
-    def _live_list(self, op: Diagonal | Normalization) -> int:
-        """Where the live units of an operator are listed; DENSE if none of them can be dead."""
-        if not isinstance(op, Diagonal) or not op.sparse:
-            return DENSE
-        if op not in self._lists:
-            self._lists[op] = self._state[op] | {"size": op.size, "list": self.list_size, "stacked": 0}
-            self.live.append(self._lists[op])
-            self.list_size += 1 + op.size + LIST_ROOM
-        return self._lists[op]["list"]
 
     def _out(self) -> Matrix:
         return result_of(self._product)
-
-    def _take(self, rows: int, columns: int, transposed: bool) -> Matrix:
-        if transposed:
-            row = self._padded(rows)
-            return Matrix(rows, columns, WORK, self.arena.take(columns * row), 1, row)
-        row = self._padded(columns)
-        return Matrix(rows, columns, WORK, self.arena.take(rows * row), row, 1)
-
-    def _release(self, matrix: Matrix) -> None:
-        if matrix.place == WORK:
-            self.arena.free(matrix.offset)
-
-    def _padded(self, n: int) -> int:
-        return padded(n, self._parameters.dtype)

@@ -28,24 +28,31 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
     # The usual case first: for one small input the checks below take as long as its Jacobian.
     if type(x) is np.ndarray and x.dtype == dtype and x.ndim in (1, 2) and x.shape[-1] == n_in and x.flags.carray:
         return x, x.shape[:-1]
-    array = real_array(x, "x")
-    if array.ndim == 0:
-        raise ShapeError(f"x must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")
-    if array.shape[-1] != n_in:
-        raise ShapeError(
-            f"x must have shape (..., {n_in}), one feature for each input of the network, got {array.shape}{_fix(array, n_in)}"
-        )
+    array = features(x, n_in, "x")
     lead = array.shape[:-1]
     if array.ndim > 2:
         array = array.reshape(-1, n_in)
     return array if lead else for_kernels(array, dtype), lead
 
 
-def _fix(x: np.ndarray, n_in: int) -> str:
+def features(value: Any, n_in: int, name: str) -> np.ndarray:
+    """`value` as an array (..., n_in) of real numbers."""
+    array = real_array(value, name)
+    if array.ndim == 0:
+        raise ShapeError(f"{name} must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")
+    if array.shape[-1] != n_in:
+        fix = _fix(array, n_in, name)
+        raise ShapeError(
+            f"{name} must have shape (..., {n_in}), one feature for each input of the network, got {array.shape}{fix}"
+        )
+    return array
+
+
+def _fix(x: np.ndarray, n_in: int, name: str) -> str:
     """How an array of the wrong shape would fit, if it would: samples of several axes flattened, or samples as columns."""
     for axis in range(x.ndim - 1):
         if math.prod(x.shape[axis:]) == n_in:
-            return f"; flatten each sample: x.reshape({(*x.shape[:axis], n_in)})"
+            return f"; flatten each sample: {name}.reshape({(*x.shape[:axis], n_in)})"
     return "; it fits when transposed" if x.ndim == 2 and x.shape[0] == n_in else ""
 
 
@@ -71,21 +78,21 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
     return array
 
 
-def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray) -> None:
-    """Raise unless a result of this shape can be written to `out`, in memory of any order."""
+def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray, name: str = "out") -> None:
+    """Raise unless a result of this shape can be written to `out`, which errors call `name`, in memory of any order."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
-        raise DtypeError(f"out must be a plain NumPy array, got {type(out).__name__}")
+        raise DtypeError(f"{name} must be a plain NumPy array, got {type(out).__name__}")
     if out.shape != shape:
-        raise ShapeError(f"out must have shape {shape}, got {out.shape}")
+        raise ShapeError(f"{name} must have shape {shape}, got {out.shape}")
     if out.dtype != dtype:
-        raise DtypeError(f"out must have the network's dtype {dtype}, got {out.dtype}; see Network.astype")
+        raise DtypeError(f"{name} must have the network's dtype {dtype}, got {out.dtype}; see Network.astype")
     if not out.flags.writeable:
-        raise OptionError("out must be writeable, got a read-only array")
+        raise OptionError(f"{name} must be writeable, got a read-only array")
     if not out.flags.forc and _overlaps_itself(out):
-        raise OptionError("out must not overlap itself, but some of its entries share memory; pass an array of its own")
+        raise OptionError(f"{name} must not overlap itself, but some of its entries share memory; pass an array of its own")
     # By the bounds, which is quick, then by the entries themselves: two fields of one array of records are two arrays.
     if np.may_share_memory(out, x) and np.may_share_memory(out, x, max_work=MOST_WORK):  # type: ignore[arg-type]
-        raise OptionError("out must not overlap x, which is still read while out is written; pass a separate array or a copy")
+        raise OptionError(f"{name} must not overlap x, which is still read while it is written; pass a separate array or a copy")
 
 
 def _overlaps_itself(array: np.ndarray) -> bool:

@@ -28,7 +28,7 @@ class Item:
         """Number of inputs, or None if it takes any number or if nothing in it states how many."""
 
     @abstractmethod
-    def __call__(self, node: Any) -> Any:
+    def __call__(self, node: Any, /) -> Any:
         """Record all of it behind a node."""
 
     @abstractmethod

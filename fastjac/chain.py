@@ -1,76 +1,31 @@
-"""A network as a chain: affine factors with links between them.
+"""A network as a chain: factors with links between them.
 
-A link is what stands between two affine layers (or before the first, or after the last): diagonals, each a run of
-elementwise layers taken together, and normalizers. Link k lies at boundary k; factor k leads from boundary k to k + 1.
-Primal sweep and accumulation are both read off this one form.
+A factor is an affine layer, or a block: a part of the graph between two vertices through which all of it passes. A link is what
+stands between two factors (or before the first, or after the last): diagonals, each a run of elementwise layers taken together,
+and normalizers. Link k lies at boundary k; factor k leads from boundary k to k + 1. Primal sweep and accumulation are both read
+off this one form.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from .cost import fits_lanes
+from .block import Block, Operator, Pair
 from .errors import LayerError
 from .folding import composed, product, scaled_inputs, scaled_outputs
 from .kernels.float_mode import default_mode
 from .layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
-from .plan import SPARSE_LIVE_SHARE
-from .steps import ChainShape
-
-
-@dataclass(frozen=True, eq=False)
-class Diagonal:
-    """Elementwise layers in a row, whose Jacobian is one diagonal."""
-
-    layers: tuple[Elementwise, ...]
-    size: int
-    rank = 0
-
-    @property
-    def n_layers(self) -> int:
-        """Number of layers."""
-        return len(self.layers)
-
-    @property
-    def binary(self) -> bool:
-        """Whether every entry of the diagonal is 0 or 1."""
-        return all(layer.binary for layer in self.layers)
-
-    @property
-    def sparse(self) -> bool:
-        """Whether entries are exactly 0 on whole intervals of the input."""
-        return any(layer.sparse for layer in self.layers)
-
-    @property
-    def piecewise_linear(self) -> bool:
-        """Whether every entry has few values, each on whole intervals of the input."""
-        return all(layer.piecewise_linear for layer in self.layers)
-
-
-@dataclass(frozen=True, eq=False)
-class Normalization:
-    """A normalizer, whose Jacobian is a diagonal times (identity minus a matrix of rank `rank`)."""
-
-    layer: Normalizer
-    size: int
-    n_layers = 1
-
-    @property
-    def rank(self) -> int:
-        """Terms of the low-rank part."""
-        return self.layer.rank
-
-
-Link = tuple[Diagonal | Normalization, ...]
+from .operators import Diagonal, Link, Normalization
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
     """`links[0]`, `factors[0]`, `links[1]`, ..., `factors[-1]`, `links[-1]`, from input to output."""
 
-    factors: tuple[Affine, ...]
+    factors: tuple[Affine | Block, ...]
     links: tuple[Link, ...]
     n_in: int
     dtype: np.dtype
@@ -80,106 +35,62 @@ class Chain:
         """The boundary sizes, one more than there are factors."""
         return (self.n_in, *(factor.n_out for factor in self.factors))
 
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """Everything that is done to a vector, those parts of blocks included, link by link and then factor by factor."""
+        inside = (factor.operators if isinstance(factor, Block) else (factor,) for factor in self.factors)
+        return tuple(op for part in (*self.links, *inside) for op in part)
 
-@dataclass(frozen=True, eq=False)
-class Product:
-    """The matrices whose product is wanted: the chain's weights, and a seed at one end if there is one.
+    @property
+    def weights(self) -> tuple[np.ndarray, ...]:
+        """The matrix of every affine map."""
+        return tuple(op.weight for op in self.operators if isinstance(op, Affine))
 
-    `leaves[k]` leads from boundary k to k + 1: an affine layer, or None for the seed. `links[k]` lies at boundary k.
-    """
+    @property
+    def n_activations(self) -> int:
+        """How many numbers are activated or normalized, or joined by more than a sum."""
+        return sum(op.size * op.n_layers for op in self.operators if isinstance(op, (Diagonal, Normalization, Pair)))
 
-    leaves: tuple[Affine | None, ...]
-    links: tuple[Link, ...]
-    sizes: tuple[int, ...]
+    @property
+    def value_sizes(self) -> tuple[int, ...]:
+        """The size of every vector on the way, some of them repeatedly."""
+        inside = (factor.sizes for factor in self.factors if isinstance(factor, Block))
+        return (*self.sizes, *(size for sizes in inside for size in sizes))
 
-    def shape(self, lanes: int) -> ChainShape:
-        """What a plan for this product depends on."""
-        live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and is_sparse(link[0]) else 1.0 for link in self.links)
-        binary = tuple(all(is_binary(op) for op in link) for link in self.links)
-        seed = self.leaves.index(None) if None in self.leaves else None
-        # Asked of narrow products alone, because it may look at every weight.
-        unitwise = fits_lanes(self.sizes, 1, lanes) and self._is_unitwise()
-        return ChainShape(self.sizes, live, binary, lanes, seed, unitwise)
-
-    def _is_unitwise(self) -> bool:
-        """Whether samples may lie along the vector lanes: one layer stands at a boundary at most, inside elementwise ones alone.
-
-        What stands behind the last factor must be applied to the whole Jacobian, not to a factor. Dead units are multiplied, so
-        that where there are any every weight must be finite.
-        """
-        inner = [op for link in self.links[1:-1] for op in link]
-        simple = all(len(link) <= 1 and all(op.n_layers == 1 for op in link) for link in self.links[1:])
-        at_the_end = not self.links[-1] or self.sizes[0] < min(self.sizes[1:-1], default=0)
-        if None in self.leaves or self.links[0] or not simple or not at_the_end or any(op.rank for op in inner):
-            return False
-        alive = not any(is_sparse(op) for op in inner)
-        # A product has no dtype. What is finite in float32 is finite in float64 too.
-        return alive or all(is_finite(factor, np.dtype(np.float32)) for factor in self.leaves if factor is not None)
-
-
-def is_binary(op: Diagonal | Normalization) -> bool:
-    """Whether the operator is a diagonal of zeros and ones."""
-    return isinstance(op, Diagonal) and op.binary
-
-
-def is_sparse(op: Diagonal | Normalization) -> bool:
-    """Whether the operator is a diagonal, some of whose entries may be 0."""
-    return isinstance(op, Diagonal) and op.sparse
-
-
-def is_finite(factor: Affine, dtype: np.dtype) -> bool:
-    """Whether every weight is finite in this dtype, so that 0 times any is 0."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(factor.weight.astype(dtype, copy=False)).all())
-
-
-def is_piecewise_linear(op: Diagonal | Normalization) -> bool:
-    """Whether the operator is the diagonal of a piecewise linear map."""
-    return isinstance(op, Diagonal) and op.piecewise_linear
-
-
-def product_of(chain: Chain, seed: str | None = None, seed_width: int = 0) -> Product:
-    """The product that is the chain's Jacobian, or its product with a seed.
-
-    seed : None, "tangents" (a matrix (n_in, seed_width) on the right) or "cotangents" ((seed_width, n_out) on the left).
-    """
-    leaves: tuple[Affine | None, ...] = chain.factors
-    links, sizes = chain.links, chain.sizes
-    if not leaves and seed is None:
-        # Links alone have no matrix to act on, so they act on the identity.
-        leaves, links, sizes = (Affine(np.eye(chain.n_in)),), ((), *links), (chain.n_in, *sizes)
-    if seed == "tangents":
-        return Product((None, *leaves), ((), *links), (seed_width, *sizes))
-    if seed == "cotangents":
-        return Product((*leaves, None), (*links, ()), (*sizes, seed_width))
-    return Product(leaves, links, sizes)
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether equal slopes at every unit make equal Jacobians."""
+        return all(not isinstance(op, (Normalization, Pair)) and getattr(op, "piecewise_linear", True) for op in self.operators)
 
 
 @default_mode()
-def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
-    """The chain of a network's layers.
+def chain_of(layers: Iterable[Layer | Block], n_in: int, dtype: np.dtype) -> Chain:
+    """The chain of layers and blocks that follow one another.
 
     A Scale next to an affine layer, and one affine layer next to another where their product is smaller, are folded in
     float64, unless `folding.product` finds that dtype does not hold the result. A Scale that adds to its input is not folded
     into the affine layer behind it: with a mean far above the deviation, `W (x - mean)` keeps digits that `W x - W mean` loses.
     """
-    factors: list[Affine] = []
+    factors: list[Affine | Block] = []
     links: list[list[Diagonal | Normalization]] = [[]]
     width = n_in
     for layer in _split_layer_norms(layers):
         link = links[-1]
+        last = factors[-1] if factors and not link else None
         if isinstance(layer, Affine):
             layer = _absorb_scales(layer, link, dtype)
-            if factors and not link and (folded := _folded(factors[-1], layer, dtype)):
+            last = factors[-1] if factors and not link else None
+            if isinstance(last, Affine) and (folded := _folded(last, layer, dtype)):
                 layer = folded
                 factors.pop()
                 links.pop()
+        if isinstance(layer, (Affine, Block)):
             factors.append(layer)
             links.append([])
             width = layer.n_out
         elif isinstance(layer, Normalizer):
             link.append(Normalization(layer, width))
-        elif isinstance(layer, Scale) and not link and factors and (folded := scaled_outputs(factors[-1], layer, dtype)):
+        elif isinstance(layer, Scale) and isinstance(last, Affine) and (folded := scaled_outputs(last, layer, dtype)):
             factors[-1] = folded
         elif isinstance(layer, Elementwise):
             if link and isinstance(link[-1], Diagonal) and _slopes_fit(link[-1].layers, layer, dtype):
@@ -191,9 +102,9 @@ def chain_of(layers: tuple[Layer, ...], n_in: int, dtype: np.dtype) -> Chain:
     return Chain(tuple(factors), tuple(map(tuple, links)), n_in, dtype)
 
 
-def _split_layer_norms(layers: tuple[Layer, ...]) -> list[Layer]:
+def _split_layer_norms(layers: Iterable[Layer | Block]) -> list[Layer | Block]:
     """A layer normalization's weight and bias as a Scale of their own behind it."""
-    split: list[Layer] = []
+    split: list[Layer | Block] = []
     for layer in layers:
         split.append(layer)
         if isinstance(layer, LayerNorm) and layer.arrays:

@@ -17,6 +17,7 @@ from itertools import pairwise
 from .caches import caches
 from .kernels.target import MAX_TILE_VECTORS, even_piece, max_rows, max_vectors, vector_unit
 from .memory import PANEL_ROWS
+from .steps import BlockShape
 
 FMA_LATENCY = 4.0
 """Cycles until the sum of a multiply-add can take the next one."""
@@ -63,6 +64,15 @@ def contraction_cycles(rows: int, depth: float, columns: float, lanes: int) -> f
     tiles = -(-rows // tile_rows) * -(-vectors // tile_vectors)
     work = max(tile_rows * tile_vectors, tile_rows + tile_vectors) / PER_CYCLE
     return STEP + tiles * (TILE + depth * max(work, FMA_LATENCY))
+
+
+def block_cycles(block: BlockShape, rows: int, forward: bool, lanes: int) -> float:
+    """Cycles to push so many tangents through a block, or to pull cotangents."""
+    cycles = SCALE * rows * block.moved / lanes
+    for n_in, n_out, live_in, live_out in block.products:
+        depth, columns = (live_in * n_in, n_out) if forward else (live_out * n_out, n_in)
+        cycles += contraction_cycles(rows, depth, columns, lanes)
+    return cycles
 
 
 def moving_cycles(elements: float) -> float:

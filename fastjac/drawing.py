@@ -33,13 +33,17 @@ def listed(row: Row, n_parameters: int) -> list[str]:
     return _ruled(("layer", "shape", "parameters"), lines, ("total", f"{row.widths[0]} -> {row.widths[-1]}", f"{n_parameters:,}"))
 
 
-def drawn(graph: Graph, n_parameters: int) -> list[str]:
+def drawn(graph: Graph, names: Sequence[str | None], n_parameters: int) -> list[str]:
     """A table of a graph: a line for each vertex, with the numbers of those that it takes."""
     shown, lines = _Lines(), []
     for number, vertex in enumerate(graph.vertices):
         end = " (output)" if number in graph.outputs else ""
         layer = vertex.operation
-        title, count = ("Input", "") if layer is None else (_title(layer), shown.parameters(layer))
+        if layer is None:
+            name = names[graph.inputs.index(number)]
+            title, count = "Input" if name is None else f"Input {name!r}", ""
+        else:
+            title, count = _title(layer), shown.parameters(layer)
         lines.append((f"{number}  {title}{end}", ", ".join(map(str, vertex.operands)), str(vertex.size), count))
     ends = " -> ".join("+".join(map(str, sizes)) for sizes in (graph.input_sizes, graph.output_sizes))
     return _ruled(("layer", "takes", "size", "parameters"), lines, ("total", "", ends, f"{n_parameters:,}"))

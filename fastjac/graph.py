@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .layers import Layer
@@ -51,3 +52,11 @@ class Graph:
         """Whether it is a chain of layers, each of which takes what the one before it gives."""
         path = all(vertex.operands == (number - 1,) for number, vertex in enumerate(self.vertices) if number)
         return path and self.inputs == (0,) and self.outputs == (len(self.vertices) - 1,)
+
+
+def path(layers: Sequence[Layer], widths: Sequence[int]) -> Graph:
+    """The graph of layers that follow one another; `widths` are the sizes between them."""
+    vertices = [Vertex(None, (), widths[0])]
+    for number, layer in enumerate(layers):
+        vertices.append(Vertex(layer, (number,), widths[number + 1]))
+    return Graph(tuple(vertices), (0,), (len(layers),))

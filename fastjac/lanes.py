@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .accumulation import Accumulation
-from .chain import Chain, Link, Normalization, Product
+from .chain import Chain
 from .cost import lane_samples
 from .kernels.activations import activation
 from .kernels.jit import kernel_address
@@ -17,8 +17,11 @@ from .kernels.lanes import take_lanes
 from .kernels.operators import SHORT
 from .kernels.tables import DENSE
 from .kernels.target import lanes, padded
+from .layers import Affine
 from .matrix import Record, result_of
 from .memory import Arena, Parameters
+from .operators import Link, Normalization
+from .product import Product
 from .steps import Plan
 
 
@@ -47,13 +50,13 @@ class Lanes:
             "lane_scales": int(bool(last)),
             "lane_buffer": buffer,
             "lane_matrix": matrix,
-            "lane_values": padded(chain.sizes[-1], chain.dtype),
         }
         self.size = self._arena.end
 
     def _step(self, k: int, link: Link) -> Record:
         """A factor with its bias in front, and the activation behind it."""
         factor = self._chain.factors[k]
+        assert isinstance(factor, Affine)  # no plan lays the samples of a block along the lanes
         bias = np.zeros(factor.n_out) if factor.bias is None else factor.bias
         step = {"n_in": factor.n_in, "row": factor.n_out, "state": DENSE}
         step |= {"weight": self._parameters.add(np.column_stack([bias, factor.weight]))}

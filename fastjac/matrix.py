@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .chain import Product
 from .kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS
+from .product import Product
 
 Record = dict[str, int]
 """Fields of one row of a Program's table."""
@@ -13,8 +13,9 @@ Record = dict[str, int]
 
 @dataclass
 class Matrix:
-    """A matrix in memory: element (i, j) lies at `offset + i * row + j * column` of its place.
+    """A matrix in memory: element (i, j) lies at `offset + first + i * row + j * column` of its place.
 
+    first : where it starts in the region at `offset`, of which each sample has one; such a region starts a sample's matrix.
     panel : for a weight in panels, the columns of one panel as it lies in memory, and so also `row`; else None.
     strip : of such a weight, how many of its columns all samples take before they go on to the next.
     packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.
@@ -32,6 +33,7 @@ class Matrix:
     strip: int | None = None
     packed: bool = False
     made_by: Record | None = None
+    first: int = 0
 
     @property
     def transposed(self) -> bool:
@@ -50,9 +52,29 @@ class Matrix:
 
     @property
     def stored(self) -> Record:
-        """Rows, columns and strides as they lie in memory."""
+        """Where it is written, with rows, columns and strides as they lie in memory."""
         lying = self.transpose if self.transposed else self
-        return {"rows": lying.rows, "columns": lying.columns, "c_sample": self.size, "c_row": lying.row}
+        return {"rows": lying.rows, "columns": lying.columns} | self.as_result(lying.row)
+
+    def as_result(self, row: int) -> Record:
+        """The matrix as what a record writes, with this stride from row to row."""
+        return {"c_place": self.place, "c": self.offset, "c_first": self.first, "c_sample": self.size, "c_row": row}
+
+    @property
+    def as_left(self) -> Record:
+        """The matrix as what a record reads: a left operand, or a source."""
+        fields = {"a_place": self.place, "a": self.offset, "a_first": self.first, "a_sample": self.size}
+        return fields | {"a_row": self.row, "a_column": self.column}
+
+    @property
+    def as_start(self) -> Record:
+        """The matrix as what a product is added to."""
+        fields = {"start_place": self.place, "start": self.offset, "start_first": self.first}
+        return fields | {"start_sample": self.size, "start_row": self.row}
+
+    def part(self, first: int, columns: int) -> Matrix:
+        """So many of its columns, from the first one on; no step is known to make them alone."""
+        return replace(self, columns=columns, first=self.first + first * self.column, made_by=None)
 
 
 def result_of(product: Product) -> Matrix:
@@ -67,7 +89,7 @@ def row_stride(c: Matrix) -> int:
     The rows of stacked samples follow one another in the array of results, also where each sample has a single one.
     """
     if c.place == OUT and c.rows == 1:
-        return c.columns
+        return max(c.row, c.columns)
     return c.column if c.transposed else c.row
 
 

@@ -9,8 +9,10 @@
 
 Every function takes one input `x (n_in,)` or several `(n, n_in)`, and writes its results to arrays that the caller owns, of
 x's leading shape. All are C-contiguous and of the network's dtype: an array of another kind is a DtypeError at the call, and one
-of a wrong size a ValueError. The bits are those of the Network's methods. Each thread needs scratch of its own, in a `prange`
-too. A program holds addresses of its process and is not pickled; a function that takes one may be cached on disk.
+of a wrong size a ValueError. Where a network has several inputs or outputs, they are one vector here, one after another;
+`net.program(wrt=..., of=...)` is for some columns and rows of J. The bits are those of the Network's methods. Each thread needs
+scratch of its own, in a `prange` too. A program holds addresses of its process and is not pickled; a function that takes one may
+be cached on disk.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def value(program, x, y, scratch):
 def jacobian(program, x, jac, scratch):
     """Write the Jacobians `jac (..., n_out, n_in)` at `x (..., n_in)`: `jac[..., i, j] = d y_i / d x_j`."""
     n = _count(program, x)
-    _check_matrices(x, jac, program.layout[0].n_out, program.layout[0].n_in)
+    _check_matrices(program, x, jac)
     like = program.parameters
     _call(program, JACOBIAN, n, (_readable(like, x, "x"), 0, 0, _writeable(like, jac, "jac"), 0), scratch)
 
@@ -87,7 +89,7 @@ def value_and_jacobian(program, x, y, jac, scratch):
     """Write both `y (..., n_out)` and `jac (..., n_out, n_in)`, by one primal sweep."""
     n = _count(program, x)
     _check_rows(x, y, program.layout[0].n_out)
-    _check_matrices(x, jac, program.layout[0].n_out, program.layout[0].n_in)
+    _check_matrices(program, x, jac)
     like = program.parameters
     _call(program, JACOBIAN, n, (_readable(like, x, "x"), 0, _writeable(like, y, "y"), _writeable(like, jac, "jac"), 0), scratch)
 
@@ -138,9 +140,11 @@ def _check_rows(x, result, size):
 
 
 @piece
-def _check_matrices(x, jac, rows, columns):
-    if jac.ndim != x.ndim + 1 or jac.shape[-1] != columns or jac.size != x.size * rows or jac.shape[jac.ndim - 2] != rows:
-        raise ValueError("jac must have x's leading shape, then the network's outputs and inputs")
+def _check_matrices(program, x, jac):
+    layout = program.layout[JACOBIAN]
+    fits = jac.ndim == x.ndim + 1 and jac.shape[-1] == layout.out_columns and jac.size * layout.n_in == x.size * layout.out_size
+    if not fits or jac.shape[jac.ndim - 2] * layout.out_columns != layout.out_size:
+        raise ValueError("jac must have x's leading shape, then the network's outputs and inputs, those that the program is for")
 
 
 @piece

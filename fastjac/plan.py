@@ -24,6 +24,7 @@ from .cost import (
     STACKED_ROWS,
     UNION_DEPTH,
     UNION_ROWS,
+    block_cycles,
     contraction_cycles,
     fits_lanes,
     lane_cycles,
@@ -113,6 +114,19 @@ def _drops(shape: ChainShape, start: int, middle: int, stop: int) -> bool:
     return is_leaf and is_small and shape.binary[boundary] and shape.live[boundary] < 1 and shape.sizes[other] >= PACK_ROWS
 
 
+def _through(shape: ChainShape, start: int, middle: int, stop: int, transposed: bool) -> Step | None:
+    """The step that pushes what lies right of a block through it (transposed), or pulls what lies left of it, if there is one."""
+    block, rows = shape.block(middle if transposed else start), shape.sizes[start if transposed else stop]
+    is_leaf = middle == start or (stop == middle + 1 if transposed else middle == start + 1)
+    if not is_leaf or block is None:
+        return None
+    counts = (n_in * n_out * (live_in if transposed else live_out) for n_in, n_out, live_in, live_out in block.products)
+    cycles = block_cycles(block, rows, transposed, shape.lanes)
+    if transposed and stop - start == shape.n_layers:
+        cycles += moving_cycles(rows * shape.sizes[stop])
+    return Step(start, middle, stop, transposed, False, False, rows * sum(counts), cycles, through=True)
+
+
 class _Choice(NamedTuple):
     """The cheapest way to make a span in one orientation: the last step, and the orientations of what it takes."""
 
@@ -122,24 +136,50 @@ class _Choice(NamedTuple):
     right: bool = False
 
 
+IMPOSSIBLE = _Choice(float("inf"))
+
 Table = dict[Span, dict[bool, _Choice]]
 """For each span, by whether it lies transposed."""
 
 
-def _cheapest(shape: ChainShape, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]) -> Table:
+def _cheapest(shape: ChainShape, order: Order, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]) -> Table:
     """The cheapest way to make each span, given shortest first, if it is split at one of `middles(start, stop)`."""
-    table: Table = {(k, k + 1): {False: _Choice(0.0), True: _Choice(0.0)} for k in range(shape.n_layers)}
+    table: Table = {(k, k + 1): {way: _leaf(shape, order, k, way) for way in (False, True)} for k in range(shape.n_layers)}
     for start, stop in spans:
         for transposed in (False, True):
-            choices = (_combined(shape, table, start, middle, stop, transposed) for middle in middles(start, stop))
+            ways = [(shape, table, start, middle, stop, transposed) for middle in middles(start, stop)]
+            choices = [combine(*way) for way in ways for combine in (_combined, _passed)]
             table.setdefault((start, stop), {})[transposed] = min(choices, key=lambda choice: choice.cost)
     return table
+
+
+def _leaf(shape: ChainShape, order: Order, layer: int, transposed: bool) -> _Choice:
+    """A weight or a seed, which is there, or the Jacobian of a block, which is made of tangents (transposed) or cotangents.
+
+    In a pure order a block's own Jacobian is made at the end where that begins, and nowhere else.
+    """
+    own = _through(shape, layer, layer, layer + 1, transposed)
+    begins = {"forward": transposed and layer == 0, "reverse": not transposed and layer == shape.n_layers - 1, "mixed": True}
+    if own and not begins[order]:
+        return IMPOSSIBLE
+    return _Choice(own.cycles, own) if own else _Choice(0.0)
+
+
+def _passed(shape: ChainShape, table: Table, start: int, middle: int, stop: int, transposed: bool) -> _Choice:
+    """The cheapest way to pass one of two spans through the other, if that is a block."""
+    step = _through(shape, start, middle, stop, transposed)
+    if step is None:
+        return IMPOSSIBLE
+    span, size = ((start, middle), shape.sizes[start]) if transposed else ((middle, stop), shape.sizes[stop])
+    # The units of the boundary lie side by side, where rows are passed.
+    lying, cost = _read_along(table[span], transposed, shape.sizes[middle] * size)
+    return _Choice(cost + step.cycles, step, lying, lying)
 
 
 def _combined(shape: ChainShape, table: Table, start: int, middle: int, stop: int, transposed: bool) -> _Choice:
     step = step_of(shape, start, middle, stop, transposed)
     if step is None:
-        return _Choice(float("inf"))
+        return IMPOSSIBLE
     left, right = table[middle, stop], table[start, middle]
     # The kernel's left operand may lie either way; its right one is turned round where it does not lie along the result.
     if transposed:
@@ -162,6 +202,9 @@ def _steps(table: Table, start: int, stop: int, transposed: bool) -> list[Step]:
     if chosen.step is None:
         return []
     middle = chosen.step.middle
+    if chosen.step.through:
+        span = (start, middle) if transposed else (middle, stop)
+        return [*(_steps(table, *span, chosen.left) if middle > start else []), chosen.step]
     return [*_steps(table, start, middle, chosen.right), *_steps(table, middle, stop, chosen.left), chosen.step]
 
 
@@ -169,9 +212,9 @@ def _plan(
     shape: ChainShape, mode: Mode, order: Order, spans: Iterable[Span], middles: Callable[[int, int], Iterable[int]]
 ) -> Plan:
     n = shape.n_layers
-    if n < 2:
+    if n < 2 and not shape.block(0):
         return Plan(shape, mode, order, (), 0.0)
-    table = _cheapest(shape, spans, middles)
+    table = _cheapest(shape, order, spans, middles)
     cost, transposed = min((table[0, n][way].cost, way) for way in (False, True))
     steps = tuple(_steps(table, 0, n, transposed))
     return _in_lanes(shape, mode, order, steps) or Plan(shape, mode, order, steps, cost)

@@ -7,39 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .accumulation import Accumulation, StatePlaces
+from .accumulation import Accumulation
 from .caches import caches
-from .chain import Chain, Diagonal, Link, Normalization, Product, is_finite, is_piecewise_linear, is_sparse
+from .chain import Chain
 from .cost import lane_samples
-from .kernels import accumulate, run, sweep
-from .kernels.activations import activation
+from .kernels import accumulate, run
 from .kernels.cache import fingerprint
 from .kernels.contract import contract
 from .kernels.jit import kernel_address
-from .kernels.normalizers import NORMALIZERS
 from .kernels.operators import copy
-from .kernels.tables import (
-    ACTIVATE,
-    AFFINE,
-    APPLY,
-    CONTRACT,
-    COPY,
-    LAYOUT,
-    LIVE,
-    NORMALIZE,
-    PACK,
-    PRIMAL,
-    STEP,
-    Program,
-    record,
-    records,
-)
+from .kernels.tables import APPLY, CLEAR, CONTRACT, COPY, LAYOUT, LIVE, PACK, PRIMAL, STEP, SUM, Program, record, records
 from .kernels.target import lanes, padded
 from .lanes import Lanes, lanes_for
-from .layers import Affine
 from .matrix import Record
-from .memory import LARGE_WEIGHT, LIST_ROOM, PANEL_ROWS, Parameters, panel_of, scratch
+from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, Parameters, scratch
+from .moves import Sweep
+from .product import Product
 from .steps import Plan
+from .values import StatePlaces, Values, state_size
 
 BLOCK_BYTES = caches().second // 4
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
@@ -65,23 +50,27 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     # One more for a bias in front of a weight, and so many that a row of samples along the lanes has zeros and ones too.
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
     widest = max(widest, lane_samples(lanes(chain.dtype)))
-    room = _room(chain, [plan for _, plan in tasks])
+    values = Values(chain)
+    room = _room(chain, values, [plan for _, plan in tasks])
     block = room.block
+    spare = block * values.size
     shared = {
         "n_in": chain.n_in,
         "n_out": chain.sizes[-1],
         "block": block,
-        "buffer": block * padded(max(chain.sizes), chain.dtype),
+        "values_row": values.result.row,
+        "spare": spare,
         "zeros": parameters.add(np.zeros(widest)),
         "ones": parameters.add(np.ones(widest)),
         "n_identity": widest,
         "own_lists": widest + LIST_ROOM,
     }
     shared |= {name: kernel_address(kernel, chain.dtype) for name, kernel in (("contract", contract), ("copy", copy))}
-    shared["piecewise_linear"] = int(all(is_piecewise_linear(op) for link in chain.links for op in link))
-    shared["spare"] = 2 * shared["buffer"]
-    state, shared["own"] = _place_state(chain, block, start=3 * shared["buffer"])
-    primal = list(_primal_steps(chain, block, state, parameters))
+    shared["piecewise_linear"] = int(chain.piecewise_linear)
+    state, shared["own"] = _place_state(chain, block, start=spare + block * padded(max(chain.value_sizes), chain.dtype))
+    sweep = Sweep(block, state, parameters)
+    primal = sweep.steps(values)
+    shared["values"] = sweep.place(values.result)
     shared["n_primal"] = len(primal)
     accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
     in_lanes = [
@@ -111,15 +100,15 @@ class Room(NamedTuple):
     least: int
 
 
-def _room(chain: Chain, plans: Iterable[Plan]) -> Room:
+def _room(chain: Chain, values: Values, plans: Iterable[Plan]) -> Room:
     """The room for samples of a chain whose products are accumulated by these plans."""
-    weights = [factor.weight.size * chain.dtype.itemsize for factor in chain.factors]
+    weights = [weight.size * chain.dtype.itemsize for weight in chain.weights]
     # As many as lie along the lanes, if any do: they have rows again behind the last factor.
     least = lane_samples(lanes(chain.dtype)) if any(plan.in_lanes for plan in plans) else 1
     block_bytes, group_bytes = BLOCK_BYTES, GROUP_BYTES
     if any(size > LARGE_WEIGHT for size in weights):
         block_bytes, group_bytes = max(SHARING_BLOCK_BYTES, sum(weights) // 8), SHARING_GROUP_BYTES
-    return Room(max(least, _block(chain, block_bytes)), group_bytes // chain.dtype.itemsize, least)
+    return Room(max(least, _block(chain, values, block_bytes)), group_bytes // chain.dtype.itemsize, least)
 
 
 def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Record]:
@@ -137,6 +126,7 @@ def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Rec
 def _kernel_of(step: Record, dtype: np.dtype) -> Record:
     apply = accumulate.normalize_step if step.get("rank") else accumulate.scale_step
     kernels = {CONTRACT: accumulate.contract_step, COPY: accumulate.copy_step, PACK: accumulate.pack_step, APPLY: apply}
+    kernels |= {CLEAR: accumulate.clear_step, SUM: accumulate.sum_step}
     return {"kernel": kernel_address(kernels[step["operation"]], dtype)}
 
 
@@ -147,7 +137,7 @@ def _accumulate(product: Product, plan: Plan, parameters: Parameters, state: Sta
 
 
 def _widest(chain: Chain, products: Iterable[Product]) -> int:
-    return max(1, *chain.sizes, *(size for product in products for size in product.sizes))
+    return max(1, *chain.value_sizes, *(size for product in products for size in product.sizes))
 
 
 def _layouts(
@@ -161,6 +151,7 @@ def _layouts(
     for (product, _), accumulation in zip(tasks, accumulations, strict=True):
         layouts.append(
             {"seed_size": _seed_size(product), "out_size": product.sizes[-1] * product.sizes[0]}
+            | {"out_columns": product.sizes[0]}
             | {"first_step": first_step, "last_step": first_step + len(accumulation.steps)}
             | {"parts": accumulation.parts}
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
@@ -170,7 +161,8 @@ def _layouts(
     memory = {
         "group": group,
         "own_lists_size": own_lists_size,
-        "work_size": shared["own"] + group * own_size,
+        # A whole vector may be read where a part of a row starts, and end behind it.
+        "work_size": shared["own"] + group * own_size + LINE,
         "list_size": shared["own_lists"] + group * own_lists_size,
     }
     return [shared | memory | layout for layout in layouts or [{}]]
@@ -188,65 +180,18 @@ def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
     return scratch(program.layout[0], program.parameters.dtype, threads)
 
 
-def _block(chain: Chain, room: int) -> int:
+def _block(chain: Chain, values: Values, room: int) -> int:
     """Samples in a block, for which there is so much room in bytes."""
-    elements = 3 * max(chain.sizes) + sum(_state_row(op, chain.dtype) for link in chain.links for op in link)
+    operators = chain.operators
+    elements = max(3 * max(chain.sizes), values.size) + sum(state_size(op, chain.dtype) for op in operators)
     return int(min(MAX_BLOCK, max(6, room // (elements * chain.dtype.itemsize) // 6 * 6)))
 
 
 def _place_state(chain: Chain, block: int, start: int) -> tuple[StatePlaces, int]:
     """Where the Jacobians' vectors lie in the workspace, a block's of one operator together, and where they end."""
     state: StatePlaces = {}
-    for link in chain.links:
-        for op in link:
-            row = _state_row(op, chain.dtype)
+    for op in chain.operators:
+        if row := state_size(op, chain.dtype):
             state[op] = {"state": start, "state_row": row}
             start += block * row
     return state, start
-
-
-def _state_row(op: Diagonal | Normalization, dtype: np.dtype) -> int:
-    return padded((1 + 2 * op.rank) * op.size, dtype)
-
-
-def _primal_steps(chain: Chain, block: int, state: StatePlaces, parameters: Parameters) -> Iterable[Record]:
-    for position, link in enumerate(chain.links):
-        for op in link:
-            steps = _normalize_steps(op, parameters) if isinstance(op, Normalization) else _activate_steps(op, block, parameters)
-            yield from (step | state[op] for step in steps)
-        if position < len(chain.factors):
-            yield _affine_step(chain.factors[position], link, parameters)
-
-
-def _affine_step(factor: Affine, before: Link, parameters: Parameters) -> Record:
-    weight = factor.weight.T
-    panel = panel_of(PANEL_ROWS, factor.n_out, parameters.dtype)
-    # A zero times inf is nan, so zeros are skipped only where every weight is finite.
-    skip = bool(before) and is_sparse(before[-1]) and is_finite(factor, parameters.dtype)
-    return {
-        "operation": AFFINE,
-        "kernel": kernel_address(sweep.affine, parameters.dtype),
-        "n_in": factor.n_in,
-        "row": padded(factor.n_out, parameters.dtype),
-        "weight": parameters.add(weight, panel),
-        "panel": panel,
-        "bias": parameters.add(np.zeros(factor.n_out) if factor.bias is None else factor.bias),
-        "skip": int(skip),
-    }
-
-
-def _activate_steps(op: Diagonal, block: int, parameters: Parameters) -> Iterable[Record]:
-    for position, layer in enumerate(op.layers):
-        p, q = (parameters.add_block(value, op.size, block) for value in layer.rule_parameters)
-        step = {"operation": ACTIVATE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
-        step |= {"kernel": kernel_address(sweep.activate, parameters.dtype)}
-        step |= {"rule": kernel_address(activation(layer.rule), parameters.dtype)}
-        yield step | {"p": p, "q": q, "compose": int(position > 0)}
-
-
-def _normalize_steps(op: Normalization, parameters: Parameters) -> Iterable[Record]:
-    epsilon = parameters.add(np.array([getattr(op.layer, "eps", 0.0)]))
-    step = {"operation": NORMALIZE, "n_in": op.size, "row": padded(op.size, parameters.dtype)}
-    step |= {"kernel": kernel_address(sweep.normalize, parameters.dtype)}
-    step |= {"rule": kernel_address(NORMALIZERS[op.layer.rule], parameters.dtype)}
-    yield step | {"p": epsilon, "rank": op.rank}

@@ -10,7 +10,7 @@ import numpy as np
 
 from .blocks import Item, Items, as_items, first_size, record
 from .errors import DtypeError, LayerError
-from .graph import Graph, Vertex
+from .graph import Graph, path
 from .kernels.float_mode import default_mode
 from .layers import Layer, chain_widths
 from .nodes import Input, Node, graph_of
@@ -40,15 +40,7 @@ def row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row
     if any(isinstance(item, Item) for item in items):
         return _recorded(items, n_in)
     widths = chain_widths(items, n_in)  # type: ignore[arg-type]
-    row = Row(items, widths)
-    return path_of(row), row
-
-
-def path_of(row: Row) -> Graph:
-    """The graph of layers alone."""
-    operations: tuple[Any, ...] = (None, *row.items)
-    operands = ((), *((number,) for number in range(len(row.items))))
-    return Graph(tuple(map(Vertex, operations, operands, row.widths)), (0,), (len(row.items),))
+    return path(items, widths), Row(items, widths)  # type: ignore[arg-type]
 
 
 def _recorded(items: Items, n_in: int | None) -> tuple[Graph, Row]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .chain import Product, is_finite
+from .block import Block
+from .layers import Affine
 from .matrix import Matrix
+from .operators import is_finite
+from .product import Product
 from .steps import Plan, Span, Step
 
 PART_ROWS = 16
@@ -21,6 +24,8 @@ def parts_of(product: Product, plan: Plan, ends: dict[Span, list[bool]]) -> int:
     not reach J's rows is computed by every part.
     """
     n, last_link = len(product.leaves), True
+    if any(step.through for step in plan.steps):
+        return 1
     steps = [step for step in plan.steps if step.stop == n]
     if any(last_link in forward for span, forward in ends.items() if span != (n - 1, n)) or not steps:
         return 1
@@ -39,7 +44,7 @@ def can_unite(product: Product, step: Step, made: Matrix | None, dtype: np.dtype
     leaf, weight = (step.start, step.middle) if step.transposed else (step.middle, step.start)
     factors = [product.leaves[weight], None if made else product.leaves[leaf]]
     follow = made is None or (made.transposed == step.transposed and not made.packed)
-    return follow and all(factor is None or is_finite(factor, dtype) for factor in factors)
+    return follow and all(is_finite(factor, dtype) for factor in factors if isinstance(factor, Affine))
 
 
 def link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool) -> bool:
@@ -54,7 +59,8 @@ def link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool)
 def end_spans(product: Product, plan: Plan) -> dict[Span, list[bool]]:
     """Where to apply the last link (True) and the first (False): at the smallest matrix that reaches that end."""
     n, sizes = len(product.leaves), product.sizes
-    spans = [(k, k + 1) for k in range(n)] + [(step.start, step.stop) for step in plan.steps]
+    there = [(k, k + 1) for k, leaf in enumerate(product.leaves) if not isinstance(leaf, Block)]
+    spans = there + [(step.start, step.stop) for step in plan.steps]
     ends: dict[Span, list[bool]] = {}
     if product.links[-1]:
         ends.setdefault(min((s for s in spans if s[1] == n), key=lambda s: sizes[s[0]]), []).append(True)

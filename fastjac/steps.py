@@ -8,7 +8,8 @@ from typing import Literal
 from .table import format_sizes, format_table
 
 LEGEND = (
-    "Wk: affine layer k; J[i:j]: Jacobian of layers i+1 to j; live: share of inner units whose derivative is not 0;\n"
+    "Wk: affine layer k; Bk: block k, which rows pass through; J[i:j]: Jacobian of layers i+1 to j;\n"
+    "live: share of inner units whose derivative is not 0;\n"
     "stacked: the rows of several samples in one product, over units live in any; alone: each sample over its own live units;\n"
     "lanes: many samples side by side in the vector registers, all units multiplied"
 )
@@ -21,6 +22,19 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class BlockShape:
+    """What the time of a block depends on.
+
+    products : for each affine map its inputs and outputs, the share of live inputs where tangents are pushed, and that of live
+        outputs where cotangents are pulled.
+    moved : elements of one row that are scaled, added or copied.
+    """
+
+    products: tuple[tuple[int, int, float, float], ...]
+    moved: int
+
+
+@dataclass(frozen=True)
 class ChainShape:
     """What a plan depends on.
 
@@ -30,6 +44,7 @@ class ChainShape:
     lanes : how many numbers a vector register holds; the vectorized side of a product is rounded up to it.
     seed : the layer, counted from 0, that is a seed given by the caller, if any: the first or the last.
     unitwise : whether samples may lie along the vector lanes: inside are elementwise maps alone, one at a boundary at most.
+    blocks : for each layer that is a block what its time depends on, else None; nothing where none is.
     """
 
     sizes: tuple[int, ...]
@@ -38,6 +53,11 @@ class ChainShape:
     lanes: int = 1
     seed: int | None = None
     unitwise: bool = False
+    blocks: tuple[BlockShape | None, ...] = ()
+
+    def block(self, layer: int) -> BlockShape | None:
+        """The layer, counted from 0, if it is a block."""
+        return self.blocks[layer] if self.blocks else None
 
     @property
     def n_layers(self) -> int:
@@ -47,7 +67,10 @@ class ChainShape:
 
 @dataclass(frozen=True)
 class Step:
-    """One contraction, `J[start:stop] = J[middle:stop] D_middle J[start:middle]`.
+    """One contraction, `J[start:stop] = J[middle:stop] D_middle J[start:middle]`, or what a block does instead.
+
+    through : whether one of the two is a block, through which the other is pushed, if transposed, or pulled; a block's own
+        Jacobian, where middle is start, is what it makes of the identity.
 
     transposed : whether the transposed product is computed, whose vector lanes run along J's rows.
     drops : whether only the units are produced that are live at the boundary where the result is contracted next.
@@ -64,6 +87,7 @@ class Step:
     stacked: bool
     multiply_adds: float
     cycles: float
+    through: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,8 +121,11 @@ class Plan:
         lines = [f"order: {order}", f"sizes: {'-'.join(map(str, sizes))}"]
         rows = [("step", "product", "rows x inner x columns", "samples", "live", "multiply-adds", "cycles")]
         for number, step in enumerate(self.steps, 1):
-            product = f"{_name(step.start, step.stop)} = {_name(step.middle, step.stop)} {_name(step.start, step.middle)}"
-            extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
+            product = f"{self._name(step.start, step.stop)} = {self._name(step.middle, step.stop)}"
+            extent = f"{sizes[step.stop]} x {sizes[step.start]}"
+            if step.middle > step.start:
+                product += f" {self._name(step.start, step.middle)}"
+                extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
             counts = (f"{step.multiply_adds:,.0f}", f"{step.cycles:,.0f}")
             samples = "lanes" if self.in_lanes else "stacked" if step.stacked else "alone"
             rows.append((str(number), product, extent, samples, f"{self.shape.live[step.middle]:.2f}", *counts))
@@ -107,6 +134,7 @@ class Plan:
         rows.append(("", "", "", "", "", f"{self.multiply_adds:,.0f}", f"{self.cost:,.0f}"))
         return "\n".join([*lines, *format_table(rows, left=4), LEGEND])
 
-
-def _name(start: int, stop: int) -> str:
-    return f"W{stop}" if stop == start + 1 else f"J[{start}:{stop}]"
+    def _name(self, start: int, stop: int) -> str:
+        if stop > start + 1:
+            return f"J[{start}:{stop}]"
+        return f"B{stop}" if self.shape.block(start) else f"W{stop}"

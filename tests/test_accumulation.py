@@ -9,12 +9,13 @@ import pytest
 from fastjac import LayerNorm, LogSoftmax, ReLU, ReLU6, Softmax, Tanh, chain
 from fastjac import plan as plan_module
 from fastjac.batch import Runner
-from fastjac.chain import chain_of, product_of
+from fastjac.chain import chain_of
 from fastjac.kernels.tables import CONTRACT, DENSE, OUT, PACK
 from fastjac.kernels.target import lanes
 from fastjac.layers import Affine
 from fastjac.plan import plan as make_plan
 from fastjac.plan import step_of
+from fastjac.product import Wanted, product_of
 from fastjac.program import lower
 from fastjac.steps import Plan
 
@@ -165,7 +166,7 @@ def test_no_step_is_stacked_that_the_plan_calls_alone(link, k):
     for sizes in ((2, 13, 40, 3), (3, 3, 3, 3), (1, 20, 30, 1)):
         network_chain = chain_of(layers_with(link, sizes), sizes[0], np.dtype(np.float64))
         for seed in (None,) if k is None else ("tangents", "cotangents"):
-            whole = product_of(network_chain, seed, k or 0)
+            whole = product_of(network_chain, Wanted(seed=seed, width=k or 0))
             order = make_plan(whole.shape(lanes(np.dtype(np.float64))))
             contractions = [step for step in lower(network_chain, [(whole, order)]).steps if step["operation"] == CONTRACT]
             assert all(step.stacked or not made["stacked"] for made, step in zip(contractions, order.steps, strict=True))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fastjac import Affine
-from fastjac.chain import chain_of, product_of
+from fastjac.chain import chain_of
 from fastjac.kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS, WORK
 from fastjac.matrix import Matrix, can_scale, result_of, row_stride
+from fastjac.product import product_of
 
 FULL = product_of(chain_of((Affine(np.ones((3, 5))),), 5, np.dtype(np.float64)))
 
@@ -19,7 +20,8 @@ def test_a_transpose_is_the_same_numbers_seen_the_other_way():
     assert not matrix.transposed
     assert turned.transpose == matrix
     assert turned.size == matrix.size == 24
-    assert turned.stored == matrix.stored == {"rows": 3, "columns": 5, "c_sample": 24, "c_row": 8}
+    place = {"c_place": WORK, "c": 64, "c_first": 0}
+    assert turned.stored == matrix.stored == {"rows": 3, "columns": 5, "c_sample": 24, "c_row": 8} | place
 
 
 def test_a_result_is_row_major_without_gaps():

@@ -185,7 +185,7 @@ DRAWN = """\
 Network, float64
 layer                            takes  size      parameters
 ------------------------------------------------------------
-0  Input                                8
+0  Input 'x'                            8
 1  Input                                4
 2  Concatenate                   0, 1   12                 0
 3  Affine                        2      6                 78

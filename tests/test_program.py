@@ -7,10 +7,11 @@ import pytest
 from fastjac import GELU, Affine, LayerNorm, Network, ReLU, Scale, Softmax, Tanh
 from fastjac import numba as compiled
 from fastjac.batch import Runner
-from fastjac.chain import chain_of, product_of
+from fastjac.chain import chain_of
 from fastjac.kernels.call import call, handle_of
 from fastjac.kernels.target import lanes
 from fastjac.plan import plan
+from fastjac.product import Wanted, product_of
 from fastjac.program import lower, workspace
 
 from . import naive
@@ -88,7 +89,7 @@ TASKS = ((None, 0, "reverse"), ("tangents", 5, "forward"), (None, 0, "mixed"), (
 
 
 def tasks_of(network_chain):
-    products = [product_of(network_chain, seed, width) for seed, width, _ in TASKS]
+    products = [product_of(network_chain, Wanted(seed=seed, width=width)) for seed, width, _ in TASKS]
     modes = [mode for _, _, mode in TASKS]
     width = lanes(network_chain.dtype)
     return [(product, plan(product.shape(width), mode)) for product, mode in zip(products, modes, strict=True)]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from fastjac import Affine, Network, ReLU
+from fastjac.graph import path
 from fastjac.runners import MOST_RUNNERS, Runners
 
 
 @pytest.fixture
 def runners():
-    return Runners((Affine(np.eye(4)), ReLU(), Affine(np.eye(4))), 4, np.dtype(np.float64))
+    return Runners(path((Affine(np.eye(4)), ReLU(), Affine(np.eye(4))), (4,) * 4), np.dtype(np.float64))
 
 
 def test_a_program_is_lowered_once(runners):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from fastjac import Affine, ReLU, Softmax, Tanh
-from fastjac.chain import chain_of, product_of
+from fastjac.chain import chain_of
 from fastjac.kernels.tables import WORK
 from fastjac.matrix import Matrix
 from fastjac.plan import plan
+from fastjac.product import product_of
 from fastjac.spans import PART_ROWS, can_unite, end_spans, link_goes_right, parts_of
 from fastjac.steps import Step
 

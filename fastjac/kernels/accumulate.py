@@ -14,7 +14,11 @@ from .group import (
     extent_of,
     live_list,
     matrix_of,
+    operand_at,
+    operand_of,
     read_group,
+    result_at,
+    result_of,
     sample_matrix,
     sample_state,
     samples_together,
@@ -23,7 +27,18 @@ from .group import (
 )
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
-from .operators import copy_vector, factors_at, mask_columns, normalize_columns, normalize_rows, scale_columns, scale_rows
+from .operators import (
+    add_scaled,
+    add_units,
+    clear,
+    copy_vector,
+    factors_at,
+    mask_columns,
+    normalize_columns,
+    normalize_rows,
+    scale_columns,
+    scale_rows,
+)
 from .sweep import ones, zeros
 from .tables import DENSE, WORK, Tables, read_layout, read_live, read_step
 
@@ -79,9 +94,9 @@ def contract_step(zero, addresses, task, number, group):
     jump = 1
     if step.b_panel != DENSE:
         tile_rows, tile_columns, jump = tile_rows_of(zero, step.rows * together, step.b_panel), step.b_panel, step.depth
-    first_a, next_a = matrix_of(program, group, step.a_place, step.a, step.a_sample)
+    first_a, next_a = operand_of(program, group, step)
     first_b, next_b = matrix_of(program, group, step.b_place, step.b, step.b_sample)
-    first_c, next_c = matrix_of(program, group, step.c_place, step.c, step.c_sample)
+    first_c, next_c = result_of(program, group, step)
     scales = step.state != DENSE and not stacked
     first_column, end = share_of_columns(group, step)
     for j in range(first_column, end, step.strip):
@@ -94,12 +109,13 @@ def contract_step(zero, addresses, task, number, group):
             c, c_row = first_c + sample * next_c + (first_row * step.c_row + j) * size, step.c_row
             if step.turned != DENSE:
                 c, c_row = sample_matrix(program, group, WORK, step.turned, 0, sample), step.strip
+            start, start_row = _start_of(program, layout, step, group, sample, first_row, j)
             operands = Contraction(
                 its_rows, columns,
                 first_a + sample * next_a + first_row * step.a_row * size, step.a_row, step.a_column,
                 group.lists if step.a_packed else units,
                 first_b + sample * next_b + j * jump * size, step.b_row, jump, group.lists if step.b_packed else units, depth,
-                zeros(program, layout),
+                start, start_row,
                 sample_state(program, step, group, sample) + j * size if scales else ones(program, layout),
                 c, c_row,
             )  # fmt: skip
@@ -111,13 +127,22 @@ def contract_step(zero, addresses, task, number, group):
 
 
 @piece
+def _start_of(program, layout, step, group, sample, first_row, column):
+    """What a product is added to: the address of its first row from this column on, and the elements from row to row."""
+    if step.start_place == DENSE:
+        return zeros(program, layout), 0
+    start = sample_matrix(program, group, step.start_place, step.start, step.start_sample, sample)
+    return start + (step.start_first + first_row * step.start_row + column) * itemsize(program.zero), step.start_row
+
+
+@piece
 def _turn(program, layout, step, group, sample, source, columns, rows):
     """Store some columns of a sample's result, which lies transposed.
 
     source : the address of its rows, and the stride from row to row.  columns : the first column, and how many.
     """
     zero, (first, count) = program.zero, columns
-    target = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample) + first * step.c_row * itemsize(zero)
+    target = result_at(program, group, step, sample) + first * step.c_row * itemsize(zero)
     call_address(layout.copy, (zero, source[0], 1, source[1], target, step.c_row, count, rows, ones(program, layout)))
 
 
@@ -148,8 +173,8 @@ def copy_step(zero, addresses, task, number, group):
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
-        a = sample_matrix(program, group, step.a_place, step.a, step.a_sample, sample)
-        c = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        a = operand_at(program, group, step, sample)
+        c = result_at(program, group, step, sample)
         scale = ones(program, layout) if step.state == DENSE else sample_state(program, step, group, sample)
         call_address(layout.copy, (zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale))
 
@@ -161,8 +186,8 @@ def pack_step(zero, addresses, task, number, group):
     step, group = read_step(program.steps, number), read_group(group)
     size = itemsize(zero)
     for sample in range(group.samples):
-        source = sample_matrix(program, group, step.a_place, step.a, step.a_sample, sample)
-        target = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        source = operand_at(program, group, step, sample)
+        target = result_at(program, group, step, sample)
         state = sample_state(program, step, group, sample)
         rows, places = extent_of(group, step.live, step.rows, sample)
         units = view(INDEX, places, rows)
@@ -177,7 +202,7 @@ def scale_step(zero, addresses, task, number, group):
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
-        matrix = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        matrix = result_at(program, group, step, sample)
         d = view(zero, sample_state(program, step, group, sample), step.columns if step.units_on_columns else step.rows)
         if step.masked:
             mask_columns(zero, matrix, step.c_row, step.rows, d)
@@ -193,7 +218,7 @@ def normalize_step(zero, addresses, task, number, group):
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
-        matrix = sample_matrix(program, group, step.c_place, step.c, step.c_sample, sample)
+        matrix = result_at(program, group, step, sample)
         state = sample_state(program, step, group, sample)
         if step.units_on_columns:
             normalize_columns(zero, matrix, step.c_row, step.rows, state, step.columns, step.rank, step.forward)
@@ -202,3 +227,34 @@ def normalize_step(zero, addresses, task, number, group):
             factors, sums = factors_at(zero, state, step.rows, step.rank), view(zero, scratch, step.rank * step.columns)
             sums = sums.reshape((step.rank, step.columns))
             normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)
+
+
+@kernel(*TAKEN)
+def clear_step(zero, addresses, task, number, group):
+    """Fill a matrix with zeros."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    for sample in range(group.samples):
+        matrix = result_at(program, group, step, sample)
+        for i in range(step.rows):
+            clear(zero, matrix + i * step.c_row * itemsize(zero), step.columns)
+
+
+@kernel(*TAKEN)
+def sum_step(zero, addresses, task, number, group):
+    """`C += A diag(d)`, for some columns of either matrix where the step lists them."""
+    program = Tables(zero, *addresses)
+    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
+    size = itemsize(zero)
+    for sample in range(group.samples):
+        a = operand_at(program, group, step, sample)
+        c = result_at(program, group, step, sample)
+        scale = ones(program, layout) if step.state == DENSE else sample_state(program, step, group, sample)
+        d = view(zero, scale, step.columns)
+        for i in range(step.rows):
+            source, target = a + i * step.a_row * size, c + i * step.c_row * size
+            if step.units == DENSE:
+                add_scaled(zero, target, source, d)
+            else:
+                units = view(zero, program.parameters + step.units * size, step.columns)
+                add_units(zero, target, source, units, step.scatters)

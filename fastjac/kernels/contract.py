@@ -38,6 +38,7 @@ class Contraction(NamedTuple):
     b_index: int
     depth: int
     start: int
+    start_row: int
     scale: int
     c: int
     c_row: int
@@ -78,7 +79,7 @@ def contract(zero, operands, tile_rows, tile_columns):
             tile = TileOperands(
                 o.a + i * o.a_row * size, o.a_row, o.a_column, o.a_index,
                 o.b + j * o.b_jump * size, o.b_row, o.b_index, o.depth,
-                o.start + j * size, o.scale + j * size,
+                o.start + (i * o.start_row + j) * size, o.start_row, o.scale + j * size,
                 o.c + (i * o.c_row + j) * size, o.c_row, columns - (vectors - 1) * width,
             )  # fmt: skip
             compute_tile(zero, min(tile_rows, o.rows - i), vectors, tile)

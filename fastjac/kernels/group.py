@@ -80,6 +80,34 @@ def sample_matrix(program, group, place, offset, stride, sample):
 
 
 @piece
+def operand_of(program, group, step):
+    """The address of the first sample's left operand, or source, and the bytes to the next one's."""
+    first, to_next = matrix_of(program, group, step.a_place, step.a, step.a_sample)
+    return first + step.a_first * itemsize(program.zero), to_next
+
+
+@piece
+def result_of(program, group, step):
+    """The address of the first sample's result, and the bytes to the next one's."""
+    first, to_next = matrix_of(program, group, step.c_place, step.c, step.c_sample)
+    return first + step.c_first * itemsize(program.zero), to_next
+
+
+@piece
+def operand_at(program, group, step, sample):
+    """The address of a sample's left operand, or source."""
+    first, to_next = operand_of(program, group, step)
+    return first + sample * to_next
+
+
+@piece
+def result_at(program, group, step, sample):
+    """The address of a sample's result."""
+    first, to_next = result_of(program, group, step)
+    return first + sample * to_next
+
+
+@piece
 def sample_state(program, record, group, sample):
     """The address of the Jacobian's vectors that a record names, for this sample of the group."""
     return group.work + (record.state + (group.first + sample) * record.state_row) * itemsize(program.zero)

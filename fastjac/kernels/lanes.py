@@ -36,12 +36,11 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     size, count = itemsize(zero), layout.lane_samples
     work = memory[0] + layout.lane_work * size
     values = _evaluate(program, layout, x + first * layout.n_in * size, work, memory[1])
-    rows = memory[0], layout.lane_values
     if y != 0 or layout.lane_primal < layout.n_primal:
-        _copy(program, layout, (values, 1, count), rows, count, layout.n_out)
-        store_values(
-            program, layout, sweep(program, addresses, task, (layout.lane_primal, *rows), count, memory), y, (first, count)
-        )
+        # What follows the last factor changes them in place.
+        _copy(program, layout, (values, 1, count), (memory[0] + layout.values * size, layout.values_row), count, layout.n_out)
+        sweep(program, addresses, task, layout.lane_primal, x, count, memory)
+        store_values(program, layout, memory, y, (first, count))
     buffers = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
     group = group_of(program, layout, arrays, (first, 0, count), memory, (0, 1))
     result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
@@ -165,7 +164,7 @@ def _multiply(program, layout, shape, left, source, target, lists):
         shape[0], layout.lane_samples,
         left[0], left[1], left[2], lists,
         source, layout.lane_samples, 1, lists, shape[1],
-        zeros(program, layout), ones(program, layout),
+        zeros(program, layout), 0, ones(program, layout),
         target, layout.lane_samples,
     )  # fmt: skip
     rows = tile_rows_of(program.zero, shape[0], layout.lane_samples)

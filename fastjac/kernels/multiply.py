@@ -16,5 +16,5 @@ def multiply(zero, block, shape, index, a, b, start, c):
     """
     rows, columns, depth = shape
     tile_rows, tile_columns = tile_shape(zero, rows, columns)
-    operands = Contraction(rows, columns, a[0], a[1], a[2], index, b[0], b[1], 1, index, depth, start, block.ones, c[0], c[1])
+    operands = Contraction(rows, columns, a[0], a[1], a[2], index, b[0], b[1], 1, index, depth, start, 0, block.ones, c[0], c[1])
     call_address(block.contract, (zero, operands, tile_rows, tile_columns))

@@ -102,6 +102,27 @@ def _copy_narrow(zero, source, source_column, target, target_row, rows, columns,
 
 
 @piece
+def add_scaled(zero, target, source, d):
+    """`c += a * d` for vectors at two addresses."""
+    c, a = view(zero, target, d.size), view(zero, source, d.size)
+    for j in range(d.size):
+        c[j] += a[j] * d[j]
+
+
+@piece
+def add_units(zero, target, source, units, scatters):
+    """`c[units[j]] += a[j]` (scatters), or `c[j] += a[units[j]]`, for vectors at two addresses."""
+    if scatters:
+        a = view(zero, source, units.size)
+        for j in range(units.size):
+            view(zero, target + np.intp(units[j]) * itemsize(zero), 1)[0] += a[j]
+    else:
+        c = view(zero, target, units.size)
+        for j in range(units.size):
+            c[j] += view(zero, source + np.intp(units[j]) * itemsize(zero), 1)[0]
+
+
+@piece
 def scale_columns(zero, matrix, row, rows, d):
     """`M diag(d)`."""
     for i in range(rows):

@@ -73,8 +73,8 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
     x, _, y, out, seed_stride = arrays
     first, count = samples
     size = itemsize(program.zero)
-    values, row = sweep(program, addresses, task, (0, x + first * layout.n_in * size, layout.n_in), count, memory)
-    store_values(program, layout, (values, row), y, samples)
+    sweep(program, addresses, task, 0, x + first * layout.n_in * size, count, memory)
+    store_values(program, layout, memory, y, samples)
     if out == 0:
         return
     # With a seed each, samples of equal Jacobians have results of their own.

@@ -5,51 +5,44 @@ Each step of its table names the kernel that takes it: one of those here.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .compress import list_nonzero
 from .contract import Contraction, tile_rows_of
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
-from .tables import AFFINE, INDEX_BYTES, Tables, read_layout, read_primal
+from .tables import DENSE, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
 
-TAKEN = (numbers(5), NUMBER, NUMBER, numbers(2), NUMBER, NUMBER, numbers(2))
-"""What a step of the sweep takes: the Program's addresses, the task, the step's number, the address of the values and the
-elements from one sample's to the next's, the address that results go to, how many samples there are, and scratch."""
+TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, NUMBER, numbers(2))
+"""What a step of the sweep takes: the Program's addresses, the task, the step's number, the address of the first sample's inputs,
+how many samples there are, and scratch."""
 
 
 @piece
-def sweep(program, addresses, task, start, count, memory):
-    """Evaluate `count` samples; each weight is read once for all of them.
-
-    start : the first step that is taken, the address of the values before it and the elements from one sample's to the next's.
-    Returns these two of the values behind the last step.
-    """
-    zero, layout = program.zero, read_layout(program.layout, task)
-    first, source, row = start
-    first_buffer, second_buffer = memory[0], memory[0] + layout.buffer * itemsize(zero)
-    for number in range(first, layout.n_primal):
+def sweep(program, addresses, task, first, x, count, memory):
+    """Evaluate `count` samples from step `first` on, of inputs at address x; each weight is read once for all of them."""
+    for number in range(first, read_layout(program.layout, task).n_primal):
         step = read_primal(program.primal, number)
-        target = second_buffer if source == first_buffer else first_buffer
-        if step.operation != AFFINE:
-            if number == 0:
-                copied = (source, row, 1, target, step.row, count, step.n_in, ones(program, layout))
-                call_address(layout.copy, (zero, *copied))
-                source, row = target, step.row
-            target = source
-        call_address(step.kernel, (zero, addresses, task, number, (source, row), target, count, memory))
-        source, row = target, step.row
-    return source, row
+        call_address(step.kernel, (program.zero, addresses, task, number, x, count, memory))
 
 
 @piece
-def store_values(program, layout, values, y, samples):
-    """Write the values of some samples to the array at address y, if there is one.
+def store_values(program, layout, memory, y, samples):
+    """Write the network's outputs at some samples to the array at address y, if there is one.
 
-    values : their address, and the elements from one sample's to the next's.  samples : the first, and how many.
+    samples : the first, and how many.
     """
     if y != 0:
-        target = y + samples[0] * layout.n_out * itemsize(program.zero)
-        copied = (values[0], values[1], 1, target, layout.n_out, samples[1], layout.n_out, ones(program, layout))
+        size = itemsize(program.zero)
+        values, target = memory[0] + layout.values * size, y + samples[0] * layout.n_out * size
+        copied = (values, layout.values_row, 1, target, layout.n_out, samples[1], layout.n_out, ones(program, layout))
         call_address(layout.copy, (program.zero, *copied))
+
+
+@piece
+def _vectors(zero, place, offset, x, memory):
+    """The address of the first sample's vector, in the workspace or among the inputs."""
+    return (x if place == INPUTS else memory[0]) + offset * itemsize(zero)
 
 
 @piece
@@ -65,28 +58,29 @@ def zeros(program, layout):
 
 
 @kernel(*TAKEN)
-def affine(zero, addresses, task, number, values, target, count, memory):
+def affine(zero, addresses, task, number, x, count, memory):
     """`y = W x + b` for every sample."""
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
     size = itemsize(zero)
+    source, row = _vectors(zero, step.source_place, step.source, x, memory), step.source_row
     index, depth = memory[1], step.n_in
     if count == 1 and step.skip:
         # No other sample needs the weights of this one's dead units. Adding their zeros would not change a bit.
         index = memory[1] + layout.own_lists * INDEX_BYTES
-        depth = list_nonzero(zero, values[0], step.n_in, index)
+        depth = list_nonzero(zero, source, step.n_in, index)
     operands = Contraction(
-        count, step.row,
-        values[0], values[1], 1, index,
+        count, step.n_out,
+        source, row, 1, index,
         program.parameters + step.weight * size, step.panel, step.n_in, index, depth,
-        program.parameters + step.bias * size, ones(program, layout),
-        target, step.row,
+        program.parameters + step.bias * size, 0, ones(program, layout),
+        memory[0] + step.target * size, step.row,
     )  # fmt: skip
     call_address(layout.contract, (zero, operands, tile_rows_of(zero, count, step.panel), step.panel))
 
 
 @kernel(*TAKEN)
-def activate(zero, addresses, task, number, values, target, count, memory):
+def activate(zero, addresses, task, number, x, count, memory):
     """An activation, in place, for the whole block, its rows' padding included: a short row would leave most lanes idle."""
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
@@ -94,7 +88,7 @@ def activate(zero, addresses, task, number, values, target, count, memory):
     slopes = memory[0] + step.state * size
     its_slopes = memory[0] + layout.spare * size if step.compose else slopes
     p, q = program.parameters + step.p * size, program.parameters + step.q * size
-    call_address(step.rule, (zero, target, p, q, its_slopes, n))
+    call_address(step.rule, (zero, memory[0] + step.target * size, p, q, its_slopes, n))
     if step.compose:
         d, its = view(zero, slopes, n), view(zero, its_slopes, n)
         for j in range(n):
@@ -102,7 +96,7 @@ def activate(zero, addresses, task, number, values, target, count, memory):
 
 
 @kernel(*TAKEN)
-def normalize(zero, addresses, task, number, values, target, count, memory):
+def normalize(zero, addresses, task, number, x, count, memory):
     """A normalizer, in place, sample by sample."""
     program = Tables(zero, *addresses)
     step = read_primal(program.primal, number)
@@ -110,4 +104,54 @@ def normalize(zero, addresses, task, number, values, target, count, memory):
     epsilon = program.parameters + step.p * size
     for sample in range(count):
         state = memory[0] + (step.state + sample * step.state_row) * size
-        call_address(step.rule, (zero, target + sample * step.row * size, step.n_in, epsilon, state))
+        call_address(step.rule, (zero, memory[0] + (step.target + sample * step.row) * size, step.n_in, epsilon, state))
+
+
+@kernel(*TAKEN)
+def take(zero, addresses, task, number, x, count, memory):
+    """A copy of some units of every sample: those that are listed at `p`, or the first ones."""
+    program = Tables(zero, *addresses)
+    layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
+    size = itemsize(zero)
+    source, row = _vectors(zero, step.source_place, step.source, x, memory), step.source_row
+    target = memory[0] + step.target * size
+    if step.p == DENSE:
+        call_address(layout.copy, (zero, source, row, 1, target, step.row, count, step.n_out, ones(program, layout)))
+        return
+    units = view(zero, program.parameters + step.p * size, step.n_out)
+    for sample in range(count):
+        a = view(zero, source + sample * row * size, step.n_in)
+        b = view(zero, target + sample * step.row * size, step.n_out)
+        for j in range(step.n_out):
+            b[j] = a[np.intp(units[j])]
+
+
+@kernel(*TAKEN)
+def add(zero, addresses, task, number, x, count, memory):
+    """`a + b`, sample by sample; b may be the target."""
+    program = Tables(zero, *addresses)
+    step = read_primal(program.primal, number)
+    size = itemsize(zero)
+    first, first_row = _vectors(zero, step.source_place, step.source, x, memory), step.source_row
+    second, second_row = _vectors(zero, step.other_place, step.other, x, memory), step.other_row
+    for sample in range(count):
+        a = view(zero, first + sample * first_row * size, step.n_in)
+        b = view(zero, second + sample * second_row * size, step.n_in)
+        c = view(zero, memory[0] + (step.target + sample * step.row) * size, step.n_in)
+        for j in range(step.n_in):
+            c[j] = a[j] + b[j]
+
+
+@kernel(*TAKEN)
+def join(zero, addresses, task, number, x, count, memory):
+    """A function of two vectors, unit by unit, and its slopes by both."""
+    program = Tables(zero, *addresses)
+    step = read_primal(program.primal, number)
+    size = itemsize(zero)
+    first, first_row = _vectors(zero, step.source_place, step.source, x, memory), step.source_row
+    second, second_row = _vectors(zero, step.other_place, step.other, x, memory), step.other_row
+    for sample in range(count):
+        a, b = first + sample * first_row * size, second + sample * second_row * size
+        state = memory[0] + (step.state + sample * step.state_row) * size
+        target = memory[0] + (step.target + sample * step.row) * size
+        call_address(step.rule, (zero, a, b, target, state, state + step.second_slopes * size, step.n_in))

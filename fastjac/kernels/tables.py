@@ -15,13 +15,14 @@ from ..frozen import frozen
 from ..pickling import refuse_pickling
 from .memory import record_reader
 
-PARAMETERS, WORK, SEED, OUT = range(4)
-"""Places of a matrix: the network's parameters, the sample's own workspace, its seed, its result."""
+PARAMETERS, WORK, SEED, OUT, INPUTS = range(5)
+"""Places of a matrix: the network's parameters, the sample's own workspace, its seed, its result. A vector of values lies in a
+workspace, or among the inputs."""
 
-AFFINE, ACTIVATE, NORMALIZE = range(3)
+AFFINE, ACTIVATE, NORMALIZE, TAKE, ADD, JOIN = range(6)
 """Operations of the primal sweep."""
 
-CONTRACT, COPY, PACK, APPLY = range(4)
+CONTRACT, COPY, PACK, APPLY, CLEAR, SUM = range(6)
 """Operations of the accumulation."""
 
 ROWS, COLUMNS = 1, 2
@@ -95,14 +96,23 @@ PRIMAL = record(
     "operation",
     "kernel",  # the address of the kernel that takes this step, one of `sweep`
     "n_in",
-    "row",  # elements from one sample's values to the next's
+    "n_out",
+    "source_place",  # the operand: its place, its offset there, and the elements from one sample's to the next's
+    "source",
+    "source_row",
+    "other_place",  # ADD, JOIN: the same of the second operand
+    "other",
+    "other_row",
+    "target",  # the result, which ACTIVATE and NORMALIZE change in place
+    "row",
     "weight",  # AFFINE: the transposed weight in the parameters, in panels of so many columns, and the bias
     "panel",
     "bias",
     "skip",  # AFFINE: whether inputs that are 0 need not be multiplied
     "rule",  # ACTIVATE, NORMALIZE: the address of the rule, and its parameters: for every value of a block, or one number
-    "p",
+    "p",  # TAKE: the numbers of the units, in the parameters, or DENSE for the first ones
     "q",
+    "second_slopes",  # JOIN: elements from the slopes by the first operand to those by the second
     "state",  # in the workspace: the Jacobian's vectors of the block's first sample, and the elements to the next one's
     "state_row",
     "rank",  # NORMALIZE: terms of the Jacobian
@@ -116,6 +126,7 @@ STEP = record(
     "columns",
     "a_place",  # CONTRACT: left operand; COPY, PACK: source. Its offset, and in a workspace the elements to the next sample's
     "a",
+    "a_first",  # where it starts in what lies there for each sample
     "a_sample",
     "a_row",
     "a_column",
@@ -124,9 +135,15 @@ STEP = record(
     "b_sample",
     "b_row",
     "b_panel",  # the columns of a panel, or DENSE where it is row-major
+    "start_place",  # CONTRACT: a matrix that the product is added to, which may be the result itself; DENSE if there is none
+    "start",
+    "start_first",
+    "start_sample",
+    "start_row",
     "strip",  # CONTRACT: columns that all samples of a group compute before they go on to the next ones
-    "c_place",  # result, row-major; APPLY: the matrix changed in place
+    "c_place",  # result, row-major; APPLY, SUM: the matrix changed in place
     "c",
+    "c_first",
     "c_sample",
     "c_row",
     "turned",  # CONTRACT: scratch for a strip of the result, which is stored transposed, or DENSE
@@ -146,6 +163,8 @@ STEP = record(
     "rank",  # APPLY: 0 for a diagonal, else the terms of a normalizer
     "units_on_columns",  # APPLY: whether the units lie along the columns or the rows
     "forward",  # APPLY: N t on tangents, or N^T u on cotangents
+    "units",  # SUM: the numbers of the columns that are added, in the parameters; DENSE: as they lie
+    "scatters",  # SUM: whether these are columns of the result, or of the source
     "scratch",  # APPLY with units on rows: offset of (rank, columns) in the workspace
 )
 
@@ -163,6 +182,7 @@ LAYOUT = record(
     "n_out",
     "seed_size",  # of one sample
     "out_size",
+    "out_columns",  # of the matrix that is the result
     "n_primal",  # steps of the primal sweep, the first rows of its table
     "first_step",  # the task's rows of the tables
     "last_step",
@@ -172,8 +192,9 @@ LAYOUT = record(
     "parts",  # into how many at most one sample can be divided
     "block",  # samples that share one primal sweep
     "group",  # samples of a block that take each step together
-    "buffer",  # offset in the workspace of the second buffer of values
-    "spare",  # offset of a third one
+    "values",  # offset in the workspace of the network's outputs, and the elements from one sample's to the next's
+    "values_row",
+    "spare",  # offset of a buffer of values
     "own",  # offset of what the samples of a group have of their own: each matrix of all of them, then the next matrix
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",
@@ -192,7 +213,6 @@ LAYOUT = record(
     "lane_work",  # offset of its workspace: two buffers of values, two matrices, slopes
     "lane_buffer",  # elements of a buffer, and of a matrix
     "lane_matrix",
-    "lane_values",  # elements from one sample's values to the next's, once they have a row each again
     "lane_primal",  # the first steps that are taken afterwards, of the primal sweep and of the task
     "lane_step",
     "lane_place",  # the matrix that it makes: place, offset, elements from one sample's to the next's,
@@ -201,6 +221,6 @@ LAYOUT = record(
     "lane_row",  # from one output to the next, and from one input to the next; one of these is 1
     "lane_column",
 )
-"""How a task uses memory. The first activation buffer starts the workspace."""
+"""How a task uses memory."""
 
 read_primal, read_live, read_step, read_layout = (record_reader(kind) for kind in (PRIMAL, LIVE, STEP, LAYOUT))

@@ -30,8 +30,9 @@ PREFETCH_VECTORS = 4
 class TileOperands(NamedTuple):
     """Where a tile finds its operands. Pointers are addresses in bytes, strides count elements.
 
-    `C[i, j] = (start[j] + sum_k A[i, a_index[k]] * B[b_index[k], j]) * scale[j]` for `depth` values of k. B, start and
-    scale are read in whole vectors, so they must be padded to a multiple of the lanes; the index lists, of int32, must have
+    `C[i, j] = (start[i, j] + sum_k A[i, a_index[k]] * B[b_index[k], j]) * scale[j]` for `depth` values of k; start is C itself or
+    overlaps it nowhere, and has one row for all where `start_row` is 0. B, start and scale are read in whole vectors: a multiple
+    of the lanes must be readable; the index lists, of int32, must have
     PREFETCH_DISTANCE readable entries behind their last. Of the tile's last vector only the first `last_lanes` elements are
     stored. A sum that is zero is stored as +0 whether or not zeros were skipped on the way.
     """
@@ -45,6 +46,7 @@ class TileOperands(NamedTuple):
     b_index: int
     depth: int
     start: int
+    start_row: int
     scale: int
     c: int
     c_row: int
@@ -105,7 +107,8 @@ class _Emitter:
     def emit(self, n_rows: int, n_vectors: int) -> None:
         """`C = (start + A B) * scale` for a tile of this shape."""
         b, at = self.builder, self.at
-        start = self._load_row(at.start, n_vectors)
+        start_row = b.mul(at.start_row, INDEX(self.itemsize))
+        start = [self._load_row(b.add(at.start, b.mul(start_row, INDEX(i))), n_vectors) for i in range(n_rows)]
         strides = _Strides(*(b.mul(stride, INDEX(self.itemsize)) for stride in (at.a_row, at.a_column, at.b_row)))
         entry, loop, done = b.block, b.append_basic_block("inner"), b.append_basic_block("store")
         b.cbranch(b.icmp_signed(">", at.depth, INDEX(0)), loop, done)
@@ -124,7 +127,7 @@ class _Emitter:
         for i in range(n_rows):
             for v in range(n_vectors):
                 for phi in (sums[i][v], totals[i][v]):
-                    phi.add_incoming(start[v], entry)
+                    phi.add_incoming(start[i][v], entry)
                     phi.add_incoming(new_sums[i][v], loop)
         scale = self._load_row(at.scale, n_vectors)
         zero = ir.Constant(self.vector, [0.0] * self.lanes)

@@ -6,6 +6,7 @@ The arithmetic lives in `fastjac.kernels`; a layer only names its rule there.
 from .affine import Affine
 from .base import Layer, Parameter
 from .elementwise import Elementwise, Scale
+from .joins import Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Pairwise, Take
 from .normalizers import LayerNorm, LogSoftmax, Normalizer, Softmax, Sparsemax
 from .piecewise import (
     ELU,
@@ -86,22 +87,30 @@ __all__ = [
     "GELU",
     "LAYERS",
     "SELU",
+    "Add",
     "Affine",
     "Clamp",
+    "Concatenate",
+    "Divide",
     "Elementwise",
     "Exp",
     "HardShrink",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
+    "Join",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "LogSigmoid",
     "LogSoftmax",
+    "Maximum",
+    "Minimum",
     "Mish",
+    "Multiply",
     "Normalizer",
     "PReLU",
+    "Pairwise",
     "Parameter",
     "ReLU",
     "ReLU6",
@@ -116,6 +125,7 @@ __all__ = [
     "SparseSigmoid",
     "Sparsemax",
     "SquarePlus",
+    "Take",
     "Tanh",
     "TanhShrink",
     "Threshold",

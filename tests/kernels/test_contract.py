@@ -43,7 +43,7 @@ def contracted(a, a_index, b, b_index, start, scale, tile=None):
         a.shape[0], columns,
         a.ctypes.data, a.strides[0] // a.itemsize, a.strides[1] // a.itemsize, a_places.ctypes.data,
         padded_b.ctypes.data, width, 1, b_places.ctypes.data, len(a_index),
-        padded_start.ctypes.data, padded_scale.ctypes.data,
+        padded_start.ctypes.data, 0, padded_scale.ctypes.data,
         c_start, columns + 3,
     )  # fmt: skip
     call(contract, dtype.type(0), operands, *(tile or tile_shape_from_python(dtype.type(0), *operands[:2])))

@@ -1,0 +1,156 @@
+"""A block: the part of a graph between two vertices through which all of it passes, as maps of single vectors and joins.
+
+Value 0 is the block's input, and step k makes value k + 1; the last one is the block's output. What a derivative needs of a block
+is its *edges*: each says how the derivative of one value contributes to that of another. A tangent at a value is the sum over
+the edges that lead there, a cotangent over those that lead away, transposed; so forward and reverse are one sum, read from either
+end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .layers import Affine, Pairwise
+from .operators import Diagonal, Normalization
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """Vectors of one size, added in order."""
+
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A function of two vectors, unit by unit, whose Jacobians are two diagonals."""
+
+    join: Pairwise
+    size: int
+    n_layers = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Vectors one after another."""
+
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Some units of a vector, by their numbers."""
+
+    index: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many units there are."""
+        return len(self.index)
+
+
+Operator = Affine | Diagonal | Normalization | Sum | Pair | Stack | Selection
+
+
+@dataclass(frozen=True, eq=False)
+class BlockStep:
+    """One operator and the numbers of the values that it takes."""
+
+    operator: Operator
+    operands: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Units of the value that it makes."""
+        return self.operator.n_out if isinstance(self.operator, Affine) else self.operator.size
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units `first, ...` of one value that are those of `index` of the other: an identity matrix with shifted or chosen columns.
+
+    source, target : the first unit at either value.  count : how many.
+    index : the numbers of the units at the source where they do not follow one another, else None.
+    """
+
+    source: int
+    target: int
+    count: int
+    index: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """The diagonal of an elementwise map; `part` says by which operand."""
+
+    operator: Diagonal | Pair
+    part: int = 0
+
+    @property
+    def sparse(self) -> bool:
+        """Whether entries are exactly 0 on whole intervals of the input."""
+        return isinstance(self.operator, Diagonal) and self.operator.sparse
+
+
+Map = Affine | Normalization | Slopes | Units
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """The derivative of value `target` by value `source`, as far as it passes no other value."""
+
+    source: int
+    target: int
+    map: Map
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Steps in order; `n_in` is the size of what the first one takes."""
+
+    steps: tuple[BlockStep, ...]
+    n_in: int
+
+    @property
+    def n_out(self) -> int:
+        """Units of its output."""
+        return self.steps[-1].size
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of every value."""
+        return (self.n_in, *(step.size for step in self.steps))
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """What its steps do."""
+        return tuple(step.operator for step in self.steps)
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """All edges, in the order of the values that they lead to."""
+        return tuple(edge for number, step in enumerate(self.steps, 1) for edge in self._edges_to(number, step))
+
+    def _edges_to(self, number: int, step: BlockStep) -> Iterator[Edge]:
+        operator, operands = step.operator, step.operands
+        first = 0
+        for part, operand in enumerate(operands):
+            if isinstance(operator, (Affine, Normalization)):
+                yield Edge(operand, number, operator)
+            elif isinstance(operator, (Diagonal, Pair)):
+                yield Edge(operand, number, Slopes(operator, part))
+            elif isinstance(operator, Sum):
+                yield Edge(operand, number, Units(0, 0, step.size))
+            elif isinstance(operator, Stack):
+                count = self.sizes[operand]
+                yield Edge(operand, number, Units(0, first, count))
+                first += count
+            else:
+                yield Edge(operand, number, selected(operator.index))
+
+
+def selected(index: tuple[int, ...]) -> Units:
+    """The units of a selection, as a run of them where they follow one another."""
+    follow = index == tuple(range(index[0], index[0] + len(index)))
+    return Units(index[0], 0, len(index)) if follow else Units(0, 0, len(index), index)

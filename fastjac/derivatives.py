@@ -1,0 +1,244 @@
+"""What a network computes of its inputs: values, Jacobians, and products with them. The base of Network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import arguments
+from .batch import Runner
+from .ends import End, blocks, check_outputs, write
+from .graph import Graph
+from .nodes import Node, are_nodes, inline
+from .plan import checked_mode
+from .product import Seed
+from .runners import Runners
+from .steps import Mode
+
+Index = int | slice | Sequence[int] | np.ndarray | Node
+"""Which inputs or outputs."""
+
+
+class Differentiable:
+    """Values and derivatives by the inputs.
+
+    The engine takes the inputs of a sample as one vector, one input after another, and gives the outputs as one. A network of
+    several inputs takes a tuple of arrays and gives J in a tuple of blocks; one of several outputs gives a tuple for each.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        # What Network has. `_several` says whether there are several inputs or several outputs.
+        _graph: Graph
+        _dtype: np.dtype
+        _n_in: int
+        _n_out: int
+        _inputs: End
+        _outputs: End
+        _several: bool
+        _nothing: tuple[np.ndarray, ...]
+        _runners: Runners
+
+    def __call__(self, x: Any, *, threads: int | None = None) -> Any:
+        """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
+
+        x : for a network of several inputs a tuple of arrays, one for each, whose leading shapes are broadcast; the outputs of a
+            network that has several are a tuple of views of one array. Called on nodes, a network is recorded there with all
+            its layers, and gives nodes.
+        threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
+
+        Raises ShapeError or DtypeError for an x that is no real array of shape (..., n_in).
+        Costs one multiply-add for each weight and input.
+        """
+        if not isinstance(x, np.ndarray) and are_nodes(x):
+            return inline(self._graph, x)
+        x, lead = self._taken(x)
+        y = np.empty((*lead, self._n_out), self._dtype)
+        self._run(self._runners.get(None), x, None, y, None, threads)
+        return self._outputs.split(y, -1) if self._several else y
+
+    def jacobian(
+        self,
+        x: Any,
+        mode: Mode = "auto",
+        *,
+        wrt: Index | None = None,
+        of: Index | None = None,
+        out: Any = None,
+        threads: int | None = None,
+    ) -> Any:
+        """The Jacobians `J (..., n_out, n_in)` at `x (..., n_in)`; `J[..., i, j] = d y_i / d x_j`.
+
+        A network of several inputs gives a tuple with a block `(..., n_out, n)` for each input of size n; one of several outputs
+        gives a tuple with all this for each output. The blocks are views of one array.
+
+        Parameters
+        ----------
+        mode : "forward", "reverse", "mixed" or "auto", the order of accumulation; see `plan`. All give the same J up to
+            rounding.
+        wrt : by which inputs; only these columns are computed. An int, a slice or an array of ints counts the numbers of all
+            inputs, one input after another; an Input stands for all of its numbers. J is `(..., n_out, len(wrt))` then, with
+            no tuple over inputs; an int is as a slice of length 1.
+        of : of which outputs, in the same way, or a node that is one of the outputs; J is `(..., len(of), n_in)` then.
+        out : array of J's shape and the network's dtype to write J to, or blocks of them in tuples; it is returned.
+        threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
+
+        Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode, and for a wrt or of that is out of
+        range, empty or names an entry twice.
+        Costs `plan(mode, wrt=wrt, of=of).multiply_adds` for each input, and allocates J; scratch memory is kept for the next
+        call.
+        """
+        x, lead = self._taken(x)
+        return self._jacobian(x, lead, None, (mode, wrt, of), out, threads)
+
+    def value_and_jacobian(
+        self,
+        x: Any,
+        mode: Mode = "auto",
+        *,
+        wrt: Index | None = None,
+        of: Index | None = None,
+        out: Any = None,
+        threads: int | None = None,
+    ) -> tuple[Any, Any]:
+        """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`. y is whole."""
+        x, lead = self._taken(x)
+        y = np.empty((*lead, self._n_out), self._dtype)
+        jacobian = self._jacobian(x, lead, y, (mode, wrt, of), out, threads)
+        return self._outputs.split(y, -1) if self._several else y, jacobian
+
+    def jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[Any, Any]:
+        """`y (..., n_out)` and the tangent `J v (..., n_out)` for a tangent `v (..., n_in)` at each input, or one for all.
+
+        Where x is a tuple, so is v; where y is one, so is the tangent.
+        Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
+        """
+        x, lead = self._taken(x)
+        v = self._inputs.seed(v, lead, (0,), "v")
+        y, tangents = self._product(x, lead, v[..., None], "tangents", threads)
+        return self._outputs.split(y, -1), self._outputs.split(tangents[..., 0], -1)
+
+    def vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[Any, Any]:
+        """`y (..., n_out)` and the cotangent `u J (..., n_in)` for a cotangent `u (..., n_out)` at each input, or one for all.
+
+        Where y is a tuple, so is u; where x is one, so is the cotangent.
+        Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
+        """
+        x, lead = self._taken(x)
+        u = self._outputs.seed(u, lead, (0,), "u")
+        y, cotangents = self._product(x, lead, u[..., None, :], "cotangents", threads)
+        return self._outputs.split(y, -1), self._inputs.split(cotangents[..., 0, :], -1)
+
+    def pushforward(self, x: Any, V: Any, *, threads: int | None = None) -> tuple[Any, Any]:  # noqa: N803
+        """`y (..., n_out)` and the tangents `T = J V (..., n_out, k)` for a tangent matrix `V (..., n_in, k)`.
+
+        V is one for each input, or one for all. Column c of T is the derivative of y along column c of V. Where x is a tuple, so
+        is V; where y is one, so is T. Runs in forward order; J is never formed.
+        Law: `<U, J V> == <U J, V>` with `pullback`.
+        """
+        x, lead = self._taken(x)
+        seed = self._inputs.seed(V, lead, (0, None), "V")
+        y, tangents = self._product(x, lead, seed, "tangents", threads)
+        return self._outputs.split(y, -1), self._outputs.split(tangents, -2)
+
+    def pullback(self, x: Any, U: Any, *, threads: int | None = None) -> tuple[Any, Any]:  # noqa: N803
+        """`y (..., n_out)` and the cotangents `G = U J (..., k, n_in)` for a cotangent matrix `U (..., k, n_out)`.
+
+        U is one for each input, or one for all. Row r of G is the gradient of `U[r] . y`. Where y is a tuple, so is U; where x is
+        one, so is G. Runs in reverse order; J is never formed.
+        Law: `<U, J V> == <U J, V>` with `pushforward`.
+        """
+        x, lead = self._taken(x)
+        seed = self._outputs.seed(U, lead, (None, 0), "U")
+        y, cotangents = self._product(x, lead, seed, "cotangents", threads)
+        return self._outputs.split(y, -1), self._inputs.split(cotangents, -1)
+
+    def _taken(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
+        """x of all inputs as one array, (n_in,) or (n, n_in), and its leading shape."""
+        if self._inputs.several:
+            x = self._inputs.points(x, self._dtype)
+        return arguments.inputs(x, self._n_in, self._dtype)
+
+    def _product(
+        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: Seed, threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The values, and J times tangents (..., n_in, k) or cotangents (..., k, n_out) times J."""
+        forward = kind == "tangents"
+        k = seed.shape[-1] if forward else seed.shape[-2]
+        rows, columns = (self._n_out, k) if forward else (k, self._n_in)
+        y, result = np.empty((*lead, self._n_out), self._dtype), np.empty((*lead, rows, columns), self._dtype)
+        if k == 0:
+            self._run(self._runners.get(None), x, None, y, None, threads)
+        else:
+            runner = self._runners.get("forward" if forward else "reverse", kind, k)
+            self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads)
+        return y, result
+
+    def _jacobian(
+        self,
+        x: np.ndarray,
+        lead: tuple[int, ...],
+        y: np.ndarray | None,
+        wanted: tuple[Mode, Index | None, Index | None],
+        out: Any,
+        threads: int | None,
+    ) -> Any:
+        """The Jacobians at checked inputs, by a mode, wrt and of, and the values into y if there is one."""
+        runner, core, ends = self._chosen(*wanted)
+        shape = (*lead, *core)
+        if out is None:
+            result = np.empty(shape, self._dtype)
+            self._run(runner, x, None, y, result, threads)
+            return blocks(result, *ends) if self._several else result
+        if self._several:
+            result = np.empty(shape, self._dtype)
+            parts = blocks(result, *ends)
+            check_outputs(out, parts, self._dtype, x)
+        else:
+            arguments.check_output(out, shape, self._dtype, x)
+            # With more than one leading dimension and gaps, it cannot be seen as (n, n_out, n_in).
+            result = parts = out if out.ndim <= 3 or out.flags.carray else np.empty(shape, self._dtype)
+        self._run(runner, x, None, y, result, threads)
+        if result is not out:
+            write(out, parts)
+        return out
+
+    def _chosen(
+        self, mode: Mode, wrt: Index | None, of: Index | None
+    ) -> tuple[Runner, tuple[int, int], tuple[End | None, End | None]]:
+        """The runner for a Jacobian, its shape, and the ends along whose vectors it is given in blocks."""
+        mode = checked_mode(mode)
+        if wrt is None and of is None:
+            return self._runners.get(mode), (self._n_out, self._n_in), (self._outputs, self._inputs)
+        columns, rows = self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of")
+        shape = (self._n_out if rows is None else len(rows), self._n_in if columns is None else len(columns))
+        ends = (self._outputs if of is None else None, self._inputs if wrt is None else None)
+        return self._runners.get(mode, wrt=columns, of=rows), shape, ends
+
+    def _run(
+        self,
+        runner: Runner,
+        x: np.ndarray,
+        seed: np.ndarray | None,
+        y: np.ndarray | None,
+        out: np.ndarray | None,
+        threads: int | None,
+    ) -> None:
+        """Run for x (n_in,) or (n, n_in); a missing seed or result is stood in for by an empty array of its dimensions."""
+        if threads is not None:
+            threads = arguments.positive_count(threads, "threads")
+        nothing, ndim = self._nothing, x.ndim
+        seed = nothing[2] if seed is None else seed
+        if ndim == 2:
+            if not len(x):
+                return
+            if y is not None and y.ndim != 2:
+                y = y.reshape(len(x), self._n_out)
+            if out is not None and out.ndim != 3:
+                out = out.reshape(len(x), *out.shape[-2:])
+        elif seed is not nothing[2]:
+            seed = arguments.for_kernels(seed, self._dtype)
+        runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads)

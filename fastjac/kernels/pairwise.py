@@ -1,0 +1,64 @@
+"""Functions of two vectors, unit by unit: value and slopes by both.
+
+Each takes the addresses of both vectors, of the value and of both slopes, and how many units there are. The value may be written
+over an operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .jit import kernel, piece
+from .memory import NUMBER, view
+
+
+def _over_units(name: str, rule: Callable[..., Any]) -> Any:
+    """The kernel that applies a rule `(a, b) -> (value, slope by a, slope by b)` to every unit."""
+    compiled = piece(rule)
+
+    def take_units(zero, first, second, target, first_slopes, second_slopes, n):
+        a, b, c = view(zero, first, n), view(zero, second, n), view(zero, target, n)
+        by_a, by_b = view(zero, first_slopes, n), view(zero, second_slopes, n)
+        for j in range(n):
+            c[j], by_a[j], by_b[j] = compiled(a[j], b[j])
+
+    return kernel(*(NUMBER,) * 6, name=name)(take_units)
+
+
+def _multiply(a, b):
+    return a * b, b, a
+
+
+def _divide(a, b):
+    value = a / b
+    return value, type(a)(1.0) / b, -value / b
+
+
+def _maximum(a, b):
+    value = a if a >= b or a != a else b  # a nan goes through
+    by_a, by_b = _shares(a, b)
+    return value, by_a, by_b
+
+
+def _minimum(a, b):
+    value = a if a <= b or a != a else b
+    by_b, by_a = _shares(a, b)
+    return value, by_a, by_b
+
+
+@piece
+def _shares(a, b):
+    """What either has of the derivative of the larger: all or nothing, half where they are equal, and both all at nan."""
+    none, half, whole = type(a)(0.0), type(a)(0.5), type(a)(1.0)
+    equal = half if a == b else whole
+    return (none if a < b else equal), (none if b < a else equal)
+
+
+PAIRWISE = {
+    "multiply": _over_units("multiply_units", _multiply),
+    "divide": _over_units("divide_units", _divide),
+    "maximum": _over_units("maximum_units", _maximum),
+    "minimum": _over_units("minimum_units", _minimum),
+}
+"""The kernel of each rule, by the name that a Pairwise join gives it."""

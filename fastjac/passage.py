@@ -1,0 +1,328 @@
+"""Tangents pushed through a block, or cotangents pulled: one sum for each of its values.
+
+Rows are passed: tangents or cotangents of one sample, in a matrix whose columns are the units of a value. The rows at a value are
+the sum of what its edges bring: from the values before it where tangents are pushed, from those behind it where cotangents are
+pulled. What an edge brings is a product with a weight, a product with slopes, or columns as they are.
+
+Three things need no step of their own. A product starts from what it is added to. Slopes are multiplied as the rows are
+stored. Columns that lie side by side among others are read, and written, where those lie.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from .block import Block, Map, Slopes, Units
+from .cost import STACKED_ROWS, UNION_ROWS
+from .emitter import Emitter
+from .kernels.tables import DENSE, OUT, PARAMETERS, WORK
+from .layers import Affine
+from .matrix import Matrix
+from .memory import PANEL_ROWS
+from .operators import Diagonal, Normalization
+
+
+@dataclass(frozen=True)
+class Term:
+    """What the rows at one value bring to those at another.
+
+    source : the value whose rows are read.
+    first, target, count : of columns that are brought as they are, the first one read, the first one written, their number.
+    index : the numbers of such columns, at the value that is wider, where they do not follow one another; else None.
+    """
+
+    source: int
+    map: Map
+    first: int = 0
+    target: int = 0
+    count: int = 0
+    index: tuple[int, ...] | None = None
+
+
+@dataclass
+class Rows:
+    """The rows at a value.
+
+    matrix : row-major, as wide as the value.
+    region : the region of the workspace that is given back when nothing lies there any more; None if there is none.
+    owned : whether nothing else is read from these columns, so that they may be changed.
+    live : the diagonal whose dead units have columns that are not read: they hold nothing of use, or zeros.
+    is_identity : whether it is the identity, whose product with a weight is the weight.
+    """
+
+    matrix: Matrix
+    region: int | None = None
+    owned: bool = False
+    live: Diagonal | None = None
+    is_identity: bool = False
+
+
+class Passage:
+    """One way of rows through a block, as steps of an emitter's table.
+
+    forward : whether tangents are pushed, or cotangents pulled.  rows : how many.
+    result : the matrix that the rows at the end are wanted in, if in any.
+    """
+
+    def __init__(self, emitter: Emitter, block: Block, forward: bool, rows: int, result: Matrix | None = None) -> None:
+        self._emitter, self._forward, self._rows, self._result = emitter, forward, rows, result
+        self._sizes = block.sizes
+        order = list(range(len(self._sizes)))
+        self._order = order if forward else order[::-1]
+        self._terms: list[list[Term]] = [[] for _ in order]
+        for edge in block.edges:
+            value, source = (edge.target, edge.source) if forward else (edge.source, edge.target)
+            self._terms[value].append(_term(source, edge.map, forward))
+        self._readers: list[list[int]] = [[] for _ in order]
+        for value, terms in enumerate(self._terms):
+            for term in terms:
+                self._readers[term.source].append(value)
+        self._left = [len(readers) for readers in self._readers]
+        self._held: Counter[int] = Counter()
+        self._at: dict[int, Rows] = {}
+        self._begun: dict[int, Rows] = {}
+
+    def run(self, entry: Rows) -> Matrix:
+        """The rows at the end for those at the beginning, whose memory is given back if it is owned."""
+        first, *others = self._order
+        self._at[first] = self._held_by_one_more(entry)
+        for value in others:
+            terms = self._terms[value]
+            self._at[value] = self._put_together(value) if self._is_partition(value) else self._sum(value, terms)
+        end = self._at[others[-1]].matrix
+        if end.place == OUT or (end.place == WORK and end.first == 0):
+            return end
+        return self._emitter.copy(end, self._result or self._emitter.take(end.rows, end.columns))
+
+    def reads_weights_alone(self) -> bool:
+        """Whether the rows at the beginning meet weights alone, so that columns of dead units need not be 0."""
+        return self._rows > UNION_ROWS and self._meets_weights(self._order[0])
+
+    # Where rows lie.
+
+    def _target(self, value: int) -> Rows:
+        """Room for the rows at a value: where they are wanted, among the columns of another value, or on their own."""
+        end = self._last_in_place(value)
+        n_weights = sum(isinstance(term.map, Affine) for term in self._terms[value])
+        if end == self._order[-1] and self._result is not None:
+            # A product does not start from what lies there: it would read whole vectors, beyond the end of the array.
+            if n_weights <= 1:
+                return Rows(self._result, None, owned=True)
+        elif len(self._readers[end]) == 1 and self._is_partition(self._readers[end][0]):
+            (reader,) = self._readers[end]
+            (term,) = (term for term in self._terms[reader] if term.source == end)
+            if term.count == self._sizes[end]:
+                whole = self._begin(reader)
+                if whole.matrix.place == WORK or n_weights <= 1:
+                    return self._held_by_one_more(replace(whole, matrix=whole.matrix.part(term.target, term.count)))
+        matrix = self._emitter.take(self._rows, self._sizes[value])
+        return self._held_by_one_more(Rows(matrix, matrix.offset, owned=True))
+
+    def _last_in_place(self, value: int) -> int:
+        """The last of the values that are made of this one by changing its rows where they lie."""
+        while len(self._readers[value]) == 1:
+            (reader,) = self._readers[value]
+            (term, *more) = self._terms[reader]
+            if more or not isinstance(term.map, (Slopes, Normalization)):
+                break
+            value = reader
+        return value
+
+    def _begin(self, value: int) -> Rows:
+        """Room for a value that others are columns of, from when the first of them is computed."""
+        if value not in self._begun:
+            self._begun[value] = self._target(value)
+        return self._begun[value]
+
+    def _held_by_one_more(self, rows: Rows) -> Rows:
+        if rows.region is not None:
+            self._held[rows.region] += 1
+        return rows
+
+    def _done(self, source: int) -> None:
+        """One reader of a value's rows has read them."""
+        self._left[source] -= 1
+        if self._left[source] == 0:
+            self._drop(self._at[source])
+
+    def _is_free(self, source: int) -> bool:
+        """Whether a value's rows may be changed by whoever reads them now."""
+        return self._left[source] == 1 and self._at[source].owned
+
+    def _is_partition(self, value: int) -> bool:
+        """Whether a value's columns are those that its terms bring, one beside another."""
+        terms = self._terms[value]
+        ends = [0, *(term.target + term.count for term in terms)]
+        follow = all(_is_run(term) and term.target == end for term, end in zip(terms, ends, strict=False))
+        return len(terms) > 1 and follow and ends[-1] == self._sizes[value]
+
+    def _meets_weights(self, value: int) -> bool:
+        maps = [term.map for reader in set(self._readers[value]) for term in self._terms[reader] if term.source == value]
+        return all(isinstance(map_, Affine) for map_ in maps)
+
+    # What terms bring.
+
+    def _put_together(self, value: int) -> Rows:
+        """Columns of several values, one beside another; what was computed there needs no copy."""
+        whole = self._begin(value)
+        for term in self._terms[value]:
+            place, part = whole.matrix.part(term.target, term.count), self._at[term.source].matrix.part(term.first, term.count)
+            if place != part:
+                self._emitter.copy(part, place)
+            self._done(term.source)
+        return whole
+
+    def _sum(self, value: int, terms: list[Term]) -> Rows:
+        total: Rows | None = None
+        # A product starts from the columns that are there; what else there is, is added to it.
+        for term in sorted(terms, key=lambda term: self._rank(value, term)):
+            total = self._add(value, total, term)
+            self._done(term.source)
+        assert total is not None  # every value is made of another
+        return total
+
+    def _rank(self, value: int, term: Term) -> int:
+        if isinstance(term.map, Affine):
+            return 1
+        return 0 if isinstance(term.map, Units) and self._brings_all(value, term) else 2
+
+    def _add(self, value: int, total: Rows | None, term: Term) -> Rows:
+        """The rows at a value so far, and what a term brings besides."""
+        source = self._at[term.source]
+        if isinstance(term.map, Affine) and not source.is_identity:
+            return self._multiply(value, total, source, term)
+        if total is None and self._brings_all(value, term):
+            return self._bring(value, term)
+        if total is None:
+            total = self._target(value)
+            self._emitter.clear(total.matrix)
+        total = self._changeable(value, total)
+        if isinstance(term.map, Slopes):
+            self._emitter.add(total.matrix, source.matrix, self._emitter.slopes(term.map.operator, term.map.part))
+        elif isinstance(term.map, Units):
+            self._add_columns(total.matrix, source.matrix, term)
+        elif isinstance(term.map, Affine):
+            self._emitter.add(total.matrix, self._weight(term.map))
+        else:
+            normalized = self._normalize(source, term.map, self._emitter.take(self._rows, self._sizes[value]))
+            self._emitter.add(total.matrix, normalized)
+            self._emitter.release(normalized)
+        return total
+
+    def _add_columns(self, total: Matrix, source: Matrix, term: Term) -> None:
+        if term.index is not None:
+            self._emitter.add_units(total, source, term.index, scatters=not self._forward)
+        else:
+            self._emitter.add(total.part(term.target, term.count), source.part(term.first, term.count))
+        total.made_by = None
+
+    def _brings_all(self, value: int, term: Term) -> bool:
+        """Whether a term brings a number for every column of a value."""
+        return not isinstance(term.map, Units) or (term.index is None and term.count == self._sizes[value])
+
+    def _bring(self, value: int, term: Term) -> Rows:
+        """The rows at a value as one term brings them."""
+        source = self._at[term.source]
+        if isinstance(term.map, Units):
+            return self._columns(term, source)
+        if isinstance(term.map, Affine):
+            return Rows(self._weight(term.map))
+        if isinstance(term.map, Slopes):
+            return self._scale(value, term, term.map)
+        if self._is_free(term.source):
+            target = self._held_by_one_more(replace(source, live=None))
+            self._normalize(source, term.map, None)
+            return target
+        target = self._target(value)
+        self._normalize(source, term.map, target.matrix)
+        return target
+
+    def _columns(self, term: Term, source: Rows) -> Rows:
+        """Columns of a value as they lie."""
+        owned = self._is_free(term.source)
+        source.owned = False
+        whole = term.count == self._sizes[term.source]
+        part = source.matrix.part(term.first, term.count)
+        return self._held_by_one_more(
+            replace(source, matrix=part, owned=owned, live=None, is_identity=source.is_identity and whole)
+        )
+
+    def _multiply(self, value: int, total: Rows | None, source: Rows, term: Term) -> Rows:
+        """`total + rows W^T` where tangents are pushed, `total + rows W` where cotangents are pulled."""
+        assert isinstance(term.map, Affine)  # what the caller has asked
+        stacks = self._rows <= STACKED_ROWS
+        # A single row goes over all units, together with those of other samples: dead ones have zeros.
+        live = self._emitter.live_list(source.live) if source.live and self._rows > UNION_ROWS else DENSE
+        start = None if total is None else self._readable(value, total)
+        into = start if start is not None and start.owned and start.matrix.place == WORK else self._target(value)
+        weight = self._emitter.in_panels(term.map, self._forward, PANEL_ROWS if stacks else self._rows)
+        self._emitter.contract(source.matrix, weight, into.matrix, live, start.matrix if start else None)
+        if stacks and (start is None or start.matrix.place == WORK):
+            self._emitter.stack(weight)
+        into.matrix.made_by = self._emitter.steps[-1]
+        if start is not None and into is not start:
+            self._drop(start)
+        return into
+
+    def _readable(self, value: int, total: Rows) -> Rows:
+        """The rows where a product can start from them, which reads whole vectors: not in the caller's array."""
+        return total if total.matrix.place in (WORK, PARAMETERS) else self._copied(value, total)
+
+    def _changeable(self, value: int, total: Rows) -> Rows:
+        return total if total.owned else self._copied(value, total)
+
+    def _copied(self, value: int, total: Rows) -> Rows:
+        target = self._target(value)
+        self._emitter.copy(total.matrix, target.matrix)
+        self._drop(total)
+        return target
+
+    def _drop(self, rows: Rows) -> None:
+        """Give up rows that no value has."""
+        if rows.region is not None:
+            self._held[rows.region] -= 1
+            if self._held[rows.region] == 0:
+                self._emitter.arena.free(rows.region)
+
+    def _scale(self, value: int, term: Term, map_: Slopes) -> Rows:
+        """Rows times slopes; where only weights are read from them, columns of dead units are left as they are."""
+        source, operator = self._at[term.source], map_.operator
+        slopes = self._emitter.slopes(operator, map_.part)
+        alone = len(self._terms[value]) == 1
+        live = operator if alone and isinstance(operator, Diagonal) and operator.sparse else None
+        if live and live.binary and self._rows > UNION_ROWS and self._meets_weights(value) and value != self._order[-1]:
+            owned = self._is_free(term.source)
+            source.owned = False
+            return self._held_by_one_more(replace(source, owned=owned, live=live, is_identity=False))
+        if self._is_free(term.source):
+            once = len(self._readers[term.source]) == 1
+            if not (once and self._emitter.scale(source.matrix, slopes)):
+                self._emitter.multiply(source.matrix, slopes)
+            return self._held_by_one_more(replace(source, live=live))
+        target = self._target(value)
+        self._emitter.copy(source.matrix, target.matrix)
+        self._emitter.scale(target.matrix, slopes)
+        return replace(target, live=live)
+
+    def _normalize(self, source: Rows, operator: Normalization, target: Matrix | None) -> Matrix:
+        """Rows times a normalizer's Jacobian, where they lie or in a copy."""
+        matrix = source.matrix if target is None else self._emitter.copy(source.matrix, target)
+        self._emitter.apply(matrix.transpose if self._forward else matrix, (operator,), self._forward)
+        matrix.made_by = None
+        return matrix
+
+    def _weight(self, factor: Affine) -> Matrix:
+        """What a weight makes of the identity."""
+        return self._emitter.constant(factor.weight.T if self._forward else factor.weight)
+
+
+def _term(source: int, map_: Map, forward: bool) -> Term:
+    if not isinstance(map_, Units):
+        return Term(source, map_)
+    first, target = (map_.source, map_.target) if forward else (map_.target, map_.source)
+    return Term(source, map_, first, target, map_.count, map_.index)
+
+
+def _is_run(term: Term) -> bool:
+    return isinstance(term.map, Units) and term.index is None

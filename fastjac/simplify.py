@@ -1,0 +1,164 @@
+"""A graph with one input and one output, written as simply as rewriting without arithmetic allows.
+
+Every rule keeps each number of the result, bit for bit: equal vectors are computed once, selections move towards the inputs,
+where they drop units that nothing needs, and what is taken apart and put together again is left as it was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .graph import Graph
+from .layers import Affine, Concatenate, Elementwise, Layer, Take
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Vertices in order, from the input, number 0, to the output, the last one: what makes each, what that takes, its size."""
+
+    operations: tuple[Layer | None, ...]
+    operands: tuple[tuple[int, ...], ...]
+    sizes: tuple[int, ...]
+
+
+def simplified(graph: Graph) -> Flow:
+    """The graph's vertices that its outputs need."""
+    flow = _joined(graph)
+    while True:
+        # A selection moves past one vertex at a time, since what else reads that one is known only when the rest is gone.
+        shorter = _rewritten(flow)
+        if _keys(shorter) == _keys(flow):
+            return shorter
+        flow = shorter
+
+
+def _joined(graph: Graph) -> Flow:
+    """All inputs as selections of one, and all outputs as one."""
+    builder = _Builder(sum(graph.input_sizes))
+    made: dict[int, int] = {}
+    first = 0
+    for number in graph.inputs:
+        made[number] = builder.take(0, tuple(range(first, first + graph.vertices[number].size)))
+        first += graph.vertices[number].size
+    for number, vertex in enumerate(graph.vertices):
+        if vertex.operation is not None:
+            made[number] = builder.apply(vertex.operation, [made[operand] for operand in vertex.operands])
+    outputs = [made[number] for number in graph.outputs]
+    return builder.flow(outputs[0] if len(outputs) == 1 else builder.apply(Concatenate(), outputs))
+
+
+def _rewritten(flow: Flow) -> Flow:
+    builder = _Builder(flow.sizes[0])
+    readers = Counter(operand for operands in flow.operands for operand in operands)
+    made = [0]
+    for operation, operands in zip(flow.operations[1:], flow.operands[1:], strict=True):
+        assert operation is not None  # the input alone has none
+        alone = all(readers[operand] == 1 for operand in operands)
+        made.append(builder.apply(operation, [made[operand] for operand in operands], alone))
+    return builder.flow(made[-1])
+
+
+def _keys(flow: Flow) -> tuple[Hashable, ...]:
+    return tuple(_identity(operation) for operation in flow.operations[1:] if operation), flow.operands
+
+
+class _Builder:
+    """Vertices while they are made; equal ones are made once."""
+
+    def __init__(self, n_in: int) -> None:
+        self._operations: list[Layer | None] = [None]
+        self._operands: list[tuple[int, ...]] = [()]
+        self._sizes = [n_in]
+        self._numbers: dict[Hashable, int] = {}
+
+    def apply(self, operation: Layer, operands: Sequence[int], alone: bool = False) -> int:
+        """The vertex that an operation makes. alone : whether nothing else reads its operands."""
+        if isinstance(operation, Take):
+            return self.take(operands[0], operation.index, alone)
+        if isinstance(operation, Concatenate):
+            return self._concatenate(operands)
+        size = self._sizes[operands[0]] if operation.n_out is None else operation.n_out
+        return self._add(operation, tuple(operands), size)
+
+    def take(self, vertex: int, index: tuple[int, ...], alone: bool = False) -> int:
+        """These units of a vertex, selected as near to the input as can be."""
+        if index == tuple(range(self._sizes[vertex])):
+            return vertex
+        operation, operands = self._operations[vertex], self._operands[vertex]
+        if isinstance(operation, Take):
+            return self.take(operands[0], tuple(operation.index[unit] for unit in index))
+        if isinstance(operation, Concatenate):
+            first = 0
+            for operand in operands:
+                if first <= min(index) and max(index) < first + self._sizes[operand]:
+                    return self.take(operand, tuple(unit - first for unit in index))
+                first += self._sizes[operand]
+        if alone and isinstance(operation, Affine):
+            bias = None if operation.bias is None else operation.bias[np.array(index)]
+            return self._add(Affine(operation.weight[np.array(index)], bias), operands, len(index))
+        if alone and isinstance(operation, Elementwise):
+            return self._add(_of_units(operation, index), (self.take(operands[0], index),), len(index))
+        return self._add(Take(index, self._sizes[vertex]), (vertex,), len(index))
+
+    def _concatenate(self, operands: Sequence[int]) -> int:
+        """Several vertices as one; units of one vertex that follow one another are taken together."""
+        parts: list[tuple[int, tuple[int, ...]]] = []
+        for operand in self._flattened(operands):
+            operation = self._operations[operand]
+            source, index = operand, tuple(range(self._sizes[operand]))
+            if isinstance(operation, Take):
+                source, index = self._operands[operand][0], operation.index
+            if parts and parts[-1][0] == source and index[0] == parts[-1][1][-1] + 1:
+                index = parts.pop()[1] + index
+            parts.append((source, index))
+        taken = tuple(self.take(source, index) for source, index in parts)
+        return taken[0] if len(taken) == 1 else self._add(Concatenate(), taken, sum(self._sizes[part] for part in taken))
+
+    def _flattened(self, operands: Sequence[int]) -> list[int]:
+        flat: list[int] = []
+        for operand in operands:
+            flat += self._operands[operand] if isinstance(self._operations[operand], Concatenate) else [operand]
+        return flat
+
+    def _add(self, operation: Layer, operands: tuple[int, ...], size: int) -> int:
+        key = (_identity(operation), operands)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._operations)
+            self._operations.append(operation)
+            self._operands.append(operands)
+            self._sizes.append(size)
+        return self._numbers[key]
+
+    def flow(self, output: int) -> Flow:
+        """What leads to an output, each vertex right behind the last of its operands where that is made for it alone."""
+        order: dict[int, int] = {0: 0}
+        waiting = [(output, iter(self._operands[output]))]
+        while waiting:
+            vertex, operands = waiting[-1]
+            following = next((operand for operand in operands if operand not in order), None)
+            if following is not None:
+                waiting.append((following, iter(self._operands[following])))
+                continue
+            waiting.pop()
+            order.setdefault(vertex, len(order))
+        vertices = list(order)
+        return Flow(
+            tuple(self._operations[vertex] for vertex in vertices),
+            tuple(tuple(order[operand] for operand in self._operands[vertex]) for vertex in vertices),
+            tuple(self._sizes[vertex] for vertex in vertices),
+        )
+
+
+def _of_units(operation: Elementwise, index: tuple[int, ...]) -> Elementwise:
+    """An elementwise layer for some of its units."""
+    arrays = {name: array[np.array(index)] for name, array in operation.arrays.items()}
+    return replace(operation, **arrays) if arrays else operation
+
+
+def _identity(operation: Layer) -> Hashable:
+    """What two operations have in common only if they compute the same: options, and no arrays of their own."""
+    return (type(operation), tuple(operation.options.items())) if not operation.arrays else id(operation)
