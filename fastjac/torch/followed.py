@@ -35,11 +35,11 @@ def followed_chain(module: Any) -> tuple[ModuleChain, Watch]:
     with undisturbed():
         with reading() as reads:
             found = followed(module)
-        steps = found.steps
-        _check_tensors(module, steps)
-        reads.add(steps.constants)
-        chain = _chain(module, steps, _parts_of_chain(found), dtype)
-        check_evaluation(module, _Values(chain), found.inputs.shapes, steps.constants.values())
+        parts = _parts_of_chain(found)
+        _check_tensors(module, found.traced)
+        reads.add(found.traced.constants)
+        chain = _chain(module, found.traced, parts, dtype)
+        check_evaluation(module, _Values(chain), found.inputs.shapes, found.traced.constants.values())
     return chain, Watch(module, reads)
 
 

@@ -109,7 +109,7 @@ class _Evaluation:
         """The columns of x that are each input's, in its shape."""
         parts = np.split(x, np.cumsum([math.prod(shape) for shape in self.shapes])[:-1], axis=1)
         pairs = zip(parts, self.shapes, strict=True)
-        return [torch.tensor(part).to(self.like).reshape(len(x), *shape) for part, shape in pairs]
+        return [torch.from_numpy(part).to(self.like).reshape(len(x), *shape).clone() for part, shape in pairs]
 
 
 def _tensors(returned: Any) -> list[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from ...errors import LayerError, UnsupportedLayerError
 from ...layers import Scale
@@ -18,23 +19,31 @@ from .tracing import Traced, traced
 from .untouched import untouched
 
 
-class Followed(NamedTuple):
-    """What a module was found to compute.
+@dataclass(frozen=True)
+class Followed:
+    """What the forward of a module was found to do.
 
-    parts : of a chain, what each step became; None for a graph.
+    traced : its steps as torch.fx has them.  inputs : what it takes.
+    parts : of a chain, the layers of each step; None for a graph.
+    sizes : of the inputs, where the user or a layer states them.
     """
 
-    steps: Traced
+    traced: Traced
     inputs: Inputs
-    network: Network
     parts: Sequence[Part] | None
+    sizes: Sequence[int | None]
+
+    def network(self) -> Network:
+        """The network that it is. Raises LayerError where layers do not fit or nothing states the size of an input."""
+        if self.parts is not None:
+            return assemble(self.parts, self.inputs.sizes[0], "fastjac.from_torch(module, input_shape=...)").network
+        return _graph(self.traced, self.inputs.names, self.sizes)
 
 
 def followed(module: Any, input_shape: Any = None) -> Followed:
-    """What a module's forward does, and the network that it is.
+    """What a module's forward does.
 
-    Raises FormatError in training mode where that matters, UnsupportedLayerError where the forward is no one network, LayerError
-    where layers do not fit or nothing states a size.
+    Raises FormatError in training mode where that matters, UnsupportedLayerError where the forward is no one network.
     """
     check_evaluating(module)
     inputs = inputs_of(module, input_shape)
@@ -42,12 +51,8 @@ def followed(module: Any, input_shape: Any = None) -> Followed:
         found = traced(module, inputs.names)
         features = [Features(size, are_an_inputs=True) for size in inputs.sizes]
         steps = Steps(found, [Sample(count) for count in features])
-        network = None if steps.is_chain else _graph(found, inputs.names, [known.count for known in features])
         before.check()
-    if network is None:
-        chain = assemble(steps.parts, inputs.sizes[0], "fastjac.from_torch(module, input_shape=...)")
-        return Followed(found, inputs, chain.network, chain.parts)
-    return Followed(found, inputs, network, None)
+    return Followed(found, inputs, steps.parts if steps.is_chain else None, [known.count for known in features])
 
 
 def _graph(found: Traced, names: Sequence[str], sizes: Sequence[int | None]) -> Network:
@@ -57,8 +62,7 @@ def _graph(found: Traced, names: Sequence[str], sizes: Sequence[int | None]) -> 
     if unknown:
         each = f", one for each of {', '.join(names)}" if len(names) > 1 else ""
         raise LayerError(
-            f"no layer states how many features {' and '.join(unknown)} has; pass it: "
-            f"fastjac.from_torch(module, input_shape=...){each}"
+            f"no layer states the size of {' and '.join(unknown)}; pass it: fastjac.from_torch(module, input_shape=...){each}"
         )
     inputs = [Input(size, name) for name, size in zip(names, sizes, strict=True) if size is not None]
     outputs: list[Node] = []

@@ -65,8 +65,9 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
 
     with undisturbed():
         found = followed(module, n_in if input_shape is None else input_shape)
-        network = found.network.astype(_widest(found.network, found.steps.modules.values()))
-        check_evaluation(module, Flat(network), found.inputs.shapes, found.steps.constants.values())
+        network = found.network()
+        network = network.astype(_widest(network, found.traced.modules.values()))
+        check_evaluation(module, Flat(network), found.inputs.shapes, found.traced.constants.values())
     return network
 
 

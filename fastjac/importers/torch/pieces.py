@@ -98,7 +98,7 @@ def _taken(input: Sample, index: Any) -> Sample:
     _check_known(index)
     if isinstance(index, slice):
         return combined(lambda node: node[index], [input], input.axes)
-    numbers = as_numpy(index)
+    numbers = as_numpy(list(index) if isinstance(index, (list, tuple)) else index)
     if numbers.dtype.kind not in "iu" and not (numbers.dtype.kind == "b" and numbers.ndim == 1):
         raise UnsupportedLayerError(f"it picks features by {numbers.dtype}; fastjac takes whole numbers, slices and masks")
     if numbers.dtype.kind == "b":

@@ -123,7 +123,7 @@ class Steps:
     def _reshape(self, node: Any, taken: list[Any], value: Sample) -> None:
         """A step that gives the same features in another shape."""
         before = self._values[taken[0]]
-        if before.axes is None and value.axes is not None and before.mixing:
+        if before.axes is None and value.axes == 1 and before.mixing:
             raise UnsupportedLayerError(
                 f"it makes samples flat behind {before.mixing}, which acts along one axis of them, while fastjac takes them flat "
                 "from the start; if they have a single axis, take this out"
@@ -169,8 +169,8 @@ class Steps:
             if not isinstance(value, Sample):
                 kind = type(value).__name__.removeprefix("immutable_")  # as torch.fx keeps lists and dicts
                 raise UnsupportedLayerError(
-                    f"it returns several things, and number {position} is a {kind} instead of a tensor computed from the inputs; "
-                    "fastjac takes a tensor, or a tuple, list or dictionary of tensors"
+                    f"it returns several things, and number {position} is of type {kind} instead of a tensor computed from the "
+                    "inputs; fastjac takes a tensor, or a tuple, list or dictionary of tensors"
                 )
         self.is_chain = self.is_chain and taken == [self._latest] and len(values) == 1
         self.outputs = values

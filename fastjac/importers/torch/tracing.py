@@ -127,7 +127,8 @@ class _Tracer(fx.Tracer):
     def create_arg(self, a: Any) -> Any:
         """A tensor among the arguments becomes a node; torch.fx would store it in the user's module."""
         if not isinstance(a, (torch.Tensor, np.generic)):
-            return super().create_arg(a)
+            # Of a named tuple torch.fx would make a step.
+            return super().create_arg(tuple(a) if isinstance(a, tuple) else a)
         name = f"constant_{len(self.found.constants)}"
         self.found.constants[name] = a
         self.found.values[name] = a.detach().clone() if isinstance(a, torch.Tensor) else a
