@@ -51,7 +51,7 @@ class Call(NamedTuple):
 
 def call_of(node: Any, found: Traced, n_taken: int) -> Call:
     """What a step calls with `n_taken` tensors that depend on the inputs; UnsupportedLayerError where fastjac lacks that."""
-    if node.op == "call_module":
+    if node.op == "call_module" and n_taken == 1:
         module = found.modules[node.target]
         if own_class(module) == "Flatten":
             return Call(RESHAPE, lambda input: flatten(input, module.start_dim, module.end_dim))
@@ -61,7 +61,7 @@ def call_of(node: Any, found: Traced, n_taken: int) -> Call:
         if name in table:
             return Call(kind, table[name], name in COPIES, _full_name(node).endswith("_"))
     known = {name for _, table in (*OF_ONE, *OF_SEVERAL) for name in table}
-    if name not in known:
+    if name not in known and node.op != "call_module":
         raise UnsupportedLayerError(f"fastjac does not have it; it has {', '.join(sorted(known))}")
     if n_taken == 1:
         raise UnsupportedLayerError(

@@ -42,7 +42,18 @@ class Steps:
         self._latest: Any = None
         for node in found.nodes:
             with located(found.where(node)):
-                self._follow(node)
+                self._read(node)
+
+    def _read(self, node: Any) -> None:
+        """Follow one step; UnsupportedLayerError for arguments that the tables have no notion of."""
+        try:
+            self._follow(node)
+        except FastjacError:
+            raise
+        except Exception as error:
+            raise UnsupportedLayerError(
+                f"it is called with arguments that fastjac cannot read ({type(error).__name__}: {error}); {FORWARD}"
+            ) from error
 
     def _follow(self, node: Any) -> None:
         if node.op == "placeholder":
@@ -86,16 +97,11 @@ class Steps:
                 self._reshape(node, taken, call.rule(*arguments.args, **arguments.kwargs))
             else:
                 self._combine(node, taken, call, call.rule(*arguments.args, **arguments.kwargs))
-        except Exception as error:
-            if any(self._is_open(self._values[inner]) for inner in node.all_input_nodes):
-                self.is_chain = False
-                self._keep(node, Sample(Features()))
-            elif isinstance(error, FastjacError):
+        except Exception:
+            if not any(self._is_open(self._values[inner]) for inner in node.all_input_nodes):
                 raise
-            else:
-                raise UnsupportedLayerError(
-                    f"it is called with arguments that fastjac cannot read ({type(error).__name__}: {error}); {FORWARD}"
-                ) from error
+            self.is_chain = False
+            self._keep(node, Sample(Features()))
 
     def _is_open(self, value: Any) -> bool:
         """Whether a value depends on a size that is not known yet."""

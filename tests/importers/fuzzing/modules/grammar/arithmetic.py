@@ -78,7 +78,6 @@ _OPERATORS = (
     "torch.add(x, 1, alpha=True)",
     "torch.add(x, self.v$i, alpha=torch.tensor(2))",
     "x.sub(self.v$i, alpha=-0.5)",
-    "x * x",
     "x - x",
     "x + x",
     "x / (x * x + 1)",

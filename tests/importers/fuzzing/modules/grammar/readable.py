@@ -1,4 +1,4 @@
-"""READABLE: steps that fastjac reads, each of which it must accept."""
+"""CHAINED: steps of a chain that fastjac reads, each of which it must accept."""
 
 from __future__ import annotations
 
@@ -248,4 +248,4 @@ _OTHERS = {
     ),
 }
 
-READABLE: dict[str, Step] = modules(_MODULES) | calls(_CALLS) | _OTHERS
+CHAINED: dict[str, Step] = modules(_MODULES) | calls(_CALLS) | _OTHERS
