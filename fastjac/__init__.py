@@ -19,8 +19,9 @@ The way of a call, which is also the way imports point:
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
                     by lanes.py, and copies what twins.py finds; gradient.py goes back by its stages.py; contract.py and
-                    tile.py multiply, rules.py differentiates
-    frozen.py       arrays that nothing can write to; pickling.py refuses to send what holds addresses
+                    tile.py multiply; formulas/ are the activations, of which activations.py makes kernels
+    frozen.py       arrays that nothing can write to; dense.py reads what others hand in as one; pickling.py refuses to send
+                    what holds addresses
     errors.py       what can go wrong
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/
@@ -28,109 +29,38 @@ Above the network stand numba.py (the same from inside `@njit` code), importers/
 imports what only some calls need, and coldstart.py announces that kernels compile.
 """
 
-from .blocks import Parallel, Residual
-from .check import JacobianReport, check_jacobian
-from .errors import FastjacError
-from .gradients.pullback import Gradient, Pullback
-from .importers import from_jax, from_keras, from_nnet, from_onnx, from_sklearn, from_state_dict, from_torch, load
-from .layers import (
-    CELU,
-    ELU,
-    GELU,
-    SELU,
-    Affine,
-    Clamp,
-    Exp,
-    HardShrink,
-    HardSigmoid,
-    HardSwish,
-    HardTanh,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    Scale,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    SoftShrink,
-    Softsign,
-    Sparsemax,
-    SparsePlus,
-    SparseSigmoid,
-    SquarePlus,
-    Tanh,
-    TanhShrink,
-    Threshold,
-)
-from .network import Network
-from .nodes import Input, Node, add, concatenate, multiply
-from .steps import Mode, Plan
+import types
+import typing
+
+from .blocks import Parallel as Parallel
+from .blocks import Residual as Residual
+from .check import JacobianReport as JacobianReport
+from .check import check_jacobian as check_jacobian
+from .errors import FastjacError as FastjacError
+from .gradients.pullback import Gradient as Gradient
+from .gradients.pullback import Pullback as Pullback
+from .importers import from_jax as from_jax
+from .importers import from_keras as from_keras
+from .importers import from_nnet as from_nnet
+from .importers import from_onnx as from_onnx
+from .importers import from_sklearn as from_sklearn
+from .importers import from_state_dict as from_state_dict
+from .importers import from_torch as from_torch
+from .importers import load as load
+from .layers import *  # noqa: F403
+from .network import Network as Network
+from .nodes import Input as Input
+from .nodes import Node as Node
+from .nodes import add as add
+from .nodes import concatenate as concatenate
+from .nodes import multiply as multiply
+from .steps import Mode as Mode
+from .steps import Plan as Plan
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "SELU",
-    "Affine",
-    "Clamp",
-    "Exp",
-    "FastjacError",
-    "Gradient",
-    "HardShrink",
-    "HardSigmoid",
-    "HardSwish",
-    "HardTanh",
-    "Input",
-    "JacobianReport",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "Mode",
-    "Network",
-    "Node",
-    "PReLU",
-    "Parallel",
-    "Plan",
-    "Pullback",
-    "ReLU",
-    "ReLU6",
-    "Residual",
-    "Scale",
-    "SiLU",
-    "Sigmoid",
-    "SoftShrink",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "SparsePlus",
-    "SparseSigmoid",
-    "Sparsemax",
-    "SquarePlus",
-    "Tanh",
-    "TanhShrink",
-    "Threshold",
-    "add",
-    "check_jacobian",
-    "concatenate",
-    "from_jax",
-    "from_keras",
-    "from_nnet",
-    "from_onnx",
-    "from_sklearn",
-    "from_state_dict",
-    "from_torch",
-    "load",
-    "multiply",
-]
+# Type checkers take the imports above for exports; a list that is computed would hide them.
+if not typing.TYPE_CHECKING:
+    __all__ = sorted(
+        name for name, value in globals().items() if not (name.startswith("_") or isinstance(value, types.ModuleType))
+    )

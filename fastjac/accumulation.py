@@ -13,6 +13,8 @@ it, the columns that the next such diagonal will drop are not produced.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .block import Block
@@ -119,12 +121,17 @@ class Accumulation(Emitter):
         block = self._product.leaves[step.middle if forward else step.start]
         assert isinstance(block, Block)  # what the plan passes through
         rows = self._product.sizes[step.start if forward else step.stop]
-        result = self._out() if not forward and span == (0, len(self._product.leaves)) else None
-        passage = Passage(self, block, forward, rows, result)
+        whole = span == (0, len(self._product.leaves)) and not (forward and span in self._ends)
+        passage = Passage(self, block, forward, rows, self._lying_out(forward) if whole else None)
         lying = passage.run(self._entry(step, made, passage.reads_weights_alone()))
         end = lying.transpose if forward else lying
         self._apply_ends(end, span)
         return end
+
+    def _lying_out(self, turned: bool) -> Matrix:
+        """The result, or its transpose, whose single row, if it has one, is as long as it is."""
+        result = self._out().transpose if turned else self._out()
+        return replace(result, row=result.columns, column=1) if result.rows == 1 else result
 
     def _entry(self, step: Step, made: dict[Span, Matrix], skips: bool) -> Rows:
         """The rows that a block is entered with, the link before it applied.

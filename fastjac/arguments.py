@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .dense import dense_array
 from .errors import DtypeError, OptionError, ShapeError
 from .kernels.float_mode import default_mode
 
@@ -122,12 +123,7 @@ def real_array(value: Any, name: str) -> np.ndarray:
     """`value` as an array of bool, integers or floats; complex, object and string input is a DtypeError."""
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(f"{name} must not be a masked array, whose mask would be lost; pass {name}.filled(...)")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(f"{name} must be a rectangular array, but its rows differ in length") from error
-    except RuntimeError as error:  # a torch tensor that requires grad
-        raise DtypeError(f"{name} cannot be read as an array: {error}") from error
+    array = dense_array(value, name)
     if array.dtype.kind not in "fiub":
         fix = "; take its real part or drop the imaginary one" if array.dtype.kind == "c" else ""
         raise DtypeError(f"{name} must hold real numbers, got dtype {array.dtype}{fix}")

@@ -8,8 +8,9 @@ end.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .layers import Affine, Pairwise
 from .operators import Diagonal, Normalization
@@ -129,8 +130,18 @@ class Block:
 
     @property
     def edges(self) -> tuple[Edge, ...]:
-        """All edges, in the order of the values that they lead to."""
-        return tuple(edge for number, step in enumerate(self.steps, 1) for edge in self._edges_to(number, step))
+        """All edges, in the order of the values that they lead to.
+
+        What is only added to a sum has no edges of its own: those that lead to it lead to the sum.
+        """
+        edges = [edge for number, step in enumerate(self.steps, 1) for edge in self._edges_to(number, step)]
+        readers = Counter(edge.source for edge in edges)
+        sums: dict[int, int] = {}
+        for edge in reversed(edges):
+            whole = Units(0, 0, self.sizes[edge.source])
+            if edge.map == whole and edge.source and readers[edge.source] == 1 and self.sizes[edge.target] == whole.count:
+                sums[edge.source] = sums.get(edge.target, edge.target)
+        return tuple(replace(edge, target=sums.get(edge.target, edge.target)) for edge in edges if edge.source not in sums)
 
     def _edges_to(self, number: int, step: BlockStep) -> Iterator[Edge]:
         operator, operands = step.operator, step.operands

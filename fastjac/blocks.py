@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from .errors import DtypeError, LayerError, OptionError
-from .layers import LAYERS, Layer
-from .layers.joins import JOINS, Join
+from .known import KINDS, described
+from .layers import Layer
 from .nodes import Node, add, concatenate, multiply
 
 JOINED = {"add": add, "multiply": multiply, "concatenate": concatenate}
@@ -121,29 +121,18 @@ def as_items(given: Any, name: str) -> Items:
     except TypeError as error:
         raise DtypeError(f"{name} takes a sequence of layers, got {type(given).__name__}") from error
     for position, item in enumerate(items):
-        if not isinstance(item, Item) and type(item) not in LAYERS.values() and type(item) is not JOINS["Take"]:
+        if not isinstance(item, Item) and type(item) not in KINDS:
             raise DtypeError(f"{name} takes fastjac layers, but item {position} is {_described(item)}")
     return items
 
 
 def _described(item: Any) -> str:
-    """What stands in place of a layer, and what to write instead where that is clear."""
-    if isinstance(item, type) and issubclass(item, (Layer, Item)):
-        return f"{item!r}; write {item.__name__}(), with parentheses"
-    if isinstance(item, Join):
-        return f"{item!r}, which joins several nodes; call it on them, or use Residual or Parallel"
+    """What stands in place of an item, and what to write instead where that is clear."""
+    if isinstance(item, type) and issubclass(item, Item):
+        return f"{item!r}; write {item.__name__}(...), with parentheses"
     if isinstance(item, Node):
         return f"{item!r}, a node; build a network of nodes by Network(inputs=..., outputs=...)"
-    if isinstance(item, (list, tuple)):
-        pair = f"a {type(item).__name__} of {len(item)}"
-        return f"{pair}; of a weight (n_out, n_in) and a bias make Affine(weight, bias), and name what stands between, as ReLU()"
-    base = next((kind for kind in type(item).__mro__ if kind in LAYERS.values()), None)
-    if base is None:
-        return f"{item!r:.200}"
-    return (
-        f"a {type(item).__name__}, a subclass of {base.__name__}; a network computes by fastjac's own formulas and would ignore "
-        f"what the subclass changes: pass {base.__name__}(...) itself, or put several of fastjac's layers in a row"
-    )
+    return described(item)
 
 
 def record(items: Iterable[Layer | Item], node: Node, first: int = 0) -> Node:

@@ -17,7 +17,7 @@ from .block import Block, Operator, Pair
 from .errors import LayerError
 from .folding import composed, product, scaled_inputs, scaled_outputs
 from .kernels.float_mode import default_mode
-from .layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
+from .layers import Activation, Affine, Layer, LayerNorm, Normalizer, Scale
 from .operators import Diagonal, Link, Normalization
 
 
@@ -92,7 +92,7 @@ def chain_of(layers: Iterable[Layer | Block], n_in: int, dtype: np.dtype) -> Cha
             link.append(Normalization(layer, width))
         elif isinstance(layer, Scale) and isinstance(last, Affine) and (folded := scaled_outputs(last, layer, dtype)):
             factors[-1] = folded
-        elif isinstance(layer, Elementwise):
+        elif isinstance(layer, Activation):
             if link and isinstance(link[-1], Diagonal) and _slopes_fit(link[-1].layers, layer, dtype):
                 link[-1] = Diagonal((*link[-1].layers, layer), width)
             else:
@@ -135,7 +135,7 @@ def _absorb_scales(affine: Affine, link: list[Diagonal | Normalization], dtype: 
     return affine
 
 
-def _slopes_fit(layers: tuple[Elementwise, ...], layer: Elementwise, dtype: np.dtype) -> bool:
+def _slopes_fit(layers: tuple[Activation, ...], layer: Activation, dtype: np.dtype) -> bool:
     """Whether the slopes of a diagonal's Scales, and of another layer behind them, may be multiplied in advance."""
     slopes: np.ndarray | None = np.ones(1)
     for scale in (*layers, layer):

@@ -8,14 +8,15 @@ output, whose differences are all noise, raises no alarm.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from . import arguments
-from .differences import CentralDifferences, coordinate_scales
+from .differences import CentralDifferences, coordinate_scales, ending_at
+from .ends import whole
 from .errors import DtypeError, OptionError, ShapeError
 from .layers import LogSoftmax, Softmax
 from .layers.base import as_float
@@ -40,7 +41,8 @@ class JacobianReport:
     rtol : the largest error allowed.
     max_error : the largest error found, relative to the derivative, or to what differences can resolve where that is more;
         inf for a derivative that is nan or inf without cause.
-    worst : index into J of the entry with that error, `(*sample, i, j)`; of its row, `(*sample, i)`, where random
+    worst : index into J of the entry with that error, `(*sample, i, j)`, where i counts through all outputs and j through all
+        inputs; of its row, `(*sample, i)`, where random
         directions were taken and no single entry is to blame; None if nothing was compared.
     derivative, difference : the Jacobian's and the central differences' value there.
     n_compared, n_kinks, n_nonfinite : how many directional derivatives were compared; how many were not, because the
@@ -103,8 +105,8 @@ def check_jacobian(
     Parameters
     ----------
     net : the network; one of float32 is compared with differences of its float64 twin.
-    x : (..., n_in) array of inputs.
-    jacobian : (..., n_out, n_in) array to check in place of `net.jacobian(x)`.
+    x : (..., n_in) array of inputs, or a tuple of arrays for several, as the network takes them.
+    jacobian : (..., n_out, n_in) array, or blocks in tuples, to check in place of `net.jacobian(x)`.
     rtol : largest relative error allowed; by default 1e-6 for float64 and 1e-4 for float32.
     directions : "all" for every coordinate; a number for so many random directions with entries +1 and -1, times the
         coordinate's scale; "auto" for all of up to 256 coordinates, and 64 random directions where there are more. Where a
@@ -131,18 +133,23 @@ def check_jacobian(
     """
     if not isinstance(net, Network):
         raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see from_keras and from_torch for models")
-    points, lead = arguments.inputs(x, net.n_in, net.dtype)
+    points, lead = net._taken(x)
     points = arguments.for_kernels(points.reshape(-1, net.n_in), net.dtype)
     comparison = _Comparison(net, _tolerance(rtol, net), _seed(seed))
     n_directions = _direction_count(directions, net.n_in)
-    given = None if jacobian is None else _given_jacobian(jacobian, (*lead, net.n_out, net.n_in))
+    given = None if jacobian is None else _given_jacobian(net, jacobian, lead)
     report = JacobianReport(comparison.rtol, n_directions=n_directions)
     for number in progress(range(len(points))):
-        derivative = net.jacobian(points[number]) if given is None else given[number]
+        derivative = _whole(net, net.jacobian(net._inputs.split(points[number], -1))) if given is None else given[number]
         found = comparison(points[number], derivative.astype(np.float64), n_directions)
         sample = tuple(int(index) for index in np.unravel_index(number, lead))
         report = _merged(report, found, sample)
     return report
+
+
+def _whole(net: Network, jacobian: Any) -> np.ndarray:
+    """J as one matrix, whatever the number of inputs and outputs."""
+    return whole(jacobian, net._outputs, net._inputs)
 
 
 def _tolerance(rtol: float | None, net: Network) -> float:
@@ -173,8 +180,14 @@ def _direction_count(directions: int | str, n_in: int) -> int | None:
     return int(directions)
 
 
-def _given_jacobian(jacobian: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _given_jacobian(net: Network, jacobian: Any, lead: tuple[int, ...]) -> np.ndarray:
     """Jacobians that came from elsewhere, as (n, n_out, n_in)."""
+    shape = (*lead, net.n_out, net.n_in)
+    if net._inputs.several or net._outputs.several:
+        try:
+            jacobian = _whole(net, jacobian)
+        except (TypeError, ValueError) as error:
+            raise ShapeError(f"jacobian must be in blocks as net.jacobian(x) is, together of shape {shape}") from error
     array = arguments.real_array(jacobian, "jacobian")
     if array.shape != shape:
         raise ShapeError(f"jacobian must have shape {shape}, one J for each x, got {array.shape}")
@@ -197,6 +210,7 @@ class _Comparison:
         self._net = net
         self._seed = seed
         self._differences = CentralDifferences(net)
+        self._saturating = list(_saturating(net))
 
     def __call__(self, x: np.ndarray, jacobian: np.ndarray, n_directions: int | None) -> JacobianReport:
         """The report on `jacobian (n_out, n_in)` at `x (n_in,)`."""
@@ -246,11 +260,20 @@ class _Comparison:
         """How far derivatives may be off by the rounding of float32; float64's is far below the error of differences."""
         if self._net.dtype == np.float64:
             return 0.0
-        size = np.nanmax(np.abs(differences), initial=0.0)
-        last = self._net.layers[-1]
-        if isinstance(last, (Softmax, LogSoftmax)):
+        size = np.full(self._net.n_out, np.nanmax(np.abs(differences), initial=0.0))
+        for part, before, values in self._saturating:
             # Its rows are weight * (v - s.v), and where it is saturated the two terms cancel.
-            weight = self._net(x) if isinstance(last, Softmax) else 1.0
-            before = self._net[:-1].jacobian(x) if len(self._net) > 1 else np.eye(len(x))
-            size = np.maximum(size, weight * np.abs(tangents @ before.T).max())
+            weight = 1.0 if values is None else values(x)
+            size[part] = np.maximum(size[part], weight * np.abs(tangents @ before.jacobian(x).T).max())
         return ROUNDING * size + float(np.finfo(np.float32).tiny)
+
+
+def _saturating(net: Network) -> Iterator[tuple[slice, Network, Network | None]]:
+    """Outputs that a softmax makes: where they lie, the network up to what it takes, and the factor in its Jacobian, if any."""
+    graph = net._graph
+    bounds = np.cumsum([0, *graph.output_sizes]).tolist()
+    for number, part in zip(graph.outputs, map(slice, bounds, bounds[1:]), strict=True):
+        vertex = graph.vertices[number]
+        if isinstance(vertex.operation, (Softmax, LogSoftmax)):
+            values = ending_at(net, number) if isinstance(vertex.operation, Softmax) else None
+            yield part, ending_at(net, vertex.operands[0]), values

@@ -18,10 +18,12 @@ import numpy as np
 from . import __version__
 from .arrayfile import read_array, write_array
 from .check import check_jacobian
+from .ends import whole
 from .errors import FastjacError, ShapeError
 from .importers import FORMATS, Imported, Options, read
 from .network import Network
 from .plan import PLANNERS
+from .steps import Mode
 from .table import format_table
 
 DESCRIPTION = "Exact Jacobians of trained feed-forward networks, in NumPy and without a deep-learning framework."
@@ -34,7 +36,7 @@ examples:
   fastjac check model.keras inputs.npy                    compare the Jacobians with central differences
 
 FILE is told by its content: {formats}.
-INPUT.npy holds an array of shape (..., features), as numpy.save writes it.
+INPUT.npy holds an array of shape (..., features), as numpy.save writes it: the features of all inputs where there are several.
 """
 BLOCK_BYTES = 2**24
 """Jacobians computed between two steps of the progress bar."""
@@ -209,7 +211,7 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _nonfinite_weights(net: Network) -> Iterable[str]:
-    for position, layer in enumerate(net):
+    for position, layer in enumerate(net.layers):
         for name, array in layer.arrays.items():
             n_nan, n_inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
             if n_nan or n_inf:
@@ -229,11 +231,16 @@ def _jacobian(args: argparse.Namespace) -> int:
     points = x.reshape(-1, net.n_in)
     size = max(1, BLOCK_BYTES // (net.n_out * net.n_in * net.dtype.itemsize))
     starts = _progress(range(0, len(points), size), "Jacobians")
-    blocks = (net.jacobian(points[start : start + size], args.mode, threads=args.threads) for start in starts)
+    blocks = (_jacobians(net, points[start : start + size], args.mode, args.threads) for start in starts)
     shape = (*x.shape[:-1], net.n_out, net.n_in)
     write_array(args.output, blocks, shape, net.dtype)
     print(f"Wrote {args.output}: {net.dtype} Jacobians of shape {shape}, J[..., i, j] = d y_i / d x_j")
     return 0
+
+
+def _jacobians(net: Network, points: np.ndarray, mode: Mode, threads: int | None) -> np.ndarray:
+    """J for all inputs and outputs of a network, each end as one vector."""
+    return whole(net.jacobian(net._inputs.split(points, -1), mode, threads=threads), net._outputs, net._inputs)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -242,6 +249,7 @@ def _check(args: argparse.Namespace) -> int:
         x = np.random.default_rng(args.seed).standard_normal((CHECKED_INPUTS, net.n_in))
     else:
         x = _read_inputs(args.input, net)
+    x = net._inputs.split(x, -1)
     report = check_jacobian(net, x, rtol=args.rtol, seed=args.seed, progress=lambda samples: _progress(samples, "check"))
     print(report)
     return 0 if report else 1

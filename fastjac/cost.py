@@ -66,12 +66,18 @@ def contraction_cycles(rows: int, depth: float, columns: float, lanes: int) -> f
     return STEP + tiles * (TILE + depth * max(work, FMA_LATENCY))
 
 
-def block_cycles(block: BlockShape, rows: int, forward: bool, lanes: int) -> float:
-    """Cycles to push so many tangents through a block, or to pull cotangents."""
+def block_cycles(block: BlockShape, rows: int, forward: bool, own: bool, lanes: int) -> float:
+    """Cycles to push so many tangents through a block, or to pull cotangents.
+
+    own : whether they are the identity, so that products at the end where they start are the weights themselves.
+    """
     cycles = SCALE * rows * block.moved / lanes
-    for n_in, n_out, live_in, live_out in block.products:
-        depth, columns = (live_in * n_in, n_out) if forward else (live_out * n_out, n_in)
-        cycles += contraction_cycles(rows, depth, columns, lanes)
+    for product in block.products:
+        depth, columns = product.extent(forward)
+        if own and product.at_end[0 if forward else 1]:
+            cycles += scaling_cycles(rows * columns, lanes)
+        else:
+            cycles += contraction_cycles(rows, depth, columns if rows >= PACK_ROWS else product.sizes[forward], lanes)
     return cycles
 
 

@@ -187,6 +187,11 @@ class Differentiable:
         threads: int | None,
     ) -> Any:
         """The Jacobians at checked inputs, by a mode, wrt and of, and the values into y if there is one."""
+        if out is None and wanted[1] is None and wanted[2] is None and not self._several:
+            # The usual case first: for one small input what follows takes a tenth of the call.
+            result = np.empty((*lead, self._n_out, self._n_in), self._dtype)
+            self._run(self._runners.get(checked_mode(wanted[0])), x, None, y, result, threads)
+            return result
         runner, core, ends = self._chosen(*wanted)
         shape = (*lead, *core)
         if out is None:

@@ -6,15 +6,17 @@ The difference of fourth order is `(4 D(h) - D(2h)) / 3` with `D(h) = (f(x + h t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from .layers import Elementwise, Layer, Sparsemax
+from .ends import End
+from .graph import Graph, Vertex
+from .layers import Activation, Maximum, Minimum, Scale, Sparsemax
 from .layers.base import Parameter
 from .network import Network
+from .sequence import Written
 
 STEP = 2.0**-17
 """Half width h in units of the coordinate's scale: near the cube root of float64's epsilon, where truncation and rounding
@@ -86,27 +88,56 @@ def coordinate_scales(x: np.ndarray) -> np.ndarray:
 
 
 class _KinkWatch:
-    """A network cut wherever it has kinks, so that one sweep tells outputs and the sides of all kinks."""
+    """A network with its outputs, and all that its layers with kinks take: one sweep tells the sides of all kinks."""
 
     def __init__(self, net: Network) -> None:
-        watched = [(position + after, kinks) for position, layer in enumerate(net) for after, kinks in _kinks(layer)]
-        bounds = [0, *(cut for cut, _ in watched), len(net)]
-        self.network = net
-        self._kinks = [kinks for _, kinks in watched]
-        self._stages = [net[start:stop] if start < stop else None for start, stop in pairwise(bounds)]
+        self._watched = [watched for number, vertex in enumerate(net._graph.vertices) for watched in _watched_at(number, vertex)]
+        numbers = tuple(dict.fromkeys(number for numbers, _ in self._watched for number in numbers))
+        self.network = tapped(net)
+        self._tapped = tapped(net, numbers)
+        bounds = np.cumsum([net.n_out, *(net._graph.vertices[number].size for number in numbers)]).tolist()
+        self._parts = dict(zip(numbers, map(slice, bounds, bounds[1:]), strict=True))
 
     def __call__(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Outputs (n, n_out), and (n, kinks of all units) signs of the distance to every kink."""
-        z, sides = points, [np.empty((len(points), 0))]
-        for stage, kinks in zip(self._stages, [*self._kinks, ()], strict=True):
-            z = z if stage is None else stage(z)
-            sides += [np.sign(z - kink) for kink in kinks]
-        return z, np.concatenate(sides, axis=1)
+        found = self._tapped(points)
+        sides = [np.empty((len(points), 0))]
+        for numbers, kinks in self._watched:
+            first, *others = (found[:, self._parts[number]] for number in numbers)
+            distance = first - others[0] if others else first
+            sides += [np.sign(distance - kink) for kink in kinks]
+        return found[:, : self.network.n_out], np.concatenate(sides, axis=1)
 
 
-def _kinks(layer: Layer) -> Iterator[tuple[int, tuple[Parameter, ...]]]:
-    """Where the layer's derivative jumps, by the value of a unit before (0) or after (1) the layer."""
+def _watched_at(number: int, vertex: Vertex) -> Iterator[tuple[tuple[int, ...], tuple[Parameter, ...]]]:
+    """Where an operation's derivative jumps: by the value of a vertex, or by the difference of two."""
+    layer = vertex.operation
     if isinstance(layer, Sparsemax):
-        yield 1, (0.0,)  # the support, on which the derivative depends, is where the output is above 0
-    elif isinstance(layer, Elementwise) and layer.kinks:
-        yield 0, layer.kinks
+        yield (number,), (0.0,)  # the support, on which the derivative depends, is where the output is above 0
+    elif isinstance(layer, (Maximum, Minimum)):
+        yield vertex.operands, (0.0,)
+    elif isinstance(layer, Activation) and layer.kinks:
+        yield vertex.operands, layer.kinks
+
+
+def tapped(net: Network, numbers: Sequence[int] = ()) -> Network:
+    """`net` with one input and one output, and in the output, behind all of its own, the vertices of these numbers."""
+    graph, taps = net._graph, _taps(net, numbers)
+    first = len(graph.vertices)
+    return _joined(Graph((*graph.vertices, *taps), graph.inputs, (*graph.outputs, *range(first, first + len(taps)))), net.dtype)
+
+
+def ending_at(net: Network, number: int) -> Network:
+    """`net` with one input, all of its own, and one output, the vertex of this number."""
+    graph = net._graph
+    return _joined(Graph((*graph.vertices, *_taps(net, [number])), graph.inputs, (len(graph.vertices),)), net.dtype)
+
+
+def _taps(net: Network, numbers: Sequence[int]) -> tuple[Vertex, ...]:
+    # By way of an operation, because a vertex may be an input, which is no output.
+    return tuple(Vertex(Scale(), (number,), net._graph.vertices[number].size) for number in numbers)
+
+
+def _joined(graph: Graph, dtype: np.dtype) -> Network:
+    ends = End("input", (sum(graph.input_sizes),)), End("output", (sum(graph.output_sizes),))
+    return Network._assembled(Written(graph, None, *ends), dtype)

@@ -35,12 +35,13 @@ def listed(row: Row, n_parameters: int) -> list[str]:
 
 def drawn(graph: Graph, names: Sequence[str | None], n_parameters: int) -> list[str]:
     """A table of a graph: a line for each vertex, with the numbers of those that it takes."""
-    shown, lines = _Lines(), []
+    shown, outputs, lines = _Lines(), set(graph.outputs), []
+    named = dict(zip(graph.inputs, names, strict=True))
     for number, vertex in enumerate(graph.vertices):
-        end = " (output)" if number in graph.outputs else ""
+        end = " (output)" if number in outputs else ""
         layer = vertex.operation
         if layer is None:
-            name = names[graph.inputs.index(number)]
+            name = named[number]
             title, count = "Input" if name is None else f"Input {name!r}", ""
         else:
             title, count = _title(layer), shown.parameters(layer)

@@ -116,6 +116,13 @@ def blocks(jacobian: np.ndarray, rows: End | None, columns: End | None) -> Any:
     return jacobian if columns is None else columns.split(jacobian, -1)
 
 
+def whole(parts: Any, rows: End | None, columns: End | None) -> np.ndarray:
+    """J out of its blocks, as `blocks` gives them."""
+    if rows is not None and rows.several:
+        return np.concatenate([whole(part, None, columns) for part in parts], axis=-2)
+    return np.concatenate(parts, axis=-1) if columns is not None and columns.several else np.asarray(parts)
+
+
 def check_outputs(out: Any, result: Any, dtype: np.dtype, x: np.ndarray, name: str = "out") -> None:
     """Raise unless a result, in blocks if it is a tuple, can be written to `out`."""
     if not isinstance(result, tuple):

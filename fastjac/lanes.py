@@ -11,7 +11,6 @@ import numpy as np
 from .accumulation import Accumulation
 from .chain import Chain
 from .cost import lane_samples
-from .kernels.activations import activation
 from .kernels.jit import kernel_address
 from .kernels.lanes import take_lanes
 from .kernels.operators import SHORT
@@ -68,15 +67,15 @@ class Lanes:
             # Its slopes, and two lines to work in.
             return step | {"state": self._arena.take((op.size + 2) * self._samples), "rank": op.rank}
         (layer,) = op.layers
-        p, q = (self._parameters.add(self._spread(value, op.size)) for value in layer.rule_parameters)
-        rule = kernel_address(activation(layer.rule), self._chain.dtype)
+        p, q = self._parameters.add_apart([self._spread(value, op.size) for value in layer.rule_parameters])
+        rule = kernel_address(layer.rule.activation, self._chain.dtype)
         # Behind the last factor no product runs over live units alone, so that there nothing is masked.
         masked = op.sparse and k < len(self._chain.factors) - 1
         return step | {"rule": rule, "p": p, "q": q, "state": self._arena.take(op.size * self._samples), "skip": int(masked)}
 
     def _spread(self, value: float | np.ndarray, size: int) -> np.ndarray:
         """A value for each unit, once for every sample."""
-        return np.repeat(np.broadcast_to(np.asarray(value, np.float64), size), self._samples)
+        return np.repeat(np.broadcast_to(np.asarray(value, np.float64), size), self._samples)[None]
 
 
 def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumulation, parameters: Parameters) -> Lanes | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .caches import caches
@@ -79,9 +81,21 @@ class Parameters:
             self._size += part.size
         return self._offsets[key]
 
-    def add_block(self, value: float | np.ndarray, size: int, block: int) -> int:
-        """The offset of `block` equal rows of `size` values, a number standing for all of them."""
-        return self.add(np.broadcast_to(np.asarray(value, np.float64), (block, size)))
+    def add_blocks(self, values: Sequence[float | np.ndarray], size: int, block: int) -> tuple[int, int]:
+        """The offsets of the first two of an activation's parameters, `block` equal rows of each; see `add_apart`.
+
+        The padding of a row repeats its last number, since functions run over it that are made for what the others are.
+        """
+        padding = (0, padded(size, self.dtype) - size)
+        rows = [np.pad(np.broadcast_to(np.asarray(value, np.float64), size), padding, "edge") for value in values]
+        return self.add_apart([np.broadcast_to(row, (block, row.size)) for row in rows])
+
+    def add_apart(self, parts: Sequence[np.ndarray]) -> tuple[int, int]:
+        """The offsets of the first two of some matrices of one shape; those that follow lie as far apart as these."""
+        if len(parts) == 2:
+            return self.add(parts[0]), self.add(parts[1])
+        first = self.add(np.concatenate(parts))
+        return first, first + len(parts[0]) * padded(parts[0].shape[1], self.dtype)
 
     def array(self) -> np.ndarray:
         """All parts in one aligned, read-only array."""

@@ -8,7 +8,6 @@ import numpy as np
 
 from .block import Pair, Selection, Sum, selected
 from .kernels import sweep
-from .kernels.activations import activation
 from .kernels.jit import kernel_address
 from .kernels.normalizers import NORMALIZERS
 from .kernels.pairwise import PAIRWISE
@@ -84,8 +83,8 @@ class Sweep:
 
     def _activate(self, op: Diagonal, position: int) -> Record:
         layer = op.layers[position]
-        p, q = (self._parameters.add_block(value, op.size, self._block) for value in layer.rule_parameters)
-        rule = kernel_address(activation(layer.rule), self._parameters.dtype)
+        p, q = self._parameters.add_blocks(layer.rule_parameters, op.size, self._block)
+        rule = kernel_address(layer.rule.activation, self._parameters.dtype)
         step = self._of(ACTIVATE, sweep.activate) | self._state[op]
         return step | {"rule": rule, "p": p, "q": q, "compose": int(position > 0)}
 

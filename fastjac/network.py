@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -14,9 +14,8 @@ from .blocks import Item, Items, items_with_layers
 from .derivatives import Differentiable, Index
 from .drawing import drawn, listed, one_line
 from .ends import End
-from .errors import LayerError, OptionError
+from .errors import DtypeError, LayerError, OptionError
 from .gradients.trainable import Trainable
-from .graph import Graph
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
@@ -27,35 +26,36 @@ from .product import Wanted, product_of
 from .program import lower
 from .runners import Runners
 from .saving import save
-from .sequence import Row, cast, resolved_dtype, row_in, row_of, with_layers
+from .sequence import Row, Written, cast, resolved_dtype, row_in, row_of, with_layers
 from .steps import Mode, Plan
 
 
-class Written(NamedTuple):
-    """What a user wrote down: the graph, the sequence that it is if it is one, and both ends."""
-
-    graph: Graph
-    row: Row | None
-    inputs: End
-    outputs: End
-
-
 class Network(Differentiable, Trainable, Item):
-    """A feed-forward network `y = f(x)`: a frozen sequence of layers, float32 or float64 as a whole.
+    """A feed-forward network `y = f(x)`: frozen layers, in a row or joined in any way, float32 or float64 as a whole.
+
+        net = Network([Affine(w, b), Residual([Affine(v, c), ReLU()])])
+        net = Network(inputs=(x := Input(8), u := Input(4)), outputs=x + Affine(w, b)(concatenate([x, u])))
 
     Inputs are `x (..., n_in)`, any leading shape is a batch, and results are `y (..., n_out)` and `J (..., n_out, n_in)`
-    with `J[..., i, j] = d y_i / d x_j`. The result for one input has the same bits whatever batch it is in and however many
-    threads run. `len(net)`, iteration, `net[i]` (a layer) and slices (`net[:-1]`, a network) work as on a tuple. It may be
-    used from several threads at once. Each mode, and each width of tangents or cotangents, is lowered at its first use to a
-    program with a copy of the weights; the latest eight are kept.
+    with `J[..., i, j] = d y_i / d x_j`; with several inputs x is a tuple, with several outputs y is one, and J is in blocks. The
+    result for one sample has the same bits whatever batch it is in and however many threads run. A network may be used from
+    several threads at once. Each mode, each choice of columns and rows, and each width of tangents or cotangents is lowered at
+    its first use to a program with a copy of the weights; the latest eight are kept.
+
+    Of layers in a row, `len(net)`, iteration, `net[i]` (a layer or block) and slices (`net[:-1]`, a network) work as on a tuple.
+    A layer that stands at several places is one set of parameters. Called on nodes, a network is a part of another.
 
     Parameters
     ----------
-    layers : the layers, input first.
+    layers : layers, blocks (`Residual`, `Parallel`) and networks, input first. A network that is itself a row counts as what
+        stands in it.
     n_in : number of inputs; needed only where no layer tells it.
     dtype : float32 or float64. By default float64 if any parameter is, or if there are none, else float32.
+    inputs, outputs : in place of layers, the nodes that the network begins and ends with: each an `Input`, and each what layers
+        make that are called on nodes. A tuple of one counts as one node.
 
-    Raises LayerError if there are no layers or two do not chain, DtypeError for anything that is not a layer or a dtype.
+    Raises LayerError if there are no layers, if two do not fit, and where inputs and outputs do not belong together; DtypeError
+    for anything that is not a layer, a node or a dtype.
     """
 
     __slots__ = (
@@ -85,6 +85,8 @@ class Network(Differentiable, Trainable, Item):
         n_in = arguments.positive_count(n_in, "n_in")
         starts: tuple[Node, ...] = ()
         stops: tuple[Node, ...] = ()
+        if layers is None and inputs is None and outputs is None:
+            raise DtypeError("Network takes a sequence of layers, or inputs and outputs; got none of them")
         if layers is None:
             starts, stops = as_nodes(inputs, "inputs"), as_nodes(outputs, "outputs")
             graph = graph_of(starts, stops)
@@ -226,7 +228,7 @@ class Network(Differentiable, Trainable, Item):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
-        save(path, self.layers, self.n_in, self._dtype)
+        save(path, self._written, self._dtype)
 
     @default_mode()
     def plan(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Plan:

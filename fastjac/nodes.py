@@ -18,8 +18,8 @@ import numpy as np
 from .arguments import positive_count, real_array
 from .errors import DtypeError, LayerError, ShapeError
 from .graph import Graph, Vertex
-from .layers import Layer, Scale
-from .layers.joins import Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Take
+from .known import OPERATIONS, described
+from .layers import Add, Concatenate, Divide, Join, Layer, Maximum, Minimum, Multiply, Scale, Take
 from .selection import selected
 
 SHOWN_DEPTH = 3
@@ -51,6 +51,8 @@ class Node:
     def follow(self, operation: Layer, *others: Node) -> Node:
         """The node that an operation makes of this one and, for a join, of others."""
         operands = (self, *others)
+        if type(operation) not in OPERATIONS:
+            raise DtypeError(f"a node takes fastjac layers, but was given {described(operation)}")
         if isinstance(operation, Join):
             return Node(operation, operands, _joined_size(operation, operands))
         if operation.n_in not in (None, self.size):
@@ -211,9 +213,10 @@ def _checked(nodes: Any, name: str) -> tuple[Node, ...]:
 def as_nodes(given: Any, name: str) -> tuple[Node, ...]:
     """One node or a sequence of nodes as a tuple, each of them there once."""
     nodes = (given,) if isinstance(given, Node) else _checked(given, name)
+    places: dict[Node, int] = {}
     for position, node in enumerate(nodes):
-        if node in nodes[:position]:
-            raise LayerError(f"{name} must be different nodes, but item {position} is item {nodes.index(node)} again: {node!r}")
+        if places.setdefault(node, position) != position:
+            raise LayerError(f"{name} must be different nodes, but item {position} is item {places[node]} again: {node!r}")
     return nodes
 
 

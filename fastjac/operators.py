@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .layers import Affine, Elementwise, Normalizer
+from .layers import Activation, Affine, Normalizer
 
 
 @dataclass(frozen=True, eq=False)
 class Diagonal:
-    """Elementwise layers in a row, whose Jacobian is one diagonal."""
+    """Activation layers in a row, whose Jacobian is one diagonal."""
 
-    layers: tuple[Elementwise, ...]
+    layers: tuple[Activation, ...]
     size: int
     rank = 0
 

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from .block import Block, Map, Slopes, Units
-from .cost import STACKED_ROWS, UNION_ROWS
+from .cost import PACK_ELEMENTS, PACK_ROWS, STACKED_ROWS, UNION_ROWS
 from .emitter import Emitter
 from .kernels.tables import DENSE, OUT, PARAMETERS, WORK
 from .layers import Affine
@@ -62,7 +62,7 @@ class Passage:
     """One way of rows through a block, as steps of an emitter's table.
 
     forward : whether tangents are pushed, or cotangents pulled.  rows : how many.
-    result : the matrix that the rows at the end are wanted in, if in any.
+    result : the matrix that the rows at the end are wanted in, if in any; its rows may lie side by side, instead of its columns.
     """
 
     def __init__(self, emitter: Emitter, block: Block, forward: bool, rows: int, result: Matrix | None = None) -> None:
@@ -89,11 +89,15 @@ class Passage:
         self._at[first] = self._held_by_one_more(entry)
         for value in others:
             terms = self._terms[value]
+            if not terms:
+                # What is only a part of a sum has no rows of its own.
+                continue
             self._at[value] = self._put_together(value) if self._is_partition(value) else self._sum(value, terms)
         end = self._at[others[-1]].matrix
         if end.place == OUT or (end.place == WORK and end.first == 0):
             return end
-        return self._emitter.copy(end, self._result or self._emitter.take(end.rows, end.columns))
+        target = self._result if self._result is not None and not self._result.transposed else None
+        return self._emitter.copy(end, target or self._emitter.take(end.rows, end.columns))
 
     def reads_weights_alone(self) -> bool:
         """Whether the rows at the beginning meet weights alone, so that columns of dead units need not be 0."""
@@ -101,20 +105,24 @@ class Passage:
 
     # Where rows lie.
 
-    def _target(self, value: int) -> Rows:
-        """Room for the rows at a value: where they are wanted, among the columns of another value, or on their own."""
+    def _target(self, value: int, by_product: bool = False) -> Rows:
+        """Room for the rows at a value: where they are wanted, among the columns of another value, or on their own.
+
+        by_product : whether a product writes them.
+        """
         end = self._last_in_place(value)
         n_weights = sum(isinstance(term.map, Affine) for term in self._terms[value])
+        # A product does not start from what lies in the result: it would read whole vectors, beyond the end of the array.
+        started = n_weights == int(by_product)
         if end == self._order[-1] and self._result is not None:
-            # A product does not start from what lies there: it would read whole vectors, beyond the end of the array.
-            if n_weights <= 1:
+            if started and (not self._result.transposed or (by_product and self._ends_in_product(value))):
                 return Rows(self._result, None, owned=True)
         elif len(self._readers[end]) == 1 and self._is_partition(self._readers[end][0]):
             (reader,) = self._readers[end]
             (term,) = (term for term in self._terms[reader] if term.source == end)
             if term.count == self._sizes[end]:
                 whole = self._begin(reader)
-                if whole.matrix.place == WORK or n_weights <= 1:
+                if whole.matrix.place == WORK or started:
                     return self._held_by_one_more(replace(whole, matrix=whole.matrix.part(term.target, term.count)))
         matrix = self._emitter.take(self._rows, self._sizes[value])
         return self._held_by_one_more(Rows(matrix, matrix.offset, owned=True))
@@ -128,6 +136,12 @@ class Passage:
                 break
             value = reader
         return value
+
+    def _ends_in_product(self, value: int) -> bool:
+        """Whether the last value is stored by a product, which alone can turn it round."""
+        terms = self._terms[value]
+        last = max(terms, key=lambda term: self._rank(value, term))
+        return value == self._order[-1] and isinstance(last.map, Affine)
 
     def _begin(self, value: int) -> Rows:
         """Room for a value that others are columns of, from when the first of them is computed."""
@@ -255,7 +269,10 @@ class Passage:
         # A single row goes over all units, together with those of other samples: dead ones have zeros.
         live = self._emitter.live_list(source.live) if source.live and self._rows > UNION_ROWS else DENSE
         start = None if total is None else self._readable(value, total)
-        into = start if start is not None and start.owned and start.matrix.place == WORK else self._target(value)
+        kept = self._kept(value, term.map)
+        if kept is not None:
+            return self._multiply_packed(value, source, term.map, live, kept)
+        into = start if start is not None and start.owned and start.matrix.place == WORK else self._target(value, by_product=True)
         weight = self._emitter.in_panels(term.map, self._forward, PANEL_ROWS if stacks else self._rows)
         self._emitter.contract(source.matrix, weight, into.matrix, live, start.matrix if start else None)
         if stacks and (start is None or start.matrix.place == WORK):
@@ -263,6 +280,28 @@ class Passage:
         into.matrix.made_by = self._emitter.steps[-1]
         if start is not None and into is not start:
             self._drop(start)
+        return into
+
+    def _kept(self, value: int, factor: Affine) -> Diagonal | None:
+        """The diagonal that follows a product, if it pays to make the columns of its live units alone."""
+        if len(self._terms[value]) > 1 or len(self._readers[value]) != 1:
+            return None
+        (reader,) = self._readers[value]
+        (term, *more) = self._terms[reader]
+        if more or not isinstance(term.map, Slopes) or not self._skips(reader, term.map):
+            return None
+        is_small = factor.weight.size <= PACK_ELEMENTS
+        pays = is_small and self._rows >= PACK_ROWS and len(self._readers[reader]) == 1
+        return term.map.operator if pays and isinstance(term.map.operator, Diagonal) else None
+
+    def _multiply_packed(self, value: int, source: Rows, factor: Affine, live: int, kept: Diagonal) -> Rows:
+        """A product with the columns of a weight that belong to live units, packed side by side."""
+        into = self._target(value, by_product=True)
+        packed = self._emitter.pack(self._weight(factor), live, kept)
+        self._emitter.contract(source.matrix, packed, into.matrix, live)
+        self._emitter.steps[-1]["columns_live"] = self._emitter.live_list(kept)
+        self._emitter.release(packed)
+        into.matrix.packed = True
         return into
 
     def _readable(self, value: int, total: Rows) -> Rows:
@@ -291,7 +330,7 @@ class Passage:
         slopes = self._emitter.slopes(operator, map_.part)
         alone = len(self._terms[value]) == 1
         live = operator if alone and isinstance(operator, Diagonal) and operator.sparse else None
-        if live and live.binary and self._rows > UNION_ROWS and self._meets_weights(value) and value != self._order[-1]:
+        if live and self._skips(value, map_):
             owned = self._is_free(term.source)
             source.owned = False
             return self._held_by_one_more(replace(source, owned=owned, live=live, is_identity=False))
@@ -304,6 +343,12 @@ class Passage:
         self._emitter.copy(source.matrix, target.matrix)
         self._emitter.scale(target.matrix, slopes)
         return replace(target, live=live)
+
+    def _skips(self, value: int, map_: Slopes) -> bool:
+        """Whether rows times slopes are read by weights alone, which skip the dead units, and may stay as they are."""
+        operator = map_.operator
+        binary = isinstance(operator, Diagonal) and operator.sparse and operator.binary and len(self._terms[value]) == 1
+        return binary and self._rows > UNION_ROWS and self._meets_weights(value) and value != self._order[-1]
 
     def _normalize(self, source: Rows, operator: Normalization, target: Matrix | None) -> Matrix:
         """Rows times a normalizer's Jacobian, where they lie or in a copy."""

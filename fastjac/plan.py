@@ -12,6 +12,7 @@ Plans are made from sizes alone; nothing here knows weights or inputs. What thin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -120,8 +121,9 @@ def _through(shape: ChainShape, start: int, middle: int, stop: int, transposed: 
     is_leaf = middle == start or (stop == middle + 1 if transposed else middle == start + 1)
     if not is_leaf or block is None:
         return None
-    counts = (n_in * n_out * (live_in if transposed else live_out) for n_in, n_out, live_in, live_out in block.products)
-    cycles = block_cycles(block, rows, transposed, shape.lanes)
+    own = middle == start
+    counts = (math.prod(product.extent(transposed)) for product in block.products if not (own and product.at_end[not transposed]))
+    cycles = block_cycles(block, rows, transposed, own, shape.lanes)
     if transposed and stop - start == shape.n_layers:
         cycles += moving_cycles(rows * shape.sizes[stop])
     return Step(start, middle, stop, transposed, False, False, rows * sum(counts), cycles, through=True)

@@ -13,7 +13,7 @@ from .cost import fits_lanes
 from .layers import Affine
 from .operators import Link, is_binary, is_finite, is_sparse
 from .plan import SPARSE_LIVE_SHARE
-from .steps import BlockShape, ChainShape
+from .steps import BlockShape, ChainShape, ProductShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +127,13 @@ def block_shape(block: Block) -> BlockShape:
     """What the time that a block takes depends on."""
     sparse = [edge for edge in block.edges if isinstance(edge.map, Slopes) and edge.map.sparse]
     behind, before = {edge.target for edge in sparse}, {edge.source for edge in sparse}
+    last = len(block.steps)
     products = tuple(
-        (edge.map.n_in, edge.map.n_out, _live(edge.source in behind), _live(edge.target in before))
+        ProductShape(
+            (edge.map.n_in, edge.map.n_out),
+            (_live(edge.source in behind), _live(edge.target in before)),
+            (edge.source == 0, edge.target == last),
+        )
         for edge in block.edges
         if isinstance(edge.map, Affine)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def selected_once(index: Any, size: int, name: str) -> tuple[int, ...]:
     """As `selected`, and an OptionError where an entry is picked twice."""
     numbers = selected(index, size, name)
     if len(set(numbers)) < len(numbers):
-        repeated = next(number for position, number in enumerate(numbers) if number in numbers[:position])
+        repeated = next(number for number, times in Counter(numbers).items() if times > 1)
         raise OptionError(f"{name} must pick each entry once, but picks {repeated} twice; take it twice from the result instead")
     return numbers
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .blocks import Item, Items, as_items, first_size, record
+from .ends import End
 from .errors import DtypeError, LayerError
 from .graph import Graph, path
 from .kernels.float_mode import default_mode
@@ -23,6 +24,15 @@ class Row(NamedTuple):
 
     items: Items
     widths: tuple[int, ...]
+
+
+class Written(NamedTuple):
+    """What a user wrote down: the graph, the sequence that it is if it is one, and both ends."""
+
+    graph: Graph
+    row: Row | None
+    inputs: End
+    outputs: End
 
 
 def row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row]:
@@ -89,4 +99,4 @@ def cast(layer: Layer, dtype: np.dtype) -> Layer:
     if all(array.dtype == dtype for array in layer.arrays.values()):
         return layer
     with np.errstate(all="ignore"), default_mode():
-        return replace(layer, **{name: array.astype(dtype) for name, array in layer.arrays.items()})
+        return layer.with_arrays({name: array.astype(dtype) for name, array in layer.arrays.items()})

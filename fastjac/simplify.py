@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .graph import Graph
-from .layers import Affine, Concatenate, Elementwise, Layer, Take
+from .layers import Activation, Affine, Concatenate, Layer, Take
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class _Builder:
         if alone and isinstance(operation, Affine):
             bias = None if operation.bias is None else operation.bias[np.array(index)]
             return self._add(Affine(operation.weight[np.array(index)], bias), operands, len(index))
-        if alone and isinstance(operation, Elementwise):
+        if alone and isinstance(operation, Activation):
             return self._add(_of_units(operation, index), (self.take(operands[0], index),), len(index))
         return self._add(Take(index, self._sizes[vertex]), (vertex,), len(index))
 
@@ -153,7 +153,7 @@ class _Builder:
         )
 
 
-def _of_units(operation: Elementwise, index: tuple[int, ...]) -> Elementwise:
+def _of_units(operation: Activation, index: tuple[int, ...]) -> Activation:
     """An elementwise layer for some of its units."""
     arrays = {name: array[np.array(index)] for name, array in operation.arrays.items()}
     return replace(operation, **arrays) if arrays else operation

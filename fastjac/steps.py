@@ -22,15 +22,32 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class ProductShape:
+    """An affine map of a block, as a product with tangents or with cotangents.
+
+    sizes : its inputs and outputs.
+    live : the shares of its inputs and of its outputs behind, or before, which slopes are not 0.
+    at_end : whether it takes the block's input, and whether it gives its output.
+    """
+
+    sizes: tuple[int, int]
+    live: tuple[float, float]
+    at_end: tuple[bool, bool]
+
+    def extent(self, forward: bool) -> tuple[float, float]:
+        """Live inner units, and columns that are made, where rows are pushed (forward) or pulled."""
+        (n_in, n_out), (live_in, live_out) = self.sizes, self.live
+        return (live_in * n_in, live_out * n_out) if forward else (live_out * n_out, live_in * n_in)
+
+
+@dataclass(frozen=True)
 class BlockShape:
     """What the time of a block depends on.
 
-    products : for each affine map its inputs and outputs, the share of live inputs where tangents are pushed, and that of live
-        outputs where cotangents are pulled.
-    moved : elements of one row that are scaled, added or copied.
+    products : its affine maps.  moved : elements of one row that are scaled, added or copied.
     """
 
-    products: tuple[tuple[int, int, float, float], ...]
+    products: tuple[ProductShape, ...]
     moved: int
 
 

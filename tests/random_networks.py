@@ -9,6 +9,7 @@ import numpy as np
 from fastjac import layers as fl
 from fastjac.layers import Layer
 from tests import naive
+from tests.activations import TWINS
 
 Rng = np.random.Generator
 BATCHES = (0, 1, 7, 64)
@@ -25,39 +26,9 @@ KINK_MARGIN = 1e-5
 MAX_ROUNDING = 2e-6
 """What makes an input fair; see `fair_inputs`."""
 
-ELEMENTWISE: tuple[Callable[[Rng, int], Layer], ...] = (
-    lambda rng, n: fl.ReLU(),
-    lambda rng, n: fl.LeakyReLU(rng.uniform(0.01, 0.4)),
-    lambda rng, n: fl.PReLU(rng.uniform(0.05, 0.5, n)),
-    lambda rng, n: fl.PReLU(rng.uniform(0.05, 0.5)),
-    lambda rng, n: fl.ReLU6(),
-    lambda rng, n: fl.ELU(rng.uniform(0.5, 1.5)),
-    lambda rng, n: fl.SELU(),
-    lambda rng, n: fl.CELU(rng.uniform(0.5, 1.5)),
-    lambda rng, n: fl.GELU(),
-    lambda rng, n: fl.GELU("tanh"),
-    lambda rng, n: fl.SiLU(),
-    lambda rng, n: fl.Mish(),
-    lambda rng, n: fl.Tanh(),
-    lambda rng, n: fl.Sigmoid(),
-    lambda rng, n: fl.HardTanh(rng.uniform(-2.0, -0.5), rng.uniform(0.5, 2.0)),
-    lambda rng, n: fl.Clamp(rng.uniform(-2.0, -0.5), rng.uniform(0.5, 2.0)),
-    lambda rng, n: fl.HardSigmoid(),
-    lambda rng, n: fl.HardSwish(),
-    lambda rng, n: fl.Softplus(rng.uniform(0.5, 2.0), rng.uniform(15.0, 25.0)),
-    lambda rng, n: fl.Softsign(),
-    lambda rng, n: fl.LogSigmoid(),
-    lambda rng, n: fl.Exp(),
-    lambda rng, n: fl.HardShrink(rng.uniform(0.1, 0.6)),
-    lambda rng, n: fl.SoftShrink(rng.uniform(0.1, 0.6)),
-    lambda rng, n: fl.TanhShrink(),
-    lambda rng, n: fl.Threshold(rng.uniform(-0.5, 0.5), rng.uniform(-1.0, 1.0)),
-    lambda rng, n: fl.SquarePlus(rng.uniform(0.5, 4.0)),
-    lambda rng, n: fl.SparsePlus(),
-    lambda rng, n: fl.SparseSigmoid(),
-    lambda rng, n: fl.Scale(rng.uniform(0.5, 1.5, n), rng.standard_normal(n)),
-    lambda rng, n: fl.Scale(rng.uniform(0.5, 1.5), rng.standard_normal(n)),
-)
+ELEMENTWISE = tuple(draw for twin in TWINS.values() for draw in twin.draws)
+DRAWN = set(fl.LAYERS.values()) - {kind for kind, twin in TWINS.items() if not twin.draws}
+"""Every layer that is defined for all inputs."""
 NORMALIZERS: tuple[Callable[[Rng, int], Layer], ...] = (
     lambda rng, n: fl.Softmax(),
     lambda rng, n: fl.LogSoftmax(),
@@ -186,4 +157,4 @@ def _kinks(layer: Layer, x: np.ndarray) -> Sequence[float | np.ndarray]:
         support = naive.layer_value(layer, x) > 0
         edge = np.sum(x, axis=-1, where=support, keepdims=True) - 1
         return (edge / support.sum(axis=-1, keepdims=True),)
-    return layer.kinks if isinstance(layer, fl.Elementwise) else ()
+    return layer.kinks if isinstance(layer, fl.Activation) else ()

@@ -8,6 +8,7 @@ import pytest
 import fastjac as fj
 from fastjac import check
 from fastjac.errors import DtypeError, OptionError, ShapeError
+from fastjac.layers import Maximum, Minimum
 
 from .random_networks import random_network
 
@@ -40,16 +41,19 @@ def test_right_jacobians_of_random_networks_pass(seed, directions):
     assert report.passed, report
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_an_entry_wrong_by_a_thousandth_fails_and_is_named(seed):
+def _case(seed):
+    """A network, inputs, its Jacobians there, and the places of entries of which differences can see a thousandth."""
     network = random_network(seed)
     net = fj.Network(network.layers, n_in=network.n_in, dtype=np.float64)
     x = _inputs(net, 2, seed=seed)
     jacobian = net.jacobian(x)
-    resolved = 2e-6 * np.abs(net(x)).max()  # differences cannot see a thousandth of less than that
-    large_enough = np.argwhere(np.abs(jacobian) > max(1e-4 * np.abs(jacobian).max(), resolved))
-    if not len(large_enough):
-        pytest.fail("a network without a derivative worth checking; take another seed")
+    resolved = 2e-6 * np.abs(net(x)).max()
+    return net, x, jacobian, np.argwhere(np.abs(jacobian) > max(1e-4 * np.abs(jacobian).max(), resolved))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_an_entry_wrong_by_a_thousandth_fails_and_is_named(seed):
+    net, x, jacobian, large_enough = next(filter(lambda case: len(case[3]), map(_case, range(seed, 1000, 40))))
     wrong = tuple(np.random.default_rng(seed).choice(large_enough).tolist())
     jacobian[wrong] *= 1.001
     report = fj.check_jacobian(net, x, jacobian=jacobian, directions="all")
@@ -289,3 +293,43 @@ def test_wrong_arrays():
         fj.check_jacobian(net, _inputs(net, 2), jacobian=np.zeros((2, 6, 4)))
     with pytest.raises(DtypeError, match="jacobian must hold real numbers"):
         fj.check_jacobian(net, _inputs(net), jacobian=np.zeros((4, 6), complex))
+
+
+class TestGraphs:
+    """Networks of several inputs and outputs, with joins that have kinks."""
+
+    rng = np.random.default_rng(5)
+    X, U = fj.Input(4), fj.Input(3)
+    HIDDEN = fj.Softplus()(fj.Affine(rng.standard_normal((6, 7)), rng.standard_normal(6))(fj.concatenate([X, U])))
+    LARGER = Maximum()(HIDDEN[:3], U) * fj.ReLU()(HIDDEN[3:])
+    OUTPUTS = (X + fj.Affine(rng.standard_normal((4, 6)))(HIDDEN), fj.Softmax()(LARGER), fj.LogSoftmax()(LARGER))
+    NET = fj.Network(inputs=(X, U), outputs=OUTPUTS)
+    POINTS = (rng.standard_normal((3, 4)), rng.standard_normal((3, 3)))
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("directions", ["all", 8])
+    def test_right_jacobians_pass(self, dtype, directions):
+        report = fj.check_jacobian(self.NET.astype(dtype), self.POINTS, directions=directions)
+        assert report.passed, report
+        assert report.n_kinks == 0
+
+    def test_a_wrong_block_is_named(self):
+        blocks = [[block.copy() for block in row] for row in self.NET.jacobian(self.POINTS)]
+        assert fj.check_jacobian(self.NET, self.POINTS, jacobian=blocks).passed
+        blocks[1][1][2, 0, 1] += 1e-2
+        report = fj.check_jacobian(self.NET, self.POINTS, jacobian=blocks)
+        assert not report.passed
+        assert report.worst == (2, 4, 5)
+
+    def test_where_two_vectors_cross_nothing_is_judged(self):
+        x = fj.Input(3)
+        net = fj.Network(inputs=x, outputs=Minimum()(x, fj.Scale(-1.0)(x)) + Maximum()(x, 2.0 * x))
+        report = fj.check_jacobian(net, [0.0, 1.0, -1.0])
+        assert report.passed
+        assert report.n_kinks == 3
+        assert fj.check_jacobian(net, [0.5, 1.0, -1.0]).n_kinks == 0
+
+    @pytest.mark.parametrize("jacobian", [np.ones((3, 10, 7)), (np.ones(3), 4.0), [[np.ones((3, 4, 4))] * 2] * 3])
+    def test_blocks_of_another_form_are_told(self, jacobian):
+        with pytest.raises(ShapeError, match=r"jacobian must (be in blocks as net.jacobian\(x\) is|have shape \(3, 10, 7\))"):
+            fj.check_jacobian(self.NET, self.POINTS, jacobian=jacobian)

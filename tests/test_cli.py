@@ -319,3 +319,45 @@ def test_too_little_memory_is_one_line(monkeypatch, capsys, model):
 
     monkeypatch.setattr(cli, "read", full)
     assert fails(capsys, "info", model) == "fastjac: error: MemoryError\n"
+
+
+class TestSeveralInputs:
+    """A network that branches: its files, and arrays that hold all its inputs one after another."""
+
+    @pytest.fixture
+    def net(self):
+        rng = np.random.default_rng(0)
+        x, u = fj.Input(2, "x"), fj.Input(1)
+        hidden = fj.Tanh()(fj.Affine(rng.standard_normal((4, 3)))(fj.concatenate([x, u])))
+        return fj.Network(inputs=(x, u), outputs=(hidden[:2] * x, fj.Affine(rng.standard_normal((3, 4)))(hidden)))
+
+    def test_info(self, capsys, net, model):
+        assert cli.main(["info", model]) == 0
+        told = capsys.readouterr().out
+        assert f"\n\n{net}\n" in told
+        assert told.endswith("\nAll parameters are finite.\n")
+        net.with_parameters(np.where(np.arange(24) < 20, 1.0, np.inf)).save(model)
+        assert cli.main(["info", model]) == 0
+        assert capsys.readouterr().out.endswith("\nLayer 5 (Affine): 0 nan and 4 inf of 12 in weight\n")
+
+    def test_convert(self, capsys, net, model, tmp_path):
+        target = tmp_path / "copy.safetensors"
+        assert cli.main(["convert", model, str(target)]) == 0
+        assert str(fj.load(target)) == str(net)
+
+    def test_plan(self, capsys, model):
+        assert cli.main(["plan", model]) == 0
+        assert "multiply-adds" in capsys.readouterr().out
+
+    def test_jacobian(self, capsys, net, model, inputs, tmp_path):
+        target = tmp_path / "jac.npy"
+        assert cli.main(["jacobian", model, inputs, "-o", str(target)]) == 0
+        x = np.load(inputs)
+        blocks = net.jacobian((x[:, :2], x[:, 2:]))
+        whole = np.concatenate([np.concatenate(row, axis=-1) for row in blocks], axis=-2)
+        assert whole.shape == (7, 5, 3)
+        np.testing.assert_array_equal(np.load(target), whole)
+
+    def test_check(self, capsys, model, inputs):
+        assert cli.main(["check", model, inputs]) == 0
+        assert "Jacobian check passed" in capsys.readouterr().out

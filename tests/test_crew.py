@@ -151,6 +151,7 @@ def test_an_interrupt_at_any_instruction_leaves_the_crew_whole():
             return trace
 
         def is_interrupted(at):
+            sys._getframe().f_trace_opcodes = True  # or Python 3.12 tells no opcodes
             sys.settrace(trace_with_interrupt(at))
             try:
                 NET.jacobian(X, threads=2)

@@ -111,6 +111,18 @@ def test_kalman_filter(run, tmp_path):
     assert (tmp_path / "kalman_filter.png").read_bytes().startswith(PNG)
 
 
+def test_trajectory_optimization(run, tmp_path):
+    text = run("trajectory_optimization", "--output", tmp_path)
+    assert "8+4 -> 8" in text
+    assert "A (100, 8, 8), B (100, 8, 4)" in text
+    before, after = numbers(text, r"([\d.]+) (?:before|after)")
+    assert after < before / 100
+    by_network, real = numbers(text, r"(?:network|real system): ([\d.]+)")
+    assert by_network < 0.1
+    assert real < 0.3
+    assert (tmp_path / "trajectory_optimization.png").read_bytes().startswith(PNG)
+
+
 def test_published_benchmark(run):
     text = run("published_benchmark")
     assert "left out" not in text

@@ -68,11 +68,24 @@ def test_parameters_start_every_row_on_a_whole_vector_and_pad_with_zeros(dtype):
 @both_dtypes
 def test_a_number_stands_for_every_unit_of_a_block(dtype):
     parameters, row = Parameters(dtype), padded(5, dtype)
-    offset = parameters.add_block(2.5, 5, 4)
-    vector = parameters.add_block(np.arange(5.0), 5, 4)
+    offset, vector = parameters.add_blocks([2.5, np.arange(5.0)], 5, 4)
     flat = parameters.array()
-    np.testing.assert_array_equal(flat[offset : offset + 4 * row].reshape(4, row)[:, :5], np.full((4, 5), 2.5))
-    np.testing.assert_array_equal(flat[vector : vector + 4 * row].reshape(4, row)[:, :5], np.tile(np.arange(5.0), (4, 1)))
+    np.testing.assert_array_equal(flat[offset : offset + 4 * row].reshape(4, row), np.full((4, row), 2.5))
+    expected = np.pad(np.arange(5.0), (0, row - 5), "edge")
+    np.testing.assert_array_equal(flat[vector : vector + 4 * row].reshape(4, row), np.tile(expected, (4, 1)))
+
+
+@both_dtypes
+@pytest.mark.parametrize("count", [3, 4])
+def test_more_than_two_parameters_lie_as_far_apart_as_the_first_two(dtype, count):
+    parameters = Parameters(dtype)
+    parameters.add(np.ones((2, 5)))
+    values = [np.full(5, float(number)) for number in range(count)]
+    first, second = parameters.add_blocks(values, 5, 2)
+    flat = parameters.array()
+    for number in range(count):
+        start = first + number * (second - first)
+        np.testing.assert_array_equal(flat[start : start + second - first], np.full(second - first, number))
 
 
 @both_dtypes

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.errors import LayerError, OptionError
+from fastjac.errors import DtypeError, LayerError, OptionError
 from fastjac.graph import Graph
 
 RNG = np.random.default_rng(0)
@@ -164,6 +164,10 @@ class TestMade:
     def test_layers_and_nodes_at_once(self) -> None:
         with pytest.raises(OptionError, match="Network takes layers in a row, or inputs and outputs, not both"):
             fj.Network([fj.Tanh()], inputs=X, outputs=fj.Tanh()(X))
+
+    def test_nothing_at_all(self) -> None:
+        with pytest.raises(DtypeError, match="Network takes a sequence of layers, or inputs and outputs; got none of them"):
+            fj.Network()
 
     def test_n_in_of_nodes(self) -> None:
         assert fj.Network(n_in=8, inputs=X, outputs=fj.Tanh()(X)).n_in == 8

@@ -119,7 +119,16 @@ class TestArithmetic:
         assert (node.size, node.operands) == (len(index), (X,))
 
 
+class Centred(fj.Affine):
+    """A layer that believes that it computes something else."""
+
+
 WRONG = {
+    "a subclass of a layer": (
+        lambda: Centred(np.ones((3, 4)))(X),
+        DtypeError,
+        r"a node takes fastjac layers, but was given a Centred, a subclass of Affine; .*: pass Affine\(\.\.\.\) itself",
+    ),
     "a layer that does not fit": (
         lambda: NARROW(fj.Tanh()(WIDE(X))[:2]),
         LayerError,

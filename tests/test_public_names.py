@@ -1,6 +1,7 @@
 """What users see of the package: names that are exported, how objects print, and what a type checker says."""
 
 import inspect
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 import fastjac as fj
 import fastjac.numba
+from fastjac.layers import LAYERS
 from tests.fresh_process import ROOT
 
 DEEP = fj.Network([layer for _ in range(500) for layer in (fj.Affine(np.eye(20), np.zeros(20)), fj.ReLU())])
@@ -55,8 +57,15 @@ def test_every_public_class_is_among_them():
 
 
 def test_all_names_are_there():
+    assert {"Network", "Layer", "load", "check_jacobian", "Mode", *LAYERS} <= set(fj.__all__)
+    assert not {"types", "typing", "layers", "LAYERS"} & set(fj.__all__)
     assert [name for name in fj.__all__ if not hasattr(fj, name)] == []
     assert issubclass(fj.ReLU, fj.Layer)
+
+
+def test_the_readme_lists_every_layer():
+    listed = (ROOT / "README.md").read_text().split("Layers: ")[1].split("anywhere in the chain")[0]
+    assert set(re.findall(r"\b[A-Z]\w+", listed)) == set(LAYERS)
 
 
 CHECKED = """\
@@ -75,6 +84,11 @@ def report(layer: fj.Layer, mode: fj.Mode) -> fj.JacobianReport:
     fj.load("n.nnet", scaling="raw")  # wrong
     fj.GELU("tanh"), fj.GELU(approximate="none")
     fj.GELU("sometimes")  # wrong
+    fj.Parallel([layer, fj.Tanh()], join="multiply")
+    fj.Parallel([layer, fj.Tanh()], join="sum")  # wrong
+    node = np.ones(2) - 2.0 * layer(fj.Input(3, "x"))[1:] / fj.concatenate([fj.Input(1), fj.Input(1)])
+    net.jacobian(x, wrt=[0, 2], of=node), net.plan(wrt=slice(2), of=0), net.program(wrt=np.arange(2))
+    fj.Residual([layer])(node), net(node), fj.Network([layer, fj.Residual([fj.Tanh()]), net])
     fj.check_jacobian(net, x, directions="all"), fj.check_jacobian(net, x, directions=7)
     return fj.check_jacobian(net, x, directions="some")  # wrong
 """

@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from fastjac import layers as fl
 from fastjac.layers import Layer
+from tests.activations import TWINS
+from tests.activations.twin import tensor
 
 
 def value(layers: Sequence[Layer], x: np.ndarray) -> np.ndarray:
@@ -39,11 +41,6 @@ def torch_function(layers: Sequence[Layer]) -> Callable[[Tensor], Tensor]:
     return chain
 
 
-def tensor(array: np.ndarray | float) -> Tensor:
-    """A float64 copy of an array or a number."""
-    return torch.tensor(np.array(array, dtype=np.float64))
-
-
 def affine(layer: fl.Affine, x: Tensor) -> Tensor:
     return functional.linear(x, tensor(layer.weight).to(x.dtype), None if layer.bias is None else tensor(layer.bias).to(x.dtype))
 
@@ -52,23 +49,6 @@ def layer_norm(layer: fl.LayerNorm, x: Tensor) -> Tensor:
     weight = None if layer.weight is None else tensor(layer.weight)
     bias = None if layer.bias is None else tensor(layer.bias)
     return functional.layer_norm(x, x.shape[-1:], weight, bias, layer.eps)
-
-
-def hard_sigmoid(layer: fl.HardSigmoid, x: Tensor) -> Tensor:
-    return _ramp(x, 3.0)
-
-
-def sparse_sigmoid(layer: fl.SparseSigmoid, x: Tensor) -> Tensor:
-    return _ramp(x, 1.0)
-
-
-def _ramp(x: Tensor, end: float) -> Tensor:
-    """0 up to -end, 1 from end on, a straight line between."""
-    return torch.where(x <= -end, torch.zeros_like(x), torch.where(x >= end, torch.ones_like(x), x / (2 * end) + 0.5))
-
-
-def sparse_plus(layer: fl.SparsePlus, x: Tensor) -> Tensor:
-    return torch.where(x <= -1, torch.zeros_like(x), torch.where(x < 1, (x + 1) ** 2 / 4, x))
 
 
 def sparsemax(layer: fl.Sparsemax, x: Tensor) -> Tensor:
@@ -82,34 +62,7 @@ def sparsemax(layer: fl.Sparsemax, x: Tensor) -> Tensor:
 
 FUNCTIONS: dict[type[Layer], Callable[..., Tensor]] = {
     fl.Affine: affine,
-    fl.ReLU: lambda layer, x: functional.relu(x),
-    fl.LeakyReLU: lambda layer, x: functional.leaky_relu(x, layer.negative_slope),
-    fl.PReLU: lambda layer, x: functional.prelu(x, tensor(layer.weight).to(x.dtype).reshape(-1)),
-    fl.ReLU6: lambda layer, x: functional.relu6(x),
-    fl.ELU: lambda layer, x: functional.elu(x, layer.alpha),
-    fl.SELU: lambda layer, x: functional.selu(x),
-    fl.CELU: lambda layer, x: layer.alpha * functional.elu(x / layer.alpha),
-    fl.GELU: lambda layer, x: functional.gelu(x, approximate=layer.approximate),
-    fl.SiLU: lambda layer, x: functional.silu(x),
-    fl.Mish: lambda layer, x: functional.mish(x),
-    fl.Tanh: lambda layer, x: torch.tanh(x),
-    fl.Sigmoid: lambda layer, x: torch.sigmoid(x),
-    fl.HardTanh: lambda layer, x: functional.hardtanh(x, layer.min_val, layer.max_val),
-    fl.Clamp: lambda layer, x: torch.clamp(x, layer.min_val, layer.max_val),
-    fl.HardSigmoid: hard_sigmoid,
-    fl.HardSwish: lambda layer, x: functional.hardswish(x),
-    fl.Softplus: lambda layer, x: functional.softplus(x, layer.beta, layer.threshold),
-    fl.Softsign: lambda layer, x: functional.softsign(x),
-    fl.LogSigmoid: lambda layer, x: functional.logsigmoid(x),
-    fl.Exp: lambda layer, x: torch.exp(x),
-    fl.HardShrink: lambda layer, x: functional.hardshrink(x, layer.lambd),
-    fl.SoftShrink: lambda layer, x: functional.softshrink(x, layer.lambd),
-    fl.TanhShrink: lambda layer, x: functional.tanhshrink(x),
-    fl.Threshold: lambda layer, x: functional.threshold(x, layer.threshold, layer.value),
-    fl.SquarePlus: lambda layer, x: (x + torch.sqrt(x**2 + layer.b)) / 2,
-    fl.SparsePlus: sparse_plus,
-    fl.SparseSigmoid: sparse_sigmoid,
-    fl.Scale: lambda layer, x: tensor(layer.weight).to(x.dtype) * x + tensor(layer.bias).to(x.dtype),
+    **{kind: twin.torch for kind, twin in TWINS.items()},
     fl.Softmax: lambda layer, x: functional.softmax(x, dim=-1),
     fl.LogSoftmax: lambda layer, x: functional.log_softmax(x, dim=-1),
     fl.Sparsemax: sparsemax,

@@ -8,21 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.activations import CODES, activation
 from ..kernels.bends import BENDS
-from ..kernels.curvature import CURVATURES, curvature
 from ..kernels.gradient_tables import LAYOUT, OPERATION
 from ..kernels.jit import kernel_address
 from ..kernels.normalizers import NORMALIZERS
 from ..kernels.operators import normalize_columns
 from ..kernels.pack import SOURCES
-from ..kernels.second_order import PIECE_ELEMENTS
-from ..kernels.tables import ACTIVATE, AFFINE, DENSE, records
+from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
+from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
-from ..layers import Elementwise, Normalizer
+from ..layers import Activation, Normalizer
 from ..matrix import Record
 from ..memory import LINE, LIST_ROOM
-from .operations import Operation, ParameterName, n_parameters, positions_of, rule_of
+from .operations import Operation, ParameterName, activation_rule, n_parameters, parameter_keys, positions_of
 from .seeds import cheapest_seeds, multiply_adds
 
 BLOCK_BYTES = 2048 * 1024
@@ -178,7 +176,8 @@ class _Lowering:
         if op.kind == AFFINE:
             shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
         else:
-            shapes = {"p": (1, op.n_in), "q": (1, op.n_in)}
+            # Of one size each, so that they lie as far apart as p and q.
+            shapes = dict.fromkeys(parameter_keys(op), (1, op.n_in))
         return {key: self._values.take(*shape, self._dtype) for key, shape in shapes.items()}
 
     def _describe(self, number: int) -> Record:
@@ -192,13 +191,13 @@ class _Lowering:
             "out_row": padded(op.n_out, self._dtype),
             "live": DENSE,
         }
-        record |= {key: place.offset for key, place in self._places[number].items()}
+        record |= {key: place.offset for key, place in self._places[number].items() if key in (OPERATION.names or ())}
         record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
         positions = {key: self._positions[op.position, field] for key, field in op.fields.items()}
         record |= {f"{key}_position": positions.get(key, DENSE) for key in SOURCES}
         if op.kind != AFFINE:
             record |= {name: kernel_address(kernel, self._dtype) for name, kernel in _kernels_of(op).items()}
-            record |= {"code": CODES[rule_of(op)]} if op.kind == ACTIVATE else {"rank": _rank_of(op)}
+            record |= {"rank": _rank_of(op)} if op.kind == NORMALIZE else {}
         return record
 
     def _place_work(self, number: int, work: _Flat) -> Record:
@@ -206,8 +205,8 @@ class _Lowering:
         if op.kind != AFFINE:
             slopes = work.take(self._block, _slopes_of(op), self._dtype)
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
-            bends = _bends(op)
-            record["second"] = work.take(self._block, op.n_in, self._dtype).offset if bends else DENSE
+            bent = "bend" in _kernels_of(op)
+            record["bends"] = work.take(self._block, op.n_in, self._dtype).offset if bent else DENSE
         return record
 
     def _place_boundary(self, boundary: int, work: _Flat) -> Record:
@@ -236,9 +235,11 @@ class _Lowering:
         return max(widths[1:] if in_place else widths)
 
     def _piece_size(self) -> int:
-        """Room for a piece of a weight's gradient, and for one sample's derivative by the Jacobian, either way round."""
+        """Room for a piece of a weight's gradient, for rows of parameters, and for one sample's derivative by the Jacobian."""
         first, last = (padded(width, self._dtype) for width in (self._widths[0], self._widths[-1]))
-        return max(PIECE_ELEMENTS, padded(self._widest, self._dtype), self._widths[-1] * first, self._widths[0] * last)
+        return max(
+            PIECE_ELEMENTS, PARAMETER_ROWS * padded(self._widest, self._dtype), self._widths[-1] * first, self._widths[0] * last
+        )
 
     def _samples_in_block(self) -> int:
         kept = sum(width for boundary, width in enumerate(self._widths) if self._keeps_rows(boundary))
@@ -248,12 +249,18 @@ class _Lowering:
 
 
 def _kernels_of(op: Operation) -> dict[str, Any]:
-    """The kernels of an activation or a normalizer, by the fields of its record that hold their addresses."""
-    rule = rule_of(op)
-    if op.kind == ACTIVATE:
-        return {"rule": activation(rule)} | ({"second_rule": curvature(rule)} if rule in CURVATURES else {})
-    bend = {"second_rule": BENDS[rule]} if rule in BENDS else {}
-    return {"rule": NORMALIZERS[rule], "normalize_columns": normalize_columns} | bend
+    """The kernels of an activation or a normalizer, by the fields of its record that hold their addresses.
+
+    There is one of bends where the slopes, or the normalizer's Jacobian, change smoothly with the inputs.
+    """
+    if isinstance(op.layer, Normalizer) and op.kind == NORMALIZE:
+        name = op.layer.rule
+        kernels = {"rule": NORMALIZERS[name], "normalize_columns": normalize_columns}
+        return kernels | ({"bend": BENDS[name]} if name in BENDS else {})
+    rule = activation_rule(op)
+    kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
+    has_bend = isinstance(op.layer, Activation) and op.layer.has_bend
+    return kernels | ({"bend": rule.bend} if has_bend else {})
 
 
 def _slopes_of(op: Operation) -> int:
@@ -267,11 +274,5 @@ def _rank_of(op: Operation) -> int:
     return op.layer.rank
 
 
-def _bends(op: Operation) -> bool:
-    """Whether the operation's Jacobian changes smoothly with its inputs."""
-    rule = rule_of(op)
-    return rule in (CURVATURES if op.kind == ACTIVATE else BENDS)
-
-
 def _is_sparse(op: Operation) -> bool:
-    return isinstance(op.layer, Elementwise) and op.layer.sparse
+    return isinstance(op.layer, Activation) and op.layer.sparse

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import LayerError
+from ..kernels.activations import Rule
 from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
-from ..layers import Affine, Elementwise, Layer, LayerNorm, Normalizer, PReLU, Scale
+from ..layers import Activation, Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
 
 Values = np.ndarray | float
 ParameterName = tuple[int, str]
@@ -46,27 +48,44 @@ def _of_layer(layer: Layer, position: int, width: int) -> Iterator[Operation]:
     elif isinstance(layer, Normalizer):
         yield Operation(NORMALIZE, layer, position, width, width, {})
         if isinstance(layer, LayerNorm) and layer.arrays:
-            names = {"p": "weight", "q": "bias"}
-            yield Operation(ACTIVATE, layer, position, width, width, {key: f for key, f in names.items() if f in layer.arrays})
-    elif isinstance(layer, Elementwise):
-        names = {"p": "weight", "q": "bias"} if isinstance(layer, (PReLU, Scale)) else {}
-        yield Operation(ACTIVATE, layer, position, width, width, {key: f for key, f in names.items() if f in layer.arrays})
+            yield Operation(ACTIVATE, layer, position, width, width, _trained(layer, ("weight", "bias")))
+    elif isinstance(layer, Activation):
+        yield Operation(ACTIVATE, layer, position, width, width, _trained(layer, layer.trained))
 
 
-def rule_of(op: Operation) -> str:
-    """The rule by which the kernels know an activation or a normalizer."""
-    is_scale = op.kind == ACTIVATE and isinstance(op.layer, LayerNorm)
-    return "scale" if is_scale else op.layer.rule  # type: ignore[attr-defined]
+def _trained(layer: Layer, names: Sequence[str]) -> dict[str, str]:
+    """Those of an activation's parameters p and q, which have these names, that are trained."""
+    return {key: name for key, name in zip("pq", names, strict=False) if name in layer.arrays}
 
 
-def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, Values]:
-    """The numbers p and q of the operation's rule, as the layer in its place has them."""
+def activation_rule(op: Operation) -> Rule:
+    """The rule of an activation, or of the scale behind a layer normalization."""
+    return op.layer.rule if isinstance(op.layer, Activation) else Scale.rule
+
+
+def check_bends(layers: Sequence[Layer]) -> None:
+    """Raise LayerError where a layer lacks the second derivative that gradients of a loss of the Jacobian need."""
+    for position, layer in enumerate(layers):
+        if isinstance(layer, Elementwise) and layer.lacks_bend:
+            raise LayerError(
+                f"layer {position}, {layer!r}, lacks the second derivative that a gradient through the Jacobian needs; make it "
+                "with bend=, a scalar @njit function as value and slope are, or with piecewise_linear=True if that is 0"
+            )
+
+
+def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, ...]:
+    """The parameters of the operation's rule, from p and q on, as the layer in its place has them."""
     if op.kind == NORMALIZE:
         return getattr(layer, "eps", 0.0), 0.0
     if isinstance(layer, LayerNorm):
         return (1.0 if layer.weight is None else layer.weight), (0.0 if layer.bias is None else layer.bias)
-    assert isinstance(layer, Elementwise)
+    assert isinstance(layer, Activation)
     return layer.rule_parameters
+
+
+def parameter_keys(op: Operation) -> list[str]:
+    """What the parameters of an activation's or a normalizer's rule are called: p, q, and those that follow by their number."""
+    return ["p", "q", *map(str, range(2, len(rule_parameters(op, op.layer))))]
 
 
 def positions_of(ops: Sequence[Operation]) -> dict[ParameterName, int]:

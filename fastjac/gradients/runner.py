@@ -19,7 +19,7 @@ from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
 from .lowering import Lowered, Place
-from .operations import ParameterName, rule_parameters
+from .operations import ParameterName, parameter_keys, rule_parameters
 from .scratch import Kept, Lent, Pool, Scratch
 
 CALL_COST = 1_000_000_000
@@ -226,7 +226,7 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
             values = {"weight": layer.weight, "transposed": layer.weight.T}
             values |= {} if layer.bias is None else {"bias": layer.bias}
         else:
-            values = dict(zip("pq", rule_parameters(op, layer), strict=True))
+            values = dict(zip(parameter_keys(op), rule_parameters(op, layer), strict=True))
         put(flat, places, values)
     return flat
 

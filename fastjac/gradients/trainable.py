@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..graph import Graph
 from ..kernels.float_mode import default_mode
 from ..optional import optional
 from .lowering import Lowered, lower
-from .operations import operations_of
+from .operations import check_bends, operations_of
 from .pullback import Pullback, views_of
 from .runner import GradientRunner
 
@@ -58,7 +57,7 @@ class Trainable:
         theta = arguments.for_kernels(self._parameter_vector(theta, "theta"), self.dtype)
         layers = self._graph.layers
         views = dict(zip(layers, views_of(theta, layers), strict=True))
-        network = self.with_layers(lambda layer: replace(layer, **views[layer]) if views[layer] else layer, self.dtype)
+        network = self.with_layers(lambda layer: layer.with_arrays(views[layer]) if views[layer] else layer, self.dtype)
         network._gradient_tables = self._gradient_tables
         return network
 
@@ -72,6 +71,7 @@ class Trainable:
         Raises as `jacobian` does. Costs a copy of x besides y and J, and of a batch of up to KEPT_BYTES, 16 MB, all that was
         computed on the way, for as long as the pullback lives.
         """
+        check_bends(self.layers)
         points, lead = self._points(x)
         y, jacobians = (np.empty((len(points), *core), self.dtype) for core in ((self.n_out,), (self.n_out, self.n_in)))
         runner = self._gradient_runner()

@@ -122,6 +122,11 @@ def _state_dict(tree: Any) -> dict[str, np.ndarray]:
             found[name] = _array(leaf, field)
     if not found:
         raise FormatError("the tree holds no arrays; pass the parameters of an initialized network")
+    if all(field.isdecimal() for _, field in found):
+        raise FormatError(
+            "it holds arrays without names, as pairs (W, b) do, so name them: [{'w': W, 'b': b}, ...], with W of shape "
+            "(n_in, n_out), or 'weight' where it is (n_out, n_in)"
+        )
     return {f"{layer}.{field}".removeprefix("."): found[layer, field] for layer, field in sorted(found)}
 
 

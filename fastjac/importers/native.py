@@ -6,20 +6,22 @@ Files may come from anywhere, so all of it is checked; the safetensors package i
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 
 from ..errors import FormatError, UnsupportedLayerError
-from ..layers import LAYERS, Layer
+from ..layers import JOINS, LAYERS, Layer, Take
 from ..network import Network
-from ..saving import FORMAT, VERSION, tensor_name
+from ..saving import FORMAT, VERSIONS, tensor_name
+from ..selection import selected
+from .described import is_count, restored
 from .located import located
 from .options import Options
 from .parts import Imported, Part
-from .reading import safetensors
+from .reading import jsontext, safetensors
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 from .reading.probe import Probe
 from .weights import imported_weights
@@ -42,11 +44,14 @@ def load(probe: Probe, options: Options) -> Imported:
         return imported_weights({name: tensors[name] for name in sorted(tensors, key=_layer_and_field)}, options)
     options.refuse_all_but()
     version = _parse(metadata, "version", int, "a whole number")
-    if version > VERSION:
-        raise FormatError(
-            f"the file has version {version} of fastjac's format, this fastjac reads up to {VERSION}; upgrade fastjac"
-        )
-    return _build(metadata, _Tensors(tensors))
+    if version > max(VERSIONS):
+        known = f"this fastjac reads up to {max(VERSIONS)}"
+        raise FormatError(f"the file has version {version} of fastjac's format, {known}; upgrade fastjac")
+    dtype = _parse(metadata, "dtype", str, "a dtype")
+    if dtype not in DTYPES:
+        raise FormatError(f"dtype must be {' or '.join(DTYPES)}, the header says {dtype!r}")
+    build = _build_chain if version == min(VERSIONS) else _build_graph
+    return build(metadata, _Tensors(tensors), dtype)
 
 
 def _layer_and_field(name: str) -> tuple[str, str, str]:
@@ -59,50 +64,73 @@ class _Tensors:
     def __init__(self, tensors: Mapping[str, np.ndarray]) -> None:
         self.left = dict(tensors)
 
-    def take(self, key: str) -> np.ndarray:
+    def take(self, key: str, dtypes: Collection[str] = DTYPES) -> np.ndarray:
         if key not in self.left:
             raise FormatError(f"tensor {key!r} is missing; the file holds {_listed(self.left)}")
         array = self.left.pop(key)
-        if array.dtype not in DTYPES:
-            raise FormatError(f"tensor {key!r} has dtype {array.dtype}; fastjac writes {' and '.join(DTYPES)} only")
+        if array.dtype not in dtypes:
+            raise FormatError(f"tensor {key!r} has dtype {array.dtype}; fastjac writes {' and '.join(dtypes)} only")
         return array
 
 
-def _build(metadata: dict[str, str], tensors: _Tensors) -> Imported:
-    architecture = _parse(metadata, "architecture", json.loads, "a JSON list of layers")
+def _build_chain(metadata: dict[str, str], tensors: _Tensors, dtype: str) -> Imported:
+    """The network of a file of version 1."""
     n_in = _parse(metadata, "n_in", int, "a whole number")
-    dtype = _parse(metadata, "dtype", str, "a dtype")
-    if dtype not in DTYPES:
-        raise FormatError(f"dtype must be {' or '.join(DTYPES)}, the header says {dtype!r}")
-    if not isinstance(architecture, list):
-        raise FormatError(f"architecture must be a JSON list of layers, the header holds a {type(architecture).__name__}")
-    check_count(len(architecture), MOST_LAYERS, "layers")
     check_count(n_in, MOST_UNITS, "inputs")
-    layers = [_restore(i, described, tensors) for i, described in enumerate(architecture)]
+    layers = _layers(metadata, "architecture", tensors, LAYERS)
+    return Imported(Network(layers, n_in=n_in, dtype=dtype), _parts(layers))
+
+
+def _build_graph(metadata: dict[str, str], tensors: _Tensors, dtype: str) -> Imported:
+    """The network of a file of version 2."""
+    network = jsontext.read_object(_parse(metadata, "network", str, "a text"), "network in the header")
+    layers = _layers(metadata, "layers", tensors, LAYERS | JOINS)
+    return Imported(restored(network, layers, dtype), _parts(layers))
+
+
+def _layers(metadata: dict[str, str], name: str, tensors: _Tensors, known: Mapping[str, type[Layer]]) -> list[Layer]:
+    """The layers that the header lists under a name, with all tensors of the file."""
+    described = _parse(metadata, name, json.loads, "a JSON list of layers")
+    if not isinstance(described, list):
+        raise FormatError(f"{name} must be a JSON list of layers, the header holds a {type(described).__name__}")
+    check_count(len(described), MOST_LAYERS, "layers")
+    layers = [_restore(number, entry, tensors, known) for number, entry in enumerate(described)]
     if tensors.left:
         raise FormatError(f"no layer of the architecture uses {_listed(tensors.left)}; the file was changed after it was written")
-    parts = tuple(Part(f"layers.{i} ({type(layer).__name__})", (layer,)) for i, layer in enumerate(layers))
-    return Imported(Network(layers, n_in=n_in, dtype=dtype), parts)
+    return layers
 
 
-def _restore(position: int, described: Any, tensors: _Tensors) -> Layer:
+def _parts(layers: Sequence[Layer]) -> tuple[Part, ...]:
+    return tuple(Part(f"layers.{i} ({type(layer).__name__})", (layer,)) for i, layer in enumerate(layers))
+
+
+def _restore(position: int, described: Any, tensors: _Tensors, known: Mapping[str, type[Layer]]) -> Layer:
     parts = {"layer": str, "options": dict, "arrays": list}
     if not isinstance(described, dict) or not all(isinstance(described.get(part), kind) for part, kind in parts.items()):
         raise FormatError(f"layer {position} of the architecture must tell layer, options and arrays, it is {described!r}")
     name = described["layer"]
-    if name not in LAYERS:
+    if name not in known:
         raise UnsupportedLayerError(
-            f"layer {position} is a {name!r}, which this fastjac does not have; it has {', '.join(LAYERS)}"
+            f"layer {position} is a {name!r}, which this fastjac does not have; it has {', '.join(known)}"
         )
     with located(f"layer {position} ({name})"):
-        parameters = {field.name: field.default is MISSING for field in fields(LAYERS[name])}
+        parameters = {field.name: field.default is MISSING for field in fields(known[name])}
         required = {field for field, is_required in parameters.items() if is_required}
         given = {*described["options"], *map(str, described["arrays"])}
         if not required <= given <= parameters.keys():
             raise FormatError(f"it has the parameters {_listed(parameters)}, the header gives {_listed(given)}")
         options = {field: _from_json(value) for field, value in described["options"].items()}
+        if known[name] is Take:
+            return _take(options.get("size"), tensors.take(tensor_name(position, "index"), ("int64",)))
         arrays = {field: tensors.take(tensor_name(position, field)) for field in described["arrays"]}
-        return LAYERS[name](**{**options, **arrays})
+        return known[name](**{**options, **arrays})
+
+
+def _take(size: Any, index: np.ndarray) -> Take:
+    if not is_count(size):
+        raise FormatError(f"size must be a positive whole number, the header gives {size!r:.80}")
+    check_count(size, MOST_UNITS, "units")
+    return Take(selected(index, size, "index"), size)
 
 
 def _from_json(value: Any) -> Any:

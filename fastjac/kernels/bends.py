@@ -1,4 +1,4 @@
-"""The second derivatives of the normalizers, summed over rows at both their ends, which the gradient of a loss of J needs.
+"""The bends of the normalizers, which the gradient of a loss of J needs: derivatives of their Jacobians, summed over rows.
 
 A normalizer's Jacobian N depends on its inputs by way of s, the softmax, or of x_hat and sigma. For rows of cotangents u and of
 tangents t the sum of `u N t` is differentiated by these, and then by the inputs. N's vectors are those of `normalizers`.
@@ -48,10 +48,10 @@ def bend_log_softmax(zero, vectors, rows, shape, target, scratch):
 
 @piece
 def _go_back_through_softmax(zero, s, sums, target):
-    second = view(zero, target, s.size)
+    bends = view(zero, target, s.size)
     common = dot(s, sums)
     for j in range(s.size):
-        second[j] = s[j] * (sums[j] - common)
+        bends[j] = s[j] * (sums[j] - common)
 
 
 @kernel(*TAKEN)
@@ -68,9 +68,9 @@ def bend_layer_norm(zero, vectors, rows, shape, target, scratch):
         total += _layer_norm_row(factors, _row(zero, rows[0], number, shape), _row(zero, rows[1], number, shape), sums)
     inverse, share, x_hat = factors[0][0], factors[2][0], factors[3]
     mean, along = dot(factors[2], sums), dot(factors[4], sums)
-    second = view(zero, target, shape[1])
+    bends = view(zero, target, shape[1])
     for j in range(x_hat.size):
-        second[j] = -share * inverse * inverse * (total * x_hat[j] + sums[j] - mean - x_hat[j] * along)
+        bends[j] = -share * inverse * inverse * (total * x_hat[j] + sums[j] - mean - x_hat[j] * along)
 
 
 @piece
@@ -84,4 +84,4 @@ def _layer_norm_row(factors, u, t, sums):
 
 
 BENDS = {"softmax": bend_softmax, "log_softmax": bend_log_softmax, "layer_norm": bend_layer_norm}
-"""The kernel of each rule; that of sparsemax's second derivative is 0."""
+"""The kernel of each rule; sparsemax has no bend."""

@@ -44,8 +44,8 @@ def fingerprint() -> str:
     """
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {vector_unit()}".encode())
     here = Path(__file__).parent
-    for source in sorted([*here.glob("*.py"), *here.parent.glob("numba.py")]):
-        digest.update(source.name.encode() + source.read_bytes())
+    for source in sorted([*here.rglob("*.py"), *here.parent.glob("numba.py")]):
+        digest.update(source.relative_to(here.parent).as_posix().encode() + source.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .floating import constant, fmuladd, inlined, polynomial, power_of_two, round_to_integer
+from .floating import constant, fmuladd, inlined, polynomial, power_of_two, round_to_integer, split_exponent
 
 LOG2_E = constant(float32=1.4426950216293335, float64=1.4426950408889634)
 # log 2 in two parts; the first has few enough bits that its product with any exponent is exact.
@@ -20,6 +20,10 @@ LOG_2_LOW = constant(float32=3.194618329871446e-05, float64=2.8235290563031577e-
 # Beyond these exp is 0 and inf after rounding.
 EXP_LOWEST = constant(float32=-104.5, float64=-746.0)
 EXP_HIGHEST = constant(float32=89.0, float64=710.0)
+# Below these, numbers are denormal; times 2 to the power behind them, they are not.
+TINY = constant(float32=2.0**-126, float64=2.0**-1022)
+LIFT = constant(float32=24.0, float64=53.0)
+INFINITY, NAN = float("inf"), float("nan")
 
 # (exp(r) - 1 - r) / r^2 on [-log(2)/2, log(2)/2]; error of exp(r) - 1: 4.7e-10 and 3.1e-19.
 EXP_REMAINDER = polynomial(
@@ -84,3 +88,18 @@ def log1p(x: Any) -> Any:
     s = x / (type(x)(2) + x)
     w = s * s
     return fmuladd(-s, x - w * LOG_REMAINDER(w), x)
+
+
+@inlined
+def log(x: Any) -> Any:
+    """`log(x)`: -inf at 0, nan below; for `x = m 2^k` it is `log(m) + k log(2)`."""
+    real = type(x)
+    lift = LIFT(x) if x < TINY(x) else real(0)
+    m, k = split_exponent(x * power_of_two(lift))
+    k -= lift
+    f = m - real(1)
+    s = f / (real(2) + f)
+    w = s * s
+    y = fmuladd(k, LOG_2_HIGH(x), fmuladd(-s, f - w * LOG_REMAINDER(w), fmuladd(k, LOG_2_LOW(x), f)))
+    y = y if x < real(INFINITY) else x
+    return y if x > 0 else (real(-INFINITY) if x == 0 else real(NAN))

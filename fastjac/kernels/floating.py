@@ -77,6 +77,25 @@ def power_of_two(_context: Any, k: Any) -> Any:
 
 
 @intrinsic
+def split_exponent(_context: Any, x: Any) -> Any:
+    """Floats m in [sqrt(1/2), sqrt(2)) and k, integral, with `x = m 2^k`; anything for x that is not positive and normal."""
+    if x not in _ROUNDING:
+        return None
+    bits = ir.IntType(x.bitwidth)
+
+    def codegen(context: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> ir.Value:
+        float_type, mantissa = arguments[0].type, ir.Constant(bits, _MANTISSA_BITS[x])
+        pattern = builder.bitcast(arguments[0], bits)
+        lowest = builder.bitcast(ir.Constant(float_type, 0.5**0.5), bits)
+        k = builder.ashr(builder.sub(pattern, lowest), mantissa)
+        m = builder.bitcast(builder.sub(pattern, builder.shl(k, mantissa)), float_type)
+        return context.make_tuple(builder, pair, [m, builder.sitofp(k, float_type)])
+
+    pair = types.UniTuple(x, 2)
+    return pair(x), codegen
+
+
+@intrinsic
 def order_key(_context: Any, x: Any) -> Any:
     """An integer for a float such that keys are ordered as floats are, -0 below 0 and nan beyond both ends.
 

@@ -22,11 +22,11 @@ OPERATION = record(
     "weight",  # AFFINE, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded
     "transposed",
     "bias",
-    "rule",  # ACTIVATE, NORMALIZE: addresses of the rule's kernel, and of the one of its second derivatives, or 0
-    "second_rule",
+    "rule",  # ACTIVATE, NORMALIZE: addresses of the rule's kernel, and of the one of its bends, or 0
+    "bend",
     "normalize_columns",  # NORMALIZE: the address of that kernel, and the terms of the Jacobian
     "rank",
-    "code",  # ACTIVATE: the number of the rule, by which the kernels know those that have parameters to train
+    "parameter_pull",  # ACTIVATE: the address of the kernel of derivatives by p and q, or 0 where neither is trained
     "p",  # ACTIVATE, NORMALIZE: the rule's parameters, padded rows
     "q",
     "weight_gradient",  # in the gradient, laid out as the parameters are; or DENSE if it is not wanted
@@ -41,7 +41,7 @@ OPERATION = record(
     "inputs",  # in the workspace: values at the operation's input, (block, in_row)
     "slopes",  # ACTIVATE, NORMALIZE: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
-    "second",  # the loss's derivative by the inputs through the operation's Jacobian, (block, in_row); or DENSE if that is 0
+    "bends",  # the loss's derivative by the inputs through the operation's Jacobian, (block, in_row); or DENSE if that is 0
     "rows",  # rows at the boundary before the operation, (block * seeds, in_row), or DENSE; the next record's lie behind it
     "live",  # lists of live units of the diagonal, one for each sample; or DENSE
     "live_in",  # AFFINE: lists of the units outside which rows at its input, or output, are 0; or DENSE

@@ -65,19 +65,18 @@ def _add_bias_gradient(zero, block, o, rows, gradient):
 
 
 @piece
-def _go_back_through_activation(zero, block, o, sample, rows, with_second, gradient):
+def _go_back_through_activation(zero, block, o, sample, rows, with_bends, gradient):
     size = itemsize(zero)
     row = rows + sample * o.in_row * size
     by_value, slopes = view(zero, row, o.n_in), slopes_of(zero, block, o, sample)
     if o.operation == ACTIVATE:
-        inputs = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
-        add_parameter_gradient(zero, o, inputs, by_value, view(zero, block.zeros, o.n_in), gradient)
+        add_parameter_gradient(zero, block, o, sample, (row, block.zeros), gradient)
         derivative = view(zero, slopes, o.n_in)
         for j in range(o.n_in):
             by_value[j] *= derivative[j]
     else:
         call_address(o.normalize_columns, (zero, row, o.in_row, 1, slopes, o.n_in, o.rank, 0))
-    if with_second and o.second != DENSE:
-        second = view(zero, block.work + (o.second + sample * o.in_row) * size, o.n_in)
+    if with_bends and o.bends != DENSE:
+        bends = view(zero, block.work + (o.bends + sample * o.in_row) * size, o.n_in)
         for j in range(o.n_in):
-            by_value[j] += second[j]
+            by_value[j] += bends[j]

@@ -42,8 +42,8 @@ def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
-def kernel(*kinds: Any, name: str = "") -> Callable[[Callable[..., Any]], Any]:
-    """Compile a kernel that others reach through its address, and cache it on disk.
+def kernel(*kinds: Any, name: str = "", kept: bool = True) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel that others reach through its address, and cache it on disk, if it is to be `kept` there.
 
     A caller that names a function has LLVM optimize it again as a part of itself; through an address (`memory.call_address`) it
     does not, and what a network does not need is never compiled. The kernel takes a `zero` of the type of its numbers, then
@@ -54,7 +54,7 @@ def kernel(*kinds: Any, name: str = "") -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         if name:
             function.__name__ = function.__qualname__ = name
-        dispatcher = entry(**FROM_KERNELS_ALONE)(function)
+        dispatcher = entry(**FROM_KERNELS_ALONE)(function) if kept else piece(function)
         dispatcher.kinds = kinds
         return dispatcher
 

@@ -6,7 +6,6 @@ With u_a the row of cotangents of output a at an affine map's output, and v the 
 
 from __future__ import annotations
 
-from .activations import CODES
 from .gradient_sweep import slopes_of, write_rows
 from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request
 from .jit import kernel, piece
@@ -14,9 +13,8 @@ from .memory import call_address, itemsize, view
 from .multiply import multiply
 from .operators import clear, copy_vector
 from .rows import rows_at
+from .second_order import pull_parameters
 from .tables import ACTIVATE, AFFINE, DENSE
-
-LEAKY_RELU, SCALE = CODES["leaky_relu"], CODES["scale"]
 
 
 @kernel(*TAKEN)
@@ -37,8 +35,8 @@ def write_parameter_jacobian(zero, request, block, first, gradient):
                 theta = target + row * n_parameters * size
                 if o.operation == AFFINE:
                     _write_affine(zero, o, u, v, theta)
-                elif o.p_position != DENSE or o.q_position != DENSE:
-                    _write_activation(zero, o, u, v, theta)
+                elif o.parameter_pull != 0:
+                    _write_activation(zero, block, o, u, v, theta)
 
 
 @piece
@@ -55,15 +53,14 @@ def _write_affine(zero, o, u, v, theta):
 
 
 @piece
-def _write_activation(zero, o, u, v, theta):
+def _write_activation(zero, block, o, u, v, theta):
     size = itemsize(zero)
-    if o.p_position != DENSE:
-        p, factors, inputs = view(zero, theta + o.p_position * size, o.n_in), view(zero, u, o.n_in), view(zero, v, o.n_in)
-        for j in range(o.n_in):
-            # The slope of a leaky ReLU is a parameter of its negative side alone.
-            p[j] = factors[j] * inputs[j] if o.code == SCALE or not inputs[j] > 0.0 else 0.0
-    if o.q_position != DENSE:
-        copy_vector(zero, u, theta + o.q_position * size, o.n_out)
+    by_p = theta + o.p_position * size if o.p_position != DENSE else 0
+    by_q = theta + o.q_position * size if o.q_position != DENSE else 0
+    for target in (by_p, by_q):
+        if target != 0:
+            clear(zero, target, o.n_in)
+    pull_parameters(zero, block, o, v, (u, block.zeros), (by_p, by_q))
 
 
 @kernel(*TAKEN)
@@ -88,17 +85,26 @@ def push_direction(zero, request, block, first, gradient):
                 call_address(o.normalize_columns, (zero, row, o.in_row, 1, slopes, o.n_in, o.rank, 1))
                 continue
             t, d = view(zero, row, o.n_in), view(zero, slopes, o.n_in)
-            v = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
-            p, q = view(zero, direction + o.p * size, o.n_in), view(zero, direction + o.q * size, o.n_in)
             for j in range(o.n_in):
                 t[j] *= d[j]
-            if o.code == SCALE:
+            if o.parameter_pull != 0:
+                rows = block.buffers + layout.piece * size
+                by_p, by_q = values_by_parameters(zero, block, o, block.work + (o.inputs + sample * o.in_row) * size, rows)
+                p, q = view(zero, direction + o.p * size, o.n_in), view(zero, direction + o.q * size, o.n_in)
                 for j in range(o.n_in):
-                    t[j] += p[j] * v[j] + q[j]
-            elif o.code == LEAKY_RELU:
-                for j in range(o.n_in):
-                    t[j] += p[j] * v[j] if not v[j] > 0.0 else 0.0
+                    t[j] += p[j] * by_p[j] + q[j] * by_q[j]
     write_rows(zero, block, here, request.y_tangent + first * layout.n_out * size)
+
+
+@piece
+def values_by_parameters(zero, block, o, inputs, rows):
+    """The derivatives of an activation's values by p and by q, written to two rows, 0 for one that is not trained."""
+    size = itemsize(zero)
+    clear(zero, rows, 2 * o.n_in)
+    by_p, by_q = rows, rows + o.n_in * size
+    targets = (by_p if o.p_position != DENSE else 0, by_q if o.q_position != DENSE else 0)
+    pull_parameters(zero, block, o, inputs, (block.ones, block.zeros), targets)
+    return view(zero, by_p, o.n_in), view(zero, by_q, o.n_in)
 
 
 @piece

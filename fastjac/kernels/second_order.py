@@ -7,7 +7,6 @@ rows when the operation's own Jacobian N changes by dN. Normalizers' N and its v
 
 from __future__ import annotations
 
-from .activations import CODES
 from .gradient_sweep import slopes_of
 from .gradient_tables import read_block, read_operation
 from .jit import kernel, piece
@@ -16,10 +15,10 @@ from .multiply import multiply
 from .operators import clear
 from .tables import ACTIVATE, AFFINE, DENSE
 
-SCALE = CODES["scale"]
-"""Besides the leaky ReLU the one activation that has trained parameters."""
 PIECE_ELEMENTS = 8192
 """Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added."""
+PARAMETER_ROWS = 4
+"""Rows that derivatives by an activation's parameters need to work in."""
 
 
 @piece
@@ -27,7 +26,7 @@ def has_second_order(o, gradient):
     """Whether anything that is wanted follows from the rows at both ends of an operation."""
     if o.operation == AFFINE:
         return gradient != 0 and o.weight_gradient != DENSE
-    return o.second != DENSE or o.p_gradient != DENSE
+    return o.bends != DENSE or o.p_gradient != DENSE or o.q_gradient != DENSE
 
 
 @kernel(NUMBER, NUMBER, numbers(2), NUMBER, NUMBER)
@@ -47,12 +46,12 @@ def second_order(zero, block, number, rows, gradient, scratch):
     for sample in range(block.samples):
         first = sample * block.seeds * o.in_row * size
         if o.operation == ACTIVATE:
-            _curve(zero, block, o, sample, (u + first, t + first), gradient, scratch)
+            _bend(zero, block, o, sample, (u + first, t + first), gradient, scratch)
         else:
-            second = block.work + (o.second + sample * o.in_row) * size
+            bends = block.work + (o.bends + sample * o.in_row) * size
             slopes = slopes_of(zero, block, o, sample)
             shape = (block.seeds, o.n_in, o.in_row)
-            call_address(o.second_rule, (zero, slopes, (u + first, t + first), shape, second, scratch))
+            call_address(o.bend, (zero, slopes, (u + first, t + first), shape, bends, scratch))
 
 
 @piece
@@ -77,40 +76,41 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
 
 
 @piece
-def add_parameter_gradient(zero, o, inputs, by_value, by_slope, gradient):
-    """Add the derivative by an activation's own parameters, from those by its values and by its slopes."""
-    if gradient == 0:
+def add_parameter_gradient(zero, block, o, sample, derivatives, gradient):
+    """Add the derivative by an activation's own parameters; `derivatives` are addresses of those by its values and slopes."""
+    if gradient == 0 or (o.p_gradient == DENSE and o.q_gradient == DENSE):
         return
     size = itemsize(zero)
-    if o.p_gradient != DENSE:
-        p = view(zero, gradient + o.p_gradient * size, o.n_in)
-        for j in range(o.n_in):
-            # The slope of a leaky ReLU is a parameter of its negative side alone.
-            counts = o.code == SCALE or not inputs[j] > 0.0
-            p[j] += by_value[j] * inputs[j] + by_slope[j] if counts else 0.0
-    if o.q_gradient != DENSE:
-        q = view(zero, gradient + o.q_gradient * size, o.n_in)
-        for j in range(o.n_in):
-            q[j] += by_value[j]
+    by_p = gradient + o.p_gradient * size if o.p_gradient != DENSE else 0
+    by_q = gradient + o.q_gradient * size if o.q_gradient != DENSE else 0
+    pull_parameters(zero, block, o, block.work + (o.inputs + sample * o.in_row) * size, derivatives, (by_p, by_q))
 
 
 @piece
-def _curve(zero, block, o, sample, rows, gradient, scratch):
-    """An activation: N is the diagonal of its slopes, whose own derivative is the second one."""
+def pull_parameters(zero, block, o, inputs, derivatives, targets):
+    """Add the derivatives by p and q, from addresses of those by values and slopes, at the target addresses, 0 for nowhere."""
     size = itemsize(zero)
-    inputs = view(zero, block.work + (o.inputs + sample * o.in_row) * size, o.n_in)
+    p, q = block.parameters + o.p * size, block.parameters + o.q * size
+    taken = (inputs, p, q, derivatives[0], derivatives[1], targets[0], targets[1], o.n_in)
+    call_address(o.parameter_pull, (zero, *taken))
+
+
+@piece
+def _bend(zero, block, o, sample, rows, gradient, scratch):
+    """An activation: N is the diagonal of its slopes, whose own derivatives are the bends."""
+    size = itemsize(zero)
     clear(zero, scratch, o.n_in)
     by_slope = view(zero, scratch, o.n_in)
     for number in range(block.seeds):
         u, t = view(zero, rows[0] + number * o.in_row * size, o.n_in), view(zero, rows[1] + number * o.in_row * size, o.n_in)
         for j in range(o.n_in):
             by_slope[j] += u[j] * t[j]
-    add_parameter_gradient(zero, o, inputs, view(zero, block.zeros, o.n_in), by_slope, gradient)
-    if o.second != DENSE:
+    add_parameter_gradient(zero, block, o, sample, (block.zeros, scratch), gradient)
+    if o.bends != DENSE:
         p, q = block.parameters + o.p * size, block.parameters + o.q * size
         row = sample * o.in_row
-        z, c = block.work + (o.inputs + row) * size, block.work + (o.second + row) * size
-        call_address(o.second_rule, (zero, z, p, q, c, o.n_in))
-        second = view(zero, c, o.n_in)
+        z, b = block.work + (o.inputs + row) * size, block.work + (o.bends + row) * size
+        call_address(o.bend, (zero, z, p, q, b, o.n_in))
+        bends = view(zero, b, o.n_in)
         for j in range(o.n_in):
-            second[j] *= by_slope[j]
+            bends[j] *= by_slope[j]

@@ -7,16 +7,14 @@ the u_a of every operation, one after another.
 
 from __future__ import annotations
 
-from .activations import CODES
 from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request
 from .jit import kernel, piece
 from .memory import call_address, itemsize, view
 from .multiply import multiply
 from .operators import clear, copy_vector
+from .parameter_jacobian import values_by_parameters
 from .rows import rows_at
 from .tables import AFFINE, DENSE
-
-SCALE = CODES["scale"]
 
 
 @kernel(*TAKEN)
@@ -53,7 +51,7 @@ def write_tangent_kernel(zero, request, block, first, gradient):
             o = read_operation(block.operations, number)
             if o.operation == AFFINE:
                 _add_affine(zero, block, layout, o, left, (others, other, count), n_right, target)
-            elif o.p_position != DENSE or o.q_position != DENSE:
+            elif o.parameter_pull != 0:
                 _add_activation(zero, block, layout, o, left, (others, other, count), n_right, target)
 
 
@@ -101,22 +99,21 @@ def _add_scaled(zero, seeds, factor, source, row, target):
 
 @piece
 def _add_activation(zero, block, layout, o, left, right, n_right, target):
-    """For a Scale `sum u_a u'_b (x x' + 1)`; for slopes of a leaky ReLU `sum u_a u'_b x x'` where x and x' are not above 0."""
+    """`sum u_a u'_b (y_p y'_p + y_q y'_q)`, y_p and y_q being the derivatives of the activation's values by p and by q."""
     size, seeds, stride = itemsize(zero), block.seeds, layout.features_size
     others, first, count = right
+    rows = block.buffers + layout.piece * size
     for sample in range(block.samples):
         mine = left + (sample * stride + o.features) * size
-        x = view(zero, mine, o.n_in)
+        by_p, by_q = values_by_parameters(zero, block, o, mine, rows)
         for other in range(count):
             its = others + (other * stride + o.features) * size
-            z = view(zero, its, o.n_in)
+            its_by_p, its_by_q = values_by_parameters(zero, block, o, its, rows + 2 * o.n_in * size)
             sums = view(zero, _cell(zero, sample, first + other, n_right, seeds, target), seeds * seeds)
             for a in range(seeds):
                 u = view(zero, mine + (o.in_row + a * o.out_row) * size, o.n_in)
                 for b in range(seeds):
                     w = view(zero, its + (o.in_row + b * o.out_row) * size, o.n_in)
                     for j in range(o.n_in):
-                        by_slope = o.p_position != DENSE and (o.code == SCALE or not (x[j] > 0.0 or z[j] > 0.0))
-                        factor = x[j] * z[j] if by_slope else zero
-                        factor += zero + 1 if o.q_position != DENSE else zero
+                        factor = by_p[j] * its_by_p[j] + by_q[j] * its_by_q[j]
                         sums[a * seeds + b] += factor * u[j] * w[j]

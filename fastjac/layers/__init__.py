@@ -1,133 +1,35 @@
 """What a layer is: frozen, validated, without arithmetic.
 
-The arithmetic lives in `fastjac.kernels`; a layer only names its rule there.
+The arithmetic lives in `fastjac.kernels`; a layer only names its rule there. Each layer is declared once, by `registry.layer`:
+LAYERS, `__all__` here and in `fastjac`, and the names that files know follow from that.
 """
 
-from .affine import Affine
-from .base import Layer, Parameter
-from .elementwise import Elementwise, Scale
-from .joins import Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Pairwise, Take
-from .normalizers import LayerNorm, LogSoftmax, Normalizer, Softmax, Sparsemax
-from .piecewise import (
-    ELU,
-    SELU,
-    Clamp,
-    HardShrink,
-    HardSigmoid,
-    HardSwish,
-    HardTanh,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    ReLU6,
-    SoftShrink,
-    SparseSigmoid,
-    Threshold,
-)
-from .smooth import (
-    CELU,
-    GELU,
-    Exp,
-    LogSigmoid,
-    Mish,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Softsign,
-    SparsePlus,
-    SquarePlus,
-    Tanh,
-    TanhShrink,
-)
-from .widths import chain_widths
+import typing
 
-LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer
-    for layer in (
-        Affine,
-        ReLU,
-        LeakyReLU,
-        PReLU,
-        ReLU6,
-        ELU,
-        SELU,
-        HardTanh,
-        Clamp,
-        HardSigmoid,
-        HardSwish,
-        HardShrink,
-        SoftShrink,
-        Threshold,
-        SparseSigmoid,
-        CELU,
-        GELU,
-        SiLU,
-        Mish,
-        Tanh,
-        Sigmoid,
-        Softplus,
-        Softsign,
-        LogSigmoid,
-        Exp,
-        TanhShrink,
-        SquarePlus,
-        SparsePlus,
-        Scale,
-        Softmax,
-        LogSoftmax,
-        Sparsemax,
-        LayerNorm,
-    )
-}
-"""Every layer a network can hold, by name: what files store and errors list."""
+from .activation import Activation as Activation
+from .affine import *  # noqa: F403
+from .base import Layer as Layer
+from .base import Parameter as Parameter
+from .elementwise import Elementwise as Elementwise
+from .functions import *  # noqa: F403
+from .joins import JOINS as JOINS
+from .joins import Add as Add
+from .joins import Concatenate as Concatenate
+from .joins import Divide as Divide
+from .joins import Join as Join
+from .joins import Maximum as Maximum
+from .joins import Minimum as Minimum
+from .joins import Multiply as Multiply
+from .joins import Pairwise as Pairwise
+from .joins import Take as Take
+from .normalizers import *  # noqa: F403
+from .normalizers import Normalizer as Normalizer
+from .piecewise import *  # noqa: F403
+from .registry import LAYERS as LAYERS
+from .scale import *  # noqa: F403
+from .smooth import *  # noqa: F403
+from .widths import chain_widths as chain_widths
 
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "LAYERS",
-    "SELU",
-    "Add",
-    "Affine",
-    "Clamp",
-    "Concatenate",
-    "Divide",
-    "Elementwise",
-    "Exp",
-    "HardShrink",
-    "HardSigmoid",
-    "HardSwish",
-    "HardTanh",
-    "Join",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Maximum",
-    "Minimum",
-    "Mish",
-    "Multiply",
-    "Normalizer",
-    "PReLU",
-    "Pairwise",
-    "Parameter",
-    "ReLU",
-    "ReLU6",
-    "Scale",
-    "SiLU",
-    "Sigmoid",
-    "SoftShrink",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "SparsePlus",
-    "SparseSigmoid",
-    "Sparsemax",
-    "SquarePlus",
-    "Take",
-    "Tanh",
-    "TanhShrink",
-    "Threshold",
-    "chain_widths",
-]
+# Type checkers take the imports above for exports; a list that is computed would hide them.
+if not typing.TYPE_CHECKING:
+    __all__ = ["Elementwise", "Layer", *LAYERS]

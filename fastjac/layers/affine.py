@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import typing
 
 import numpy as np
 
 from ..errors import ShapeError
 from .base import Layer, as_float_array
+from .registry import declared_in, layer
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class Affine(Layer):
     """`y = W x + b`.
 
@@ -44,3 +45,7 @@ class Affine(Layer):
     @property
     def n_out(self) -> int:
         return self.weight.shape[0]
+
+
+if not typing.TYPE_CHECKING:
+    __all__ = declared_in(__name__)

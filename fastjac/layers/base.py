@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
+from ..dense import dense_array
 from ..errors import DtypeError, ShapeError
 from ..frozen import frozen
 
@@ -16,12 +18,7 @@ Parameter = float | np.ndarray
 
 def as_float_array(value: Any, what: str, rank: int) -> np.ndarray:
     """A read-only float32 or float64 copy of `value`, C-ordered, or an error that names `what`."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(f"{what} must be a rectangular array, but its rows differ in length; check how it was built") from error
-    except RuntimeError as error:  # a torch tensor that requires grad
-        raise DtypeError(f"{what} cannot be read as an array: {error}") from error
+    array = dense_array(value, what)
     if array.dtype.kind != "f":
         # ml_dtypes' bfloat16, which Keras and JAX hand out, is of kind "V" yet casts to float32.
         if array.dtype.name != "bfloat16":
@@ -41,7 +38,7 @@ def as_float(value: Any, what: str) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DtypeError(f"{what} must be a real number, got {value!r}") from error
+        raise DtypeError(f"{what} must be a real number, got {value!r:.80}") from error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,6 +71,10 @@ class Layer:
         """What a table of layers says of it besides its class: its options as text, by field name."""
         return {name: str(value) for name, value in self.options.items()}
 
+    def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The same layer with other arrays, by field name."""
+        return replace(self, **arrays)
+
     @property
     def n_parameters(self) -> int:
         """Number of array parameters, counted one by one."""
@@ -105,12 +106,16 @@ class Layer:
 
 def store_per_unit(layer: Layer, name: str) -> int | None:
     """Store field `name` as a number or a one-dimensional float array; return its size, None for a number."""
-    value, what = getattr(layer, name), f"{type(layer).__name__} {name}"
+    value = as_per_unit(getattr(layer, name), f"{type(layer).__name__} {name}")
+    object.__setattr__(layer, name, value)
+    return value.size if isinstance(value, np.ndarray) else None
+
+
+def as_per_unit(value: Any, what: str) -> Parameter:
+    """`value` as a number, or as a one-dimensional float array, or an error that names `what`."""
     if not isinstance(value, (list, tuple)) and getattr(value, "ndim", 0) == 0:
-        object.__setattr__(layer, name, as_float(value, what))
-        return None
+        return as_float(value, what)
     array = as_float_array(value, what, 1)
     if array.size == 0:
         raise ShapeError(f"{what} must have at least one entry")
-    object.__setattr__(layer, name, array)
-    return array.size
+    return array

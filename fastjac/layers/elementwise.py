@@ -1,84 +1,204 @@
-"""Maps of each unit by itself: what they have in common, and the linear one."""
+"""An activation of the user's own, by scalar functions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+from numba.extending import is_jitted
 
-from ..errors import ShapeError
-from .base import Layer, Parameter, as_float, store_per_unit
+from ..errors import DtypeError, LayerError, ShapeError
+from ..kernels.elementwise import FunctionsRule, rule_of
+from ..pickling import found_again, name_of
+from .activation import Activation, as_texts
+from .base import Parameter, as_float, as_per_unit
+from .derivative_check import check_functions
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Elementwise(Layer):
-    """A map of each unit by itself: `y[i] = f(x[i])`, whose Jacobian is diagonal.
-
-    `rule` names the row of `fastjac.kernels.activations` that holds value and derivative.
-    `binary` says that the derivative is 0 or 1 and nothing else.
-    `sparse` says that the derivative is exactly 0 on whole intervals, so units can be dead.
-    `piecewise_linear` says that the derivative is constant between the kinks, so that samples may share all of it.
-    """
-
-    rule: ClassVar[str]
-    binary: ClassVar[bool] = False
-    sparse: ClassVar[bool] = False
-    piecewise_linear: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, as_float(getattr(self, field.name), f"{type(self).__name__} {field.name}"))
-
-    @property
-    def shown(self) -> dict[str, str]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _range(value) if isinstance(value, np.ndarray) else str(value) for name, value in values.items()}
-
-    @property
-    def rule_parameters(self) -> tuple[Parameter, Parameter]:
-        """The two parameters `p, q` of the rule: numbers, or one entry for each unit; 0 where the rule takes none."""
-        p, q, *_ = [*(float(getattr(self, f.name)) for f in fields(self)), 0.0, 0.0]
-        return p, q
-
-    @property
-    def kinks(self) -> tuple[Parameter, ...]:
-        """Inputs at which the derivative jumps: numbers, or one entry for each unit."""
-        return ()
-
-
-def _range(array: np.ndarray) -> str:
-    """From the least entry to the largest, as in "-2.5..10"."""
-    ends = [f"{end + 0.0:.4g}" for end in (np.min(array), np.max(array))]  # 0.0 makes 0 of -0
-    return ends[0] if ends[0] == ends[1] else "..".join(ends)
+Pair = tuple[Any, Any]
+MOST_TRAINED = 2
+"""Parameters of one layer that may be trained: the gradient's tables have places for so many."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Scale(Elementwise):
-    """`y = weight * x + bias`, unit by unit: what batch normalization and input scaling become.
+class Elementwise(Activation):
+    """`y[i] = value(x[i], *parameters)`, by scalar functions that `numba.njit` has compiled; usable wherever an activation is.
 
-    weight, bias : (n,) float arrays, or one number for all units.
+        @njit
+        def snake(x, a):
+            return x + math.sin(a * x) ** 2 / a
+
+        @njit
+        def snake_slope(x, a):
+            return 1 + math.sin(2 * a * x)
+
+        layer = fj.Elementwise(snake, snake_slope, parameters={"a": 0.5})
+
+    Parameters
+    ----------
+    value, slope : functions `(x, *parameters)` of numbers, the second being the derivative of the first by x. Whatever they
+        return is cast to the network's dtype. Where one raises, the result is nan.
+    bend : the second derivative by x. Only gradients of a loss of the Jacobian (`jacobian_vjp`) need it, and raise without.
+    parameters : the functions' other arguments, by name and in their order: numbers, or (n,) arrays with one entry for each unit.
+    by_parameter : for each parameter that is trained, the two functions that give the derivative by it of value and of slope. Of
+        these, the arrays are among the parameters of the network; all others are fixed. At most two.
+    kinks : inputs at which the slope jumps; `check_jacobian` does not compare there.
+    sparse : whether the slope is exactly 0 on whole intervals, binary : whether it is 0 or 1 everywhere, so that work is saved.
+    piecewise_linear : whether the second derivative is 0 everywhere, so that no bend is needed.
+
+    The functions are compiled in each process, at their first use, anew from their Python code: division by 0 gives inf or nan.
+    The layer is pickled by the names of its functions, which must be found in a module, and saved to no file.
+
+    Raises DtypeError for a function that is not compiled by `numba.njit`, ShapeError for arrays of different sizes, LayerError
+    where slope, bend, a derivative by a parameter or a flag does not agree with differences of `value` at some points; what is
+    not finite there is not compared. The check costs the compilation of the functions, about a second.
     """
 
-    rule = "scale"
-    piecewise_linear = True
-    weight: Parameter = 1.0
-    bias: Parameter = 0.0
-
-    @property
-    def binary(self) -> bool:  # type: ignore[override]
-        return bool(np.all(np.asarray(self.weight) == 1.0))
+    value: Any
+    slope: Any
+    bend: Any = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    by_parameter: Mapping[str, Pair] = field(default_factory=dict)
+    _: KW_ONLY
+    kinks: tuple[float, ...] = ()
+    sparse: bool = False  # type: ignore[misc]
+    binary: bool = False  # type: ignore[misc]
+    piecewise_linear: bool = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
-        sizes = {size for name in ("weight", "bias") if (size := store_per_unit(self, name)) is not None}
+        self._store()
+        check_functions(self)
+
+    def _store(self) -> None:
+        for name in ("value", "slope", "bend"):
+            if name != "bend" or self.bend is not None:
+                _check_compiled(getattr(self, name), name)
+        for name in ("parameters", "by_parameter"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise DtypeError(f"Elementwise {name} must be a dict by the parameters' names, got {getattr(self, name)!r:.100}")
+        if not isinstance(self.kinks, (tuple, list)):
+            raise DtypeError(f"Elementwise kinks must be a list of numbers, got {self.kinks!r:.100}")
+        if self.bend is not None and self.piecewise_linear:
+            raise LayerError("the second derivative of an Elementwise that is piecewise_linear is 0; leave out bend, or that")
+        parameters = {name: as_per_unit(value, f"Elementwise {name}") for name, value in self.parameters.items()}
+        sizes = {value.size for value in parameters.values() if isinstance(value, np.ndarray)}
         if len(sizes) > 1:
-            raise ShapeError(f"Scale weight and bias must have the same size, got {sorted(sizes)}")
+            raise ShapeError(f"arrays among an Elementwise's parameters must have the same size, got {sorted(sizes)}")
+        pairs = {name: _checked_pair(name, pair, parameters) for name, pair in self.by_parameter.items()}
+        if len(pairs) > MOST_TRAINED:
+            named = ", ".join(pairs)
+            raise LayerError(f"at most {MOST_TRAINED} parameters of an Elementwise can be trained, by_parameter has {named}")
+        self._set(parameters=MappingProxyType(parameters), by_parameter=MappingProxyType(pairs))
+        self._set(kinks=tuple(as_float(kink, "Elementwise kinks") for kink in self.kinks))
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def rule(self) -> FunctionsRule:  # type: ignore[override]
+        places = [list(self.parameters).index(name) for name in self._order]
+        pulls = tuple(self.by_parameter[name] for name in self.trained)
+        return rule_of(self.value, self.slope, self.bend, pulls, tuple(places))
+
+    @property
+    def trained(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the parameters that may be trained."""
+        return tuple(self.by_parameter)
+
+    @property
+    def _order(self) -> list[str]:
+        """The parameters' names as the rule has them: those that may be trained come first."""
+        return [*self.trained, *(name for name in self.parameters if name not in self.by_parameter)]
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, ...]:
+        values = [self.parameters[name] for name in self._order]
+        return (*values, *[0.0] * (2 - len(values)))
+
+    @property
+    def has_bend(self) -> bool:
+        return self.bend is not None
+
+    @property
+    def lacks_bend(self) -> bool:
+        """Whether the second derivative is needed but not known."""
+        return self.bend is None and not self.piecewise_linear
 
     @property
     def n_in(self) -> int | None:
-        sizes = [v.size for v in (self.weight, self.bias) if isinstance(v, np.ndarray)]
-        return sizes[0] if sizes else None
+        return next((value.size for value in self.parameters.values() if isinstance(value, np.ndarray)), None)
 
     @property
-    def rule_parameters(self) -> tuple[Parameter, Parameter]:
-        return self.weight, self.bias
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that are trained."""
+        return {name: value for name in self.trained if isinstance(value := self.parameters[name], np.ndarray)}
+
+    def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Elementwise:
+        return _unchecked(self, parameters={**self.parameters, **arrays})
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {name: value for name, value in self.parameters.items() if not isinstance(value, np.ndarray)}
+
+    @property
+    def shown(self) -> dict[str, str]:
+        return {"value": self.value.__name__, **as_texts(self.parameters)}
+
+    def __repr__(self) -> str:
+        parts = [f"{name}{v.shape}" if isinstance(v, np.ndarray) else f"{name}={v!r}" for name, v in self.parameters.items()]
+        return f"Elementwise({', '.join([self.value.__name__, *parts])})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["parameters"] = dict(self.parameters)
+        values |= {name: values[name] and name_of(values[name]) for name in ("value", "slope", "bend")}
+        values["by_parameter"] = {name: tuple(map(name_of, pair)) for name, pair in self.by_parameter.items()}
+        return _restored, (values,)
+
+    def __copy__(self) -> Elementwise:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Elementwise:
+        # It cannot change, and functions that pickle would not find are no obstacle.
+        return self
+
+
+def _check_compiled(function: Any, what: str) -> None:
+    if not is_jitted(function):
+        given = f"{function!r:.100}"
+        raise DtypeError(
+            f"Elementwise {what} must be a scalar function compiled by numba.njit, got {given}; write @njit above it"
+        )
+
+
+def _checked_pair(name: str, pair: Any, parameters: Mapping[str, Parameter]) -> Pair:
+    if name not in parameters:
+        raise LayerError(f"by_parameter has {name!r}, which is no parameter; there is {', '.join(parameters) or 'none'}")
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        given = f"{pair!r:.100}"
+        raise DtypeError(
+            f"by_parameter[{name!r}] must be two functions, the derivatives of value and slope by {name}, got {given}"
+        )
+    for function, of in zip(pair, ("value", "slope"), strict=True):
+        _check_compiled(function, f"derivative of {of} by {name}")
+    return pair[0], pair[1]
+
+
+def _unchecked(layer: Elementwise, **changed: Any) -> Elementwise:
+    """The layer with other fields, whose functions were compared with differences before."""
+    made = object.__new__(Elementwise)
+    made._set(**{f.name: getattr(layer, f.name) for f in fields(layer)} | changed)
+    made._store()
+    return made
+
+
+def _restored(values: dict[str, Any]) -> Elementwise:
+    made = object.__new__(Elementwise)
+    functions = {name: values[name] and found_again(values[name]) for name in ("value", "slope", "bend")}
+    pairs = {name: tuple(map(found_again, pair)) for name, pair in values["by_parameter"].items()}
+    made._set(**values | functions | {"by_parameter": pairs})
+    made._store()
+    return made

@@ -5,6 +5,7 @@ In every formula `x` is the vector of a layer's inputs.
 
 from __future__ import annotations
 
+import typing
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from .base import Layer, as_float, as_float_array
+from .registry import declared_in, layer
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,28 +27,28 @@ class Normalizer(Layer):
     rank: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class Softmax(Normalizer):
     """`exp(x - max x) / sum exp(x - max x)` over all units; the Jacobian is applied as `s * (v - s.v)`."""
 
     rule = "softmax"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class LogSoftmax(Normalizer):
     """`x - max x - log sum exp(x - max x)` over all units; the Jacobian is applied as `v - s.v`."""
 
     rule = "log_softmax"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class Sparsemax(Normalizer):
     """The projection of x on the probability simplex (Martins & Astudillo 2016); units outside the support get 0."""
 
     rule = "sparsemax"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class LayerNorm(Normalizer):
     """`weight * (x - mean) / sqrt(var + eps) + bias` over all units, with the biased variance, as in torch.
 
@@ -74,3 +76,7 @@ class LayerNorm(Normalizer):
     @property
     def n_in(self) -> int | None:
         return next((array.size for array in self.arrays.values()), None)
+
+
+if not typing.TYPE_CHECKING:
+    __all__ = declared_in(__name__)

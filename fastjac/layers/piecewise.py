@@ -1,50 +1,55 @@
 """Activations with kinks.
 
 In every formula `x` is a unit's input. At a kink the derivative is the one that torch takes; each class says which. The
-formulas themselves are in `fastjac.kernels.activations`.
+formulas themselves are in `fastjac.kernels.formulas`.
 """
 
 from __future__ import annotations
 
 import math
+import typing
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import OptionError
+from ..kernels.activations import Rule
+from ..kernels.formulas import piecewise as formulas
+from .activation import Activation
 from .base import Parameter, store_per_unit
-from .elementwise import Elementwise
+from .registry import declared_in, layer
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ReLU(Elementwise):
+@layer
+class ReLU(Activation):
     """`max(x, 0)`; derivative 0 at 0, 1 at nan."""
 
-    rule = "relu"
+    rule = Rule(formulas.relu)
     kinks = (0.0,)
     binary = sparse = piecewise_linear = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class LeakyReLU(Elementwise):
+@layer
+class LeakyReLU(Activation):
     """`x` where x > 0, `negative_slope * x` elsewhere; derivative `negative_slope` at 0."""
 
-    rule = "leaky_relu"
+    rule = Rule(formulas.leaky_relu, formulas.pull_leaky_relu)
     piecewise_linear = True
     kinks = (0.0,)
     negative_slope: float = 0.01
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PReLU(Elementwise):
+@layer
+class PReLU(Activation):
     """`x` where x > 0, `weight * x` elsewhere; derivative `weight` at 0.
 
     weight : (n,) float array, one slope for each unit, or one number for all units.
     """
 
-    rule = "leaky_relu"
+    rule = LeakyReLU.rule
     piecewise_linear = True
     kinks = (0.0,)
+    trained = ("weight",)
     weight: Parameter = 0.25
 
     def __post_init__(self) -> None:
@@ -55,15 +60,24 @@ class PReLU(Elementwise):
         return self.weight.size if isinstance(self.weight, np.ndarray) else None
 
     @property
-    def rule_parameters(self) -> tuple[Parameter, Parameter]:
+    def rule_parameters(self) -> tuple[Parameter, ...]:
         return self.weight, 0.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ELU(Elementwise):
+@layer
+class Abs(Activation):
+    """`|x|`; derivative 0 at 0, and at nan."""
+
+    rule = Rule(formulas.absolute)
+    piecewise_linear = True
+    kinks = (0.0,)
+
+
+@layer
+class ELU(Activation):
     """`x` where x > 0, `alpha (exp(x) - 1)` elsewhere; derivative `alpha` at 0."""
 
-    rule = "elu"
+    rule = Rule(formulas.elu)
     alpha: float = 1.0
 
     @property
@@ -71,15 +85,15 @@ class ELU(Elementwise):
         return () if self.alpha == 1.0 else (0.0,)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SELU(Elementwise):
+@layer
+class SELU(Activation):
     """`scale * ELU(x, alpha)`, the self-normalizing constants of Klambauer et al. (2017); derivative `scale * alpha` at 0."""
 
-    rule = "selu"
+    rule = Rule(formulas.selu)
     kinks = (0.0,)
 
 
-class _Bounded(Elementwise):
+class _Bounded(Activation):
     """The identity between two bounds and constant beyond; an infinite bound leaves its side open and is no kink."""
 
     binary = sparse = piecewise_linear = True
@@ -91,19 +105,11 @@ class _Bounded(Elementwise):
         return tuple(v for v in (self.min_val, self.max_val) if math.isfinite(v))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ReLU6(_Bounded):
-    """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
-
-    rule = "hard_tanh"
-    rule_parameters = min_val, max_val = (0.0, 6.0)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class HardTanh(_Bounded):
     """`min(max(x, min_val), max_val)`; derivative 0 at both kinks, where Clamp has 1. Infinite bounds leave that side open."""
 
-    rule = "hard_tanh"
+    rule = Rule(formulas.hard_tanh)
     min_val: float = -1.0
     max_val: float = 1.0
 
@@ -113,14 +119,22 @@ class HardTanh(_Bounded):
             raise OptionError(f"HardTanh min_val must be below max_val, got {self.min_val} and {self.max_val}")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
+class ReLU6(_Bounded):
+    """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
+
+    rule = HardTanh.rule
+    rule_parameters = min_val, max_val = (0.0, 6.0)
+
+
+@layer
 class Clamp(_Bounded):
     """`min(max(x, min_val), max_val)` as `torch.clamp` differentiates it: derivative 1 at both kinks, where HardTanh has 0.
 
     An infinite bound leaves that side open.
     """
 
-    rule = "clamp"
+    rule = Rule(formulas.clamp)
     min_val: float = -math.inf
     max_val: float = math.inf
 
@@ -130,26 +144,26 @@ class Clamp(_Bounded):
             raise OptionError(f"Clamp min_val must not be above max_val, got {self.min_val} and {self.max_val}")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class HardSigmoid(Elementwise):
+@layer
+class HardSigmoid(Activation):
     """`min(max(x / 6 + 1/2, 0), 1)` (torch, Keras 3); derivative 0 at -3 and 3. Keras 2 used 0.2 in place of 1/6."""
 
-    rule = "hard_sigmoid"
+    rule = Rule(formulas.hard_sigmoid)
     sparse = piecewise_linear = True
     kinks = (-3.0, 3.0)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class HardSwish(Elementwise):
+@layer
+class HardSwish(Activation):
     """`x * HardSigmoid(x)`; derivative 0 at -3 and 1 at 3."""
 
-    rule = "hard_swish"
+    rule = Rule(formulas.hard_swish)
     sparse = True
     kinks = (-3.0, 3.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _Shrink(Elementwise):
+class _Shrink(Activation):
     """Base of the two maps that send `[-lambd, lambd]` to 0; derivative 0 at both kinks."""
 
     sparse = piecewise_linear = True
@@ -165,27 +179,27 @@ class _Shrink(Elementwise):
         return (-self.lambd, self.lambd)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class HardShrink(_Shrink):
     """`x` where |x| > lambd, 0 elsewhere; derivative 0 at both kinks."""
 
-    rule = "hard_shrink"
+    rule = Rule(formulas.hard_shrink)
     binary = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer
 class SoftShrink(_Shrink):
     """`x - lambd` above lambd, `x + lambd` below -lambd, 0 between; derivative 0 at both kinks."""
 
-    rule = "soft_shrink"
+    rule = Rule(formulas.soft_shrink)
     binary = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Threshold(Elementwise):
+@layer
+class Threshold(Activation):
     """`x` where x > threshold, `value` elsewhere; derivative 0 at the threshold."""
 
-    rule = "threshold"
+    rule = Rule(formulas.threshold)
     binary = sparse = piecewise_linear = True
     threshold: float = 0.0
     value: float = 0.0
@@ -195,10 +209,14 @@ class Threshold(Elementwise):
         return (self.threshold,)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SparseSigmoid(Elementwise):
+@layer
+class SparseSigmoid(Activation):
     """`min(max((x + 1) / 2, 0), 1)` (Keras); derivative 0 at both kinks."""
 
-    rule = "sparse_sigmoid"
+    rule = Rule(formulas.sparse_sigmoid)
     sparse = piecewise_linear = True
     kinks = (-1.0, 1.0)
+
+
+if not typing.TYPE_CHECKING:
+    __all__ = declared_in(__name__)

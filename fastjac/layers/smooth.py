@@ -1,24 +1,27 @@
 """Activations whose derivative is continuous, but for a tiny jump of Softplus.
 
-In every formula `x` is a unit's input. The formulas themselves are in `fastjac.kernels.activations`.
+In every formula `x` is a unit's input. The formulas themselves are in `fastjac.kernels.formulas`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+import typing
+from typing import ClassVar, Literal
 
 from ..errors import OptionError
+from ..kernels.activations import Rule
+from ..kernels.formulas import smooth as formulas
+from .activation import Activation
 from .base import Parameter
-from .elementwise import Elementwise
+from .registry import declared_in, layer
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class CELU(Elementwise):
+@layer
+class CELU(Activation):
     """`x` where x > 0, `alpha (exp(x / alpha) - 1)` elsewhere; the derivative is continuous, 1 at 0."""
 
-    rule = "celu"
+    rule = Rule(formulas.celu)
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
@@ -27,13 +30,14 @@ class CELU(Elementwise):
             raise OptionError("CELU alpha must not be 0: exp(x / alpha) has no meaning there")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class GELU(Elementwise):
+@layer
+class GELU(Activation):
     """`x Phi(x)` with the normal distribution function Phi (Hendrycks & Gimpel 2016), or its tanh approximation.
 
     approximate : "none" for the exact form, "tanh" for `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
     """
 
+    rules: ClassVar[dict[str, Rule]] = {"none": Rule(formulas.gelu), "tanh": Rule(formulas.gelu_tanh)}
     approximate: Literal["none", "tanh"] = "none"
 
     def __post_init__(self) -> None:
@@ -43,46 +47,46 @@ class GELU(Elementwise):
     rule_parameters = (0.0, 0.0)
 
     @property
-    def rule(self) -> str:  # type: ignore[override]
-        return "gelu" if self.approximate == "none" else "gelu_tanh"
+    def rule(self) -> Rule:  # type: ignore[override]
+        return self.rules[self.approximate]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SiLU(Elementwise):
+@layer
+class SiLU(Activation):
     """`x sigmoid(x)`, also called swish."""
 
-    rule = "silu"
+    rule = Rule(formulas.silu)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Mish(Elementwise):
+@layer
+class Mish(Activation):
     """`x tanh(log(1 + exp(x)))` (Misra 2019)."""
 
-    rule = "mish"
+    rule = Rule(formulas.mish)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Tanh(Elementwise):
+@layer
+class Tanh(Activation):
     """The hyperbolic tangent; the derivative keeps its relative accuracy in the tails (sech^2, not 1 - tanh^2)."""
 
-    rule = "tanh"
+    rule = Rule(formulas.tanh)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Sigmoid(Elementwise):
+@layer
+class Sigmoid(Activation):
     """`1 / (1 + exp(-x))`; accurate in both tails."""
 
-    rule = "sigmoid"
+    rule = Rule(formulas.sigmoid)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Softplus(Elementwise):
+@layer
+class Softplus(Activation):
     """`log(1 + exp(beta x)) / beta`, and `x` itself where `beta x > threshold`, as in torch.
 
     At the threshold, a kink, y jumps by less than 2.1e-9 / beta for the default; math.inf turns it off.
     """
 
-    rule = "softplus"
+    rule = Rule(formulas.softplus)
     beta: float = 1.0
     threshold: float = 20.0
 
@@ -97,45 +101,49 @@ class Softplus(Elementwise):
         return (at,) if math.isfinite(at) else ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Softsign(Elementwise):
+@layer
+class Softsign(Activation):
     """`x / (1 + |x|)`."""
 
-    rule = "softsign"
+    rule = Rule(formulas.softsign)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class LogSigmoid(Elementwise):
+@layer
+class LogSigmoid(Activation):
     """`log(sigmoid(x))`, without overflow for any x."""
 
-    rule = "log_sigmoid"
+    rule = Rule(formulas.log_sigmoid)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Exp(Elementwise):
+@layer
+class Exp(Activation):
     """`exp(x)`."""
 
-    rule = "exp"
+    rule = Rule(formulas.exponential)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class TanhShrink(Elementwise):
+@layer
+class TanhShrink(Activation):
     """`x - tanh(x)`."""
 
-    rule = "tanh_shrink"
+    rule = Rule(formulas.tanh_shrink)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SquarePlus(Elementwise):
+@layer
+class SquarePlus(Activation):
     """`(x + sqrt(x^2 + b)) / 2` (Barron 2021, Keras)."""
 
-    rule = "square_plus"
+    rule = Rule(formulas.square_plus)
     b: float = 4.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SparsePlus(Elementwise):
+@layer
+class SparsePlus(Activation):
     """0 up to -1, `(x + 1)^2 / 4` up to 1, `x` above (Keras); the derivative is continuous."""
 
-    rule = "sparse_plus"
+    rule = Rule(formulas.sparse_plus)
     sparse = True
+
+
+if not typing.TYPE_CHECKING:
+    __all__ = declared_in(__name__)

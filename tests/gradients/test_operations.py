@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.gradients.operations import n_parameters, operations_of, positions_of, rule_of, rule_parameters
+from fastjac.gradients.operations import activation_rule, n_parameters, operations_of, positions_of, rule_parameters
 from fastjac.kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from tests.gradients import seeded
 from tests.random_networks import random_network
@@ -39,13 +39,13 @@ def test_a_layer_becomes_one_operation_or_two(case: str) -> None:
 
 def test_rules_and_what_they_need() -> None:
     normalize, scale = operations_of([fj.LayerNorm(2 * ONES, eps=1e-3)], [3])
-    assert (rule_of(normalize), rule_of(scale)) == ("layer_norm", "scale")
+    assert activation_rule(scale) is fj.Scale.rule
     assert rule_parameters(normalize, normalize.layer) == (1e-3, 0.0)
     weight, bias = rule_parameters(scale, scale.layer)
     np.testing.assert_array_equal(weight, 2 * ONES)
     assert bias == 0.0
     (elu,) = operations_of([fj.ELU(0.5)], [3])
-    assert rule_of(elu) == "elu"
+    assert activation_rule(elu) is fj.ELU.rule
     # The layer at that place need not be the one that the operation was made of.
     assert rule_parameters(elu, fj.ELU(0.7)) == (0.7, 0.0)
 

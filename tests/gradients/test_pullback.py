@@ -234,7 +234,7 @@ class TestKinks:
     STRAIGHT = (fj.ReLU(), fj.LeakyReLU(), fj.ReLU6(), fj.HardTanh(), fj.HardSigmoid(), fj.SoftShrink(), fj.PReLU())
 
     @pytest.mark.parametrize("layer", STRAIGHT, ids=repr)
-    def test_second_derivatives_of_piecewise_linear_activations_are_zero(self, layer: fj.layers.Elementwise) -> None:
+    def test_second_derivatives_of_piecewise_linear_activations_are_zero(self, layer: fj.layers.Activation) -> None:
         """At kinks too: J is constant around every input but those, and there no jump is taken for a derivative."""
         x = np.concatenate([np.array(layer.kinks), np.linspace(-7, 7, 40)])[:, None]
         found = gradient(x, None, np.ones((len(x), 1, 1)), fj.Network([layer], n_in=1))

@@ -284,6 +284,12 @@ TREES = {
         "dense/kernel is one more weight of layer 'dense'; pass the parameters of one network",
     ),
     "no arrays": ({"params": {}, "step": 3}, ["relu"], FormatError, "the tree holds no arrays; pass the parameters of an"),
+    "pairs": (
+        [(np.eye(2), np.ones(2)), (), (np.eye(2), np.ones(2))],
+        ["relu", "identity"],
+        FormatError,
+        r"it holds arrays without names, as pairs \(W, b\) do, so name them: \[\{'w': W, 'b': b\}, .* or 'weight' where it is",
+    ),
     "an array": (np.eye(2), ["relu"], DtypeError, "from_jax takes a dict, list or module that holds arrays, got numpy.ndarray"),
     "layers in a string": ({"w": np.eye(2)}, "relu", DtypeError, r'layers must be a list such as \["relu", "softmax"\]'),
     "integers": ({"w": np.eye(2, dtype=int)}, ["relu"], DtypeError, "Affine weight must hold floating-point numbers, got int64"),

@@ -142,7 +142,7 @@ DAMAGE = {
         OptionError,
         r"it holds weights and no architecture, so specify the layers.*layers\.0 ",
     ),
-    "later version": ({"version": "2"}, FormatError, "version 2 of fastjac's format, this fastjac reads up to 1; upgrade"),
+    "later version": ({"version": "3"}, FormatError, "version 3 of fastjac's format, this fastjac reads up to 2; upgrade"),
     "no version": ({"version": None}, FormatError, "the header does not tell version"),
     "bad n_in": ({"n_in": "three"}, FormatError, "n_in in the header must be a whole number, it is 'three'"),
     "huge n_in": ({"n_in": "9" * 30}, FormatError, f"it has 9{{30}} inputs; fastjac reads files of up to {MOST_UNITS}"),

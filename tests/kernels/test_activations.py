@@ -10,49 +10,40 @@ import torch
 from mpmath import mpf
 
 from fastjac import layers as fl
-from fastjac.kernels.activations import CODES, RULES, activation
 from fastjac.kernels.jit import piece
-from tests.kernels.exact_activations import FORMULAS, value_and_derivative
+from tests.activations import EXAMPLES, TWINS, defined
+from tests.kernels.exact_activations import value_and_derivative
 from tests.kernels.from_python import call
 from tests.torch_reference import torch_function
 
 EPS, TINY, HUGE = np.finfo(np.float64).eps, np.finfo(np.float64).tiny, np.finfo(np.float64).max
 
-# One layer for each rule, with options other than the defaults where there are any. Powers of 2 for CELU and Softplus, so that
-# the argument of exp is exact: else its rounding would show, in float32 above all.
-LAYERS: dict[str, fl.Elementwise] = {
-    layer.rule: layer
-    for layer in (
-        fl.ReLU(), fl.LeakyReLU(0.2), fl.ELU(1.3), fl.SELU(), fl.CELU(0.5), fl.GELU(), fl.GELU("tanh"), fl.SiLU(), fl.Mish(),
-        fl.Tanh(), fl.Sigmoid(), fl.HardTanh(-1.5, 2.0), fl.Clamp(-1.5, 2.0), fl.HardSigmoid(), fl.HardSwish(),
-        fl.Softplus(2.0, 20.0), fl.Softsign(), fl.LogSigmoid(), fl.Exp(), fl.HardShrink(0.75), fl.SoftShrink(0.75),
-        fl.TanhShrink(), fl.Threshold(0.5, 20.0), fl.SquarePlus(3.0), fl.SparsePlus(), fl.SparseSigmoid(), fl.Scale(0.3, 1.7),
-    )
-}  # fmt: skip
-every_rule = pytest.mark.parametrize("rule", sorted(RULES))
+every_rule = pytest.mark.parametrize("rule", sorted(EXAMPLES))
 
 # Where a result is a small difference of large terms it has an absolute error of a few units in the last place of the terms.
 # These cross 0 so; the derivatives of the first line do at one x in [-2, 0], and keep their relative accuracy elsewhere.
 CANCELLING_DERIVATIVE = {"gelu", "gelu_tanh", "silu", "mish", "hard_swish"}
 CANCELLING_VALUE = {"tanh_shrink", "scale"}
+LIBRARY = {"power", "sine", "cosine"}
+"""Rules that call the C library, whose loops are not vectorized."""
 
 
 def apply(rule: str, x: np.ndarray, p: float, q: float) -> tuple[np.ndarray, np.ndarray]:
     """Values and derivatives of a row, in the dtype of x."""
     z, d = x.copy(), np.empty_like(x)
-    call(activation(rule), x.dtype.type(0), z, np.full_like(x, p), np.full_like(x, q), d, x.size)
+    call(EXAMPLES[rule].rule.activation, x.dtype.type(0), z, np.full_like(x, p), np.full_like(x, q), d, x.size)
     return z, d
 
 
 def parameters(rule: str) -> tuple[float, float]:
-    p, q = LAYERS[rule].rule_parameters
+    p, q = EXAMPLES[rule].rule_parameters
     return float(p), float(q)
 
 
 def special_points(rule: str) -> np.ndarray:
     """0 and -0, 1000 and -1000, and both sides of every kink and of softplus's threshold."""
-    edges = [*LAYERS[rule].kinks, 10.0]
-    return np.array([1e3, -1e3, *(edge + side for edge in edges for side in (-1e-12, 1e-12))])
+    edges = [*EXAMPLES[rule].kinks, 10.0]
+    return defined(EXAMPLES[rule], np.array([1e3, -1e3, *(edge + side for edge in edges for side in (-1e-12, 1e-12))]))
 
 
 def assert_within(actual, expected, tolerance) -> None:
@@ -61,17 +52,22 @@ def assert_within(actual, expected, tolerance) -> None:
     assert not far.any(), (actual[~same][far][0], expected[~same][far][0])
 
 
-def test_table_formulas_and_layers_name_the_same_rules():
-    concrete = [layer for layer in fl.LAYERS.values() if issubclass(layer, fl.Elementwise)]
-    named = {layer(**({"approximate": form} if layer is fl.GELU else {})).rule for layer in concrete for form in ("none", "tanh")}
-    assert named == set(RULES) == set(FORMULAS) == set(LAYERS) == set(CODES)
-    assert sorted(CODES.values()) == list(range(len(RULES)))
+def test_every_rule_is_tested_here():
+    concrete = [kind for kind in fl.LAYERS.values() if issubclass(kind, fl.Activation)]
+    rules = [rule for kind in concrete for rule in (kind.rules.values() if hasattr(kind, "rules") else [kind.rule])]
+    assert {rule.name for rule in rules} == set(EXAMPLES)
+
+
+def test_a_rule_is_shared_by_all_layers_that_name_its_formula():
+    assert fl.PReLU.rule is fl.LeakyReLU.rule
+    assert len({layer.rule for twin in TWINS.values() for layer in twin.layers}) == len(EXAMPLES)
 
 
 def exact_points(rule: str) -> np.ndarray:
     rng = np.random.default_rng(len(rule))
-    smooth_zero = [] if 0.0 in LAYERS[rule].kinks else [0.0, -0.0]
-    return np.concatenate([rng.uniform(-50, 50, 40), rng.uniform(-3, 3, 20), special_points(rule), smooth_zero])
+    smooth_zero = [] if 0.0 in EXAMPLES[rule].kinks else [0.0, -0.0]
+    points = np.concatenate([rng.uniform(-50, 50, 40), rng.uniform(-3, 3, 20), special_points(rule), smooth_zero])
+    return defined(EXAMPLES[rule], points)
 
 
 def assert_exact(rule: str, values: np.ndarray, derivatives: np.ndarray) -> None:
@@ -80,7 +76,7 @@ def assert_exact(rule: str, values: np.ndarray, derivatives: np.ndarray) -> None
     # The exponent of gelu_tanh, a cubic, carries its own rounding, up to 700 units of it in the far left tail.
     relative = 3e-13 if rule == "gelu_tanh" else 1e-13
     for x, value, derivative in zip(exact_points(rule), values, derivatives, strict=True):
-        exact_value, exact_derivative = value_and_derivative(rule, x, p, q)
+        exact_value, exact_derivative = value_and_derivative(EXAMPLES[rule], x)
         if abs(exact_value) > HUGE:
             assert value == derivative == np.inf
             continue
@@ -112,7 +108,7 @@ def torch_value_and_derivative(function: Callable[..., torch.Tensor], x: np.ndar
 
 @every_rule
 def test_value_and_derivative_are_torchs(rule):
-    layer = LAYERS[rule]
+    layer = EXAMPLES[rule]
     x = np.concatenate([np.linspace(-50, 50, 401), special_points(rule), layer.kinks, [0.0, -0.0]])
     values, derivatives = apply(rule, x, *parameters(rule))
     torch_values, torch_derivatives = torch_value_and_derivative(torch_function([layer]), x)
@@ -125,7 +121,7 @@ def test_value_and_derivative_are_torchs(rule):
 def test_infinities_are_torchs_or_the_limit(rule):
     x = np.array([-np.inf, np.inf])
     values, derivatives = apply(rule, x, *parameters(rule))
-    torch_values, torch_derivatives = torch_value_and_derivative(torch_function([LAYERS[rule]]), x)
+    torch_values, torch_derivatives = torch_value_and_derivative(torch_function([EXAMPLES[rule]]), x)
     if rule == "square_plus":  # torch has none; the reference formula is inf - inf on the left, where the limit is 0
         torch_values[0] = 0.0
     np.testing.assert_array_equal(values, torch_values)
@@ -138,7 +134,7 @@ def test_nan_gives_nan_and_a_derivative_that_torch_gives(rule):
     value, derivative = apply(rule, np.array([np.nan]), *parameters(rule))
     assert np.isnan(value[0])
     # The reference composes HardSigmoid of other functions, because torch holds its 1/6 in float32; at nan torch's own counts.
-    function = torch.nn.functional.hardsigmoid if rule == "hard_sigmoid" else torch_function([LAYERS[rule]])
+    function = torch.nn.functional.hardsigmoid if rule == "hard_sigmoid" else torch_function([EXAMPLES[rule]])
     # torch takes another path for whole vectors than for what remains, and the two do not always agree at nan. That of whole
     # vectors is its forward mode's too.
     _, answers = torch_value_and_derivative(function, np.full(64, np.nan))
@@ -155,7 +151,7 @@ def test_relu_lets_nan_through_with_slope_1():
 def test_no_finite_input_gives_nan(rule, dtype):
     largest = np.finfo(dtype).max
     x = np.array([0.0, 1e-30, 1e3, 1e5, 1e10, 1e19, 1e30, largest], dtype)
-    for result in apply(rule, np.concatenate([-x, x]), *parameters(rule)):
+    for result in apply(rule, defined(EXAMPLES[rule], np.concatenate([-x, x])), *parameters(rule)):
         assert not np.isnan(result).any()
 
 
@@ -191,11 +187,12 @@ def test_bits_do_not_depend_on_the_place_in_the_row(rule, dtype):
             np.testing.assert_array_equal(whole.view(bits), single[start:stop].astype(dtype).view(bits))
 
 
-@every_rule
+@pytest.mark.parametrize("rule", sorted(EXAMPLES.keys() - LIBRARY))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_loop_is_vectorized_and_calls_nothing(rule, dtype):
-    signature = (numba.from_dtype(dtype), *activation(rule).kinds)
-    compiled = piece(activation(rule).py_func)  # the code of one that is read from the cache cannot be seen
+    kernel = EXAMPLES[rule].rule.activation
+    signature = (numba.from_dtype(dtype), *kernel.kinds)
+    compiled = piece(kernel.py_func)  # the code of one that is read from the cache cannot be seen
     compiled.compile(signature)
     code = compiled.inspect_llvm(signature)
     assert len(re.findall(r"^vector\.body\d*:", code, re.MULTILINE)) == 1
@@ -207,9 +204,9 @@ def test_the_loop_is_vectorized_and_calls_nothing(rule, dtype):
 @every_rule
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_results_stay_in_the_dtype(rule, dtype):
-    RULES[rule].compile((numba.from_dtype(np.dtype(dtype)),) * 3)
-    pair = RULES[rule].overloads[(numba.from_dtype(dtype),) * 3].signature.return_type
-    assert pair == numba.types.UniTuple(numba.from_dtype(dtype), 2)
+    formula, kinds = EXAMPLES[rule].rule.formula, (numba.from_dtype(np.dtype(dtype)),) * 3
+    formula.compile(kinds)
+    assert formula.overloads[kinds].signature.return_type == numba.types.UniTuple(kinds[0], 3)
 
 
 def test_an_empty_row_does_nothing():

@@ -101,10 +101,10 @@ def test_every_kernel_source_is_in_the_key(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "__file__", str(kernels / "cache.py"))
     fingerprint = cache.fingerprint.__wrapped__
     seen = {fingerprint()}
-    for source in sorted(kernels.glob("*.py")):
+    for source in sorted(kernels.rglob("*.py")):
         source.write_text(source.read_text() + "\n")
         seen.add(fingerprint())
-    assert len(seen) == 1 + len(list(kernels.glob("*.py")))
+    assert len(seen) == 1 + len(list(kernels.rglob("*.py")))
 
 
 def test_kernels_are_kept_in_the_users_cache_and_not_beside_the_sources(site, warm, tmp_path):

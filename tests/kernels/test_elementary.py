@@ -11,7 +11,7 @@ from fastjac.kernels import elementary
 from fastjac.kernels import normal as normal_distribution
 from tests.kernels.from_python import callable_piece
 
-exp, expm1, log1p = (callable_piece(function) for function in (elementary.exp, elementary.expm1, elementary.log1p))
+exp, expm1, log1p, log = map(callable_piece, (elementary.exp, elementary.expm1, elementary.log1p, elementary.log))
 normal = callable_piece(normal_distribution.normal)
 Exact = Callable[[mp.mpf], mp.mpf]
 DTYPES = [np.float32, np.float64]
@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., float], Exact, float, dict[type, tuple[
     "exp": (exp, mp.exp, 1.5, {np.float32: (-103.9, 88.7), np.float64: (-745.1, 709.7)}),
     "expm1": (expm1, mp.expm1, 2.0, {np.float32: (-120.0, 88.7), np.float64: (-800.0, 709.7)}),
     "log1p": (log1p, mp.log1p, 1.5, {np.float32: (0.0, 1.0), np.float64: (0.0, 1.0)}),
+    "log": (log, mp.log, 1.5, {np.float32: (1e-45, 3.4e38), np.float64: (5e-324, 1.79e308)}),
     "distribution": (lambda x: normal(x)[0], mp.ncdf, 4.0, {np.float32: (-14.1, 8.0), np.float64: (-38.4, 10.0)}),
     "density": (lambda x: normal(x)[1], mp.npdf, 3.0, {np.float32: (-14.3, 14.3), np.float64: (-38.5, 38.5)}),
 }

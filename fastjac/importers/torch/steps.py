@@ -10,7 +10,7 @@ from typing import Any
 from torch import fx
 
 from ...errors import FastjacError, UnsupportedLayerError
-from ...layers import Elementwise, Layer, Normalizer
+from ...layers import Activation, Layer, Normalizer
 from ..located import located
 from ..parts import Part
 from .calls import LAYERS, PIECE, RESHAPE, Call, bound, call_of, is_query, size_of
@@ -113,7 +113,7 @@ class Steps:
         if node not in known:
             known[node] = call.rule(*arguments.args, **arguments.kwargs)
         layers, sample = known[node], self._values[taken[0]]
-        if sample.axes == 0 and any(not isinstance(layer, Elementwise) or layer.arrays for layer in layers):
+        if sample.axes == 0 and any(not isinstance(layer, Activation) or layer.arrays for layer in layers):
             raise UnsupportedLayerError(
                 "it acts along an axis of samples that have none left; take out the squeeze or flatten before"
             )

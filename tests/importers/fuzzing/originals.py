@@ -102,6 +102,13 @@ def _own(folder: Path) -> Iterator[Original]:
     layers = [fj.Affine(affines[0]), fj.ELU(0.5), fj.Affine(affines[1]), fj.LayerNorm(), fj.Affine(affines[2]), fj.Softmax()]
     fj.Network(layers).save(folder / "own.safetensors")
     yield Original("own.safetensors", (folder / "own.safetensors").read_bytes())
+    x, u = fj.Input(layers[0].n_in, "x"), fj.Input(3)
+    h = fj.Tanh()(layers[0](x))
+    fj.Network(inputs=(x, u), outputs=(fj.concatenate([h[::2], u]), layers[2](h) * 0.5)).save(folder / "graph.safetensors")
+    blocks = [layers[0], fj.Residual([fj.ReLU()]), fj.Parallel([[], layers[2]], join="concatenate")]
+    fj.Network(blocks).save(folder / "blocks.safetensors")
+    for name in ("graph.safetensors", "blocks.safetensors"):
+        yield Original(name, (folder / name).read_bytes())
 
 
 def _onnx() -> Original:

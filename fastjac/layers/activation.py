@@ -1,0 +1,65 @@
+"""Maps of each unit by itself: what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..kernels.activations import Rule
+from .base import Layer, Parameter, as_float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Activation(Layer):
+    """A map of each unit by itself: `y[i] = f(x[i])`, whose Jacobian is diagonal.
+
+    `rule` holds its formula, which gives the value, the slope (the derivative) and the bend (the second derivative).
+    `binary` says that the slope is 0 or 1 and nothing else.
+    `sparse` says that the slope is exactly 0 on whole intervals, so units can be dead.
+    `piecewise_linear` says that the slope is constant between the kinks: samples may share all slopes, and the bend is 0.
+    `trained` names the fields that may be trained, where they are arrays, in the order of the rule's parameters.
+    """
+
+    rule: ClassVar[Rule]
+    binary: ClassVar[bool] = False
+    sparse: ClassVar[bool] = False
+    piecewise_linear: ClassVar[bool] = False
+    trained: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, as_float(getattr(self, field.name), f"{type(self).__name__} {field.name}"))
+
+    @property
+    def shown(self) -> dict[str, str]:
+        return as_texts({field.name: getattr(self, field.name) for field in fields(self)})
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of the rule, from `p` and `q` on: numbers, or one entry for each unit; 0 where the rule takes none."""
+        p, q, *_ = [*(float(getattr(self, f.name)) for f in fields(self)), 0.0, 0.0]
+        return p, q
+
+    @property
+    def has_bend(self) -> bool:
+        """Whether the second derivative may be other than 0."""
+        return not self.piecewise_linear
+
+    @property
+    def kinks(self) -> tuple[Parameter, ...]:
+        """Inputs at which the slope jumps, or is infinite: numbers, or one entry for each unit."""
+        return ()
+
+
+def as_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters as a table of layers shows them: of an array the least and the largest entry."""
+    return {name: _range(value) if isinstance(value, np.ndarray) else str(value) for name, value in values.items()}
+
+
+def _range(array: np.ndarray) -> str:
+    """From the least entry to the largest, as in "-2.5..10"."""
+    ends = [f"{end + 0.0:.4g}" for end in (np.min(array), np.max(array))]  # 0.0 makes 0 of -0
+    return ends[0] if ends[0] == ends[1] else "..".join(ends)
