@@ -37,10 +37,20 @@ def multiply(input: Any, other: Any) -> Converted:
 
 def divide(input: Any, other: Any, rounding_mode: str | None = None) -> Converted:
     """`input / other`"""
-    if not isinstance(input, Sample):
-        raise UnsupportedLayerError("it divides a constant by x; fastjac divides x by constants only")
     check_not_rounding(rounding_mode)
-    return [fl.Scale(_inverse(constant(other)))]
+    if isinstance(input, Sample):
+        return [fl.Scale(_inverse(constant(other)))]
+    return [fl.Reciprocal(), fl.Scale(constant(input))]
+
+
+def power(input: Any, exponent: Any) -> Converted:
+    """`input ** exponent`"""
+    if not isinstance(input, Sample):
+        raise UnsupportedLayerError("its exponent depends on the input; fastjac has x ** number, and torch.exp")
+    value = constant(exponent)
+    if isinstance(value, np.ndarray):
+        raise UnsupportedLayerError("it has an exponent for each feature; fastjac has x ** number")
+    return [fl.Power(value)]
 
 
 def check_not_rounding(mode: str | None) -> None:

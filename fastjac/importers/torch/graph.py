@@ -37,7 +37,7 @@ class Followed:
         """The network that it is. Raises LayerError where layers do not fit or nothing states the size of an input."""
         if self.parts is not None:
             return assemble(self.parts, self.inputs.sizes[0], "fastjac.from_torch(module, input_shape=...)").network
-        return _graph(self.traced, self.inputs.names, self.sizes)
+        return _graph(self.traced, self.inputs, self.sizes)
 
 
 def followed(module: Any, input_shape: Any = None) -> Followed:
@@ -50,29 +50,28 @@ def followed(module: Any, input_shape: Any = None) -> Followed:
     with untouched(module) as before:
         found = traced(module, inputs.names)
         features = [Features(size, are_an_inputs=True) for size in inputs.sizes]
-        steps = Steps(found, [Sample(count) for count in features])
+        steps = Steps(found, [Sample(count, axes) for count, axes in zip(features, inputs.axes, strict=True)])
         before.check()
     return Followed(found, inputs, steps.parts if steps.is_chain else None, [known.count for known in features])
 
 
-def _graph(found: Traced, names: Sequence[str], sizes: Sequence[int | None]) -> Network:
-    """The network of a forward that is no chain, with inputs of these names and sizes."""
+def _graph(found: Traced, inputs: Inputs, sizes: Sequence[int | None]) -> Network:
+    """The network of a forward that is no chain, with inputs of these sizes."""
     _check_used(found)
-    unknown = [name for name, size in zip(names, sizes, strict=True) if size is None]
+    unknown = [name for name, size in zip(inputs.names, sizes, strict=True) if size is None]
     if unknown:
-        each = f", one for each of {', '.join(names)}" if len(names) > 1 else ""
+        each = f", one for each of {', '.join(inputs.names)}" if len(inputs.names) > 1 else ""
         raise LayerError(
             f"no layer states the size of {' and '.join(unknown)}; pass it: fastjac.from_torch(module, input_shape=...){each}"
         )
-    inputs = [Input(size, name) for name, size in zip(names, sizes, strict=True) if size is not None]
-    outputs: list[Node] = []
-    for sample in Steps(found, [Sample(Features(node.size), node=node) for node in inputs]).outputs:
-        node = sample.node
-        if node is None:
-            raise AssertionError("the outputs have nodes where the inputs have")
-        # A network computes each of its outputs once.
-        outputs.append(Scale()(node) if node in outputs or isinstance(node, Input) else node)
-    return Network(inputs=inputs, outputs=outputs)
+    starts = [Input(size, name) for name, size in zip(inputs.names, sizes, strict=True) if size is not None]
+    samples = [Sample(Features(node.size), axes, node) for node, axes in zip(starts, inputs.axes, strict=True)]
+    ends: list[Node] = []
+    for node in (sample.node for sample in Steps(found, samples).outputs):
+        # A network computes each of its outputs once, and no input is one.
+        if node is not None:
+            ends.append(Scale()(node) if node in ends or isinstance(node, Input) else node)
+    return Network(inputs=starts, outputs=ends)
 
 
 def _check_used(found: Traced) -> None:

@@ -19,11 +19,15 @@ Shape = tuple[int, ...]
 class Inputs:
     """The inputs that a module is called with, in order.
 
-    names : as its forward has them.  shapes : of one sample of each; None where the user states none.
+    names : as its forward has them.
+    shapes : of one sample of each, None where the user states none.
+    axes : how many a sample of each has: 1 where the user states a tuple of one number, None where fastjac takes samples flat
+        that may have several.
     """
 
     names: tuple[str, ...]
     shapes: tuple[Shape | None, ...]
+    axes: tuple[int | None, ...]
 
     @property
     def sizes(self) -> tuple[int | None, ...]:
@@ -37,14 +41,16 @@ def inputs_of(module: Any, input_shape: Any = None) -> Inputs:
     Raises DtypeError for what is no shape, OptionError where there are too few or too many.
     """
     required, taken = _arguments(module)
-    shapes = _shapes(input_shape, max(1, len(required)))
+    stated = _one_for_each(input_shape, max(1, len(required)))
+    shapes = tuple(None if one is None else _shape(one) for one in stated)
     names = [*taken, *(["x"] if not taken else [])]
     if not max(1, len(required)) <= len(shapes) <= len(names):
         wanted = f"{len(required)} inputs, {', '.join(required)}" if len(required) > 1 else "one input"
         raise OptionError(
             f"input_shape must state one shape for each input, and the module's forward takes {wanted}; got {input_shape!r:.100}"
         )
-    return Inputs(tuple(names[: len(shapes)]), shapes)
+    axes = tuple(1 if isinstance(one, (list, tuple)) and len(one) == 1 else None for one in stated)
+    return Inputs(tuple(names[: len(shapes)]), shapes, axes)
 
 
 def _arguments(module: Any) -> tuple[list[str], list[str]]:
@@ -59,15 +65,13 @@ def _arguments(module: Any) -> tuple[list[str], list[str]]:
     return [p.name for p in positional if p.default is p.empty], [p.name for p in positional]
 
 
-def _shapes(given: Any, count: int) -> tuple[Shape | None, ...]:
-    """A shape or None for each of the inputs, of which there are `count` or more."""
+def _one_for_each(given: Any, count: int) -> Sequence[Any]:
+    """What is stated of each input, of which there are `count` or more."""
     if given is None:
         return (None,) * count
-    if not isinstance(given, (list, tuple)):
-        return (_shape(given),)
-    if count == 1 and not any(part is None or isinstance(part, (list, tuple)) for part in given):
-        return (_shape(given),)
-    return tuple(None if part is None else _shape(part) for part in given)
+    if not isinstance(given, (list, tuple)) or (count == 1 and not any(isinstance(part, (list, tuple)) for part in given)):
+        return (given,)
+    return given
 
 
 def _shape(given: Any) -> Shape:

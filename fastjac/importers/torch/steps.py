@@ -132,7 +132,7 @@ class Steps:
         if before.axes is None and value.axes == 1 and before.mixing:
             raise UnsupportedLayerError(
                 f"it makes samples flat behind {before.mixing}, which acts along one axis of them, while fastjac takes them flat "
-                "from the start; if they have a single axis, take this out"
+                "from the start; if they have a single axis, take this out, or state it as in input_shape=(n,)"
             )
         self._extend(node, taken, ())
         self._keep(node, value, taken[0])

@@ -50,9 +50,9 @@ class Drawn:
         return sum(self.sizes)
 
     @property
-    def input_shape(self) -> int | tuple[int, ...]:
+    def input_shape(self) -> int | tuple[tuple[int, ...], ...]:
         """As from_torch takes it."""
-        return self.sizes if len(self.sizes) > 1 else self.sizes[0]
+        return tuple((size,) for size in self.sizes) if len(self.sizes) > 1 else self.sizes[0]
 
     @property
     def body(self) -> str:

@@ -67,7 +67,6 @@ _CONSTANT_SHAPES = (
 _OPERATORS = (
     "1 / x",
     "x.reciprocal()",
-    "x ** 2",
     "2 ** x",
     "x // 0.5",
     "x % 0.7",
@@ -81,7 +80,6 @@ _OPERATORS = (
     "x - x",
     "x + x",
     "x / (x * x + 1)",
-    "x.abs()",
     "abs(x)",
     "+x",
     "x.sign()",
