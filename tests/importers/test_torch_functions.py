@@ -261,7 +261,7 @@ REFUSED = {
     "erf .*fastjac does not have it; it has abs, .* view": torch.erf,
     "it picks samples of the batch": lambda x: x[:2],
     "detach": lambda x: x.detach(),
-    r"\(sum\), .*fastjac does not have it": lambda x: x.sum(1, keepdim=True),
+    r"\(prod\), .*fastjac does not have it": lambda x: x.prod(1, keepdim=True),
     "its exponent depends on the input": lambda x: 2**x,
     "it has an exponent for each feature": lambda x: x**C,
     "a matrix on the left of x mixes the samples": lambda x: W @ x,

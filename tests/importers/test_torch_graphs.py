@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812  as everyone writes it
 
 import fastjac
-from fastjac.errors import DtypeError, FastjacError, LayerError, OptionError, UnsupportedLayerError
+from fastjac.errors import DtypeError, FastjacError, FormatError, LayerError, OptionError, UnsupportedLayerError
 from fastjac.importers.torch.joins import JOINS
 from fastjac.importers.torch.pieces import PIECES
 
@@ -95,6 +95,16 @@ class Mixture(nn.Module):
         return sum(weights[:, number : number + 1] * expert(x) for number, expert in enumerate(self.experts))
 
 
+class DeepONet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.branch, self.trunk = (nn.Sequential(nn.Linear(n, 6), nn.Tanh(), nn.Linear(6, 6)) for n in (5, 2))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, u, y):
+        return torch.sum(self.branch(u) * self.trunk(y), dim=-1, keepdim=True) + self.bias
+
+
 class Actor(nn.Module):
     """Two heads, one of them bounded."""
 
@@ -115,8 +125,9 @@ FAMILIES = {
     "dense": (Dense, 5),
     "mixture": (Mixture, None),
     "two heads": (Actor, None),
+    "DeepONet": (DeepONet, None),
 }
-SHAPES = {"residual dynamics": ((5,), (2,)), "critic": ((5,), (2,)), "residual blocks": ((4,),)}
+SHAPES = {"residual dynamics": ((5,), (2,)), "critic": ((5,), (2,)), "DeepONet": ((5,), (2,)), "residual blocks": ((4,),)}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -185,6 +196,9 @@ CALLS = {
     "hstack": lambda a, b: torch.hstack([a, b]),
     "column_stack": lambda a, b: torch.column_stack((a[:, 0], b, a[:, 1:2])),
     "stack": lambda a, b: torch.stack([a[:, 1], b[:, 1] * a[:, 2]], dim=1),
+    "sum": lambda a, b: (a * b).sum(-1, keepdim=True) * a,
+    "sum to numbers": lambda a, b: torch.sum(a * b, dim=[1]).unsqueeze(1),
+    "mean": lambda a, b: a - a.mean(dim=1, keepdim=True) * b,
     "stack of copies": lambda a, b: torch.stack((a[:, 1],) * 3, dim=-1) + b[:, :3],
 }
 
@@ -336,6 +350,11 @@ def test_shapes_that_are_none_or_do_not_fit_are_told(name):
         fastjac.from_torch(Alone(lambda x, y: x + y), given)
 
 
+def test_an_input_that_no_memory_holds_is_refused():
+    with pytest.raises(FormatError, match="units in an input"):
+        fastjac.from_torch(Alone(lambda x, y: x + y), (10**12, 10**12))
+
+
 def test_shapes_are_stated_under_one_name():
     with pytest.raises(OptionError, match="n_in is another name for input_shape"):
         fastjac.from_torch(nn.Tanh(), 3, n_in=3)
@@ -370,7 +389,9 @@ REFUSED = {
     ),
     "rounding_mode='trunc' is not supported": lambda a, b: torch.div(a, b, rounding_mode="trunc"),
     r"^prelu .*it takes several tensors that depend on the inputs; fastjac has it of one": F.prelu,
-    r"^sum_1 .*: fastjac does not have it; it has abs, .* cat, .* view": lambda a, b: (a * b).sum(-1, keepdim=True),
+    r"^prod \(prod\), .*: fastjac does not have it; it has abs, .* cat, .* view": lambda a, b: (a * b).prod(-1, keepdim=True),
+    r"dim=None is the axis of the batch, or": lambda a, b: a - (a * b).sum(),
+    r"^sum_1 .*it rounds to float16": lambda a, b: a - b.sum(-1, True, dtype=torch.float16),
     r"Add takes vectors of one size, got sizes 6, 3: ": lambda a, b: a + b[:, :3],
 }
 

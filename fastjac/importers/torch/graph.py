@@ -11,6 +11,7 @@ from ...layers import Scale
 from ...network import Network
 from ...nodes import Input, Node
 from ..parts import Part, assemble
+from ..reading.limits import MOST_UNITS, check_count
 from .inputs import Inputs, inputs_of
 from .modified import check_evaluating
 from .sample import Features, Sample
@@ -64,6 +65,7 @@ def _graph(found: Traced, inputs: Inputs, sizes: Sequence[int | None]) -> Networ
         raise LayerError(
             f"no layer states the size of {' and '.join(unknown)}; pass it: fastjac.from_torch(module, input_shape=...){each}"
         )
+    check_count(max(size or 0 for size in sizes), MOST_UNITS, "units in an input")
     starts = [Input(size, name) for name, size in zip(inputs.names, sizes, strict=True) if size is not None]
     samples = [Sample(Features(node.size), axes, node) for node, axes in zip(starts, inputs.axes, strict=True)]
     ends: list[Node] = []

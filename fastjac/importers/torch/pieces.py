@@ -1,4 +1,4 @@
-"""PIECES: what takes some features of a tensor, and what puts the features of several in a row.
+"""PIECES: what takes some features of a tensor, adds them up, or puts those of several tensors in a row.
 
 fastjac holds samples flat, so all of it happens along their one axis, and never along that of the batch.
 """
@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ... import layers as fl
 from ... import nodes
 from ...errors import UnsupportedLayerError
+from ...nodes import Node
+from ..precision import refuse_rounding
 from ..tensors import as_numpy
 from .sample import Sample, Shape, Size, combined
 
@@ -134,6 +137,24 @@ def _column_stack(tensors: Sequence[Any]) -> Sample:
     return combined(lambda *given: nodes.concatenate(given), samples, _axes_of(samples) or 1)
 
 
+def _sum(input: Sample, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Sample:
+    """The sum of all features."""
+    _check_features(input, dim[0] if isinstance(dim, (list, tuple)) and len(dim) == 1 else dim)
+    if dtype is not None:
+        refuse_rounding(str(dtype).removeprefix("torch."))
+    return combined(_summed, [input], axes=1 if keepdim else 0)
+
+
+def _mean(input: Sample, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Sample:
+    """The mean of all features."""
+    total, width = _sum(input, dim, keepdim, dtype=dtype), input.node.size if input.node is not None else 1
+    return total.after([fl.Scale(1.0 / width)])
+
+
+def _summed(node: Node) -> Node:
+    return fl.Affine(np.ones((1, node.size), np.float32))(node)
+
+
 def _samples(tensors: Sequence[Any]) -> Sequence[Sample]:
     for tensor in tensors:
         if not isinstance(tensor, Sample):
@@ -190,8 +211,10 @@ PIECES: dict[str, Callable[..., Any]] = {
     "hstack": lambda tensors: _concatenate(tensors, dim=1),
     "column_stack": _column_stack,
     "stack": _stack,
+    "sum": _sum,
+    "mean": _mean,
 }
 """By name, those of torch and Python's operators, each with torch's own arguments; many are methods of tensors too."""
 
-COPIES = ("clone", "index_select", "cat", "concat", "concatenate", "hstack", "column_stack", "stack")
+COPIES = ("clone", "index_select", "cat", "concat", "concatenate", "hstack", "column_stack", "stack", "sum", "mean")
 """Functions whose result never lies in the memory of what they take, though they change none of it."""

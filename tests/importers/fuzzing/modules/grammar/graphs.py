@@ -21,6 +21,8 @@ _CALLS = (
     "torch.stack([x[:, 0], x[:, -1]] * $n, dim=-1)[:, :$n]",
     "torch.cat([x[:, 1:], x[:, :1]], dim=1) if $n > 1 else x",
     "sum([x, x * 2, torch.tanh(x)])",
+    "x - x.mean(dim=-1, keepdim=True)",
+    "(x * torch.tanh(x)).sum(1).unsqueeze(-1) + x",
 )
 
 _OTHERS = {
