@@ -77,12 +77,13 @@ class _Lines:
 
 
 def _branches(item: Layer | Item) -> list[tuple[str, Items]]:
-    """What a block holds, each branch with its name."""
+    """What a block or a network holds, each branch with its name."""
     if isinstance(item, Residual):
         return [("", item.layers)] if item.shortcut is None else [("layers", item.layers), ("shortcut", item.shortcut)]
     if isinstance(item, Parallel):
         return [(f"branch {number}{'' if branch else ': x'}", branch) for number, branch in enumerate(item.branches)]
-    return []
+    inner = () if isinstance(item, Layer) else item.in_sequence()
+    return [] if inner in ((), (item,)) else [("", inner)]
 
 
 def _title(item: Layer | Item) -> str:
@@ -91,7 +92,7 @@ def _title(item: Layer | Item) -> str:
         return type(item).__name__ + (f"({options})" if options else "")
     if isinstance(item, Parallel):
         return f"Parallel({item.join})"
-    return type(item).__name__
+    return type(item).__name__ if isinstance(item, Residual) else repr(item)
 
 
 def _ruled(head: tuple[str, ...], lines: Sequence[tuple[str, ...]], total: tuple[str, ...]) -> list[str]:

@@ -51,7 +51,7 @@ class End:
         if index is None:
             return None
         numbers = self._numbers_of(index, name) if isinstance(index, Node) else selected_once(index, self.total, name)
-        return None if numbers == tuple(range(self.total)) else numbers
+        return None if len(numbers) == self.total and numbers == tuple(range(self.total)) else numbers
 
     def _numbers_of(self, node: Node, name: str) -> tuple[int, ...]:
         places = [place for place, known in enumerate(self._nodes) if known() is node]
@@ -161,7 +161,9 @@ def _share(a: Any, b: Any) -> bool:
     """Whether two arrays, or any of two tuples of arrays, have memory in common."""
     if not isinstance(a, np.ndarray):
         return any(_share(part, b) for part in a)
-    return any(_share(part, a) for part in b) if not isinstance(b, np.ndarray) else np.shares_memory(a, b)
+    if not isinstance(b, np.ndarray):
+        return any(_share(part, a) for part in b)
+    return np.may_share_memory(a, b, max_work=arguments.MOST_WORK)  # type: ignore[arg-type]
 
 
 def write(out: Any, result: Any) -> None:

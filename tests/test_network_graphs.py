@@ -227,6 +227,18 @@ class TestPrinted:
         assert str(BLOCKS) == LISTED
         assert repr(BLOCKS) == "Network(3 -> 5, 8 layers, float64)"
 
+    def test_networks_in_blocks(self) -> None:
+        x = fj.Input(5)
+        branched = fj.Network(inputs=x, outputs=x * TIED(x))
+        net = fj.Network([branched, fj.Residual(fj.Network([TIED, fj.Tanh()]))])
+        rows = [" ".join(row.split()) for row in str(net).splitlines()[3:7]]
+        assert rows == [
+            "0 Network(5 -> 5, 2 layers, float64) 5 -> 5",
+            "1 Residual 5 -> 5",
+            "0 Network(5-5, 2 layers, float64) 5 -> 5",
+            "0 Affine 5 -> 5 25",
+        ]
+
     def test_taken_units(self) -> None:
         x = fj.Input(9)
         net = fj.Network(inputs=x, outputs=fj.concatenate([x[2:5], x[[3, 0]], x[::-1], x[4]]))

@@ -99,6 +99,10 @@ class Take(Layer):
     index: tuple[int, ...] = ()
     size: int = 0
 
+    def __post_init__(self) -> None:
+        if not self.index or min(self.index) < 0 or max(self.index) >= self.size:
+            raise LayerError(f"Take takes one or more units of {self.size}, got the numbers {self.index!s:.60}")
+
     @property
     def n_in(self) -> int:
         return self.size
