@@ -21,6 +21,7 @@ from .graph import Graph, Vertex
 from .known import OPERATIONS, described
 from .layers import Add, Concatenate, Divide, Join, Layer, Maximum, Minimum, Multiply, Reciprocal, Scale, Take
 from .selection import selected
+from .table import format_sizes
 
 SHOWN_DEPTH = 3
 """How many operations, one behind another, a node shows of its own making."""
@@ -306,7 +307,7 @@ def inline(graph: Graph, nodes: Any) -> Any:
     given = (nodes,) if isinstance(nodes, Node) else _checked(nodes, "a network")
     sizes = graph.input_sizes
     if tuple(node.size for node in given) != sizes:
-        wanted = f"{len(sizes)} node{'s' * (len(sizes) > 1)}, of size {', '.join(map(str, sizes))}"
+        wanted = f"{len(sizes)} node{'s' * (len(sizes) > 1)}, of size {format_sizes(sizes, ', ')}"
         raise LayerError(f"the network takes {wanted}; got {_named(given, _sized)}")
     made = dict(zip(graph.inputs, given, strict=True))
     for number, vertex in enumerate(graph.vertices):
