@@ -82,6 +82,7 @@ def test_moves_one_by_one_give_the_outputs(name):
     [
         pytest.param(lambda x, h: fj.concatenate([h[:3] + x[:3], h[1:4]]), id="a sum in a slice of what is read later"),
         pytest.param(lambda x, h: fj.concatenate([h[1:4], fj.Tanh()(h)]), id="an activation of what is sliced"),
+        pytest.param(lambda x, h: fj.Tanh()(h[1:4]), id="an activation of a slice that nothing else reads"),
         pytest.param(lambda x, h: fj.concatenate([fj.Tanh()(h[1:4]), h[2:5] + x[:3]]), id="slices that overlap"),
         pytest.param(lambda x, h: fj.add([h, x, h, fj.Tanh()(h)]), id="an operand of a sum that comes twice"),
     ],
