@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ends import blocks
+from ..ends import End
 from ..layers import Layer
 from .runner import GradientRunner
 from .scratch import Kept
-from .structure import gather, shapes_of
+from .structure import blocks_of, gather, shapes_of
 
 if TYPE_CHECKING:
     from .trainable import Trainable
@@ -81,22 +81,25 @@ class Pullback:
         return Gradient(by_x, parameters, tuple(views_of(parameters, net.layers)))
 
     def __repr__(self) -> str:
-        (_, y), (_, jacobian) = (self._zeros(name) for name in ("gy", "gJ"))
-        return f"Pullback(gy {shapes_of(y)}, gJ {shapes_of(jacobian)}, {self._x.dtype})"
+        shapes = []
+        for ends in self._ends.values():
+            array = np.broadcast_to(0.0, (*self._lead, *(end.total for end in ends)))
+            shapes.append(shapes_of(blocks_of(array, ends)))
+        return f"Pullback(gy {shapes[0]}, gJ {shapes[1]}, {self._x.dtype})"
+
+    @property
+    def _ends(self) -> dict[str, tuple[End, ...]]:
+        """Along which the derivatives by y and by J are in blocks."""
+        net = self._network
+        return {"gy": (net._outputs,), "gJ": (net._outputs, net._inputs)}
 
     def _gathered(self, value: Any, name: str) -> np.ndarray | None:
         """A loss's derivative by y or J as one array, with a row for each input."""
         if value is None:
             return None
-        array = gather(value, *self._zeros(name), name)
-        return array.reshape(len(self._x), *array.shape[len(self._lead) :])
-
-    def _zeros(self, name: str) -> tuple[np.ndarray, Any]:
-        """Zeros of the shape of y or J, whole and in blocks."""
-        net = self._network
-        shape = (net.n_out,) if name == "gy" else (net.n_out, net.n_in)
-        array = np.zeros((*self._lead, *shape), self._runner.lowered.dtype)
-        return array, net._outputs.split(array, -1) if name == "gy" else blocks(array, net._outputs, net._inputs)
+        ends = self._ends[name]
+        array = gather(value, self._lead, ends, name, self._runner.lowered.dtype)
+        return array.reshape(len(self._x), *(end.total for end in ends))
 
 
 def _rebuilt(network: Trainable, x: np.ndarray, lead: tuple[int, ...]) -> Pullback:

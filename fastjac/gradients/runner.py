@@ -108,9 +108,10 @@ class GradientRunner:
             words |= {"starts_sums": gradient is not None and first == 0}
             request = self._request(part | shared | slots | {"buffers": taken.buffers}, words)
             self._share(request, threads, chunks)
-        for result in (gradient, arrays.get("parameter_jacobian")):
-            for unused in self.lowered.unused if result is not None else ():
-                np.copyto(result[..., unused], 0.0)  # type: ignore[index]
+        for unused in self.lowered.unused:
+            for result in (gradient, arrays.get("parameter_jacobian")):
+                if result is not None:
+                    result[..., unused] = 0.0
         if gradient is not None:
             self._add_up(shared["sums"], gradient, threads)
         taken.filled = held is not None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..ends import End, blocks
 from ..errors import DtypeError, ShapeError
 from ..kernels.float_mode import default_mode
 
@@ -14,18 +15,25 @@ Blocks = Any
 """An array, or a tuple of blocks."""
 
 
-def gather(value: Blocks, whole: np.ndarray, blocks: Blocks, name: str) -> np.ndarray:
-    """What a caller gives for an array, or for blocks that are views of one, as one array that kernels can take.
+def gather(value: Blocks, lead: tuple[int, ...], ends: tuple[End, ...], name: str, dtype: np.dtype) -> np.ndarray:
+    """What a caller gives for y or J, in blocks where an end has several vectors, as one array that kernels can take.
 
-    whole : the array that the blocks are views of, which holds zeros and may be written to.
+    ends : the outputs, and for J the inputs.
     A block that is None stands for zeros: the loss does not depend on it.
 
     Raises ShapeError or DtypeError for a block that is no real array of its shape, and for another number of blocks.
     """
-    if blocks is whole:
-        return arguments.for_kernels(_checked(value, whole.shape, name), whole.dtype)
-    _fill(blocks, value, name)
+    shape = (*lead, *(end.total for end in ends))
+    if not any(end.several for end in ends):
+        return arguments.for_kernels(_checked(value, shape, name), dtype)
+    whole = np.zeros(shape, dtype)
+    _fill(blocks_of(whole, ends), value, name)
     return whole
+
+
+def blocks_of(array: np.ndarray, ends: tuple[End, ...]) -> Blocks:
+    """y or J in views, for the outputs, or these and the inputs."""
+    return blocks(array, *ends) if len(ends) == 2 else ends[0].split(array, -1)
 
 
 def _fill(target: Blocks, value: Blocks, name: str) -> None:

@@ -77,12 +77,12 @@ def _add_activation_gradient(zero, block, o, rows, gradient):
 def _add_bends(zero, block, o, rows):
     """Add the derivative by the source through the operation's Jacobian."""
     size = itemsize(zero)
-    for sample in range(block.samples):
-        row = rows + sample * o.in_row * size
-        if o.operation == PAIR:
-            add_bends_of_pair(zero, block, o, sample, row)
-            continue
-        by_value = view(zero, row, o.n_in)
-        bends = view(zero, block.work + (o.bends + sample * o.in_row) * size, o.n_in)
-        for j in range(o.n_in):
-            by_value[j] += bends[j]
+    if o.operation == PAIR:
+        for sample in range(block.samples):
+            add_bends_of_pair(zero, block, o, sample, rows + sample * o.in_row * size)
+        return
+    # All rows as one, and what pads them too.
+    count = block.samples * o.in_row
+    by_value, bends = view(zero, rows, count), view(zero, block.work + o.bends * size, count)
+    for j in range(count):
+        by_value[j] += bends[j]

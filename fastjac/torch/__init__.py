@@ -47,7 +47,7 @@ except Exception as error:  # a torch that lacks a library of the system raises 
 
 from ..importers.torch.modes import records
 from .function import ValueAndJacobian
-from .inputs import blocks, joined_input, sizes_of
+from .inputs import blocks, joined_input
 from .known import chain_of, forget
 
 __all__ = ["forget", "jacobian", "value_and_jacobian"]
@@ -92,14 +92,14 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
             "fastjac computes numbers, which torch.jit.trace, make_fx, torch.export and FakeTensorMode cannot record; call it "
             "outside of them, or give them the module itself"
         )
-    chain, tensors = chain_of(module, sizes_of(x))
+    chain, tensors = chain_of(module, x)
     x = joined_input(chain, x)
     needed = tuple([tensor.requires_grad for tensor in (x, *tensors)])
     keeps = torch.is_grad_enabled() and any(needed)
     y, jacobians, _ = ValueAndJacobian.apply(chain, needed, keeps, x.reshape(-1, chain.n_in), *tensors)
     lead = x.shape[:-1]
     y, jacobians = y.reshape(*lead, chain.n_out), jacobians.reshape(*lead, chain.n_out, chain.n_in)
-    return blocks(y, chain.outputs, None), blocks(jacobians, chain.outputs, chain.inputs)
+    return blocks(y, jacobians, chain) if chain.several else (y, jacobians)
 
 
 def jacobian(module: Any, x: Any) -> Any:

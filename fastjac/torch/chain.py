@@ -64,6 +64,11 @@ class ModuleChain:
         """Number of outputs, all together."""
         return sum(self.outputs)
 
+    @cached_property
+    def several(self) -> bool:
+        """Whether there are several inputs, or several outputs."""
+        return len(self.inputs) > 1 or len(self.outputs) > 1
+
     def tensors(self) -> list[Any]:
         """The parameters as they are now."""
         return [tensor for module, reader in self.readers for tensor in reader(module()).values()]

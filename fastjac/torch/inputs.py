@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -55,9 +54,8 @@ def _checked(chain: ModuleChain, x: Any, size: int, name: str) -> Any:
     return x if type(x) is torch.Tensor else x.as_subclass(torch.Tensor)
 
 
-def blocks(whole: Any, outputs: Sequence[int], inputs: Sequence[int] | None) -> Any:
-    """y, or J where `inputs` are given, in a tuple for each end that has several vectors."""
-    if len(outputs) > 1:
-        parts = whole.split_with_sizes(list(outputs), -1 if inputs is None else -2)
-        return tuple([blocks(part, outputs[:1], inputs) for part in parts])
-    return whole.split_with_sizes(list(inputs), -1) if inputs is not None and len(inputs) > 1 else whole
+def blocks(y: Any, jacobian: Any, chain: ModuleChain) -> tuple[Any, Any]:
+    """y and J in a tuple for each end that has several vectors."""
+    rows = jacobian.split_with_sizes(list(chain.outputs), -2)
+    parts = [row.split_with_sizes(list(chain.inputs), -1) for row in rows] if len(chain.inputs) > 1 else rows
+    return (y.split_with_sizes(list(chain.outputs), -1), tuple(parts)) if len(chain.outputs) > 1 else (y, parts[0])

@@ -6,7 +6,6 @@ another (watch.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,6 +15,7 @@ import torch
 from ..errors import DtypeError
 from .chain import ModuleChain
 from .followed import followed_chain
+from .inputs import sizes_of
 from .watch import Watch
 
 
@@ -31,24 +31,21 @@ _known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
 """What modules were found to be, while they live. Nothing here keeps a module alive."""
 
 
-def chain_of(module: Any, sizes: Sequence[int] = ()) -> tuple[ModuleChain, list[Any]]:
-    """The network that a module is, and its parameters as they are now.
-
-    sizes : of the inputs that it is called with.
+def chain_of(module: Any, x: Any) -> tuple[ModuleChain, list[Any]]:
+    """The network that a module is when it is called with x, and its parameters as they are now.
 
     Raises as `fastjac.torch.value_and_jacobian` does.
     """
     if torch.is_autocast_enabled("cpu"):
         with torch.autocast("cpu", enabled=False):  # or weights that torch computes would be rounded
-            return chain_of(module, sizes)
+            return chain_of(module, x)
     _check_module(module)
     known = _known.get(module)
-    fits = known is not None and (known.chain.inputs == sizes or not (known.chain.sized and sizes))
-    if known is not None and fits and known.watch.holds(module):
+    if known is not None and known.watch.holds(module) and (not known.chain.sized or known.chain.inputs == sizes_of(x)):
         tensors = known.chain.tensors()
         if known.chain.takes(tensors):
             return known.chain, tensors
-    chain, watch = followed_chain(module, sizes)
+    chain, watch = followed_chain(module, sizes_of(x))
     _known[module] = _Known(chain, watch)
     return chain, chain.tensors()
 

@@ -132,9 +132,9 @@ def test_other_sizes_of_inputs_are_another_network() -> None:
     with pytest.raises(LayerError):
         fastjac.torch.jacobian(module, (points(4, 2), points(4, 3)))
     fastjac.torch.jacobian(module, (points(4, 3), points(4, 2)))
-    chain, _ = chain_of(module, (3, 2))
+    chain, _ = chain_of(module, (points(4, 3), points(4, 2)))
     fastjac.torch.jacobian(module, (points(4, 3), points(4, 2)))
-    assert chain_of(module, (3, 2))[0] is chain
+    assert chain_of(module, (points(4, 3), points(4, 2)))[0] is chain
     assert chain.inputs == (3, 2)
     slope = module_named("a slope without a size")
     assert [fastjac.torch.jacobian(slope, points(size)).shape for size in (5, 3)] == [(5, 5), (3, 3)]

@@ -200,7 +200,7 @@ def test_without_a_library_calls_run_on_the_crew(lines: str | None, mapped: Path
     assert team_of_torch() is None
     module = perceptron()
     assert_agrees(module, points(N, 2))
-    (runner,) = chain_of(module)[0].runners.values()
+    (runner,) = chain_of(module, points(N, 2))[0].runners.values()
     assert runner._team is crew.crew
 
 

@@ -211,7 +211,7 @@ def test_calls_between_a_call_and_its_backward_do_not_disturb_it(order: tuple[in
         module[1].running_mean.add_(0.3)
         pairs.append(fastjac.torch.value_and_jacobian(module, x))
         expected.append(gradients(module, x, value_and_jacobian_by_torch(module, x)))
-    assert len(chain_of(module)[0].runners) == 1
+    assert len(chain_of(module, x)[0].runners) == 1
     for number in order:
         for ours, theirs in zip(gradients(module, inputs[number], pairs[number]), expected[number], strict=True):
             assert_close(ours, theirs, 1e-10)
@@ -224,7 +224,7 @@ def test_training_uses_the_same_memory_again_and_the_new_parameters() -> None:
         optimizer.zero_grad()
         loss_of(*fastjac.torch.value_and_jacobian(module, x)).backward()
         optimizer.step()
-        (runner,) = chain_of(module)[0].runners.values()
+        (runner,) = chain_of(module, x)[0].runners.values()
         pools.append([id(memory) for memory in (*runner._idle, *runner._idle_parameters)])
     assert len(pools[0]) == 2
     assert pools == pools[:1] * 200
@@ -235,7 +235,7 @@ def test_what_is_kept_for_backward_is_free_after_it() -> None:
     """As what torch saves is, though y and J and the loss live on."""
     module, x = perceptron(), points(60, 2)
     loss = loss_of(*fastjac.torch.value_and_jacobian(module, x))
-    (runner,) = chain_of(module)[0].runners.values()
+    (runner,) = chain_of(module, x)[0].runners.values()
     for retain_graph, idle in ((True, 0), (False, 1)):
         loss.backward(retain_graph=retain_graph)
         assert (len(runner._idle), len(runner._idle_parameters)) == (idle, idle)
@@ -266,7 +266,7 @@ def test_frozen_parameters_get_no_gradient_and_no_work() -> None:
     module[0].requires_grad_(False)
     module[2].bias.requires_grad_(False)
     loss_of(*fastjac.torch.value_and_jacobian(module, x)).backward()
-    (runner,) = chain_of(module)[0].runners.values()
+    (runner,) = chain_of(module, x)[0].runners.values()
     assert [set(gradients) for gradients in runner.lowered.gradients] == [set(), set(), {"weight"}, set(), {"weight", "bias"}]
     module.requires_grad_(True)
     trained = [name for name, parameter in module.named_parameters() if parameter.grad is not None]
