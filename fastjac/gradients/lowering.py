@@ -97,17 +97,22 @@ class _Lowering:
         row = self._block * max(self._seeds * self._widest_rows(), padded(self._widest, self._dtype))
         self._slot_places = [self._buffers.take(1, row).offset for _ in range(max(self._slots) + 1)]
         spare = self._buffers.take(1, row).offset
-        values = [self._value(value) for value in range(len(self._sizes))]
-        push, pull = modes(self._unfolded)
-        indices = [np.array(op.units.index or (), np.int32) for op in self._ops]
-        units = np.concatenate(indices)
+        values: dict[int, Record] = {}
         rows: list[Record] = []
-        first = 0
         for number, op in enumerate(self._ops):
-            ends = {"inputs": values[op.source]["numbers"], "outputs": values[op.target]["numbers"]}
-            rows.append(self._operation(number) | ends | {"push": push[number], "pull": pull[number]})
+            # A value and what is kept of the operation that reads it lie side by side.
+            for value in range(len(values), op.source + 1):
+                values[value] = self._value(value)
+            rows.append(self._operation(number))
+        values |= {value: self._value(value) for value in range(len(values), len(self._sizes))}
+        push, pull = modes(self._unfolded)
+        units = np.concatenate([np.array(op.units.index or (), np.int32) for op in self._ops])
+        first = 0
+        for number, (op, record) in enumerate(zip(self._ops, rows, strict=True)):
+            record |= {"inputs": values[op.source]["numbers"], "outputs": values[op.target]["numbers"]}
+            record |= {"push": push[number], "pull": pull[number]}
             if op.units.index is not None:
-                rows[-1]["units"] = units.ctypes.data + first * units.itemsize
+                record["units"] = units.ctypes.data + first * units.itemsize
                 first += len(op.units.index)
         self._add_features(rows)
         for op, record in zip(self._ops, rows, strict=True):
@@ -117,7 +122,7 @@ class _Lowering:
         return Lowered(
             self._dtype,
             self._unfolded,
-            records(VALUE, values),
+            records(VALUE, values.values()),
             records(OPERATION, rows),
             records(LAYOUT, [self._layout(spare)]),
             units,
