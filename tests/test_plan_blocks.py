@@ -47,7 +47,7 @@ def every_cost(shape: ChainShape, order: Order) -> np.ndarray:
         if stop == start + 1:
             if shape.block(start) is None:
                 return np.zeros(1)
-            own = plan_module._through(shape, start, start, stop, transposed)
+            own = plan_module.step_through(shape, start, start, stop, transposed)
             return np.array([own.cycles] if own_may_be_made(shape, order, start, transposed) else [])
         found = [np.empty(0)]
         for middle in SPLITS[order](start, stop):
@@ -57,7 +57,7 @@ def every_cost(shape: ChainShape, order: Order) -> np.ndarray:
                 vectors = operands[not transposed]
                 ends = np.add.outer(lying(*vectors, transposed), either(*operands[transposed])).ravel()
                 found.append(product.cycles + ends)
-            through = plan_module._through(shape, start, middle, stop, transposed)
+            through = plan_module.step_through(shape, start, middle, stop, transposed)
             if through is not None:
                 found.append(through.cycles + lying(*operands[transposed], transposed))
         return np.concatenate(found)
