@@ -135,7 +135,8 @@ def step_through(shape: ChainShape, start: int, middle: int, stop: int, transpos
     cycles = block_cycles(block, rows, transposed, own, shape.lanes)
     if transposed and stop - start == shape.n_layers:
         cycles += moving_cycles(rows * shape.sizes[stop])
-    return Step(start, middle, stop, transposed, False, False, rows * sum(counts), cycles, through=True)
+    stacked = rows <= STACKED_ROWS
+    return Step(start, middle, stop, transposed, False, stacked, rows * sum(counts), cycles, through=True)
 
 
 class _Choice(NamedTuple):
