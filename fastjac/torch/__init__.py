@@ -7,11 +7,12 @@
 No graph is recorded of what J is made of: its derivative is computed by `Network.jacobian_vjp`'s kernel.
 
     function.py   y and J as a function of torch's autograd
-    known.py      the chain that a module is: kept while it holds, found again where the module has changed
+    known.py      the network that a module is: kept while it holds, found again where the module has changed
     followed.py   how it is found, and compared with the module's own values
     watch.py      what is compared to see a change; values.py: attributes, containers and entries; reads.py: which of them the
                   forward reads
-    chain.py      the chain, and one call of it
+    chain.py      the network, and one call of it
+    inputs.py     what a call takes and gives: tensors, in tuples where there are several
     team.py       torch's threads, on which calls run
 
 What a module computes is followed at the first call, which takes some 0.03 s, and compared with the module's own values and
@@ -35,7 +36,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import DtypeError, MissingDependencyError, OptionError, ShapeError
+from ..errors import MissingDependencyError, OptionError
 
 try:
     import torch
@@ -44,9 +45,9 @@ except Exception as error:  # a torch that lacks a library of the system raises 
         f"fastjac.torch needs PyTorch, which does not import ({type(error).__name__}: {error}); install it: pip install torch"
     ) from error
 
-from ..importers.torch.modes import is_plain, records
-from .chain import ModuleChain
+from ..importers.torch.modes import records
 from .function import ValueAndJacobian
+from .inputs import blocks, joined_input, sizes_of
 from .known import chain_of, forget
 
 __all__ = ["forget", "jacobian", "value_and_jacobian"]
@@ -55,11 +56,13 @@ __all__ = ["forget", "jacobian", "value_and_jacobian"]
 def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
     """`y (..., n_out)` and `J (..., n_out, n_in)` of a module at `x (..., n_in)`, both differentiable by its parameters and x.
 
+    Of several inputs x is a tuple, and J has a block for each; of several outputs y is a tuple, and J one of such blocks.
+
     Parameters
     ----------
     module : what `fastjac.from_torch` takes, with its parameters on the CPU, all float32 or all float64. They are read at each
         call. Those that do not require grad are left out of the backward pass.
-    x : tensor of the module's dtype, on the CPU.
+    x : tensor of the module's dtype, on the CPU; or a tuple of them, whose leading shapes are broadcast.
 
     Raises
     ------
@@ -89,30 +92,16 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
             "fastjac computes numbers, which torch.jit.trace, make_fx, torch.export and FakeTensorMode cannot record; call it "
             "outside of them, or give them the module itself"
         )
-    chain, tensors = chain_of(module)
-    x = _checked_input(chain, x)
+    chain, tensors = chain_of(module, sizes_of(x))
+    x = joined_input(chain, x)
     needed = tuple([tensor.requires_grad for tensor in (x, *tensors)])
     keeps = torch.is_grad_enabled() and any(needed)
     y, jacobians, _ = ValueAndJacobian.apply(chain, needed, keeps, x.reshape(-1, chain.n_in), *tensors)
     lead = x.shape[:-1]
-    return y.reshape(*lead, chain.n_out), jacobians.reshape(*lead, chain.n_out, chain.n_in)
+    y, jacobians = y.reshape(*lead, chain.n_out), jacobians.reshape(*lead, chain.n_out, chain.n_in)
+    return blocks(y, chain.outputs, None), blocks(jacobians, chain.outputs, chain.inputs)
 
 
 def jacobian(module: Any, x: Any) -> Any:
-    """`J (..., n_out, n_in)` of a module at `x (..., n_in)`; see `value_and_jacobian`."""
+    """`J (..., n_out, n_in)` of a module at `x (..., n_in)`, in blocks for several; see `value_and_jacobian`."""
     return value_and_jacobian(module, x)[1]
-
-
-def _checked_input(chain: ModuleChain, x: Any) -> Any:
-    if not isinstance(x, torch.Tensor):
-        raise DtypeError(f"x must be a torch tensor, got {type(x).__name__}; use torch.from_numpy, or fastjac.from_torch(module)")
-    if x.dtype != chain.dtype:
-        raise DtypeError(f"x must have the module's dtype {chain.dtype}, got {x.dtype}; use x.to({chain.dtype})")
-    if x.device.type != "cpu":
-        raise OptionError(f"x must be on the CPU, it is on {x.device}; fastjac computes there only")
-    if x.is_nested or not is_plain(x):
-        kind = "nested tensor" if x.is_nested else type(x).__name__ if x.layout is torch.strided else f"tensor in {x.layout}"
-        raise DtypeError(f"x must be a plain dense tensor, got a {kind}; pass its entries as one, such as x.to_dense()")
-    if x.ndim == 0 or x.shape[-1] != chain.n_in:
-        raise ShapeError(f"x must have shape (..., {chain.n_in}), got {tuple(x.shape)}")
-    return x if type(x) is torch.Tensor else x.as_subclass(torch.Tensor)

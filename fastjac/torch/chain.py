@@ -1,9 +1,10 @@
-"""A live torch module as a chain of operations whose parameters are the module's own tensors, and one call of it."""
+"""A live torch module as a network whose parameters are the module's own tensors, and one call of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import compress
 from typing import Any
 from weakref import WeakValueDictionary, ref
@@ -31,6 +32,7 @@ class ModuleChain:
     """What a module computes, for tensors that are read from it at each call.
 
     unfolded : its operations, and the layers that have the parameters.
+    inputs, outputs : the sizes of each.  sized : whether those of the inputs are known from what it was called with alone.
     names : the parameters' places among those layers, in the order of `tensors`.
     readers : the modules that hold them, with what reads them.
     dtype : torch's, of all parameters.
@@ -44,12 +46,23 @@ class ModuleChain:
     unfolded: Unfolded
     names: list[ParameterName]
     readers: list[tuple[ref, Reader]]
-    n_in: int
-    n_out: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     dtype: Any
     sizes: list[int]
     places: list[tuple[int, torch.Size]]
+    sized: bool = False
     runners: dict[Needed, GradientRunner] = field(default_factory=dict)
+
+    @cached_property
+    def n_in(self) -> int:
+        """Number of inputs, all together."""
+        return sum(self.inputs)
+
+    @cached_property
+    def n_out(self) -> int:
+        """Number of outputs, all together."""
+        return sum(self.outputs)
 
     def tensors(self) -> list[Any]:
         """The parameters as they are now."""

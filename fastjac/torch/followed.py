@@ -1,8 +1,9 @@
-"""What a live torch module computes, found by torch.fx: a chain, and what reads its parameters from the module."""
+"""What a live torch module computes, found by torch.fx: a network, and what reads its parameters from the module."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -10,90 +11,108 @@ from weakref import ref
 import numpy as np
 import torch
 
-from ..errors import DtypeError, OptionError, UnsupportedLayerError
+from ..errors import DtypeError, OptionError, ShapeError, UnsupportedLayerError
 from ..gradients.operations import ParameterName, unfold
-from ..graph import path
-from ..importers.parts import Part
+from ..graph import Graph
 from ..importers.torch.evaluation import check_evaluation
 from ..importers.torch.graph import Followed, followed
+from ..importers.torch.inputs import inputs_of
 from ..importers.torch.modes import is_plain, is_transformed, undisturbed
 from ..importers.torch.modified import Evaluated, own_class
 from ..importers.torch.tracing import Traced
-from ..layers import PReLU
-from ..network import Network
+from ..layers import Layer, PReLU
 from .chain import DTYPES, Call, ModuleChain, Reader
 from .reads import reading
 from .watch import Watch
 
 
-def followed_chain(module: Any) -> tuple[ModuleChain, Watch]:
-    """The chain that a module is, and what says whether it still is.
+def followed_chain(module: Any, sizes: Sequence[int]) -> tuple[ModuleChain, Watch]:
+    """The network that a module is, and what says whether it still is.
+
+    sizes : of the inputs that it is called with.
 
     Raises as `fastjac.torch.value_and_jacobian` does.
     """
     dtype = _dtype_of(module)
+    _check_count(module, sizes)
     # Gradients are recorded even where the caller wants none now: they tell what is computed from parameters.
     with undisturbed():
         with reading() as reads:
-            found = followed(module)
-        parts = _parts_of_chain(found)
+            found = followed(module, _shapes(sizes) if len(sizes) > 1 else None)
+            sized = len(sizes) > 1 or None in found.sizes
+            if len(sizes) == 1 and sized:
+                found = followed(module, _shapes(sizes))
         _check_tensors(module, found.traced)
         reads.add(found.traced.constants)
-        chain = _chain(module, found.traced, parts, dtype)
+        chain = _chain(module, found, dtype, sized)
         check_evaluation(module, _Values(chain), found.inputs.shapes, found.traced.constants.values())
     return chain, Watch(module, reads)
 
 
-def _parts_of_chain(found: Followed) -> Sequence[Part]:
-    if found.parts is None:
-        raise UnsupportedLayerError(
-            "fastjac.torch trains chains, in which each step takes the result of the one before alone, and this forward is a "
-            "graph; fastjac.from_torch gives its network as it is now"
-        )
-    return found.parts
+def _shapes(sizes: Sequence[int]) -> Any:
+    """The sizes as from_torch takes them."""
+    return sizes[0] if len(sizes) == 1 else list(sizes)
 
 
-def _chain(module: Any, found: Traced, parts: Sequence[Part], dtype: Any) -> ModuleChain:
-    network = Network([layer for part in parts for layer in part.layers], dtype=DTYPES[dtype])
-    layers: list[Any] = list(network.layers)
-    named: list[tuple[int, str]] = []
+def _check_count(module: Any, sizes: Sequence[int]) -> None:
+    try:
+        inputs_of(module, _shapes(sizes) if sizes else None)
+    except OptionError as error:
+        raise ShapeError(
+            f"x must hold a tensor for each input of the module's forward, in a tuple if there are several, got {len(sizes)}"
+        ) from error
+
+
+def _chain(module: Any, found: Followed, dtype: Any, sized: bool) -> ModuleChain:
+    network = found.network(DTYPES[dtype])
+    inner_of = {layers[0]: (inner, source) for inner, source, layers in _called(found.traced)}
+    shared = [layer for layer, (inner, _) in inner_of.items() if _is_shared_slope(inner)]
+    graph, origins = _spread(network._graph, shared, network.dtype)
+    unfolded = unfold(graph)
+    names: list[ParameterName] = []
     readers: list[tuple[ref, Reader]] = []
     registered = set(module.modules())
-    for inner, source, position in _called(found, parts):
-        width = network.widths[position]
-        reader = _reader(inner, width)
-        fields = reader(inner)
-        if fields and inner not in registered:
+    for position, layer in enumerate(unfolded.layers):
+        inner, source = inner_of.get(origins.get(layer, layer), (None, ""))
+        if inner is None or not layer.arrays:
+            continue
+        reader = _reader(inner, layer)
+        if inner not in registered:
             raise _not_registered(source)
-        if fields:
-            readers.append((ref(inner), reader))
-            named += [(position, name) for name in fields]
-        if _is_shared_slope(inner):
-            layers[position] = PReLU(np.full(width, layers[position].weight, network.dtype))
-    unfolded = unfold(path(layers, network.widths))
-    names: list[ParameterName] = [(unfolded.layers.index(layers[position]), name) for position, name in named]
+        readers.append((ref(inner), reader))
+        names += [(position, name) for name in reader(inner)]
     trained = list(unfolded.positions)
     arrays = [unfolded.layers[position].arrays[name] for position, name in trained]
     places = [(number, torch.Size(arrays[number].shape)) for number in map(trained.index, names)]
     sizes = [array.size for array in arrays]
-    return ModuleChain(unfolded, names, readers, network.n_in, network.n_out, dtype, sizes, places)
+    return ModuleChain(unfolded, names, readers, network.inputs, network.outputs, dtype, sizes, places, sized)
 
 
-def _called(found: Traced, parts: Sequence[Part]) -> Iterator[tuple[Any, str, int]]:
-    """Torch's own modules that became layers, with their names and the places of their first layers."""
-    modules = {f"{path} ({type(inner).__name__})".lstrip(): inner for path, inner in found.modules.items()}
-    position = 0
-    for part in parts:
-        if part.source in modules and part.layers:
-            yield modules[part.source], part.source, position
-        position += len(part.layers)
+def _called(found: Traced) -> Iterator[tuple[Any, str, Sequence[Layer]]]:
+    """Torch's own modules that became layers, with their names and layers, of which the first has the parameters."""
+    for node in found.nodes:
+        if node.op == "call_module" and found.layers.get(node):
+            yield found.modules[node.target], found.source(node), found.layers[node]
 
 
-def _reader(module: Any, width: int) -> Reader:
-    """What reads the tensors of a module whose layer takes `width` inputs."""
+def _spread(graph: Graph, shared: Sequence[Layer], dtype: np.dtype) -> tuple[Graph, dict[Layer, Layer]]:
+    """The graph with an entry for each unit in place of slopes that all units share, and what was there instead."""
+    spread: dict[tuple[Layer, int], Layer] = {}
+    vertices = list(graph.vertices)
+    for number, vertex in enumerate(vertices):
+        if isinstance(vertex.operation, PReLU) and vertex.operation in shared:
+            key = vertex.operation, vertex.size
+            if key not in spread:
+                spread[key] = PReLU(np.full(vertex.size, vertex.operation.weight, dtype))
+            vertices[number] = replace(vertex, operation=spread[key])
+    return replace(graph, vertices=tuple(vertices)), {layer: origin for (origin, _), layer in spread.items()}
+
+
+def _reader(module: Any, layer: Layer) -> Reader:
+    """What reads the tensors of a module that became this layer."""
     if own_class(module) in ("BatchNorm1d", "SyncBatchNorm"):
         return _scale_and_shift
-    return partial(_spread_slope, width=width) if _is_shared_slope(module) else _weight_and_bias
+    return partial(_spread_slope, width=layer.n_in or 1) if _is_shared_slope(module) else _weight_and_bias
 
 
 def _weight_and_bias(module: Any) -> dict[str, Any]:
@@ -125,7 +144,7 @@ class _Values:
     """A chain's values and derivatives, as a network gives them."""
 
     def __init__(self, chain: ModuleChain) -> None:
-        self.inputs, self.n_in, self.n_out, self.dtype = (chain.n_in,), chain.n_in, chain.n_out, DTYPES[chain.dtype]
+        self.inputs, self.n_in, self.n_out, self.dtype = chain.inputs, chain.n_in, chain.n_out, DTYPES[chain.dtype]
         self._chain, self._tensors = chain, chain.tensors()
 
     def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The values and Jacobians of a chain as functions that torch differentiates, and that torch.func transforms."""
+"""The values and Jacobians of a module as functions that torch differentiates, and that torch.func transforms."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Function(torch.autograd.Function):
 
 
 class ValueAndJacobian(_Function):
-    """The values and Jacobians of a chain at `points (n, n_in)`, and what holds the call for the way back.
+    """The values and Jacobians of a module at `points (n, n_in)`, and what holds the call for the way back.
 
     needed : of the points and of each of the tensors, whether gradients will be needed.  keeps : whether any will.
     """

@@ -1,4 +1,4 @@
-"""Which chain a live module was found to be, kept while that holds.
+"""Which network a live module was found to be, kept while that holds.
 
 What `fastjac.torch` differentiates. A module is followed at its first use (followed.py), and again where it has become
 another (watch.py).
@@ -6,6 +6,7 @@ another (watch.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,7 +21,7 @@ from .watch import Watch
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """The chain that a module was found to be, and whether it still is."""
+    """The network that a module was found to be, and whether it still is."""
 
     chain: ModuleChain
     watch: Watch
@@ -30,21 +31,24 @@ _known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
 """What modules were found to be, while they live. Nothing here keeps a module alive."""
 
 
-def chain_of(module: Any) -> tuple[ModuleChain, list[Any]]:
-    """The chain that a module is, and its parameters as they are now.
+def chain_of(module: Any, sizes: Sequence[int] = ()) -> tuple[ModuleChain, list[Any]]:
+    """The network that a module is, and its parameters as they are now.
+
+    sizes : of the inputs that it is called with.
 
     Raises as `fastjac.torch.value_and_jacobian` does.
     """
     if torch.is_autocast_enabled("cpu"):
         with torch.autocast("cpu", enabled=False):  # or weights that torch computes would be rounded
-            return chain_of(module)
+            return chain_of(module, sizes)
     _check_module(module)
     known = _known.get(module)
-    if known is not None and known.watch.holds(module):
+    fits = known is not None and (known.chain.inputs == sizes or not (known.chain.sized and sizes))
+    if known is not None and fits and known.watch.holds(module):
         tensors = known.chain.tensors()
         if known.chain.takes(tensors):
             return known.chain, tensors
-    chain, watch = followed_chain(module)
+    chain, watch = followed_chain(module, sizes)
     _known[module] = _Known(chain, watch)
     return chain, chain.tensors()
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import fastjac.torch
-from fastjac.errors import DtypeError, FormatError, LayerError, OptionError, UnsupportedLayerError
+from fastjac.errors import DtypeError, FormatError, OptionError, ShapeError, UnsupportedLayerError
 from fastjac.torch import followed as torch_followed
 
 from .test_torch import Standardized, assert_agrees, perceptron, points
@@ -97,7 +97,7 @@ def test_the_precision_may_change() -> None:
 def test_training_follows_the_module_once(monkeypatch: pytest.MonkeyPatch) -> None:
     followed = []
     original = torch_followed.followed
-    monkeypatch.setattr(torch_followed, "followed", lambda module: followed.append(module) or original(module))
+    monkeypatch.setattr(torch_followed, "followed", lambda module, shapes: followed.append(module) or original(module, shapes))
     module, x = own(), points(4, 2)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     for _ in range(3):
@@ -199,7 +199,7 @@ class Hidden(nn.Module):
 
 
 class Skipping(nn.Module):
-    """A graph, whose input has a size that nothing states."""
+    """A graph whose forward uses a parameter itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -225,7 +225,6 @@ def half_frozen() -> nn.Module:
 REFUSED = {
     "no module": (lambda: nn.Linear(2, 2).state_dict(), DtypeError, "takes a torch.nn.Module, got collections.OrderedDict"),
     "no parameters": (lambda: nn.Sequential(nn.Tanh()), DtypeError, r"no parameters to train.* use fastjac.from_torch"),
-    "no width": (nn.PReLU, LayerError, "no layer tells how many inputs"),
     "another device": (lambda: nn.Linear(2, 2, device="meta"), OptionError, r"parameter weight is on meta; .* module.cpu\(\)"),
     "mixed precision": (half_frozen, DtypeError, r"are torch.float32, torch.float64; call module.float\(\)"),
     "half precision": (lambda: nn.Linear(2, 2).half(), DtypeError, r"they are torch.float16; call module.float\(\)"),
@@ -236,8 +235,8 @@ REFUSED = {
         FormatError,
         r"^parametrizations.weight is in training mode, .* call .eval\(\)",
     ),
-    "no chain": (Skipping, UnsupportedLayerError, r"trains chains, .* and this forward is a graph; fastjac.from_torch gives its"),
-    "two inputs": (lambda: nn.Bilinear(2, 2, 2), UnsupportedLayerError, r"^\(Bilinear\): fastjac does not have it"),
+    "a parameter in a graph": (Skipping, UnsupportedLayerError, r"parameter scale is used by .* requires_grad_\(False\) on it"),
+    "two inputs": (lambda: nn.Bilinear(2, 2, 2), ShapeError, "x must hold a tensor for each input of the module's forward"),
     "unknown": (lambda: nn.Sequential(nn.Linear(2, 2), nn.GLU()), UnsupportedLayerError, r"^1 \(GLU\): fastjac does not have it"),
     "a parameter in the forward": (Scaled, UnsupportedLayerError, r"parameter scale is used by .* requires_grad_\(False\) on it"),
     "a hidden list": (Hidden, UnsupportedLayerError, r"unnamed 1 \(Linear\): .* not registered .* torch.nn.ModuleList"),

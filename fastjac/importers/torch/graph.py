@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ...errors import LayerError, UnsupportedLayerError
 from ...layers import Scale
 from ...network import Network
@@ -34,11 +36,14 @@ class Followed:
     parts: Sequence[Part] | None
     sizes: Sequence[int | None]
 
-    def network(self) -> Network:
-        """The network that it is. Raises LayerError where layers do not fit or nothing states the size of an input."""
+    def network(self, dtype: np.dtype | None = None) -> Network:
+        """The network that it is, by default in the widest precision of its layers.
+
+        Raises LayerError where layers do not fit or nothing states the size of an input.
+        """
         if self.parts is not None:
-            return assemble(self.parts, self.inputs.sizes[0], "fastjac.from_torch(module, input_shape=...)").network
-        return _graph(self.traced, self.inputs, self.sizes)
+            return assemble(self.parts, self.inputs.sizes[0], "fastjac.from_torch(module, input_shape=...)", dtype).network
+        return _graph(self.traced, self.inputs, self.sizes, dtype)
 
 
 def followed(module: Any, input_shape: Any = None) -> Followed:
@@ -56,7 +61,7 @@ def followed(module: Any, input_shape: Any = None) -> Followed:
     return Followed(found, inputs, steps.parts if steps.is_chain else None, [known.count for known in features])
 
 
-def _graph(found: Traced, inputs: Inputs, sizes: Sequence[int | None]) -> Network:
+def _graph(found: Traced, inputs: Inputs, sizes: Sequence[int | None], dtype: np.dtype | None) -> Network:
     """The network of a forward that is no chain, with inputs of these sizes."""
     _check_used(found)
     unknown = [name for name, size in zip(inputs.names, sizes, strict=True) if size is None]
@@ -73,7 +78,7 @@ def _graph(found: Traced, inputs: Inputs, sizes: Sequence[int | None]) -> Networ
         # A network computes each of its outputs once, and no input is one.
         if node is not None:
             ends.append(Scale()(node) if node in ends or isinstance(node, Input) else node)
-    return Network(inputs=starts, outputs=ends)
+    return Network(inputs=starts, outputs=ends, dtype=dtype)
 
 
 def _check_used(found: Traced) -> None:
