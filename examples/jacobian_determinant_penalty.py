@@ -76,7 +76,7 @@ def loss(net, inside, weight):
 
 
 def train(weight, n_steps, skips=False):
-    """The trained network, with skips or without, and the error at the wire and the mean determinant at each step (n_steps, 2)."""
+    """The trained network, with skips if asked for, and error at the wire and mean determinant at each step (n_steps, 2)."""
     rng = np.random.default_rng(0)
     net, adam, history = random_network(SIZES, fj.Tanh(), rng, skips), Adam(5e-3, n_steps), []
     for _ in range(n_steps):

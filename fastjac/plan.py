@@ -7,6 +7,9 @@ pairs: forward accumulation starts from the inputs, reverse from the outputs, an
 found by dynamic programming (Griewank & Naumann, "Accumulating Jacobians as chained sparse matrix products", Mathematical
 Programming 95, 2003). The same dynamic program says which way round each matrix lies in memory.
 
+A layer may also be a block of a graph. Rows are then passed through it, tangents pushed or cotangents pulled, or its own Jacobian
+is made by passing the identity, and is an operand as any other that is made.
+
 Plans are made from sizes alone; nothing here knows weights or inputs. What things cost is in `cost.py`.
 """
 
