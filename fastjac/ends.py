@@ -14,6 +14,7 @@ from .errors import DtypeError, OptionError, ShapeError
 from .kernels.float_mode import default_mode
 from .nodes import Input, Node
 from .selection import selected_once
+from .table import format_sizes
 
 
 class End:
@@ -51,7 +52,7 @@ class End:
         if index is None:
             return None
         numbers = self._numbers_of(index, name) if isinstance(index, Node) else selected_once(index, self.total, name)
-        return None if numbers == tuple(range(self.total)) else numbers
+        return None if len(numbers) == self.total and numbers == tuple(range(self.total)) else numbers
 
     def _numbers_of(self, node: Node, name: str) -> tuple[int, ...]:
         places = [place for place, known in enumerate(self._nodes) if known() is node]
@@ -73,7 +74,7 @@ class End:
         try:
             lead = np.broadcast_shapes(*shapes)
         except ValueError as error:
-            listed = ", ".join(map(str, shapes))
+            listed = ", ".join(map(str, dict.fromkeys(shapes)))
             raise ShapeError(f"the leading dimensions of all arrays in x must broadcast to one batch, got {listed}") from error
         x = np.empty((*lead, self.total), dtype)
         with np.errstate(all="ignore"), default_mode():
@@ -106,14 +107,14 @@ class End:
         try:
             return np.concatenate(parts, axis)
         except ValueError as error:
-            listed = ", ".join(str(part.shape[-len(core) :]) for part in parts)
+            listed = ", ".join(dict.fromkeys(str(part.shape[-len(core) :]) for part in parts))
             raise ShapeError(f"all arrays in {name} must have the same k, got matrices of shape {listed}") from error
 
     def _given(self, values: Any, name: str) -> list[tuple[Any, int, str]]:
         """What a caller gives for each vector, its size, and what errors call it."""
         if isinstance(values, (tuple, list)) and len(values) == len(self.sizes):
             return [(value, size, f"{name}[{n}]") for n, (value, size) in enumerate(zip(values, self.sizes, strict=True))]
-        sizes = ", ".join(map(str, self.sizes))
+        sizes = format_sizes(self.sizes, ", ")
         wanted = f"{name} must be a tuple of {len(self.sizes)} arrays, one for each {self.noun} (of size {sizes})"
         if isinstance(values, (tuple, list)):
             raise ShapeError(f"{wanted}, got {len(values)}")
@@ -161,7 +162,9 @@ def _share(a: Any, b: Any) -> bool:
     """Whether two arrays, or any of two tuples of arrays, have memory in common."""
     if not isinstance(a, np.ndarray):
         return any(_share(part, b) for part in a)
-    return any(_share(part, a) for part in b) if not isinstance(b, np.ndarray) else np.shares_memory(a, b)
+    if not isinstance(b, np.ndarray):
+        return any(_share(part, a) for part in b)
+    return np.may_share_memory(a, b, max_work=arguments.MOST_WORK)  # type: ignore[arg-type]
 
 
 def write(out: Any, result: Any) -> None:

@@ -63,6 +63,7 @@ class Network(Differentiable, Trainable, Item):
         "_gradient_tables",
         "_graph",
         "_inputs",
+        "_layers",
         "_n_in",
         "_n_out",
         "_nothing",
@@ -92,6 +93,8 @@ class Network(Differentiable, Trainable, Item):
         made = {layer: layer_of(layer) for layer in graph.layers}
         self._graph = with_layers(graph, made.__getitem__)
         self._row = row and row._replace(items=items_with_layers(row.items, made.__getitem__, dtype))
+        operations = (vertex.operation for vertex in self._graph.vertices if vertex.operation is not None)
+        self._layers = tuple(operations) if graph.is_path else self._graph.layers
         self._dtype = dtype
         self._n_in, self._n_out = self._inputs.total, self._outputs.total
         self._several = self._inputs.several or self._outputs.several
@@ -114,9 +117,7 @@ class Network(Differentiable, Trainable, Item):
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of a chain, input first; of any other network its layers and joins, each once, input first."""
-        if not self._graph.is_path:
-            return self._graph.layers
-        return tuple(vertex.operation for vertex in self._graph.vertices if vertex.operation is not None)
+        return self._layers
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -202,7 +203,7 @@ class Network(Differentiable, Trainable, Item):
 
     def astype(self, dtype: Any) -> Network:
         """The same network with every parameter cast to float32 or float64."""
-        resolved = resolved_dtype((), dtype)
+        resolved = resolved_dtype(self._graph.layers, dtype)
         return self.with_layers(partial(cast, dtype=resolved), resolved)
 
     def with_layers(self, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> Network:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from .blocks import Item, Items, as_items, first_size, record
 from .ends import End
 from .errors import DtypeError, LayerError, OptionError
-from .graph import Graph, path
+from .graph import Graph, Vertex, path
 from .kernels.float_mode import default_mode
 from .layers import Layer, chain_widths
 from .nodes import Input, Node, as_nodes, graph_of
@@ -60,9 +59,8 @@ def _row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Ro
     """
     if isinstance(layers, Layer):
         raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}")
-    items: Items = ()
-    for item in as_items(layers, "Network"):
-        items += item.in_sequence() if isinstance(item, Item) else (item,)
+    given = as_items(layers, "Network")
+    items: Items = tuple(inner for item in given for inner in (item.in_sequence() if isinstance(item, Item) else (item,)))
     if not items:
         raise LayerError("Network takes at least one layer, got none")
     if any(isinstance(item, Item) for item in items):
@@ -94,8 +92,9 @@ def _row_in(graph: Graph) -> Row | None:
 
 def with_layers(graph: Graph, layer_of: Callable[[Layer], Layer]) -> Graph:
     """The graph with `layer_of(layer)` in place of every layer."""
-    vertices = (replace(vertex, operation=vertex.operation and layer_of(vertex.operation)) for vertex in graph.vertices)
-    return replace(graph, vertices=tuple(vertices))
+    made = (None if vertex.operation is None else layer_of(vertex.operation) for vertex in graph.vertices)
+    vertices = (Vertex(layer, vertex.operands, vertex.size) for layer, vertex in zip(made, graph.vertices, strict=True))
+    return Graph(tuple(vertices), graph.inputs, graph.outputs)
 
 
 def resolved_dtype(layers: Iterable[Layer], dtype: Any) -> np.dtype:

@@ -1,6 +1,8 @@
 """What nodes record, and what they refuse. What the recorded network computes is tested with the engine."""
 
+import copy
 import gc
+import pickle
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -49,6 +51,23 @@ class TestRecording:
 
     def test_one_node_alone_joins_to_itself(self) -> None:
         assert fj.add([X]) is fj.multiply([X]) is fj.concatenate((X,)) is X
+
+    def test_nodes_are_frozen(self) -> None:
+        for node, name in ((X, "size"), (X, "name"), (X + 1.0, "operands"), (X, "surprise")):
+            with pytest.raises(AttributeError, match=f"a node is frozen, so its {name} cannot be set"):
+                setattr(node, name, 1)
+
+    @pytest.mark.parametrize("twin", [copy.deepcopy, lambda node: pickle.loads(pickle.dumps(node))])
+    def test_copies_are_other_nodes(self, twin: Callable[[fj.Node], fj.Node]) -> None:
+        node = twin(2.0 * X[:2])
+        assert repr(node) == repr(2.0 * X[:2])
+        start = node.operands[0].operands[0]
+        assert isinstance(start, fj.Input)
+        assert (start.name, start is X) == ("x", False)
+
+    def test_many_operands_are_not_all_shown(self) -> None:
+        shown = ", ".join(["Input 'x'"] * 4)
+        assert repr(fj.concatenate([*[X] * 9, U])) == f"Node(Concatenate({shown}, and 6 more), size 39)"
 
     def test_a_node_keeps_no_more_than_what_it_is_made_of(self) -> None:
         node = fj.Tanh()(fj.Input(3))
@@ -189,6 +208,8 @@ WRONG = {
     "an iteration": (lambda: list(X), TypeError, "not iterable"),
     "an index outside": (lambda: WIDE(X)[6], OptionError, r"the index of Affine\(Input 'x'\) must lie between -6 and 5"),
     "an empty index": (lambda: X[4:], OptionError, "the index of Input 'x' must pick at least one entry"),
+    "a selection of nothing": (lambda: Take((), 4), LayerError, r"Take takes one or more units of 4, got the numbers \(\)"),
+    "a selection outside": (lambda: Take((4,), 4), LayerError, r"Take takes one or more units of 4, got the numbers \(4,\)"),
     "a mask": (lambda: X[np.ones(4, bool)], DtypeError, "the index of Input 'x' must not be boolean"),
     "an index with an axis for samples": (lambda: X[:, 0], DtypeError, "the index of Input 'x' must pick entries of one vector"),
     "a layer called on an array": (

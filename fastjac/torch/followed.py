@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from ..errors import DtypeError, OptionError, UnsupportedLayerError
-from ..gradients.operations import ParameterName, operations_of
+from ..gradients.operations import ParameterName, unfold
+from ..graph import path
 from ..importers.parts import Part
-from ..importers.torch.chain import followed
 from ..importers.torch.evaluation import check_evaluation
+from ..importers.torch.graph import Followed, followed
 from ..importers.torch.modes import is_plain, is_transformed, undisturbed
 from ..importers.torch.modified import Evaluated, own_class
 from ..importers.torch.tracing import Traced
@@ -34,18 +35,28 @@ def followed_chain(module: Any) -> tuple[ModuleChain, Watch]:
     # Gradients are recorded even where the caller wants none now: they tell what is computed from parameters.
     with undisturbed():
         with reading() as reads:
-            found, parts = followed(module)
-        _check_tensors(module, found)
-        reads.add(found.constants)
-        chain = _chain(module, found, parts, dtype)
-        check_evaluation(module, _Values(chain), found.constants.values())
+            found = followed(module)
+        parts = _parts_of_chain(found)
+        _check_tensors(module, found.traced)
+        reads.add(found.traced.constants)
+        chain = _chain(module, found.traced, parts, dtype)
+        check_evaluation(module, _Values(chain), found.inputs.shapes, found.traced.constants.values())
     return chain, Watch(module, reads)
 
 
-def _chain(module: Any, found: Traced, parts: list[Part], dtype: Any) -> ModuleChain:
+def _parts_of_chain(found: Followed) -> Sequence[Part]:
+    if found.parts is None:
+        raise UnsupportedLayerError(
+            "fastjac.torch trains chains, in which each step takes the result of the one before alone, and this forward is a "
+            "graph; fastjac.from_torch gives its network as it is now"
+        )
+    return found.parts
+
+
+def _chain(module: Any, found: Traced, parts: Sequence[Part], dtype: Any) -> ModuleChain:
     network = Network([layer for part in parts for layer in part.layers], dtype=DTYPES[dtype])
     layers: list[Any] = list(network.layers)
-    names: list[ParameterName] = []
+    named: list[tuple[int, str]] = []
     readers: list[tuple[ref, Reader]] = []
     registered = set(module.modules())
     for inner, source, position in _called(found, parts):
@@ -56,18 +67,19 @@ def _chain(module: Any, found: Traced, parts: list[Part], dtype: Any) -> ModuleC
             raise _not_registered(source)
         if fields:
             readers.append((ref(inner), reader))
-            names += [(position, name) for name in fields]
+            named += [(position, name) for name in fields]
         if _is_shared_slope(inner):
             layers[position] = PReLU(np.full(width, layers[position].weight, network.dtype))
-    ops = operations_of(layers, network.widths)
-    trained = [(op.position, name) for op in ops for name in op.fields.values()]
-    arrays = [layers[position].arrays[name] for position, name in trained]
+    unfolded = unfold(path(layers, network.widths))
+    names: list[ParameterName] = [(unfolded.layers.index(layers[position]), name) for position, name in named]
+    trained = list(unfolded.positions)
+    arrays = [unfolded.layers[position].arrays[name] for position, name in trained]
     places = [(number, torch.Size(arrays[number].shape)) for number in map(trained.index, names)]
     sizes = [array.size for array in arrays]
-    return ModuleChain(tuple(layers), ops, names, readers, network.n_in, network.n_out, dtype, sizes, places)
+    return ModuleChain(unfolded, names, readers, network.n_in, network.n_out, dtype, sizes, places)
 
 
-def _called(found: Traced, parts: list[Part]) -> Iterator[tuple[Any, str, int]]:
+def _called(found: Traced, parts: Sequence[Part]) -> Iterator[tuple[Any, str, int]]:
     """Torch's own modules that became layers, with their names and the places of their first layers."""
     modules = {f"{path} ({type(inner).__name__})".lstrip(): inner for path, inner in found.modules.items()}
     position = 0

@@ -94,7 +94,7 @@ def test_a_module_is_the_same_for_ever():
     assert modules == [drawn(3, number) for number in range(300)]
     assert len({module.source for module in modules}) > 290
     assert modules[0] != drawn(4, 0)
-    assert {module.form for module in modules} == {drawing.FLAT, drawing.SEQUENTIAL, drawing.NESTED}
+    assert {module.form for module in modules} == {drawing.FLAT, drawing.SEQUENTIAL, drawing.NESTED, drawing.PAIRED}
     assert {module.dtype for module in modules} == {"float32", "float64"}
 
 
@@ -157,7 +157,12 @@ BREAKING = {
     "one branch": (lambda module, n_in: fastjac.Network([fastjac.Tanh()], n_in=n_in), [BRANCH], "other values"),
     "one of many": (lambda module, n_in: fastjac.Network([fastjac.Tanh()], n_in=n_in), ["a count that is used"], "no function"),
     "random": (lambda module, n_in: fastjac.Network([fastjac.Tanh()], n_in=n_in), ["torch.rand_like(x)"], "no function"),
-    "a tuple": (lambda module, n_in: fastjac.Network([fastjac.Tanh()], n_in=n_in), ["returns a tuple"], "no function"),
+    "a string": (lambda module, n_in: fastjac.Network([fastjac.Tanh()], n_in=n_in), ["returns a string"], "no function"),
+    "one of two outputs": (
+        lambda module, n_in: fastjac.Network([fastjac.Tanh()], n_in=n_in),
+        ["returns a tuple"],
+        "other values",
+    ),
     "what raises": (lambda module, n_in: fastjac.Network([fastjac.Tanh()], n_in=n_in), ["x + None"], "no function"),
     "a foreign error": (raising(KeyError("weight")), [LINEAR], "a foreign error"),
     "no message": (raising(fastjac.FastjacError()), [LINEAR], "an error without a message"),

@@ -110,7 +110,7 @@ def test_a_single_module():
 
 
 def test_a_width_that_nothing_tells_is_asked_for():
-    with pytest.raises(LayerError, match=r"pass it: fastjac.from_torch\(module, n_in=...\)"):
+    with pytest.raises(LayerError, match=r"pass it: fastjac.from_torch\(module, input_shape=...\)"):
         fastjac.from_torch(nn.Sequential(nn.Tanh()))
 
 

@@ -198,6 +198,17 @@ class Hidden(nn.Module):
         return self.others[0](self.first(x))
 
 
+class Skipping(nn.Module):
+    """A graph, whose input has a size that nothing states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.tanh(x * self.scale)
+
+
 class Noisy(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -225,7 +236,8 @@ REFUSED = {
         FormatError,
         r"^parametrizations.weight is in training mode, .* call .eval\(\)",
     ),
-    "no chain": (lambda: nn.Bilinear(2, 2, 2), UnsupportedLayerError, "its forward takes 2 inputs"),
+    "no chain": (Skipping, UnsupportedLayerError, r"trains chains, .* and this forward is a graph; fastjac.from_torch gives its"),
+    "two inputs": (lambda: nn.Bilinear(2, 2, 2), UnsupportedLayerError, r"^\(Bilinear\): fastjac does not have it"),
     "unknown": (lambda: nn.Sequential(nn.Linear(2, 2), nn.GLU()), UnsupportedLayerError, r"^1 \(GLU\): fastjac does not have it"),
     "a parameter in the forward": (Scaled, UnsupportedLayerError, r"parameter scale is used by .* requires_grad_\(False\) on it"),
     "a hidden list": (Hidden, UnsupportedLayerError, r"unnamed 1 \(Linear\): .* not registered .* torch.nn.ModuleList"),

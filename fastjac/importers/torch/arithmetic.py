@@ -1,4 +1,4 @@
-"""Sums, differences, products and quotients of the chain's tensor and constants, such as the normalization of inputs."""
+"""Sums, differences, products and quotients of a tensor and constants, such as the normalization of inputs."""
 
 from __future__ import annotations
 
@@ -37,11 +37,26 @@ def multiply(input: Any, other: Any) -> Converted:
 
 def divide(input: Any, other: Any, rounding_mode: str | None = None) -> Converted:
     """`input / other`"""
+    check_not_rounding(rounding_mode)
+    if isinstance(input, Sample):
+        return [fl.Scale(_inverse(constant(other)))]
+    return [fl.Reciprocal(), fl.Scale(constant(input))]
+
+
+def power(input: Any, exponent: Any) -> Converted:
+    """`input ** exponent`"""
     if not isinstance(input, Sample):
-        raise UnsupportedLayerError("it divides a constant by x; fastjac divides x by constants only")
-    if rounding_mode is not None:
-        raise UnsupportedLayerError(f"rounding_mode={rounding_mode!r} is not supported; fastjac divides without rounding")
-    return [fl.Scale(_inverse(constant(other)))]
+        raise UnsupportedLayerError("its exponent depends on the input; fastjac has x ** number, and torch.exp")
+    value = constant(exponent)
+    if isinstance(value, np.ndarray):
+        raise UnsupportedLayerError("it has an exponent for each feature; fastjac has x ** number")
+    return [fl.Power(value)]
+
+
+def check_not_rounding(mode: str | None) -> None:
+    """Raise UnsupportedLayerError for a division that rounds."""
+    if mode is not None:
+        raise UnsupportedLayerError(f"rounding_mode={mode!r} is not supported; fastjac divides without rounding")
 
 
 def negative(input: Sample) -> Converted:
@@ -57,7 +72,7 @@ def matmul(input: Any, other: Any) -> Converted:
 
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1.0, alpha: float = 1.0) -> Converted:
-    """`beta input + alpha mat1 mat2`, where mat1 is the chain's tensor"""
+    """`beta input + alpha mat1 mat2`, where mat1 depends on the input"""
     if not isinstance(mat1, Sample):
         raise UnsupportedLayerError("a matrix on the left of x mixes the samples of a batch; fastjac takes x @ matrix")
     return [fl.Affine(alpha * matrix(mat2).T), fl.Scale(1.0, beta * constant(input))]

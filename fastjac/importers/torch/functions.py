@@ -81,7 +81,7 @@ FUNCTIONS: dict[str, Callable[..., Converted]] = {
     "matmul": arithmetic.matmul,
     "mm": arithmetic.matmul,
     "addmm": arithmetic.addmm,
-    # Arithmetic with constants
+    # Arithmetic, with constants where it takes two
     "add": arithmetic.add,
     "sub": arithmetic.subtract,
     "subtract": arithmetic.subtract,
@@ -93,6 +93,13 @@ FUNCTIONS: dict[str, Callable[..., Converted]] = {
     "truediv": arithmetic.divide,
     "neg": arithmetic.negative,
     "negative": arithmetic.negative,
+    "pow": arithmetic.power,
+    "square": lambda input: [fl.Power(2.0)],
+    "sqrt": lambda input: [fl.Sqrt()],
+    "rsqrt": lambda input: [fl.Sqrt(), fl.Reciprocal()],
+    "reciprocal": lambda input: [fl.Reciprocal()],
+    "abs": lambda input: [fl.Abs()],
+    "absolute": lambda input: [fl.Abs()],
     "clamp": _clamp,
     "clip": _clamp,
     # Normalization
@@ -121,6 +128,9 @@ FUNCTIONS: dict[str, Callable[..., Converted]] = {
     "sigmoid": lambda input: [fl.Sigmoid()],
     "expit": lambda input: [fl.Sigmoid()],
     "exp": lambda input: [fl.Exp()],
+    "log": lambda input: [fl.Log()],
+    "sin": lambda input: [fl.Sin()],
+    "cos": lambda input: [fl.Cos()],
     "hardtanh": lambda input, min_val=-1.0, max_val=1.0, inplace=False: [fl.HardTanh(min_val, max_val)],
     "hardsigmoid": lambda input, inplace=False: [fl.HardSigmoid()],
     "hardswish": lambda input, inplace=False: [fl.HardSwish()],

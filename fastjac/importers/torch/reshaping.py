@@ -32,7 +32,8 @@ def _reshape(input: Sample, *sizes: Any, shape: Any = None) -> Sample:
         case (Size.BATCH, _):
             return replace(input, axes=1)
         case (-1, int(width)) if width > 0 and input.width in (None, width):
-            return Sample(width, axes=1)
+            input.features.count = width
+            return replace(input, axes=1)
         case (-1,) | (Size.BATCH,) if input.width == 1:
             return replace(input, axes=0)
     told = ", ".join(size.value if isinstance(size, Size) else str(size) for size in target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import os
 import sys
@@ -23,7 +22,7 @@ from ..located import located
 from .modified import Evaluated, check_global_hooks, check_plain, own_class, wrapped
 from .modules import MODULES
 
-FORWARD = "write forward as a chain of torch's own modules and functions, or pass the chain as torch.nn.Sequential"
+FORWARD = "write forward with torch's own modules and functions, or pass a chain of modules as torch.nn.Sequential"
 AUTOCAST_DEVICES = ("cpu", "cuda")
 HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]}{os.sep}")
 """Where code stands that is not the user's."""
@@ -33,9 +32,10 @@ HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]
 class Traced:
     """What a forward does.
 
+    inputs : their names.
     nodes : its steps in order, as torch.fx has them.
     modules : the modules that nodes of kind "call_module" call, by their targets.
-    layers : by node of that kind, the layers that the module was when it was called; none for Flatten.
+    layers : by node, the layers that a step is: that the module was when it was called, or that were read of a function since.
     replaced : the sources of the calls in which a module had other tensors than it holds outside of the forward.
     constants : the tensors that nodes of kind "get_attr" stand for.
     values : their entries when they were used.
@@ -43,6 +43,7 @@ class Traced:
     recorded : whether torch would have recorded gradients at a node.
     """
 
+    inputs: Sequence[str]
     nodes: list[Any] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)
     layers: dict[Any, Sequence[Layer]] = field(default_factory=dict)
@@ -57,21 +58,21 @@ class Traced:
         if node.op == "call_module":
             return f"{node.target} ({type(self.modules[node.target]).__name__})".lstrip()
         name = getattr(node.target, "__name__", node.target)
-        return {"placeholder": "the input", "output": "the output"}.get(node.op, f"{node.name} ({name})")
+        given = "the input" if len(self.inputs) == 1 else f"the input {name}"
+        return {"placeholder": given, "output": "the output"}.get(node.op, f"{node.name} ({name})")
 
     def where(self, node: Any) -> str:
         """How the user's code calls the step, and in which line."""
         return f"{self.source(node)}, {self.places[node]}" if self.places[node] else self.source(node)
 
 
-def traced(module: Any) -> Traced:
-    """Follow the module's forward, without any input.
+def traced(module: Any, inputs: Sequence[str]) -> Traced:
+    """Follow the module's forward on inputs of these names, without any numbers for them.
 
-    Raises UnsupportedLayerError where the forward cannot be followed, because it decides by its input or takes several.
+    Raises UnsupportedLayerError where the forward cannot be followed, because it decides by its input.
     """
     check_global_hooks()
-    _check_inputs(module)
-    tracer = _Tracer()
+    tracer = _Tracer(inputs)
     try:
         with torch.enable_grad():
             graph = tracer.trace(_Whole(module))
@@ -83,36 +84,29 @@ def traced(module: Any) -> Traced:
     return tracer.found
 
 
-def _check_inputs(module: Any) -> None:
-    while (inner := wrapped(module)) is not None:
-        module = inner
-    try:
-        parameters = inspect.signature(module.forward).parameters.values()
-    except (TypeError, ValueError):  # not of Python, such as a scripted one, which is refused later
-        return
-    required = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(required) > 1:
-        raise UnsupportedLayerError(f"its forward takes {len(required)} inputs, {', '.join(required)}; fastjac takes one")
-
-
 class _Whole(torch.nn.Module):
-    """Calls the module on one input, so that defaults hold, and that it counts as called by another, even if it is a leaf."""
+    """Calls the module, so that defaults hold, and that it counts as called by another, even if it is a leaf."""
 
     def __init__(self, module: Any) -> None:
         super().__init__()
         self.module = module
 
-    def forward(self, x: Any) -> Any:
-        return self.module(x)
+    def forward(self, *inputs: Any) -> Any:
+        return self.module(*inputs)
 
 
 class _Tracer(fx.Tracer):
     """torch.fx's tracer, which here leaves the module unchanged and takes its weights as the numbers they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Sequence[str]) -> None:
         super().__init__()
-        self.found = Traced()
+        self.found = Traced(inputs)
         self._held: dict[Any, list[Any]] = {}
+        self._read: dict[Any, Sequence[Layer]] = {}
+
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
+        """As many inputs as are asked for, whatever the signature of the root is."""
+        return root_fn, [self.root, *(self.create_proxy("placeholder", name, (), {}) for name in self.found.inputs)]
 
     def finish(self, graph: Any) -> None:
         """Note what is known at the end alone."""
@@ -133,7 +127,8 @@ class _Tracer(fx.Tracer):
     def create_arg(self, a: Any) -> Any:
         """A tensor among the arguments becomes a node; torch.fx would store it in the user's module."""
         if not isinstance(a, (torch.Tensor, np.generic)):
-            return super().create_arg(a)
+            # Of a named tuple torch.fx would make a step.
+            return super().create_arg(tuple(a) if isinstance(a, tuple) else a)
         name = f"constant_{len(self.found.constants)}"
         self.found.constants[name] = a
         self.found.values[name] = a.detach().clone() if isinstance(a, torch.Tensor) else a
@@ -166,8 +161,14 @@ class _Tracer(fx.Tracer):
         result = self.create_proxy("call_module", path, args, kwargs)
         self._held[result.node] = _tensors_of(m)
         with located(self.found.where(result.node)):
-            self.found.layers[result.node] = _layers_of(m)
+            self.found.layers[result.node] = self._shared(m, _layers_of(m))
         return result
+
+    def _shared(self, module: Any, layers: Sequence[Layer]) -> Sequence[Layer]:
+        """The layers that were made before of the same tensors, where they equal these: so a module called twice is one."""
+        key = (own_class(module), *map(id, _tensors_of(module)))
+        before = self._read.setdefault(key, layers)
+        return before if len(before) == len(layers) and all(map(_are_equal, before, layers)) else layers
 
     def _path(self, module: Any) -> str:
         """Where the module stands in the user's, as in "encoder.0"; a number where it is made in a forward or kept in a list."""
@@ -192,6 +193,17 @@ def _layers_of(module: Any) -> Sequence[Layer]:
     if name not in MODULES:
         raise UnsupportedLayerError(f"fastjac does not have it; it has {', '.join(sorted(MODULES))}, Flatten and Sequential")
     return MODULES[name](Evaluated(module))
+
+
+def _are_equal(one: Layer, other: Layer) -> bool:
+    """Whether two layers compute the same."""
+    arrays = zip(one.arrays.items(), other.arrays.items(), strict=False)
+    return (
+        type(one) is type(other)
+        and one.options == other.options
+        and one.arrays.keys() == other.arrays.keys()
+        and all(np.array_equal(array, held, equal_nan=True) for (_, array), (_, held) in arrays)
+    )
 
 
 def _tensors_of(module: Any) -> list[Any]:

@@ -9,13 +9,23 @@ from string import Template
 from textwrap import indent
 
 from .building import PRELUDE
-from .grammar import CHANGES, HOSTILE, HOSTILE_WRAPPERS, READABLE, READABLE_WRAPPERS, Step
+from .grammar import (
+    CHAINED,
+    CHANGES,
+    HOSTILE,
+    HOSTILE_WRAPPERS,
+    MEETINGS,
+    READABLE,
+    READABLE_WRAPPERS,
+    RETURNS,
+    Step,
+)
 
 STEPS: dict[str, Step] = READABLE | HOSTILE
 WRAPPERS: dict[str, str] = READABLE_WRAPPERS | HOSTILE_WRAPPERS
 
 LINEAR, NO_WRAPPER = "nn.Linear($n, $m)", "nothing"
-FLAT, SEQUENTIAL, NESTED = "flat", "sequential", "nested"
+FLAT, SEQUENTIAL, NESTED, PAIRED = "flat", "sequential", "nested", "of two inputs"
 
 
 @dataclass(frozen=True)
@@ -23,16 +33,26 @@ class Drawn:
     """A module as it was drawn.
 
     name : of the file that it would stand in. steps : the names of its steps. wrapper : what was done to it in the end.
-    form : how its steps are put together. n_in, dtype : of its input. source : the file that makes it.
+    form : how its steps are put together. sizes, dtype : of its inputs. source : the file that makes it.
     """
 
     name: str
     steps: tuple[str, ...]
     wrapper: str
     form: str
-    n_in: int
+    sizes: tuple[int, ...]
     dtype: str
     source: str
+
+    @property
+    def n_in(self) -> int:
+        """How many numbers it takes, in all inputs."""
+        return sum(self.sizes)
+
+    @property
+    def input_shape(self) -> int | tuple[tuple[int, ...], ...]:
+        """As from_torch takes it."""
+        return tuple((size,) for size in self.sizes) if len(self.sizes) > 1 else self.sizes[0]
 
     @property
     def body(self) -> str:
@@ -55,7 +75,7 @@ def drawn(seed: int, number: int) -> Drawn:
         steps[rng.randrange(len(steps))] = rng.choice(list(HOSTILE))
     if kind < 0.05 or 0.35 < kind < 0.5:
         wrapper = rng.choice(list(HOSTILE_WRAPPERS))
-    form = rng.choice((FLAT, SEQUENTIAL, NESTED))
+    form = rng.choice((FLAT, SEQUENTIAL, NESTED) if wrapper != NO_WRAPPER else (FLAT, SEQUENTIAL, NESTED, PAIRED))
     dtype = rng.choice(("float64", "float64", "float64", "float32"))
     return put_together(f"<module {seed}:{number}>", steps, wrapper, form, dtype, rng)
 
@@ -63,8 +83,8 @@ def drawn(seed: int, number: int) -> Drawn:
 def trained(seed: int, number: int) -> tuple[Drawn, str]:
     """A module that has parameters for certain, and what is changed between two calls of it."""
     rng = random.Random(f"training {seed} {number}")
-    names = list(READABLE) if rng.random() < 0.8 else list(HOSTILE)
-    steps = [LINEAR, *(rng.choice(list(READABLE)) for _ in range(rng.choice((0, 1, 2)))), rng.choice(names), LINEAR]
+    names = list(CHAINED) if rng.random() < 0.8 else list(HOSTILE)
+    steps = [LINEAR, *(rng.choice(list(CHAINED)) for _ in range(rng.choice((0, 1, 2)))), rng.choice(names), LINEAR]
     wrapper = rng.choice(list(READABLE_WRAPPERS)) if rng.random() < 0.3 else NO_WRAPPER
     form, dtype = rng.choice((FLAT, SEQUENTIAL, NESTED)), rng.choice(("float64", "float32"))
     return put_together(f"<trained module {seed}:{number}>", steps, wrapper, form, dtype, rng), rng.choice(list(CHANGES))
@@ -86,12 +106,18 @@ def put_together(
         filled.append(step.filled(number, widths[-1], width))
         widths.append(width)
     tops = "\n\n".join(step.top for step in filled if step.top)
-    classes = {FLAT: _flat, SEQUENTIAL: _sequential, NESTED: _nested}[form](filled)
+    sizes: tuple[int, ...] = (widths[0],)
+    if form == PAIRED:
+        sizes = (widths[0], rng.choice((1, 2, 3)))
+        meeting = MEETINGS[rng.choice(list(MEETINGS))].filled(len(steps), *sizes)
+        classes = f"{_class('Drawn', [meeting, *filled], 'x, u', rng.choice(RETURNS))}\n\nmake = Drawn\n"
+    else:
+        classes = {FLAT: _flat, SEQUENTIAL: _sequential, NESTED: _nested}[form](filled)
     around = Template(WRAPPERS[wrapper]).substitute(n=widths[0], m=widths[-1])
     source = (
         f"{PRELUDE.format(dtype=dtype)}{tops}\n\n{classes}\n\ndef build():\n{indent(_build(rng.randrange(1000), around), '    ')}"
     )
-    return Drawn(name, tuple(steps), wrapper, form, widths[0], dtype, source)
+    return Drawn(name, tuple(steps), wrapper, form, sizes, dtype, source)
 
 
 def _build(seed: int, around: str) -> str:
@@ -115,10 +141,10 @@ def _nested(steps: Sequence[Step]) -> str:
     return f"{_class('Inner', steps[1:])}\n\n{_class('Drawn', [steps[0], inner])}\n\nmake = Drawn\n"
 
 
-def _class(name: str, steps: Sequence[Step]) -> str:
+def _class(name: str, steps: Sequence[Step], inputs: str = "x", returned: str = "x") -> str:
     init = "\n".join(["super().__init__()", *(step.init for step in steps)])
-    forward = "\n".join([*(step.forward for step in steps), "return x"])
+    forward = "\n".join([*(step.forward for step in steps), f"return {returned}"])
     return (
         f"class {name}(nn.Module):\n    def __init__(self):\n{indent(init, ' ' * 8)}\n\n"
-        f"    def forward(self, x):\n{indent(forward, ' ' * 8)}\n"
+        f"    def forward(self, {inputs}):\n{indent(forward, ' ' * 8)}\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +65,7 @@ def judge(drawn: Drawn) -> Verdict:
     """Import the module and compare. Raises CannotBuildError where torch itself refuses to make it."""
     with as_it_was(), built(drawn.source, drawn.name) as (module, names):
         before = state_of(module, names)
-        network, refusal = _imported(module, drawn.n_in)
+        network, refusal = _imported(module, drawn.input_shape)
         if refusal is not None and refusal.fault:
             return refusal
         left = changes(before, state_of(module, names))
@@ -84,19 +84,19 @@ def _left_by_a_call(drawn: Drawn) -> set[str]:
     with as_it_was(), built(drawn.source, drawn.name) as (module, names):
         before = state_of(module, names)
         with suppress(Exception):
-            module(torch.zeros(5, drawn.n_in, dtype=input_dtype(module, torch.float64)))
+            module(*(torch.zeros(5, size, dtype=input_dtype(module, torch.float64)) for size in drawn.sizes))
         return changes(before, state_of(module, names))
 
 
 def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
     """What differs between a network and a module, and where; empty where nothing does."""
-    own = Reference(module, input_dtype(module, getattr(torch, str(network.dtype))))
+    own = Reference(module, input_dtype(module, getattr(torch, str(network.dtype))), drawn.sizes)
     precision = PRECISIONS[coarsest(own.dtype, module, drawn)]
     # In front of a kink or jump of a single step there is no rounding.
     is_exact = len(drawn.steps) == 1 and drawn.wrapper == NO_WRAPPER and drawn.dtype == "float64"
     x = points(drawn.n_in, len(drawn.source), precision.most)
     with np.errstate(all="ignore"):
-        y, jacobians = network.value_and_jacobian(x)
+        y, jacobians = flat(network.value_and_jacobian, x, drawn.sizes)
     try:
         for batch, expected in own.in_batches(x):
             told = difference(y[batch], expected, x[batch], precision.values, None if is_exact else own.values, precision.nudge)
@@ -130,9 +130,19 @@ def coarsest(dtype: Any, module: Any, drawn: Drawn) -> Any:
     return torch.float32 if dtype == torch.float64 and is_rough else dtype
 
 
-def _imported(module: Any, n_in: int) -> tuple[Any, Verdict | None]:
+def flat(evaluate: Callable[[Any], Any], x: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """What a network gives for inputs of these sizes in one array: `y (n, n_out)` and `J (n, n_out, n_in)`."""
+    several = len(sizes) > 1
+    y, rows = evaluate(tuple(np.split(x, np.cumsum(sizes)[:-1], axis=1)) if several else x)
+    if not isinstance(y, tuple):
+        y, rows = (y,), (rows,)
+    blocks = [np.concatenate(row, axis=-1) if several else row for row in rows]
+    return np.concatenate(y, axis=-1), np.concatenate(blocks, axis=-2)
+
+
+def _imported(module: Any, input_shape: Any) -> tuple[Any, Verdict | None]:
     try:
-        return fastjac.from_torch(module, n_in), None
+        return fastjac.from_torch(module, input_shape), None
     except FastjacError as error:
         return None, Verdict(REFUSED, "" if str(error) else "an error without a message")
     except BaseException as error:  # the rule is about every other one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -34,10 +35,11 @@ def points(n_in: int, seed: int, most: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Reference:
-    """A module, and the dtype of the input that it takes."""
+    """A module, and the dtype and the sizes of the inputs that it takes; here they are one array, and so are its outputs."""
 
     module: Any
     dtype: Any
+    sizes: Sequence[int]
 
     def values(self, x: np.ndarray) -> np.ndarray:
         """`y (n, n_out)` in float64, also where the module gives values but records no gradients of them."""
@@ -46,7 +48,7 @@ class Reference:
         except NoFunctionError:
             with torch.no_grad():
                 y = self._called(self._tensor(x))
-        return _numbers(y).reshape(len(x), -1)
+        return _numbers(y)
 
     def jacobians(self, x: np.ndarray) -> np.ndarray:
         """`J (n, n_out * n_in)` in float64."""
@@ -59,7 +61,7 @@ class Reference:
         Raises NoFunctionError where torch records no derivative, as under torch.no_grad, or cannot take it.
         """
         with torch.inference_mode(False), torch.enable_grad():
-            y = self._called(x.clone()).reshape(len(x), -1)
+            y = self._called(x.clone())
             if y.grad_fn is None:
                 raise NoFunctionError("the module records no derivative")
             try:
@@ -95,18 +97,24 @@ class Reference:
         return torch.tensor(x, dtype=self.dtype, device="cpu")
 
     def _called(self, x: Any) -> Any:
-        n = len(x)
         try:
-            y = self.module(x)
+            y = self.module(*(x.split(list(self.sizes), 1) if len(self.sizes) > 1 else [x]))
         except AssertionError as error:
             raise BrokenPromiseError from error
         except Exception as error:
             raise NoFunctionError(f"the module itself raises {type(error).__name__}: {error}") from error
-        if not isinstance(y, torch.Tensor):
-            raise NoFunctionError(f"the module gives a {type(y).__name__}")
-        if y.ndim == 0 or y.numel() % n:
-            raise NoFunctionError(f"the module gives {tuple(y.shape)} for {n} samples")
-        return y.as_subclass(torch.Tensor)
+        if isinstance(y, dict):
+            y = tuple(y.values())
+        return _checked(y, len(x)) if not isinstance(y, (tuple, list)) else torch.cat([_checked(part, len(x)) for part in y], 1)
+
+
+def _checked(y: Any, n: int) -> Any:
+    """An output for n samples, as (n, size)."""
+    if not isinstance(y, torch.Tensor):
+        raise NoFunctionError(f"the module gives a {type(y).__name__}")
+    if y.ndim == 0 or y.numel() % n:
+        raise NoFunctionError(f"the module gives {tuple(y.shape)} for {n} samples")
+    return y.as_subclass(torch.Tensor).reshape(n, -1)
 
 
 def _equal(y: np.ndarray, again: np.ndarray) -> bool:

@@ -57,7 +57,7 @@ def _one_call(module: Any, names: dict[str, Any], drawn: Drawn) -> Verdict:
     left = changes(before, state_of(module, names))
     if left - outside(left):
         return Verdict(ACCEPTED, "a trace left", ", ".join(sorted(left)))
-    own = Reference(module, dtype)
+    own = Reference(module, dtype, drawn.sizes)
     try:
         own.values(x.numpy())
     except BrokenPromiseError:

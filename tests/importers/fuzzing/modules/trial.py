@@ -24,7 +24,7 @@ if __name__ == "__main__":
     import fastjac
 
     # {fault}: {detail}
-    print(fastjac.from_torch(build(), {n_in}))
+    print(fastjac.from_torch(build(), {input_shape}))
 """
 """What stands below a module that is left in a file."""
 
@@ -91,7 +91,7 @@ def leave(tally: Tally, folder: Path) -> list[Path]:
     paths = []
     for module, verdict in tally.finds:
         path = folder / f"{module.name.strip('<>').replace(' ', '-').replace(':', '-')}.py"
-        ending = ENDING.format(fault=verdict.fault, detail=" ".join(verdict.detail.split()), n_in=module.n_in)
+        ending = ENDING.format(fault=verdict.fault, detail=" ".join(verdict.detail.split()), input_shape=module.input_shape)
         path.write_text(module.source + ending)
         paths.append(path)
     return paths

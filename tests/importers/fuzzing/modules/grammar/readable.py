@@ -1,4 +1,4 @@
-"""READABLE: steps that fastjac reads, each of which it must accept."""
+"""CHAINED: steps of a chain that fastjac reads, each of which it must accept."""
 
 from __future__ import annotations
 
@@ -85,6 +85,15 @@ _CALLS = (
     "torch.div(x, 3)",
     "x.true_divide(self.p$i)",
     "-x",
+    "x.abs()",
+    "x ** 2",
+    "torch.pow(x.clamp(0.1, 3), 1.5)",
+    "torch.sqrt(x.clamp(min=0.1))",
+    "1 / x.clamp(0.5, 2)",
+    "self.v$i / torch.exp(x.clamp(-2, 2))",
+    "torch.log(F.softplus(x) + 0.1)",
+    "torch.sin(x.clamp(-10, 10))",
+    "x.clamp(-10, 10).cos()",
     "x.neg()",
     "torch.clamp(x, min=0.1)",
     "x.clamp(max=0.3)",
@@ -248,4 +257,4 @@ _OTHERS = {
     ),
 }
 
-READABLE: dict[str, Step] = modules(_MODULES) | calls(_CALLS) | _OTHERS
+CHAINED: dict[str, Step] = modules(_MODULES) | calls(_CALLS) | _OTHERS
