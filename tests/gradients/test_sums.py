@@ -73,7 +73,9 @@ def test_values_that_are_needed_at_once_have_slots_of_their_own(name: str) -> No
         assert len(set(others)) == len(others)
         assert not {chosen[op.source], chosen[op.target]} & set(others)
         if chosen[op.source] == chosen[op.target]:
-            assert op.moves_all and found.readers[op.source] == (number,) and found.makers[op.target][0] == number
+            assert op.moves_all
+            assert found.readers[op.source] == (number,)
+            assert found.makers[op.target][0] == number
 
 
 def test_a_chain_needs_two_slots() -> None:

@@ -160,6 +160,8 @@ def test_numbers_have_the_precision_of_the_model():
     net = fastjac.from_keras(keras.Model(tensor, layers.Dense(2, dtype="float32")(tensor) * np.array([0.1, 0.2])))
     assert net.dtype == np.float32
     np.testing.assert_array_equal(net[-1].weight, np.float32([0.1, 0.2]))
+    tensor = keras.Input((2,), dtype="float64")
+    np.testing.assert_array_equal(fastjac.from_keras(keras.Model(tensor, tensor * np.array([0.1, 0.2])))[0].weight, [0.1, 0.2])
 
 
 def test_a_shared_layer_is_one_set_of_parameters():

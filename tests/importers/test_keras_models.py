@@ -263,7 +263,7 @@ def test_a_width_that_the_model_does_not_tell_is_asked_for(name):
 
 def test_open_sizes_of_several_axes_are_filled():
     model = keras.Sequential([keras.Input((None, 2)), layers.Rescaling([2.0, 3.0])])
-    for shape in (6, (3, 2)):
+    for shape in (6, (3, 2), [(3, 2)]):
         np.testing.assert_array_equal(fastjac.from_keras(model, shape)[0].weight, [2.0, 3.0] * 3)
     for shape in (5, (2, 3), (6, 1)):
         with pytest.raises(LayerError, match=r"was given, but the model's input has samples of shape \(None, 2\); leave"):

@@ -35,8 +35,7 @@ def build(model: Config, weights: Weights, input_shape: Any = None) -> Built:
     names, stated = zip(*input_shapes(model), strict=True)
     shapes = resolved(stated, input_shape)
     flat = flatten(model, weights)
-    # A layer in float64 may hold nothing but single numbers, whose type is lost.
-    is_double = any(float_type(call.entry.config) is np.float64 for call in flat.calls)
+    is_double = _is_double(model, flat)
     recipes = convert(flat.calls, shapes, np.float64 if is_double else np.float32)
     parts = [Part(str(call.entry), recipe.layers, note(call.entry)) for call, recipe in zip(flat.calls, recipes, strict=True)]
     check_layers(parts)
@@ -44,6 +43,16 @@ def build(model: Config, weights: Weights, input_shape: Any = None) -> Built:
     outputs = _recorded(flat, recipes, inputs)
     imported = assemble_graph(inputs, outputs, parts, np.dtype(np.float64) if is_double else None)
     return Built(imported, [filled(shape, node.size) for shape, node in zip(shapes, inputs, strict=True)])
+
+
+def _is_double(model: Config, flat: Flattened) -> bool:
+    """Whether a layer computes in float64, which may hold nothing but single numbers, whose type is lost.
+
+    Operations have no precision of their own, so where there is nothing else, the inputs tell.
+    """
+    layers = [call.entry.config for call in flat.calls if not call.entry.is_operation]
+    inputs = [layer["config"] for layer in model["config"]["layers"] if layer["class_name"] == "InputLayer"]
+    return any(float_type(config) is np.float64 for config in layers or inputs)
 
 
 def _size(shape: Shape, parts: Sequence[Part], n_inputs: int) -> int:

@@ -20,8 +20,9 @@ def resolved(shapes: Sequence[Shape], given: Any) -> list[Shape]:
     """
     if given is None:
         return list(shapes)
-    each = [given] if len(shapes) == 1 else given
-    if not isinstance(each, (list, tuple)) or len(each) != len(shapes):
+    is_list = isinstance(given, (list, tuple))
+    each = given if is_list and (len(shapes) > 1 or any(isinstance(one, (list, tuple)) for one in given)) else [given]
+    if len(each) != len(shapes):
         raise LayerError(
             f"input_shape must be a list with a size or shape for each of the model's {len(shapes)} inputs, got {given!r}"
         )
