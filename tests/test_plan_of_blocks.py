@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastjac.cost import PACK_ROWS, moving_cycles
+from fastjac.kernels.target import lanes
 from fastjac.plan import PLANNERS, plan, step_of, step_through
+from fastjac.product import product_of
 from fastjac.steps import BlockShape, ChainShape, ProductShape
+from tests.graph_by_nodes import network_of
+from tests.graph_families import graph_named
 
 DENSE_ENDS = (False, False)
 
@@ -75,6 +79,30 @@ def cheapest(shape):
 @settings(max_examples=60, deadline=None)
 def test_the_mixed_plan_is_the_cheapest_of_all(shape):
     assert plan(shape, "mixed").cost == pytest.approx(cheapest(shape), rel=1e-12)
+
+
+def test_the_mixed_plans_of_graphs_are_the_cheapest_of_all():
+    tried = 0
+    for seed in range(60):
+        net = network_of(graph_named(f"blocks_between_cuts {seed}"))
+        shape = product_of(net._runners.chain).shape(lanes(net.dtype))
+        if any(shape.blocks) and shape.n_layers <= 6:
+            tried += 1
+            assert net.plan("mixed").cost == pytest.approx(cheapest(shape), rel=1e-12), f"{seed}:\n{net.plan('mixed')}"
+    assert tried > 20
+
+
+@given(shapes(), st.sampled_from(sorted(PLANNERS)))
+def test_every_step_takes_what_is_there_and_the_last_gives_the_whole(shape, mode):
+    there = {(k, k + 1) for k in range(shape.n_layers) if shape.block(k) is None}
+    for step in plan(shape, mode).steps:
+        operands = {(step.start, step.middle), (step.middle, step.stop)}
+        if step.through:
+            # A block that rows pass through is no matrix, and its own Jacobian is made of none.
+            operands = {(step.start, step.middle) if step.transposed else (step.middle, step.stop)}
+        assert step.middle == step.start or operands <= there
+        there = there - operands | {(step.start, step.stop)}
+    assert there == {(0, shape.n_layers)}
 
 
 @given(shapes(), st.sampled_from(["forward", "reverse"]))
