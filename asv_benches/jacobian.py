@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .common import BATCH_CELLS, CELLS, DTYPES, MODES, available_cell, relative_error, worthwhile_modes
+from .graphs.peers import prepare as prepare_graph
+from .graphs.recipes import GRAPH_CELLS
 from .peers import CONTENDERS, EXPERT, FASTJAC, is_installed, prepare
 
 
@@ -66,3 +68,17 @@ class Peers:
 
     def time_jacobian(self, peer: str, cell: str, dtype: str) -> None:
         self.jacobian(self.x)
+
+
+class Graph:
+    """Networks that are no chains: one for a single input, one for a large batch."""
+
+    timeout = 300.0
+    param_names = ("cell",)
+    params = ("residual-dynamics-1", "critic-1024")
+
+    def setup(self, cell: str) -> None:
+        self.call = prepare_graph(FASTJAC, GRAPH_CELLS[cell], "float32")
+
+    def time_jacobian(self, cell: str) -> None:
+        self.call()

@@ -88,9 +88,17 @@ def with_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
         y = weight @ x + bias
         return jax.nn.softmax(y) if recipe.softmax else y
 
-    def compiled(transform: Callable[..., Any]) -> Jacobian:
-        batched = jax.jit(jax.vmap(transform(network)), compiler_options=jax_options(dtype))
-        return lambda x: np.asarray(batched(x))
+    return differentiated_by_jax(network, dtype)
+
+
+def differentiated_by_jax(network: Callable[..., Any], dtype: str, n_inputs: int = 1) -> dict[str, Callable[..., Any]]:
+    """The Jacobians of a batch by a function of one sample; a tuple of blocks where there are several inputs."""
+    import jax
+
+    def compiled(transform: Callable[..., Any]) -> Callable[..., Any]:
+        batched = jax.jit(jax.vmap(transform(network, by_inputs(n_inputs))), compiler_options=jax_options(dtype))
+        # As an array of NumPy, a result is waited for but not copied.
+        return lambda *x: jax.tree.map(np.asarray, batched(*x))
 
     return {"forward": compiled(jax.jacfwd), "reverse": compiled(jax.jacrev)}
 
@@ -110,18 +118,33 @@ def with_torch(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
         y = torch.nn.functional.linear(x, weight, bias)
         return torch.softmax(y, dim=-1) if recipe.softmax else y
 
-    def batched(transform: Callable[..., Any]) -> Jacobian:
-        function = torch.func.vmap(transform(network))
+    return differentiated_by_torch(network)
 
-        def jacobian(x: np.ndarray) -> np.ndarray:
+
+def differentiated_by_torch(network: Callable[..., Any], n_inputs: int = 1) -> dict[str, Callable[..., Any]]:
+    """The Jacobians of a batch by a function of one sample; a tuple of blocks where there are several inputs."""
+    import torch
+
+    def as_array(jacobians: Any) -> np.ndarray:
+        # Of a single affine layer, one matrix is returned for all samples; who asks for a Jacobian each may write to it.
+        return (jacobians if jacobians.stride(0) else jacobians.contiguous()).numpy()
+
+    def batched(transform: Callable[..., Any]) -> Callable[..., Any]:
+        function = torch.func.vmap(transform(network, by_inputs(n_inputs)))
+
+        def jacobian(*x: np.ndarray) -> Any:
             with torch.no_grad():
-                jacobians = function(torch.from_numpy(x))
-            # Of a single affine layer, one matrix is returned for all samples; who asks for a Jacobian each may write to it.
-            return (jacobians if jacobians.stride(0) else jacobians.contiguous()).numpy()
+                jacobians = function(*map(torch.from_numpy, x))
+            return tuple(map(as_array, jacobians)) if n_inputs > 1 else as_array(jacobians)
 
         return jacobian
 
     return {"forward": batched(torch.func.jacfwd), "reverse": batched(torch.func.jacrev)}
+
+
+def by_inputs(n_inputs: int) -> int | tuple[int, ...]:
+    """What `argnums` is to be for derivatives by all inputs of a function."""
+    return tuple(range(n_inputs)) if n_inputs > 1 else 0
 
 
 FASTJAC, EXPERT = "fastjac", "expert NumPy"
@@ -174,14 +197,18 @@ def prepare(contender: str, cell: Cell, dtype: str) -> Prepared:
     offered = CONTENDERS[contender](recipe, dtype)
     pieces = {order: n_pieces(cell, dtype, order) for order in offered if order != recipe.hopeless_order}
     orders = {order: in_pieces(offered[order], count) for order, count in pieces.items()}
-    calls = {order: partial(jacobian, x) for order, jacobian in orders.items()}
-    for compile_and_warm in calls.values():
-        compile_and_warm()
-    order = faster(calls) if len(calls) > 1 else next(iter(calls))
+    order = fastest({order: partial(jacobian, x) for order, jacobian in orders.items()})
     return Prepared(orders[order], pieces[order])
 
 
-def faster(calls: dict[str, Callable[[], np.ndarray]]) -> str:
+def fastest(calls: dict[str, Callable[[], Any]]) -> str:
+    """Which call takes the least time, once all are compiled and warm."""
+    for compile_and_warm in calls.values():
+        compile_and_warm()
+    return faster(calls) if len(calls) > 1 else next(iter(calls))
+
+
+def faster(calls: dict[str, Callable[[], Any]]) -> str:
     """Which call takes less time: seen from one call each if it is clear, else from some more."""
     seconds = {}
     for order, call in calls.items():

@@ -33,6 +33,11 @@ ACTIVATIONS = {
 """What each name stands for in fastjac."""
 
 
+def hopeless_order(n_in: int, n_out: int) -> str | None:
+    """The pure order that pushes at least four times as many vectors as the other; None if neither does."""
+    return "forward" if n_in >= 4 * n_out else "reverse" if n_out >= 4 * n_in else None
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A network with random weights: affines with `activation` between them, a softmax at the end if asked for.
@@ -60,9 +65,8 @@ class Recipe:
 
     @property
     def hopeless_order(self) -> str | None:
-        """The pure order that pushes at least four times as many vectors as the other, too slow to be worth a run."""
-        n_in, n_out = self.widths[0], self.widths[-1]
-        return "forward" if n_in >= 4 * n_out else "reverse" if n_out >= 4 * n_in else None
+        """The pure order that is too slow to be worth a run."""
+        return hopeless_order(self.widths[0], self.widths[-1])
 
     def weights(self) -> Parameters:
         """The parameters in float64, He-initialized."""

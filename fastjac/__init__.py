@@ -5,8 +5,10 @@
 
 The way of a call, which is also the way imports point:
 
-    network.py      the face: picks the plan, gives the answer back; arguments.py checks what comes in, drawing.py prints
-    sequence.py     what a user writes as a Graph (graph.py): layers in a row, blocks (blocks.py), nodes (nodes.py, selection.py)
+    network.py      the face; derivatives.py picks the plan and gives the answer back, arguments.py checks what comes in, and
+                    ends.py makes one vector of several inputs, or outputs, and back; drawing.py prints
+    sequence.py     what a user writes as a Graph (graph.py): layers in a row, blocks (blocks.py) and nodes (nodes.py), of which
+                    selection.py takes units; known.py says which layers there are
     runners.py      the programs of a network, lowered at their first use
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory

@@ -6,6 +6,7 @@ layer, or a block. Several inputs are one vector, of which each is a selection, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -27,15 +28,15 @@ def chain_of_graph(graph: Graph, dtype: np.dtype) -> Chain:
 def items_of(graph: Graph, dtype: np.dtype) -> tuple[Item, ...]:
     """The layers and blocks that a graph is, one after another."""
     flow = simplified(graph)
-    cuts = _cuts(flow)
+    cuts = cuts_of(flow.operands)
     return tuple(_between(flow, first, last, dtype) for first, last in pairwise(cuts))
 
 
-def _cuts(flow: Flow) -> list[int]:
-    """The vertices that no edge passes over, the first and the last among them."""
+def cuts_of(all_operands: Sequence[tuple[int, ...]]) -> list[int]:
+    """The vertices that no edge passes over, the first and the last among them, for the operands of each vertex."""
     reach, cuts = 0, []
-    furthest = list(range(len(flow.operands)))
-    for number, operands in enumerate(flow.operands):
+    furthest = list(range(len(all_operands)))
+    for number, operands in enumerate(all_operands):
         for operand in operands:
             furthest[operand] = max(furthest[operand], number)
     for number, far in enumerate(furthest):

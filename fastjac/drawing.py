@@ -23,7 +23,7 @@ def one_line(graph: Graph, dtype: np.dtype) -> str:
         affine = [vertex.size for vertex in graph.vertices if isinstance(vertex.operation, Affine)]
         sizes = format_sizes([graph.vertices[0].size, *affine])
     else:
-        sizes = " -> ".join("+".join(map(str, ends)) for ends in (graph.input_sizes, graph.output_sizes))
+        sizes = _ends(graph)
     return f"Network({sizes}, {count} layer{'s' * (count != 1)}, {dtype})"
 
 
@@ -45,9 +45,12 @@ def drawn(graph: Graph, names: Sequence[str | None], n_parameters: int) -> list[
             title, count = "Input" if name is None else f"Input {name!r}", ""
         else:
             title, count = _title(layer), shown.parameters(layer)
-        lines.append((f"{number}  {title}{end}", ", ".join(map(str, vertex.operands)), str(vertex.size), count))
-    ends = " -> ".join("+".join(map(str, sizes)) for sizes in (graph.input_sizes, graph.output_sizes))
-    return _ruled(("layer", "takes", "size", "parameters"), lines, ("total", "", ends, f"{n_parameters:,}"))
+        lines.append((f"{number}  {title}{end}", format_sizes(vertex.operands, ", "), str(vertex.size), count))
+    return _ruled(("layer", "takes", "size", "parameters"), lines, ("total", "", _ends(graph), f"{n_parameters:,}"))
+
+
+def _ends(graph: Graph) -> str:
+    return f"{format_sizes(graph.input_sizes, '+')} -> {format_sizes(graph.output_sizes, '+')}"
 
 
 class _Lines:
@@ -77,12 +80,13 @@ class _Lines:
 
 
 def _branches(item: Layer | Item) -> list[tuple[str, Items]]:
-    """What a block holds, each branch with its name."""
+    """What a block or a network holds, each branch with its name."""
     if isinstance(item, Residual):
         return [("", item.layers)] if item.shortcut is None else [("layers", item.layers), ("shortcut", item.shortcut)]
     if isinstance(item, Parallel):
         return [(f"branch {number}{'' if branch else ': x'}", branch) for number, branch in enumerate(item.branches)]
-    return []
+    inner = () if isinstance(item, Layer) else item.in_sequence()
+    return [] if inner in ((), (item,)) else [("", inner)]
 
 
 def _title(item: Layer | Item) -> str:
@@ -91,7 +95,7 @@ def _title(item: Layer | Item) -> str:
         return type(item).__name__ + (f"({options})" if options else "")
     if isinstance(item, Parallel):
         return f"Parallel({item.join})"
-    return type(item).__name__
+    return type(item).__name__ if isinstance(item, Residual) else repr(item)
 
 
 def _ruled(head: tuple[str, ...], lines: Sequence[tuple[str, ...]], total: tuple[str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 from weakref import ref
 
@@ -13,6 +14,7 @@ from .errors import DtypeError, OptionError, ShapeError
 from .kernels.float_mode import default_mode
 from .nodes import Input, Node
 from .selection import selected_once
+from .table import format_sizes
 
 
 class End:
@@ -31,6 +33,8 @@ class End:
         # An output node holds all layers as they were given, perhaps in another dtype.
         self._nodes = [ref(node) for node in nodes]
         self.total, self.several = sum(sizes), len(sizes) > 1
+        stops = list(accumulate(sizes))
+        self._parts: list[Any] = [slice(stop - size, stop) for stop, size in zip(stops, sizes, strict=True)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The nodes are known by identity, which ends with the process.
@@ -40,14 +44,15 @@ class End:
         """The part of each vector along an axis, as a tuple of views; the array itself where there is one vector."""
         if not self.several:
             return array
-        return tuple(np.split(array, np.cumsum(self.sizes)[:-1], axis))
+        behind = (slice(None),) * (-1 - axis)
+        return tuple([array[(..., part, *behind)] for part in self._parts])
 
     def numbers(self, index: Any, name: str) -> tuple[int, ...] | None:
         """The numbers, counted through all vectors, that an index or a node stands for; None for all, in their order."""
         if index is None:
             return None
         numbers = self._numbers_of(index, name) if isinstance(index, Node) else selected_once(index, self.total, name)
-        return None if numbers == tuple(range(self.total)) else numbers
+        return None if len(numbers) == self.total and numbers == tuple(range(self.total)) else numbers
 
     def _numbers_of(self, node: Node, name: str) -> tuple[int, ...]:
         places = [place for place, known in enumerate(self._nodes) if known() is node]
@@ -61,18 +66,31 @@ class End:
 
     def points(self, values: Any, dtype: np.dtype) -> np.ndarray:
         """x of all inputs as one array (..., n_in) of the dtype; leading shapes are broadcast."""
+        # The usual case first: for one small input the checks below take as long as its Jacobian.
+        if self._fit(values, dtype):
+            return np.concatenate(values, axis=-1)
         parts = [arguments.features(value, size, name) for value, size, name in self._given(values, "x")]
         shapes = [part.shape[:-1] for part in parts]
         try:
             lead = np.broadcast_shapes(*shapes)
         except ValueError as error:
-            listed = ", ".join(map(str, shapes))
+            listed = ", ".join(map(str, dict.fromkeys(shapes)))
             raise ShapeError(f"the leading dimensions of all arrays in x must broadcast to one batch, got {listed}") from error
         x = np.empty((*lead, self.total), dtype)
         with np.errstate(all="ignore"), default_mode():
             for target, part in zip(self.split(x, -1), parts, strict=True):
                 target[...] = part
         return x
+
+    def _fit(self, values: Any, dtype: np.dtype) -> bool:
+        """Whether they are arrays of this dtype for one batch, with nothing to broadcast."""
+        if type(values) is not tuple or len(values) != len(self.sizes) or type(values[0]) is not np.ndarray:
+            return False
+        lead = values[0].shape[:-1]
+        for value, size in zip(values, self.sizes, strict=True):
+            if type(value) is not np.ndarray or value.dtype != dtype or value.shape != (*lead, size):
+                return False
+        return True
 
     def seed(self, values: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str) -> np.ndarray:
         """Tangents or cotangents of all vectors in one array, as `arguments.seed` gives it; `core` has 0 for their sizes."""
@@ -83,23 +101,24 @@ class End:
             arguments.seed(value, lead, tuple(size if n == 0 else n for n in core), part)
             for value, size, part in self._given(values, name)
         ]
-        shared = np.broadcast_shapes(*(part.shape[: -len(core)] for part in parts))
-        whole = [np.broadcast_to(part, (*shared, *part.shape[-len(core) :])) for part in parts]
+        if len({part.shape[: -len(core)] for part in parts}) > 1:
+            shared = np.broadcast_shapes(*(part.shape[: -len(core)] for part in parts))
+            parts = [np.broadcast_to(part, (*shared, *part.shape[-len(core) :])) for part in parts]
         try:
-            return np.concatenate(whole, axis)
+            return np.concatenate(parts, axis)
         except ValueError as error:
-            listed = ", ".join(str(part.shape[-len(core) :]) for part in parts)
+            listed = ", ".join(dict.fromkeys(str(part.shape[-len(core) :]) for part in parts))
             raise ShapeError(f"all arrays in {name} must have the same k, got matrices of shape {listed}") from error
 
     def _given(self, values: Any, name: str) -> list[tuple[Any, int, str]]:
         """What a caller gives for each vector, its size, and what errors call it."""
-        sizes = ", ".join(map(str, self.sizes))
+        if isinstance(values, (tuple, list)) and len(values) == len(self.sizes):
+            return [(value, size, f"{name}[{n}]") for n, (value, size) in enumerate(zip(values, self.sizes, strict=True))]
+        sizes = format_sizes(self.sizes, ", ")
         wanted = f"{name} must be a tuple of {len(self.sizes)} arrays, one for each {self.noun} (of size {sizes})"
-        if not isinstance(values, (tuple, list)):
-            raise DtypeError(f"{wanted}, got {type(values).__name__}{self._fix(values, name)}")
-        if len(values) != len(self.sizes):
+        if isinstance(values, (tuple, list)):
             raise ShapeError(f"{wanted}, got {len(values)}")
-        return [(value, size, f"{name}[{n}]") for n, (value, size) in enumerate(zip(values, self.sizes, strict=True))]
+        raise DtypeError(f"{wanted}, got {type(values).__name__}{self._fix(values, name)}")
 
     def _fix(self, values: Any, name: str) -> str:
         """How an array that holds all vectors would be split."""
@@ -143,7 +162,9 @@ def _share(a: Any, b: Any) -> bool:
     """Whether two arrays, or any of two tuples of arrays, have memory in common."""
     if not isinstance(a, np.ndarray):
         return any(_share(part, b) for part in a)
-    return any(_share(part, a) for part in b) if not isinstance(b, np.ndarray) else np.shares_memory(a, b)
+    if not isinstance(b, np.ndarray):
+        return any(_share(part, a) for part in b)
+    return np.may_share_memory(a, b, max_work=arguments.MOST_WORK)  # type: ignore[arg-type]
 
 
 def write(out: Any, result: Any) -> None:

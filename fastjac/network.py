@@ -13,20 +13,19 @@ from . import arguments
 from .blocks import Item, Items, items_with_layers
 from .derivatives import Differentiable, Index
 from .drawing import drawn, listed, one_line
-from .ends import End
-from .errors import DtypeError, LayerError, OptionError
+from .errors import LayerError, OptionError
 from .gradients.trainable import Trainable
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import Layer
-from .nodes import Node, as_nodes, graph_of
+from .nodes import Node
 from .plan import checked_mode, plan
 from .product import Wanted, product_of
 from .program import lower
 from .runners import Runners
 from .saving import save
-from .sequence import Row, Written, cast, resolved_dtype, row_in, row_of, with_layers
+from .sequence import Row, Written, cast, resolved_dtype, with_layers, written_as
 from .steps import Mode, Plan
 
 
@@ -64,6 +63,7 @@ class Network(Differentiable, Trainable, Item):
         "_gradient_tables",
         "_graph",
         "_inputs",
+        "_layers",
         "_n_in",
         "_n_out",
         "_nothing",
@@ -82,24 +82,9 @@ class Network(Differentiable, Trainable, Item):
         inputs: Node | Sequence[Node] | None = None,
         outputs: Node | Sequence[Node] | None = None,
     ) -> None:
-        n_in = arguments.positive_count(n_in, "n_in")
-        starts: tuple[Node, ...] = ()
-        stops: tuple[Node, ...] = ()
-        if layers is None and inputs is None and outputs is None:
-            raise DtypeError("Network takes a sequence of layers, or inputs and outputs; got none of them")
-        if layers is None:
-            starts, stops = as_nodes(inputs, "inputs"), as_nodes(outputs, "outputs")
-            graph = graph_of(starts, stops)
-            row = row_in(graph)
-            if n_in not in (None, sum(graph.input_sizes)):
-                raise OptionError(f"n_in must be the size of all inputs, {sum(graph.input_sizes)}, got {n_in}; leave it out")
-        elif inputs is None and outputs is None:
-            graph, row = row_of(layers, n_in)
-        else:
-            raise OptionError("Network takes layers in a row, or inputs and outputs, not both")
-        ends = End("input", graph.input_sizes, starts), End("output", graph.output_sizes, stops)
-        resolved = resolved_dtype(graph.layers, dtype)
-        self._set_up(Written(graph, row, *ends), partial(cast, dtype=resolved), resolved)
+        written = written_as(layers, arguments.positive_count(n_in, "n_in"), inputs, outputs)
+        resolved = resolved_dtype(written.graph.layers, dtype)
+        self._set_up(written, partial(cast, dtype=resolved), resolved)
 
     def _set_up(self, written: Written, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> None:
         """Make this the network of what is written, with `layer_of(layer)`, whose arrays are of `dtype`, for every layer."""
@@ -108,6 +93,8 @@ class Network(Differentiable, Trainable, Item):
         made = {layer: layer_of(layer) for layer in graph.layers}
         self._graph = with_layers(graph, made.__getitem__)
         self._row = row and row._replace(items=items_with_layers(row.items, made.__getitem__, dtype))
+        operations = (vertex.operation for vertex in self._graph.vertices if vertex.operation is not None)
+        self._layers = tuple(operations) if graph.is_path else self._graph.layers
         self._dtype = dtype
         self._n_in, self._n_out = self._inputs.total, self._outputs.total
         self._several = self._inputs.several or self._outputs.several
@@ -130,9 +117,7 @@ class Network(Differentiable, Trainable, Item):
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of a chain, input first; of any other network its layers and joins, each once, input first."""
-        if not self._graph.is_path:
-            return self._graph.layers
-        return tuple(vertex.operation for vertex in self._graph.vertices if vertex.operation is not None)
+        return self._layers
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -218,7 +203,7 @@ class Network(Differentiable, Trainable, Item):
 
     def astype(self, dtype: Any) -> Network:
         """The same network with every parameter cast to float32 or float64."""
-        resolved = resolved_dtype((), dtype)
+        resolved = resolved_dtype(self._graph.layers, dtype)
         return self.with_layers(partial(cast, dtype=resolved), resolved)
 
     def with_layers(self, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> Network:

@@ -10,7 +10,7 @@ between inputs and outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,23 @@ from .arguments import positive_count, real_array
 from .errors import DtypeError, LayerError, ShapeError
 from .graph import Graph, Vertex
 from .known import OPERATIONS, described
-from .layers import Add, Concatenate, Divide, Join, Layer, Maximum, Minimum, Multiply, Scale, Take
+from .layers import Add, Concatenate, Divide, Join, Layer, Maximum, Minimum, Multiply, Reciprocal, Scale, Take
 from .selection import selected
+from .table import format_sizes
 
 SHOWN_DEPTH = 3
 """How many operations, one behind another, a node shows of its own making."""
+MOST_SHOWN = 4
+"""How many of the nodes that an operation joins are shown."""
 
 
 class Node:
     """A vector of a network, of `size` units: what an operation gives that is called on other nodes.
 
     Nodes know `+`, `-`, `*` and `/` with nodes of the same size, with numbers, and with arrays of one entry for each unit; an
-    array becomes a parameter of the network, a number does not. `x / c` multiplies by 1 / c, rounded in the precision of c: it is
-    within 1.5 units in the last place of the quotient, and exact where c is a power of two. The rest is rounded once, as in
-    NumPy.
+    array becomes a parameter of the network, a number does not. `x / c` multiplies by 1 / c, rounded in the precision of c, and
+    `c / x` multiplies 1 / x by c: both are within 1.5 units in the last place of the quotient, and exact where c is a power of
+    two. The rest is rounded once, as in NumPy.
 
     `x[index]` takes units: by a slice, by an integer array, which may repeat, or by an int, which gives a node of size 1 as
     `x[i:i+1]` does.
@@ -45,8 +48,19 @@ class Node:
     # Else Python would try node[0], node[1], ... without end.
     __iter__ = None
 
+    operation: Layer | None
+    operands: tuple[Node, ...]
+    size: int
+
     def __init__(self, operation: Layer | None, operands: tuple[Node, ...], size: int) -> None:
-        self.operation, self.operands, self.size = operation, operands, size
+        for name, value in (("operation", operation), ("operands", operands), ("size", size)):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a node is frozen, so its {name} cannot be set; what is called on it gives a new one")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.operation, self.operands, self.size)
 
     def follow(self, operation: Layer, *others: Node) -> Node:
         """The node that an operation makes of this one and, for a join, of others."""
@@ -64,8 +78,7 @@ class Node:
 
     def shown(self, depth: int = SHOWN_DEPTH) -> str:
         """How the node is made, as far as fits in a line."""
-        inner = ", ".join(operand.shown(depth - 1) for operand in self.operands) if depth else "..."
-        return f"{type(self.operation).__name__}({inner})"
+        return f"{type(self.operation).__name__}({_named(self.operands, lambda node: node.shown(depth - 1)) if depth else '...'})"
 
     def __repr__(self) -> str:
         return f"Node({self.shown()}, size {self.size})"
@@ -94,6 +107,9 @@ class Node:
         with np.errstate(all="ignore"):
             return self.follow(Scale(_constant(1.0 / np.asarray(_constant(other, self, "/")), self, "/")))
 
+    def __rtruediv__(self, other: Any) -> Node:
+        return _constant(other, self, "/") * self.follow(Reciprocal())
+
     def __neg__(self) -> Node:
         return self.follow(Scale(-1.0))
 
@@ -113,6 +129,8 @@ class Input(Node):
 
     __slots__ = ("name",)
 
+    name: str | None
+
     def __init__(self, size: int, name: str | None = None) -> None:
         count = positive_count(size, "size")
         if count is None:
@@ -120,7 +138,10 @@ class Input(Node):
         if not isinstance(name, str | None):
             raise DtypeError(f"name must be a string, got {name!r}")
         super().__init__(None, (), count)
-        self.name = name
+        object.__setattr__(self, "name", name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Input, (self.size, self.name)
 
     def shown(self, depth: int = SHOWN_DEPTH) -> str:
         return "Input" if self.name is None else f"Input {self.name!r}"
@@ -149,8 +170,17 @@ def _joined_size(join: Join, nodes: Sequence[Node]) -> int:
     try:
         return join.joined_size([node.size for node in nodes])
     except LayerError as error:
-        named = ", ".join(f"{node.shown()} of size {node.size}" for node in nodes)
-        raise LayerError(f"{error}: {named}; a node is not broadcast") from None
+        raise LayerError(f"{error}: {_named(nodes, _sized)}; a node is not broadcast") from None
+
+
+def _named(nodes: Sequence[Node], name_of: Callable[[Node], str]) -> str:
+    """The names of nodes, of the first few where there are many."""
+    more = [f"and {len(nodes) - MOST_SHOWN} more"] if len(nodes) > MOST_SHOWN else []
+    return ", ".join([*map(name_of, nodes[:MOST_SHOWN]), *more])
+
+
+def _sized(node: Node) -> str:
+    return f"{node.shown()} of size {node.size}"
 
 
 def concatenate(nodes: Iterable[Node]) -> Node:
@@ -277,10 +307,8 @@ def inline(graph: Graph, nodes: Any) -> Any:
     given = (nodes,) if isinstance(nodes, Node) else _checked(nodes, "a network")
     sizes = graph.input_sizes
     if tuple(node.size for node in given) != sizes:
-        named = ", ".join(f"{node.shown()} of size {node.size}" for node in given)
-        raise LayerError(
-            f"the network takes {len(sizes)} node{'s' * (len(sizes) > 1)}, of size {', '.join(map(str, sizes))}; got {named}"
-        )
+        wanted = f"{len(sizes)} node{'s' * (len(sizes) > 1)}, of size {format_sizes(sizes, ', ')}"
+        raise LayerError(f"the network takes {wanted}; got {_named(given, _sized)}")
     made = dict(zip(graph.inputs, given, strict=True))
     for number, vertex in enumerate(graph.vertices):
         if vertex.operation is not None:

@@ -64,7 +64,7 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
 
     Its cycles count what it does to its operands besides, but not what it takes to turn one round.
     """
-    right_is_leaf, left_is_leaf = middle == start + 1, stop == middle + 1
+    right_is_leaf, left_is_leaf = _is_leaf(shape, start, middle), _is_leaf(shape, middle, stop)
     # A seed is not padded, so it cannot be the operand that the kernel reads in vectors.
     if (not transposed and right_is_leaf and shape.seed == start) or (transposed and left_is_leaf and shape.seed == middle):
         return None
@@ -92,6 +92,11 @@ def step_of(shape: ChainShape, start: int, middle: int, stop: int, transposed: b
     return Step(start, middle, stop, transposed, drops, stacked, rows * depth * columns, cycles)
 
 
+def _is_leaf(shape: ChainShape, start: int, stop: int) -> bool:
+    """Whether a span is a weight or a seed; a block's Jacobian is one of each sample's own, which a step makes."""
+    return stop == start + 1 and shape.block(start) is None
+
+
 def _stacking_pays(live: float, inner: int, rows: int, made: bool) -> bool:
     """Whether samples of so many rows are multiplied together; `made` says that a step stores these rows as each sample's own."""
     if live < 1.0:
@@ -103,19 +108,23 @@ def _drops(shape: ChainShape, start: int, middle: int, stop: int) -> bool:
     """Whether it pays to copy a weight's live units side by side, so that others are not produced.
 
     Only a weight's side at the next boundary can be packed, and only where that boundary's derivatives are 0 or 1, some of
-    them 0. A copy much larger than the second-level cache costs more memory and time than it saves.
+    them 0. A block behind that boundary must read the others nowhere. A copy much larger than the second-level cache costs more
+    memory and time than it saves.
     """
     if start > 0 and stop == shape.n_layers:
-        boundary, other, is_leaf = start, stop, middle == start + 1
+        boundary, other, is_leaf, following = start, stop, _is_leaf(shape, start, middle), shape.block(start - 1)
+        skips = following is None or following.weights_alone[1]
     elif start == 0 and stop < shape.n_layers:
-        boundary, other, is_leaf = stop, start, stop == middle + 1
+        boundary, other, is_leaf, following = stop, start, _is_leaf(shape, middle, stop), shape.block(stop)
+        skips = following is None or following.weights_alone[0]
     else:
         return False
     is_small = shape.sizes[middle] * shape.sizes[boundary] <= PACK_ELEMENTS
-    return is_leaf and is_small and shape.binary[boundary] and shape.live[boundary] < 1 and shape.sizes[other] >= PACK_ROWS
+    pays = is_small and shape.sizes[other] >= PACK_ROWS
+    return is_leaf and skips and pays and shape.binary[boundary] and shape.live[boundary] < 1
 
 
-def _through(shape: ChainShape, start: int, middle: int, stop: int, transposed: bool) -> Step | None:
+def step_through(shape: ChainShape, start: int, middle: int, stop: int, transposed: bool) -> Step | None:
     """The step that pushes what lies right of a block through it (transposed), or pulls what lies left of it, if there is one."""
     block, rows = shape.block(middle if transposed else start), shape.sizes[start if transposed else stop]
     is_leaf = middle == start or (stop == middle + 1 if transposed else middle == start + 1)
@@ -160,7 +169,7 @@ def _leaf(shape: ChainShape, order: Order, layer: int, transposed: bool) -> _Cho
 
     In a pure order a block's own Jacobian is made at the end where that begins, and nowhere else.
     """
-    own = _through(shape, layer, layer, layer + 1, transposed)
+    own = step_through(shape, layer, layer, layer + 1, transposed)
     begins = {"forward": transposed and layer == 0, "reverse": not transposed and layer == shape.n_layers - 1, "mixed": True}
     if own and not begins[order]:
         return IMPOSSIBLE
@@ -169,7 +178,7 @@ def _leaf(shape: ChainShape, order: Order, layer: int, transposed: bool) -> _Cho
 
 def _passed(shape: ChainShape, table: Table, start: int, middle: int, stop: int, transposed: bool) -> _Choice:
     """The cheapest way to pass one of two spans through the other, if that is a block."""
-    step = _through(shape, start, middle, stop, transposed)
+    step = step_through(shape, start, middle, stop, transposed)
     if step is None:
         return IMPOSSIBLE
     span, size = ((start, middle), shape.sizes[start]) if transposed else ((middle, stop), shape.sizes[stop])

@@ -125,7 +125,8 @@ def _select_rows(leaves: list[Any], links: list[Link], sizes: list[int], rows: U
 
 def block_shape(block: Block) -> BlockShape:
     """What the time that a block takes depends on."""
-    sparse = [edge for edge in block.edges if isinstance(edge.map, Slopes) and edge.map.sparse]
+    edges = block.edges
+    sparse = [edge for edge in edges if isinstance(edge.map, Slopes) and edge.map.sparse]
     behind, before = {edge.target for edge in sparse}, {edge.source for edge in sparse}
     last = len(block.steps)
     products = tuple(
@@ -134,10 +135,13 @@ def block_shape(block: Block) -> BlockShape:
             (_live(edge.source in behind), _live(edge.target in before)),
             (edge.source == 0, edge.target == last),
         )
-        for edge in block.edges
+        for edge in edges
         if isinstance(edge.map, Affine)
     )
-    return BlockShape(products, sum(block.sizes[edge.target] for edge in block.edges if not isinstance(edge.map, Affine)))
+    moved = sum(block.sizes[edge.target] for edge in edges if not isinstance(edge.map, Affine))
+    begins = all(isinstance(edge.map, Affine) for edge in edges if edge.source == 0)
+    ends = all(isinstance(edge.map, Affine) for edge in edges if edge.target == last)
+    return BlockShape(products, moved, (begins, ends))
 
 
 def _live(sparse: bool) -> float:

@@ -78,11 +78,11 @@ def save(path: str | os.PathLike[str], written: Written, dtype: np.dtype) -> Non
 
 
 def _refuse_functions(layers: Iterable[Layer]) -> None:
-    for layer in layers:
+    for number, layer in enumerate(layers):
         if isinstance(layer, Elementwise):
             raise LayerError(
-                f"{layer!r} is made of functions, and a file holds no code; save what stands before and behind it "
-                "(net[:i], net[i + 1:]) and put the network together again after loading, or pickle it"
+                f"layer {number}, {layer!r}, is made of functions, and a file holds no code; save what stands before and behind "
+                "it (of a sequence net[:i], net[i + 1:]) and put the network together again after loading, or pickle it"
             )
 
 

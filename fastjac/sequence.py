@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .blocks import Item, Items, as_items, first_size, record
 from .ends import End
-from .errors import DtypeError, LayerError
-from .graph import Graph, path
+from .errors import DtypeError, LayerError, OptionError
+from .graph import Graph, Vertex, path
 from .kernels.float_mode import default_mode
 from .layers import Layer, chain_widths
-from .nodes import Input, Node, graph_of
+from .nodes import Input, Node, as_nodes, graph_of
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -35,16 +34,33 @@ class Written(NamedTuple):
     outputs: End
 
 
-def row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row]:
+def written_as(layers: Any, n_in: int | None, inputs: Any, outputs: Any) -> Written:
+    """What a user gives a Network: layers in a row, or the nodes that it begins and ends with."""
+    nodes = inputs is not None or outputs is not None
+    if layers is not None and nodes:
+        raise OptionError("Network takes layers in a row, or inputs and outputs, not both")
+    if layers is not None:
+        graph, row = _row_of(layers, n_in)
+        return Written(graph, row, End("input", graph.input_sizes), End("output", graph.output_sizes))
+    if not nodes:
+        raise DtypeError("Network takes a sequence of layers, or inputs and outputs; got none of them")
+    starts, stops = as_nodes(inputs, "inputs"), as_nodes(outputs, "outputs")
+    graph = graph_of(starts, stops)
+    start, stop = End("input", graph.input_sizes, starts), End("output", graph.output_sizes, stops)
+    if n_in not in (None, start.total):
+        raise OptionError(f"n_in must be the size of all inputs, {start.total}, got {n_in}; leave it out")
+    return Written(graph, _row_in(graph), start, stop)
+
+
+def _row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Row]:
     """The graph of layers, blocks and networks in a row; a network that is itself a sequence counts as its items.
 
     Raises DtypeError for anything else among them, LayerError where there are none, two do not chain, or no size is stated.
     """
     if isinstance(layers, Layer):
         raise DtypeError(f"Network takes a sequence of layers, got {type(layers).__name__}")
-    items: Items = ()
-    for item in as_items(layers, "Network"):
-        items += item.in_sequence() if isinstance(item, Item) else (item,)
+    given = as_items(layers, "Network")
+    items: Items = tuple(inner for item in given for inner in (item.in_sequence() if isinstance(item, Item) else (item,)))
     if not items:
         raise LayerError("Network takes at least one layer, got none")
     if any(isinstance(item, Item) for item in items):
@@ -66,7 +82,7 @@ def _recorded(items: Items, n_in: int | None) -> tuple[Graph, Row]:
     return graph_of(start, node), Row(items, tuple(widths))
 
 
-def row_in(graph: Graph) -> Row | None:
+def _row_in(graph: Graph) -> Row | None:
     """The layers of a graph that is a chain of them, else None."""
     if not graph.is_path:
         return None
@@ -76,8 +92,9 @@ def row_in(graph: Graph) -> Row | None:
 
 def with_layers(graph: Graph, layer_of: Callable[[Layer], Layer]) -> Graph:
     """The graph with `layer_of(layer)` in place of every layer."""
-    vertices = (replace(vertex, operation=vertex.operation and layer_of(vertex.operation)) for vertex in graph.vertices)
-    return replace(graph, vertices=tuple(vertices))
+    made = (None if vertex.operation is None else layer_of(vertex.operation) for vertex in graph.vertices)
+    vertices = (Vertex(layer, vertex.operands, vertex.size) for layer, vertex in zip(made, graph.vertices, strict=True))
+    return Graph(tuple(vertices), graph.inputs, graph.outputs)
 
 
 def resolved_dtype(layers: Iterable[Layer], dtype: Any) -> np.dtype:

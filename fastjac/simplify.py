@@ -27,7 +27,7 @@ class Flow:
 
 def simplified(graph: Graph) -> Flow:
     """The graph's vertices that its outputs need."""
-    flow = _joined(graph)
+    flow = joined(graph)
     while True:
         # A selection moves past one vertex at a time, since what else reads that one is known only when the rest is gone.
         shorter = _rewritten(flow)
@@ -36,8 +36,11 @@ def simplified(graph: Graph) -> Flow:
         flow = shorter
 
 
-def _joined(graph: Graph) -> Flow:
-    """All inputs as selections of one, and all outputs as one."""
+def joined(graph: Graph) -> Flow:
+    """The same vertices, all inputs as selections of one, and all outputs as one.
+
+    Layers with arrays stay what they are; what selections leave out is dropped.
+    """
     builder = _Builder(sum(graph.input_sizes))
     made: dict[int, int] = {}
     first = 0

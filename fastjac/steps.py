@@ -45,10 +45,12 @@ class BlockShape:
     """What the time of a block depends on.
 
     products : its affine maps.  moved : elements of one row that are scaled, added or copied.
+    weights_alone : whether all that takes its input is affine, and whether all that gives its output is.
     """
 
     products: tuple[ProductShape, ...]
     moved: int
+    weights_alone: tuple[bool, bool]
 
 
 @dataclass(frozen=True)

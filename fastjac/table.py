@@ -18,8 +18,7 @@ def format_table(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     return lines
 
 
-def format_sizes(sizes: Sequence[int], most: int = 12) -> str:
-    """Sizes with a hyphen between; of more than `most` those at both ends."""
-    if len(sizes) <= most:
-        return "-".join(map(str, sizes))
-    return f"{format_sizes(sizes[: most // 2])}-...-{format_sizes(sizes[-(most // 2) :])}"
+def format_sizes(sizes: Sequence[int], between: str = "-", most: int = 12) -> str:
+    """Sizes in one line; of more than `most` those at both ends."""
+    ends = [*sizes] if len(sizes) <= most else [*sizes[: most // 2], "...", *sizes[-(most // 2) :]]
+    return between.join(map(str, ends))

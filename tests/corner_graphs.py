@@ -165,6 +165,20 @@ def piecewise_linear(b: GraphBuilder) -> Graph:
     return b.graph([x], [b.join(Maximum(), b.affine(h, 4), b.affine(h, 4))])
 
 
+def waist_before_a_block(b: GraphBuilder) -> Graph:
+    """Two Affines that cost less than their product, and then a ReLU that leads into a residual block."""
+    x = b.input(29)
+    h = b.layer(fl.ReLU(), b.affine(b.affine(x, 5), 9))
+    return b.graph([x], [b.join(Add(), h, b.affine(h, 9))])
+
+
+def waist_behind_a_block(b: GraphBuilder) -> Graph:
+    """A residual block, and then a ReLU that leads into two Affines that cost less than their product."""
+    x = b.input(9)
+    h = b.layer(fl.ReLU(), b.join(Add(), x, b.layer(fl.Tanh(), b.affine(x, 9))))
+    return b.graph([x], [b.affine(b.affine(h, 5), 29)])
+
+
 CORNERS: dict[str, Callable[[GraphBuilder], Graph]] = {
     corner.__name__: corner
     for corner in (
@@ -189,5 +203,7 @@ CORNERS: dict[str, Callable[[GraphBuilder], Graph]] = {
         many_in_one_between,
         normalizers_side_by_side,
         piecewise_linear,
+        waist_before_a_block,
+        waist_behind_a_block,
     )
 }

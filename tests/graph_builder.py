@@ -108,8 +108,11 @@ class GraphBuilder:
 
     def divide(self, numerator: int, denominator: int) -> int:
         """The quotient of which the denominator is kept from 0."""
-        positive = self.layer(fl.Softplus(), denominator)
-        return self.join(Divide(), numerator, self.layer(fl.Scale(1.0, 0.5), positive))
+        return self.join(Divide(), numerator, self.positive(denominator))
+
+    def positive(self, operand: int) -> int:
+        """Numbers from 1/2 on."""
+        return self.layer(fl.Scale(1.0, 0.5), self.layer(fl.Softplus(), operand))
 
     def _pushed(self, vertex: Vertex) -> tuple[np.ndarray, np.ndarray]:
         operands = vertex.operands

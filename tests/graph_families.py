@@ -170,6 +170,45 @@ def two_heads(builder: GraphBuilder) -> Graph:
     return builder.graph([x], [builder.divide(mean, deviation), deviation, h])
 
 
+def blocks_between_cuts(builder: GraphBuilder) -> Graph:
+    """Two to six blocks in a row, of branches that meet, with links of other sizes between: waists, normalizers, selections."""
+    draw = Draw(builder)
+    x = h = builder.input(draw.width())
+    for _ in range(draw.rng.integers(2, 7)):
+        h = _link(draw, h)
+        a, b = _branch(draw, h), _branch(draw, h, may_be_empty=True)
+        if builder.size(a) != builder.size(b):
+            h = builder.join(Concatenate(), a, b)
+        else:
+            h = builder.join((Add(), Add(), Multiply(), Maximum())[draw.rng.integers(4)], a, b)
+    return builder.graph([x], [draw.head(h)])
+
+
+def _link(draw: Draw, operand: int) -> int:
+    """What may stand between two blocks: nothing, layers, or two Affines with a waist between that makes them cheap."""
+    kind, builder, size = draw.rng.integers(6), draw.builder, draw.width()
+    if kind == 0:
+        return operand
+    if kind == 1:
+        return builder.activation(operand)
+    if kind == 2:
+        return builder.take(operand, draw.rng.integers(builder.size(operand), size=min(size, 24)).tolist())
+    if kind == 3:
+        return builder.affine(builder.affine(operand, int(draw.rng.integers(1, 6))), size)
+    return draw.dense(operand, size) if kind == 4 else builder.affine(operand, size)
+
+
+def _branch(draw: Draw, operand: int, may_be_empty: bool = False) -> int:
+    """Nothing at all where that is allowed, an activation alone, or a hidden layer; most keep the size."""
+    kind, builder = draw.rng.integers(5), draw.builder
+    if kind < 2:
+        return operand if may_be_empty else builder.affine(draw.activation(operand), builder.size(operand))
+    if kind == 2:
+        return draw.activation(operand)
+    size = builder.size(operand) if draw.rng.random() < 0.8 else int(draw.rng.integers(2, 12))
+    return builder.affine(draw.dense(operand, draw.width()), size)
+
+
 FAMILIES: dict[str, Callable[[GraphBuilder], Graph]] = {
     family.__name__: family
     for family in (
@@ -183,5 +222,6 @@ FAMILIES: dict[str, Callable[[GraphBuilder], Graph]] = {
         residual_dynamics,
         mixture_of_experts,
         two_heads,
+        blocks_between_cuts,
     )
 }

@@ -6,16 +6,18 @@ from functools import cache
 import numpy as np
 
 from fastjac.graph import Graph
-from fastjac.layers import ReLU, Scale
+from fastjac.layers import LAYERS, ReLU, Scale
 from fastjac.layers.joins import Add, Concatenate, Join, Maximum, Minimum, Multiply, Take
 from tests.graph_builder import GraphBuilder, UnfitError
 from tests.graph_inputs import is_fair
+from tests.random_networks import DRAWN
 
 Rng = np.random.Generator
 MOST_INPUTS = MOST_OUTPUTS = 3
 LEAST_VERTICES, MOST_VERTICES = 2, 30
 LAST_MOVE = 5
 """Vertices that the last move may add past the length that was drawn."""
+OF_POSITIVE_NUMBERS = tuple(layer for layer in LAYERS.values() if layer not in DRAWN)
 TRIALS = 32
 """Inputs of which a quarter must be fair, or the graph is drawn again."""
 
@@ -90,7 +92,7 @@ def _move(builder: GraphBuilder) -> None:
     """One move drawn at random; nothing is left of one that fails."""
     length = len(builder)
     try:
-        MOVES[builder.rng.choice(len(MOVES), p=SHARES)](builder)
+        [*MOVES][builder.rng.choice(len(MOVES), p=SHARES)](builder)
     except UnfitError:
         builder.forget(length)
 
@@ -159,6 +161,12 @@ def divide(builder: GraphBuilder) -> None:
     builder.divide(numerator, _pick_like(builder, numerator))
 
 
+def of_positive_numbers(builder: GraphBuilder) -> None:
+    """A layer that is not defined for all numbers."""
+    layer = OF_POSITIVE_NUMBERS[builder.rng.integers(len(OF_POSITIVE_NUMBERS))]
+    builder.layer(layer(), builder.positive(_pick(builder)))
+
+
 def concatenate(builder: GraphBuilder) -> None:
     """Any vertices one after another, at times one of them twice."""
     builder.join(Concatenate(), *(_pick(builder) for _ in range(builder.rng.integers(2, 5))))
@@ -201,8 +209,22 @@ def square(builder: GraphBuilder) -> None:
     builder.affine(number, builder.size(number))
 
 
-MOVES: tuple[Callable[[GraphBuilder], None], ...] = (
-    affine, activation, dense, rectified, scale, add, pairwise, gate, divide, concatenate, take, share, residual, square
-)  # fmt: skip
-_WEIGHTS = np.array([2, 5, 4, 2, 1, 3, 3, 1, 1, 2, 3, 2, 2, 1])
-SHARES = _WEIGHTS / _WEIGHTS.sum()
+MOVES: dict[Callable[[GraphBuilder], None], int] = {
+    affine: 2,
+    activation: 5,
+    dense: 4,
+    rectified: 2,
+    scale: 1,
+    add: 3,
+    pairwise: 3,
+    gate: 1,
+    divide: 1,
+    of_positive_numbers: 1,
+    concatenate: 2,
+    take: 3,
+    share: 2,
+    residual: 2,
+    square: 1,
+}
+"""Each with how often it is drawn, beside the others."""
+SHARES = np.array([*MOVES.values()]) / sum(MOVES.values())

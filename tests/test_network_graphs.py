@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.errors import DtypeError, LayerError, OptionError
+from fastjac.errors import DtypeError, LayerError, OptionError, ShapeError
 from fastjac.graph import Graph
 
 RNG = np.random.default_rng(0)
@@ -226,6 +226,29 @@ class TestPrinted:
     def test_sequence_of_blocks(self) -> None:
         assert str(BLOCKS) == LISTED
         assert repr(BLOCKS) == "Network(3 -> 5, 8 layers, float64)"
+
+    def test_networks_in_blocks(self) -> None:
+        x = fj.Input(5)
+        branched = fj.Network(inputs=x, outputs=x * TIED(x))
+        net = fj.Network([branched, fj.Residual(fj.Network([TIED, fj.Tanh()]))])
+        rows = [" ".join(row.split()) for row in str(net).splitlines()[3:7]]
+        assert rows == [
+            "0 Network(5 -> 5, 2 layers, float64) 5 -> 5",
+            "1 Residual 5 -> 5",
+            "0 Network(5-5, 2 layers, float64) 5 -> 5",
+            "0 Affine 5 -> 5 25",
+        ]
+
+    def test_many_inputs_and_operands_are_not_all_listed(self) -> None:
+        inputs = [fj.Input(2) for _ in range(20)]
+        net = fj.Network(inputs=inputs, outputs=fj.add(inputs))
+        ends = "2+2+2+2+2+2+...+2+2+2+2+2+2 -> 2"
+        assert repr(net) == f"Network({ends}, 1 layer, float64)"
+        *_, add, _, total = str(net).splitlines()
+        assert add.split("  ")[1:3] == ["Add (output)", "0, 1, 2, 3, 4, 5, ..., 14, 15, 16, 17, 18, 19"]
+        assert total.split() == ["total", *ends.split(), "0"]
+        with pytest.raises(ShapeError, match=r"a tuple of 20 arrays, .*2, 2, \.\.\., 2, 2"):
+            net((np.ones(2),))
 
     def test_taken_units(self) -> None:
         x = fj.Input(9)

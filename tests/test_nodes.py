@@ -1,6 +1,8 @@
 """What nodes record, and what they refuse. What the recorded network computes is tested with the engine."""
 
+import copy
 import gc
+import pickle
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +52,23 @@ class TestRecording:
     def test_one_node_alone_joins_to_itself(self) -> None:
         assert fj.add([X]) is fj.multiply([X]) is fj.concatenate((X,)) is X
 
+    def test_nodes_are_frozen(self) -> None:
+        for node, name in ((X, "size"), (X, "name"), (X + 1.0, "operands"), (X, "surprise")):
+            with pytest.raises(AttributeError, match=f"a node is frozen, so its {name} cannot be set"):
+                setattr(node, name, 1)
+
+    @pytest.mark.parametrize("twin", [copy.deepcopy, lambda node: pickle.loads(pickle.dumps(node))])
+    def test_copies_are_other_nodes(self, twin: Callable[[fj.Node], fj.Node]) -> None:
+        node = twin(2.0 * X[:2])
+        assert repr(node) == repr(2.0 * X[:2])
+        start = node.operands[0].operands[0]
+        assert isinstance(start, fj.Input)
+        assert (start.name, start is X) == ("x", False)
+
+    def test_many_operands_are_not_all_shown(self) -> None:
+        shown = ", ".join(["Input 'x'"] * 4)
+        assert repr(fj.concatenate([*[X] * 9, U])) == f"Node(Concatenate({shown}, and 6 more), size 39)"
+
     def test_a_node_keeps_no_more_than_what_it_is_made_of(self) -> None:
         node = fj.Tanh()(fj.Input(3))
         user = weakref.ref(fj.Sigmoid()(node))
@@ -93,6 +112,27 @@ class TestArithmetic:
     def test_float32_arrays_stay_so(self) -> None:
         assert (X * ARRAY.astype(np.float32)).operation.weight.dtype == np.float32
         assert (X / ARRAY.astype(np.float32)).operation.weight.dtype == np.float32
+
+    @pytest.mark.parametrize("constant", [3.0, ARRAY])
+    def test_a_constant_over_a_node(self, constant: Any) -> None:
+        node = constant / X
+        assert type(node.operation) is fj.Scale
+        np.testing.assert_array_equal(node.operation.weight, constant)
+        assert type(node.operands[0].operation) is fj.Reciprocal
+        assert node.operands[0].operands == (X,)
+
+    def test_what_arithmetic_computes(self) -> None:
+        point = np.array([0.7, -1.3, 2.9, -0.1])
+        y, c = np.tanh(point), np.array([3.0, 0.1, -7.0, 1e-3])
+        h = fj.Tanh()(X)
+        for node, expected in (
+            (X + c - h, point + c - y),
+            (c - X * h, c - point * y),
+            (X / h / c, point / y / c),
+            (c / X + 1 / h, c / point + 1 / y),
+            (-(X * c)[[3, 0, 0]] / 3, -(point * c)[[3, 0, 0]] / 3),
+        ):
+            np.testing.assert_allclose(fj.Network(inputs=X, outputs=node)(point), expected, rtol=1e-14, atol=1e-15)
 
     def test_nodes_become_joins(self) -> None:
         y = fj.Tanh()(X)
@@ -168,6 +208,8 @@ WRONG = {
     "an iteration": (lambda: list(X), TypeError, "not iterable"),
     "an index outside": (lambda: WIDE(X)[6], OptionError, r"the index of Affine\(Input 'x'\) must lie between -6 and 5"),
     "an empty index": (lambda: X[4:], OptionError, "the index of Input 'x' must pick at least one entry"),
+    "a selection of nothing": (lambda: Take((), 4), LayerError, r"Take takes one or more units of 4, got the numbers \(\)"),
+    "a selection outside": (lambda: Take((4,), 4), LayerError, r"Take takes one or more units of 4, got the numbers \(4,\)"),
     "a mask": (lambda: X[np.ones(4, bool)], DtypeError, "the index of Input 'x' must not be boolean"),
     "an index with an axis for samples": (lambda: X[:, 0], DtypeError, "the index of Input 'x' must pick entries of one vector"),
     "a layer called on an array": (

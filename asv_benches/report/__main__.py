@@ -10,11 +10,15 @@ from pathlib import Path
 from .. import isa
 from ..common import NETWORKS, Cell, cells
 from ..draws import random_networks
+from ..graphs.recipes import GRAPH_CELLS, GRAPHS, GraphCell
+from . import graph_rows
 from .host import machine
-from .measuring import FULL, QUICK, RANDOM, Extent, left_out, measure
+from .measuring import FULL, QUICK, RANDOM, Chosen, Extent, left_out, measure
 from .rendering import render
 from .sections import write_section
 
+ALL_GRAPHS = "graphs"
+"""The name of all networks that are no chains."""
 DESCRIPTION = "Time fastjac and its peers in one run, and write what was found as Markdown."
 
 
@@ -24,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="small batches and few rounds")
     made.add_argument("--rows-only", action="store_true", help="the comparison with the peers and nothing else")
     made.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", help="these networks or single rows, such as seed-64, and nothing else"
+        "--only", nargs="+", default=[], metavar="NAME", help="these networks or single rows, such as seed-64, or all graphs"
     )
     made.add_argument("--random", type=int, metavar="N", help="N networks drawn at random instead of the known ones; rows only")
     made.add_argument("--seed", type=int, default=0, help="which networks are drawn at random (default: 0)")
@@ -56,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen = choose(arguments)
     except ValueError as error:
         command.error(str(error))
-    rows_only = arguments.rows_only or arguments.random is not None or bool(arguments.only)
-    text = render(title(arguments), measure(chosen, extent(arguments), rows_only), arguments.targets)
+    text = render(title(arguments), measure(chosen, extent(arguments)), arguments.targets)
     print(text)
     if arguments.output:
         write_section(arguments.output, text)
@@ -69,19 +72,29 @@ def extent(arguments: argparse.Namespace) -> Extent:
     return QUICK if arguments.quick else FULL if arguments.random is None else RANDOM
 
 
-def choose(arguments: argparse.Namespace) -> list[Cell]:
-    """The cells to measure; a ValueError if there are none, or if a name stands for none."""
-    networks = NETWORKS if arguments.random is None else random_networks(arguments.random, arguments.seed)
-    found = list(cells(networks))
-    if unknown := set(arguments.only) - {name for cell in found for name in (cell.network, str(cell))}:
-        raise ValueError(f"--only: no network or row is called {', '.join(sorted(unknown))}; there are {', '.join(networks)}")
-    if arguments.only:
-        found = [cell for cell in found if {cell.network, str(cell)} & set(arguments.only)]
+def choose(arguments: argparse.Namespace) -> Chosen:
+    """What to measure; a ValueError if there is nothing, or if a name stands for nothing."""
+    known, only = arguments.random is None, set(arguments.only)
+    networks = NETWORKS if known else random_networks(arguments.random, arguments.seed)
+    found, graphs = list(cells(networks)), list(GRAPH_CELLS.values()) if known else []
+    if unknown := only.difference(*map(names, found), *map(names, graphs)):
+        listed = ", ".join([*networks, *([*GRAPHS, ALL_GRAPHS] if known else [])])
+        raise ValueError(f"--only: no network or row is called {', '.join(sorted(unknown))}; there are {listed}")
+    if only:
+        found = [cell for cell in found if names(cell) & only]
+        graphs = [cell for cell in graphs if names(cell) & only]
     else:
         found = [cell for cell in found if cell.batch in cell.recipe.batches[: extent(arguments).batches]]
-    if all(cell.recipe.missing for cell in found):
-        raise ValueError("; ".join(left_out(found)) or "--random: at least one network is needed")
-    return found
+    lacking = [*left_out(found), *graph_rows.left_out(graphs)]
+    if all(cell.recipe.missing for cell in found) and (lacking or not graphs):
+        raise ValueError("; ".join(lacking) or "--random: at least one network is needed")
+    all_graphs = known and (not only or ALL_GRAPHS in only)
+    return Chosen(found, graphs, columns=all_graphs, rows_only=arguments.rows_only or not known or bool(only))
+
+
+def names(cell: Cell | GraphCell) -> set[str]:
+    """What `--only` may call a cell."""
+    return {cell.network, str(cell), *([ALL_GRAPHS] if isinstance(cell, GraphCell) else [])}
 
 
 def title(arguments: argparse.Namespace) -> str:

@@ -13,30 +13,40 @@ import fastjac as fj
 
 from ..common import Cell, relative_error, tolerance
 from ..floor import Work, least_work
+from ..graphs.recipes import GraphCell
 from ..peers import CLEARLY_SLOWER, EXPERT, FASTJAC, installed, prepare
 from ..timing import Effort, turns
 
 
 @dataclass(frozen=True)
-class Row:
-    """One cell in one dtype: median seconds of each contender, fastjac's relative error, and what the call must do at least.
+class Timed:
+    """One cell in one dtype: median seconds of each contender, and fastjac's relative error.
 
     schedule : what fastjac's plan says, in short.
-    pieces : the peers that took the batch in more than one piece, and in how many.
     """
 
-    cell: Cell
+    cell: Cell | GraphCell
     dtype: str
     seconds: dict[str, float]
     error: float
-    work: Work
     schedule: str
-    pieces: dict[str, int]
 
     @property
     def over_best(self) -> float:
         """Time of the fastest peer over fastjac's."""
         return min(seconds for name, seconds in self.seconds.items() if name != FASTJAC) / self.seconds[FASTJAC]
+
+
+@dataclass(frozen=True)
+class Row(Timed):
+    """A row of a chain, with what the call must do at least.
+
+    pieces : the peers that took the batch in more than one piece, and in how many.
+    """
+
+    cell: Cell
+    work: Work
+    pieces: dict[str, int]
 
     @property
     def over_expert(self) -> float:
@@ -50,13 +60,18 @@ def measure(cell: Cell, dtype: str, effort: Effort) -> Row:
     reference = prepare(EXPERT, cell, "float64").jacobian(cell.inputs("float64"))
     prepared = {name: prepare(name, cell, dtype) for name in installed()}
     errors = {name: relative_error(found.jacobian(x), reference) for name, found in prepared.items()}
-    for name, error in errors.items():
-        if not error <= tolerance(dtype):
-            raise RuntimeError(f"{name} is off by {error:.1e} in cell {cell}, {dtype}; at most {tolerance(dtype):.0e} is right")
+    refuse_wrong(errors, cell, dtype)
     seconds = medians({name: partial(found.jacobian, x) for name, found in prepared.items()}, effort)
     pieces = {name: found.pieces for name, found in prepared.items() if found.pieces > 1}
     schedule = in_short(recipe.network(dtype).plan())
-    return Row(cell, dtype, seconds, errors[FASTJAC], least_work(recipe, cell.batch, dtype), schedule, pieces)
+    return Row(cell, dtype, seconds, errors[FASTJAC], schedule, least_work(recipe, cell.batch, dtype), pieces)
+
+
+def refuse_wrong(errors: dict[str, float], cell: Cell | GraphCell, dtype: str) -> None:
+    """A RuntimeError for a contender whose relative error is larger than rounding explains."""
+    for name, error in errors.items():
+        if not error <= tolerance(dtype):
+            raise RuntimeError(f"{name} is off by {error:.1e} in cell {cell}, {dtype}; at most {tolerance(dtype):.0e} is right")
 
 
 def medians(calls: dict[str, Callable[[], object]], effort: Effort) -> dict[str, float]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..common import DTYPES, NETWORKS
 from ..floor import floor
 from ..machine import Ceilings
@@ -16,8 +14,15 @@ from ..recipe import Recipe
 from . import targets
 from .comparison import Row
 from .figures import Figure
+from .graph_rows import Graphs, paragraphs_of
 from .host import describe
+from .tables import bullets, format_seconds, table
 from .verdicts import geometric_mean, groups, met, over_floor, reaches_target, summary, verdicts
+
+FLOOR = (
+    "The floor of a row is the largest of its live multiply-adds, the bytes of result, inputs and weights, and the bytes of a "
+    "new result, each at the better of the two rates; a single input may use all cores too."
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Report:
     seconds : how long the run took.
     missing : a sentence for each network that could not be made here.
     predictions, figures : empty where only rows were asked for.
+    graphs : None where none was asked for; without `rows` there are rows of graphs.
     """
 
     rows: Sequence[Row]
@@ -37,35 +43,32 @@ class Report:
     missing: Sequence[str] = ()
     predictions: Sequence[Prediction] = ()
     figures: Sequence[Figure] = ()
+    graphs: Graphs | None = None
 
 
 def render(title: str, report: Report, with_targets: bool) -> str:
     """The whole report as one section, with what the project set itself to reach if that is asked for."""
     ceilings = report.before.at_best(report.after)
-    paragraphs = [
-        f"## {title}",
-        _setting(report),
-        _rates(report.before, report.after, ceilings),
-        _comparison(report.rows, ceilings, with_targets),
-        *_notes(report),
-        _means(report.rows, ceilings),
-    ]
+    paragraphs = [f"## {title}", _setting(report), _rates(report.before, report.after, ceilings)]
+    if report.rows:
+        paragraphs += [FLOOR, _comparison(report.rows, ceilings, with_targets), *_notes(report), _means(report.rows, ceilings)]
+    if report.graphs:
+        paragraphs += paragraphs_of(report.graphs, with_targets)
     if report.figures:
         paragraphs += ["### Latency, start, scaling, memory, planner", _figures(report.figures, with_targets)]
     if report.predictions:
         paragraphs += ["### Cost that the plan counts, and time, both in units of auto's", _predictions(report.predictions)]
-    if with_targets:
-        paragraphs += ["### Targets", _list(verdicts(report.rows, ceilings))]
-    return "\n\n".join([*paragraphs, "### Summary", _list(summary(report.rows))]) + "\n"
-
-
-def _list(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+    if report.rows:
+        if with_targets:
+            paragraphs += ["### Targets", bullets(verdicts(report.rows, ceilings))]
+        paragraphs += ["### Summary", bullets(summary(report.rows))]
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def _setting(report: Report) -> str:
     timing = "Medians of interleaved turns; every time includes a new result array."
-    return _list([*describe(list(report.rows[0].seconds)), f"{timing} The run took {report.seconds / 60:.1f} minutes."])
+    rows = report.rows or (report.graphs.rows if report.graphs else ())
+    return bullets([*describe(list(rows[0].seconds)), f"{timing} The run took {report.seconds / 60:.1f} minutes."])
 
 
 def _notes(report: Report) -> list[str]:
@@ -78,7 +81,7 @@ def _notes(report: Report) -> list[str]:
         for name, count in row.pieces.items()
     ]
     notes = [*networks, *pieces, *(f"Left out: {sentence}." for sentence in report.missing)]
-    return [_list(notes)] if notes else []
+    return [bullets(notes)] if notes else []
 
 
 def in_words(recipe: Recipe) -> str:
@@ -96,9 +99,7 @@ def _rates(before: Ceilings, after: Ceilings, best: Ceilings) -> str:
     return (
         f"Ceilings before / after the run, on all cores: matrix multiply {', '.join(gemms)}; copy, in GB/s read and written, "
         f"by bytes moved: {_by_size(before.copied, after.copied)}; new array, in GB/s written, by its size: "
-        f"{_by_size(before.written, after.written)}. The floor of a row is the largest of its live multiply-adds, the bytes of "
-        "result, inputs and weights, and the bytes of a new result, each at the better of the two rates; a single input may "
-        "use all cores too."
+        f"{_by_size(before.written, after.written)}."
     )
 
 
@@ -169,16 +170,3 @@ def _predictions(predictions: Iterable[Prediction]) -> str:
             ]
         )
     return table(["network-batch", "dtype", "auto is", *modes, "auto slower by"], lines, left=3)
-
-
-def table(header: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A Markdown table whose first `left` columns are aligned to the left."""
-    rules = ["---" if column < left else "---:" for column in range(len(header))]
-    return "\n".join(f"| {' | '.join(fields)} |" for fields in (header, rules, *lines))
-
-
-def format_seconds(seconds: float) -> str:
-    """Three digits, in us or ms."""
-    scale, unit = (1e6, "us") if seconds < 1e-3 else (1e3, "ms")
-    digits = max(0, 2 - int(np.floor(np.log10(seconds * scale))))
-    return f"{seconds * scale:.{digits}f} {unit}"

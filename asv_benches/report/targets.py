@@ -26,6 +26,13 @@ DENSE_SHARE = 0.5
 """Of the time of a perfect dense reverse sweep, in `DENSE_CELL`."""
 DENSE_CELL = ("square-64", "float32")
 
+GRAPHS_MEAN = {64: 3.5, 32: 3.0}
+"""Of the best peer's time over fastjac's, over all rows of graphs, on vectors of so many bytes."""
+LEAST_GRAPH = 1.5
+"""In any row of a graph."""
+COLUMNS_SHARE = 0.1
+"""Of the time of all columns, for 8 of 784."""
+
 PYTHON_CALL = 4e-6
 """Seconds for one input of the dynamics network in float32, from Python."""
 JITTED_CALL = 2e-6
@@ -57,3 +64,8 @@ def over_best_peer(cell: Cell) -> float:
 def is_large_batch(cell: Cell) -> bool:
     """Whether a cell has the large batch of a network that is timed at three."""
     return cell.recipe.batches[2:] == (cell.batch,)
+
+
+def graphs_mean(vector_bytes: int) -> float:
+    """The target for the mean over graphs; on narrow vectors, that of AVX2."""
+    return GRAPHS_MEAN.get(vector_bytes, GRAPHS_MEAN[32])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from ..floor import dense_reverse_cost, floor
 from ..machine import Ceilings
 from ..peers import EXPERT, FASTJAC
 from . import targets
-from .comparison import Row
+from .comparison import Row, Timed
+
+AnyRow = TypeVar("AnyRow", bound=Timed)
 
 BARELY_AHEAD = 1.2
 """Best peer / fastjac from which on fastjac is clearly ahead."""
@@ -45,13 +48,17 @@ def geometric_mean(ratios: Iterable[float]) -> float:
     return float(np.exp(np.mean(np.log(list(ratios)))))
 
 
+def least(rows: Sequence[Timed]) -> Sequence[Timed]:
+    """The rows on which fastjac is the least ahead of its best peer."""
+    return sorted(rows, key=lambda row: row.over_best)[:LEAST_ROWS]
+
+
 def summary(rows: Sequence[Row]) -> list[str]:
     """One sentence each for the mean of the rows, the least of them, and how many are barely ahead of the best peer."""
-    ascending = sorted(rows, key=lambda row: row.over_best)
     barely = [row for row in rows if row.over_best < BARELY_AHEAD]
     return [
         f"Geometric mean of best peer / fastjac over {len(rows)} rows: {geometric_mean(row.over_best for row in rows):.2f}.",
-        f"Least rows: {_listed(ascending[:LEAST_ROWS], lambda row: f'{row.over_best:.2f}')}",
+        f"Least rows: {listed(least(rows), over_best)}",
         f"Rows under {BARELY_AHEAD}: {len(barely)} of {len(rows)}.",
     ]
 
@@ -63,11 +70,11 @@ def verdicts(rows: Sequence[Row], ceilings: Ceilings) -> list[str]:
     return [
         f"Geometric mean of best peer / fastjac: {mean:.2f}, target {least_mean} ({met(mean >= least_mean)}).",
         f"Targets met on {reached} of {len(rows)} rows; missed on: "
-        + _listed([row for row in rows if not reaches_target(row)], _ratio_and_target),
+        + listed([row for row in rows if not reaches_target(row)], _ratio_and_target),
         f"Rows under {targets.LEAST_OVER_BEST_PEER} of the best peer: "
-        + _listed([row for row in rows if row.over_best < targets.LEAST_OVER_BEST_PEER], lambda row: f"{row.over_best:.2f}"),
+        + listed([row for row in rows if row.over_best < targets.LEAST_OVER_BEST_PEER], over_best),
         f"Rows on which fastjac is behind {EXPERT}: "
-        + _listed([row for row in rows if row.over_expert < 1.0], lambda row: f"{row.over_expert:.2f}"),
+        + listed([row for row in rows if row.over_expert < 1.0], lambda row: f"{row.over_expert:.2f}"),
         *_far_from_the_floor([row for row in rows if targets.is_large_batch(row.cell)], ceilings),
         *_below_the_dense_floor(rows, ceilings),
     ]
@@ -78,19 +85,25 @@ def met(is_met: bool) -> str:
     return "met" if is_met else "missed"
 
 
+def over_best(row: Timed) -> str:
+    """A row's ratio to its best peer."""
+    return f"{row.over_best:.2f}"
+
+
 def _ratio_and_target(row: Row) -> str:
     return f"{row.over_best:.2f} of {targets.over_best_peer(row.cell):g}"
 
 
-def _listed(rows: Iterable[Row], figure: Callable[[Row], str]) -> str:
+def listed(rows: Iterable[AnyRow], figure: Callable[[AnyRow], str]) -> str:
+    """Rows, each with a figure of its own; "none" where there are none."""
     return (", ".join(f"{row.cell} {row.dtype} ({figure(row)})" for row in rows) or "none") + "."
 
 
 def _far_from_the_floor(large: Sequence[Row], ceilings: Ceilings) -> list[str]:
     """The rows of large batches, if any were measured, that take more floors than they should."""
     far = [row for row in large if over_floor(row, ceilings) > targets.OVER_FLOOR]
-    listed = _listed(far, lambda row: f"{over_floor(row, ceilings):.2f}")
-    return [f"Rows of large batches above {targets.OVER_FLOOR} floors, {len(far)} of {len(large)}: {listed}"] if large else []
+    named = listed(far, lambda row: f"{over_floor(row, ceilings):.2f}")
+    return [f"Rows of large batches above {targets.OVER_FLOOR} floors, {len(far)} of {len(large)}: {named}"] if large else []
 
 
 def _below_the_dense_floor(rows: Iterable[Row], ceilings: Ceilings) -> list[str]:

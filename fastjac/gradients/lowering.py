@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..kernels.bends import BENDS
-from ..kernels.gradient_tables import LAYOUT, OPERATION
-from ..kernels.jit import kernel_address
-from ..kernels.normalizers import NORMALIZERS
-from ..kernels.operators import normalize_columns
+from ..kernels.gradient_tables import LAYOUT, OPERATION, VALUE, WRITES
 from ..kernels.pack import SOURCES
 from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
-from ..layers import Activation, Normalizer
 from ..matrix import Record
 from ..memory import LINE, LIST_ROOM
-from .operations import Operation, ParameterName, activation_rule, n_parameters, parameter_keys, positions_of
+from .operations import Operation, ParameterName, Unfolded, parameter_keys
+from .places import Flat, Place
+from .rules import is_sparse, kernels_of, rules_of, slopes_of
 from .seeds import cheapest_seeds, multiply_adds
+from .sums import modes, slots
 
 BLOCK_BYTES = 2048 * 1024
 """What is kept of a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
@@ -29,250 +26,240 @@ RIGHT_ROWS = 64
 """Rows of the samples on the right of a tangent kernel that are multiplied together."""
 MOST_SAMPLES = 48
 """Samples in a block: a multiple of the rows of every tile."""
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where a parameter, or its gradient, lies in a flat array: so many rows of `columns` numbers, `row` from one to the next."""
-
-    offset: int
-    rows: int
-    columns: int
-    row: int
-
-    def of(self, flat: np.ndarray) -> np.ndarray:
-        """The parameter's part of the flat array, (rows, columns)."""
-        return flat[self.offset : self.offset + self.rows * self.row].reshape(self.rows, self.row)[:, : self.columns]
+KEPT = DENSE
+"""In place of an operation that makes rows again: they are kept."""
+KINDS_OF_CHAINS = AFFINE, ACTIVATE, NORMALIZE
 
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
     """Tables of the gradient kernel for one network, whose parameters may change.
 
-    operations, layout : OPERATION records, and one LAYOUT record.
+    unfolded : the network.
+    value_table, operations, layout : VALUE and OPERATION records, and one LAYOUT record.
+    units : the numbers of units that OPERATION records name by their addresses.
     ones : where ones lie in the flat array of parameters.
     values : for each operation where its numbers lie in the flat array of parameters, by what the kernel calls them.
     gradients : the same for those whose gradient is wanted, in the flat array of sums.
+    unused : the parts of the flat vector of parameters that are wanted, but of which no operation makes use.
     """
 
     dtype: np.dtype
-    ops: tuple[Operation, ...]
+    unfolded: Unfolded
+    value_table: np.ndarray
     operations: np.ndarray
     layout: np.ndarray
+    units: np.ndarray
     ones: Place
     values: tuple[dict[str, Place], ...]
     gradients: tuple[dict[str, Place], ...]
+    unused: tuple[slice, ...]
     values_size: int
     gradients_size: int
     cost: int
+    has_joins: bool
 
 
-def lower(ops: Sequence[Operation], dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int | None = None) -> Lowered:
-    """Tables for a network's operations.
+def lower(unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int | None = None) -> Lowered:
+    """Tables for a network.
 
     wanted : the parameters of which a gradient is wanted.
-    seeds_at : the boundary where derivatives start; by default the cheapest.
+    seeds_at : the value where derivatives start; by default the cheapest.
     """
-    return _Lowering(ops, dtype, wanted, cheapest_seeds(ops) if seeds_at is None else seeds_at).result()
-
-
-class _Flat:
-    """A flat array while places in it are given out, each on a cache line of its own."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def take(self, rows: int, columns: int, dtype: np.dtype) -> Place:
-        row = padded(columns, dtype)
-        place = Place(self.size, rows, columns, row)
-        self.size += round_up(rows * row, LINE)
-        return place
+    return _Lowering(unfolded, dtype, wanted, cheapest_seeds(unfolded) if seeds_at is None else seeds_at).result()
 
 
 class _Lowering:
-    def __init__(self, ops: Sequence[Operation], dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int) -> None:
-        self._ops, self._dtype, self._seeds_at = tuple(ops), dtype, seeds_at
-        self._positions = positions_of(ops)
-        self._widths = [*(op.n_in for op in ops), ops[-1].n_out]
-        self._seeds = self._widths[self._seeds_at]
-        self._widest = max(self._widths)
-        self._values, self._sums = _Flat(), _Flat()
-        self._zeros, self._ones = (self._values.take(1, max(self._widest, RIGHT_ROWS), dtype) for _ in range(2))
-        self._places = tuple(self._place_values(op) for op in ops)
-        self._wanted = tuple(
-            {
-                key: self._sums.take(places[key].rows, places[key].columns, dtype)
-                for key, field in op.fields.items()
-                if (op.position, field) in wanted
-            }
-            for op, places in zip(ops, self._places, strict=True)
+    def __init__(self, unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int) -> None:
+        self._unfolded, self._dtype, self._seeds_at = unfolded, dtype, seeds_at
+        self._ops, self._sizes = unfolded.operations, unfolded.sizes
+        self._last, self._seeds = len(self._sizes) - 1, self._sizes[seeds_at]
+        self._widest, self._slots = max(self._sizes), slots(unfolded)
+        self._made_again = [self._remaker(value) for value in range(len(self._sizes))]
+        self._values, self._sums, self._work, self._buffers = (Flat(dtype) for _ in range(4))
+        self._zeros, self._ones = (self._values.take(1, max(self._widest, RIGHT_ROWS)) for _ in range(2))
+        self._twins = [self._first_alike(number) for number in range(len(self._ops))]
+        self._places: list[dict[str, Place]] = []
+        self._wanted: list[dict[str, Place]] = []
+        for op, twin in zip(self._ops, self._twins, strict=True):
+            self._places.append(self._places[twin] if twin < len(self._places) else self._place_values(op))
+            self._wanted.append(self._wanted[twin] if twin < len(self._wanted) else self._place_gradients(op, wanted))
+        used = {(op.position, name) for op in self._ops for name in op.fields.values()}
+        starts = {name: unfolded.positions[name] for name in sorted(set(wanted) - used)}
+        self._unused = tuple(
+            slice(start, start + unfolded.layers[layer].arrays[name].size) for (layer, name), start in starts.items()
         )
         self._block = self._samples_in_block()
-        self._features = 0
+        self._list_row = round_up(1 + self._widest + LIST_ROOM, LINE)
+        self._list_size = round_up(max(self._block * self._seeds, self._widest) + LIST_ROOM, LINE)
 
     def result(self) -> Lowered:
-        work, buffers, lists = _Flat(), _Flat(), round_up(max(self._block * self._seeds, self._widest) + LIST_ROOM, LINE)
-        list_row = round_up(1 + self._widest + LIST_ROOM, LINE)
+        row = self._block * max(self._seeds * self._widest_rows(), padded(self._widest, self._dtype))
+        self._slot_places = [self._buffers.take(1, row).offset for _ in range(max(self._slots) + 1)]
+        spare = self._buffers.take(1, row).offset
+        values = [self._value(value) for value in range(len(self._sizes))]
+        push, pull = modes(self._unfolded)
+        indices = [np.array(op.units.index or (), np.int32) for op in self._ops]
+        units = np.concatenate(indices)
         rows: list[Record] = []
+        first = 0
         for number, op in enumerate(self._ops):
-            record = {"features": self._features} | self._describe(number) | self._place_work(number, work)
-            if op.kind == ACTIVATE and _is_sparse(op):
-                record["live"] = lists
-                lists += self._block * list_row
-            rows.append(record)
-            self._features += record["in_row"] + self._seeds * record["out_row"]
-        last = self._widths[-1]
-        rows.append({"n_in": last, "in_row": padded(last, self._dtype)} | self._place_boundary(len(self._ops), work))
-        for number, record in enumerate(rows[:-1]):
-            record["live_in"] = rows[number - 1].get("live", DENSE) if number else DENSE
-            record["live_out"] = rows[number + 1].get("live", DENSE)
-        first_wanted = (number for number, gradients in enumerate(self._wanted) if gradients)
-        size = self._block * max(self._seeds * self._widest_rows(), padded(self._widest, self._dtype))
-        first, second, spare = (buffers.take(1, size, self._dtype).offset for _ in range(3))
-        right = max(1, min(self._block, RIGHT_ROWS // self._seeds))
-        products = buffers.take(self._seeds, right * self._seeds, self._dtype)
+            ends = {"inputs": values[op.source]["numbers"], "outputs": values[op.target]["numbers"]}
+            rows.append(self._operation(number) | ends | {"push": push[number], "pull": pull[number]})
+            if op.units.index is not None:
+                rows[-1]["units"] = units.ctypes.data + first * units.itemsize
+                first += len(op.units.index)
+        self._add_features(rows)
+        for op, record in zip(self._ops, rows, strict=True):
+            makers, readers = self._unfolded.makers[op.source], self._unfolded.readers[op.target]
+            record["live_in"] = rows[makers[0]]["live"] if len(makers) == 1 else DENSE
+            record["live_out"] = rows[readers[0]]["live"] if len(readers) == 1 else DENSE
+        return Lowered(
+            self._dtype,
+            self._unfolded,
+            records(VALUE, values),
+            records(OPERATION, rows),
+            records(LAYOUT, [self._layout(spare)]),
+            units,
+            self._ones,
+            tuple(self._places),
+            tuple(self._wanted),
+            self._unused,
+            self._values.size,
+            self._sums.size,
+            multiply_adds(self._unfolded, self._seeds_at),
+            any(op.kind not in KINDS_OF_CHAINS for op in self._ops) or any(mode != WRITES for mode in (*push, *pull)),
+        )
+
+    def _layout(self, spare: int) -> Record:
+        seeds, block = self._seeds, self._block
+        right = max(1, min(block, RIGHT_ROWS // seeds))
+        products = self._buffers.take(seeds, right * seeds)
         layout = {
-            "n_in": self._widths[0],
-            "n_out": last,
+            "n_in": self._sizes[0],
+            "n_out": self._sizes[-1],
             "n_operations": len(self._ops),
-            "lowest": next(first_wanted, len(self._ops)),
+            "n_values": len(self._sizes),
+            "lowest": next((number for number, gradients in enumerate(self._wanted) if gradients), len(self._ops)),
             "seeds_at": self._seeds_at,
-            "seeds": self._seeds,
-            "block": self._block,
-            "first_buffer": first,
-            "second_buffer": second,
-            "spare_buffer": spare,
-            "piece": buffers.take(1, self._piece_size(), self._dtype).offset,
+            "turn": sum(op.target <= self._seeds_at for op in self._ops),
+            "seeds": seeds,
+            "block": block,
+            "spare": spare,
+            "piece": self._buffers.take(1, self._piece_size()).offset,
             "zeros": self._zeros.offset,
             "ones": self._ones.offset,
-            "n_identity": max(self._block * self._seeds, self._widest),
-            "list_row": list_row,
+            "n_identity": max(block * seeds, self._widest),
+            "list_row": self._list_row,
             "gradient_size": self._sums.size,
             "features_size": self._features,
             "right_block": right,
             "right_row": products.row,
-            "turned": buffers.take(self._widest, right * self._seeds, self._dtype).offset,
+            "turned": self._buffers.take(self._widest, right * seeds).offset,
             "by_rows": products.offset,
-            "by_inputs": buffers.take(self._block, right * self._seeds, self._dtype).offset,
-            "n_parameters": n_parameters(self._ops),
-            "work_size": work.size,
-            "list_size": lists,
-            "buffers_size": buffers.size,
+            "by_inputs": self._buffers.take(block, right * seeds).offset,
+            "n_parameters": self._unfolded.n_parameters,
+            "work_size": self._work.size,
+            "list_size": self._list_size,
         }
-        return Lowered(
-            self._dtype,
-            self._ops,
-            records(OPERATION, rows),
-            records(LAYOUT, [layout]),
-            self._ones,
-            self._places,
-            self._wanted,
-            self._values.size,
-            self._sums.size,
-            multiply_adds(self._ops, self._seeds_at),
-        )
+        return layout | {"buffers_size": self._buffers.size}
 
-    def _place_values(self, op: Operation) -> dict[str, Place]:
-        if op.kind == AFFINE:
-            shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
-        else:
-            # Of one size each, so that they lie as far apart as p and q.
-            shapes = dict.fromkeys(parameter_keys(op), (1, op.n_in))
-        return {key: self._values.take(*shape, self._dtype) for key, shape in shapes.items()}
-
-    def _describe(self, number: int) -> Record:
-        """What an operation's record says apart from its places in the workspace."""
-        op, gradients = self._ops[number], self._wanted[number]
-        record = {
-            "operation": op.kind,
-            "n_in": op.n_in,
-            "n_out": op.n_out,
-            "in_row": padded(op.n_in, self._dtype),
-            "out_row": padded(op.n_out, self._dtype),
-            "live": DENSE,
+    def _value(self, value: int) -> Record:
+        """The record of a value, with room for all that is kept of it."""
+        size, again = self._sizes[value], self._made_again[value]
+        rows = self._work.take(self._block * self._seeds, size).offset if again == KEPT else DENSE
+        return {
+            "size": size,
+            "row": padded(size, self._dtype),
+            "numbers": self._work.take(self._block, size).offset,
+            "rows": rows,
+            "made_again": again,
+            "derivative": self._slot_places[self._slots[value]],
         }
+
+    def _operation(self, number: int) -> Record:
+        """The record of an operation, with room for what is kept of it."""
+        op, gradients, positions = self._ops[number], self._wanted[number], self._unfolded.positions
+        record = {"operation": op.kind, "source": op.source, "target": op.target, "n_in": op.n_in, "n_out": op.n_out}
+        record |= {"in_row": padded(op.n_in, self._dtype), "out_row": padded(op.n_out, self._dtype)}
+        record |= {"source_made": max(self._unfolded.makers[op.source], default=DENSE)}
+        record |= {"first": op.units.source, "place": op.units.target, "count": op.units.count, "units": DENSE}
+        record |= {"partner": number + 1 - 2 * op.part}
         record |= {key: place.offset for key, place in self._places[number].items() if key in (OPERATION.names or ())}
         record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
-        positions = {key: self._positions[op.position, field] for key, field in op.fields.items()}
-        record |= {f"{key}_position": positions.get(key, DENSE) for key in SOURCES}
-        if op.kind != AFFINE:
-            record |= {name: kernel_address(kernel, self._dtype) for name, kernel in _kernels_of(op).items()}
-            record |= {"rank": _rank_of(op)} if op.kind == NORMALIZE else {}
-        return record
-
-    def _place_work(self, number: int, work: _Flat) -> Record:
-        op, record = self._ops[number], self._place_boundary(number, work)
-        if op.kind != AFFINE:
-            slopes = work.take(self._block, _slopes_of(op), self._dtype)
+        places = {key: positions[op.position, field] for key, field in op.fields.items()}
+        record |= {f"{key}_position": places.get(key, DENSE) for key in SOURCES}
+        record |= rules_of(op, self._dtype) | {"live": DENSE, "bends": DENSE}
+        if slopes_of(op):
+            slopes = self._work.take(self._block, slopes_of(op))
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
-            bent = "bend" in _kernels_of(op)
-            record["bends"] = work.take(self._block, op.n_in, self._dtype).offset if bent else DENSE
+        if "bend" in kernels_of(op):
+            record["bends"] = self._work.take(self._block, op.n_in).offset
+        if is_sparse(op):
+            record["live"] = self._list_size
+            self._list_size += self._block * self._list_row
         return record
 
-    def _place_boundary(self, boundary: int, work: _Flat) -> Record:
-        width = self._widths[boundary]
-        rows = work.take(self._block * self._seeds, width, self._dtype).offset if self._keeps_rows(boundary) else DENSE
-        return {"inputs": work.take(self._block, width, self._dtype).offset, "rows": rows}
+    def _add_features(self, rows: list[Record]) -> None:
+        """Where the features of operations with parameters lie, and what other operations have the same parameters."""
+        self._features = 0
+        for number, (op, record) in enumerate(zip(self._ops, rows, strict=True)):
+            alike = [other for other, first in enumerate(self._twins) if first == self._twins[number]]
+            record |= {"twin": alike[(alike.index(number) + 1) % len(alike)], "repeats": number != alike[0], "features": DENSE}
+            if op.fields:
+                record["features"] = self._features
+                self._features += record["in_row"] + self._seeds * record["out_row"]
 
-    def _keeps_rows(self, boundary: int) -> bool:
-        """Whether the rows at a boundary are kept.
+    def _first_alike(self, number: int) -> int:
+        """The first operation with the same parameters as one; that one itself if it has none."""
+        op = self._ops[number]
+        numbers = (n for n, other in enumerate(self._ops) if (other.position, other.kind) == (op.position, op.kind))
+        return next(numbers) if op.fields else number
 
-        Not those at an end that serves the Jacobian alone, and not those that come out of an activation into an affine map, since
-        one pass over those that go into it makes them again.
+    def _place_values(self, op: Operation) -> dict[str, Place]:
+        shapes: dict[str, tuple[int, int]] = {}
+        if op.kind == AFFINE:
+            shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
+        elif op.kind in KINDS_OF_CHAINS:
+            # Of one size each, so that they lie as far apart as p and q.
+            shapes = dict.fromkeys(parameter_keys(op), (1, op.n_in))
+        return {key: self._values.take(*shape) for key, shape in shapes.items()}
+
+    def _place_gradients(self, op: Operation, wanted: Collection[ParameterName]) -> dict[str, Place]:
+        places = self._places[-1]
+        keys = [key for key, field in op.fields.items() if (op.position, field) in wanted]
+        return {key: self._sums.take(places[key].rows, places[key].columns) for key in keys}
+
+    def _remaker(self, value: int) -> int:
+        """The operation that makes the rows at a value again, which are not kept; or KEPT.
+
+        Not kept are those at an end that serves the Jacobian alone, if a single operation leads there, and those that come out of
+        an activation into an affine map, since one pass over those that go into it makes them again.
         """
-        last, at = len(self._ops), self._seeds_at
-        if (boundary, at) in ((0, last), (last, 0)):
-            return False
-        if boundary in (0, at, last):
-            return True
-        before, after = self._ops[boundary - 1].kind, self._ops[boundary].kind
-        return (before, after) != ((AFFINE, ACTIVATE) if boundary < at else (ACTIVATE, AFFINE))
+        at, (makers, readers) = self._seeds_at, (ends[value] for ends in (self._unfolded.makers, self._unfolded.readers))
+        if (value, at) in ((0, self._last), (self._last, 0)):
+            return (makers or readers)[0] if len(makers or readers) == 1 else KEPT
+        if value in (0, at, self._last) or len(makers) > 1 or len(readers) > 1:
+            return KEPT
+        kinds = self._ops[makers[0]].kind, self._ops[readers[0]].kind
+        if value < at:
+            return readers[0] if kinds == (AFFINE, ACTIVATE) else KEPT
+        return makers[0] if kinds == (ACTIVATE, AFFINE) else KEPT
 
     def _widest_rows(self) -> int:
-        """Room for a row at any boundary where the loss's derivative by rows is not read in place."""
-        widths = [padded(width, self._dtype) for width in self._widths]
-        in_place = self._seeds_at == len(self._ops) and widths[0] == self._widths[0]
+        """Room for a row at any value where the loss's derivative by rows is not read in place."""
+        widths = [padded(size, self._dtype) for size in self._sizes]
+        in_place = self._seeds_at == self._last and widths[0] == self._sizes[0]
         return max(widths[1:] if in_place else widths)
 
     def _piece_size(self) -> int:
         """Room for a piece of a weight's gradient, for rows of parameters, and for one sample's derivative by the Jacobian."""
-        first, last = (padded(width, self._dtype) for width in (self._widths[0], self._widths[-1]))
-        return max(
-            PIECE_ELEMENTS, PARAMETER_ROWS * padded(self._widest, self._dtype), self._widths[-1] * first, self._widths[0] * last
-        )
+        first, last = (padded(size, self._dtype) for size in (self._sizes[0], self._sizes[-1]))
+        parameters = PARAMETER_ROWS * padded(self._widest, self._dtype)
+        return max(PIECE_ELEMENTS, parameters, self._sizes[-1] * first, self._sizes[0] * last)
 
     def _samples_in_block(self) -> int:
-        kept = sum(width for boundary, width in enumerate(self._widths) if self._keeps_rows(boundary))
-        rows = self._seeds * (kept + 3 * self._widest_rows())
-        vectors = sum(self._widths) + sum(_slopes_of(op) + op.n_in for op in self._ops if op.kind != AFFINE)
+        kept = sum(size for size, again in zip(self._sizes, self._made_again, strict=True) if again == KEPT)
+        rows = self._seeds * (kept + (max(self._slots) + 2) * self._widest_rows())
+        vectors = sum(self._sizes) + sum(slopes_of(op) + op.n_in for op in self._ops if slopes_of(op))
         return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self._dtype.itemsize)))
-
-
-def _kernels_of(op: Operation) -> dict[str, Any]:
-    """The kernels of an activation or a normalizer, by the fields of its record that hold their addresses.
-
-    There is one of bends where the slopes, or the normalizer's Jacobian, change smoothly with the inputs.
-    """
-    if isinstance(op.layer, Normalizer) and op.kind == NORMALIZE:
-        name = op.layer.rule
-        kernels = {"rule": NORMALIZERS[name], "normalize_columns": normalize_columns}
-        return kernels | ({"bend": BENDS[name]} if name in BENDS else {})
-    rule = activation_rule(op)
-    kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
-    has_bend = isinstance(op.layer, Activation) and op.layer.has_bend
-    return kernels | ({"bend": rule.bend} if has_bend else {})
-
-
-def _slopes_of(op: Operation) -> int:
-    """Numbers that describe the operation's Jacobian at one sample."""
-    return op.n_in if op.kind == ACTIVATE else (1 + 2 * _rank_of(op)) * op.n_in
-
-
-def _rank_of(op: Operation) -> int:
-    """Terms of a normalizer's Jacobian."""
-    assert isinstance(op.layer, Normalizer)
-    return op.layer.rank
-
-
-def _is_sparse(op: Operation) -> bool:
-    return isinstance(op.layer, Activation) and op.layer.sparse

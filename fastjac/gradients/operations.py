@@ -1,56 +1,175 @@
-"""A network's layers as operations, one after another and none folded into its neighbour, so that each has its own gradient."""
+"""A network unfolded: its layers and joins as operations between values, none folded into its neighbour.
+
+So each layer keeps its own gradient. A layer at several places of the network is as many operations, with one set of parameters.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from ..block import Units, selected
 from ..errors import LayerError
+from ..graph import Graph
 from ..kernels.activations import Rule
+from ..kernels.gradient_tables import BRING, PAIR
 from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
-from ..layers import Activation, Affine, Elementwise, Layer, LayerNorm, Normalizer, Scale
+from ..layers import Activation, Add, Affine, Concatenate, Elementwise, Layer, LayerNorm, Normalizer, Pairwise, Scale, Take
+from ..simplify import Flow, joined
 
 Values = np.ndarray | float
 ParameterName = tuple[int, str]
-"""The position of a layer and the name of one of its arrays."""
+"""The position of a layer among the graph's, and the name of one of its arrays."""
+NO_UNITS = Units(0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """An affine map, an activation or a normalizer.
+    """What leads from one value to another.
 
-    kind : AFFINE, ACTIVATE or NORMALIZE.
-    layer : the layer that it is, or is a part of.
-    position : that layer's place in the network.
+    kind : AFFINE, ACTIVATE, NORMALIZE, BRING or PAIR.
+    layer : the layer or join that it is, or is a part of.
+    position : that layer's place among the graph's layers.
+    source, target : numbers of the values.  n_in, n_out : their units.
     fields : the trained parameters among the layer's arrays: what the kernel calls each ("weight", "bias", "p", "q"), to the
         name of the layer's field.
+    units : of a BRING, which are brought where.  part : of a PAIR, which of the two operands is the source.
     """
 
     kind: int
     layer: Layer
     position: int
+    source: int
+    target: int
     n_in: int
     n_out: int
-    fields: dict[str, str]
+    fields: dict[str, str] = field(default_factory=dict)
+    units: Units = NO_UNITS
+    part: int = 0
+
+    @property
+    def moves_all(self) -> bool:
+        """Whether the source's units are the target's, one for one."""
+        return self.kind not in (AFFINE, BRING) or self.units == Units(0, 0, self.n_in) == Units(0, 0, self.n_out)
 
 
-def operations_of(layers: Sequence[Layer], widths: Sequence[int]) -> list[Operation]:
-    """The operations of a network's layers; `widths` are the sizes between them."""
-    return [op for position, layer in enumerate(layers) for op in _of_layer(layer, position, widths[position])]
+@dataclass(frozen=True, eq=False)
+class Unfolded:
+    """Operations in the order of their targets.
+
+    sizes : of all values, of which number 0 is the input, the last one the output.
+    layers : the graph's, whose parameters are those of the network.
+    """
+
+    operations: tuple[Operation, ...]
+    sizes: tuple[int, ...]
+    layers: tuple[Layer, ...]
+
+    @cached_property
+    def makers(self) -> tuple[tuple[int, ...], ...]:
+        """For each value the numbers of the operations that lead to it."""
+        return self._numbers([op.target for op in self.operations])
+
+    @cached_property
+    def readers(self) -> tuple[tuple[int, ...], ...]:
+        """For each value the numbers of the operations that lead away from it."""
+        return self._numbers([op.source for op in self.operations])
+
+    @cached_property
+    def positions(self) -> dict[ParameterName, int]:
+        """Where each parameter starts in the flat vector of all: layer by layer, each layer's arrays in order, row by row."""
+        positions, start = {}, 0
+        for position, layer in enumerate(self.layers):
+            for name, array in layer.arrays.items():
+                positions[position, name] = start
+                start += array.size
+        return positions
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers that vector has."""
+        return sum(layer.n_parameters for layer in self.layers)
+
+    def _numbers(self, ends: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+        found: list[list[int]] = [[] for _ in self.sizes]
+        for number, value in enumerate(ends):
+            found[value].append(number)
+        return tuple(map(tuple, found))
 
 
-def _of_layer(layer: Layer, position: int, width: int) -> Iterator[Operation]:
+def unfold(graph: Graph) -> Unfolded:
+    """The operations of a graph, for all its inputs as one vector and all its outputs as one."""
+    return _Unfolding(joined(graph), graph.layers).result()
+
+
+class _Unfolding:
+    def __init__(self, flow: Flow, layers: tuple[Layer, ...]) -> None:
+        self._flow, self._layers = flow, layers
+        self._positions = {layer: position for position, layer in enumerate(layers)}
+        self._sizes = [flow.sizes[0]]
+        self._ops: list[Operation] = []
+        self._values = {0: 0}
+
+    def result(self) -> Unfolded:
+        for vertex, layer in enumerate(self._flow.operations):
+            if layer is not None:
+                self._values[vertex] = self._add(
+                    layer, [self._values[operand] for operand in self._flow.operands[vertex]], vertex
+                )
+        if not self._ops:  # the outputs are the inputs
+            self._bring(Take(tuple(range(self._sizes[0])), self._sizes[0]), [0], self._sizes[0])
+        return Unfolded(tuple(self._ops), tuple(self._sizes), self._layers)
+
+    def _add(self, layer: Layer, operands: list[int], vertex: int) -> int:
+        """The value that a layer or a join makes."""
+        size = self._flow.sizes[vertex]
+        if isinstance(layer, (Add, Concatenate, Take)):
+            self._bring(layer, operands, size)
+        elif isinstance(layer, Pairwise):
+            value = self._value(size)
+            for part, operand in enumerate(operands):
+                self._append(PAIR, layer, operand, value, part=part)
+        else:
+            for kind, fields in _steps_of(layer):
+                operands = [self._append(kind, layer, operands[0], self._value(size), fields)]
+        return len(self._sizes) - 1
+
+    def _bring(self, layer: Layer, operands: list[int], size: int) -> None:
+        value, first = self._value(size), 0
+        for operand in operands:
+            count = self._sizes[operand]
+            units = selected(layer.index) if isinstance(layer, Take) else Units(0, first, count)
+            self._append(BRING, layer, operand, value, units=units)
+            first += count if isinstance(layer, Concatenate) else 0
+
+    def _value(self, size: int) -> int:
+        self._sizes.append(size)
+        return len(self._sizes) - 1
+
+    def _append(
+        self, kind: int, layer: Layer, source: int, target: int, fields: dict[str, str] | None = None, *,
+        units: Units = NO_UNITS, part: int = 0,
+    ) -> int:  # fmt: skip
+        position, sizes = self._positions.get(layer, -1), self._sizes
+        self._ops.append(
+            Operation(kind, layer, position, source, target, sizes[source], sizes[target], fields or {}, units, part)
+        )
+        return target
+
+
+def _steps_of(layer: Layer) -> Iterator[tuple[int, dict[str, str]]]:
+    """The kinds of a layer's operations, one behind the other, and their parameters."""
     if isinstance(layer, Affine):
-        fields = {name: name for name in layer.arrays}
-        yield Operation(AFFINE, layer, position, layer.n_in, layer.n_out, fields)
+        yield AFFINE, {name: name for name in layer.arrays}
     elif isinstance(layer, Normalizer):
-        yield Operation(NORMALIZE, layer, position, width, width, {})
+        yield NORMALIZE, {}
         if isinstance(layer, LayerNorm) and layer.arrays:
-            yield Operation(ACTIVATE, layer, position, width, width, _trained(layer, ("weight", "bias")))
+            yield ACTIVATE, _trained(layer, ("weight", "bias"))
     elif isinstance(layer, Activation):
-        yield Operation(ACTIVATE, layer, position, width, width, _trained(layer, layer.trained))
+        yield ACTIVATE, _trained(layer, layer.trained)
 
 
 def _trained(layer: Layer, names: Sequence[str]) -> dict[str, str]:
@@ -86,18 +205,3 @@ def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, ...]:
 def parameter_keys(op: Operation) -> list[str]:
     """What the parameters of an activation's or a normalizer's rule are called: p, q, and those that follow by their number."""
     return ["p", "q", *map(str, range(2, len(rule_parameters(op, op.layer))))]
-
-
-def positions_of(ops: Sequence[Operation]) -> dict[ParameterName, int]:
-    """Where each parameter starts in the flat vector of all: layer by layer, each layer's arrays in order, row by row."""
-    positions, start = {}, 0
-    for op in ops:
-        for field in op.fields.values():
-            positions[op.position, field] = start
-            start += op.layer.arrays[field].size
-    return positions
-
-
-def n_parameters(ops: Sequence[Operation]) -> int:
-    """How many numbers the flat vector of all parameters has."""
-    return sum(op.layer.arrays[field].size for op in ops for field in op.fields.values())

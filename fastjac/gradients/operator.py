@@ -19,8 +19,8 @@ class ParameterOperator(LinearOperator):
         self._network, self._points = network, points
 
     def _matvec(self, v: Any) -> np.ndarray:
-        return self._network.parameter_jvp(self._points, np.ravel(v))[1].ravel()
+        return self._network._parameter_jvp(self._points, self._points.shape[:1], np.ravel(v), None)[1].ravel()
 
     def _rmatvec(self, u: Any) -> np.ndarray:
         cotangents = np.reshape(u, (len(self._points), self._network.n_out))
-        return self._network.parameter_vjp(self._points, cotangents)[1]
+        return self._network._parameter_vjp(self._points, self._points.shape[:1], cotangents, None)[1]

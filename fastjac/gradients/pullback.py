@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import arguments
-from ..errors import ShapeError
+from ..ends import blocks
 from ..layers import Layer
 from .runner import GradientRunner
 from .scratch import Kept
+from .structure import gather, shapes_of
 
 if TYPE_CHECKING:
     from .trainable import Trainable
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 class Gradient:
     """The derivatives of a loss by a network's inputs and parameters.
 
-    x : (..., n_in), by the inputs; the leading shape is theirs.
+    x : (..., n_in), by the inputs; the leading shape is theirs. A tuple of such arrays for several inputs.
     parameters : (n_parameters,), by the parameters, summed over the inputs, in the order of `Network.parameters`.
-    layers : the same for each layer, as its arrays by field name, which are views of `parameters`.
+    layers : the same for each layer, as its arrays by field name, which are views of `parameters`, in the order of
+        `Network.layers`. A layer at several places of the network has the sum over all of them.
     """
 
-    x: np.ndarray
+    x: Any
     parameters: np.ndarray
     layers: tuple[dict[str, np.ndarray], ...]
 
     def __repr__(self) -> str:
-        sizes = f"x {self.x.shape}, parameters {self.parameters.shape}"
-        return f"Gradient({sizes}, {len(self.layers)} layer{'s' * (len(self.layers) != 1)}, {self.x.dtype})"
+        sizes = f"x {shapes_of(self.x)}, parameters {self.parameters.shape}"
+        return f"Gradient({sizes}, {len(self.layers)} layer{'s' * (len(self.layers) != 1)}, {self.parameters.dtype})"
 
 
 class Pullback:
@@ -56,45 +57,46 @@ class Pullback:
 
         Parameters
         ----------
-        gy : (..., n_out), `d loss / d y`, or None if the loss does not depend on the values; so gJ.
+        gy : (..., n_out), `d loss / d y`, or None if the loss does not depend on the values; so gJ. For several outputs it is a
+            tuple, as y is, whose items may be None too; so gJ, in the form of J.
         gJ : (..., n_out, n_in), `d loss / d J`.
         threads : most threads to use. The result has the same bits for any number of them.
 
         Raises ShapeError or DtypeError for a gy or gJ that is no real array of the shape of y or J.
         Costs about twice the multiply-adds of the Jacobian, and of a large batch, of which not all is kept, three times.
         """
-        lowered, n = self._runner.lowered, len(self._x)
-        n_in, n_out = self._sizes
-        x_gradient = np.empty((n, n_in), lowered.dtype)
+        lowered, n, net = self._runner.lowered, len(self._x), self._network
+        x_gradient = np.empty((n, net.n_in), lowered.dtype)
         arrays = {
             "x": self._x,
             "x_gradient": x_gradient,
-            "y_gradient": self._checked(gy, (n_out,), "gy"),
-            "jacobian_gradient": self._checked(gJ, (n_out, n_in), "gJ"),
+            "y_gradient": self._gathered(gy, "gy"),
+            "jacobian_gradient": self._gathered(gJ, "gJ"),
         }
         if gy is None and gJ is None:
-            arrays["y_gradient"] = np.zeros((n, n_out), lowered.dtype)
+            arrays["y_gradient"] = np.zeros((n, net.n_out), lowered.dtype)
         parameters = np.empty(int(lowered.layout[0]["n_parameters"]), lowered.dtype)
         self._runner.run(arrays, threads, {"parameter_gradient": parameters}, self._kept)
-        return Gradient(x_gradient.reshape(*self._lead, n_in), parameters, tuple(views_of(parameters, self._network.layers)))
+        by_x = net._inputs.split(x_gradient.reshape(*self._lead, net.n_in), -1)
+        return Gradient(by_x, parameters, tuple(views_of(parameters, net.layers)))
 
     def __repr__(self) -> str:
-        n_in, n_out = self._sizes
-        return f"Pullback(gy {(*self._lead, n_out)}, gJ {(*self._lead, n_out, n_in)}, {self._x.dtype})"
+        (_, y), (_, jacobian) = (self._zeros(name) for name in ("gy", "gJ"))
+        return f"Pullback(gy {shapes_of(y)}, gJ {shapes_of(jacobian)}, {self._x.dtype})"
 
-    @property
-    def _sizes(self) -> tuple[int, int]:
-        """Numbers of inputs and outputs."""
-        layout = self._runner.lowered.layout[0]
-        return int(layout["n_in"]), int(layout["n_out"])
-
-    def _checked(self, value: Any, core: tuple[int, ...], name: str) -> np.ndarray | None:
+    def _gathered(self, value: Any, name: str) -> np.ndarray | None:
+        """A loss's derivative by y or J as one array, with a row for each input."""
         if value is None:
             return None
-        array = arguments.real_array(value, name)
-        if array.shape != (*self._lead, *core):
-            raise ShapeError(f"{name} must have shape {(*self._lead, *core)}, that of {name[1]}, got {array.shape}")
-        return arguments.for_kernels(array.reshape(len(self._x), *core), self._runner.lowered.dtype)
+        array = gather(value, *self._zeros(name), name)
+        return array.reshape(len(self._x), *array.shape[len(self._lead) :])
+
+    def _zeros(self, name: str) -> tuple[np.ndarray, Any]:
+        """Zeros of the shape of y or J, whole and in blocks."""
+        net = self._network
+        shape = (net.n_out,) if name == "gy" else (net.n_out, net.n_in)
+        array = np.zeros((*self._lead, *shape), self._runner.lowered.dtype)
+        return array, net._outputs.split(array, -1) if name == "gy" else blocks(array, net._outputs, net._inputs)
 
 
 def _rebuilt(network: Trainable, x: np.ndarray, lead: tuple[int, ...]) -> Pullback:
@@ -102,12 +104,15 @@ def _rebuilt(network: Trainable, x: np.ndarray, lead: tuple[int, ...]) -> Pullba
 
 
 def views_of(flat: np.ndarray, layers: Sequence[Layer]) -> list[dict[str, np.ndarray]]:
-    """A flat vector of parameters as arrays of each layer, by field name; none is copied."""
-    views, start = [], 0
-    for layer in layers:
-        found = {}
+    """A flat vector of parameters as arrays of each layer, by field name; none is copied.
+
+    A layer that stands at several places has one set, whose views are the same at each.
+    """
+    views: dict[Layer, dict[str, np.ndarray]] = {}
+    start = 0
+    for layer in dict.fromkeys(layers):
+        found = views[layer] = {}
         for name, array in layer.arrays.items():
             found[name] = flat[start : start + array.size].reshape(array.shape)
             start += array.size
-        views.append(found)
-    return views
+    return [views[layer] for layer in layers]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,8 +18,9 @@ from ..kernels.stages import kernels_for
 from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
-from .lowering import Lowered, Place
+from .lowering import Lowered
 from .operations import ParameterName, parameter_keys, rule_parameters
+from .places import Place
 from .scratch import Kept, Lent, Pool, Scratch
 
 CALL_COST = 1_000_000_000
@@ -45,7 +46,7 @@ _WORDS = {name: number for number, name in enumerate(REQUEST.names or ())}
 class GradientRunner:
     """Tables, parameters and scratch memory of one network; may be used from several threads at once.
 
-    lowered : the tables.  layers : the network's layers, which hold the parameters.
+    lowered : the tables.  layers : the layers of the network's graph, which hold the parameters.
     team : the threads to run on; by default this process's crew.
     """
 
@@ -53,10 +54,12 @@ class GradientRunner:
         self.lowered, self._own_team = lowered, team
         self._values = pack(lowered, layers)
         self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
-        fixed = {"task": REQUESTED, "n_in": 1, "operations": lowered.operations.ctypes.data, "layout": lowered.layout.ctypes.data}
-        fixed |= {"kernel": gradient.compiled_address(lowered.dtype)}
-        named = ((op, op.fields.get(key)) for op in lowered.ops for key in SOURCES)
-        self._source_names = [None if field is None else (op.position, field) for op, field in named]
+        tables = {"values": lowered.value_table, "operations": lowered.operations, "layout": lowered.layout}
+        fixed = {"task": REQUESTED, "n_in": 1, "kernel": gradient.compiled_address(lowered.dtype)}
+        fixed |= {name: table.ctypes.data for name, table in tables.items()}
+        named = zip(lowered.unfolded.operations, lowered.operations["repeats"], strict=True)
+        fields = ((op, None if repeats else op.fields.get(key)) for op, repeats in named for key in SOURCES)
+        self._source_names = [None if field is None else (op.position, field) for op, field in fields]
         self._fixed = [fixed.get(name, 0) for name in _WORDS]
         self._idle: Pool[Scratch] = Pool()
         self._idle_parameters: Pool[np.ndarray] = Pool()
@@ -105,6 +108,9 @@ class GradientRunner:
             words |= {"starts_sums": gradient is not None and first == 0}
             request = self._request(part | shared | slots | {"buffers": taken.buffers}, words)
             self._share(request, threads, chunks)
+        for result in (gradient, arrays.get("parameter_jacobian")):
+            for unused in self.lowered.unused if result is not None else ():
+                np.copyto(result[..., unused], 0.0)  # type: ignore[index]
         if gradient is not None:
             self._add_up(shared["sums"], gradient, threads)
         taken.filled = held is not None
@@ -195,10 +201,13 @@ class GradientRunner:
             stride = _WORDS.get(f"{name}_stride")
             if stride is not None:
                 request[stride] = array.strides[0]
-        for name, word in {**kernels_for(frozenset(arrays), self.lowered.dtype), **words}.items():
+        for name, word in {**self._kernels_for(arrays), **words}.items():
             request[_WORDS[name]] = word
         request[_WORDS["n_right"]] = len(arrays.get("right_features", ()))
         return np.array(request, np.int64)
+
+    def _kernels_for(self, asked: Iterable[str]) -> dict[str, int]:
+        return kernels_for(frozenset(asked), self.lowered.dtype, self.lowered.has_joins)
 
     def _take(self, slots: int) -> Scratch:
         """Scratch with at least so many slots, used before if any is idle."""
@@ -219,7 +228,9 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     """The flat array of a network's parameters, as the tables of networks like it find them."""
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
     lowered.ones.of(flat)[...] = 1.0
-    for op, places in zip(lowered.ops, lowered.values, strict=True):
+    for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
+        if not places:
+            continue
         layer = layers[op.position]
         values: dict[str, np.ndarray | float]
         if isinstance(layer, Affine):

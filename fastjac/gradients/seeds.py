@@ -1,26 +1,31 @@
-"""Where in a chain the derivatives start.
+"""Where in a network the derivatives start.
 
-From the *seeds*, the units at one boundary, tangents are pushed to the output and cotangents pulled to the input; the Jacobian is
+From the *seeds*, the units of one value, tangents are pushed to the output and cotangents pulled to the input; the Jacobian is
 the product of what arrives. At the input this is forward order, at the output reverse order, and at a waist between them both
-sides carry few rows. The gradient of a loss of the Jacobian goes the same ways back.
+sides carry few rows. The gradient of a loss of the Jacobian goes the same ways back. Seeds lie at a *cut*, a value that all ways
+from the input to the output pass; in a chain every value is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from ..cuts import cuts_of
 from ..kernels.tables import AFFINE
-from .operations import Operation
+from .operations import Unfolded
 
 
-def cheapest_seeds(ops: Sequence[Operation]) -> int:
-    """The boundary from which fewest multiply-adds lead to both ends; boundary k lies before operation k."""
-    return min(range(len(ops) + 1), key=lambda boundary: multiply_adds(ops, boundary))
+def cuts(unfolded: Unfolded) -> list[int]:
+    """The values where seeds can lie."""
+    return cuts_of([tuple(unfolded.operations[number].source for number in makers) for makers in unfolded.makers])
 
 
-def multiply_adds(ops: Sequence[Operation], boundary: int) -> int:
-    """Multiply-adds for one sample's Jacobian from seeds at this boundary, dead units included."""
-    seeds = ops[boundary].n_in if boundary < len(ops) else ops[-1].n_out
-    weights = sum(op.n_in * op.n_out if op.kind == AFFINE else op.n_out for op in ops)
-    meets = ops[0].n_in * ops[-1].n_out if 0 < boundary < len(ops) else 0
-    return seeds * (weights + meets)
+def cheapest_seeds(unfolded: Unfolded) -> int:
+    """The value from which fewest multiply-adds lead to both ends."""
+    return min(cuts(unfolded), key=lambda value: multiply_adds(unfolded, value))
+
+
+def multiply_adds(unfolded: Unfolded, value: int) -> int:
+    """Multiply-adds for one sample's Jacobian from seeds at this value, dead units included."""
+    sizes = unfolded.sizes
+    weights = sum(op.n_in * op.n_out if op.kind == AFFINE else min(op.n_in, op.n_out) for op in unfolded.operations)
+    meets = sizes[0] * sizes[-1] if 0 < value < len(sizes) - 1 else 0
+    return sizes[value] * (weights + meets)

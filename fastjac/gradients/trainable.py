@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import arguments
-from ..errors import LayerError, ShapeError
+from ..ends import End, blocks, check_outputs, write
+from ..errors import ShapeError
 from ..graph import Graph
 from ..kernels.float_mode import default_mode
 from ..optional import optional
 from .lowering import Lowered, lower
-from .operations import check_bends, operations_of
+from .operations import check_bends, unfold
 from .pullback import Pullback, views_of
 from .runner import GradientRunner
 
@@ -22,8 +23,11 @@ class Trainable:
 
     The parameters are the trained arrays of all layers, in one flat vector: layer by layer, each layer's arrays in the order
     of its fields (an Affine's weight (n_out, n_in) row by row, then its bias), as `parameters` gives them. Options that are
-    numbers, such as ELU's alpha or a PReLU slope that all units share, are no parameters. A ReLU's second derivative is 0, and
-    so is that of every piecewise linear activation, at its kinks too.
+    numbers, such as ELU's alpha or a PReLU slope that all units share, are no parameters. A layer at several places of the
+    network has one set of parameters, whose derivative is the sum over its places. A ReLU's second derivative is 0, and so is
+    that of every piecewise linear activation, at its kinks too.
+
+    Several inputs and outputs are tuples of arrays, as for `jacobian`: x, y, v and u, and J, K and the tangent kernel in blocks.
     """
 
     __slots__ = ()
@@ -31,9 +35,11 @@ class Trainable:
     if TYPE_CHECKING:
         # What Network has.
         _graph: Graph
+        _inputs: End
+        _outputs: End
+        _taken: Any
         with_layers: Any
         layers: Any
-        widths: Any
         n_in: Any
         n_out: Any
         n_parameters: Any
@@ -61,7 +67,7 @@ class Trainable:
         network._gradient_tables = self._gradient_tables
         return network
 
-    def jacobian_vjp(self, x: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray, Pullback]:
+    def jacobian_vjp(self, x: Any, *, threads: int | None = None) -> tuple[Any, Any, Pullback]:
         """`y (..., n_out)`, `J (..., n_out, n_in)` and the pullback of both, at inputs `x (..., n_in)`.
 
         `pullback(gy, gJ)` takes the derivatives of a loss by y and by J and gives those by x and by every parameter; see
@@ -78,9 +84,10 @@ class Trainable:
         kept = runner.keep(len(points))
         runner.run({"x": points, "y": y, "jacobian": jacobians}, threads, kept=kept)
         pullback = Pullback(self, runner, points, lead, kept)
-        return y.reshape(*lead, self.n_out), jacobians.reshape(*lead, self.n_out, self.n_in), pullback
+        jacobians = jacobians.reshape(*lead, self.n_out, self.n_in)
+        return self._outputs.split(y.reshape(*lead, self.n_out), -1), blocks(jacobians, self._outputs, self._inputs), pullback
 
-    def parameter_jacobian(self, x: Any, *, out: np.ndarray | None = None, threads: int | None = None) -> np.ndarray:
+    def parameter_jacobian(self, x: Any, *, out: Any = None, threads: int | None = None) -> Any:
         """The Jacobians by the parameters, `K (..., n_out, n_parameters)` at `x (..., n_in)`; `K[..., i, p] = d y_i / d theta_p`.
 
         out : array of K's shape and the network's dtype to write K to; it is returned.
@@ -88,40 +95,54 @@ class Trainable:
         """
         points, lead = self._points(x)
         shape = (*lead, self.n_out, self.n_parameters)
+        parts = self._outputs.split(np.broadcast_to(np.empty((), self.dtype), shape), -2)
         if out is not None:
-            arguments.check_output(out, shape, self.dtype, points)
-        result = out if out is not None and out.flags.carray else np.empty(shape, self.dtype)
+            check_outputs(out, parts, self.dtype, points)
+        result = out if isinstance(out, np.ndarray) and out.flags.carray else np.empty(shape, self.dtype)
+        parts = self._outputs.split(result, -2)
         target = result.reshape(len(points), self.n_out, self.n_parameters)
         self._gradient_runner(at_output=True).run({"x": points, "parameter_jacobian": target}, threads)
-        if out is None or out is result:
-            return result
-        out[...] = result
+        if out is None:
+            return parts
+        if out is not result:
+            write(out, parts)
         return out
 
-    def parameter_jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def parameter_jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[Any, Any]:
         """`y (..., n_out)` and its tangent `K v (..., n_out)` for a direction `v (n_parameters,)`; K is never formed.
 
         Law: `<u, parameter_jvp(x, v)[1]> == <parameter_vjp(x, u)[1], v>`.
         """
-        points, lead = self._points(x)
+        y, tangents = self._parameter_jvp(*self._points(x), v, threads)
+        return self._outputs.split(y, -1), self._outputs.split(tangents, -1)
+
+    def _parameter_jvp(
+        self, points: np.ndarray, lead: tuple[int, ...], v: Any, threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         direction = arguments.for_kernels(self._parameter_vector(v, "v"), self.dtype)
         y, tangents = (np.empty((len(points), self.n_out), self.dtype) for _ in range(2))
         runner = self._gradient_runner()
         sources = {
             (position, name): array.ctypes.data
-            for position, arrays in enumerate(views_of(direction, self.layers))
+            for position, arrays in enumerate(views_of(direction, self._graph.layers))
             for name, array in arrays.items()
         }
         runner.run({"x": points, "y": y, "y_tangent": tangents}, threads, {"direction": runner.direction(sources)})
         return y.reshape(*lead, self.n_out), tangents.reshape(*lead, self.n_out)
 
-    def parameter_vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def parameter_vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[Any, np.ndarray]:
         """`y (..., n_out)` and `sum u K (n_parameters,)`, over all inputs, for a cotangent `u (..., n_out)` at each.
 
         Law: `<u, parameter_jvp(x, v)[1]> == <parameter_vjp(x, u)[1], v>`.
         """
         points, lead = self._points(x)
-        seeds = np.broadcast_to(arguments.seed(u, lead, (self.n_out,), "u"), (*lead, self.n_out) if lead else (1, self.n_out))
+        y, gradient = self._parameter_vjp(points, lead, self._outputs.seed(u, lead, (0,), "u"), threads)
+        return self._outputs.split(y, -1), gradient
+
+    def _parameter_vjp(
+        self, points: np.ndarray, lead: tuple[int, ...], u: np.ndarray, threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        seeds = np.broadcast_to(u, (*lead, self.n_out) if lead else (1, self.n_out))
         cotangents = arguments.for_kernels(seeds.reshape(len(points), self.n_out), self.dtype)
         y, gradient = np.empty((len(points), self.n_out), self.dtype), np.empty(self.n_parameters, self.dtype)
         shared = {"parameter_gradient": gradient}
@@ -131,18 +152,18 @@ class Trainable:
     def gauss_newton_product(self, x: Any, v: Any, H: Any = None, *, threads: int | None = None) -> np.ndarray:  # noqa: N803
         """`sum K^T H K v (n_parameters,)` over all inputs, for a direction `v (n_parameters,)`; K is never formed.
 
-        H : (..., n_out, n_out), the loss's second derivative by the outputs; by default the identity, as for half the sum of
-            squares.
+        H : (..., n_out, n_out), the loss's second derivative by the outputs, for several outputs by all of them, one output after
+            another; by default the identity, as for half the sum of squares.
         """
-        _, tangents = self.parameter_jvp(x, v, threads=threads)
+        points, lead = self._points(x)
+        _, tangents = self._parameter_jvp(points, lead, v, threads)
         if H is not None:
-            lead = tangents.shape[:-1]
             curvature = arguments.seed(H, lead, (self.n_out, self.n_out), "H")
             with default_mode():
                 tangents = ((curvature if lead else curvature[0]) @ tangents[..., None])[..., 0]
-        return self.parameter_vjp(x, tangents, threads=threads)[1]
+        return self._parameter_vjp(points, lead, tangents, threads)[1]
 
-    def neural_tangent_kernel(self, x: Any, x2: Any = None, *, threads: int | None = None) -> np.ndarray:
+    def neural_tangent_kernel(self, x: Any, x2: Any = None, *, threads: int | None = None) -> Any:
         """The empirical neural tangent kernel `K(x) K(x2)^T`, (n, m, n_out, n_out), for `x (n, n_in)` and `x2 (m, n_in)`.
 
         Entry [a, b, i, j] is the sum over all parameters of `d y_i(x[a]) / d theta * d y_j(x2[b]) / d theta`; K is never formed.
@@ -151,19 +172,21 @@ class Trainable:
         Raises ShapeError for an x or x2 that has not two dimensions. Costs n m n_out^2 multiply-adds for each unit, and
         (n_out + 1) numbers for each unit and sample.
         """
-        points, others = ((self._points(value), np.ndim(value)) for value in (x, x if x2 is None else x2))
-        if {points[1], others[1]} != {2}:
-            raise ShapeError(f"x and x2 must have two dimensions, (n, {self.n_in}), got {points[1]} and {others[1]}")
-        runner, left = self._gradient_runner(at_output=True), points[0][0]
-        right = left if x2 is None else others[0][0]
+        (left, lead), (right, others) = (self._points(value) for value in (x, x if x2 is None else x2))
+        if {len(lead), len(others)} != {1}:
+            counts = len(lead) + 1, len(others) + 1
+            raise ShapeError(f"x and x2 must have two dimensions, (n, {self.n_in}), got {counts[0]} and {counts[1]}")
+        runner, right = self._gradient_runner(at_output=True), left if x2 is None else right
         features = [runner.features(part, threads) for part in ([left] if right is left else [left, right])]
         result = np.empty((len(left), len(right), self.n_out, self.n_out), self.dtype)
         if result.size:
             runner.tangent_kernel(features[0], features[-1], result, threads)
-        return result
+        return blocks(result, self._outputs, self._outputs)
 
     def parameter_operator(self, x: Any) -> Any:
         """K at all inputs `x (..., n_in)` as a `scipy.sparse.linalg.LinearOperator` of shape (inputs * n_out, n_parameters).
+
+        The rows of one input are those of all its outputs, one output after another.
 
         Raises MissingDependencyError without SciPy.
         """
@@ -174,15 +197,8 @@ class Trainable:
         return ParameterOperator(self, self._points(x)[0].copy())
 
     def _points(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
-        """Inputs as (n, n_in), ready for kernels, and the leading shape that they had."""
-        operations = [vertex.operation for vertex in self._graph.vertices]
-        shared = [layer for layer in self._graph.layers if layer.arrays and operations.count(layer) > 1]
-        if shared or not self._graph.is_path:
-            raise LayerError(
-                "derivatives by parameters and pullbacks of Jacobians take chains whose layers stand at one place each, not "
-                "networks that branch or share parameters; jacobian, jvp, vjp, pushforward and pullback take any network"
-            )
-        array, lead = arguments.inputs(x, self.n_in, self.dtype)
+        """All inputs as (n, n_in), ready for kernels, and the leading shape that they had."""
+        array, lead = self._taken(x)
         return arguments.for_kernels(array.reshape(-1, self.n_in), self.dtype), lead
 
     def _parameter_vector(self, value: Any, name: str) -> np.ndarray:
@@ -192,18 +208,18 @@ class Trainable:
         return array
 
     def _gradient_runner(self, at_output: bool = False) -> GradientRunner:
-        """The runner whose derivatives start at the cheapest boundary, or at the output; made at its first use."""
+        """The runner whose derivatives start at the cheapest value, or at the output; made at its first use."""
         runner = self._gradient_runners.get(at_output)
         if runner is None:
-            runner = self._gradient_runners[at_output] = GradientRunner(self._lowered(at_output), self.layers)
+            runner = self._gradient_runners[at_output] = GradientRunner(self._lowered(at_output), self._graph.layers)
         return runner
 
     def _lowered(self, at_output: bool) -> Lowered:
         """The tables, which networks that differ in their parameters alone share."""
         lowered = self._gradient_tables.get(at_output)
         if lowered is None:
-            wanted = {(position, name) for position, layer in enumerate(self.layers) for name in layer.arrays}
-            ops = operations_of(self.layers, self.widths)
-            lowered = lower(ops, self.dtype, wanted, len(ops) if at_output else None)
+            unfolded = unfold(self._graph)
+            seeds_at = len(unfolded.sizes) - 1 if at_output else None
+            lowered = lower(unfolded, self.dtype, unfolded.positions, seeds_at)
             self._gradient_tables[at_output] = lowered
         return lowered

@@ -77,7 +77,7 @@ class _Description:
             if not isinstance(entry, list) or len(entry) < 2:
                 raise FormatError(f"{here} must list a layer and the vertices that it takes, it is {entry!r:.80}")
             layer = self._layer(entry[0], here)
-            first, *others = (_numbered(number, nodes, f"{here}, which takes vertices before it,") for number in entry[1:])
+            first, *others = _all_numbered(entry[1:], nodes, f"{here}, which takes vertices before it,")
             if others and not isinstance(layer, Join):
                 raise FormatError(
                     f"{here} is a {type(layer).__name__}, which takes one vertex, the header gives {len(entry) - 1}"
@@ -87,11 +87,12 @@ class _Description:
             check_count(nodes[-1].size, MOST_UNITS, "units in a vertex")
         outputs = _field(described, "outputs", list, place)
         check_count(len(outputs), MOST_LAYERS, "outputs")
-        return [_numbered(number, nodes, f"an output of {place}") for number in outputs]
+        return _all_numbered(outputs, nodes, f"an output of {place}")
 
     def _items(self, described: Any, place: str) -> list[Any]:
         if not isinstance(described, list):
             raise FormatError(f"{place} must be a list of items, it is {described!r:.80}")
+        self._count_one_more()
         return [self._item(entry, f"item {position} of {place}") for position, entry in enumerate(described)]
 
     def _item(self, described: Any, place: str) -> Any:
@@ -111,12 +112,20 @@ class _Description:
         return self.network(described, place)
 
     def _layer(self, number: Any, place: str) -> Layer:
-        """The layer of this number, counted as one more vertex."""
-        self._count += 1
-        check_count(self._count, MOST_LAYERS, "layers")
+        """The layer of this number."""
+        self._count_one_more()
         layer = _numbered(number, self._layers, f"the layer of {place}")
         self.used.add(number)
         return layer
+
+    def _count_one_more(self) -> None:
+        """Count a layer at its place, or a list of items."""
+        self._count += 1
+        check_count(self._count, MOST_LAYERS, "layers and blocks")
+
+
+def _all_numbered(numbers: list[Any], things: Sequence[Any], place: str) -> list[Any]:
+    return [_numbered(number, things, place) for number in numbers]
 
 
 def _numbered(number: Any, things: Sequence[Any], place: str) -> Any:

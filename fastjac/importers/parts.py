@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import LayerError
-from ..layers import Layer
+from ..layers import Layer, Scale
 from ..network import Network
+from ..nodes import Input, Node
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 
 
@@ -44,18 +45,35 @@ def assemble(parts: Iterable[Part], n_in: int | None, call: str, widest: np.dtyp
     FormatError where there are more layers, or more units in one, than fastjac imports.
     """
     kept = tuple(parts)
-    layers = [layer for part in kept for layer in part.layers]
+    layers = check_layers(kept)
+    if n_in is None and all(layer.n_in is None for layer in layers):
+        raise LayerError(f"no layer tells how many inputs the network has; pass it: {call}")
+    check_count(max([n_in or 0, *(layer.n_in or 0 for layer in layers)]), MOST_UNITS, "units in a layer")
+    return Imported(Network(layers, n_in=n_in, dtype=widest), kept)
+
+
+def assemble_graph(
+    inputs: Sequence[Node], outputs: Sequence[Node], parts: Iterable[Part], widest: np.dtype | None = None
+) -> Imported:
+    """The network that leads from inputs to outputs; `widest` as for `assemble`.
+
+    An output that is an input, or that is another output again, becomes a node of its own.
+
+    Raises LayerError where an input reaches no output.
+    """
+    own: list[Node] = []
+    for node in outputs:
+        own.append(Scale()(node) if isinstance(node, Input) or node in own else node)
+    return Imported(Network(inputs=inputs, outputs=own, dtype=widest), tuple(parts))
+
+
+def check_layers(parts: Iterable[Part]) -> list[Layer]:
+    """The layers of all parts; LayerError where there is none, FormatError where there are more than fastjac imports."""
+    layers = [layer for part in parts for layer in part.layers]
     if not layers:
         raise LayerError(
             "no layer is left: what does nothing at inference, such as dropout, flatten or identity, falls away, and a network "
             "takes at least one layer"
         )
-    if n_in is None and all(layer.n_in is None for layer in layers):
-        raise LayerError(f"no layer tells how many inputs the network has; pass it: {call}")
-    _check_sizes(layers, n_in)
-    return Imported(Network(layers, n_in=n_in, dtype=widest), kept)
-
-
-def _check_sizes(layers: Sequence[Layer], n_in: int | None) -> None:
     check_count(len(layers), MOST_LAYERS, "layers")
-    check_count(max([n_in or 0, *(layer.n_in or 0 for layer in layers)]), MOST_UNITS, "units in a layer")
+    return layers

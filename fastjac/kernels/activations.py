@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .jit import kernel
+from .jit import kernel, piece
 from .memory import NUMBER, view
 
 
@@ -32,15 +33,7 @@ class Rule:
 
         z, p, q, d : addresses; z and d overlap no other.
         """
-        formula = self.formula
-
-        @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, name=f"activation_{self.name}")
-        def activate(zero: Any, z: int, p: int, q: int, d: int, n: int) -> None:
-            values, slopes, ps, qs = view(zero, z, n), view(zero, d, n), view(zero, p, n), view(zero, q, n)
-            for j in range(n):
-                values[j], slopes[j], _ = formula(values[j], ps[j], qs[j])
-
-        return activate
+        return kernel(*[NUMBER] * 5, name=f"activation_{self.name}")(_activating(self.formula))
 
     @functools.cached_property
     def bend(self) -> Any:
@@ -48,15 +41,7 @@ class Rule:
 
         z, p, q, b : addresses; b overlaps no other.
         """
-        formula = self.formula
-
-        @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, name=f"bend_{self.name}")
-        def write_bends(zero: Any, z: int, p: int, q: int, b: int, n: int) -> None:
-            values, bends, ps, qs = view(zero, z, n), view(zero, b, n), view(zero, p, n), view(zero, q, n)
-            for j in range(n):
-                _, _, bends[j] = formula(values[j], ps[j], qs[j])
-
-        return write_bends
+        return kernel(*[NUMBER] * 5, name=f"bend_{self.name}")(_bending(self.formula))
 
     @functools.cached_property
     def parameter_pull(self) -> Any:
@@ -81,3 +66,61 @@ class Rule:
                     sums[j] += pull(values[j], ps[j], qs[j], us[j], ts[j])[1]
 
         return pull_parameters
+
+
+@dataclass(frozen=True, eq=False)
+class RuleWithin(Rule):
+    """A rule whose formula reaches so far, and vectorizes; rows that hold a number beyond take another, that gives the same bits.
+
+    anywhere : the formula for any x, which is the other one within reach.
+    reach : the farthest |x| of the formula, as an intrinsic `x -> reach` for the type of x.
+    """
+
+    anywhere: Any = None
+    reach: Any = None
+
+    @functools.cached_property
+    def activation(self) -> Any:
+        """See `Rule`."""
+        return kernel(*[NUMBER] * 5, name=f"activation_{self.name}")(self._either(_activating))
+
+    @functools.cached_property
+    def bend(self) -> Any:
+        """See `Rule`."""
+        return kernel(*[NUMBER] * 5, name=f"bend_{self.name}")(self._either(_bending))
+
+    def _either(self, loop: Callable[[Any], Callable[..., None]]) -> Callable[..., None]:
+        near, anywhere, reach = piece(loop(self.formula)), piece(loop(self.anywhere)), self.reach
+
+        def run(zero: Any, z: int, p: int, q: int, d: int, n: int) -> None:
+            values, beyond = view(zero, z, n), 0
+            for j in range(n):
+                beyond |= abs(values[j]) > reach(zero)
+            if beyond:
+                anywhere(zero, z, p, q, d, n)
+            else:
+                near(zero, z, p, q, d, n)
+
+        return run
+
+
+def _activating(formula: Any) -> Callable[..., None]:
+    """The loop of `Rule.activation`."""
+
+    def activate(zero: Any, z: int, p: int, q: int, d: int, n: int) -> None:
+        values, slopes, ps, qs = view(zero, z, n), view(zero, d, n), view(zero, p, n), view(zero, q, n)
+        for j in range(n):
+            values[j], slopes[j], _ = formula(values[j], ps[j], qs[j])
+
+    return activate
+
+
+def _bending(formula: Any) -> Callable[..., None]:
+    """The loop of `Rule.bend`."""
+
+    def write_bends(zero: Any, z: int, p: int, q: int, b: int, n: int) -> None:
+        values, bends, ps, qs = view(zero, z, n), view(zero, b, n), view(zero, p, n), view(zero, q, n)
+        for j in range(n):
+            _, _, bends[j] = formula(values[j], ps[j], qs[j])
+
+    return write_bends

@@ -43,6 +43,31 @@ LOG_REMAINDER = polynomial(
     ),
 )  # fmt: skip
 
+# The farthest |x| of sine and cosine. Up to there the products of a whole number of quarter turns and of the first two parts of
+# pi/2 are exact.
+REACH = constant(float32=1.0e4, float64=1.0e6)
+TWO_BY_PI = constant(float32=0.63661975, float64=0.6366197723675814)
+HALF_PI_HIGH = constant(float32=1.5703125, float64=1.5707963267341256)
+HALF_PI_MIDDLE = constant(float32=0.0004837512969970703, float64=6.077100506303966e-11)
+HALF_PI_LOW = constant(float32=7.549790126404332e-08, float64=2.0222662487959506e-21)
+
+# (sin(r) - r) / r^3 and (cos(r) - 1 + r^2 / 2) / r^4 as functions of r^2, r up to pi/4; error of the sine: 1.9e-10 and 1.2e-19,
+# of the cosine: 8.5e-12 and 6.2e-20.
+SINE_REMAINDER = polynomial(
+    float32=(-0.16666667, 0.008333373, -0.00019850294, 2.8043507e-06),
+    float64=(
+        -0.16666666666666666, 0.008333333333333099, -0.00019841269841054578, 2.7557319127899957e-06, -2.50520856167561e-08,
+        1.6056205209383346e-10, -7.482796637115973e-13,
+    ),
+)  # fmt: skip
+COSINE_REMAINDER = polynomial(
+    float32=(0.041666668, -0.0013888973, 2.4819274e-05, -2.8616813e-07),
+    float64=(
+        0.04166666666666659, -0.0013888888888872344, 2.48015872884652e-05, -2.755731407988205e-07, 2.087568859925544e-09,
+        -1.1357954616075664e-11,
+    ),
+)  # fmt: skip
+
 
 @inlined
 def exp_parts(high: Any, low: Any) -> Any:
@@ -103,3 +128,18 @@ def log(x: Any) -> Any:
     y = fmuladd(k, LOG_2_HIGH(x), fmuladd(-s, f - w * LOG_REMAINDER(w), fmuladd(k, LOG_2_LOW(x), f)))
     y = y if x < real(INFINITY) else x
     return y if x > 0 else (real(-INFINITY) if x == 0 else real(NAN))
+
+
+@inlined
+def sine_and_cosine(x: Any) -> Any:
+    """`sin(x)` and `cos(x)` for |x| up to REACH: those of what is left of x beside a whole number of quarter turns."""
+    real = type(x)
+    k = round_to_integer(x * TWO_BY_PI(x))
+    r = fmuladd(-k, HALF_PI_LOW(x), fmuladd(-k, HALF_PI_MIDDLE(x), fmuladd(-k, HALF_PI_HIGH(x), x)))
+    w = r * r
+    s = fmuladd(r * w, SINE_REMAINDER(w), r)
+    c = fmuladd(w * w, COSINE_REMAINDER(w), fmuladd(w, real(-0.5), real(1)))
+    half_turns = round_to_integer(fmuladd(k, real(0.5), real(-0.25)))
+    turns = round_to_integer(fmuladd(half_turns, real(0.5), real(-0.25)))
+    sign = real(1) if half_turns == real(2) * turns else real(-1)
+    return (sign * s, sign * c) if k == real(2) * half_turns else (sign * c, -sign * s)

@@ -1,9 +1,9 @@
 """The gradient kernel: values and Jacobians of many samples, and the derivatives of a loss of both.
 
-For a block of samples at a time it keeps the values at every boundary, pushes and pulls rows from the seeds to both ends, whose
-product is the Jacobian, and then goes back: the loss's derivative by the Jacobian runs from the ends to the seeds, leaving at
-every operation what `second_order` says, and last that by the values runs from the output to the input. Each of these stages is
-a kernel of its own, compiled when a request first asks for it (`stages`).
+For a block of samples at a time it keeps all values, pushes and pulls rows from the seeds to both ends, whose product is the
+Jacobian, and then goes back: the loss's derivative by the Jacobian runs from the ends to the seeds, leaving at every operation
+what `second_order` says, and last that by the values runs from the output to the input. Each of these stages is a kernel of its
+own, compiled when a request first asks for it (`stages`).
 
 Sums over samples are taken block by block, in an order that depends on the number of samples and on nothing else.
 """
@@ -62,13 +62,14 @@ def _run(zero, address, thread, chunk, chunks):
     for number in range(blocks * chunk // chunks, blocks * (chunk + 1) // chunks):
         first = number * layout.block
         slot = number if request.keeps else thread
+        buffers = request.buffers + thread * request.buffers_stride
         block = Block(
-            min(layout.block, request.n - first), layout.seeds, layout.seeds_at,
-            request.operations, layout.n_operations, request.parameters,
+            min(layout.block, request.n - first), layout.seeds, layout.seeds_at, layout.turn,
+            request.values, layout.n_values, request.operations, layout.n_operations, request.parameters,
             request.work + slot * request.work_stride, request.lists + slot * request.lists_stride,
-            request.buffers + thread * request.buffers_stride, layout.list_row,
+            buffers, buffers + layout.spare * size, layout.list_row,
             request.parameters + layout.zeros * size, request.parameters + layout.ones * size,
-            request.contract, request.copy, request.move, request.second_order,
+            request.contract, request.copy, request.move, request.join, request.second_order,
         )  # fmt: skip
         place = stored(block)
         for stage in range(N_KEPT_STAGES if request.filled else 0, N_STAGES):

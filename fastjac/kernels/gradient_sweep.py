@@ -1,59 +1,84 @@
-"""The gradient's primal sweep, which keeps what stands at every boundary, and what the stages have in common."""
+"""The gradient's primal sweep, which keeps all values, and what the stages have in common."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .compress import list_nonzero
-from .gradient_tables import TAKEN, read_block, read_operation, read_request
+from .gradient_tables import BRING, PAIR, TAKEN, read_block, read_operation, read_request, read_value
 from .jit import kernel, piece
-from .memory import call_address, itemsize, view
+from .memory import call_address, itemsize, stored, view
 from .multiply import multiply
 from .tables import ACTIVATE, AFFINE, DENSE, INDEX_BYTES
 
 INDEX = np.int32(0)
 """Says of which type the numbers in a list are."""
+ONE_ROW_FORWARD = np.intp(1), np.intp(1)
+"""For `joins.join`: values are pushed, one of each sample."""
 
 
 @kernel(*TAKEN)
 def evaluate(zero, request, block, first, gradient):
-    """Evaluate the samples, keeping what stands at every boundary."""
+    """Evaluate the samples, keeping all values."""
     request, block = read_request(request, 0), read_block(block)
     size = itemsize(zero)
-    lowest = read_operation(block.operations, 0)
-    x = request.x + first * lowest.n_in * size
-    copied = (x, lowest.n_in, 1, block.work + lowest.inputs * size, lowest.in_row, block.samples, lowest.n_in, block.ones)
+    lowest, last = read_value(block.values, 0), read_value(block.values, block.n_values - 1)
+    x = request.x + first * lowest.size * size
+    copied = (x, lowest.size, 1, block.work + lowest.numbers * size, lowest.row, block.samples, lowest.size, block.ones)
     call_address(block.copy, (zero, *copied))
     for number in range(block.n_operations):
-        o, after = read_operation(block.operations, number), read_operation(block.operations, number + 1)
-        source, target = block.work + o.inputs * size, block.work + after.inputs * size
+        o = read_operation(block.operations, number)
+        source, target = block.work + o.inputs * size, block.work + o.outputs * size
         if o.operation == AFFINE:
             weight, bias = block.parameters + o.transposed * size, block.parameters + o.bias * size
             shape = (block.samples, o.n_out, o.n_in)
-            multiply(zero, block, shape, block.lists, (source, o.in_row, 1), (weight, o.out_row), bias, (target, o.out_row))
-            continue
-        call_address(block.copy, (zero, source, o.in_row, 1, target, o.in_row, block.samples, o.n_in, block.ones))
-        for sample in range(block.samples):
-            values, slopes = target + sample * o.in_row * size, slopes_of(zero, block, o, sample)
-            p, q = block.parameters + o.p * size, block.parameters + o.q * size
-            if o.operation == ACTIVATE:
-                call_address(o.rule, (zero, values, p, q, slopes, o.n_in))
-            else:
-                call_address(o.rule, (zero, values, o.n_in, p, slopes))
-            if o.live != DENSE:
-                count, units = list_of(block, o.live, sample)
-                count[0] = list_nonzero(zero, slopes, o.n_in, units)
+            multiply(zero, block, shape, block.lists, (source, o.in_row, 1), (weight, o.out_row), (bias, 0), (target, o.out_row))
+        elif o.operation == BRING:
+            call_address(block.join, (zero, stored(block), np.intp(number), source, (target, o.out_row), ONE_ROW_FORWARD))
+        elif o.operation == PAIR:
+            # The first of the two has all that the second needs: the place of its slopes.
+            if o.partner < number:
+                _combine(zero, block, o, target)
+        else:
+            _activate(zero, block, o, source, target)
     if request.y != 0:
-        last = read_operation(block.operations, block.n_operations)
-        target = request.y + first * last.n_in * size
-        write_rows(zero, block, block.work + last.inputs * size, target)
+        target = request.y + first * last.size * size
+        write_rows(zero, block, block.work + last.numbers * size, target)
+
+
+@piece
+def _activate(zero, block, o, source, target):
+    """An activation or a normalizer."""
+    size = itemsize(zero)
+    call_address(block.copy, (zero, source, o.in_row, 1, target, o.in_row, block.samples, o.n_in, block.ones))
+    p, q = block.parameters + o.p * size, block.parameters + o.q * size
+    for sample in range(block.samples):
+        values, slopes = target + sample * o.in_row * size, slopes_of(zero, block, o, sample)
+        if o.operation == ACTIVATE:
+            call_address(o.rule, (zero, values, p, q, slopes, o.n_in))
+        else:
+            call_address(o.rule, (zero, values, o.n_in, p, slopes))
+        if o.live != DENSE:
+            count, units = list_of(block, o.live, sample)
+            count[0] = list_nonzero(zero, slopes, o.n_in, units)
+
+
+@piece
+def _combine(zero, block, o, target):
+    """A function of two values, of which `o` is the operation of the second."""
+    size, other = itemsize(zero), read_operation(block.operations, o.partner)
+    for sample in range(block.samples):
+        row = sample * o.in_row * size
+        operands = (block.work + other.inputs * size + row, block.work + o.inputs * size + row)
+        slopes = (slopes_of(zero, block, other, sample), slopes_of(zero, block, o, sample))
+        call_address(o.rule, (zero, *operands, target + row, *slopes, o.n_in))
 
 
 @piece
 def write_rows(zero, block, source, target):
     """Copy values at the network's output, or the like, a row for each sample, to a result (samples, n_out)."""
-    last = read_operation(block.operations, block.n_operations)
-    call_address(block.copy, (zero, source, last.in_row, 1, target, last.n_in, block.samples, last.n_in, block.ones))
+    last = read_value(block.values, block.n_values - 1)
+    call_address(block.copy, (zero, source, last.row, 1, target, last.size, block.samples, last.size, block.ones))
 
 
 @piece

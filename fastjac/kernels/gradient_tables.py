@@ -1,9 +1,11 @@
 """What the gradient kernel runs: records for a network's operations, and the words of a request.
 
-`fastjac.gradients.lowering` writes the records, and `fastjac.gradients.runner` a request. Boundary k lies before operation k; the
-last boundary is the output. At every boundary each sample has as many *rows* as there are seeds: tangents (rows of the Jacobian
-from the seeds' boundary to this one, transposed) on its right, cotangents (rows of the Jacobian from this one to the seeds'
-boundary) on its left.
+`fastjac.gradients.lowering` writes the records, and `fastjac.gradients.runner` a request. *Values* are the vectors of a network:
+number 0 is the input, the last one the output. An *operation* leads from one value, its source, to another, its target; in order
+of their targets they make one value after another, each the sum of what its operations bring. The *seeds* are the units of a
+value that all ways from the input to the output pass. At every value each sample has as many *rows* as there are seeds: tangents
+(rows of the Jacobian from the seeds to this value, transposed) behind the seeds, cotangents (rows of the Jacobian from this value
+to the seeds) before them. A tangent is the sum over the operations that lead to a value, a cotangent over those that lead away.
 """
 
 from __future__ import annotations
@@ -11,24 +13,51 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .memory import NUMBER, record_reader, tuple_reader, tuple_type
-from .tables import record
+from .tables import NORMALIZE, record
+
+BRING, PAIR = NORMALIZE + 1, NORMALIZE + 2
+"""Operations besides AFFINE, ACTIVATE and NORMALIZE: units of the source as they are; a function of two values, unit by unit,
+which is two operations, one behind the other, each with the slopes by its source."""
+WRITES, ADDS, CLEARS = range(3)
+"""What an operation does to the rows, or the values, that it leads to: it writes the first of them, or adds to what others have
+written; or it adds to zeros, where what it brings is a part of the units, and others may bring any part."""
+
+VALUE = record(
+    "size",
+    "row",  # the same, padded
+    "numbers",  # in the workspace: (block, row)
+    "rows",  # in the workspace: (block * seeds, row), or DENSE
+    "made_again",  # the operation that makes rows again that are not kept
+    "derivative",  # in the buffers: the loss's derivative by the numbers or by the rows, or tangents of the numbers
+)
+"""One value."""
 
 OPERATION = record(
-    "operation",  # AFFINE, ACTIVATE or NORMALIZE
+    "operation",  # AFFINE, ACTIVATE, NORMALIZE, BRING or PAIR
+    "source",  # the numbers of two values, their units, and the same padded
+    "target",
     "n_in",
     "n_out",
-    "in_row",  # the same, padded
+    "in_row",
     "out_row",
+    "push",  # WRITES, ADDS or CLEARS: what it does to values and tangents at the target, and to cotangents at the source
+    "pull",
+    "source_made",  # the last operation that makes the source, or DENSE
     "weight",  # AFFINE, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded
     "transposed",
     "bias",
-    "rule",  # ACTIVATE, NORMALIZE: addresses of the rule's kernel, and of the one of its bends, or 0
+    "rule",  # ACTIVATE, NORMALIZE, PAIR: addresses of the rule's kernel, and of the one of its bends, or 0
     "bend",
     "normalize_columns",  # NORMALIZE: the address of that kernel, and the terms of the Jacobian
     "rank",
     "parameter_pull",  # ACTIVATE: the address of the kernel of derivatives by p and q, or 0 where neither is trained
     "p",  # ACTIVATE, NORMALIZE: the rule's parameters, padded rows
     "q",
+    "first",  # BRING: the first unit at the source, and at the target, and how many there are
+    "place",
+    "count",
+    "units",  # BRING: the address of the numbers of the units at the source, or DENSE where they follow one another
+    "partner",  # PAIR: the number of the operation of the other operand
     "weight_gradient",  # in the gradient, laid out as the parameters are; or DENSE if it is not wanted
     "bias_gradient",
     "p_gradient",
@@ -37,30 +66,33 @@ OPERATION = record(
     "bias_position",
     "p_position",
     "q_position",
-    "features",  # where this operation's lie among those of a sample
-    "inputs",  # in the workspace: values at the operation's input, (block, in_row)
-    "slopes",  # ACTIVATE, NORMALIZE: the Jacobian's vectors, (block, slopes_row)
+    "twin",  # the next operation with the same parameters, and behind the last of them the first
+    "repeats",  # whether an operation before has the same parameters
+    "features",  # where this operation's lie among those of a sample, or DENSE if it has no parameters
+    "inputs",  # in the workspace: the numbers of the source, (block, in_row), and of the target
+    "outputs",
+    "slopes",  # ACTIVATE, NORMALIZE, PAIR: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
-    "bends",  # the loss's derivative by the inputs through the operation's Jacobian, (block, in_row); or DENSE if that is 0
-    "rows",  # rows at the boundary before the operation, (block * seeds, in_row), or DENSE; the next record's lie behind it
+    "bends",  # the loss's derivative by the source through the operation's Jacobian, (block, in_row), or DENSE if that is 0; of a
+    # PAIR that by its slopes, from which those by both sources follow
     "live",  # lists of live units of the diagonal, one for each sample; or DENSE
     "live_in",  # AFFINE: lists of the units outside which rows at its input, or output, are 0; or DENSE
     "live_out",
 )
-"""One operation; the last record of a table stands for the network's output and has n_in, in_row, inputs and rows alone."""
+"""One operation."""
 
 LAYOUT = record(
     "n_in",
     "n_out",
     "n_operations",
+    "n_values",
     "lowest",  # the first operation of which any gradient is wanted
-    "seeds_at",  # the boundary at which the seeds lie
-    "seeds",  # how many: the units there
+    "seeds_at",  # the value whose units are the seeds
+    "turn",  # the first operation behind the seeds
+    "seeds",  # how many
     "block",  # samples that are worked on together
-    "first_buffer",  # offsets in the buffers of (block * seeds, widest) numbers
-    "second_buffer",
-    "spare_buffer",
-    "piece",  # of a piece of a weight's gradient
+    "spare",  # offsets in the buffers: rows that are made again, and a piece of a weight's gradient
+    "piece",
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",
     "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
@@ -93,6 +125,7 @@ REQUEST = record(
     "n_out",
     "seed_size",  # 0
     "parameters",  # addresses
+    "values",
     "operations",
     "layout",
     "x",  # (n, n_in)
@@ -125,6 +158,7 @@ REQUEST = record(
     "contract",  # addresses of kernels that those of several stages call
     "copy",
     "move",
+    "join",
     "second_order",
     "whole",  # the address of the kernel that carries out all of the request, or 0; then those of a block's stages, or 0
     *STAGES,
@@ -135,28 +169,34 @@ REQUEST = record(
 class Block(NamedTuple):
     """Samples that are worked on together, and where everything of theirs lies.
 
-    samples, seeds : how many samples, and rows of each.  seeds_at : the boundary where the rows are the identity's.
-    operations, parameters, work, lists, buffers : addresses.  n_operations : how many there are.
-    list_row : entries from one sample's list to the next's.
+    samples, seeds : how many samples, and rows of each.
+    seeds_at, turn : the value where the rows are the identity's, and the first operation behind it.
+    values, operations, parameters, work, lists, buffers : addresses.  n_values, n_operations : how many there are.
+    spare, list_row : as in LAYOUT, the first an address.
     zeros, ones : addresses of rows of zeros and ones.
-    contract, copy, move, second_order : addresses of kernels.
+    contract, copy, move, join, second_order : addresses of kernels.
     """
 
     samples: int
     seeds: int
     seeds_at: int
+    turn: int
+    values: int
+    n_values: int
     operations: int
     n_operations: int
     parameters: int
     work: int
     lists: int
     buffers: int
+    spare: int
     list_row: int
     zeros: int
     ones: int
     contract: int
     copy: int
     move: int
+    join: int
     second_order: int
 
 
@@ -164,4 +204,4 @@ read_block = tuple_reader(tuple_type(Block))
 TAKEN = (NUMBER,) * 4
 """What the kernel of a stage takes: addresses of the request and of a block, the block's first sample, and where sums go."""
 
-read_operation, read_layout, read_request = (record_reader(kind) for kind in (OPERATION, LAYOUT, REQUEST))
+read_value, read_operation, read_layout, read_request = (record_reader(kind) for kind in (VALUE, OPERATION, LAYOUT, REQUEST))

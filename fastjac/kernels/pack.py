@@ -20,7 +20,7 @@ ADDRESS_BYTES = 8
 def pack_parameters(zero, request, chunk, chunks):
     """Copy parameters, each in C order, to where the kernel reads them, weights both ways round; one of so many chunks.
 
-    A source of 0 stands for a parameter that stays as it is.
+    A source of 0 stands for a parameter that stays as it is, or that another operation has too.
     """
     request = read_request(request, 0)
     layout = read_layout(request.layout, 0)
@@ -55,6 +55,8 @@ def add_up_sums(zero, request, chunk, chunks):
     layout = read_layout(request.layout, 0)
     for number in range(layout.n_operations):
         o = read_operation(request.operations, number)
+        if o.repeats:
+            continue
         if o.weight_gradient != DENSE:
             for i in range(o.n_out * chunk // chunks, o.n_out * (chunk + 1) // chunks):
                 _add_up(zero, request, layout, o.weight_gradient + i * o.in_row, o.weight_position + i * o.n_in, o.n_in)

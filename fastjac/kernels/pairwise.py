@@ -1,4 +1,4 @@
-"""Functions of two vectors, unit by unit: value and slopes by both.
+"""Functions of two vectors, unit by unit: value, slopes by both, and second derivatives.
 
 Each takes the addresses of both vectors, of the value and of both slopes, and how many units there are. The value may be written
 over an operand.
@@ -62,3 +62,40 @@ PAIRWISE = {
     "minimum": _over_units("minimum_units", _minimum),
 }
 """The kernel of each rule, by the name that a Pairwise join gives it."""
+
+
+def _bent(name: str, rule: Callable[..., Any]) -> Any:
+    """The kernel that adds to a row the derivative of a sum by one operand, from those by the slopes by it and by the other.
+
+    rule : (derivatives by the slope by this operand and by the other, both slopes) -> derivative by this operand.
+    """
+    compiled = piece(rule)
+
+    def bend_units(zero, target, by_mine, by_other, mine, other, n):
+        c, u, v = view(zero, target, n), view(zero, by_mine, n), view(zero, by_other, n)
+        p, q = view(zero, mine, n), view(zero, other, n)
+        for j in range(n):
+            c[j] += compiled(u[j], v[j], p[j], q[j])
+
+    return kernel(*(NUMBER,) * 6, name=name)(bend_units)
+
+
+def _bend_product(by_mine, by_other, mine, other):
+    return by_other
+
+
+def _bend_numerator(by_mine, by_other, mine, other):
+    """The slope by b is `-a / b^2`, that by a is `1 / b`."""
+    return -by_other * mine * mine
+
+
+def _bend_denominator(by_mine, by_other, mine, other):
+    return -by_other * other * other - (by_mine + by_mine) * mine * other
+
+
+_PRODUCT = _bent("bend_product", _bend_product)
+BENDS = {
+    "multiply": (_PRODUCT, _PRODUCT),
+    "divide": (_bent("bend_numerator", _bend_numerator), _bent("bend_denominator", _bend_denominator)),
+}
+"""The kernels of a rule that bends, for the first operand and the second; what the others have is 0."""

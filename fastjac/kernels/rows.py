@@ -1,7 +1,8 @@
-"""Rows of a block of samples, pushed from one boundary of the network to the next, or pulled back to the one before.
+"""Rows of a block of samples, pushed from the source of an operation to its target, or pulled from the target to the source.
 
 A push takes every row t to `J t`, a pull every row u to `u J`, where J is the operation's Jacobian at the row's sample. Each
-is the adjoint of the other, so the derivative of a loss by pushed rows is pulled, and that by pulled rows is pushed.
+is the adjoint of the other, so the derivative of a loss by pushed rows is pulled, and that by pulled rows is pushed. Of an
+operation's value itself each sample has one row.
 """
 
 from __future__ import annotations
@@ -9,60 +10,69 @@ from __future__ import annotations
 import numpy as np
 
 from .gradient_sweep import list_of, slopes_of
-from .gradient_tables import read_block, read_operation
+from .gradient_tables import ADDS, WRITES, read_block, read_operation, read_value
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .multiply import multiply
-from .operators import clear
-from .tables import ACTIVATE, AFFINE, DENSE
+from .operators import clear, scale_columns
+from .tables import ACTIVATE, AFFINE, DENSE, NORMALIZE
 
 LEAST_ROWS = 4
 """Rows of a sample from which on it pays to skip its own dead units: fewer fill a tile only together with other samples' rows."""
 PULL, PUSH = range(2)
 
 
-@kernel(NUMBER, NUMBER, NUMBER, numbers(2), NUMBER, NUMBER)
-def move(zero, block, number, source, target, direction, from_seeds):
-    """Push or pull the rows at address `source` through an operation.
+@kernel(NUMBER, NUMBER, NUMBER, numbers(2), numbers(3))
+def move(zero, block, number, source, target, way):
+    """Push or pull the rows at address `source` through an operation, to the first rows at `target` or onto those there.
 
     block : its address.  target : address, and stride from row to row.
-    from_seeds : whether the rows are those of the identity.
+    way : PUSH or PULL, how many rows each sample has, and whether they are those of the identity.
     """
     block = read_block(block)
     o = read_operation(block.operations, number)
-    if o.operation != AFFINE:
-        _transform(zero, block, o, source, target, direction)
-        return
+    direction, count, from_seeds = way
     forward = direction == PUSH
+    mode = o.push if forward else o.pull
+    if o.operation != AFFINE:
+        if mode == WRITES and o.operation <= NORMALIZE:
+            _transform(zero, block, o, source, target, direction, count)
+        else:
+            call_address(block.join, (zero, stored(block), number, source, target, (direction, count)))
+        return
     depth, live, row = (o.n_in, o.live_in, o.in_row) if forward else (o.n_out, o.live_out, o.out_row)
     columns, weight, weight_row = (o.n_out, o.transposed, o.out_row) if forward else (o.n_in, o.weight, o.in_row)
     matrix = (block.parameters + weight * itemsize(zero), weight_row)
-    if from_seeds:
+    if from_seeds and mode == WRITES:
         _repeat(zero, block, columns, matrix, target)
     else:
-        _multiply(zero, block, columns, depth, live, (source, row), matrix, target)
+        _multiply(zero, block, (count, columns, depth), live, (source, row), matrix, target, mode == ADDS)
 
 
 @piece
-def rows_at(zero, block, number, spare):
-    """The address of the rows at a boundary; those that are not kept, behind an activation, are made again at address `spare`."""
+def derivative_at(zero, block, value):
+    """The address in the buffers of the derivative by a value's numbers or rows."""
+    return block.buffers + read_value(block.values, value).derivative * itemsize(zero)
+
+
+@piece
+def rows_at(zero, block, value):
+    """The address of the rows at a value; those that are not kept, behind an activation, are made again in the spare buffer."""
     size = itemsize(zero)
-    o = read_operation(block.operations, number)
-    if o.rows != DENSE:
-        return block.work + o.rows * size
-    if number < block.seeds_at:
-        step, kept, direction = number, number + 1, PULL
-    else:
-        step, kept, direction = number - 1, number - 1, PUSH
-    source = block.work + read_operation(block.operations, kept).rows * size
-    move_rows(zero, block, step, source, (spare, o.in_row), direction, False)
-    return spare
+    v = read_value(block.values, value)
+    if v.rows != DENSE:
+        return block.work + v.rows * size
+    o = read_operation(block.operations, v.made_again)
+    kept, direction = (o.target, PULL) if value < block.seeds_at else (o.source, PUSH)
+    source = block.work + read_value(block.values, kept).rows * size
+    move_rows(zero, block, v.made_again, source, (block.spare, v.row), (direction, block.seeds, 0))
+    return block.spare
 
 
 @piece
-def move_rows(zero, block, number, source, target, direction, from_seeds):
+def move_rows(zero, block, number, source, target, way):
     """`move` by its address."""
-    call_address(block.move, (zero, stored(block), number, source, target, direction, np.intp(from_seeds)))
+    call_address(block.move, (zero, stored(block), np.intp(number), source, target, (way[0], way[1], np.intp(way[2]))))
 
 
 @piece
@@ -84,30 +94,38 @@ def _repeat(zero, block, columns, weight, target):
 
 
 @piece
-def _multiply(zero, block, columns, depth, live, source, weight, target):
-    """Rows times a weight: all samples' together, or each sample's with its own dead units skipped."""
+def _multiply(zero, block, shape, live, source, weight, target, adds):
+    """Rows times a weight: all samples' together, or each sample's with its own dead units skipped.
+
+    shape : rows of a sample, columns, and inner units.  adds : whether to those at the target.
+    """
     size = itemsize(zero)
-    if live == DENSE or block.seeds < LEAST_ROWS:
-        shape = (block.samples * block.seeds, columns, depth)
-        multiply(zero, block, shape, block.lists, (source[0], source[1], 1), weight, block.zeros, target)
+    count, columns, depth = shape
+    if live == DENSE or count < LEAST_ROWS:
+        start = target if adds else (block.zeros, np.intp(0))
+        shape = (block.samples * count, columns, depth)
+        multiply(zero, block, shape, block.lists, (source[0], source[1], 1), weight, start, target)
         return
     for sample in range(block.samples):
-        count, units = list_of(block, live, sample)
-        first = sample * block.seeds * size
+        length, units = list_of(block, live, sample)
+        first = sample * count * size
         a, c = (source[0] + first * source[1], source[1], 1), (target[0] + first * target[1], target[1])
-        multiply(zero, block, (block.seeds, columns, np.intp(count[0])), units, a, weight, block.zeros, c)
+        start = c if adds else (block.zeros, np.intp(0))
+        multiply(zero, block, (count, columns, np.intp(length[0])), units, a, weight, start, c)
 
 
 @piece
-def _transform(zero, block, o, source, target, direction):
+def _transform(zero, block, o, source, target, direction, count):
     """Rows times the Jacobian of an activation or a normalizer."""
     size = itemsize(zero)
     for sample in range(block.samples):
-        first, slopes = sample * block.seeds * size, slopes_of(zero, block, o, sample)
+        first, slopes = sample * count * size, slopes_of(zero, block, o, sample)
         rows, to = source + first * o.in_row, target[0] + first * target[1]
-        scale = slopes if o.operation == ACTIVATE else block.ones
-        if o.operation == ACTIVATE or rows != to:
-            call_address(block.copy, (zero, rows, o.in_row, 1, to, target[1], block.seeds, o.n_in, scale))
+        if rows == to and o.operation == ACTIVATE:
+            scale_columns(zero, to, target[1], count, view(zero, slopes, o.n_in))
+        elif rows != to:
+            scale = slopes if o.operation == ACTIVATE else block.ones
+            call_address(block.copy, (zero, rows, o.in_row, 1, to, target[1], count, o.n_in, scale))
         if o.operation != ACTIVATE:
-            normalized = (to, target[1], block.seeds, slopes, o.n_in, o.rank, direction)
+            normalized = (to, target[1], count, slopes, o.n_in, o.rank, direction)
             call_address(o.normalize_columns, (zero, *normalized))

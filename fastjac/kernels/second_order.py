@@ -2,13 +2,14 @@
 
 Let u be rows of cotangents at the operation's output and t rows of tangents at its input: one of them was computed on the way
 to the network's Jacobian, the other is the loss's derivative by its like. The loss changes by the sum of `u dN t` over the
-rows when the operation's own Jacobian N changes by dN. Normalizers' N and its vectors are those of `normalizers`.
+rows when the operation's own Jacobian N changes by dN. Normalizers' N and its vectors are those of `normalizers`. A function of
+two values leaves the derivative by the slopes at either of its operations; `joins` makes those by both values of them.
 """
 
 from __future__ import annotations
 
 from .gradient_sweep import slopes_of
-from .gradient_tables import read_block, read_operation
+from .gradient_tables import PAIR, read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .multiply import multiply
@@ -31,7 +32,7 @@ def has_second_order(o, gradient):
 
 @kernel(NUMBER, NUMBER, numbers(2), NUMBER, NUMBER)
 def second_order(zero, block, number, rows, gradient, scratch):
-    """For rows u and t, add to the gradient, and write the derivative by the inputs where it can be other than 0.
+    """For rows u and t, add to the gradient, and write `bends` of the operation where they have a place.
 
     block : its address.  rows : addresses of u and t.
     gradient : address of the sums.  scratch : address of PIECE_ELEMENTS numbers, or a row.
@@ -45,7 +46,9 @@ def second_order(zero, block, number, rows, gradient, scratch):
         return
     for sample in range(block.samples):
         first = sample * block.seeds * o.in_row * size
-        if o.operation == ACTIVATE:
+        if o.operation == PAIR:
+            _sum_by_slopes(zero, block, o, (u + first, t + first), block.work + (o.bends + sample * o.in_row) * size)
+        elif o.operation == ACTIVATE:
             _bend(zero, block, o, sample, (u + first, t + first), gradient, scratch)
         else:
             bends = block.work + (o.bends + sample * o.in_row) * size
@@ -68,7 +71,7 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
     for first in range(0, o.n_out, step):
         count = min(step, o.n_out - first)
         a = (u + first * size, 1, o.out_row)
-        multiply(zero, block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), block.zeros, (scratch, o.in_row))
+        multiply(zero, block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), (block.zeros, 0), (scratch, o.in_row))
         sums = view(zero, gradient + (o.weight_gradient + first * o.in_row) * size, count * o.in_row)
         found = view(zero, scratch, count * o.in_row)
         for j in range(count * o.in_row):
@@ -96,21 +99,28 @@ def pull_parameters(zero, block, o, inputs, derivatives, targets):
 
 
 @piece
-def _bend(zero, block, o, sample, rows, gradient, scratch):
-    """An activation: N is the diagonal of its slopes, whose own derivatives are the bends."""
+def _sum_by_slopes(zero, block, o, rows, target):
+    """Write `sum u t`, the derivative by each slope of a diagonal Jacobian, to an address."""
     size = itemsize(zero)
-    clear(zero, scratch, o.n_in)
-    by_slope = view(zero, scratch, o.n_in)
+    clear(zero, target, o.n_in)
+    by_slope = view(zero, target, o.n_in)
     for number in range(block.seeds):
         u, t = view(zero, rows[0] + number * o.in_row * size, o.n_in), view(zero, rows[1] + number * o.in_row * size, o.n_in)
         for j in range(o.n_in):
             by_slope[j] += u[j] * t[j]
+
+
+@piece
+def _bend(zero, block, o, sample, rows, gradient, scratch):
+    """An activation: N is the diagonal of its slopes, whose own derivatives are the bends."""
+    size = itemsize(zero)
+    _sum_by_slopes(zero, block, o, rows, scratch)
     add_parameter_gradient(zero, block, o, sample, (block.zeros, scratch), gradient)
     if o.bends != DENSE:
         p, q = block.parameters + o.p * size, block.parameters + o.q * size
         row = sample * o.in_row
         z, b = block.work + (o.inputs + row) * size, block.work + (o.bends + row) * size
         call_address(o.bend, (zero, z, p, q, b, o.n_in))
-        bends = view(zero, b, o.n_in)
+        bends, by_slope = view(zero, b, o.n_in), view(zero, scratch, o.n_in)
         for j in range(o.n_in):
             bends[j] *= by_slope[j]

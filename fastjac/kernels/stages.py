@@ -12,6 +12,7 @@ from .gradient_rows import differentiate, go_back_through_rows, write_jacobians
 from .gradient_sweep import evaluate
 from .gradient_values import go_back_through_values
 from .jit import kernel_address
+from .joins import join
 from .operators import copy
 from .pack import add_up_sums, pack_parameters
 from .parameter_jacobian import push_direction, write_parameter_jacobian
@@ -21,6 +22,8 @@ from .tangent_kernel import write_features, write_tangent_kernel
 
 WHOLE = {"sources": pack_parameters, "parameter_gradient": add_up_sums}
 """Kernels that carry out all of a request, by the field that asks for it."""
+MOVING = "direction", "sums", "x_gradient"
+"""What moves rows of the values' derivatives, besides what needs rows: ROWS."""
 ROWS = "jacobian", "jacobian_gradient", "parameter_jacobian", "features"
 """What needs rows."""
 STAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -37,8 +40,11 @@ STAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
 
 
 @functools.cache
-def kernels_for(asked: frozenset[str], dtype: np.dtype) -> dict[str, int]:
-    """The addresses of the kernels that a request with these fields needs, by the fields that they go to."""
+def kernels_for(asked: frozenset[str], dtype: np.dtype, has_joins: bool = False) -> dict[str, int]:
+    """The addresses of the kernels that a request with these fields needs, by the fields that they go to.
+
+    has_joins : whether values are made of several, or read by several.
+    """
     whole = [kernel for name, kernel in WHOLE.items() if name in asked]
     kernels: dict[str, Any] = {"contract": contract, "copy": copy}
     if whole:
@@ -47,6 +53,7 @@ def kernels_for(asked: frozenset[str], dtype: np.dtype) -> dict[str, int]:
         kernels["write_tangent_kernel"] = write_tangent_kernel
     else:
         kernels |= {name: kernel for name, (kernel, fields) in STAGES.items() if asked.intersection(fields)}
-        kernels |= {"move": move} if "differentiate" in kernels else {}
+        kernels |= {"move": move} if asked.intersection((*ROWS, *MOVING)) else {}
+        kernels |= {"join": join} if has_joins else {}
         kernels |= {"second_order": second_order} if "go_back_through_rows" in kernels else {}
     return {name: kernel_address(kernel, dtype) for name, kernel in kernels.items()}

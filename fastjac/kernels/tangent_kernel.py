@@ -2,10 +2,13 @@
 
 For one affine map `dy_a / dW = u_a v^T`, so the product for two samples is `(u_a . u'_b) (v . v' + 1)`, the 1 for the bias: two
 Gram matrices instead of a Jacobian with a column for every parameter. What they are made of, each sample's *features*, are v and
-the u_a of every operation, one after another.
+the u_a of every operation that has parameters, one after another. A layer at several places has the sum of all their K, so that
+each of its operations meets every other.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request
 from .jit import kernel, piece
@@ -19,14 +22,16 @@ from .tables import AFFINE, DENSE
 
 @kernel(*TAKEN)
 def write_features(zero, request, block, first, gradient):
-    """Write v and the u_a of every operation, (samples, features_size)."""
+    """Write v and the u_a of every operation that has parameters, (samples, features_size)."""
     request, block = read_request(request, 0), read_block(block)
     layout = read_layout(request.layout, 0)
     size, features_size = itemsize(zero), layout.features_size
-    spare = block.buffers + layout.spare_buffer * size
     target = request.features + first * features_size * size
     for number in range(block.n_operations):
-        o, rows = read_operation(block.operations, number), rows_at(zero, block, number + 1, spare)
+        o = read_operation(block.operations, number)
+        if o.features == DENSE:
+            continue
+        rows = rows_at(zero, block, o.target)
         for sample in range(block.samples):
             v = target + (sample * features_size + o.features) * size
             copy_vector(zero, block.work + (o.inputs + sample * o.in_row) * size, v, o.n_in)
@@ -49,31 +54,42 @@ def write_tangent_kernel(zero, request, block, first, gradient):
         others = right + other * layout.features_size * size
         for number in range(block.n_operations):
             o = read_operation(block.operations, number)
-            if o.operation == AFFINE:
-                _add_affine(zero, block, layout, o, left, (others, other, count), n_right, target)
-            elif o.parameter_pull != 0:
-                _add_activation(zero, block, layout, o, left, (others, other, count), n_right, target)
+            if o.features == DENSE:
+                continue
+            twin = np.intp(number)
+            while True:
+                part = (others + read_operation(block.operations, twin).features * size, other, count)
+                if o.operation == AFFINE:
+                    _add_affine(zero, block, layout, o, left, part, n_right, target)
+                else:
+                    _add_activation(zero, block, layout, o, left, part, n_right, target)
+                twin = np.intp(read_operation(block.operations, twin).twin)
+                if twin == number:
+                    break
 
 
 @piece
 def _add_affine(zero, block, layout, o, left, right, n_right, target):
-    """`(u_a . u'_b) (v . v' + 1)`."""
+    """`(u_a . u'_b) (v . v' + 1)`.
+
+    right : the address of the features on the right, of this operation or of its twin; the first sample there, and how many.
+    """
     size, seeds, width = itemsize(zero), block.seeds, layout.right_row
     others, first, count = right
     stride = layout.features_size
     turned, by_rows = block.buffers + layout.turned * size, block.buffers + layout.by_rows * size
     by_inputs = block.buffers + layout.by_inputs * size
     v, u = o.features, o.features + o.in_row
-    call_address(block.copy, (zero, others + v * size, 1, stride, turned, width, o.n_in, count, block.ones))
+    call_address(block.copy, (zero, others, 1, stride, turned, width, o.n_in, count, block.ones))
     shape = (block.samples, count, o.n_in)
-    multiply(zero, block, shape, block.lists, (left + v * size, stride, 1), (turned, width), block.zeros, (by_inputs, width))
+    multiply(zero, block, shape, block.lists, (left + v * size, stride, 1), (turned, width), (block.zeros, 0), (by_inputs, width))
     for other in range(count):
-        source, place = others + (other * stride + u) * size, turned + other * seeds * size
+        source, place = others + (other * stride + o.in_row) * size, turned + other * seeds * size
         call_address(block.copy, (zero, source, 1, o.out_row, place, width, o.n_out, seeds, block.ones))
     shape = (seeds, count * seeds, o.n_out)
     for sample in range(block.samples):
         a, c = (left + (sample * stride + u) * size, o.out_row, 1), (by_rows, width)
-        multiply(zero, block, shape, block.lists, a, (turned, width), block.zeros, c)
+        multiply(zero, block, shape, block.lists, a, (turned, width), (block.zeros, 0), c)
         products = view(zero, by_inputs + sample * width * size, count)
         for other in range(count):
             factor = products[other] if o.weight_position != DENSE else zero
@@ -107,7 +123,7 @@ def _add_activation(zero, block, layout, o, left, right, n_right, target):
         mine = left + (sample * stride + o.features) * size
         by_p, by_q = values_by_parameters(zero, block, o, mine, rows)
         for other in range(count):
-            its = others + (other * stride + o.features) * size
+            its = others + other * stride * size
             its_by_p, its_by_q = values_by_parameters(zero, block, o, its, rows + 2 * o.n_in * size)
             sums = view(zero, _cell(zero, sample, first + other, n_right, seeds, target), seeds * seeds)
             for a in range(seeds):

@@ -11,7 +11,8 @@ import typing
 from typing import ClassVar
 
 from ..errors import OptionError
-from ..kernels.activations import Rule
+from ..kernels.activations import Rule, RuleWithin
+from ..kernels.elementary import REACH
 from ..kernels.formulas import functions as formulas
 from .activation import Activation
 from .base import Parameter
@@ -70,14 +71,14 @@ class Log(Activation):
 class Sin(Activation):
     """The sine."""
 
-    rule = Rule(formulas.sine)
+    rule = RuleWithin(formulas.sine, anywhere=formulas.sine_anywhere, reach=REACH)
 
 
 @layer
 class Cos(Activation):
     """The cosine."""
 
-    rule = Rule(formulas.cosine)
+    rule = RuleWithin(formulas.cosine, anywhere=formulas.cosine_anywhere, reach=REACH)
 
 
 if not typing.TYPE_CHECKING:

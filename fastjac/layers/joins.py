@@ -13,7 +13,7 @@ from ..errors import LayerError
 from .base import Layer
 
 MOST_SHOWN = 6
-"""Numbers of units that a printed Take lists."""
+"""Numbers of units that a printed Take lists, and sizes that an error does."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,7 +29,8 @@ class Join(Layer):
     def joined_size(self, sizes: Sequence[int]) -> int:
         """The size of the result for operands of these sizes, or a LayerError that names them."""
         if len(set(sizes)) > 1:
-            raise LayerError(f"{type(self).__name__} takes vectors of one size, got sizes {', '.join(map(str, sizes))}")
+            distinct = ", ".join(map(str, [*dict.fromkeys(sizes)][:MOST_SHOWN]))
+            raise LayerError(f"{type(self).__name__} takes vectors of one size, got sizes {distinct}")
         return sizes[0]
 
 
@@ -98,6 +99,10 @@ class Take(Layer):
 
     index: tuple[int, ...] = ()
     size: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.index or min(self.index) < 0 or max(self.index) >= self.size:
+            raise LayerError(f"Take takes one or more units of {self.size}, got the numbers {self.index!s:.60}")
 
     @property
     def n_in(self) -> int:

@@ -13,10 +13,9 @@ import torch
 
 from ..errors import ShapeError
 from ..gradients.lowering import lower
-from ..gradients.operations import Operation, ParameterName
+from ..gradients.operations import ParameterName, Unfolded
 from ..gradients.runner import GradientRunner
 from ..importers.torch.modes import is_plain
-from ..layers import Layer
 from .team import team_of_torch
 
 DTYPES: dict[Any, np.dtype] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -31,7 +30,8 @@ Reader = Callable[[Any], dict[str, Any]]
 class ModuleChain:
     """What a module computes, for tensors that are read from it at each call.
 
-    names : the parameters' places among the layers, in the order of `tensors`.
+    unfolded : its operations, and the layers that have the parameters.
+    names : the parameters' places among those layers, in the order of `tensors`.
     readers : the modules that hold them, with what reads them.
     dtype : torch's, of all parameters.
     sizes : of all parameters whose gradients the kernel gives, one after another.
@@ -41,8 +41,7 @@ class ModuleChain:
     The modules are held weakly, so that the chain does not keep alive the one that it belongs to.
     """
 
-    layers: tuple[Layer, ...]
-    ops: list[Operation]
+    unfolded: Unfolded
     names: list[ParameterName]
     readers: list[tuple[ref, Reader]]
     n_in: int
@@ -71,7 +70,7 @@ class ModuleChain:
         if runner is None:
             wanted = list(compress(self.names, needed))
             runner = self.runners[needed] = GradientRunner(
-                lower(self.ops, DTYPES[self.dtype], wanted), self.layers, team_of_torch()
+                lower(self.unfolded, DTYPES[self.dtype], wanted), self.unfolded.layers, team_of_torch()
             )
         return runner
 

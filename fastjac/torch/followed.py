@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from ..errors import DtypeError, OptionError, UnsupportedLayerError
-from ..gradients.operations import ParameterName, operations_of
+from ..gradients.operations import ParameterName, unfold
+from ..graph import path
 from ..importers.parts import Part
 from ..importers.torch.evaluation import check_evaluation
 from ..importers.torch.graph import Followed, followed
@@ -55,7 +56,7 @@ def _parts_of_chain(found: Followed) -> Sequence[Part]:
 def _chain(module: Any, found: Traced, parts: Sequence[Part], dtype: Any) -> ModuleChain:
     network = Network([layer for part in parts for layer in part.layers], dtype=DTYPES[dtype])
     layers: list[Any] = list(network.layers)
-    names: list[ParameterName] = []
+    named: list[tuple[int, str]] = []
     readers: list[tuple[ref, Reader]] = []
     registered = set(module.modules())
     for inner, source, position in _called(found, parts):
@@ -66,15 +67,16 @@ def _chain(module: Any, found: Traced, parts: Sequence[Part], dtype: Any) -> Mod
             raise _not_registered(source)
         if fields:
             readers.append((ref(inner), reader))
-            names += [(position, name) for name in fields]
+            named += [(position, name) for name in fields]
         if _is_shared_slope(inner):
             layers[position] = PReLU(np.full(width, layers[position].weight, network.dtype))
-    ops = operations_of(layers, network.widths)
-    trained = [(op.position, name) for op in ops for name in op.fields.values()]
-    arrays = [layers[position].arrays[name] for position, name in trained]
+    unfolded = unfold(path(layers, network.widths))
+    names: list[ParameterName] = [(unfolded.layers.index(layers[position]), name) for position, name in named]
+    trained = list(unfolded.positions)
+    arrays = [unfolded.layers[position].arrays[name] for position, name in trained]
     places = [(number, torch.Size(arrays[number].shape)) for number in map(trained.index, names)]
     sizes = [array.size for array in arrays]
-    return ModuleChain(tuple(layers), ops, names, readers, network.n_in, network.n_out, dtype, sizes, places)
+    return ModuleChain(unfolded, names, readers, network.n_in, network.n_out, dtype, sizes, places)
 
 
 def _called(found: Traced, parts: Sequence[Part]) -> Iterator[tuple[Any, str, int]]:

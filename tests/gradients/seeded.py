@@ -1,4 +1,4 @@
-"""Gradients from seeds at a boundary of the test's choice, where Network takes the cheapest, and random chains to try them on."""
+"""Gradients from seeds at a value of the test's choice, where Network takes the cheapest, and random chains to try them on."""
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -7,30 +7,32 @@ import numpy as np
 
 import fastjac as fj
 from fastjac.gradients.lowering import lower
-from fastjac.gradients.operations import Operation, ParameterName, operations_of
+from fastjac.gradients.operations import ParameterName, Unfolded, unfold
 from fastjac.gradients.pullback import Pullback
 from fastjac.gradients.runner import GradientRunner
+from fastjac.gradients.seeds import cuts
 from fastjac.layers import Layer
 
 
-def operations(net: fj.Network) -> list[Operation]:
-    """The network's operations; boundary k lies before operation k, the last behind the last one."""
-    return operations_of(net.layers, net.widths)
+def unfolded(net: fj.Network) -> Unfolded:
+    """The network's operations; in a chain value k lies before operation k, the last behind the last one."""
+    return unfold(net._graph)
 
 
-def boundaries(net: fj.Network) -> range:
-    """Every place where seeds can lie."""
-    return range(len(operations(net)) + 1)
+def boundaries(net: fj.Network) -> list[int]:
+    """Every value where seeds can lie."""
+    return cuts(unfolded(net))
 
 
 def names(net: fj.Network) -> list[ParameterName]:
     """All parameters."""
-    return [(position, name) for position, layer in enumerate(net) for name in layer.arrays]
+    return list(unfolded(net).positions)
 
 
 def runner(net: fj.Network, seeds_at: int | None = None, wanted: Collection[ParameterName] | None = None) -> GradientRunner:
     """A runner for the gradients of the parameters that are wanted, by default of all."""
-    return GradientRunner(lower(operations(net), net.dtype, names(net) if wanted is None else wanted, seeds_at), net.layers)
+    lowered = lower(unfolded(net), net.dtype, names(net) if wanted is None else wanted, seeds_at)
+    return GradientRunner(lowered, net._graph.layers)
 
 
 def pullback(net: fj.Network, x: np.ndarray, seeds_at: int) -> Pullback:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.gradients.lowering import MOST_SAMPLES, Lowered, Place, lower
+from fastjac.gradients.lowering import MOST_SAMPLES, Lowered, lower
+from fastjac.gradients.places import Place
 from fastjac.kernels.tables import DENSE
 from fastjac.layers import Layer
 from tests import naive
@@ -19,7 +20,7 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def lowered(net: fj.Network, wanted: list | None = None, seeds_at: int | None = None) -> Lowered:
-    return lower(seeded.operations(net), net.dtype, seeded.names(net) if wanted is None else wanted, seeds_at)
+    return lower(seeded.unfolded(net), net.dtype, seeded.names(net) if wanted is None else wanted, seeds_at)
 
 
 def assert_apart(places: list[Place], size: int) -> None:
@@ -57,9 +58,13 @@ NET = fj.Network(
 def test_only_what_is_wanted_has_a_place_for_its_gradient() -> None:
     for wanted in ([], [(0, "bias")], [(1, "weight"), (3, "bias")], seeded.names(NET)):
         found = lowered(NET, wanted)
-        given = [(op.position, op.fields[key]) for op, places in zip(found.ops, found.gradients, strict=True) for key in places]
+        given = [
+            (op.position, op.fields[key])
+            for op, places in zip(found.unfolded.operations, found.gradients, strict=True)
+            for key in places
+        ]
         assert sorted(given) == sorted(wanted)
-        for op, record in zip(found.ops, found.operations[:-1], strict=True):
+        for op, record in zip(found.unfolded.operations, found.operations, strict=True):
             told = {key for key in op.fields if record[f"{key}_gradient"] != DENSE}
             assert told == {key for key, field in op.fields.items() if (op.position, field) in wanted}
     assert lowered(NET, []).gradients_size == 0
@@ -113,7 +118,7 @@ def spelled(word: str, n_in: int = 5) -> fj.Network:
 )  # fmt: skip
 def test_boundaries_that_keep_their_rows(word: str, seeds_at: int, expected: set[int]) -> None:
     """Not those behind an activation, on the way from the seeds, that an affine map follows, nor what is the Jacobian itself."""
-    rows = lowered(spelled(word), seeds_at=seeds_at).operations["rows"]
+    rows = lowered(spelled(word), seeds_at=seeds_at).value_table["rows"]
     assert {boundary for boundary, offset in enumerate(rows) if offset != DENSE} == expected
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.gradients.operations import activation_rule, n_parameters, operations_of, positions_of, rule_parameters
+from fastjac.gradients.operations import Operation, activation_rule, rule_parameters, unfold
+from fastjac.graph import path
 from fastjac.kernels.tables import ACTIVATE, AFFINE, NORMALIZE
+from fastjac.layers import Layer
 from tests.gradients import seeded
 from tests.random_networks import random_network
 
@@ -28,23 +30,27 @@ CASES = {
 }
 
 
+def operations_of(layer: Layer) -> tuple[Operation, ...]:
+    return unfold(path([layer], [3, layer.n_out or 3])).operations
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_layer_becomes_one_operation_or_two(case: str) -> None:
     layer, expected = CASES[case]
-    found = operations_of([layer], [3])
+    found = operations_of(layer)
     assert [(op.kind, op.fields) for op in found] == expected
     assert all(op.layer is layer and op.position == 0 and op.n_in == 3 for op in found)
     assert found[-1].n_out == (2 if isinstance(layer, fj.Affine) else 3)
 
 
 def test_rules_and_what_they_need() -> None:
-    normalize, scale = operations_of([fj.LayerNorm(2 * ONES, eps=1e-3)], [3])
+    normalize, scale = operations_of(fj.LayerNorm(2 * ONES, eps=1e-3))
     assert activation_rule(scale) is fj.Scale.rule
     assert rule_parameters(normalize, normalize.layer) == (1e-3, 0.0)
     weight, bias = rule_parameters(scale, scale.layer)
     np.testing.assert_array_equal(weight, 2 * ONES)
     assert bias == 0.0
-    (elu,) = operations_of([fj.ELU(0.5)], [3])
+    (elu,) = operations_of(fj.ELU(0.5))
     assert activation_rule(elu) is fj.ELU.rule
     # The layer at that place need not be the one that the operation was made of.
     assert rule_parameters(elu, fj.ELU(0.7)) == (0.7, 0.0)
@@ -53,9 +59,9 @@ def test_rules_and_what_they_need() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_positions_are_those_of_the_flat_vector(seed: int) -> None:
     net = fj.Network(random_network(seed).layers)
-    theta, positions = net.parameters(), positions_of(seeded.operations(net))
-    assert positions.keys() == set(seeded.names(net))
+    theta, positions = net.parameters(), seeded.unfolded(net).positions
+    assert positions.keys() == {(position, name) for position, layer in enumerate(net) for name in layer.arrays}
     for (position, name), start in positions.items():
         array = net[position].arrays[name]
         np.testing.assert_array_equal(theta[start : start + array.size], array.ravel())
-    assert n_parameters(seeded.operations(net)) == net.n_parameters
+    assert seeded.unfolded(net).n_parameters == net.n_parameters

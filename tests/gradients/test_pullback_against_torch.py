@@ -126,7 +126,7 @@ def test_widths_far_apart(widths: tuple[int, ...], layer: Layer) -> None:
 def test_the_networks_are_as_varied_as_they_claim() -> None:
     nets = [fj.Network(random_network(seed).layers) for seed in SEEDS]
     assert {type(layer) for net in nets for layer in net} == DRAWN
-    seeds, lasts = [cheapest_seeds(seeded.operations(net)) for net in nets], [seeded.boundaries(net)[-1] for net in nets]
+    seeds, lasts = [cheapest_seeds(seeded.unfolded(net)) for net in nets], [seeded.boundaries(net)[-1] for net in nets]
     assert sum(at == 0 for at in seeds) > 10
     assert sum(at == last for at, last in zip(seeds, lasts, strict=True)) > 10
     assert sum(0 < at < last for at, last in zip(seeds, lasts, strict=True)) > 10

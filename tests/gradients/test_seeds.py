@@ -27,18 +27,18 @@ def net_of(*widths: int) -> fj.Network:
     ],
 )
 def test_the_cheapest_boundary(widths: tuple[int, ...], expected: int) -> None:
-    assert cheapest_seeds(seeded.operations(net_of(*widths))) == expected
+    assert cheapest_seeds(seeded.unfolded(net_of(*widths))) == expected
 
 
 def test_multiply_adds_by_hand() -> None:
-    ops = seeded.operations(net_of(3, 5, 2))
+    ops = seeded.unfolded(net_of(3, 5, 2))
     # At either end each row meets both weights; between, five rows meet one each, and their product is 2 x 3 of five terms.
     assert [multiply_adds(ops, boundary) for boundary in range(3)] == [3 * (15 + 10), 5 * (15 + 10) + 30, 2 * (15 + 10)]
-    with_activations = seeded.operations(fj.Network([*net_of(3, 5), fj.Tanh(), fj.Softmax()]))
+    with_activations = seeded.unfolded(fj.Network([*net_of(3, 5), fj.Tanh(), fj.Softmax()]))
     assert multiply_adds(with_activations, 0) == 3 * (15 + 5 + 5)
 
 
 def test_a_waist_between_activations_is_taken_where_its_rows_are_fewest() -> None:
     net = fj.Network(seeded.alternating(np.random.default_rng(0), (40, 30, 3, 30, 40), fj.Tanh()))
-    at = cheapest_seeds(seeded.operations(net))
+    at = cheapest_seeds(seeded.unfolded(net))
     assert net.widths[at] == 3

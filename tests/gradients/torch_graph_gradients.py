@@ -32,7 +32,9 @@ def pullback(graph: Graph, x: np.ndarray, by_y: np.ndarray, by_jacobian: np.ndar
 
 def parameter_jacobian(graph: Graph, x: np.ndarray) -> np.ndarray:
     """`dy / dtheta` (batch, n_out, n_parameters), layer by layer, each array row by row."""
-    blocks = torch.func.jacrev(lambda parameters: value(graph, parameters, tensor(x)))(parameters_of(graph.layers))
+    parameters = parameters_of(graph.layers)
+    # Of no parameter at all torch.func.jacrev takes no derivative.
+    blocks = torch.func.jacrev(lambda changed: value(graph, changed, tensor(x)))(parameters) if any(parameters) else []
     flat = [block.flatten(start_dim=2).numpy() for arrays in blocks for block in arrays.values()]
     return np.concatenate([*flat, np.empty((len(x), sum(graph.output_sizes), 0))], axis=2)
 

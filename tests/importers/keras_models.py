@@ -1,12 +1,15 @@
 """Keras models for the tests: in float64, with weights that are all different."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import torch
 from keras.src.backend.common import dtypes
 
 import fastjac
@@ -49,7 +52,7 @@ def saved_and_loaded(model: keras.Model, folder: Path) -> Iterator[fastjac.Netwo
 def assert_same(first: fastjac.Network, second: fastjac.Network) -> None:
     """The networks have the same layers with the same parameters, bit by bit."""
     assert str(first) == str(second)
-    for one, other in zip(first, second, strict=True):
+    for one, other in zip(first.layers, second.layers, strict=True):
         assert one.options == other.options
         assert one.arrays.keys() == other.arrays.keys()
         for name in one.arrays:
@@ -63,3 +66,40 @@ def assert_imports(model: keras.Model, folder: Path, tolerance: float = TOLERANC
     for loaded in saved_and_loaded(model, folder):
         assert_same(loaded, net)
     return net
+
+
+def assert_imports_graph(model: keras.Model, folder: Path, *, every_format: bool = True) -> fastjac.Network:
+    """As assert_imports for a model of several inputs or outputs; its .keras file alone unless every format can hold it."""
+    net = fastjac.from_keras(model)
+    assert net.inputs == tuple(math.prod(tensor.shape[1:]) for tensor in model.inputs)
+    assert net.outputs == tuple(math.prod(tensor.shape[1:]) for tensor in model.outputs)
+    x = torch.from_numpy(np.random.default_rng(7).normal(size=(5, net.n_in)) * 2.0)
+
+    def flat(v: torch.Tensor) -> torch.Tensor:
+        parts = [part.reshape(1, *tensor.shape[1:]) for part, tensor in zip(v.split(net.inputs), model.inputs, strict=True)]
+        outputs = model(keras.tree.pack_sequence_as(model.input, parts))
+        return torch.cat([output.reshape(-1) for output in keras.tree.flatten(outputs)])
+
+    given = tuple(part.numpy() for part in x.split(net.inputs, dim=-1))
+    y, jacobian = net.value_and_jacobian(given if len(given) > 1 else given[0])
+    assert_near(np.concatenate(as_tuple(y), axis=-1), torch.stack([flat(v) for v in x]))
+    rows = [np.concatenate(as_tuple(row), axis=-1) for row in (jacobian if len(net.outputs) > 1 else [jacobian])]
+    assert_near(np.concatenate(rows, axis=-2), torch.stack([torch.func.jacrev(flat)(v) for v in x]))
+    assert net.dtype == np.float64
+    for loaded in saved_and_loaded(model, folder) if every_format else [in_keras_file(model, folder)]:
+        assert_same(loaded, net)
+    return net
+
+
+def assert_near(ours: np.ndarray, theirs: torch.Tensor) -> None:
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=TOLERANCE, atol=TOLERANCE)
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def in_keras_file(model: keras.Model, folder: Path) -> fastjac.Network:
+    """The network of the model's .keras file."""
+    model.save(folder / "model.keras")
+    return fastjac.load(folder / "model.keras")

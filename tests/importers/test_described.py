@@ -185,7 +185,7 @@ DAMAGE = {
     "endless vertices": (
         set_field(vertices=[[0, 0]] * 10_001),
         FormatError,
-        f"it has {MOST_LAYERS + 1} layers; fastjac",
+        f"it has {MOST_LAYERS + 1} layers and blocks; fastjac",
     ),
     "no object": (
         lambda layers, network: [3],
@@ -277,7 +277,12 @@ BLOCK_DAMAGE = {
     ),
     "too deep": (set_field(sequence=nested(60)), FormatError, "nested more than 100 levels deep"),
     "far too deep": (set_field(sequence=nested(300)), FormatError, "nested more than 100 levels deep|not valid JSON"),
-    "endless layers": (set_field(sequence=[1] * 10_001), FormatError, f"it has {MOST_LAYERS + 1} layers"),
+    "endless layers": (set_field(sequence=[1] * 10_001), FormatError, f"it has {MOST_LAYERS + 1} layers and blocks; fastjac"),
+    "endless branches": (
+        set_field(sequence=[{"parallel": [[]] * 10_001, "join": "add"}]),
+        FormatError,
+        f"it has {MOST_LAYERS + 1} layers and blocks; fastjac",
+    ),
     "a size too large": (
         set_field(sequence=[0, *[{"parallel": [[], []], "join": "concatenate"}] * 60]),
         FormatError,

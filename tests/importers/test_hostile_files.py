@@ -92,6 +92,59 @@ def inputs_called_often():
     return keras([layer], 999, lambda file: None)
 
 
+def model(layers, outputs, width=4):
+    """A .keras file of a graph without weights, whose input is called "in"."""
+    given = {"module": "keras.layers", "class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, width]}}
+    config = {"name": "m", "layers": [given, *layers], "input_layers": [["in", 0, 0]], "output_layers": outputs}
+    text = json.dumps({"module": "keras", "class_name": "Functional", "config": config})
+    members = {"config.json": text, "metadata.json": '{"keras_version": "3.5.0"}', "model.weights.h5": hdf5(lambda file: None)}
+    return zipped(members.items())
+
+
+def called(class_name, name, *calls, module="keras.layers", **options):
+    nodes = [{"args": call, "kwargs": {}} for call in calls]
+    return {"module": module, "class_name": class_name, "config": {"name": name, **options}, "inbound_nodes": nodes}
+
+
+def inner_model(name, layer, output, *calls):
+    given = {"module": "keras.layers", "class_name": "InputLayer", "config": {"name": "i"}, "inbound_nodes": []}
+    ends = {"input_layers": [["i", 0, 0]], "output_layers": [output]}
+    return called("Functional", name, *calls, module="keras", layers=[given, layer], **ends)
+
+
+def sums_of_many():
+    """An inner model, which adds one tensor 4,000 times, called 1,000 times."""
+    add = called("Add", "a", [[tensor("i", 0)] * 4000])
+    calls = [[tensor("d", call - 1) if call else tensor("in", 0)] for call in range(1000)]
+    return model([inner_model("d", add, ["a", 0, 0], *calls)], [["d", 1000, 0]])
+
+
+def doubled_models():
+    """Twenty models within models, each of which calls the next one twice."""
+    inside, output = called("Activation", "r", [tensor("i", 0)], activation="tanh"), ["r", 0, 0]
+    for depth in range(20):
+        inside = inner_model(f"m{depth}", inside, output, [tensor("i", 0)], [tensor(f"m{depth}", 0)])
+        output = [f"m{depth}", 2, 0]
+    inside["inbound_nodes"] = [{"args": [tensor("in", 0)], "kwargs": {}}]
+    return model([inside], [["m19", 1, 0]])
+
+
+def doublings(class_name, count, **options):
+    """Each layer takes what the one before it gives twice, so that there are 2^count ways through the graph."""
+    tensors = [tensor("in", 0), *(tensor(f"d{number}", 0) for number in range(count))]
+    layers = [called(class_name, f"d{number}", [[tensors[number]] * 2], **options) for number in range(count)]
+    return model(layers, [[f"d{count - 1}", 0, 0]])
+
+
+def few_of_many_units(width, count):
+    """One unit of many is taken, again and again, and spread over all."""
+    slices = [{"class_name": "__slice__", "config": {"start": None, "stop": stop, "step": None}} for stop in (None, 1)]
+    first = [called("GetItem", f"g{i}", [tensor("in", 0), slices], module="keras.src.ops.numpy") for i in range(count)]
+    spread = [called("Add", f"s{i}", [[tensor("in", 0), tensor(f"g{i}", 0)]]) for i in range(count)]
+    joined = called("Concatenate", "c", [[tensor(f"s{i}", 0) for i in range(count)]], axis=-1)
+    return model([*first, *spread, joined], [["c", 0, 0]], width)
+
+
 def one_long_name():
     """A model of 3,000 layers within one whose name has a million letters."""
     layers = [{"class_name": "Activation", "config": {"name": f"a{i}", "activation": "tanh"}} for i in range(3000)]
@@ -170,6 +223,13 @@ FILES = {
     "names over many attributes": (lambda: hdf5(split_names), LAYERS, 100_000),
     "names of names": (lambda: hdf5(square_of_names), LAYERS, 700_000),
     "an inner model called 1,000 times": (inputs_called_often, {}, 1_000_000),
+    "an inner model of a large sum": (sums_of_many, {}, 700_000),
+    "models in models that double": (doubled_models, {}, 500_000),
+    "sums that double": (lambda: doublings("Add", 2000), {}, 1_000_000),
+    "widths that double": (lambda: doublings("Concatenate", 60, axis=-1), {}, 50_000),
+    "one unit of 2,000,000": (lambda: few_of_many_units(2_000_000, 1000), {}, 700_000),
+    "one unit of 20,000": (lambda: few_of_many_units(20_000, 1000), {}, 1_000_000),
+    "20,000 outputs": (lambda: model([called("Add", "a", [[tensor("in", 0)] * 2])], [["a", 0, 0]] * 20_000), {}, 700_000),
     "slots of old files": (old_slots, {}, 2_000_000),
     "groups that go round": (lambda: hdf5(round_and_round), LAYERS, 700_000),
     "tensors made of one": (lambda: tensors(30_000), LAYERS, 3_000_000),

@@ -1,4 +1,4 @@
-"""Keras models as wholes: chains found in sequential, functional and nested models, and everything else refused."""
+"""Keras models as wholes: chains in sequential, functional and nested models, and what is refused; graphs are beside this."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import fastjac
-from fastjac.errors import DtypeError, FormatError, LayerError, UnsupportedLayerError
+from fastjac.errors import DtypeError, FormatError, LayerError, OptionError, UnsupportedLayerError
 from fastjac.importers.keras.config import snake_case
 
 from .keras_models import assert_imports, scramble
@@ -77,48 +77,48 @@ def test_float32_model_gives_a_float32_network():
     assert fastjac.from_keras(keras.Sequential([keras.Input((4,)), *stack])).dtype == np.float32
 
 
-def residual():
-    tensor = keras.Input((4,))
-    return keras.Model(tensor, layers.Add(name="join")([tensor, layers.Dense(4)(tensor)]))
-
-
-def two_inputs():
-    first, second = keras.Input((4,), name="first"), keras.Input((4,), name="second")
-    return keras.Model([first, second], layers.Add(name="join")([first, second]))
-
-
-def two_outputs():
-    tensor = keras.Input((4,))
-    return keras.Model(tensor, [layers.Dense(4, name="first")(tensor), layers.Dense(4, name="second")(tensor)])
-
-
 def dropout_in_training():
     tensor = keras.Input((4,))
     return keras.Model(tensor, layers.Dropout(0.5, name="always")(tensor, training=True))
 
 
+def model_in_training():
+    tensor = keras.Input((4,))
+    return keras.Model(tensor, keras.Sequential([layers.Dropout(0.5)], name="inner")(tensor, training=True))
+
+
 def operation():
     tensor = keras.Input((4,))
-    return keras.Model(tensor, keras.ops.sin(layers.Dense(4)(tensor)))
+    return keras.Model(tensor, keras.ops.tan(layers.Dense(4)(tensor)))
 
 
-def operation_with_a_number():
+def products_of_all_pairs():
     tensor = keras.Input((4,))
-    return keras.Model(tensor, layers.Dense(4)(tensor) + 1.0)
+    return keras.Model(tensor, layers.Dot(axes=1, name="dot")([tensor, tensor]))
 
 
-BRANCHING = {
-    residual: r"layer 'join' \(Add\) joins 2 tensors; fastjac takes a chain",
-    two_inputs: r"the model has 2 inputs \(first, second\); fastjac takes one",
-    two_outputs: r"the model has 2 outputs \(first, second\); fastjac takes one",
-    dropout_in_training: r"layer 'always' \(Dropout\) is called with training=True",
-    operation: r"layer 1 'sin\w*' \(Sin\): it is a bare operation, and no activation that fastjac has",
-    operation_with_a_number: r"layer 'add\w*' \(Add\) is called with 1.0",
+def activation_of_two():
+    first, second = keras.Input((4,)), keras.Input((4,))
+    return keras.Model([first, second], layers.Attention(name="attention")([first[:, None], second[:, None]]))
+
+
+def halves():
+    tensor = keras.Input((4,))
+    return keras.Model(tensor, keras.ops.add(*keras.ops.split(tensor, 2, axis=-1)))
+
+
+REFUSED = {
+    dropout_in_training: r"layer 0 'always' \(Dropout\): it is called with training=True; fastjac takes layers called on tensors",
+    model_in_training: "inner model 'inner': it is called with training=True",
+    operation: r"layer 1 'tan\w*' \(Tan\): it is a bare operation that fastjac does not have; it has .*, Absolute, ",
+    products_of_all_pairs: r"layer 0 'dot' \(Dot\): fastjac does not have it; it has Activation, .*, Add, ",
+    activation_of_two: r"layer 2 'attention' \(Attention\): fastjac does not have it",
+    halves: r"layer 'split\w*' gives several tensors; fastjac takes layers that give one",
 }
 
 
-@pytest.mark.parametrize(("make", "message"), BRANCHING.items(), ids=lambda case: getattr(case, "__name__", ""))
-def test_a_model_that_is_no_chain_of_layers_is_refused(make, message, tmp_path):
+@pytest.mark.parametrize(("make", "message"), REFUSED.items(), ids=lambda case: getattr(case, "__name__", ""))
+def test_what_fastjac_does_not_have_is_refused_by_name(make, message, tmp_path):
     model = make()
     with pytest.raises(UnsupportedLayerError, match=message):
         fastjac.from_keras(model)
@@ -253,18 +253,32 @@ def test_an_empty_model_is_told(tmp_path):
         fastjac.from_keras(model)
 
 
-def test_a_width_that_the_model_does_not_tell_is_asked_for(tmp_path):
+@pytest.mark.parametrize("name", ["input_shape", "n_in"])
+def test_a_width_that_the_model_does_not_tell_is_asked_for(name):
     model = keras.Sequential([keras.Input((None,)), layers.ReLU()])
-    with pytest.raises(LayerError, match=r"pass it: fastjac.from_keras\(model, n_in=...\)"):
+    with pytest.raises(LayerError, match=r"pass it: fastjac.from_keras\(model, input_shape=...\)"):
         fastjac.from_keras(model)
-    assert fastjac.from_keras(model, n_in=3).n_in == 3
+    assert fastjac.from_keras(model, **{name: 3}).n_in == 3
+
+
+def test_open_sizes_of_several_axes_are_filled():
+    model = keras.Sequential([keras.Input((None, 2)), layers.Rescaling([2.0, 3.0])])
+    for shape in (6, (3, 2), [(3, 2)]):
+        np.testing.assert_array_equal(fastjac.from_keras(model, shape)[0].weight, [2.0, 3.0] * 3)
+    for shape in (5, (2, 3), (6, 1)):
+        with pytest.raises(LayerError, match=r"was given, but the model's input has samples of shape \(None, 2\); leave"):
+            fastjac.from_keras(model, shape)
+    with pytest.raises(DtypeError, match="input_shape must hold positive integers"):
+        fastjac.from_keras(model, (None, 2))
 
 
 def test_a_width_that_contradicts_the_model_is_told():
     model = keras.Sequential([keras.Input((3,)), layers.ReLU()])
-    assert fastjac.from_keras(model, n_in=3).n_in == 3
-    with pytest.raises(LayerError, match="n_in=4 was given, but the model's input has 3 entries"):
+    assert fastjac.from_keras(model, 3).n_in == 3
+    with pytest.raises(LayerError, match="input_shape=4 was given, but the model's input has 3 entries; leave input_shape out"):
         fastjac.from_keras(model, n_in=4)
+    with pytest.raises(OptionError, match="two names for one thing"):
+        fastjac.from_keras(model, 3, n_in=3)
 
 
 def test_names_in_the_weights_file_are_spelled_as_keras_spells_them():

@@ -238,33 +238,61 @@ def graph_with(*calls):
     return functional("model", [(input_layer("in", 2), []), *calls], [calls[-1][0]["config"]["name"], 0, 0])
 
 
-BRANCHING = {
-    "two tensors": (
-        graph_with((dense_2("a", 2), [[["in", 0, 0, {}]]]), (layer("Add", "add"), [[["in", 0, 0, {}], ["a", 0, 0, {}]]])),
-        r"layer 'add' \(Add\) joins 2 tensors",
-    ),
+REFUSED = {
     "tensors in a dict": (
         graph_with((dense_2("a", 2), [{"x": ["in", 0, 0, {}], "y": ["in", 0, 0, {}]}])),
-        r"layer 'a' \(Dense\) joins 2 tensors",
+        r"layer 0 'a' \(Dense\): it is called on 2 tensors; fastjac takes it on one",
     ),
     "training": (
         graph_with((layer("Dropout", "a", rate=0.5), [[["in", 0, 0, {"training": True}]]])),
-        r"layer 'a' \(Dropout\) is called with training=True",
+        r"layer 0 'a' \(Dropout\): it is called with training=True",
     ),
     "an operation of TensorFlow": (
         graph_with((layer("TFOpLambda", "add", function="__operators__.add"), [["in", 0, 0, {"y": 1.0, "name": None}]])),
-        r"layer 'add' \(TFOpLambda\) is called with y=1.0",
+        r"layer 0 'add' \(TFOpLambda\): fastjac does not have it",
     ),
-    "no tensor": (graph_with((dense_2("a", 2), [[]])), r"layer 'a' \(Dense\) joins 0 tensors"),
+    "no tensor": (graph_with((dense_2("a", 2), [[]])), r"layer 0 'a' \(Dense\): it is called on 0 tensors"),
     "another start": (graph_with((dense_2("a", 2), [])), "layer 'a' takes nothing from the model's input 'in'"),
 }
 
 
-@pytest.mark.parametrize(("config", "message"), BRANCHING.values(), ids=BRANCHING)
-def test_a_graph_that_is_no_chain_is_refused(config, message, tmp_path):
+@pytest.mark.parametrize(("config", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_graph_that_is_called_in_other_ways_is_refused(config, message, tmp_path):
     write_model(tmp_path / "model.h5", config, {}, "2.6.0")
     with pytest.raises(UnsupportedLayerError, match=message):
         fastjac.load(tmp_path / "model.h5")
+
+
+def test_a_graph_that_branches(tmp_path):
+    config = graph_with((dense_2("a", 2), [[["in", 0, 0, {}]]]), (layer("Add", "add"), [[["in", 0, 0, {}], ["a", 0, 0, {}]]]))
+    weights = {"in": {}, "a": {"k": np.array([[1.0, 2.0], [3.0, 4.0]]), "b": np.array([5.0, 6.0])}, "add": {}}
+    write_model(tmp_path / "model.h5", config, weights, "2.6.0")
+    np.testing.assert_array_equal(fastjac.load(tmp_path / "model.h5")([1.0, 10.0]), [37.0, 58.0])
+
+
+def two_ends():
+    """An inner graph of two inputs and two outputs, called on a dict in another order than its list of inputs."""
+    calls = [
+        (input_layer("p", 2), []),
+        (input_layer("q", 2), []),
+        (layer("Subtract", "difference"), [[["p", 0, 0, {}], ["q", 0, 0, {}]]]),
+        (layer("Multiply", "product"), [[["p", 0, 0, {}], ["q", 0, 0, {}]]]),
+    ]
+    inner = functional("inner", calls, ["difference", 0, 0])
+    inner["config"] |= {"input_layers": [["q", 0, 0], ["p", 0, 0]], "output_layers": [["difference", 0, 0], ["product", 0, 0]]}
+    outer = functional("model", [(input_layer("u", 2), []), (input_layer("v", 2), [])], ["inner", 1, 1])
+    return outer, inner
+
+
+@pytest.mark.parametrize(("call", "sign"), [([["u", 0, 0, {}], ["v", 0, 0, {}]], -1), ({"p": ["u", 0, 0], "q": ["v", 0, 0]}, 1)])
+def test_inner_graphs_of_several_inputs_and_outputs(call, sign, tmp_path):
+    outer, inner = two_ends()
+    outer["config"]["layers"].append({**inner, "name": "inner", "inbound_nodes": [call]})
+    outer["config"] |= {"input_layers": [["u", 0, 0], ["v", 0, 0]], "output_layers": {"b": ["inner", 1, 1], "a": ["inner", 1, 0]}}
+    write_model(tmp_path / "model.h5", outer, {}, "2.9.0")
+    difference, product = fastjac.load(tmp_path / "model.h5")(([1.0, 2.0], [10.0, 20.0]))
+    np.testing.assert_array_equal(difference, sign * np.array([-9.0, -18.0]))
+    np.testing.assert_array_equal(product, [10.0, 40.0])
 
 
 def test_parts_tell_what_became_of_layers(tmp_path):

@@ -12,7 +12,9 @@ import fastjac
 from fastjac.errors import FastjacError, UnsupportedLayerError
 
 ACTIVATIONS = sorted({"exp", *(name for name in dir(keras.activations) if name[0] != "_" and callable(getattr(ops, name, None)))})
-ARITHMETIC = ["add", "multiply", "divide", "maximum", "clip", "cast", "where", "layer_normalization", "normalize"]
+ARITHMETIC = ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum"]
+OTHERS = ["clip", "cast", "where", "layer_normalization", "normalize"]
+FUNCTIONS = ["absolute", "sin", "cos", "log", "sqrt", "rsqrt", "reciprocal", "square", "negative", "log1p"]
 SHAPING = ["sum", "mean", "reshape", "transpose", "squeeze", "expand_dims", "flip"]
 VALUES = {
     "nothing": None,
@@ -47,7 +49,7 @@ def models(name):
             yield options, keras.Model(hidden._keras_history.operation.input, operation(hidden, **options))
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, *ARITHMETIC, *SHAPING])
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *ARITHMETIC, *OTHERS, *FUNCTIONS, *SHAPING])
 def test_any_argument_is_read_or_refused(name):
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     for options, model in models(name):

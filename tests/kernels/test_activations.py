@@ -10,6 +10,7 @@ import torch
 from mpmath import mpf
 
 from fastjac import layers as fl
+from fastjac.kernels import activations
 from fastjac.kernels.jit import piece
 from tests.activations import EXAMPLES, TWINS, defined
 from tests.kernels.exact_activations import value_and_derivative
@@ -25,7 +26,7 @@ every_rule = pytest.mark.parametrize("rule", sorted(EXAMPLES))
 CANCELLING_DERIVATIVE = {"gelu", "gelu_tanh", "silu", "mish", "hard_swish"}
 CANCELLING_VALUE = {"tanh_shrink", "scale"}
 LIBRARY = {"power", "sine", "cosine"}
-"""Rules that call the C library, whose loops are not vectorized."""
+"""Rules that call the C library: not vectorized, or not beyond a reach."""
 
 
 def apply(rule: str, x: np.ndarray, p: float, q: float) -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +178,9 @@ def test_float32_follows_float64(rule):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bits_do_not_depend_on_the_place_in_the_row(rule, dtype):
     rng = np.random.default_rng(11)
-    x = np.concatenate([special_points(rule), [0.0, -0.0, np.inf, 700.0, -700.0, 90.0, -100.0], rng.normal(size=80) * 8])
+    x = np.concatenate(
+        [special_points(rule), [0.0, -0.0, np.inf, 700.0, -700.0, 90.0, -100.0, 9999.0, 10001.0, 2e6], rng.normal(size=80) * 8]
+    )
     x = x.astype(dtype)
     p, q = parameters(rule)
     alone = np.array([np.concatenate(apply(rule, x[j : j + 1], p, q)) for j in range(x.size)]).T
@@ -199,6 +202,18 @@ def test_the_loop_is_vectorized_and_calls_nothing(rule, dtype):
     for name in ("exp", "tanh", "log", "erf", "fma"):
         assert f"@{name}" not in code
         assert f"@llvm.{name}." not in code
+
+
+@pytest.mark.parametrize("rule", ["sine", "cosine"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_within_its_reach_a_formula_vectorizes(rule, dtype):
+    kernel = activations.Rule(EXAMPLES[rule].rule.formula).activation
+    compiled, signature = piece(kernel.py_func), (numba.from_dtype(dtype), *kernel.kinds)
+    compiled.compile(signature)
+    code = compiled.inspect_llvm(signature)
+    assert re.search(r"^vector\.body\d*:", code, re.MULTILINE)
+    assert "@sin" not in code
+    assert "@llvm.sin" not in code
 
 
 @every_rule

@@ -12,6 +12,7 @@ from fastjac.kernels import normal as normal_distribution
 from tests.kernels.from_python import callable_piece
 
 exp, expm1, log1p, log = map(callable_piece, (elementary.exp, elementary.expm1, elementary.log1p, elementary.log))
+sine_and_cosine = callable_piece(elementary.sine_and_cosine)
 normal = callable_piece(normal_distribution.normal)
 Exact = Callable[[mp.mpf], mp.mpf]
 DTYPES = [np.float32, np.float64]
@@ -23,6 +24,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., float], Exact, float, dict[type, tuple[
     "expm1": (expm1, mp.expm1, 2.0, {np.float32: (-120.0, 88.7), np.float64: (-800.0, 709.7)}),
     "log1p": (log1p, mp.log1p, 1.5, {np.float32: (0.0, 1.0), np.float64: (0.0, 1.0)}),
     "log": (log, mp.log, 1.5, {np.float32: (1e-45, 3.4e38), np.float64: (5e-324, 1.79e308)}),
+    "sine": (lambda x: sine_and_cosine(x)[0], mp.sin, 2.0, {np.float32: (-1e4, 1e4), np.float64: (-1e6, 1e6)}),
+    "cosine": (lambda x: sine_and_cosine(x)[1], mp.cos, 2.0, {np.float32: (-1e4, 1e4), np.float64: (-1e6, 1e6)}),
     "distribution": (lambda x: normal(x)[0], mp.ncdf, 4.0, {np.float32: (-14.1, 8.0), np.float64: (-38.4, 10.0)}),
     "density": (lambda x: normal(x)[1], mp.npdf, 3.0, {np.float32: (-14.3, 14.3), np.float64: (-38.5, 38.5)}),
 }

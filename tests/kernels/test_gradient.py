@@ -10,6 +10,7 @@ from fastjac.kernels.gradient import compiled_address
 from fastjac.kernels.gradient_tables import REQUEST
 from fastjac.kernels.stages import kernels_for
 from fastjac.kernels.tables import records
+from fastjac.nodes import maximum
 from tests.gradients import seeded
 
 GUARD = 64
@@ -24,13 +25,27 @@ def chain(dtype):
     return fj.Network(seeded.alternating(rng, (6, 13, 11, 9, 5), *between), dtype=dtype)
 
 
+def graph(dtype):
+    """The same sizes, with every join: sums, products, quotients, selections with and without gaps, a shared layer."""
+    rng = np.random.default_rng(0)
+    x = fj.Input(6)
+    shared, tanh, norm = seeded.affine(rng, 6, 6), fj.Tanh(), fj.LayerNorm(rng.uniform(0.5, 1.5, 6))
+    h = x + tanh(shared(norm(x)))
+    h = h * fj.ReLU()(shared(h)) + x
+    parts = [h[1:5], h[[0, 5, 0]], maximum(x, h)]
+    wide = fj.Softmax()(seeded.affine(rng, 13, 9)(fj.concatenate(parts)))
+    y = wide[:5] / (1.0 + wide[4:])
+    return fj.Network(inputs=x, outputs=fj.Scale(rng.uniform(0.5, 1.5, 5))(y + fj.Softsign()(y)), dtype=dtype)
+
+
 def losses(net, n):
     rng = np.random.default_rng(1)
     shapes = {"x": (n, 6), "y_gradient": (n, 5), "jacobian_gradient": (n, 5, 6)}
     return {name: rng.standard_normal(shape).astype(net.dtype) for name, shape in shapes.items()}
 
 
-BOUNDARIES = seeded.boundaries(chain(np.float64))
+PLACES = [(make, at) for make in (chain, graph) for at in seeded.boundaries(make(np.float64))]
+networks = pytest.mark.parametrize("make", [chain, graph])
 
 
 class Fenced:
@@ -49,7 +64,7 @@ class Fenced:
 
 def request(words, dtype):
     """A request with the kernels that it needs."""
-    return records(REQUEST, [words | kernels_for(frozenset(words), dtype)]).view(np.int64)
+    return records(REQUEST, [words | kernels_for(frozenset(words), dtype, has_joins=True)]).view(np.int64)
 
 
 def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
@@ -63,7 +78,12 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
     fences["lists"] = Fenced((1, layout["list_size"]), np.int32)
     fences["lists"].inside[0, : layout["n_identity"]] = np.arange(layout["n_identity"])
     arrays = given | {name: fence.inside for name, fence in fences.items()}
-    arrays |= {"parameters": pack(lowered, net.layers), "operations": lowered.operations, "layout": lowered.layout}
+    arrays |= {
+        "parameters": pack(lowered, net._graph.layers),
+        "values": lowered.value_table,
+        "operations": lowered.operations,
+        "layout": lowered.layout,
+    }
     words = {name: array.ctypes.data for name, array in arrays.items()}
     words |= {
         "kernel": compiled_address(net.dtype),
@@ -83,9 +103,9 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
 
 
 @both_dtypes
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_nothing_is_written_outside_and_old_scratch_does_not_matter(boundary, dtype):
-    net = chain(dtype)
+@pytest.mark.parametrize(("make", "boundary"), PLACES)
+def test_nothing_is_written_outside_and_old_scratch_does_not_matter(make, boundary, dtype):
+    net = make(dtype)
     given, results = losses(net, 53), {"y": (5,), "jacobian": (5, 6), "x_gradient": (6,)}
     expected, sums = carry_out(net, given, results, boundary, 1, garbage=0)
     for garbage in (np.nan, np.inf, 1e30):
@@ -100,21 +120,23 @@ def test_nothing_is_written_outside_and_old_scratch_does_not_matter(boundary, dt
 
 
 @both_dtypes
+@networks
 @pytest.mark.parametrize("n", [1, 2, 47, 48, 49, 97, 300])
-def test_any_number_of_samples_in_any_chunks(n, dtype):
+def test_any_number_of_samples_in_any_chunks(n, make, dtype):
     """Chunks share the samples out; what belongs to a sample alone has the same bits in any."""
-    net = chain(dtype)
+    net = make(dtype)
     given, results = losses(net, n), {"x_gradient": (6,)}
-    expected, sums = carry_out(net, given, results, 2, 1)
+    expected, sums = carry_out(net, given, results, 0, 1)
     for chunks in (2, 3, 16):
-        found, found_sums = carry_out(net, given, results, 2, chunks)
+        found, found_sums = carry_out(net, given, results, 0, chunks)
         assert found["x_gradient"].tobytes() == expected["x_gradient"].tobytes()
         tolerance = {np.float32: 1e-4, np.float64: 1e-12}[dtype] * np.abs(sums).max()
         np.testing.assert_allclose(found_sums, sums, rtol=0, atol=tolerance)
 
 
-def test_the_parameter_jacobian_stays_within_its_bounds():
-    net = chain(np.float64)
+@networks
+def test_the_parameter_jacobian_stays_within_its_bounds(make):
+    net = make(np.float64)
     last = seeded.boundaries(net)[-1]
     results = {"parameter_jacobian": (5, net.n_parameters)}
     found, _ = carry_out(net, {"x": losses(net, 53)["x"]}, results, last, 1)

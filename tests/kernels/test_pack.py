@@ -36,7 +36,7 @@ SUBSETS = [NAMES, [], *([name] for name in NAMES), NAMES[::2]]
 
 
 def lowered_of(net, wanted=NAMES):
-    return lower(seeded.operations(net), net.dtype, wanted)
+    return lower(seeded.unfolded(net), net.dtype, wanted)
 
 
 def carry_out(lowered, words, chunks):
@@ -55,8 +55,8 @@ class TestParameters:
         """A flat array that held `fill`, with the parameters that are given, arrays by position and name, in their places."""
         flat = Fenced(lowered.values_size, lowered.dtype, fill)
         lowered.ones.of(flat.inside)[...] = 1.0
-        sources = np.zeros((len(lowered.ops), len(SOURCES)), np.int64)
-        for row, op in zip(sources, lowered.ops, strict=True):
+        sources = np.zeros((len(lowered.unfolded.operations), len(SOURCES)), np.int64)
+        for row, op in zip(sources, lowered.unfolded.operations, strict=True):
             for key, field in op.fields.items():
                 if (op.position, field) in given:
                     row[SOURCES.index(key)] = given[op.position, field].ctypes.data
@@ -67,7 +67,7 @@ class TestParameters:
     def packed_naively(self, lowered, given, fill=np.nan):
         flat = np.full(lowered.values_size, fill, lowered.dtype)
         lowered.ones.of(flat)[...] = 1.0
-        for op, places in zip(lowered.ops, lowered.values, strict=True):
+        for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
             for key, field in op.fields.items():
                 array = given.get((op.position, field))
                 if array is not None:
@@ -116,7 +116,7 @@ class TestSums:
             total += part
         flat = np.full(net.n_parameters, np.nan, net.dtype)
         views = views_of(flat, net.layers)
-        for op, places in zip(lowered.ops, lowered.gradients, strict=True):
+        for op, places in zip(lowered.unfolded.operations, lowered.gradients, strict=True):
             for key, place in places.items():
                 target = views[op.position][op.fields[key]]
                 target[...] = place.of(total).reshape(target.shape)

@@ -14,8 +14,8 @@ BACK = {"go_back_through_rows", "second_order", "go_back_through_values"}
 ASKED = {
     "x y": CALLED | {"evaluate"},
     "x y jacobian": FORWARD | {"write_jacobians"},
-    "x y direction y_tangent": CALLED | {"evaluate", "push_direction"},
-    "x y y_gradient sums": CALLED | {"evaluate", "go_back_through_values"},
+    "x y direction y_tangent": CALLED | {"evaluate", "push_direction", "move"},
+    "x y y_gradient sums": CALLED | {"evaluate", "go_back_through_values", "move"},
     "x y_gradient jacobian_gradient x_gradient sums": FORWARD | BACK,
     "x parameter_jacobian": FORWARD | {"write_parameter_jacobian"},
     "x features": FORWARD | {"write_features"},
@@ -31,6 +31,12 @@ def test_a_request_gets_the_kernels_of_what_it_asks_for(asked):
     assert kernels.keys() == ASKED[asked]
     assert all(kernels.values())
     assert kernels.keys() <= set(REQUEST.names)
+
+
+def test_values_that_meet_others_need_a_kernel_more():
+    for asked in ("x y", "x y jacobian"):
+        chain, graph = (kernels_for(frozenset(asked.split()), np.dtype(np.float64), has_joins) for has_joins in (False, True))
+        assert graph.keys() - chain.keys() == {"join"}
 
 
 def test_every_stage_has_a_kernel_of_its_name():

@@ -33,4 +33,4 @@ def load(probe: Probe, options: Options) -> Imported:
         written_by = generation(metadata.get("keras_version"))
         content = file.read(WEIGHTS)
     with hdf5.opened(content, WEIGHTS) as root, malformed_told(CONFIG):
-        return build(modern(config, written_by), TreeWeights(root))
+        return build(modern(config, written_by), TreeWeights(root)).imported

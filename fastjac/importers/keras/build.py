@@ -2,31 +2,81 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import FastjacError, FormatError, LayerError
-from ..parts import Imported, assemble
+from ...nodes import Input, Node
+from ..located import located
+from ..parts import Imported, Part, assemble_graph, check_layers
+from ..reading.limits import MOST_UNITS, check_count
 from .arrays import float_type
-from .config import Config, Weights, check_model, flatten, input_shape
-from .layers import convert
+from .calls import Flattened, flatten
+from .config import Config, Weights, check_model, input_shapes
+from .inputs import Shape, filled, resolved
+from .layers import convert, note
+from .recipe import Recipe
+from .shapes import units
 
 
-def build(model: Config, weights: Weights, n_in: int | None = None) -> Imported:
-    """The network of a model's config and weights; n_in is needed only where the model does not tell its inputs."""
+class Built(NamedTuple):
+    """A network with the parts that it came from, and the shape of one sample at each of its inputs."""
+
+    imported: Imported
+    shapes: list[tuple[int, ...]]
+
+
+def build(model: Config, weights: Weights, input_shape: Any = None) -> Built:
+    """The network of a model's config and weights; input_shape is needed only where the model does not state it."""
     check_model(model)
-    shape = input_shape(model)
-    size = None if shape is None or None in shape else math.prod(size for size in shape if size is not None)
-    if None not in (n_in, size) and n_in != size:
-        raise LayerError(f"n_in={n_in!r} was given, but the model's input has {size} entries; leave n_in out")
-    entries = list(flatten(model, weights))
-    # A layer in float64 may hold nothing but single numbers, whose type is lost.
-    widest = np.dtype(np.float64) if any(float_type(entry.config) is np.float64 for entry in entries) else None
-    call = "fastjac.from_keras(model, n_in=...), with the model live in Keras"
-    return assemble(convert(entries, shape), n_in if size is None else size, call, widest)
+    names, stated = zip(*input_shapes(model), strict=True)
+    shapes = resolved(stated, input_shape)
+    flat = flatten(model, weights)
+    is_double = _is_double(model, flat)
+    recipes = convert(flat.calls, shapes, np.float64 if is_double else np.float32)
+    parts = [Part(str(call.entry), recipe.layers, note(call.entry)) for call, recipe in zip(flat.calls, recipes, strict=True)]
+    check_layers(parts)
+    inputs = [Input(_size(shape, parts, len(shapes)), name) for shape, name in zip(shapes, names, strict=True)]
+    outputs = _recorded(flat, recipes, inputs)
+    imported = assemble_graph(inputs, outputs, parts, np.dtype(np.float64) if is_double else None)
+    return Built(imported, [filled(shape, node.size) for shape, node in zip(shapes, inputs, strict=True)])
+
+
+def _is_double(model: Config, flat: Flattened) -> bool:
+    """Whether a layer computes in float64, which may hold nothing but single numbers, whose type is lost.
+
+    Operations have no precision of their own, so where there is nothing else, the inputs tell.
+    """
+    layers = [call.entry.config for call in flat.calls if not call.entry.is_operation]
+    inputs = [layer["config"] for layer in model["config"]["layers"] if layer["class_name"] == "InputLayer"]
+    return any(float_type(config) is np.float64 for config in layers or inputs)
+
+
+def _size(shape: Shape, parts: Sequence[Part], n_inputs: int) -> int:
+    """The number of units at an input; that of an only input may also be stated by the first layer that states any."""
+    size = units(shape)
+    if size is None and n_inputs == 1:
+        size = next((layer.n_in for part in parts for layer in part.layers if layer.n_in is not None), None)
+    if size is None:
+        raise LayerError(
+            "no layer tells how many inputs the network has; pass it: fastjac.from_keras(model, input_shape=...), with the model "
+            "live in Keras"
+        )
+    check_count(size, MOST_UNITS, "units in a layer")
+    return size
+
+
+def _recorded(flat: Flattened, recipes: Sequence[Recipe], inputs: Sequence[Node]) -> list[Node]:
+    """The nodes of a model's outputs."""
+    nodes = list(inputs)
+    for position, (call, recipe) in enumerate(zip(flat.calls, recipes, strict=True)):
+        with located(f"layer {position} {call.entry}"):
+            nodes.append(recipe.record([nodes[operand] for operand in call.operands]))
+            check_count(nodes[-1].size, MOST_UNITS, "units in a layer")
+    return [nodes[number] for number in flat.outputs]
 
 
 @contextmanager

@@ -1,21 +1,19 @@
-"""From a Keras model's config to its layers in the order in which they compute.
+"""What a Keras model's config says of each layer and of each model in it.
 
 A config is what `get_config` gives and config.json holds: nested models, each a list of layers (Sequential) or a graph of
-calls (Functional). Here it becomes one flat chain.
+calls (Functional).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
-from ..reading.limits import MOST_LAYERS, MOST_NAME, check_count
-from .graph import by_name, call_order, only_end
+from .graph import by_name, references
 
 Config = dict[str, Any]
 SampleShape = tuple[int | None, ...]
@@ -71,74 +69,32 @@ class Entry:
         return _is_operation(self.module)
 
 
-def flatten(model: Config, weights: Weights) -> Iterator[Entry]:
-    """The layers of a model in the order in which they compute, those of inner models in their place.
-
-    A layer that is called twice comes twice, as the same entry. Input layers are left out.
-
-    Raises UnsupportedLayerError where the model branches, FormatError where there are too many layers and inner models.
-    """
-    inner_models: dict[int, list[tuple[Config, Entry]]] = {}
-    open_models = [iter(_layers(model, weights, ""))]
-    visited = 0
-    while open_models:
-        found = next(open_models[-1], None)
-        if found is None:
-            open_models.pop()
-            continue
-        visited += 1
-        check_count(visited, MOST_LAYERS, "layers, counted as often as they are called")
-        config, entry = found
-        if not is_model(config):
-            yield entry
-            continue
-        if id(config) not in inner_models:
-            inner_models[id(config)] = _layers(config, entry.weights, f"{entry.name}/")
-        open_models.append(iter(inner_models[id(config)]))
-
-
-def _layers(model: Config, weights: Weights, prefix: str) -> list[tuple[Config, Entry]]:
-    """The layers and inner models that one model holds, in the order of their calls, each with its config."""
-    config = model["config"]
-    ranks = _ranks(config["layers"])
-    calls = _calls(config) if is_functional(model) else config["layers"]
-    entries: dict[int, Entry] = {}
-    for called in calls:
-        name = called["config"]["name"]
-        if called["class_name"] != "InputLayer" and id(called) not in entries:
-            check_count(len(prefix) + len(name), MOST_NAME, "letters in the name of a layer")
-            entries[id(called)] = entry_of(called, prefix + name, weights.layer(name, *ranks.get(name, ("", 0))))
-    return [(called, entries[id(called)]) for called in calls if id(called) in entries]
-
-
-def _calls(config: Config) -> list[Config]:
-    # Only for the model's output, Keras counts the calls of an inner functional model from 1, the first being the one that
-    # defined it.
-    functional = [entry for entry in config["layers"] if is_functional(entry)]
-    return call_order(config, {entry["config"]["name"]: 1 for entry in functional})
-
-
 def entry_of(config: Config, name: str, weights: Weights) -> Entry:
     """The layer that a part of a config describes."""
     return Entry(config["module"], config["class_name"], config.get("registered_name"), name, config["config"], weights)
 
 
-def input_shape(model: Config) -> SampleShape | None:
-    """The shape of one sample of the model's input, or None where the config does not tell."""
+def input_shapes(model: Config) -> list[tuple[str | None, SampleShape | None]]:
+    """The name of each input, None in a Sequential model, and the shape of one sample at it, None where the config has none."""
     config = model["config"]
     if is_functional(model):
-        first = by_name(config)[only_end(config["input_layers"], "input")[0]]
-    elif config["layers"]:
-        first = config["layers"][0]
-    else:
+        layers = by_name(config)
+        return [(source.layer, _shape_of(layers[source.layer])) for source in references(config["input_layers"])]
+    if not config["layers"]:
+        return [(None, None)]
+    first = config["layers"][0]
+    return [(None, _shape_of(first) or _sample_shape(config.get("build_input_shape")))]
+
+
+def _shape_of(first: Config) -> SampleShape | None:
+    """The shape of one sample at a layer or model that takes a model's input."""
+    return input_shapes(first)[0][1] if is_model(first) else _sample_shape(first["config"].get("batch_shape"))
+
+
+def _sample_shape(batch_shape: Any) -> SampleShape | None:
+    if not batch_shape:
         return None
-    if is_model(first):
-        return input_shape(first)
-    batch_shape = first["config"].get("batch_shape") or config.get("build_input_shape")
-    return _sample_shape(batch_shape[1:]) if batch_shape else None
-
-
-def _sample_shape(sizes: Any) -> SampleShape:
+    sizes = batch_shape[1:]
     if not all(size is None or (type(size) is int and size > 0) for size in sizes):
         raise FormatError(f"the model's input has samples of shape {sizes}, whose sizes must be positive or None")
     return tuple(sizes)
@@ -180,16 +136,16 @@ def _is_operation(module: str | None) -> bool:
     return module is not None and module.startswith(OPERATION_MODULES)
 
 
-def _ranks(entries: list[Config]) -> dict[str, tuple[str, int]]:
+def ranks(entries: list[Config]) -> dict[str, tuple[str, int]]:
     """What files know each layer by: its class name in snake case, and how many of that class stand before it."""
     seen: dict[str, int] = {}
-    ranks = {}
+    ranked = {}
     for entry in entries:
         if not _is_operation(entry["module"]):
             stem = snake_case(entry["class_name"])
-            ranks[entry["config"]["name"]] = stem, seen.get(stem, 0)
+            ranked[entry["config"]["name"]] = stem, seen.get(stem, 0)
             seen[stem] = seen.get(stem, 0) + 1
-    return ranks
+    return ranked
 
 
 def snake_case(class_name: str) -> str:

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ...network import Network
-from ..agreement import check_agreement
-from .config import SampleShape
+from ..agreement import Flat, check_agreement
 
 TOLERANCE = 1e-2
 """Accelerators multiply float32 with the 10 bits of TF32, and on most backends Keras multiplies even float64 in float32."""
 
 
-def compare(network: Network, model: Any, keras: Any, shape: SampleShape | None) -> None:
+def compare(network: Network, model: Any, keras: Any, shapes: Sequence[tuple[int, ...]]) -> None:
     """Raise UnsupportedLayerError where a model gives something else than the network at random inputs.
 
-    shape : of one sample of the model's input, as far as it is known.
+    shapes : of one sample at each input of the model.
     """
-    sizes = _sizes(shape, network.n_in)
+    ends = np.cumsum([prod(shape) for shape in shapes])[:-1]
 
     def evaluate(x: np.ndarray) -> np.ndarray:
         variables = [[variable.value for variable in kind] for kind in (model.trainable_variables, model.non_trainable_variables)]
+        given = [part.reshape(-1, *shape) for part, shape in zip(np.split(x, ends, axis=-1), shapes, strict=True)]
         with _losses_kept(model):
-            outputs, _ = model.stateless_call(*variables, x.reshape(len(x), *sizes), training=False)
-        (output,) = keras.tree.flatten(outputs)
-        return np.asarray(keras.ops.convert_to_numpy(output))
+            # A dict of inputs must come as one.
+            inputs = given[0] if len(given) == 1 else keras.tree.pack_sequence_as(model.input, given)
+            outputs, _ = model.stateless_call(*variables, inputs, training=False)
+        values = [np.asarray(keras.ops.convert_to_numpy(output)) for output in keras.tree.flatten(outputs)]
+        return values[0] if len(values) == 1 else np.concatenate([value.reshape(len(x), -1) for value in values], axis=-1)
 
     whole_numbers = any("int" in keras.backend.standardize_dtype(given.dtype) for given in keras.tree.flatten(model.inputs or []))
-    check_agreement(network, evaluate, f"the model {model.name!r}", tolerance=TOLERANCE, whole_numbers=whole_numbers)
+    check_agreement(Flat(network), evaluate, f"the model {model.name!r}", tolerance=TOLERANCE, whole_numbers=whole_numbers)
 
 
 @contextmanager
@@ -44,12 +46,3 @@ def _losses_kept(model: Any) -> Iterator[None]:
     finally:
         for layer, losses in kept:
             layer._losses[:] = losses
-
-
-def _sizes(shape: SampleShape | None, n_in: int) -> tuple[int, ...]:
-    """The shape with the first open size filled such that it holds `n_in` entries, and others with 1."""
-    if shape is None:
-        return (n_in,)
-    known = math.prod(size for size in shape if size is not None)
-    first = shape.index(None) if None in shape else None
-    return tuple(n_in // known if axis == first else size or 1 for axis, size in enumerate(shape))

@@ -1,55 +1,129 @@
-"""The order in which the layers of a Functional model compute, found by walking back from its output.
+"""The calls of one model in the order in which they compute: a Functional model is walked back from its outputs.
 
-A model that branches is refused: fastjac takes a chain, in which every layer feeds the next one alone.
+A config names a tensor by the layer that gives it, by the number of the call that gave it, and by its number among the
+outputs of that call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
 
 from ...errors import FormatError, UnsupportedLayerError
 
 TENSOR = "__keras_tensor__"
-"""The class name by which a config tells a tensor among the arguments of a call."""
+"""The class name by which a config marks a tensor among the arguments of a call."""
 
 
-def call_order(config: dict[str, Any], first_calls: dict[str, int]) -> list[dict[str, Any]]:
-    """The layers of a Functional model's config from its input to its output; one that is called twice comes twice.
+class Source(NamedTuple):
+    """Where a tensor comes from.
 
-    first_calls : the number of the first call of a layer where the model's output counts them from another than 0.
-
-    Raises UnsupportedLayerError where the model branches, FormatError where its calls run in a circle.
+    output : its number among the outputs of the call, or None for all of them.
     """
-    entries = by_name(config)
-    start = only_end(config["input_layers"], "input")[0]
-    name, call = only_end(config["output_layers"], "output")[:2]
-    call -= first_calls.get(name, 0)
-    order, visited = [], set()
-    while name != start:
-        if (name, call) in visited:
-            raise FormatError(f"the model's graph runs in a circle through layer {name!r}")
-        visited.add((name, call))
-        entry = entries[name]
-        order.append(entry)
-        if not entry["inbound_nodes"]:
-            raise UnsupportedLayerError(
-                f"layer {name!r} takes nothing from the model's input {start!r}; fastjac takes a single chain"
-            )
-        name, call = _caller(entry, call)
-    return order[::-1]
+
+    layer: str
+    call: int
+    output: int | None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The call that gives it."""
+        return self.layer, self.call
 
 
-def only_end(ends: Any, what: str) -> list[Any]:
-    """The one input or output of a Functional model; Keras writes it as `[name, call, 0]`, in a list, or in a dict."""
-    if isinstance(ends, dict):
-        ends = list(ends.values())
-    if isinstance(ends[0], str):
-        ends = [ends]
-    if len(ends) != 1:
-        raise UnsupportedLayerError(f"the model has {len(ends)} {what}s ({', '.join(end[0] for end in ends)}); fastjac takes one")
-    only: list[Any] = ends[0]
-    return only
+@dataclass(frozen=True)
+class Step:
+    """One call of one layer.
+
+    layer : the layer's config.  call : the number of the call among those of the layer.
+    sources : every tensor among the arguments, in order.
+    args, options : the arguments by position and by name, as the config has them; options that change nothing are left out.
+    """
+
+    layer: dict[str, Any]
+    call: int
+    sources: tuple[Source, ...]
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+
+
+class Calls(NamedTuple):
+    """A model's inputs, its calls, each behind those that it takes tensors from, and its outputs.
+
+    keys : what a dict of inputs would call each of them.
+    """
+
+    inputs: tuple[Source, ...]
+    keys: tuple[str, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[Source, ...]
+
+
+def functional_calls(config: dict[str, Any], first_calls: dict[str, int]) -> Calls:
+    """The calls that the outputs of a Functional model's config depend on.
+
+    first_calls : the number of the first call of a layer where the model's outputs count them from another than 0.
+
+    Raises UnsupportedLayerError where a call takes no tensor that comes from the inputs, FormatError where calls run in a circle.
+    """
+    inputs = tuple(references(config["input_layers"]))
+    outputs = tuple(
+        source._replace(call=source.call - first_calls.get(source.layer, 0)) for source in references(config["output_layers"])
+    )
+    keys = sorted(config["input_layers"]) if isinstance(config["input_layers"], dict) else [source.layer for source in inputs]
+    return Calls(inputs, tuple(keys), tuple(_walk_back(by_name(config), inputs, outputs)), outputs)
+
+
+def row_of_calls(layers: list[dict[str, Any]]) -> Calls:
+    """The calls of a Sequential model's layers, each on all that the one before it gives."""
+    first = last = Source("", 0, None)
+    steps = []
+    for position, layer in enumerate(layers):
+        if layer["class_name"] != "InputLayer":
+            # Numbered by the position, because a file may call two layers the same.
+            steps.append(Step(layer, position + 1, (last,), (), {}))
+            last = Source(layer["config"]["name"], position + 1, None)
+    return Calls((first,), ("",), tuple(steps), (last,))
+
+
+def _walk_back(layers: dict[str, dict[str, Any]], inputs: Iterable[Source], outputs: Iterable[Source]) -> Iterator[Step]:
+    """Every call that the outputs depend on, once, behind those that it takes tensors from."""
+    starts = dict.fromkeys(source.layer for source in inputs)
+    waiting = [source.key for source in outputs][::-1]
+    open_steps: dict[tuple[str, int], Step] = {}
+    done: set[tuple[str, int]] = set()
+    while waiting:
+        key = waiting[-1]
+        if key in open_steps:
+            yield open_steps.pop(key)
+            done.add(key)
+        if key in done or key[0] in starts:
+            waiting.pop()
+            continue
+        step = open_steps[key] = _step(layers[key[0]], key[1], starts)
+        for source in reversed(step.sources):
+            if source.key in open_steps:
+                raise FormatError(f"the model's graph runs in a circle through layer {source.layer!r}")
+            waiting.append(source.key)
+
+
+def _step(layer: dict[str, Any], call: int, starts: Iterable[str]) -> Step:
+    if not layer["inbound_nodes"]:
+        told = ", ".join(repr(name) for name in islice(starts, 10))
+        raise UnsupportedLayerError(
+            f"layer {layer['config']['name']!r} takes nothing from the model's input {told}; fastjac takes models whose outputs "
+            "depend on their inputs alone"
+        )
+    node = layer["inbound_nodes"][call]
+    options = {name: value for name, value in node["kwargs"].items() if not _is_off(value)}
+    return Step(layer, call, tuple(tensors([node["args"], node["kwargs"]])), tuple(node["args"]), options)
+
+
+def _is_off(option: Any) -> bool:
+    """Whether an option changes nothing: None or False, or lists and dicts of them, such as the masks of several tensors."""
+    return all(map(_is_off, in_order(option))) if isinstance(option, (dict, list, tuple)) else option in (None, False)
 
 
 def by_name(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -57,34 +131,29 @@ def by_name(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {entry["config"]["name"]: entry for entry in config["layers"]}
 
 
-def _caller(entry: dict[str, Any], call: int) -> tuple[str, int]:
-    """The layer, and which call of it, that feeds call number `call` of `entry`."""
-    node = entry["inbound_nodes"][call]
-    what = f"layer {entry['config']['name']!r} ({entry['class_name']})"
-    sources = list(_tensors(node))
-    if len(sources) != 1:
-        raise UnsupportedLayerError(
-            f"{what} joins {len(sources)} tensors; fastjac takes a chain, in which every layer feeds the next one alone"
-        )
-    options = {key: value for key, value in node["kwargs"].items() if value not in (None, False) and not _is_tensor(value)}
-    extras = [f"{key}={value!r:.80}" for key, value in options.items()]
-    extras += [f"{value!r:.80}" for value in node["args"] if not _is_tensor(value)]
-    if extras:
-        raise UnsupportedLayerError(
-            f"{what} is called with {', '.join(extras)}; fastjac takes layers called on their input alone"
-        )
-    return sources[0]
+def tensors(arguments: Any) -> Iterator[Source]:
+    """Every tensor in any nesting of lists and dicts of arguments, in Keras's order."""
+    if is_tensor(arguments):
+        yield Source(*arguments["config"]["keras_history"])
+    elif isinstance(arguments, (dict, list, tuple)):
+        for value in in_order(arguments):
+            yield from tensors(value)
 
 
-def _tensors(node: Any) -> Iterator[tuple[str, int]]:
-    """Every tensor among a call's arguments, as the layer and call that it comes from."""
-    if _is_tensor(node):
-        name, call, _ = node["config"]["keras_history"]
-        yield name, call
-    elif isinstance(node, (dict, list, tuple)):
-        for value in node.values() if isinstance(node, dict) else node:
-            yield from _tensors(value)
+def references(ends: Any) -> Iterator[Source]:
+    """The inputs or outputs of a model: each `[name, call, output]`, in any nesting of lists and dicts."""
+    if isinstance(ends, (list, tuple)) and ends and isinstance(ends[0], str):
+        yield Source(*ends[:3])
+    else:
+        for inner in in_order(ends):
+            yield from references(inner)
 
 
-def _is_tensor(value: Any) -> bool:
+def in_order(values: Any) -> Iterable[Any]:
+    """What a list or dict holds; Keras sorts a dict by its keys."""
+    return (values[key] for key in sorted(values)) if isinstance(values, dict) else values
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether an argument of a call is a tensor."""
     return isinstance(value, dict) and value.get("class_name") == TENSOR

@@ -64,7 +64,7 @@ def _whole_model(root: Group, text: str) -> Imported:
         raise FormatError(f"it has a {CONFIG} but no group {WEIGHTS}; the file is damaged or not from Keras")
     with malformed_told(CONFIG):
         model = modern(read_object(text, CONFIG), written_by)
-        return build(model, ListedWeights(Listing(model, weights)))
+        return build(model, ListedWeights(Listing(model, weights))).imported
 
 
 def _with_config(root: Group, given: str | Mapping[str, Any]) -> Imported:
@@ -74,7 +74,7 @@ def _with_config(root: Group, given: str | Mapping[str, Any]) -> Imported:
         written_by = _config_generation(config)
     with malformed_told("the given config"):
         model = modern(config, written_by)
-        return build(model, ListedWeights(Listing(model, root)) if is_listing(root) else TreeWeights(root))
+        return build(model, ListedWeights(Listing(model, root)) if is_listing(root) else TreeWeights(root)).imported
 
 
 def _as_text(given: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .config import is_functional
-from .graph import TENSOR
+from .graph import TENSOR, references
 
 
 def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
@@ -20,33 +20,38 @@ def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
     """
     nodes = [entry["inbound_nodes"] for entry in config["layers"]]
     first: dict[str, int] = {}
-    for name, call, *_ in _references([*nodes, config["output_layers"]]):
+    for name, call, _ in references([*nodes, config["output_layers"]]):
         first[name] = min(first.get(name, call), call)
     layers = [{**entry, "inbound_nodes": [_node(node, first) for node in entry["inbound_nodes"]]} for entry in config["layers"]]
     graphs = {entry["config"]["name"] for entry in layers if is_functional(entry)}
-    outputs = [[name, call - first[name] + (name in graphs), 0] for name, call, *_ in _references(config["output_layers"])]
+    outputs = [
+        [name, call - first[name] + (name in graphs), output] for name, call, output in references(config["output_layers"])
+    ]
     return {**config, "layers": layers, "output_layers": outputs}
 
 
 def _node(node: Any, first: dict[str, int]) -> dict[str, Any]:
     """One call of a layer."""
-    taken = list(_references(node))
-    tensors = [
-        {"class_name": TENSOR, "config": {"keras_history": [name, call - first[name], output]}}
-        for name, call, output, *_ in taken
-    ]
     options: dict[str, Any] = {}
-    for reference in taken:
-        options |= reference[3] if len(reference) > 3 else {}
-    return {"args": tensors, "kwargs": options}
+    for given in _options(node):
+        options |= given
+    return {"args": [_tensors(node, first)], "kwargs": options}
 
 
-def _references(node: Any) -> Iterator[list[Any]]:
-    """The tensors that are named in any nesting of lists and dicts."""
+def _tensors(node: Any, first: dict[str, int]) -> Any:
+    """The same lists and dicts, with tensors as Keras 3 writes them."""
     if isinstance(node, dict):
-        node = list(node.values())
+        return {key: _tensors(inner, first) for key, inner in node.items()}
     if node and isinstance(node[0], str):
-        yield node
+        name, call, output = node[:3]
+        return {"class_name": TENSOR, "config": {"keras_history": [name, call - first[name], output]}}
+    return [_tensors(inner, first) for inner in node]
+
+
+def _options(node: Any) -> Iterator[dict[str, Any]]:
+    """The options that stand behind each tensor."""
+    if node and not isinstance(node, dict) and isinstance(node[0], str):
+        yield from node[3:4]
     else:
-        for inner in node:
-            yield from _references(inner)
+        for inner in node.values() if isinstance(node, dict) else node:
+            yield from _options(inner)

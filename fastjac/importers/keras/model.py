@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DtypeError, FormatError, UnsupportedLayerError
+from ...errors import DtypeError, FormatError, OptionError, UnsupportedLayerError
 from ...network import Network
 from .activations import ACTIVATIONS
 from .build import build, malformed_told
-from .config import input_shape
 from .evaluation import compare
 from .legacy import NEWEST, modern
 
@@ -21,29 +20,32 @@ HALF_PRECISION = ("float16", "bfloat16")
 LAYER_MODULES, MODEL_MODULES = "keras.src.layers.", "keras.src.models."
 
 
-def from_keras(model: Any, n_in: int | None = None) -> Network:
+def from_keras(model: Any, input_shape: Any = None, *, n_in: int | None = None) -> Network:
     """The network of a live Keras 3 model as it computes at inference.
 
     Parameters
     ----------
-    model : keras.Sequential or a functional keras.Model that is a chain, on any backend; inner models are taken apart.
-        Dropout and noise fall away, batch normalization is folded, inputs of several axes are taken flattened.
-    n_in : the number of inputs; needed only where neither the model's input nor a layer tells it.
+    model : keras.Sequential or a functional keras.Model, on any backend; inner models are taken apart, and a layer that is called
+        twice is shared. Dropout and noise fall away, batch normalization is folded, inputs of several axes are taken flattened.
+        Inputs and outputs have the order of `model.inputs` and `model.outputs`.
+    input_shape : the size of a sample, or its shape; for several inputs a list with one for each, None where the model has it.
+        Needed only where neither an input of the model nor a layer states it.
+    n_in : another name for input_shape.
 
     Returns
     -------
     Network
-        In the precision of the model's widest layer: float64 if any computes in it, else float32, to which half precision is
-        widened. The weights are copied: later training does not change it. Its values are compared with the model's own at a
-        few random inputs.
+        A sequence if every layer takes what the one before it gives. It has the precision of the
+        model's widest layer: float64 if any computes in it, else float32, to which half precision is widened. The weights are
+        copied: later training does not change it. Its values are compared with the model's own at a few random inputs.
 
     Raises
     ------
     DtypeError
         `model` is no Keras 3 model.
     UnsupportedLayerError
-        The model branches, or holds a layer, option or custom object that fastjac does not have; or it computes something else
-        than its layers and weights say, since a class was changed.
+        The model holds a layer, option or custom object that fastjac does not have; or it computes something else than its
+        layers and weights say, since a class was changed.
     FormatError
         The model is not built yet, so that it has no weights.
     """
@@ -53,16 +55,17 @@ def from_keras(model: Any, n_in: int | None = None) -> Network:
             f"from_keras takes a Keras 3 model, got {type(model).__module__}.{type(model).__name__}; a model of Keras 2 can be "
             "saved, and its file be read by fastjac.load"
         )
+    if None not in (input_shape, n_in):
+        raise OptionError("input_shape and n_in are two names for one thing; pass one of them")
     if not model.built:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)
     with malformed_told("the model's config"):
         config = modern({"module": "keras", "class_name": type(model).__name__, "config": _config(model)}, NEWEST)
-        network = build(config, LiveWeights(model, keras), n_in).network
-        shape = input_shape(config)
+        imported, shapes = build(config, LiveWeights(model, keras), input_shape if n_in is None else n_in)
     if not any(layer.compute_dtype in HALF_PRECISION for _, layer in _leaves(model)):
-        compare(network, model, keras, shape)
-    return network
+        compare(imported.network, model, keras, shapes)
+    return imported.network
 
 
 def _config(model: Any) -> dict[str, Any]:

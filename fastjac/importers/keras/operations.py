@@ -1,6 +1,6 @@
 """What the bare operations of Keras 3 become, which `keras.ops.gelu(x, approximate=True)` makes of a Functional model's tensor.
 
-They are activations with options that names do not tell. Arithmetic such as `x + 1` is refused before: it takes a number too.
+They are activations with options that names do not tell, and functions such as `keras.ops.sin`. `arithmetic` has the others.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ Operation = Callable[[Entry, SampleShape | None], Sequence[fl.Layer]]
 
 
 def operation(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
-    """The layers for a bare operation; UnsupportedLayerError if it is none of the activations."""
+    """The layers for a bare operation; UnsupportedLayerError if fastjac does not have it."""
     if entry.class_name in WITH_OPTIONS:
         return WITH_OPTIONS[entry.class_name](entry, shape)
-    name = NAMES.get(entry.class_name, snake_case(entry.class_name))
-    if name not in ACTIVATIONS:
+    if entry.class_name in FUNCTIONS:
+        return FUNCTIONS[entry.class_name]
+    if snake_case(entry.class_name) not in ACTIVATIONS:
         raise UnsupportedLayerError(
-            "it is a bare operation, and no activation that fastjac has; use a layer, such as keras.layers.Rescaling"
+            "it is a bare operation that fastjac does not have; it has the activations, arithmetic, "
+            f"{', '.join(sorted(FUNCTIONS))} and Clip"
         )
-    return ACTIVATIONS[name]
+    return ACTIVATIONS[snake_case(entry.class_name)]
 
 
 def softmax(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
@@ -44,6 +46,7 @@ WITH_OPTIONS: dict[str, Operation] = {
     "ReLU": relu,
     "LeakyRelu": leaky_relu,
     "Elu": elu,
+    "Clip": lambda entry, shape: [fl.Clamp(*(entry.config[bound] for bound in ("x_min", "x_max")))],
     "Celu": lambda entry, shape: [fl.CELU(entry.config["alpha"])],
     "Gelu": lambda entry, shape: [fl.GELU("tanh" if entry.config["approximate"] else "none")],
     "HardShrink": lambda entry, shape: [fl.HardShrink(entry.config["threshold"])],
@@ -55,5 +58,15 @@ WITH_OPTIONS: dict[str, Operation] = {
 }
 """Operations with options, by class."""
 
-NAMES = {"Exp": "exponential"}
-"""Operations without options whose class is called otherwise than the activation."""
+FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
+    "Absolute": (fl.Abs(),),
+    "Cos": (fl.Cos(),),
+    "Exp": (fl.Exp(),),
+    "Log": (fl.Log(),),
+    "Reciprocal": (fl.Reciprocal(),),
+    "Rsqrt": (fl.Sqrt(), fl.Reciprocal()),
+    "Sin": (fl.Sin(),),
+    "Sqrt": (fl.Sqrt(),),
+    "Square": (fl.Power(2.0),),
+}
+"""Operations without options, by class, that no activation is called after."""

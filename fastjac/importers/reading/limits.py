@@ -18,6 +18,10 @@ MOST_VALUES = 500_000
 """Values in a JSON text; parsed, each may take a hundred times its bytes."""
 MOST_LAYERS = 10_000
 """Layers, nodes of a graph, or entries of a list of either."""
+MOST_JOINED = 100_000
+"""Vectors that the nodes of a graph take, all together."""
+MOST_ENDS = 2_000
+"""Inputs of a model, or outputs."""
 MOST_ARRAYS = 10_000
 """Arrays of a file, or members of an archive."""
 MOST_UNITS = 1 << 24

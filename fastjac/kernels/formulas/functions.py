@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..elementary import log
+from ..elementary import REACH, log, sine_and_cosine
 from ..floating import inlined
 
 
@@ -63,13 +63,31 @@ def logarithm(x: Any, _p: Any, _q: Any) -> Any:
 
 @inlined
 def sine(x: Any, _p: Any, _q: Any) -> Any:
-    """`sin(x)`."""
-    y = math.sin(x)
-    return y, math.cos(x), -y
+    """`sin(x)` within reach."""
+    s, c = sine_and_cosine(x)
+    return s, c, -s
+
+
+@inlined
+def sine_anywhere(x: Any, p: Any, q: Any) -> Any:
+    """`sin(x)`, beyond reach by the C library."""
+    if abs(x) > REACH(x):
+        s = math.sin(x)
+        return s, math.cos(x), -s
+    return sine(x, p, q)
 
 
 @inlined
 def cosine(x: Any, _p: Any, _q: Any) -> Any:
-    """`cos(x)`."""
-    y = math.cos(x)
-    return y, -math.sin(x), -y
+    """`cos(x)` within reach."""
+    s, c = sine_and_cosine(x)
+    return c, -s, -c
+
+
+@inlined
+def cosine_anywhere(x: Any, p: Any, q: Any) -> Any:
+    """`cos(x)`, beyond reach by the C library."""
+    if abs(x) > REACH(x):
+        c = math.cos(x)
+        return c, -math.sin(x), -c
+    return cosine(x, p, q)

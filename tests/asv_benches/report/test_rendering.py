@@ -3,14 +3,13 @@
 import re
 from dataclasses import replace
 
-import pytest
-
 from asv_benches import common, planner
 from asv_benches.recipe import Recipe
 from asv_benches.report import rendering
 from asv_benches.report.figures import Figure
+from asv_benches.report.graph_rows import Graphs
 
-from .rows import CEILINGS, row
+from .rows import CEILINGS, graph_row, row
 
 
 def test_rendered_report_has_every_part():
@@ -62,16 +61,13 @@ def test_parts_that_were_not_measured_are_left_out():
     assert re.findall("#+ .*", text) == ["## A machine", "### Summary"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (3.456e-7, "0.346 us"),
-        (3.456e-6, "3.46 us"),
-        (34.56e-6, "34.6 us"),
-        (345.6e-6, "346 us"),
-        (1.5e-3, "1.50 ms"),
-        (1.2, "1200 ms"),
-    ],
-)
-def test_times_have_three_digits(seconds, text):
-    assert rendering.format_seconds(seconds) == text
+def test_graphs_stand_alone_or_behind_the_rows():
+    graphs = Graphs([graph_row("critic-1024")], {})
+    text = rendering.render("A machine", rendering.Report([], CEILINGS, CEILINGS, 1.0, graphs=graphs), with_targets=False)
+    assert re.findall("#+ .*", text) == ["## A machine", "### Graphs"]
+    assert "jax " in text
+    assert "floor" not in text
+    report = rendering.Report([row("seed-1")], CEILINGS, CEILINGS, 1.0, graphs=graphs)
+    text = rendering.render("A machine", report, with_targets=True)
+    assert re.findall("#+ .*", text) == ["## A machine", "### Graphs", "### Targets", "### Summary"]
+    assert "| 2.50 | 1.5, met |" in text

@@ -65,12 +65,29 @@ def _keras(folder: Path) -> Iterator[Original]:
     for layer in (layers.Dense(5, "gelu"), layers.LayerNormalization(), layers.Dense(3)):
         inner = layer(inner)
     functional = keras.Model(x, inner)
-    for name, saved in (("sequential", model), ("functional", functional)):
+    for name, saved in (("sequential", model), ("functional", functional), ("branching", _branching())):
         for suffix in (".keras", ".h5"):
             saved.save(folder / f"{name}{suffix}")
             yield Original(f"{name}{suffix}", (folder / f"{name}{suffix}").read_bytes())
+    keras.Model(x, 0.5 * inner - x[:, :3] / np.ones(3)).save(folder / "arithmetic.keras")
+    yield Original("arithmetic.keras", (folder / "arithmetic.keras").read_bytes())
     model.save_weights(folder / "model.weights.h5")
     yield Original("model.weights.h5", (folder / "model.weights.h5").read_bytes(), {"config": model.to_json()})
+
+
+def _branching() -> Any:
+    """A Keras model of two inputs and two outputs, which shares a layer and calls an inner model twice."""
+    import keras
+    from keras import layers
+
+    x, u = keras.Input((4,), name="x"), keras.Input((2,), name="u")
+    p, q = keras.Input((4,)), keras.Input((4,))
+    inner = keras.Model([p, q], [layers.Add()([p, layers.Dense(4, "tanh")(q)]), layers.Multiply()([p, q])])
+    dense = layers.Dense(4)
+    first, second = inner([x, dense(x)])
+    third, _ = inner([second, first])
+    joined = layers.Concatenate()([dense(third), u, layers.Maximum()([first, second])])
+    return keras.Model({"x": x, "u": u}, {"a": layers.Dense(3)(joined), "b": third})
 
 
 def _torch() -> Iterator[Original]:

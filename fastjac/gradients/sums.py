@@ -1,0 +1,67 @@
+"""What the sums over operations are made of: who writes first, and where the summands lie.
+
+Values and tangents are sums over the operations that lead to a value, in their order; cotangents are sums over those that lead
+away, in the opposite order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..kernels.gradient_tables import ADDS, BRING, CLEARS, WRITES
+from .operations import Operation, Unfolded
+
+Span = tuple[int, int]
+"""The first unit, and how many; (0, 0) for any."""
+
+
+def modes(unfolded: Unfolded) -> tuple[list[int], list[int]]:
+    """What each operation does to what it is pushed to, and to what it is pulled to: WRITES, ADDS or CLEARS."""
+    push, pull = ([WRITES] * len(unfolded.operations) for _ in range(2))
+    ways = (push, unfolded.makers, _at_target, 1), (pull, unfolded.readers, _at_source, -1)
+    for found, all_numbers, span_of, step in ways:
+        for size, numbers in zip(unfolded.sizes, all_numbers, strict=True):
+            in_order = numbers[::step]
+            spans = [span_of(unfolded.operations[number]) for number in in_order]
+            for number, mode in zip(in_order, _modes_of(spans, size), strict=True):
+                found[number] = mode
+    return push, pull
+
+
+def _modes_of(spans: Sequence[Span], size: int) -> list[int]:
+    """For parts of a value that are brought one after another."""
+    ends = [first + count for first, count in sorted(spans)]
+    if [first for first, _ in sorted(spans)] == [0, *ends][:-1] and ends[-1:] == [size] and (0, 0) not in spans:
+        return [WRITES] * len(spans)
+    return [(WRITES if spans[0] == (0, size) else CLEARS) if number == 0 else ADDS for number in range(len(spans))]
+
+
+def _at_target(op: Operation) -> Span:
+    return (op.units.target, op.units.count) if op.kind == BRING else (0, op.n_out)
+
+
+def _at_source(op: Operation) -> Span:
+    if op.kind != BRING:
+        return 0, op.n_in
+    return (op.units.source, op.units.count) if op.units.index is None else (0, 0)
+
+
+def slots(unfolded: Unfolded) -> list[int]:
+    """For each value a slot for its derivative, or for its tangent, which no other has as long as that is needed.
+
+    It is needed from the first operation that leads to the value to the last one that leads away, in either direction. What an
+    operation can change where it lies keeps its slot.
+    """
+    found: list[int] = []
+    until: list[int] = []  # by slot
+    for value, (makers, readers) in enumerate(zip(unfolded.makers, unfolded.readers, strict=True)):
+        begin, end = makers[0] if makers else -1, readers[-1] if readers else len(unfolded.operations)
+        first = unfolded.operations[begin]
+        if value and first.moves_all and len(unfolded.readers[first.source]) == 1:
+            slot = found[first.source]
+        else:
+            free = [slot for slot, last in enumerate(until) if last < begin]
+            slot = free[0] if free else len(until)
+        until[slot : slot + 1] = [end]
+        found.append(slot)
+    return found

@@ -1,0 +1,110 @@
+"""The planner against brute force for chains with blocks, and what stays undone beside a block."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastjac.cost import PACK_ROWS, moving_cycles
+from fastjac.plan import PLANNERS, plan, step_of, step_through
+from fastjac.steps import BlockShape, ChainShape, ProductShape
+
+DENSE_ENDS = (False, False)
+
+
+def residual(size, inner, ends=DENSE_ENDS):
+    """A block of two products that are not at both ends."""
+    products = (
+        ProductShape((size, inner), (1.0, 1.0), (True, False)),
+        ProductShape((inner, size), (1.0, 1.0), (False, True)),
+    )
+    return BlockShape(products, size, ends)
+
+
+@st.composite
+def shapes(draw):
+    """Chains of 1 to 6 layers and blocks, at least one block among them."""
+    n = draw(st.integers(1, 6))
+    sizes = draw(st.tuples(*[st.integers(1, 100)] * (n + 1)))
+    inner = draw(st.tuples(*[st.sampled_from([None, 3, 50, 400])] * n).filter(any))
+    ends = st.tuples(st.booleans(), st.booleans())
+    blocks = tuple(size and residual(sizes[k], size, draw(ends)) for k, size in enumerate(inner))
+    live = draw(st.tuples(*[st.sampled_from([0.5, 1.0])] * (n + 1)))
+    binary = draw(st.tuples(*[st.booleans()] * (n + 1)))
+    seed = draw(st.sampled_from([None, *(k for k in {0, n - 1} if blocks[k] is None)]))
+    return ChainShape(sizes, live, binary, 8, seed, blocks=blocks)
+
+
+def cheapest(shape):
+    """The least cost of any bracketing, by trying all of them.
+
+    A block is passed through by what is made on one side of it, or its own Jacobian is made, of tangents or of cotangents.
+    """
+
+    @cache
+    def made(start, stop, way):
+        """All costs of having a span lie one way, without turning it round."""
+        if stop == start + 1:
+            own = step_through(shape, start, start, stop, way)
+            return np.array([own.cycles if own else 0.0])
+        found = [np.empty(0)]
+        for middle in range(start + 1, stop):
+            step = step_of(shape, start, middle, stop, way)
+            if step:
+                left, right = (turned if way else either)(middle, stop, way), (either if way else turned)(start, middle, way)
+                found.append(step.cycles + np.add.outer(left, right).ravel())
+            passed = step_through(shape, start, middle, stop, way)
+            if passed:
+                found.append(passed.cycles + turned(*((start, middle) if way else (middle, stop)), way))
+        return np.concatenate(found)
+
+    def turned(start, stop, way):
+        """All costs of having it lie this way, if need be turned round."""
+        moving = moving_cycles(shape.sizes[start] * shape.sizes[stop])
+        return np.concatenate([made(start, stop, way), made(start, stop, not way) + moving])
+
+    def either(start, stop, _):
+        return np.concatenate([made(start, stop, False), made(start, stop, True)])
+
+    return either(0, shape.n_layers, None).min()
+
+
+@given(shapes())
+@settings(max_examples=60, deadline=None)
+def test_the_mixed_plan_is_the_cheapest_of_all(shape):
+    assert plan(shape, "mixed").cost == pytest.approx(cheapest(shape), rel=1e-12)
+
+
+@given(shapes(), st.sampled_from(["forward", "reverse"]))
+def test_a_pure_order_makes_no_jacobian_of_a_block_but_the_first(shape, mode):
+    for number, step in enumerate(plan(shape, mode).steps):
+        assert step.start == 0 if mode == "forward" else step.stop == shape.n_layers
+        assert step.middle > step.start or number == 0
+
+
+@given(shapes(), st.sampled_from(sorted(PLANNERS)))
+def test_only_a_weight_is_packed_or_met_by_a_stack(shape, mode):
+    for step in plan(shape, mode).steps:
+        weights = [k for k in (step.start, step.stop - 1) if shape.block(k) is None]
+        assert weights or not (step.drops or step.stacked)
+
+
+@pytest.mark.parametrize("ends", [(False, False), (True, False), (False, True), (True, True)])
+def test_units_are_dropped_before_a_block_only_if_weights_alone_read_them(ends):
+    n = PACK_ROWS
+    block = residual(n, 400, ends)
+    forward = ChainShape((n,) * 4, (0.5,) * 4, (True,) * 4, 16, blocks=(None, None, block))
+    backward = ChainShape((n,) * 4, (0.5,) * 4, (True,) * 4, 16, blocks=(block, None, None))
+    assert step_of(forward, 0, 1, 2, True).drops == ends[0]
+    assert step_of(backward, 1, 2, 3, False).drops == ends[1]
+
+
+def test_the_jacobian_of_a_block_is_no_weight():
+    n = PACK_ROWS
+    for blocks in ((None, residual(n, 400), None), (None, None, None)):
+        shape = ChainShape((n,) * 4, (0.5,) * 4, (True,) * 4, 16, blocks=blocks)
+        # The boundary behind it, or before it, has dead units, of which only a weight's can be left out.
+        steps = step_of(shape, 0, 1, 2, True), step_of(shape, 1, 2, 3, False)
+        assert [step.drops for step in steps] == [blocks[1] is None] * 2
