@@ -163,7 +163,9 @@ def _cheapest(shape: ChainShape, order: Order, spans: Iterable[Span], middles: C
     for start, stop in spans:
         for transposed in (False, True):
             ways = [(shape, table, start, middle, stop, transposed) for middle in middles(start, stop)]
-            choices = [combine(*way) for way in ways for combine in (_combined, _passed)]
+            # A pure order pushes alone, or pulls alone.
+            kinds = (_combined, _passed) if order in ("mixed", "forward" if transposed else "reverse") else (_combined,)
+            choices = [combine(*way) for way in ways for combine in kinds]
             table.setdefault((start, stop), {})[transposed] = min(choices, key=lambda choice: choice.cost)
     return table
 

@@ -116,7 +116,7 @@ def test_a_pure_order_makes_no_jacobian_of_a_block_but_the_first(shape, mode):
 def test_only_a_weight_is_packed_or_met_by_a_stack(shape, mode):
     for step in plan(shape, mode).steps:
         weights = [k for k in (step.start, step.stop - 1) if shape.block(k) is None]
-        assert weights or not (step.drops or step.stacked)
+        assert weights or not (step.drops or (step.stacked and not step.through))
 
 
 @pytest.mark.parametrize("ends", [(False, False), (True, False), (False, True), (True, True)])
@@ -136,3 +136,10 @@ def test_the_jacobian_of_a_block_is_no_weight():
         # The boundary behind it, or before it, has dead units, of which only a weight's can be left out.
         steps = step_of(shape, 0, 1, 2, True), step_of(shape, 1, 2, 3, False)
         assert [step.drops for step in steps] == [blocks[1] is None] * 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(shapes())
+def test_a_pure_order_passes_blocks_one_way_alone(shape):
+    for mode, pushes in (("forward", True), ("reverse", False)):
+        assert all(step.transposed == pushes for step in plan(shape, mode).steps if step.through)
