@@ -27,8 +27,21 @@ class Jacobian:
     def time_jacobian(self, cell: str, dtype: str, mode: str) -> None:
         self.network.jacobian(self.x, mode=self.mode)
 
-    def peakmem_jacobian(self, cell: str, dtype: str, mode: str) -> None:
-        self.network.jacobian(self.x, mode=self.mode)
+
+class PeakMemory:
+    """Peak memory of the whole process. Modes differ in time and hardly in memory, so one of them is enough."""
+
+    timeout = 300.0
+    param_names = ("cell", "dtype")
+    params = (tuple(CELLS), DTYPES)
+
+    def setup(self, cell: str, dtype: str) -> None:
+        timed = available_cell(cell)
+        self.network, self.x = timed.recipe.network(dtype), timed.inputs(dtype)
+        self.network.jacobian(self.x)
+
+    def peakmem_jacobian(self, cell: str, dtype: str) -> None:
+        self.network.jacobian(self.x)
 
 
 class Error:
@@ -71,7 +84,7 @@ class Peers:
 
 
 class Graph:
-    """Networks that are no chains: one for a single input, one for a large batch."""
+    """Two networks that are no chains, one for a single input and one for a large batch; the report has all of them."""
 
     timeout = 300.0
     param_names = ("cell",)

@@ -57,7 +57,7 @@ def extra_peak(cell: str, dtype: str) -> tuple[float, float]:
 
 
 class Memory:
-    """Megabytes beyond the result; `Jacobian.peakmem_jacobian` is the whole process."""
+    """Megabytes beyond the result; `jacobian.PeakMemory` is the whole process."""
 
     timeout = 300.0
     param_names = ("cell", "dtype")

@@ -11,6 +11,9 @@ The first term knows the wire alone. The second is least for the surface of leas
 shortest path: so the network finds the soap film. The wire here is cut from Scherk's minimal surface, `z = log(cos y / cos x)`,
 which is therefore the answer. The same network without the penalty follows the wire too, and bulges inside.
 
+With `--skips` each hidden layer adds to what it takes, so that the network branches; its Jacobian and the gradient through it
+are as exact.
+
 The penalty's derivative by J is `2 det(G) J G^-1 = 2 J adj(G)` with G = J^T J, where the adjugate is right for a singular G
 too; the pullback takes it to the parameters. In a network of fewer outputs than inputs G would be singular everywhere, and the
 penalty 0.
@@ -72,10 +75,10 @@ def loss(net, inside, weight):
     return np.mean(np.sum(miss**2, axis=1)), np.mean(determinants), pullback(gy, gj).parameters
 
 
-def train(weight, n_steps):
-    """The trained network, and the error at the wire and the mean determinant at each step (n_steps, 2)."""
+def train(weight, n_steps, skips=False):
+    """The trained network, with skips if asked for, and error at the wire and mean determinant at each step (n_steps, 2)."""
     rng = np.random.default_rng(0)
-    net, adam, history = random_network(SIZES, fj.Tanh(), rng), Adam(5e-3, n_steps), []
+    net, adam, history = random_network(SIZES, fj.Tanh(), rng, skips), Adam(5e-3, n_steps), []
     for _ in range(n_steps):
         wire_error, mean_determinant, gradient = loss(net, rng.uniform(-HALF, HALF, (INSIDE, 2)), weight)
         net = adam.step(net, gradient)
@@ -134,13 +137,14 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description="Train a network with the determinant of its Jacobian in the loss.")
     parser.add_argument("--output", type=Path, default=Path(), help="directory for the picture (default: the current one)")
     parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--skips", action="store_true", help="add to each hidden layer what it takes")
     args = parser.parse_args(argv)
     path = args.output / "jacobian_determinant_penalty.png"
 
     networks, histories = {}, {}
     print(f"Least area of a surface in the wire: {least_area():.2f}")
     for name, weight in zip(COLOURS, (0.0, WEIGHT), strict=True):
-        net, histories[name] = train(weight, args.steps)
+        net, histories[name] = train(weight, args.steps, args.skips)
         networks[name] = net
         wire_error, mean_determinant = histories[name][-1]
         print(f"{name}: wire missed by {wire_error**0.5:.3f}, mean det(J^T J) {mean_determinant:.2f}")

@@ -7,12 +7,17 @@ import numpy as np
 import fastjac as fj
 
 
-def random_network(sizes, activation, rng):
-    """Affine layers of these sizes, inputs first, with `activation` between them; the weights keep a signal's variance."""
-    layers = []
+def random_network(sizes, activation, rng, skips=False):
+    """Affine layers of these sizes, inputs first, with `activation` between them; the weights keep a signal's variance.
+
+    skips : whether each hidden layer that can do so adds to what it takes, as in a residual network.
+    """
+    items = []
     for n_in, n_out in pairwise(sizes):
-        layers += [fj.Affine(rng.normal(scale=n_in**-0.5, size=(n_out, n_in)), np.zeros(n_out)), activation]
-    return fj.Network(layers[:-1])
+        layer = [fj.Affine(rng.normal(scale=n_in**-0.5, size=(n_out, n_in)), np.zeros(n_out)), activation]
+        items.append(fj.Residual(layer) if skips and n_in == n_out else fj.Network(layer))
+    items[-1] = layer[0]
+    return fj.Network(items)
 
 
 class Adam:

@@ -5,26 +5,41 @@
 
 The way of a call, which is also the way imports point:
 
-    network.py      the face; derivatives.py picks the plan and gives the answer back, arguments.py checks what comes in, and
-                    ends.py makes one vector of several inputs, or outputs, and back; drawing.py prints
-    sequence.py     what a user writes as a Graph (graph.py): layers in a row, blocks (blocks.py) and nodes (nodes.py), of which
-                    selection.py takes units; known.py says which layers there are
+    network.py      the face: holds what a user wrote, saves, copies, prints (drawing.py); derivatives.py, its base, computes:
+                    arguments.py checks what comes in, ends.py makes one vector of several inputs, or blocks of one matrix
+    sequence.py     what a user writes as a graph: layers in a row, blocks (blocks.py), nodes (nodes.py, of which selection.py
+                    takes units); known.py says which layers there are
     runners.py      the programs of a network, lowered at their first use
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory
-    program.py      chain and plan lowered to tables: accumulation.py and spans.py write the steps of a plan, lanes.py those
-                    of narrow networks; matrix.py says where an operand lies, memory.py packs them all, and caches.py says
-                    into which pieces
-    chain.py        layers as affine factors with links between; folding.py makes one of two
+    program.py      chain and plan lowered to tables, in three parts:
+                      values:  values.py says where each value lies, moves.py writes the steps that make them
+                      J:       accumulation.py writes the steps of a plan, spans.py says where links are applied, passage.py takes
+                               rows through a block by what traversal.py finds there; emitter.py, under both, writes records
+                      lanes:   lanes.py writes the steps of narrow networks
+                    matrix.py says where an operand lies
+    product.py      what is wanted of a chain, as a product of matrices: J, some of its rows and columns, or J times a seed
     plan.py         the order of contractions: forward, reverse, mixed (steps.py shows it); cost.py predicts their time
-    layers/         what a layer is
+    cuts.py         a graph as a chain: simplify.py rewrites it, and where one vector is all that passes it is cut into layers and
+                    blocks (block.py)
+    graph.py        vectors, and the operations that make them
+    chain.py        layers and blocks as factors with links between (operators.py); folding.py makes one affine layer of two
+    memory.py       packs all numbers that a program holds or works on; caches.py says into which pieces
+    layers/         what a layer is, and a join
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
-                    by lanes.py, and copies what twins.py finds; gradient.py goes back by its stages.py; contract.py and
-                    tile.py multiply; formulas/ are the activations, of which activations.py makes kernels
+                    by lanes.py, and copies what twins.py finds; group.py says where a sample's numbers lie; gradient.py goes
+                    back by its stages.py; contract.py and tile.py multiply; formulas/ are the activations, of which
+                    activations.py makes kernels, and pairwise.py are the joins of two
     frozen.py       arrays that nothing can write to; dense.py reads what others hand in as one; pickling.py refuses to send
                     what holds addresses
     errors.py       what can go wrong
+
+The way of x to the tile, for J of one batch: `Network.jacobian` checks x and asks its Runners for a Runner. The first call makes
+that: `cuts.chain_of_graph` gives a Chain, `product.product_of` the Product that is wanted of it, `plan.plan` the order, and
+`program.lower` writes the tables. `Runner` hands the arrays to `kernels.run`, which takes block after block of samples: `sweep`
+computes values and slopes, then for each group of samples `accumulate` takes every step of the plan, and each product goes by
+`contract` to `tile`, which writes to J.
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/
 (losses of the Jacobian in torch), check.py and differences.py, and cli.py; saving.py writes fastjac's own files, optional.py

@@ -134,31 +134,32 @@ class Block:
 
         What is only added to a sum has no edges of its own: those that lead to it lead to the sum.
         """
-        edges = [edge for number, step in enumerate(self.steps, 1) for edge in self._edges_to(number, step)]
+        sizes = self.sizes
+        edges = [edge for number, step in enumerate(self.steps, 1) for edge in _edges_to(number, step, sizes)]
         readers = Counter(edge.source for edge in edges)
         sums: dict[int, int] = {}
         for edge in reversed(edges):
-            whole = Units(0, 0, self.sizes[edge.source])
-            if edge.map == whole and edge.source and readers[edge.source] == 1 and self.sizes[edge.target] == whole.count:
+            whole = Units(0, 0, sizes[edge.source])
+            if edge.map == whole and edge.source and readers[edge.source] == 1 and sizes[edge.target] == whole.count:
                 sums[edge.source] = sums.get(edge.target, edge.target)
         return tuple(replace(edge, target=sums.get(edge.target, edge.target)) for edge in edges if edge.source not in sums)
 
-    def _edges_to(self, number: int, step: BlockStep) -> Iterator[Edge]:
-        operator, operands = step.operator, step.operands
-        first = 0
-        for part, operand in enumerate(operands):
-            if isinstance(operator, (Affine, Normalization)):
-                yield Edge(operand, number, operator)
-            elif isinstance(operator, (Diagonal, Pair)):
-                yield Edge(operand, number, Slopes(operator, part))
-            elif isinstance(operator, Sum):
-                yield Edge(operand, number, Units(0, 0, step.size))
-            elif isinstance(operator, Stack):
-                count = self.sizes[operand]
-                yield Edge(operand, number, Units(0, first, count))
-                first += count
-            else:
-                yield Edge(operand, number, selected(operator.index))
+
+def _edges_to(number: int, step: BlockStep, sizes: tuple[int, ...]) -> Iterator[Edge]:
+    """The edges to a value, by the step that makes it."""
+    operator, first = step.operator, 0
+    for part, operand in enumerate(step.operands):
+        if isinstance(operator, (Affine, Normalization)):
+            yield Edge(operand, number, operator)
+        elif isinstance(operator, (Diagonal, Pair)):
+            yield Edge(operand, number, Slopes(operator, part))
+        elif isinstance(operator, Sum):
+            yield Edge(operand, number, Units(0, 0, step.size))
+        elif isinstance(operator, Stack):
+            yield Edge(operand, number, Units(0, first, sizes[operand]))
+            first += sizes[operand]
+        else:
+            yield Edge(operand, number, selected(operator.index))
 
 
 def selected(index: tuple[int, ...]) -> Units:

@@ -6,6 +6,7 @@ layer, or a block. Several inputs are one vector, of which each is a selection, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -62,7 +63,7 @@ class _BlockSteps:
         self.steps: list[BlockStep] = []
         self._values = {first: 0}
         numbers = range(first + 1, last + 1)
-        readers = [operand for number in numbers for operand in flow.operands[number]]
+        readers = Counter(operand for number in numbers for operand in flow.operands[number])
         run: list[int] = []
         for number in numbers:
             operands = flow.operands[number]
@@ -72,7 +73,7 @@ class _BlockSteps:
             run = [*run, number] if run and operands == (run[-1],) else [number]
             following = number + 1
             goes_on = (
-                readers.count(number) == 1
+                readers[number] == 1
                 and following <= last
                 and flow.operands[following] == (number,)
                 and _is_layer(flow.operations[following])

@@ -13,31 +13,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from .block import Block, Map, Slopes, Units
-from .cost import PACK_ELEMENTS, PACK_ROWS, STACKED_ROWS, UNION_ROWS
+from .block import Block, Slopes, Units
+from .cost import STACKED_ROWS, UNION_ROWS
 from .emitter import Emitter
 from .kernels.tables import DENSE, OUT, PARAMETERS, WORK
 from .layers import Affine
 from .matrix import Matrix
 from .memory import PANEL_ROWS
 from .operators import Diagonal, Normalization
-
-
-@dataclass(frozen=True)
-class Term:
-    """What the rows at one value bring to those at another.
-
-    source : the value whose rows are read.
-    first, target, count : of columns that are brought as they are, the first one read, the first one written, their number.
-    index : the numbers of such columns, at the value that is wider, where they do not follow one another; else None.
-    """
-
-    source: int
-    map: Map
-    first: int = 0
-    target: int = 0
-    count: int = 0
-    index: tuple[int, ...] | None = None
+from .traversal import Term, Traversal
 
 
 @dataclass
@@ -67,32 +51,20 @@ class Passage:
 
     def __init__(self, emitter: Emitter, block: Block, forward: bool, rows: int, result: Matrix | None = None) -> None:
         self._emitter, self._forward, self._rows, self._result = emitter, forward, rows, result
-        self._sizes = block.sizes
-        order = list(range(len(self._sizes)))
-        self._order = order if forward else order[::-1]
-        self._terms: list[list[Term]] = [[] for _ in order]
-        for edge in block.edges:
-            value, source = (edge.target, edge.source) if forward else (edge.source, edge.target)
-            self._terms[value].append(_term(source, edge.map, forward))
-        self._readers: list[list[int]] = [[] for _ in order]
-        for value, terms in enumerate(self._terms):
-            for term in terms:
-                self._readers[term.source].append(value)
-        self._left = [len(readers) for readers in self._readers]
+        self._way = Traversal(block, forward, rows)
+        self._left = [len(readers) for readers in self._way.readers]
         self._held: Counter[int] = Counter()
         self._at: dict[int, Rows] = {}
         self._begun: dict[int, Rows] = {}
 
     def run(self, entry: Rows) -> Matrix:
         """The rows at the end for those at the beginning, whose memory is given back if it is owned."""
-        first, *others = self._order
+        first, *others = self._way.order
         self._at[first] = self._held_by_one_more(entry)
         for value in others:
-            terms = self._terms[value]
-            if not terms:
-                # What is only a part of a sum has no rows of its own.
-                continue
-            self._at[value] = self._put_together(value) if self._is_partition(value) else self._sum(value, terms)
+            # What is only a part of a sum has no rows of its own.
+            if self._way.terms[value]:
+                self._at[value] = self._put_together(value) if self._way.is_partition(value) else self._sum(value)
         end = self._at[others[-1]].matrix
         if end.place == OUT or (end.place == WORK and end.first == 0):
             return end
@@ -100,8 +72,8 @@ class Passage:
         return self._emitter.copy(end, target or self._emitter.take(end.rows, end.columns))
 
     def reads_weights_alone(self) -> bool:
-        """Whether the rows at the beginning meet weights alone, so that columns of dead units need not be 0."""
-        return self._rows > UNION_ROWS and self._meets_weights(self._order[0])
+        """Whether columns of dead units need not be 0 in the rows at the beginning."""
+        return self._way.reads_weights_alone()
 
     # Where rows lie.
 
@@ -110,38 +82,23 @@ class Passage:
 
         by_product : whether a product writes them.
         """
-        end = self._last_in_place(value)
-        n_weights = sum(isinstance(term.map, Affine) for term in self._terms[value])
+        way = self._way
+        end = way.last_in_place(value)
+        reader = way.only_reader(end)
+        n_weights = sum(isinstance(term.map, Affine) for term in way.terms[value])
         # A product does not start from what lies in the result: it would read whole vectors, beyond the end of the array.
         started = n_weights == int(by_product)
-        if end == self._order[-1] and self._result is not None:
-            if started and (not self._result.transposed or (by_product and self._ends_in_product(value))):
+        if end == way.order[-1] and self._result is not None:
+            if started and (not self._result.transposed or (by_product and way.ends_in_product(value))):
                 return Rows(self._result, None, owned=True)
-        elif len(self._readers[end]) == 1 and self._is_partition(self._readers[end][0]):
-            (reader,) = self._readers[end]
-            (term,) = (term for term in self._terms[reader] if term.source == end)
-            if term.count == self._sizes[end]:
+        elif reader is not None and way.is_partition(reader):
+            (term,) = (term for term in way.terms[reader] if term.source == end)
+            if term.count == way.sizes[end]:
                 whole = self._begin(reader)
                 if whole.matrix.place == WORK or started:
                     return self._held_by_one_more(replace(whole, matrix=whole.matrix.part(term.target, term.count)))
-        matrix = self._emitter.take(self._rows, self._sizes[value])
+        matrix = self._emitter.take(self._rows, self._way.sizes[value])
         return self._held_by_one_more(Rows(matrix, matrix.offset, owned=True))
-
-    def _last_in_place(self, value: int) -> int:
-        """The last of the values that are made of this one by changing its rows where they lie."""
-        while len(self._readers[value]) == 1:
-            (reader,) = self._readers[value]
-            (term, *more) = self._terms[reader]
-            if more or not isinstance(term.map, (Slopes, Normalization)):
-                break
-            value = reader
-        return value
-
-    def _ends_in_product(self, value: int) -> bool:
-        """Whether the last value is stored by a product, which alone can turn it round."""
-        terms = self._terms[value]
-        last = max(terms, key=lambda term: self._rank(value, term))
-        return value == self._order[-1] and isinstance(last.map, Affine)
 
     def _begin(self, value: int) -> Rows:
         """Room for a value that others are columns of, from when the first of them is computed."""
@@ -164,49 +121,32 @@ class Passage:
         """Whether a value's rows may be changed by whoever reads them now."""
         return self._left[source] == 1 and self._at[source].owned
 
-    def _is_partition(self, value: int) -> bool:
-        """Whether a value's columns are those that its terms bring, one beside another."""
-        terms = self._terms[value]
-        ends = [0, *(term.target + term.count for term in terms)]
-        follow = all(_is_run(term) and term.target == end for term, end in zip(terms, ends, strict=False))
-        return len(terms) > 1 and follow and ends[-1] == self._sizes[value]
-
-    def _meets_weights(self, value: int) -> bool:
-        maps = [term.map for reader in set(self._readers[value]) for term in self._terms[reader] if term.source == value]
-        return all(isinstance(map_, Affine) for map_ in maps)
-
     # What terms bring.
 
     def _put_together(self, value: int) -> Rows:
         """Columns of several values, one beside another; what was computed there needs no copy."""
         whole = self._begin(value)
-        for term in self._terms[value]:
+        for term in self._way.terms[value]:
             place, part = whole.matrix.part(term.target, term.count), self._at[term.source].matrix.part(term.first, term.count)
             if place != part:
                 self._emitter.copy(part, place)
             self._done(term.source)
         return whole
 
-    def _sum(self, value: int, terms: list[Term]) -> Rows:
+    def _sum(self, value: int) -> Rows:
         total: Rows | None = None
-        # A product starts from the columns that are there; what else there is, is added to it.
-        for term in sorted(terms, key=lambda term: self._rank(value, term)):
+        for term in self._way.in_order(value):
             total = self._add(value, total, term)
             self._done(term.source)
         assert total is not None  # every value is made of another
         return total
-
-    def _rank(self, value: int, term: Term) -> int:
-        if isinstance(term.map, Affine):
-            return 1
-        return 0 if isinstance(term.map, Units) and self._brings_all(value, term) else 2
 
     def _add(self, value: int, total: Rows | None, term: Term) -> Rows:
         """The rows at a value so far, and what a term brings besides."""
         source = self._at[term.source]
         if isinstance(term.map, Affine) and not source.is_identity:
             return self._multiply(value, total, source, term)
-        if total is None and self._brings_all(value, term):
+        if total is None and self._way.brings_all(value, term):
             return self._bring(value, term)
         if total is None:
             total = self._target(value)
@@ -219,7 +159,7 @@ class Passage:
         elif isinstance(term.map, Affine):
             self._emitter.add(total.matrix, self._weight(term.map))
         else:
-            normalized = self._normalize(source, term.map, self._emitter.take(self._rows, self._sizes[value]))
+            normalized = self._normalize(source, term.map, self._emitter.take(self._rows, self._way.sizes[value]))
             self._emitter.add(total.matrix, normalized)
             self._emitter.release(normalized)
         return total
@@ -230,10 +170,6 @@ class Passage:
         else:
             self._emitter.add(total.part(term.target, term.count), source.part(term.first, term.count))
         total.made_by = None
-
-    def _brings_all(self, value: int, term: Term) -> bool:
-        """Whether a term brings a number for every column of a value."""
-        return not isinstance(term.map, Units) or (term.index is None and term.count == self._sizes[value])
 
     def _bring(self, value: int, term: Term) -> Rows:
         """The rows at a value as one term brings them."""
@@ -256,7 +192,7 @@ class Passage:
         """Columns of a value as they lie."""
         owned = self._is_free(term.source)
         source.owned = False
-        whole = term.count == self._sizes[term.source]
+        whole = term.count == self._way.sizes[term.source]
         part = source.matrix.part(term.first, term.count)
         return self._held_by_one_more(
             replace(source, matrix=part, owned=owned, live=None, is_identity=source.is_identity and whole)
@@ -269,7 +205,7 @@ class Passage:
         # A single row goes over all units, together with those of other samples: dead ones have zeros.
         live = self._emitter.live_list(source.live) if source.live and self._rows > UNION_ROWS else DENSE
         start = None if total is None else self._readable(value, total)
-        kept = self._kept(value, term.map)
+        kept = self._way.kept(value, term.map)
         if kept is not None:
             return self._multiply_packed(value, source, term.map, live, kept)
         into = start if start is not None and start.owned and start.matrix.place == WORK else self._target(value, by_product=True)
@@ -281,18 +217,6 @@ class Passage:
         if start is not None and into is not start:
             self._drop(start)
         return into
-
-    def _kept(self, value: int, factor: Affine) -> Diagonal | None:
-        """The diagonal that follows a product, if it pays to make the columns of its live units alone."""
-        if len(self._terms[value]) > 1 or len(self._readers[value]) != 1:
-            return None
-        (reader,) = self._readers[value]
-        (term, *more) = self._terms[reader]
-        if more or not isinstance(term.map, Slopes) or not self._skips(reader, term.map):
-            return None
-        is_small = factor.weight.size <= PACK_ELEMENTS
-        pays = is_small and self._rows >= PACK_ROWS and len(self._readers[reader]) == 1
-        return term.map.operator if pays and isinstance(term.map.operator, Diagonal) else None
 
     def _multiply_packed(self, value: int, source: Rows, factor: Affine, live: int, kept: Diagonal) -> Rows:
         """A product with the columns of a weight that belong to live units, packed side by side."""
@@ -328,14 +252,14 @@ class Passage:
         """Rows times slopes; where only weights are read from them, columns of dead units are left as they are."""
         source, operator = self._at[term.source], map_.operator
         slopes = self._emitter.slopes(operator, map_.part)
-        alone = len(self._terms[value]) == 1
+        alone = len(self._way.terms[value]) == 1
         live = operator if alone and isinstance(operator, Diagonal) and operator.sparse else None
-        if live and self._skips(value, map_):
+        if live and self._way.skips(value, map_):
             owned = self._is_free(term.source)
             source.owned = False
             return self._held_by_one_more(replace(source, owned=owned, live=live, is_identity=False))
         if self._is_free(term.source):
-            once = len(self._readers[term.source]) == 1
+            once = len(self._way.readers[term.source]) == 1
             if not (once and self._emitter.scale(source.matrix, slopes)):
                 self._emitter.multiply(source.matrix, slopes)
             return self._held_by_one_more(replace(source, live=live))
@@ -343,12 +267,6 @@ class Passage:
         self._emitter.copy(source.matrix, target.matrix)
         self._emitter.scale(target.matrix, slopes)
         return replace(target, live=live)
-
-    def _skips(self, value: int, map_: Slopes) -> bool:
-        """Whether rows times slopes are read by weights alone, which skip the dead units, and may stay as they are."""
-        operator = map_.operator
-        binary = isinstance(operator, Diagonal) and operator.sparse and operator.binary and len(self._terms[value]) == 1
-        return binary and self._rows > UNION_ROWS and self._meets_weights(value) and value != self._order[-1]
 
     def _normalize(self, source: Rows, operator: Normalization, target: Matrix | None) -> Matrix:
         """Rows times a normalizer's Jacobian, where they lie or in a copy."""
@@ -360,14 +278,3 @@ class Passage:
     def _weight(self, factor: Affine) -> Matrix:
         """What a weight makes of the identity."""
         return self._emitter.constant(factor.weight.T if self._forward else factor.weight)
-
-
-def _term(source: int, map_: Map, forward: bool) -> Term:
-    if not isinstance(map_, Units):
-        return Term(source, map_)
-    first, target = (map_.source, map_.target) if forward else (map_.target, map_.source)
-    return Term(source, map_, first, target, map_.count, map_.index)
-
-
-def _is_run(term: Term) -> bool:
-    return isinstance(term.map, Units) and term.index is None

@@ -7,6 +7,9 @@ pairs: forward accumulation starts from the inputs, reverse from the outputs, an
 found by dynamic programming (Griewank & Naumann, "Accumulating Jacobians as chained sparse matrix products", Mathematical
 Programming 95, 2003). The same dynamic program says which way round each matrix lies in memory.
 
+A layer may also be a block of a graph. Rows are then passed through it, tangents pushed or cotangents pulled, or its own Jacobian
+is made by passing the identity, and is an operand as any other that is made.
+
 Plans are made from sizes alone; nothing here knows weights or inputs. What things cost is in `cost.py`.
 """
 
@@ -135,7 +138,8 @@ def step_through(shape: ChainShape, start: int, middle: int, stop: int, transpos
     cycles = block_cycles(block, rows, transposed, own, shape.lanes)
     if transposed and stop - start == shape.n_layers:
         cycles += moving_cycles(rows * shape.sizes[stop])
-    return Step(start, middle, stop, transposed, False, False, rows * sum(counts), cycles, through=True)
+    stacked = rows <= STACKED_ROWS
+    return Step(start, middle, stop, transposed, False, stacked, rows * sum(counts), cycles, through=True)
 
 
 class _Choice(NamedTuple):
@@ -159,7 +163,9 @@ def _cheapest(shape: ChainShape, order: Order, spans: Iterable[Span], middles: C
     for start, stop in spans:
         for transposed in (False, True):
             ways = [(shape, table, start, middle, stop, transposed) for middle in middles(start, stop)]
-            choices = [combine(*way) for way in ways for combine in (_combined, _passed)]
+            # A pure order pushes alone, or pulls alone.
+            kinds = (_combined, _passed) if order in ("mixed", "forward" if transposed else "reverse") else (_combined,)
+            choices = [combine(*way) for way in ways for combine in kinds]
             table.setdefault((start, stop), {})[transposed] = min(choices, key=lambda choice: choice.cost)
     return table
 

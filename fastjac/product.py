@@ -138,7 +138,8 @@ def block_shape(block: Block) -> BlockShape:
         for edge in edges
         if isinstance(edge.map, Affine)
     )
-    moved = sum(block.sizes[edge.target] for edge in edges if not isinstance(edge.map, Affine))
+    sizes = block.sizes
+    moved = sum(sizes[edge.target] for edge in edges if not isinstance(edge.map, Affine))
     begins = all(isinstance(edge.map, Affine) for edge in edges if edge.source == 0)
     ends = all(isinstance(edge.map, Affine) for edge in edges if edge.target == last)
     return BlockShape(products, moved, (begins, ends))

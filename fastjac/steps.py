@@ -88,14 +88,13 @@ class ChainShape:
 class Step:
     """One contraction, `J[start:stop] = J[middle:stop] D_middle J[start:middle]`, or what a block does instead.
 
-    through : whether one of the two is a block, through which the other is pushed, if transposed, or pulled; a block's own
-        Jacobian, where middle is start, is what it makes of the identity.
-
     transposed : whether the transposed product is computed, whose vector lanes run along J's rows.
     drops : whether only the units are produced that are live at the boundary where the result is contracted next.
     stacked : whether the rows of several samples are multiplied by the weight together, over the units that are live in any of
         them; else each sample is multiplied alone, over its own live units.
     multiply_adds : with live shares counted.  cycles : predicted time on one core.
+    through : whether one of the two is a block, through which the other is pushed, if transposed, or pulled; a block's own
+        Jacobian, where middle is start, is what it makes of the identity.
     """
 
     start: int

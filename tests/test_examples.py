@@ -123,6 +123,26 @@ def test_trajectory_optimization(run, tmp_path):
     assert (tmp_path / "trajectory_optimization.png").read_bytes().startswith(PNG)
 
 
+def test_smooth_dynamics(run, tmp_path):
+    text = run("smooth_dynamics", "--output", tmp_path, "--steps", "150")
+    without, with_penalty = numbers(text, r"missed by ([\d.]+)")
+    assert 0 < with_penalty < without
+    without, with_penalty = numbers(text, r"Jacobian by (\d+)%")
+    assert 0 < with_penalty < 0.8 * without
+    assert (tmp_path / "smooth_dynamics.png").read_bytes().startswith(PNG)
+
+
+def test_smooth_dynamics_gradient(example):
+    smooth, rng = example("smooth_dynamics"), np.random.default_rng(0)
+    z, target = rng.standard_normal((7, 12)), rng.standard_normal((7, 8))
+
+    def loss(net):
+        error, penalty, gradient = smooth.loss(net, z, target, 0.5)
+        return error + 0.5 * penalty, gradient
+
+    assert_gradient(loss, smooth.residual_network(rng))
+
+
 def test_published_benchmark(run):
     text = run("published_benchmark")
     assert "left out" not in text
@@ -160,7 +180,15 @@ def test_jacobian_determinant_penalty(run, tmp_path):
     assert (tmp_path / "jacobian_determinant_penalty.png").read_bytes().startswith(PNG)
 
 
-def test_jacobian_determinant_penalty_gradient(example):
+def test_jacobian_determinant_penalty_with_skips(run, tmp_path):
+    text = run("jacobian_determinant_penalty", "--output", tmp_path, "--steps", "150", "--skips")
+    assert max(numbers(text, r"wire missed by ([\d.]+)")) < 0.2
+    without, with_penalty = numbers(text, r"([\d.]+) off the minimal surface")
+    assert with_penalty < without
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_jacobian_determinant_penalty_gradient(example, skips):
     film, rng = example("jacobian_determinant_penalty"), np.random.default_rng(0)
     inside = rng.uniform(-1.2, 1.2, (6, 2))
 
@@ -168,7 +196,7 @@ def test_jacobian_determinant_penalty_gradient(example):
         wire_error, mean_determinant, gradient = film.loss(net, inside, 0.5)
         return wire_error + 0.5 * mean_determinant, gradient
 
-    assert_gradient(loss, example("training").random_network((2, 5, 4, 3), fj.Tanh(), rng))
+    assert_gradient(loss, example("training").random_network((2, 5, 5, 3), fj.Tanh(), rng, skips))
     # Where J^T J has no inverse the determinant is at its least.
     singular = np.array([[[1.0, 2.0], [3.0, 6.0], [-1.0, -2.0]]])
     determinants, by_jacobian = film.determinant(singular)

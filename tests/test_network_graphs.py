@@ -83,23 +83,6 @@ class TestParameters:
         np.testing.assert_array_equal(other.parameters(), np.arange(90.0))
         assert described(other._graph) == described(BLOCKS._graph)
 
-    def test_derivatives_by_parameters_say_that_they_take_chains(self) -> None:
-        message = "take chains whose layers stand at one place each"
-        for net in (BRANCHED, BLOCKS, fj.Network([TIED, fj.ReLU(), TIED])):
-            x, y = np.ones(net.n_in), np.ones(net.n_out)
-            theta = net.parameters()
-            for call in (
-                lambda net=net, x=x: net.jacobian_vjp(x),
-                lambda net=net, x=x: net.parameter_jacobian(x),
-                lambda net=net, x=x, v=theta: net.parameter_jvp(x, v),
-                lambda net=net, x=x, u=y: net.parameter_vjp(x, u),
-                lambda net=net, x=x, v=theta: net.gauss_newton_product(x, v),
-                lambda net=net, x=x: net.neural_tangent_kernel(x[None]),
-                lambda net=net, x=x: net.parameter_operator(x),
-            ):
-                with pytest.raises(LayerError, match=message):
-                    call()
-
 
 class TestSequence:
     def test_items_are_those_that_were_given(self) -> None:

@@ -64,6 +64,7 @@ def test_configuration_names_the_suite():
         (jacobian.Jacobian, ("dynamics-64", "float64", "mixed")),
         (jacobian.Jacobian, ("square-64", "float32", "auto")),
         (jacobian.Peers, ("expert NumPy", "seed-64", "float32")),
+        (jacobian.PeakMemory, ("dynamics-64", "float64")),
         (jacobian.Graph, ("residual-dynamics-1",)),
         (latency.Latency, ("python", "float32")),
         (machine.Control, ("copy",)),

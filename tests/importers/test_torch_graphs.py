@@ -504,6 +504,11 @@ def test_single_precision_stays():
     assert fastjac.from_torch(SwiGLU().half()).dtype == np.float32
 
 
+def test_without_weights_a_network_is_of_double_precision():
+    module = Alone(lambda x, y: x / torch.sqrt((y * y).sum(-1, keepdim=True) + 1e-6))
+    assert_graph_agrees(fastjac.from_torch(module, (3, 3)), module, (3,), (3,))
+
+
 def test_gradients_switched_off_for_one_branch_are_refused():
     def forward(self, x):
         with torch.no_grad():

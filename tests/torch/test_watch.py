@@ -98,7 +98,7 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> list[nn.Module]:
     """The modules that are followed while a test runs."""
     found: list[nn.Module] = []
     original = torch_followed.followed
-    monkeypatch.setattr(torch_followed, "followed", lambda module: found.append(module) or original(module))
+    monkeypatch.setattr(torch_followed, "followed", lambda module, *sizes: found.append(module) or original(module, *sizes))
     return found
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import DtypeError, OptionError
 from ...network import Network
 from ..agreement import Flat
+
+if TYPE_CHECKING:
+    from .tracing import Traced
 
 
 def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Network:
@@ -66,14 +68,13 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
     with undisturbed():
         found = followed(module, n_in if input_shape is None else input_shape)
         network = found.network()
-        network = network.astype(_widest(network, found.traced.modules.values()))
+        network = network.astype(_widest(found.traced))
         check_evaluation(module, Flat(network), found.inputs.shapes, found.traced.constants.values())
     return network
 
 
-def _widest(network: Network, modules: Iterable[Any]) -> np.dtype:
+def _widest(steps: Traced) -> np.dtype:
     """The precision of the widest weight, even of one that became a number, as the slope that all units of a PReLU share."""
-    weights = [tensor for module in modules for tensor in module.parameters() if tensor.is_floating_point()]
-    arrays = [array for layer in network.layers for array in layer.arrays.values()]
-    wide = any(tensor.itemsize == 8 for tensor in weights) or any(array.itemsize == 8 for array in arrays)
-    return np.dtype(np.float64 if wide else np.float32) if weights else network.dtype
+    held = [tensor for module in steps.modules.values() for tensor in module.parameters() if tensor.is_floating_point()]
+    held += [array for layers in steps.layers.values() for layer in layers for array in layer.arrays.values()]
+    return np.dtype(np.float32 if held and all(array.itemsize < 8 for array in held) else np.float64)

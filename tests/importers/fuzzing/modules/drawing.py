@@ -10,7 +10,6 @@ from textwrap import indent
 
 from .building import PRELUDE
 from .grammar import (
-    CHAINED,
     CHANGES,
     HOSTILE,
     HOSTILE_WRAPPERS,
@@ -83,8 +82,8 @@ def drawn(seed: int, number: int) -> Drawn:
 def trained(seed: int, number: int) -> tuple[Drawn, str]:
     """A module that has parameters for certain, and what is changed between two calls of it."""
     rng = random.Random(f"training {seed} {number}")
-    names = list(CHAINED) if rng.random() < 0.8 else list(HOSTILE)
-    steps = [LINEAR, *(rng.choice(list(CHAINED)) for _ in range(rng.choice((0, 1, 2)))), rng.choice(names), LINEAR]
+    names = list(READABLE) if rng.random() < 0.8 else list(HOSTILE)
+    steps = [LINEAR, *(rng.choice(list(READABLE)) for _ in range(rng.choice((0, 1, 2)))), rng.choice(names), LINEAR]
     wrapper = rng.choice(list(READABLE_WRAPPERS)) if rng.random() < 0.3 else NO_WRAPPER
     form, dtype = rng.choice((FLAT, SEQUENTIAL, NESTED)), rng.choice(("float64", "float32"))
     return put_together(f"<trained module {seed}:{number}>", steps, wrapper, form, dtype, rng), rng.choice(list(CHANGES))

@@ -1,7 +1,7 @@
 """What a module may be made of: texts of steps and of what is done to a whole module.
 
-READABLE and READABLE_WRAPPERS are what fastjac must accept, and its training those of CHAINED; HOSTILE and HOSTILE_WRAPPERS are
-what it may refuse. CHANGES may come between two calls. MEETINGS and RETURNS are for modules of two inputs.
+READABLE and READABLE_WRAPPERS are what fastjac must accept; HOSTILE and HOSTILE_WRAPPERS are what it may refuse. CHANGES may come
+between two calls. MEETINGS and RETURNS are for modules of two inputs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ READABLE: dict[str, Step] = CHAINED | GRAPHS
 HOSTILE: dict[str, Step] = ARITHMETIC | FUNCTIONS | LAYERS | CLASSES | WEIGHTS | STATE | BRANCHES | SURROUNDINGS
 
 __all__ = [
-    "CHAINED",
     "CHANGES",
     "HOSTILE",
     "HOSTILE_WRAPPERS",
