@@ -12,9 +12,15 @@ from .chain import ModuleChain
 
 
 def sizes_of(x: Any) -> tuple[int, ...]:
-    """The sizes of the inputs; none where one of them is no tensor, which `joined_input` refuses."""
-    given = x if isinstance(x, (tuple, list)) else (x,)
-    is_sized = all(isinstance(part, torch.Tensor) and not part.is_nested and part.ndim for part in given)
+    """The sizes of the inputs; none where one of them has no size, which `joined_input` refuses.
+
+    Raises DtypeError where one is no tensor.
+    """
+    several = isinstance(x, (tuple, list))
+    given = x if several else (x,)
+    for number, part in enumerate(given):
+        _check_tensor(part, f"x[{number}]" if several else "x")
+    is_sized = all(not part.is_nested and part.ndim for part in given)
     return tuple([part.shape[-1] for part in given]) if is_sized else ()
 
 
@@ -39,9 +45,7 @@ def joined_input(chain: ModuleChain, x: Any) -> Any:
 
 
 def _checked(chain: ModuleChain, x: Any, size: int, name: str) -> Any:
-    if not isinstance(x, torch.Tensor):
-        kind = type(x).__name__
-        raise DtypeError(f"{name} must be a torch tensor, got {kind}; use torch.from_numpy, or fastjac.from_torch(module)")
+    _check_tensor(x, name)
     if x.dtype != chain.dtype:
         raise DtypeError(f"{name} must have the module's dtype {chain.dtype}, got {x.dtype}; use {name}.to({chain.dtype})")
     if x.device.type != "cpu":
@@ -52,6 +56,12 @@ def _checked(chain: ModuleChain, x: Any, size: int, name: str) -> Any:
     if x.ndim == 0 or x.shape[-1] != size:
         raise ShapeError(f"{name} must have shape (..., {size}), got {tuple(x.shape)}")
     return x if type(x) is torch.Tensor else x.as_subclass(torch.Tensor)
+
+
+def _check_tensor(x: Any, name: str) -> None:
+    if not isinstance(x, torch.Tensor):
+        kind = type(x).__name__
+        raise DtypeError(f"{name} must be a torch tensor, got {kind}; use torch.from_numpy, or fastjac.from_torch(module)")
 
 
 def blocks(y: Any, jacobian: Any, chain: ModuleChain) -> tuple[Any, Any]:

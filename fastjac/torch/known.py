@@ -41,7 +41,7 @@ def chain_of(module: Any, x: Any) -> tuple[ModuleChain, list[Any]]:
             return chain_of(module, x)
     _check_module(module)
     known = _known.get(module)
-    if known is not None and known.watch.holds(module) and (not known.chain.sized or known.chain.inputs == sizes_of(x)):
+    if known is not None and known.watch.holds(module) and (not known.chain.sized or sizes_of(x) in ((), known.chain.inputs)):
         tensors = known.chain.tensors()
         if known.chain.takes(tensors):
             return known.chain, tensors

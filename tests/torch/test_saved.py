@@ -116,7 +116,7 @@ def test_tensors_that_are_saved_elsewhere() -> None:
 def test_memory_is_free_after_backward(name: str) -> None:
     module, x = perceptron(), points(60, 2)
     loss = loss_of(*on(HOOKS[name], module, x))
-    (runner,) = chain_of(module)[0].runners.values()
+    (runner,) = chain_of(module, x)[0].runners.values()
     loss.backward()
     assert len(runner._idle) >= 1
     assert len(runner._idle_parameters) >= 1
@@ -146,7 +146,7 @@ def test_a_call_that_is_never_differentiated_is_gone_with_its_results() -> None:
     module, x = perceptron(), points(60, 2)
     pair = fastjac.torch.value_and_jacobian(module, x)
     gone = weakref.ref(pair[0])
-    (runner,) = chain_of(module)[0].runners.values()
+    (runner,) = chain_of(module, x)[0].runners.values()
     del pair
     gc.collect()
     assert gone() is None
