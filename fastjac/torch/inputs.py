@@ -16,7 +16,7 @@ def sizes_of(x: Any) -> tuple[int, ...]:
 
     Raises DtypeError where one is no tensor.
     """
-    several = isinstance(x, (tuple, list))
+    several = isinstance(x, (tuple, list)) and any(isinstance(part, torch.Tensor) for part in x)
     given = x if several else (x,)
     for number, part in enumerate(given):
         _check_tensor(part, f"x[{number}]" if several else "x")
