@@ -2,10 +2,10 @@
 
 import mpmath as mp
 import numpy as np
-import torch
 
 from fastjac import layers as fl
 
+from .optional_torch import torch
 from .twin import Array, Twin
 
 

@@ -2,12 +2,11 @@
 
 import mpmath as mp
 import numpy as np
-import torch
 from mpmath import mpf
-from torch.nn import functional
 
 from fastjac import layers as fl
 
+from .optional_torch import functional, torch
 from .twin import Array, Twin, clip, ramp, tensor
 
 SELU_SCALE = mpf("1.0507009873554804934193349852946")

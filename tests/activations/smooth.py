@@ -2,13 +2,12 @@
 
 import mpmath as mp
 import numpy as np
-import torch
 from mpmath import mpf
 from scipy import special
-from torch.nn import functional
 
 from fastjac import layers as fl
 
+from .optional_torch import functional, torch
 from .twin import Array, Twin, clip
 
 

@@ -1,13 +1,16 @@
 """What tests know of an activation, all in one place: its twins, and layers to try it with."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from mpmath import mpf
 
 from fastjac.layers import Activation, Layer
+
+from .optional_torch import torch
 
 Array = np.ndarray
 
