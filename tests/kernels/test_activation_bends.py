@@ -1,14 +1,11 @@
 """The bends, which are second derivatives, of the activations against exact arithmetic, at kinks and extremes, and in float32."""
 
-import re
-
-import numba
 import numpy as np
 import pytest
 from mpmath import mpf
 
-from fastjac.kernels.jit import piece
 from tests.activations import EXAMPLES, defined
+from tests.kernels.compiled_code import assert_one_loop_that_calls_nothing
 from tests.kernels.exact_activations import second_derivative
 from tests.kernels.from_python import call
 from tests.kernels.test_activations import LIBRARY, every_rule, parameters, special_points
@@ -144,12 +141,4 @@ def test_bits_do_not_depend_on_the_place_in_the_row(rule, dtype):
 @pytest.mark.parametrize("rule", sorted(set(BENT) - LIBRARY))
 @both_dtypes
 def test_the_loop_is_vectorized_and_calls_nothing(rule, dtype):
-    kernel = EXAMPLES[rule].rule.bend
-    signature = (numba.from_dtype(dtype), *kernel.kinds)
-    compiled = piece(kernel.py_func)  # the code of one that is read from the cache cannot be seen
-    compiled.compile(signature)
-    code = compiled.inspect_llvm(signature)
-    assert len(re.findall(r"^vector\.body\d*:", code, re.MULTILINE)) == 1
-    for name in ("exp", "tanh", "log", "erf", "fma"):
-        assert f"@{name}" not in code
-        assert f"@llvm.{name}." not in code
+    assert_one_loop_that_calls_nothing(EXAMPLES[rule].rule.bend, dtype)

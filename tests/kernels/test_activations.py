@@ -1,6 +1,5 @@
 """Every activation against exact arithmetic, against torch, against itself in float32 and at every place of a row."""
 
-import re
 from collections.abc import Callable
 
 import numba
@@ -11,8 +10,8 @@ from mpmath import mpf
 
 from fastjac import layers as fl
 from fastjac.kernels import activations
-from fastjac.kernels.jit import piece
 from tests.activations import EXAMPLES, TWINS, defined
+from tests.kernels.compiled_code import assert_one_loop_that_calls_nothing, code_of, vectorized_loops
 from tests.kernels.exact_activations import value_and_derivative
 from tests.kernels.from_python import call
 from tests.torch_reference import torch_function
@@ -193,25 +192,15 @@ def test_bits_do_not_depend_on_the_place_in_the_row(rule, dtype):
 @pytest.mark.parametrize("rule", sorted(EXAMPLES.keys() - LIBRARY))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_loop_is_vectorized_and_calls_nothing(rule, dtype):
-    kernel = EXAMPLES[rule].rule.activation
-    signature = (numba.from_dtype(dtype), *kernel.kinds)
-    compiled = piece(kernel.py_func)  # the code of one that is read from the cache cannot be seen
-    compiled.compile(signature)
-    code = compiled.inspect_llvm(signature)
-    assert len(re.findall(r"^vector\.body\d*:", code, re.MULTILINE)) == 1
-    for name in ("exp", "tanh", "log", "erf", "fma"):
-        assert f"@{name}" not in code
-        assert f"@llvm.{name}." not in code
+    assert_one_loop_that_calls_nothing(EXAMPLES[rule].rule.activation, dtype)
 
 
 @pytest.mark.parametrize("rule", ["sine", "cosine"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_within_its_reach_a_formula_vectorizes(rule, dtype):
     kernel = activations.Rule(EXAMPLES[rule].rule.formula).activation
-    compiled, signature = piece(kernel.py_func), (numba.from_dtype(dtype), *kernel.kinds)
-    compiled.compile(signature)
-    code = compiled.inspect_llvm(signature)
-    assert re.search(r"^vector\.body\d*:", code, re.MULTILINE)
+    code = code_of(kernel, dtype)
+    assert vectorized_loops(code) > 0
     assert "@sin" not in code
     assert "@llvm.sin" not in code
 
