@@ -76,14 +76,13 @@ def chain_of(layers: Iterable[Layer | Block], n_in: int, dtype: np.dtype) -> Cha
     width = n_in
     for layer in _split_layer_norms(layers):
         link = links[-1]
-        last = factors[-1] if factors and not link else None
         if isinstance(layer, Affine):
             layer = _absorb_scales(layer, link, dtype)
-            last = factors[-1] if factors and not link else None
-            if isinstance(last, Affine) and (folded := _folded(last, layer, dtype)):
-                layer = folded
-                factors.pop()
-                links.pop()
+        last = factors[-1] if factors and not link else None
+        if isinstance(layer, Affine) and isinstance(last, Affine) and (folded := _folded(last, layer, dtype)):
+            layer = folded
+            factors.pop()
+            links.pop()
         if isinstance(layer, (Affine, Block)):
             factors.append(layer)
             links.append([])

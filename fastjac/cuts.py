@@ -18,15 +18,13 @@ from .graph import Graph
 from .layers import Add, Affine, Concatenate, Join, Layer, Pairwise, Take
 from .simplify import Flow, simplified
 
-Item = Layer | Block
-
 
 def chain_of_graph(graph: Graph, dtype: np.dtype) -> Chain:
     """The chain of a graph's layers and blocks, for all inputs as one vector."""
     return chain_of(items_of(graph, dtype), sum(graph.input_sizes), dtype)
 
 
-def items_of(graph: Graph, dtype: np.dtype) -> tuple[Item, ...]:
+def items_of(graph: Graph, dtype: np.dtype) -> tuple[Layer | Block, ...]:
     """The layers and blocks that a graph is, one after another."""
     flow = simplified(graph)
     cuts = cuts_of(flow.operands)
@@ -47,10 +45,10 @@ def cuts_of(all_operands: Sequence[tuple[int, ...]]) -> list[int]:
     return cuts
 
 
-def _between(flow: Flow, first: int, last: int, dtype: np.dtype) -> Item:
+def _between(flow: Flow, first: int, last: int, dtype: np.dtype) -> Layer | Block:
     """The layer between two neighbouring cuts, or the block."""
     operation = flow.operations[last]
-    if last == first + 1 and operation is not None and not isinstance(operation, (Join, Take)):
+    if last == first + 1 and operation is not None and _is_layer(operation):
         return operation
     return Block(tuple(_BlockSteps(flow, first, last, dtype).steps), flow.sizes[first])
 

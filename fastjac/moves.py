@@ -51,20 +51,20 @@ class Sweep:
         elif isinstance(operator, Normalization):
             yield step | self._normalize(operator)
         elif isinstance(operator, Sum):
-            yield step | self._of(ADD, sweep.add)
+            yield step | self._taken_by(ADD, sweep.add)
         elif isinstance(operator, Pair):
             slopes = padded(operator.size, self._parameters.dtype)
             rule = kernel_address(PAIRWISE[operator.join.rule], self._parameters.dtype)
-            yield step | self._of(JOIN, sweep.join) | self._state[operator] | {"rule": rule, "second_slopes": slopes}
+            yield step | self._taken_by(JOIN, sweep.join) | self._state[operator] | {"rule": rule, "second_slopes": slopes}
         else:
             assert isinstance(operator, Selection)  # a stack is moved part by part
-            yield step | self._of(TAKE, sweep.take) | {"p": self._units(operator)}
+            yield step | self._taken_by(TAKE, sweep.take) | {"p": self._units(operator)}
 
     def _operand(self, name: str, vector: Vector) -> Record:
         place = INPUTS if vector.slot is None else WORK
         return {f"{name}_place": place, name: self.place(vector), f"{name}_row": vector.row}
 
-    def _of(self, operation: int, kernel: object) -> Record:
+    def _taken_by(self, operation: int, kernel: object) -> Record:
         return {"operation": operation, "kernel": kernel_address(kernel, self._parameters.dtype)}
 
     def _affine(self, factor: Affine, move: Move) -> Record:
@@ -72,7 +72,7 @@ class Sweep:
         bias = np.zeros(factor.n_out) if factor.bias is None else factor.bias
         # A zero times inf is nan, so zeros are skipped only where every weight is finite.
         skip = move.zeros and is_finite(factor, self._parameters.dtype)
-        return self._of(AFFINE, sweep.affine) | {
+        return self._taken_by(AFFINE, sweep.affine) | {
             # The padding too, which an activation then works on: a short row would leave most lanes idle.
             "n_out": move.target.row,
             "weight": self._parameters.add(factor.weight.T, panel),
@@ -85,13 +85,13 @@ class Sweep:
         layer = op.layers[position]
         p, q = self._parameters.add_blocks(layer.rule_parameters, op.size, self._block)
         rule = kernel_address(layer.rule.activation, self._parameters.dtype)
-        step = self._of(ACTIVATE, sweep.activate) | self._state[op]
+        step = self._taken_by(ACTIVATE, sweep.activate) | self._state[op]
         return step | {"rule": rule, "p": p, "q": q, "compose": int(position > 0)}
 
     def _normalize(self, op: Normalization) -> Record:
         epsilon = self._parameters.add(np.array([getattr(op.layer, "eps", 0.0)]))
         rule = kernel_address(NORMALIZERS[op.layer.rule], self._parameters.dtype)
-        return self._of(NORMALIZE, sweep.normalize) | self._state[op] | {"rule": rule, "p": epsilon, "rank": op.rank}
+        return self._taken_by(NORMALIZE, sweep.normalize) | self._state[op] | {"rule": rule, "p": epsilon, "rank": op.rank}
 
     def _units(self, selection: Selection) -> int:
         """Where the numbers of the units lie that a selection copies, or DENSE for a run of them, where the operand starts."""

@@ -62,8 +62,8 @@ class Product:
 
 
 Seed = Literal["tangents", "cotangents"]
-Units = tuple[int, ...]
-"""Numbers of inputs or outputs."""
+Numbers = tuple[int, ...]
+"""Of inputs or outputs, in the order that is wanted."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Wanted:
     seed : None, "tangents" (a matrix (n_in, width) on the right) or "cotangents" ((width, n_out) on the left).
     """
 
-    wrt: Units | None = None
-    of: Units | None = None
+    wrt: Numbers | None = None
+    of: Numbers | None = None
     seed: Seed | None = None
     width: int = 0
 
@@ -103,7 +103,7 @@ def product_of(chain: Chain, wanted: Wanted = ALL) -> Product:
     return Product(tuple(leaves), tuple(links), tuple(sizes), whole)
 
 
-def _select_columns(leaves: list[Any], links: list[Link], sizes: list[int], columns: Units) -> None:
+def _select_columns(leaves: list[Any], links: list[Link], sizes: list[int], columns: Numbers) -> None:
     """Let the product begin with these columns: those of its first weight, or of an identity matrix before it."""
     if leaves and isinstance(leaves[0], Affine) and not links[0]:
         leaves[0], sizes[0] = Affine(leaves[0].weight[:, columns]), len(columns)
@@ -113,7 +113,7 @@ def _select_columns(leaves: list[Any], links: list[Link], sizes: list[int], colu
     sizes.insert(0, len(columns))
 
 
-def _select_rows(leaves: list[Any], links: list[Link], sizes: list[int], rows: Units) -> None:
+def _select_rows(leaves: list[Any], links: list[Link], sizes: list[int], rows: Numbers) -> None:
     """Let the product end with these rows: those of its last weight, or of an identity matrix behind it."""
     if leaves and isinstance(leaves[-1], Affine) and not links[-1]:
         leaves[-1], sizes[-1] = Affine(leaves[-1].weight[rows, :]), len(rows)

@@ -11,7 +11,7 @@ from .graph import Graph
 from .kernels.float_mode import default_mode
 from .kernels.target import lanes
 from .plan import plan
-from .product import Seed, Units, Wanted, product_of
+from .product import Numbers, Seed, Wanted, product_of
 from .program import lower
 from .steps import Mode
 
@@ -20,7 +20,7 @@ MOST_RUNNERS = 8
 ACTIVATION_COST = 16
 """Multiply-adds in the time of one activation."""
 
-Key = tuple[Mode | None, Seed | None, int, Units | None, Units | None]
+Key = tuple[Mode | None, Seed | None, int, Numbers | None, Numbers | None]
 
 
 class Runners:
@@ -41,7 +41,7 @@ class Runners:
         return self._chain
 
     def get(
-        self, mode: Mode | None, seed: Seed | None = None, k: int = 0, wrt: Units | None = None, of: Units | None = None
+        self, mode: Mode | None, seed: Seed | None = None, k: int = 0, wrt: Numbers | None = None, of: Numbers | None = None
     ) -> Runner:
         """The runner for a mode, None for values alone, and what is wanted (see `Wanted`); the latest few are kept."""
         key = (mode, seed, k, wrt, of)
