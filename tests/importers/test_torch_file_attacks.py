@@ -14,7 +14,7 @@ import torch
 
 import fastjac
 from fastjac.errors import FastjacError, FormatError
-from fastjac.importers.torch_file import opcodes
+from fastjac.importers.reading import opcodes
 
 from .torch_files import (
     MAGIC,

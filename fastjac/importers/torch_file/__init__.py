@@ -2,7 +2,6 @@
 
     load.py         the file as a network, with the layers that the user tells
     container.py    the two containers that torch.save writes: a zip archive, or one stream
-    opcodes.py      the pickle in them read as data; records.py is what it leaves
     checkpoint.py   where the state dict stands in it
     tensors.py      its tensors, from the bytes that storages.py finds
 

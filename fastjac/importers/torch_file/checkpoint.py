@@ -10,7 +10,7 @@ from ...errors import FormatError
 from ..located import located
 from ..parts import Part
 from ..reading.limits import MOST_ARRAYS, MOST_LAYERS, MOST_NESTING, check_count
-from .records import ORDERED_DICT, Call
+from ..reading.records import ORDERED_DICT, Call
 from .tensors import is_tensor, layout
 
 MOST_SHOWN = 10

@@ -9,8 +9,8 @@ from typing import Any
 from ...errors import FormatError
 from ..reading import archive
 from ..reading.limits import MOST_ARRAYS, MOST_TEXT, check_count
+from ..reading.opcodes import MOST_OPCODES, Interpreted, interpret
 from ..reading.probe import Probe
-from .opcodes import MOST_OPCODES, Interpreted, interpret
 from .storages import Described, LegacyStorages, Storages, ZipStorages, described
 
 PICKLE = "data.pkl"

@@ -14,10 +14,10 @@ from ..options import Options
 from ..parts import Imported
 from ..reading.limits import MOST_LETTERS, check_count
 from ..reading.probe import Probe
+from ..reading.records import Call
 from ..weights import as_named, imported_weights, without_wrappers
 from .checkpoint import MOST_SHOWN, StateDict, left_out, state_dicts
 from .container import is_legacy, is_zip, opened
-from .records import Call
 from .tensors import Tensors
 
 

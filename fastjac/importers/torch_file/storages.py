@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..reading.archive import Archive
-from .records import Name, Storage
+from ..reading.records import Name, Storage
 
 STORAGES = {
     "torch.DoubleStorage": "float64",

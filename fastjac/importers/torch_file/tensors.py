@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..reading.limits import MOST_UNITS, check_count, refuse_expansion
-from .records import Call, Name, Storage
+from ..reading.records import Call, Name, Storage
 from .storages import NUMBERS, Described, Storages, described, item_size
 
 MOST_AXES = 32

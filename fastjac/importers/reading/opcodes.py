@@ -1,4 +1,4 @@
-"""A pickle read as data: a small machine with the few opcodes that torch.save writes, which imports and calls nothing.
+"""A pickle read as data: a small machine with the opcodes that torch.save and joblib write, which imports and calls nothing.
 
 OPCODES, at the end, is the table of them; `records` holds what they leave behind.
 """
