@@ -22,6 +22,8 @@ class Options:
     config: str | Mapping[str, Any] | None = None
     external_data: bool = False
     scaling: ScalingName | None = None
+    inputs: Sequence[str] | None = None
+    outputs: Sequence[str] | None = None
 
     def refuse_all_but(self, *taken: str) -> None:
         """Raise OptionError if any option is given besides those that a format takes."""

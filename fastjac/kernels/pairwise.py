@@ -55,11 +55,35 @@ def _shares(a, b):
     return (none if a < b else equal), (none if b < a else equal)
 
 
+def _gate_above(a, b):
+    zero, one = type(a)(0.0), type(a)(1.0)
+    return (b, zero, one) if a > zero else (zero, zero, zero)
+
+
+def _gate_from(a, b):
+    zero, one = type(a)(0.0), type(a)(1.0)
+    return (b, zero, one) if a >= zero else (zero, zero, zero)
+
+
+def _gate_not_above(a, b):
+    zero, one = type(a)(0.0), type(a)(1.0)
+    return (zero, zero, zero) if a > zero else (b, zero, one)
+
+
+def _gate_not_from(a, b):
+    zero, one = type(a)(0.0), type(a)(1.0)
+    return (zero, zero, zero) if a >= zero else (b, zero, one)
+
+
 PAIRWISE = {
     "multiply": _over_units("multiply_units", _multiply),
     "divide": _over_units("divide_units", _divide),
     "maximum": _over_units("maximum_units", _maximum),
     "minimum": _over_units("minimum_units", _minimum),
+    "gate a > 0": _over_units("gate_above", _gate_above),
+    "gate a >= 0": _over_units("gate_from", _gate_from),
+    "gate not a > 0": _over_units("gate_not_above", _gate_not_above),
+    "gate not a >= 0": _over_units("gate_not_from", _gate_not_from),
 }
 """The kernel of each rule, by the name that a Pairwise join gives it."""
 

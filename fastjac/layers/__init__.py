@@ -16,6 +16,7 @@ from .joins import JOINS as JOINS
 from .joins import Add as Add
 from .joins import Concatenate as Concatenate
 from .joins import Divide as Divide
+from .joins import Gate as Gate
 from .joins import Join as Join
 from .joins import Maximum as Maximum
 from .joins import Minimum as Minimum

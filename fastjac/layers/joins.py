@@ -5,11 +5,12 @@ In every formula `a` and `b` are the vectors that meet, and `x` is the vector of
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from ..errors import LayerError
+from ..errors import LayerError, OptionError
 from .base import Layer
 
 MOST_SHOWN = 6
@@ -90,6 +91,25 @@ class Minimum(Pairwise):
     rule = "minimum"
 
 
+Condition = Literal["a > 0", "a >= 0", "not a > 0", "not a >= 0"]
+"""When a Gate lets units through; at nan no comparison holds."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gate(Pairwise):
+    """`b` where a fulfils a condition, and 0 elsewhere, even if b is inf or nan there. The derivative by a is 0."""
+
+    when: Condition = "a > 0"
+
+    def __post_init__(self) -> None:
+        if self.when not in typing.get_args(Condition):
+            raise OptionError(f"Gate when must be one of {typing.get_args(Condition)}, got {self.when!r:.80}")
+
+    @property
+    def rule(self) -> str:  # type: ignore[override]
+        return f"gate {self.when}"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Take(Layer):
     """Some units of a vector, `y[i] = x[index[i]]`; a unit may be taken twice.
@@ -127,5 +147,5 @@ def _indices(index: Sequence[int]) -> str:
     return f"[{', '.join(map(str, index[:MOST_SHOWN]))}{', ...' * (len(index) > MOST_SHOWN)}]"
 
 
-JOINS: dict[str, type[Layer]] = {join.__name__: join for join in (Add, Concatenate, Multiply, Divide, Maximum, Minimum, Take)}
+JOINS: dict[str, type[Layer]] = {join.__name__: join for join in (Add, Concatenate, Multiply, Divide, Maximum, Minimum, Gate, Take)}
 """What a graph holds besides layers, by name."""

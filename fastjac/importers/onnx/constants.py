@@ -8,18 +8,23 @@ from collections.abc import Callable
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir.account import spend
+from ..ir.choice import Condition, as_number
+from ..ir.values import Constant, Value, computed, constant
+from ..precision import refuse_rounding
 from .calls import Call
 from .tensor import element_type
 
 CASTS = {"BOOL": np.bool_, "FLOAT16": np.float16}
 """What NumPy calls a type where it is not that of the stored bytes; half precision is widened again after it is rounded."""
+PRECISIONS = {"FLOAT": "float32", "DOUBLE": "float64"}
 
 
-def constant(call: Call) -> np.ndarray:
+def held(call: Call) -> Value:
     """What a Constant holds, in the one attribute of several that it has."""
     for name in call.node.attributes:
         if name in FORMS:
-            return FORMS[name](call)
+            return constant(FORMS[name](call))
     raise UnsupportedLayerError(f"it holds {' and '.join(call.node.attributes) or 'nothing'}; fastjac takes {', '.join(FORMS)}")
 
 
@@ -34,41 +39,55 @@ FORMS: dict[str, Callable[[Call], np.ndarray]] = {
 """The attributes in which a Constant may hold its value."""
 
 
-def constant_of_shape(call: Call) -> np.ndarray:
-    """An array of the shape told, all of whose entries are the one of `value`, or 0."""
+def of_shape(call: Call) -> Value:
+    """An array of the shape that is given, all of whose entries are the one of `value`, or 0."""
     value = call.tensor("value", np.zeros(1, np.float32))
     if value.size != 1:
         raise FormatError(f"its value must have one entry, it has shape {value.shape}")
-    return np.full(call.integers(0) or (), value.item(), value.dtype)
+
+    def filled(sizes: np.ndarray) -> np.ndarray:
+        shape = tuple(sizes.ravel().tolist())
+        spend(math.prod(map(abs, shape)))
+        return np.full(shape, value.item(), value.dtype)
+
+    return computed(filled, call.sizes(0))
 
 
-def constant_of_shape_size(call: Call) -> int:
-    """How many entries a ConstantOfShape will have."""
-    return math.prod(map(abs, call.integers(0) or ()))
-
-
-def arange(call: Call) -> np.ndarray:
+def arange(call: Call) -> Value:
     """Numbers from `start`, each `delta` more than the one before, as far as they are before `limit`."""
-    start, _, delta = (call.constant(i) for i in range(3))
-    return (start + np.arange(arange_size(call)) * delta).astype(start.dtype)
+
+    def numbers(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray:
+        count = max(math.ceil((limit.item() - start.item()) / delta.item()), 0)
+        spend(count)
+        return (start + np.arange(count) * delta).astype(start.dtype)
+
+    for position in range(3):
+        call.number(position, 0.0)
+    return computed(numbers, *(call.value(position) for position in range(3)))
 
 
-def arange_size(call: Call) -> int:
-    """How many entries a Range will have."""
-    start, limit, delta = (call.number(i, 0.0) for i in range(3))
-    return max(math.ceil((limit - start) / delta), 0)
-
-
-def cast(call: Call) -> np.ndarray:
-    """The entries as numbers of another type; towards zero where it is a whole one."""
-    kind = element_type(call.node.integer("to", 0))
+def cast(call: Call) -> Value:
+    """The entries as numbers of another type, towards zero where it is a whole one; what flows through a network keeps its own."""
+    kind = element_type(call.node.integer("to", 0) or _old_type(call))
+    operand = call.operand(0)
+    if isinstance(operand, Condition):
+        return as_number(operand)
+    value = call.value(0)
+    if not isinstance(value, Constant):
+        refuse_rounding(PRECISIONS.get(kind.name, kind.name))
+        return value
     if kind.name == "BFLOAT16":
         raise UnsupportedLayerError("it rounds a constant to bfloat16, which NumPy does not have; save that constant itself")
-    rounded = call.constant(0).astype(CASTS.get(kind.name, kind.dtype))
-    return rounded.astype(np.float32) if kind.name == "FLOAT16" else rounded
+
+    def converted(array: np.ndarray) -> np.ndarray:
+        spend(array.size)
+        rounded = array.astype(CASTS.get(kind.name, kind.dtype))
+        return rounded.astype(np.float32) if kind.name == "FLOAT16" else rounded
+
+    return computed(converted, value)
 
 
-def shape_of(call: Call) -> np.ndarray:
-    """The sizes of the operand's axes from `start` on and before `end`."""
-    shape = call.shape(0)
-    return np.array(shape[call.node.integer("start", 0) : call.node.integer("end", len(shape))], np.int64)
+def _old_type(call: Call) -> int:
+    """The number of the type that opsets before 6 give by its name."""
+    name = call.node.text("to", "") if call.opset < 6 else ""
+    return {"FLOAT": 1, "INT32": 6, "INT64": 7, "BOOL": 9, "FLOAT16": 10, "DOUBLE": 11}.get(name, 0)

@@ -41,10 +41,10 @@ def load(probe: Probe, options: Options) -> Imported:
     Raises MissingDependencyError without onnx, FormatError where the file is damaged, UnsupportedLayerError where fastjac cannot
     say it, LayerError where neither the file nor the option n_in tells the number of inputs.
     """
-    options.refuse_all_but("n_in", "external_data")
+    options.refuse_all_but("n_in", "external_data", "inputs", "outputs")
     check_count(probe.size, MOST_BYTES, "bytes")
     external = ExternalData(probe.path.parent) if options.external_data else None
-    return build(parse(_read(probe.path, probe.size)), external, options.n_in)
+    return build(parse(_read(probe.path, probe.size)), external, options)
 
 
 def _read(path: Path, size: int) -> bytes:

@@ -14,10 +14,8 @@ from ..reading.limits import MOST_LAYERS, MOST_NAME, check_count
 from .tensor import MOST_AXES
 
 OWN_DOMAINS = ("", "ai.onnx")
-OLDEST_OPSET, NEWEST_OPSET = 7, 28
-CONVERTED_OPSET = 6
-"""The older opset that ONNX's own converter brings to a newer one; of those before it lacks the shapes of operators."""
-FLOAT, INT, STRING, TENSOR, FLOATS, INTS, SPARSE_TENSOR = 1, 2, 3, 4, 6, 7, 11
+OLDEST_OPSET, NEWEST_OPSET = 1, 28
+FLOAT, INT, STRING, TENSOR, FLOATS, INTS, STRINGS, SPARSE_TENSOR = 1, 2, 3, 4, 6, 7, 8, 11
 ATTRIBUTE_FIELDS = {
     FLOAT: "f",
     INT: "i",
@@ -25,6 +23,7 @@ ATTRIBUTE_FIELDS = {
     TENSOR: "t",
     FLOATS: "floats",
     INTS: "ints",
+    STRINGS: "strings",
     SPARSE_TENSOR: "sparse_tensor",
 }
 """Where an attribute holds its value, by the number of its type; those of other types are graphs and the like."""
@@ -79,6 +78,11 @@ class Node:
         numbers = self._attribute(name, INTS, None)
         return None if numbers is None else tuple(numbers)
 
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """An attribute that is a list of strings, or None."""
+        texts = self._attribute(name, STRINGS, None)
+        return None if texts is None else tuple(text[:MOST_NAME].decode(errors="replace") for text in texts)
+
     def tensor(self, name: str) -> Any:
         """An attribute that is a TensorProto, or None."""
         return self._attribute(name, TENSOR, None)
@@ -100,8 +104,8 @@ class Node:
 
 
 @dataclass(frozen=True)
-class GraphInput:
-    """An input of a graph.
+class GraphEnd:
+    """An input of a graph, or an output.
 
     element_type : ONNX's number of its type, 0 where it is no tensor or does not tell.
     dims : its shape, with None for each size that is not fixed; None where not even the number of axes is told.
@@ -125,8 +129,8 @@ class Graph:
     nodes: tuple[Node, ...]
     initializers: Mapping[str, Any]
     sparse_initializers: Mapping[str, Any]
-    inputs: tuple[GraphInput, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[GraphEnd, ...]
+    outputs: tuple[GraphEnd, ...]
     opset: int
     functions: frozenset[str]
 
@@ -143,13 +147,13 @@ def read_graph(model: Any) -> Graph:
     initializers = _by_name((tensor.name, tensor) for tensor in graph.initializer)
     sparse = _by_name((tensor.values.name, tensor) for tensor in graph.sparse_initializer)
     inputs = tuple(_graph_input(value) for value in graph.input if value.name and value.name not in initializers)
-    opset = _opset(model, inputs)
+    opset = _opset(model)
     return Graph(
         nodes=tuple(_node(position, node) for position, node in enumerate(graph.node)),
         initializers=initializers,
         sparse_initializers=sparse,
         inputs=inputs,
-        outputs=tuple(_name(value.name) for value in graph.output),
+        outputs=tuple(_graph_input(value) for value in graph.output),
         opset=opset,
         functions=frozenset(_operator(function.domain, function.name) for function in model.functions),
     )
@@ -185,34 +189,27 @@ def _name(name: Any) -> str:
     return name
 
 
-def _graph_input(value: Any) -> GraphInput:
+def _graph_input(value: Any) -> GraphEnd:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
-        return GraphInput(_name(value.name), kind.elem_type, None)
+        return GraphEnd(_name(value.name), kind.elem_type, None)
     check_count(len(kind.shape.dim), MOST_AXES, "axes in an input")
     # Old exporters write 0 or -1 for a size that is not fixed.
-    return GraphInput(
+    return GraphEnd(
         _name(value.name), kind.elem_type, tuple(dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim)
     )
 
 
-def _opset(model: Any, inputs: Iterable[GraphInput]) -> int:
+def _opset(model: Any) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in OWN_DOMAINS]
     if not versions:
         raise FormatError("it does not tell the opset of its operators, so their meaning is not known; the file is damaged")
     opset = int(max(versions))
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
-        remedy = _to_newer_opset(inputs) if opset == CONVERTED_OPSET else "export it again with one of these"
-        raise UnsupportedLayerError(f"its opset is {opset}, fastjac reads {OLDEST_OPSET} to {NEWEST_OPSET}; {remedy}")
+        raise UnsupportedLayerError(
+            f"its opset is {opset}, fastjac reads {OLDEST_OPSET} to {NEWEST_OPSET}; export it again with one of these"
+        )
     return opset
-
-
-def _to_newer_opset(inputs: Iterable[GraphInput]) -> str:
-    """How to convert a model to a newer opset, which ONNX's converter does where all sizes of the inputs are fixed."""
-    open_sizes = [(given.name, axis) for given in inputs for axis, size in enumerate(given.dims or ()) if size is None]
-    fixed = "; ".join(fixing(name, axis) for name, axis in open_sizes[:MOST_AXES])
-    convert = "model = onnx.version_converter.convert_version(model, 21)"
-    return f"fix the sizes of its input, and convert it: {fixed}; {convert}" if fixed else f"convert it: {convert}"
 
 
 def fixing(name: str, axis: int) -> str:

@@ -1,162 +1,152 @@
-"""What each ONNX operator becomes: the table OPERATORS. What becomes of several nodes that are one layer, patterns.py tells."""
+"""What each ONNX operator becomes: the table OPERATORS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
-from ... import layers as fl
+import numpy as np
+
 from ...errors import UnsupportedLayerError
-from ..precision import refuse_rounding
-from . import affine, bounds, normalization, samples, shapes
+from ..ir import choice as ch
+from ..ir import contraction as ct
+from ..ir import elementwise as el
+from ..ir import movement as mv
+from ..ir import normalization as nm
+from ..ir.choice import Condition
+from ..ir.values import Constant, Flow, Value, computed, constant
+from . import constants, normalization, products
 from .activations import ACTIVATIONS
-from .calls import Call, Converted, Shape
-from .samples import BatchCall, Samples
-from .tensor import element_type
+from .calls import Call
+from .ml import MODELS
+from .movement import MOVEMENTS
+
+Result = Value | Condition | Sequence[Value | Condition | None]
 
 
 @dataclass(frozen=True)
 class Operator:
-    """How fastjac reads an operator whose input depends on that of the network.
+    """How fastjac reads an operator.
 
-    convert : from the call to fastjac layers.
-    shape : from the call to the shape of its result.
-    samples : from the call in a batch to where the samples lie in its result; see samples.py.
-    note : what a user may want to know.
-    any_operand : whether that input may stand at another place than the first.
+    convert : from the call to its results.
+    note : what a user may want to know where the network's inputs flow through it.
     """
 
-    convert: Callable[[Call], Converted]
-    shape: Callable[[Call], Shape] = shapes.elementwise
-    samples: Callable[[BatchCall], Samples] = samples.elementwise
+    convert: Callable[[Call], Result]
     note: str = ""
-    any_operand: bool = False
 
 
-def shape_of_result(call: Call) -> Shape:
-    """The shape of what a node gives."""
-    return _row_of(call).shape(call)
+def _pair(function: Callable[[Value, Value], Value]) -> Operator:
+    """A function of two tensors, which in opsets before 7 is spread as the node says."""
+    return Operator(lambda call: function(*_paired(call)))
 
 
-def samples_of_result(node: BatchCall) -> Samples:
-    """Where the samples of a batch lie in what a node gives; UnsupportedLayerError where it mixes them."""
-    return _row_of(node.call).samples(node)
+def _paired(call: Call) -> tuple[Value, Value]:
+    a, b = call.value(0), call.value(1)
+    if call.opset >= 7 or not call.node.integer("broadcast", 0) or len(b.shape) >= len(a.shape):
+        return a, b
+    first = call.node.integer("axis", len(a.shape) - len(b.shape))
+    behind = len(a.shape) - mv.checked_axis(first, len(a.shape)) - len(b.shape)
+    return a, mv.unsqueeze(b, range(len(b.shape), len(b.shape) + behind)) if behind > 0 else b
 
 
-def _row_of(call: Call) -> Operator | PatternPart:
-    """The row of an operator in one of the two tables."""
-    name = call.node.operator
-    return PARTS_OF_PATTERNS[name] if name in PARTS_OF_PATTERNS else OPERATORS[name]
+def _any_number(function: Callable[[Value, Value], Value], of_constants: np.ufunc) -> Operator:
+    """A function of two, over any number of tensors; constants in a row are taken together first."""
+
+    def convert(call: Call) -> Value:
+        values = call.values()
+        if function is not el.add:  # whose order rounds
+            fixed = [value for value in values if isinstance(value, Constant)]
+            flows = [value for value in values if isinstance(value, Flow)]
+            values = [*flows, reduce(lambda a, b: computed(of_constants, a, b), fixed)] if fixed else flows
+        return el.total(values, function)
+
+    return Operator(convert)
 
 
-def operator_of(call: Call) -> Operator:
-    """How fastjac reads a node by itself; UnsupportedLayerError where it takes it as a part of a pattern only."""
-    name = call.node.operator
-    if name in PARTS_OF_PATTERNS:
-        raise UnsupportedLayerError(f"fastjac takes it only as a part of {PARTS_OF_PATTERNS[name].pattern}")
-    return OPERATORS[name]
+def _compared(function: Callable[[Value, Value], ch.Logical]) -> Operator:
+    return Operator(lambda call: function(*_paired(call)))
 
 
-def _nothing(call: Call) -> Converted:
-    """`x`, in whatever shape, since fastjac holds it flattened."""
-    return []
+def _logical(function: Callable[..., ch.Logical], count: int = 2) -> Operator:
+    return Operator(lambda call: function(*(call.logical(position) for position in range(count))))
 
 
-def _cast(call: Call) -> Converted:
-    """`x`, in the other precision of the two that a network may have."""
-    kind = element_type(call.node.integer("to", 0)).name
-    refuse_rounding({"FLOAT": "float32", "DOUBLE": "float64"}.get(kind, kind))
-    return []
+def _not_differentiable(name: str, function: np.ufunc) -> Operator:
+    def convert(call: Call) -> Value:
+        value = call.value(0)
+        if isinstance(value, Flow):
+            raise UnsupportedLayerError(f"it rounds values that depend on the network's input ({name}), so no derivative goes through it")
+        return computed(function, value)
+
+    return Operator(convert)
 
 
-def _dropout(call: Call) -> Converted:
-    """`x` at inference."""
-    training = call.optional(2)
-    if training is not None and training.any():
-        raise UnsupportedLayerError("it is in training mode, where it drops units at random; export the model in evaluation mode")
-    return []
+def _modulo(call: Call) -> Value:
+    a, b = call.value(0), call.value(1)
+    if isinstance(a, Flow) or isinstance(b, Flow):
+        raise UnsupportedLayerError("it takes remainders of values that depend on the network's input; fastjac does not have that")
+    return computed(np.fmod if call.node.integer("fmod", 0) else np.mod, a, b)
 
 
-def _transpose(call: Call) -> Converted:
-    """`x`, where the units stay in order, because only axes of size 1 change their place."""
-    shape = call.shape(0)
-    moved = [axis for axis in shapes.permutation(call) if shape[axis] > 1]
-    if moved != sorted(moved):
-        raise UnsupportedLayerError(f"it reorders the units of a value of shape {shape}; fastjac takes axes of size 1 moved only")
-    return []
+def _shape(call: Call) -> Value:
+    value = call.value(0)
+    end = call.node.integer("end", len(value.shape))
+    return mv.shape_of(value, call.node.integer("start", 0), end)
 
 
-def _fused_gemm(call: Call) -> Converted:
-    """A Gemm with its activation."""
-    name = call.node.text("activation", "")
-    if name not in FUSED:
-        raise UnsupportedLayerError(f"its activation {name!r:.80} is not supported; fastjac takes {', '.join(FUSED)}")
-    return [*affine.gemm(call), FUSED[name](call)]
+def _equal(call: Call) -> Result:
+    return ch.equal(*_paired(call))
 
-
-FUSED: dict[str, Callable[[Call], fl.Layer]] = {
-    "Relu": lambda call: fl.ReLU(),
-    "LeakyRelu": lambda call: fl.LeakyReLU(call.node.real("activation_alpha", 0.01)),
-    "Sigmoid": lambda call: fl.Sigmoid(),
-    "Tanh": lambda call: fl.Tanh(),
-}
-"""The activations of a FusedGemm."""
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
+ONE_PRECISION = "fastjac computes in one precision"
+SHAPE_ONLY = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in ACTIVATIONS.items()},
-    "Gemm": Operator(affine.gemm, shapes.gemm, samples.gemm, any_operand=True),
-    "com.microsoft.FusedGemm": Operator(_fused_gemm, shapes.gemm, samples.gemm, any_operand=True),
-    "MatMul": Operator(affine.matmul, shapes.matmul, samples.matmul, any_operand=True),
-    "Add": Operator(affine.add, any_operand=True),
-    "Sum": Operator(affine.add, any_operand=True),
-    "Sub": Operator(affine.sub, any_operand=True),
-    "Mul": Operator(affine.mul, any_operand=True),
-    "Div": Operator(affine.div, any_operand=True),
-    "Neg": Operator(affine.neg),
-    "Max": Operator(bounds.maximum, any_operand=True),
-    "Min": Operator(bounds.minimum, any_operand=True),
-    "ai.onnx.ml.Scaler": Operator(affine.scaler, shapes.first, samples.scaler),
-    "Softmax": Operator(normalization.softmax, shapes.first, samples.softmax),
-    "LogSoftmax": Operator(normalization.log_softmax, shapes.first, samples.softmax),
-    "BatchNormalization": Operator(normalization.batch_normalization, shapes.first, samples.batch_normalization, FOLDED),
-    "LayerNormalization": Operator(normalization.layer_normalization, shapes.first, samples.layer_normalization),
-    "Identity": Operator(_nothing),
-    "Dropout": Operator(_dropout, shapes.first, samples.in_order, NOT_AT_INFERENCE),
-    "Cast": Operator(_cast, shapes.first, samples.in_order, "fastjac computes in one precision"),
-    "Flatten": Operator(_nothing, shapes.flatten, samples.in_order, ONLY_SHAPE),
-    "Reshape": Operator(_nothing, shapes.reshape, samples.in_order, ONLY_SHAPE),
-    "Squeeze": Operator(_nothing, shapes.squeeze, samples.in_order, ONLY_SHAPE),
-    "Unsqueeze": Operator(_nothing, shapes.unsqueeze, samples.in_order, ONLY_SHAPE),
-    "Expand": Operator(_nothing, shapes.expand, samples.in_order, ONLY_SHAPE),
-    "Transpose": Operator(_transpose, shapes.transpose, samples.transpose, "moves axes of size 1 only"),
+    **{name: Operator(convert, ONLY_SHAPE if name in SHAPE_ONLY else "") for name, convert in MOVEMENTS.items()},
+    **{name: Operator(convert) for name, convert in MODELS.items()},
+    **{name: Operator(products.reduced(function)) for name, function in products.REDUCTIONS.items()},
+    "Gemm": Operator(products.gemm),
+    "com.microsoft.FusedGemm": Operator(products.fused_gemm),
+    "MatMul": Operator(products.matmul),
+    "Einsum": Operator(products.einsum),
+    "Conv": Operator(products.conv),
+    "LpNormalization": Operator(products.lp_normalization),
+    "Add": _pair(el.add),
+    "Sub": _pair(el.subtract),
+    "Mul": _pair(el.multiply),
+    "Div": _pair(el.divide),
+    "Pow": _pair(el.power),
+    "Sum": _any_number(el.add, np.add),
+    "Mean": Operator(lambda call: el.divide(el.total(call.values()), constant(np.float32(len(call.operands))))),
+    "Max": _any_number(el.maximum, np.maximum),
+    "Min": _any_number(el.minimum, np.minimum),
+    "Mod": Operator(_modulo),
+    "Where": Operator(lambda call: ch.where(call.logical(0), call.value(1), call.value(2))),
+    "Greater": _compared(ch.greater),
+    "GreaterOrEqual": _compared(ch.at_least),
+    "Less": _compared(ch.less),
+    "LessOrEqual": _compared(ch.at_most),
+    "Equal": Operator(_equal),
+    "And": _logical(ch.both),
+    "Or": _logical(ch.either),
+    "Not": _logical(ch.opposite, 1),
+    "Sign": Operator(lambda call: ch.sign(call.value(0))),
+    "Floor": _not_differentiable("Floor", np.floor),
+    "Ceil": _not_differentiable("Ceil", np.ceil),
+    "Softmax": Operator(normalization.along_softmax_axes(nm.softmax)),
+    "LogSoftmax": Operator(normalization.along_softmax_axes(nm.log_softmax)),
+    "BatchNormalization": Operator(normalization.batch_normalization, FOLDED),
+    "LayerNormalization": Operator(normalization.layer_normalization),
+    "Dropout": Operator(normalization.dropout, NOT_AT_INFERENCE),
+    "Cast": Operator(constants.cast, ONE_PRECISION),
+    "CastLike": Operator(lambda call: call.value(0), ONE_PRECISION),
+    "Constant": Operator(constants.held),
+    "ConstantOfShape": Operator(constants.of_shape),
+    "Range": Operator(constants.arange),
+    "Shape": Operator(_shape),
+    "Size": Operator(lambda call: mv.count_of(call.value(0))),
 }
-"""Every operator that fastjac reads by itself, with what makes fastjac layers of it."""
-
-
-@dataclass(frozen=True)
-class PatternPart:
-    """An operator that is no layer by itself: of which layers it is a part, and how it shapes its result; see Operator."""
-
-    pattern: str
-    shape: Callable[[Call], Shape] = shapes.elementwise
-    samples: Callable[[BatchCall], Samples] = samples.elementwise
-
-
-CHOICE = "Threshold, Softplus and the shrink functions"
-PARTS_OF_PATTERNS = {
-    "Erf": PatternPart("GELU"),
-    "Pow": PatternPart("GELU and layer normalization"),
-    "Sqrt": PatternPart("layer normalization"),
-    "Reciprocal": PatternPart("layer normalization"),
-    "ReduceMean": PatternPart("layer normalization", shapes.reduced, samples.reduced),
-    "Log": PatternPart("LogSigmoid, LogSoftmax and Softplus"),
-    "Abs": PatternPart("Softsign and the shrink functions"),
-    "Sign": PatternPart("the shrink functions"),
-    "Less": PatternPart(CHOICE),
-    "Greater": PatternPart(CHOICE),
-    "LessOrEqual": PatternPart(CHOICE),
-    "Or": PatternPart(CHOICE),
-    "Where": PatternPart(CHOICE),
-}
-"""Operators that fastjac reads only where several nodes are one layer."""
+"""Every operator that fastjac reads."""

@@ -7,22 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from ...errors import UnsupportedLayerError
 from ..located import located
-from .folds import FOLDS
 from .graph import Graph, Node
-from .operators import OPERATORS, PARTS_OF_PATTERNS
-
-ONLY_THE_SHAPE = ("Shape", "Size")
-"""Operators whose result depends on the shape of a value alone."""
+from .operators import OPERATORS
 
 RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
 REASONS = {
     "LSTM": RECURRENT,
     "GRU": RECURRENT,
     "RNN": RECURRENT,
-    "If": "it chooses between two graphs when the model runs; fastjac takes one chain, so export the branch that is wanted",
-    "Loop": "it repeats a graph inside the graph; fastjac takes chains of plain operators, so export the loop unrolled",
-    "Scan": "it runs a graph inside the graph along a sequence; fastjac takes chains of plain operators on whole samples",
-    "SequenceMap": "it runs a graph inside the graph on each item of a sequence; fastjac takes chains of plain operators",
+    "If": "it chooses between two graphs when the model runs; fastjac takes one graph, so export the branch that is wanted",
+    "Loop": "it repeats a graph inside the graph; fastjac takes plain operators, so export the loop unrolled",
+    "Scan": "it runs a graph inside the graph along a sequence; fastjac takes plain operators on whole samples",
+    "SequenceMap": "it runs a graph inside the graph on each item of a sequence; fastjac takes plain operators",
 }
 """What is said of operators that no table will ever hold."""
 QUANTIZED = ("quantize", "qlinear", "qgemm", "qattention", "integer")
@@ -45,22 +41,13 @@ def refuse_missing(graph: Graph, nodes: Sequence[Node]) -> None:
 
 def _missing(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[Node, str]]:
     """The nodes that fastjac does not have, and why."""
-    flows = {source.name for source in graph.inputs}
     for node in nodes:
-        is_flow = depends_on(flows, node)
-        if is_flow:
-            flows.update(node.outputs)
-        reason = _reason(node, is_flow, graph)
+        reason = _reason(node, graph)
         if reason:
             yield node, reason
 
 
-def depends_on(flows: set[str], node: Node) -> bool:
-    """Whether a node's result depends on the entries of any of these values."""
-    return node.operator not in ONLY_THE_SHAPE and not flows.isdisjoint(node.inputs)
-
-
-def _reason(node: Node, is_flow: bool, graph: Graph) -> str:
+def _reason(node: Node, graph: Graph) -> str:
     """Why fastjac does not have a node; empty if it has."""
     name = node.operator
     if name in graph.functions:
@@ -72,10 +59,4 @@ def _reason(node: Node, is_flow: bool, graph: Graph) -> str:
         return REASONS[name]
     if any(word in name.lower() for word in QUANTIZED):
         return "it is quantized; fastjac takes floating-point models, so import the model from before quantization"
-    if is_flow and name not in OPERATORS and name not in PARTS_OF_PATTERNS:
-        return f"fastjac does not have it; it has {', '.join(sorted(OPERATORS))}"
-    if not is_flow and name not in FOLDS:
-        return (
-            f"it computes a constant, which fastjac does with {', '.join(FOLDS)} only; let the exporter or onnxsim fold constants"
-        )
-    return ""
+    return "" if name in OPERATORS else f"fastjac does not have it; it has {', '.join(sorted(OPERATORS))}"

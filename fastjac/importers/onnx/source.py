@@ -1,4 +1,4 @@
-"""The one input of a graph that becomes the network's, its shape, and the axis along which it counts samples."""
+"""The inputs of a graph that become the network's, their shapes, and the axes along which they count samples."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...arguments import positive_count
-from ...errors import LayerError, UnsupportedLayerError
+from ...errors import LayerError, OptionError, UnsupportedLayerError
 from ..located import located
+from ..ir.values import Shape
 from ..reading.limits import MOST_UNITS, check_count
-from .calls import Shape
-from .graph import Graph, GraphInput, Node, fixing
+from .graph import Graph, GraphEnd, Node, fixing
 from .tensor import FLOATS, element_type
 
 NO_NETWORK = "its output does not depend on its input; fastjac takes networks, not constants"
@@ -26,7 +26,7 @@ class Source:
     batch_axis : the axis that counts samples, whose size the file leaves open; None where the file fixes all sizes.
     """
 
-    declared: GraphInput
+    declared: GraphEnd
     shape: Shape
     batch_axis: int | None
 
@@ -34,10 +34,6 @@ class Source:
     def name(self) -> str:
         """The name of the value."""
         return self.declared.name
-
-    def shape_of(self, samples: int) -> Shape:
-        """Its shape for a batch of so many samples."""
-        return tuple(samples if axis == self.batch_axis else size for axis, size in enumerate(self.shape))
 
     @property
     def way_to_one_sample(self) -> str:
@@ -47,32 +43,30 @@ class Source:
         return f"if it is only ever given one sample, fix its batch before: {fixing(self.name, self.batch_axis or 0)}"
 
 
-def source_of(graph: Graph, nodes: Sequence[Node], n_in: int | None) -> Source:
-    """The input that the nodes' output depends on.
+def sources_of(graph: Graph, nodes: Sequence[Node], outputs: Sequence[str], n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
+    """The inputs that the nodes' outputs depend on, in the order of the file or of the names that were chosen.
 
-    Raises UnsupportedLayerError where there are several or none, or its numbers are not floating-point; LayerError where neither
-    the graph nor `n_in` gives its size.
+    Raises UnsupportedLayerError where there are none, or the numbers of one are not floating-point; OptionError where the names
+    are not theirs; LayerError where neither the graph nor `n_in` gives the size of one.
     """
-    used = {*graph.outputs, *(name for node in nodes for name in node.inputs)}
-    sources = [source for source in graph.inputs if source.name in used]
-    if not sources:
+    used = {*outputs, *(name for node in nodes for name in node.inputs)}
+    found = {source.name: source for source in graph.inputs if source.name in used}
+    if not found:
         raise UnsupportedLayerError(NO_NETWORK)
-    if len(sources) != 1:
-        raise UnsupportedLayerError(
-            f"its output depends on {len(sources)} inputs ({listed([source.name for source in sources])}); fastjac takes "
-            "networks of one input, so make constants of the others"
-        )
-    (source,) = sources
-    with located(f"input {source.name!r:.80}"):
-        if source.element_type and element_type(source.element_type).name not in FLOATS:
-            raise UnsupportedLayerError(
-                f"it holds {element_type(source.element_type).name}, by which a network has no derivative; export the model "
-                "with an input of floating-point numbers"
-            )
-    return _with_sizes(source, n_in)
+    names = list(found) if chosen is None else list(chosen)
+    if sorted(names) != sorted(found):
+        raise OptionError(f"inputs must name {listed(list(found))}, each once, which the outputs depend on; got {listed(names)}")
+    for source in found.values():
+        with located(f"input {source.name!r:.80}"):
+            if source.element_type and element_type(source.element_type).name not in FLOATS:
+                raise UnsupportedLayerError(
+                    f"it holds {element_type(source.element_type).name}, by which a network has no derivative; export the model "
+                    "with an input of floating-point numbers"
+                )
+    return [_with_sizes(found[name], n_in if len(names) == 1 else None) for name in names]
 
 
-def _with_sizes(source: GraphInput, n_in: int | None) -> Source:
+def _with_sizes(source: GraphEnd, n_in: int | None) -> Source:
     """The input for a batch of one: axis 0 of several counts the samples if its size is open, `n_in` fills another open one.
 
     An open axis that `n_in` gives the size 1 counts samples too, as the columns of `W x` do.

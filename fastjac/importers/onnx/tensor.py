@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..located import located
 from ..reading.bfloat16 import widen_bfloat16
-from .account import Account
+from ..ir.account import Account
 from .external import ExternalData
 
 MOST_AXES = 16

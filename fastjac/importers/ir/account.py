@@ -1,0 +1,51 @@
+"""How much is made of a model, held against what its file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from ..reading.limits import refuse_expansion
+
+ENTRY_BYTES = 8
+"""The most that one entry of an array takes."""
+
+
+class Account:
+    """Bytes of a file's own tensors, and of what is made of them: constants that are computed, weights of layers, and units.
+
+    A few operations can ask for any number of zeros, and many can share one weight, of which each layer holds a copy.
+    """
+
+    def __init__(self) -> None:
+        self._stored = self._made = 0
+
+    def store(self, size: int) -> None:
+        """Take note of `size` bytes that the file holds."""
+        self._stored += size
+
+    def make(self, entries: int) -> None:
+        """Take note of entries of arrays before they are made; FormatError if they outgrow by far what the file holds."""
+        self._made += ENTRY_BYTES * entries
+        refuse_expansion(self._made, self._stored, "the model")
+
+
+_current: ContextVar[Account | None] = ContextVar("account", default=None)
+
+
+@contextmanager
+def accounting(account: Account) -> Iterator[None]:
+    """Count on this account what is made inside."""
+    token = _current.set(account)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def spend(entries: int) -> None:
+    """Count entries that are about to be made of the model that is being read."""
+    account = _current.get()
+    if account is not None:
+        account.make(entries)

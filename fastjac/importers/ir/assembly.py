@@ -1,0 +1,164 @@
+"""From the tensors that a model gives to a network, and an account of what became of each of its operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...errors import LayerError, UnsupportedLayerError
+from ...layers import LAYERS
+from ...network import Network
+from ...nodes import Input, Node
+from ..located import located
+from ..parts import Imported, Part, assemble_graph, check_layers
+from ..reading.limits import MOST_UNITS, check_count
+from .layout import units
+from .recognition import Recognized, ordered, recognized
+from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
+
+SAMPLES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
+"""How many samples a batch has by which a model is read; one that divides no size of the model, so that axes are told apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation of a model.
+
+    label : what the model calls it.  kind : its operator.
+    nodes : the vectors that it computes.  note : what a user may want to know.
+    """
+
+    name: str
+    kind: str
+    nodes: tuple[Node, ...]
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name with its operator."""
+        return f"{self.name} ({self.kind})"
+
+
+@dataclass(eq=False)
+class Record:
+    """The operations of a model in order, and the vectors that they have made."""
+
+    operations: list[Operation] = field(default_factory=list)
+    _owners: dict[Node, int] = field(default_factory=dict)
+
+    def add(self, name: str, kind: str, results: Sequence[Node], note: str = "") -> None:
+        """Note an operation with the vectors that its results are entries of."""
+        made: list[Node] = []
+        stack = list(results)
+        while stack:
+            node = stack.pop()
+            if node not in self._owners and not isinstance(node, Input):
+                self._owners[node] = len(self.operations)
+                made.append(node)
+                stack.extend(node.operands)
+        self.operations.append(Operation(name, kind, tuple(made), note))
+
+    def operation_of(self, node: Node) -> int | None:
+        """The number of the operation that has made a vector."""
+        return self._owners.get(node)
+
+
+def input_flow(node: Input, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
+    """A network's input as a tensor of a shape for one sample, whose samples lie along `batch_axis`; None where it fixes one."""
+    check_count(size_of(shape), MOST_UNITS, "units in its input")
+    alone = np.arange(node.size, dtype=np.int32).reshape(shape)
+    if batch_axis is None:
+        return Flow(node, alone, Single(), samples)
+    owners = np.arange(samples, dtype=np.int32).reshape([samples if axis == batch_axis else 1 for axis in range(len(shape))])
+    return Flow(node, alone, alone + owners * np.int32(node.size), samples)
+
+
+def output_node(flow: Flow, name: str) -> Node:
+    """The vector of one sample of an output; UnsupportedLayerError where the samples of a batch take turns in it."""
+    with located(f"output {name!r:.80}"):
+        node, _ = units(flow)
+        if isinstance(flow.batch, np.ndarray):
+            owners = flow.owners
+            along = np.arange(flow.samples)
+            in_turn = np.array_equal(owners.ravel(), np.repeat(along, owners.size // flow.samples))
+            if not in_turn and not any(_counts(owners, axis, along) for axis in range(owners.ndim)):
+                raise MixedSamplesError(
+                    f"it is of shape {shown(owners.shape, flow.samples)}, where the units of different samples of a batch take turns"
+                )
+    return node
+
+
+def _counts(owners: np.ndarray, axis: int, along: np.ndarray) -> bool:
+    """Whether the samples lie one after another along an axis."""
+    if owners.shape[axis] != along.size:
+        return False
+    shape = [along.size if other == axis else 1 for other in range(owners.ndim)]
+    return bool(np.all(owners == along.reshape(shape)))
+
+
+def assemble(
+    inputs: Sequence[Input], outputs: Sequence[Node], record: Record, widest: np.dtype | None = None, before: Sequence[Part] = ()
+) -> Imported:
+    """The network that leads from inputs to outputs, and what became of each operation on the way.
+
+    widest : the precision of the widest part of the model, where the arrays in its layers do not show it.
+    before : what else there is to tell.
+
+    Raises LayerError where no layer is left, or an input reaches no output.
+    """
+    found = recognized(outputs)
+    ends = [found.nodes[node] for node in outputs]
+    parts = [*before, *_parts(ends, found, record)]
+    check_layers(parts)
+    chain = _chain(inputs, ends)
+    if chain is not None:
+        return Imported(Network(chain, n_in=inputs[0].size, dtype=widest), tuple(parts))
+    return assemble_graph(inputs, ends, parts, widest)
+
+
+def _chain(inputs: Sequence[Input], outputs: Sequence[Node]) -> list | None:
+    """The layers from the only input to the only output, if that is all there is."""
+    if len(inputs) != 1 or len(outputs) != 1:
+        return None
+    layers = []
+    node = outputs[0]
+    while node is not inputs[0]:
+        if len(node.operands) != 1 or type(node.operation).__name__ not in LAYERS:
+            return None
+        layers.append(node.operation)
+        (node,) = node.operands
+    return layers[::-1]
+
+
+def _parts(outputs: Sequence[Node], found: Recognized, record: Record) -> Iterator[Part]:
+    """A part for each operation, or for all those that became one layer together."""
+    groups: dict[int, list[Node]] = {}
+    members: dict[int, set[int]] = {}
+    for node in ordered(outputs):
+        if isinstance(node, Input):
+            continue
+        numbers = {number for origin in found.origins[node] if (number := record.operation_of(origin)) is not None}
+        last = max(numbers)
+        groups.setdefault(last, []).append(node)
+        members.setdefault(last, set()).update(numbers)
+    inner = {number for last, numbers in members.items() for number in numbers if number != last and number not in groups}
+    for number, operation in enumerate(record.operations):
+        if number in groups:
+            yield _part([record.operations[one] for one in sorted(members[number])], groups[number], found)
+        elif number not in inner and (operation.note or not operation.nodes):
+            yield Part(operation.label, (), operation.note)
+
+
+def _part(operations: Sequence[Operation], nodes: Sequence[Node], found: Recognized) -> Part:
+    layers = tuple(node.operation for node in nodes if node.operation is not None)
+    pattern = next((found.patterns[node] for node in nodes if node in found.patterns), "")
+    notes = [operation.note for operation in operations if operation.note]
+    if len(operations) == 1:
+        return Part(operations[0].label, layers, "; ".join(notes))
+    kinds = ", ".join(operation.kind for operation in operations)
+    label = f"{operations[0].name} to {operations[-1].name} ({kinds})"
+    note = [f"{len(operations)} nodes that are one {pattern or 'affine layer'}"]
+    return Part(label, layers, "; ".join([*note, *notes]))

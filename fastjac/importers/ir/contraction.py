@@ -1,0 +1,296 @@
+"""Operations that take many entries together: products with constant matrices, sums and means along axes."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ... import layers as fl
+from ... import nodes
+from ...errors import FormatError, UnsupportedLayerError
+from ...nodes import Node
+from ..tensors import float_dtype
+from .account import spend
+from .elementwise import absolute, add, divide, multiply, sqrt, square
+from .layout import Rows, broadcast_shape, rows
+from .movement import checked_axes, squeeze, swap_axes, transpose
+from .values import Constant, Flow, Shape, Value, computed, constant, fixed, moved
+
+PRODUCTS_PER_ENTRY = 128
+"""Multiplications of a matrix product that are counted as one entry, since they take time and no memory."""
+
+
+def matmul(a: Value, b: Value) -> Value:
+    """The matrix product; a vector stands for a row on the left and for a column on the right, and is one again after."""
+    left, right = a.shape, b.shape
+    if not left or not right or left[-1] != right[-2:][0]:
+        raise FormatError(f"matrices of shapes {left} and {right} have no product")
+    if isinstance(a, Constant) and isinstance(b, Constant):
+        return _product_of_constants(a, b)
+    if isinstance(a, Flow) and isinstance(b, Flow):
+        raise UnsupportedLayerError("it multiplies matrices that both depend on the network's input; fastjac takes one that is constant")
+    if isinstance(a, Flow):
+        return _times(a, b, len(right) == 1)  # type: ignore[arg-type]
+    return _transposed_product(a, b)  # type: ignore[arg-type]
+
+
+def _times(flow: Flow, matrices: Constant, is_vector: bool) -> Value:
+    """`x W`, with W (..., k, m) or (k,)."""
+    if is_vector:
+        return squeeze(_times(flow, computed(lambda array: array[:, None], matrices), False), [-1])
+    if matrices.alone.ndim > 2 and flow.alone.ndim == 1:
+        raise UnsupportedLayerError(f"it multiplies a vector by several matrices, of shape {matrices.shape}; fastjac takes one")
+    if flow.alone.ndim > 1:
+        flow = _spread_over(flow, matrices)
+    return contract(flow, flow.alone.ndim - 1, matrices)
+
+
+def _transposed_product(matrices: Constant, flow: Flow) -> Value:
+    """`W x`, which is `(x^T W^T)^T`."""
+    if flow.alone.ndim == 1:
+        if matrices.alone.ndim > 2:
+            raise UnsupportedLayerError(f"it multiplies a vector by several matrices, of shape {matrices.shape}; fastjac takes one")
+        turned = computed(lambda array: array.T, matrices)
+        return _times(flow, turned, matrices.alone.ndim == 1)
+    if matrices.alone.ndim == 1:
+        return squeeze(_transposed_product(computed(lambda array: array[None], matrices), flow), [-2])
+    turned = computed(lambda array: array.swapaxes(-1, -2), matrices)
+    return swap_axes(_times(swap_axes(flow, -1, -2), turned, False), -1, -2)  # type: ignore[arg-type]
+
+
+def _spread_over(flow: Flow, matrices: Constant) -> Flow:
+    """A tensor (..., n, k) spread over the leading axes of matrices (..., k, m)."""
+
+    def over(array: np.ndarray) -> np.ndarray:
+        lead = np.broadcast_shapes(array.shape[:-2], matrices.shape[:-2])
+        return np.broadcast_to(array, (*lead, *array.shape[-2:]))
+
+    return moved(over, flow)  # type: ignore[return-value]
+
+
+def contract(flow: Flow, axis: int, matrices: Constant) -> Flow:
+    """The products of the vectors along an axis with a matrix (k, m), or each with its own of (..., k, m), along a last axis.
+
+    The leading axes of the matrices are spread over the tensor's other axes, but for the last one of these.
+    """
+    found = rows(flow, [axis])
+    weights = matrices.alone.reshape(-1, *matrices.shape[-2:])
+    if weights.shape[1] != found.length:
+        raise FormatError(f"vectors of {found.length} entries and matrices of shape {matrices.shape} have no product")
+    if len(weights) == 1:
+        fixed(matrices, "matrix")
+        affine = fl.Affine(_counted(weights[0].T))
+        return found.each(lambda node, number: affine(node))
+    lead = matrices.shape[:-2]
+    numbers = np.arange(len(weights)).reshape(*lead, 1)
+    which = found.layout.per_unit(constant(numbers))
+    assert isinstance(which, np.ndarray)
+    fixed(matrices, "matrices")
+    affines = [fl.Affine(_counted(weight.T)) for weight in weights]
+    return found.each(lambda node, number: affines[which[number]](node))
+
+
+def _counted(weight: np.ndarray) -> np.ndarray:
+    spend(weight.size)
+    return weight if weight.dtype.kind == "f" else weight.astype(np.float32)
+
+
+def _product_of_constants(a: Constant, b: Constant) -> Constant:
+    if a.alone.dtype.kind != "f" or b.alone.dtype.kind != "f":
+        raise UnsupportedLayerError("it multiplies matrices of whole numbers; fastjac does so with floating-point ones only")
+    lead = broadcast_shape([a.shape[:-2], b.shape[:-2]])
+    entries = math.prod(lead) * math.prod(a.shape[-2:-1]) * math.prod(b.shape[-1:] if len(b.shape) > 1 else ())
+    spend(entries + entries * a.shape[-1] // PRODUCTS_PER_ENTRY)
+    return computed(np.matmul, a, b)
+
+
+def gemm(
+    a: Value, b: Value, c: Value | None = None, *, alpha: float = 1.0, beta: float = 1.0, transposed: tuple[bool, bool] = (False, False)
+) -> Value:
+    """`alpha A' B' + beta C` of two matrices, each transposed perhaps."""
+    if len(a.shape) != 2 or len(b.shape) != 2:
+        raise FormatError(f"it multiplies matrices, got shapes {a.shape} and {b.shape}")
+    left, right = (transpose(value) if turned else value for value, turned in zip((a, b), transposed, strict=True))
+    if left.shape[1] != right.shape[0]:
+        raise FormatError(f"matrices of shapes {left.shape} and {right.shape}, transposed as it says, have no product")
+    product = matmul(left, right)
+    if alpha != 1.0:
+        product = multiply(product, constant(np.float32(alpha)) if _is_single(alpha) else constant(alpha))
+    if c is None:
+        return product
+    if beta != 1.0:
+        c = multiply(c, constant(beta)) if isinstance(c, Flow) else computed(lambda array: _scaled(array, beta), c)
+    if isinstance(c, Constant):
+        try:
+            np.broadcast_to(c.alone, product.shape)
+        except ValueError as error:
+            raise FormatError(f"C of shape {c.shape} does not fit a value of shape {product.shape}") from error
+    return add(product, c)
+
+
+def _is_single(number: float) -> bool:
+    return float(np.float32(number)) == number
+
+
+def _scaled(array: np.ndarray, factor: float) -> np.ndarray:
+    return (np.float64(factor) * array).astype(float_dtype(array))
+
+
+def linear(value: Value, weight: Value, bias: Value | None = None) -> Value:
+    """`x W^T + b` along the last axis, with W (n_out, n_in) as torch and fastjac have it."""
+    product = matmul(value, transpose(weight))
+    return product if bias is None else add(product, bias)
+
+
+def einsum(equation: str, values: Sequence[Value]) -> Value:
+    """Einstein's sum of one or two tensors, of which one at least is a constant."""
+    inputs, output = _parsed(equation, [value.shape for value in values])
+    if all(isinstance(value, Constant) for value in values):
+        spend(_einsum_work(inputs, [value.shape for value in values]))
+        return computed(lambda *arrays: np.einsum(equation.replace(" ", ""), *arrays), *values)
+    if len(values) == 1:
+        (letters,) = inputs
+        summed = reduce_sum(values[0], [letters.index(letter) for letter in letters if letter not in output], keep=False)
+        kept = [letter for letter in letters if letter in output]
+        return transpose(summed, [kept.index(letter) for letter in output])
+    if len(values) != 2 or all(isinstance(value, Flow) for value in values):
+        raise UnsupportedLayerError("it sums products of several values that depend on the network's input; fastjac takes one, and one constant")
+    first = 0 if isinstance(values[0], Flow) else 1
+    return _einsum(values[first], inputs[first], values[1 - first], inputs[1 - first], output)  # type: ignore[arg-type]
+
+
+def _einsum(flow: Flow, mine: str, matrix: Constant, its: str, output: str) -> Value:
+    """The sum for a tensor with axes `mine` and a constant with axes `its`."""
+    alone = [letter for letter in mine if letter not in its and letter not in output]
+    flow = reduce_sum(flow, [mine.index(letter) for letter in alone], keep=False)  # type: ignore[assignment]
+    mine = "".join(letter for letter in mine if letter not in alone)
+    matrix = computed(lambda array: array.sum(tuple(its.index(letter) for letter in its if letter not in mine and letter not in output)), matrix)
+    its = "".join(letter for letter in its if letter in mine or letter in output)
+    both = [letter for letter in mine if letter in its and letter in output]
+    summed = [letter for letter in mine if letter in its and letter not in output]
+    own, new = ([letter for letter in letters if letter not in other] for letters, other in ((mine, its), (its, mine)))
+    turned = transpose(flow, [mine.index(letter) for letter in (*both, *own, *summed)])
+    sizes = dict(zip(mine, flow.shape, strict=True)) | dict(zip(its, matrix.shape, strict=True))
+    weights = computed(
+        lambda array: array.transpose([its.index(letter) for letter in (*both, *summed, *new)]).reshape(
+            *[sizes[letter] for letter in both], *[1 for _ in own[:-1]], math.prod(sizes[letter] for letter in summed), -1
+        ),
+        matrix,
+    )
+    count = len(summed)
+    flat = moved(lambda array: array.reshape(*array.shape[: array.ndim - count], *(() if own else (1,)), -1), turned)
+    product = contract(flat, flat.alone.ndim - 1, weights)  # type: ignore[arg-type]
+    tail = [sizes[letter] for letter in new]
+    shaped = moved(lambda array: array.reshape(*array.shape[: len(both) + len(own)], *tail), product)
+    found = [*both, *own, *new]
+    return transpose(shaped, [found.index(letter) for letter in output])
+
+
+def _parsed(equation: str, shapes: Sequence[Shape]) -> tuple[list[str], str]:
+    """The letters of each operand's axes, and those of the result's."""
+    left, arrow, output = equation.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    letters = "".join(inputs)
+    if not arrow:
+        output = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
+    plain = all(letter.isalpha() for letter in letters + output)
+    if not plain or any(len(set(one)) != len(one) for one in (*inputs, output)):
+        raise UnsupportedLayerError(f"its equation {equation!r:.80} has an ellipsis or a diagonal; fastjac takes letters, each once an operand")
+    if [len(one) for one in inputs] != [len(shape) for shape in shapes] or not set(output) <= set(letters):
+        raise FormatError(f"its equation {equation!r:.80} does not fit operands of shapes {', '.join(map(str, shapes))}")
+    return inputs, output
+
+
+def _einsum_work(inputs: Sequence[str], shapes: Sequence[Shape]) -> int:
+    sizes = {letter: size for letters, shape in zip(inputs, shapes, strict=True) for letter, size in zip(letters, shape, strict=True)}
+    return math.prod(sizes.values())
+
+
+# Along axes
+
+
+def reduce_sum(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
+    """The sum of the entries along some axes, of all by default."""
+    return _reduced(value, axes, keep, np.sum, _sum)
+
+
+def reduce_mean(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
+    """The mean of the entries along some axes, of all by default."""
+
+    def mean(array: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
+        return np.asarray(np.sum(array, axis=axis) / math.prod(array.shape[i] for i in axis)).astype(array.dtype)
+
+    return _reduced(value, axes, keep, mean, lambda found: fl.Scale(1.0 / found.length)(_sum(found)))
+
+
+def reduce_max(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
+    """The largest of the entries along some axes, of all by default."""
+    return _reduced(value, axes, keep, np.max, lambda found: functools.reduce(nodes.maximum, found.columns()))
+
+
+def reduce_min(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
+    """The smallest of the entries along some axes, of all by default."""
+    return _reduced(value, axes, keep, np.min, lambda found: functools.reduce(nodes.minimum, found.columns()))
+
+
+def reduce_product(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
+    """The product of the entries along some axes, of all by default."""
+    return _reduced(value, axes, keep, np.prod, lambda found: nodes.multiply(found.columns()))
+
+
+def norm(value: Value, axes: Sequence[int] | None = None, keep: bool = True, order: int = 2) -> Value:
+    """The Euclidean norm of the entries along some axes, or the sum of their sizes (order 1)."""
+    if order not in (1, 2):
+        raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
+    return reduce_sum(absolute(value), axes, keep) if order == 1 else sqrt(reduce_sum(square(value), axes, keep))
+
+
+def normalized(value: Value, axes: Sequence[int], order: int = 2) -> Value:
+    """The entries over their norm along some axes."""
+    return divide(value, norm(value, axes, True, order))
+
+
+def _reduced(
+    value: Value,
+    axes: Sequence[int] | None,
+    keep: bool,
+    function: Callable[..., np.ndarray],
+    record: Callable[[Rows], Node],
+) -> Value:
+    """What a function makes of the entries along some axes; `record` makes one unit of each vector of a network."""
+    rank = len(value.shape)
+    along = tuple(range(rank)) if axes is None else checked_axes(axes, rank)
+    if not along:
+        return value
+    if isinstance(value, Constant):
+        spend(value.alone.size)
+        return computed(lambda array: np.asarray(function(array, axis=along)).reshape(_left(array.shape, along, keep)), value)
+    found = rows(value, along)
+    reduced = found.along_last(record(found))
+    kept = [axis for axis in range(rank) if axis not in along]
+
+    def put_back(array: np.ndarray) -> np.ndarray:
+        if not keep:
+            return array[..., 0]
+        return np.expand_dims(array[..., 0], tuple(axis for axis in range(rank) if axis not in kept))
+
+    return moved(put_back, reduced)
+
+
+def _left(shape: Shape, gone: Sequence[int], keep: bool) -> Shape:
+    if keep:
+        return tuple(1 if axis in gone else size for axis, size in enumerate(shape))
+    return tuple(size for axis, size in enumerate(shape) if axis not in gone)
+
+
+def _sum(found: Rows) -> Node:
+    """The sum of each vector."""
+    if found.length == 1:
+        return found.node
+    if found.count == 1:
+        spend(found.length)
+        return fl.Affine(np.ones((1, found.length), np.float32))(found.node)
+    return nodes.add(found.columns())

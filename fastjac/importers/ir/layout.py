@@ -1,0 +1,217 @@
+"""From the entries of tensors to vectors of a network, and back: every operation that computes something goes this way.
+
+A vector holds the entries of one sample in the order of the tensor. In a batch, each sample must have the same entries in the
+same order; where it has not, the model mixes samples and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...errors import FormatError
+from ...layers import Layer, Parameter
+from ...nodes import Node
+from ...nodes import concatenate as concatenate_nodes
+from ..reading.limits import MOST_UNITS, check_count
+from .account import spend
+from .values import Constant, Flow, Misfit, MixedSamplesError, Shape, Single, Value, shown, size_of
+
+MOST_ROWS = 1024
+"""Vectors of one sample on which one operation acts, one after another."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the units of a vector stand in a tensor.
+
+    shape : of the tensor for one sample, whose entries in order are the units.
+    owners : for a batch, the sample at each place.
+    """
+
+    shape: Shape
+    owners: np.ndarray | Single
+    samples: int
+
+    @property
+    def size(self) -> int:
+        """The number of units."""
+        return size_of(self.shape)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The places of a batch, flattened, sample by sample, each sample's in the order of the tensor: (samples, size)."""
+        assert isinstance(self.owners, np.ndarray)
+        flat = self.owners.ravel()
+        if flat.size != self.samples * self.size or np.any(np.bincount(flat, minlength=self.samples) != self.size):
+            raise MixedSamplesError("the number of units that it gives depends on the number of samples in a batch")
+        return np.argsort(flat, kind="stable").reshape(self.samples, self.size)
+
+    def flow(self, node: Node) -> Flow:
+        """The tensor whose entries are the units of a vector."""
+        check_count(node.size, MOST_UNITS, "units in a layer")
+        spend(self.size)
+        alone = np.arange(self.size, dtype=np.int32).reshape(self.shape)
+        if isinstance(self.owners, Single):
+            return Flow(node, alone, self.owners, self.samples)
+        batch = np.empty(self.owners.size, np.int32)
+        batch[self.order.ravel()] = np.arange(batch.size, dtype=np.int32)
+        return Flow(node, alone, batch.reshape(self.owners.shape), self.samples)
+
+    def per_unit(self, value: Constant) -> Parameter:
+        """A constant as one number, or as one for each unit, spread over the tensor."""
+        alone, batch = value.alone, value.batch
+        if alone.size == 1 and (batch is alone or isinstance(self.owners, Single)):
+            return float(alone.item())
+        spend(self.size)
+        entries = np.broadcast_to(alone, self.shape).ravel()
+        self.check_same(value, entries)
+        return float(alone.item()) if alone.size == 1 else entries
+
+    def check_same(self, value: Constant, entries: np.ndarray) -> None:
+        """Refuse a constant that, spread over a batch, differs from the entries for one sample."""
+        if isinstance(self.owners, Single) or isinstance(value.batch, Single):
+            return
+        try:
+            spread = np.broadcast_to(value.batch, self.owners.shape).ravel()[self.order]
+        except ValueError:
+            spread = None
+        if spread is None or not np.all((spread == entries) | ((spread != spread) & (entries != entries))):
+            what = f" {value.name!r:.80}" if value.name else ""
+            raise MixedSamplesError(f"its operand{what} is not the same for each sample of a batch and for one alone")
+
+
+def units(flow: Flow) -> tuple[Node, Layout]:
+    """The vector of a tensor's entries, and where they stand."""
+    layout = Layout(flow.shape, flow.batch if isinstance(flow.batch, Single) else flow.owners, flow.samples)
+    index = flow.alone.ravel()
+    if not index.size:
+        raise FormatError(f"its operand is of shape {flow.shape}, which holds nothing; the file is damaged")
+    if isinstance(flow.batch, np.ndarray):
+        numbers = (flow.batch % flow.node.size).ravel()
+        if np.any(numbers[layout.order] != index):
+            raise MixedSamplesError("it takes other units of one sample of a batch than of another")
+    return taken(flow.node, index), layout
+
+
+def taken(node: Node, index: np.ndarray) -> Node:
+    """Some units of a vector; the vector itself where these are all in order."""
+    if index.size == node.size and np.array_equal(index, np.arange(node.size)):
+        return node
+    spend(8 * index.size)  # a tuple of numbers takes several times the memory of an array
+    return node[index]
+
+
+def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
+    """The shape of arrays spread over one another; Misfit where they do not fit."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise Misfit(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
+
+
+def spread(values: Sequence[Value]) -> list[Value]:
+    """Tensors that depend on the network's inputs, spread over one another and over constants beside them."""
+    shape = broadcast_shape([value.shape for value in values])
+    flows = [value for value in values if isinstance(value, Flow)]
+    single = next((value.batch for value in values if isinstance(value.batch, Single)), None)
+    if single is None:
+        try:
+            batch_shape = broadcast_shape([value.batch.shape for value in values])  # type: ignore[union-attr]
+        except Misfit as error:
+            raise MixedSamplesError(str(error)) from error
+    spend(sum(size_of(shape) for flow in flows if flow.shape != shape))
+
+    def over(flow: Flow) -> Flow:
+        batch = single if single is not None else np.broadcast_to(flow.batch, batch_shape)  # type: ignore[arg-type]
+        return Flow(flow.node, np.broadcast_to(flow.alone, shape), batch, flow.samples)
+
+    return [over(value) if isinstance(value, Flow) else value for value in values]
+
+
+def aligned(flows: Sequence[Flow]) -> tuple[list[Node], Layout]:
+    """The vectors of tensors of one shape, whose entries at the same place meet."""
+    found = [units(flow) for flow in flows]
+    first = found[0][1]
+    for _, layout in found[1:]:
+        if isinstance(first.owners, np.ndarray) and not np.array_equal(first.owners, layout.owners):  # type: ignore[arg-type]
+            raise MixedSamplesError(
+                "its operands hold the samples of a batch along different axes, so that samples are mixed"
+            )
+    return [node for node, _ in found], first
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A tensor seen as vectors along some of its axes, which an operation takes together.
+
+    node : the vectors of one sample, one after another.  length : of each.
+    layout : of the tensor of all vectors, with one entry for each.
+    """
+
+    node: Node
+    length: int
+    layout: Layout
+
+    @property
+    def count(self) -> int:
+        """The number of vectors in one sample."""
+        return self.layout.size
+
+    def each(self, record: Callable[[Node, int], Node]) -> Flow:
+        """What `record` makes of each vector and its number, along a last axis."""
+        check_count(self.count, MOST_ROWS, "vectors of one sample that one operation acts on")
+        length = self.length
+        parts = [self.node] if self.count == 1 else [self.node[i * length : (i + 1) * length] for i in range(self.count)]
+        return self.along_last(concatenate_nodes([record(part, number) for number, part in enumerate(parts)]))
+
+    def along_last(self, node: Node) -> Flow:
+        """The tensor of new vectors in place of the old, along a last axis: `node` holds one behind another."""
+        width = node.size // self.count
+        owners = self.layout.owners
+        if isinstance(owners, np.ndarray):
+            owners = np.broadcast_to(owners[..., None], (*owners.shape, width))
+        return Layout((*self.layout.shape, width), owners, self.layout.samples).flow(node)
+
+    def columns(self) -> list[Node]:
+        """The first entries of all vectors, the second ones, and so on."""
+        check_count(self.length, MOST_ROWS, "entries that one operation takes together")
+        return [self.node[number :: self.length] for number in range(self.length)]
+
+
+def rows(flow: Flow, axes: Sequence[int]) -> Rows:
+    """The vectors along some axes, in their order; UnsupportedLayerError where one would hold entries of several samples."""
+    kept = [axis for axis in range(flow.alone.ndim) if axis not in axes]
+
+    def last(array: np.ndarray) -> np.ndarray:
+        shape = [array.shape[axis] for axis in kept]
+        return array.transpose(*kept, *axes).reshape(*shape, -1)
+
+    alone = last(flow.alone)
+    length = alone.shape[-1]
+    if isinstance(flow.batch, Single):
+        node, layout = units(Flow(flow.node, alone, flow.batch, flow.samples))
+        return Rows(node, length, Layout(layout.shape[:-1], layout.owners, flow.samples))
+    batch = last(flow.batch)
+    owners = batch // flow.node.size
+    if batch.shape[-1] != length or np.any(owners != owners[..., :1]):
+        named = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+        raise MixedSamplesError(
+            f"it acts over {named} of a value of shape {shown(flow.batch.shape, flow.samples)}, where N counts the samples of a "
+            "batch; that is not one whole sample, and mixes samples"
+        )
+    node, _ = units(Flow(flow.node, alone, batch, flow.samples))
+    return Rows(node, length, Layout(alone.shape[:-1], owners[..., 0], flow.samples))
+
+
+def each_unit(flow: Flow, layers: Sequence[Layer]) -> Flow:
+    """What layers that act on each unit by itself make of a tensor."""
+    node, layout = units(flow)
+    for layer in layers:
+        node = layer(node)
+    return layout.flow(node)
+
+

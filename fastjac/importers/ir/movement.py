@@ -1,0 +1,373 @@
+"""Operations that move entries about and compute nothing: shapes, axes, slices, copies.
+
+Each takes constants, and tensors that depend on the network's inputs, by the same function of NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError, UnsupportedLayerError
+from ...layers import Affine, HardTanh
+from ...nodes import Node
+from ...nodes import concatenate as concatenate_nodes
+from ..reading.limits import MOST_LAYERS, check_count
+from .account import spend
+from .layout import Layout
+from .values import (
+    Constant,
+    Flow,
+    MixedSamplesError,
+    Shape,
+    Single,
+    Value,
+    computed,
+    constant,
+    in_both,
+    moved,
+    shown,
+    size_of,
+)
+
+MOST_AXES = 16
+MOST_ENTRIES = 1 << 60
+"""More than any array has; the sizes of a file's own shapes are multiplied as Python's integers."""
+
+
+def checked_axis(axis: int, rank: int) -> int:
+    """An axis counted from 0; FormatError where it is none of `rank` axes."""
+    if not -rank <= axis < rank:
+        raise FormatError(f"axis {axis} is none of a value of {rank} axes; the file is damaged")
+    return axis % rank
+
+
+def checked_axes(axes: Sequence[int], rank: int) -> tuple[int, ...]:
+    """Axes counted from 0; FormatError where one is none of `rank` axes, or is named twice."""
+    found = tuple(checked_axis(axis, rank) for axis in axes)
+    if len(set(found)) != len(found):
+        raise FormatError(f"axes {tuple(axes)} name an axis twice")
+    return found
+
+
+# Shapes
+
+
+def reshape(value: Value, sizes: Value | Sequence[int], *, zero_keeps: bool = False) -> Value:
+    """The same entries in another shape, where -1 stands for what is left, and 0 for the old size if `zero_keeps`."""
+
+    def reshaped(array: np.ndarray, told: np.ndarray) -> np.ndarray:
+        return array.reshape(_resolved(array.shape, tuple(np.ravel(told).tolist()), zero_keeps))
+
+    return moved(reshaped, value, _as_value(sizes))
+
+
+def _resolved(shape: Shape, told: tuple[int, ...], zero_keeps: bool) -> Shape:
+    check_count(len(told), MOST_AXES, "axes in a shape")
+    sizes = [shape[i] if size == 0 and zero_keeps and i < len(shape) else size for i, size in enumerate(told)]
+    known = math.prod(size for size in sizes if size != -1)
+    if sizes.count(-1) == 1 and known > 0:
+        sizes[sizes.index(-1)] = math.prod(shape) // known
+    if any(size < 0 for size in sizes) or math.prod(sizes) != math.prod(shape):
+        raise FormatError(
+            f"a value of shape {shape} cannot take the shape {told}; if a batch size is fixed in it, export the model "
+            "with a batch of 1 or a symbolic batch"
+        )
+    return tuple(sizes)
+
+
+def flatten(value: Value, axis: int = 1) -> Value:
+    """Two axes, of what stands before `axis` and of the rest."""
+
+    def flattened(array: np.ndarray) -> np.ndarray:
+        first = axis if axis == array.ndim else checked_axis(axis, array.ndim)
+        return array.reshape(math.prod(array.shape[:first]), math.prod(array.shape[first:]))
+
+    return moved(flattened, value)
+
+
+def squeeze(value: Value, axes: Sequence[int] | None = None) -> Value:
+    """Without some axes, each of size 1; without all such axes where none are named."""
+    if axes is None:
+        # Which axes fall away is decided for one sample.
+        gone = [axis for axis, size in enumerate(value.shape) if size == 1]
+        if isinstance(value, Flow) and isinstance(value.batch, np.ndarray):
+            gone = [axis for axis in gone if value.batch.shape[axis] == 1]
+            return moved(lambda array: array.reshape([s for axis, s in enumerate(array.shape) if axis not in gone]), value)
+        axes = gone
+
+    def squeezed(array: np.ndarray) -> np.ndarray:
+        gone = checked_axes(axes, array.ndim)
+        if any(array.shape[axis] != 1 for axis in gone):
+            raise FormatError(f"axes {tuple(axes)} of shape {array.shape} are not all of size 1, so they cannot be squeezed")
+        return array.reshape([size for axis, size in enumerate(array.shape) if axis not in gone])
+
+    return moved(squeezed, value)
+
+
+def unsqueeze(value: Value, axes: Sequence[int]) -> Value:
+    """With a new axis of size 1 at each of these places, counted in the new shape."""
+
+    def unsqueezed(array: np.ndarray) -> np.ndarray:
+        rank = array.ndim + len(axes)
+        check_count(rank, MOST_AXES, "axes in a value")
+        new = checked_axes(axes, rank)
+        old = iter(array.shape)
+        return array.reshape([1 if axis in new else next(old) for axis in range(rank)])
+
+    return moved(unsqueezed, value)
+
+
+def transpose(value: Value, order: Sequence[int] | None = None) -> Value:
+    """The axes in another order; reversed where none is given."""
+
+    def transposed(array: np.ndarray) -> np.ndarray:
+        if order is not None and sorted(order) != list(range(array.ndim)):
+            raise FormatError(f"perm={tuple(order)} is no order of {array.ndim} axes")
+        return array.transpose(order)
+
+    return moved(transposed, value)
+
+
+def swap_axes(value: Value, first: int, second: int) -> Value:
+    """Two axes exchanged."""
+    return moved(lambda array: array.swapaxes(checked_axis(first, array.ndim), checked_axis(second, array.ndim)), value)
+
+
+def shape_of(value: Value, start: int = 0, end: int | None = None) -> Constant:
+    """The sizes of the axes from `start` on and before `end`."""
+    return _asked(value, lambda shape: np.array(shape[start:end], np.int64))
+
+
+def count_of(value: Value) -> Constant:
+    """The number of entries."""
+    return _asked(value, lambda shape: np.array(math.prod(shape), np.int64))
+
+
+def _asked(value: Value, function: Any) -> Constant:
+    alone = function(value.alone.shape)
+    batch = value.batch if isinstance(value.batch, Single) else function(value.batch.shape)
+    same = isinstance(batch, np.ndarray) and np.array_equal(batch, alone)
+    return Constant(alone, alone if same else batch)
+
+
+# Parts and copies
+
+
+def slice_(value: Value, starts: Value, ends: Value, axes: Value | None = None, steps: Value | None = None) -> Value:
+    """From `starts` on and before `ends` along some axes, all by default."""
+
+    if any(isinstance(told, Flow) for told in (starts, ends, axes, steps)):
+        raise UnsupportedLayerError("it starts or ends where the network's input says; fastjac takes constant places")
+
+    def sliced(array: np.ndarray, *told: np.ndarray) -> np.ndarray:
+        first, last = (np.ravel(numbers).tolist() for numbers in told[:2])
+        rest = iter(told[2:])
+        along = range(len(first)) if axes is None else checked_axes(np.ravel(next(rest)).tolist(), array.ndim)
+        by = [1] * len(first) if steps is None else np.ravel(next(rest)).tolist()
+        index = [slice(None)] * array.ndim
+        for axis, start, end, step in zip(along, first, last, by, strict=True):
+            # Before the first entry, backwards, stands no number that NumPy takes for it.
+            stop = None if step < 0 and end < -array.shape[axis] else end
+            index[axis] = slice(start, stop, step)
+        return array[tuple(index)]
+
+    return moved(sliced, value, *(told for told in (starts, ends, axes, steps) if told is not None))
+
+
+def part(value: Value, axis: int, start: int, end: int) -> Value:
+    """The entries from `start` on and before `end` along one axis."""
+    return slice_(value, *(constant(np.array([number])) for number in (start, end, axis)))
+
+
+def split(value: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
+    """Parts of these sizes along one axis."""
+    along = checked_axis(axis, len(value.shape))
+    if sum(sizes) != value.shape[along] or any(size < 0 for size in sizes):
+        raise FormatError(f"it splits {value.shape[along]} entries along axis {along} into {list(sizes)[:10]}")
+    ends = np.cumsum(sizes).tolist()
+    return [part(value, along, end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+
+def even_sizes(whole: int, parts: int) -> list[int]:
+    """The sizes of so many parts of one size, the last of which may be smaller."""
+    each = -(-whole // parts)
+    return [max(0, min(each, whole - i * each)) for i in range(parts)]
+
+
+def gather(value: Value, indices: Value, axis: int = 0) -> Value:
+    """The entries with some numbers along one axis; negative numbers count from the end."""
+    if isinstance(indices, Flow):
+        raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
+    along = checked_axis(axis, len(value.shape))
+    spend(value.alone.size // max(value.shape[along], 1) * indices.alone.size)
+
+    def gathered(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        return np.take(array, numbers.astype(np.int64, casting="same_kind"), axis=along)
+
+    return moved(gathered, value, indices)
+
+
+def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
+    """For each place of `indices` the entry with that number along one axis."""
+    if isinstance(indices, Flow):
+        raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
+    along = checked_axis(axis, len(value.shape))
+    spend(indices.alone.size)
+
+    def gathered(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(array, np.where(numbers < 0, numbers + array.shape[along], numbers), along)
+
+    return moved(gathered, value, indices)
+
+
+def expand(value: Value, sizes: Value | Sequence[int]) -> Value:
+    """Spread over a shape, which is spread over that of the value."""
+
+    def expanded(array: np.ndarray, told: np.ndarray) -> np.ndarray:
+        target = tuple(np.ravel(told).tolist())
+        check_count(len(target), MOST_AXES, "axes in a shape")
+        shape = np.broadcast_shapes(array.shape, target)
+        spend(size_of(shape))
+        return np.broadcast_to(array, shape)
+
+    return moved(expanded, value, _as_value(sizes))
+
+
+def tile(value: Value, repeats: Value | Sequence[int]) -> Value:
+    """Copied so many times along each axis."""
+
+    def tiled(array: np.ndarray, told: np.ndarray) -> np.ndarray:
+        times = np.ravel(told).tolist()
+        check_count(len(times), MOST_AXES, "axes in a list of repeats")
+        spend(array.size * math.prod(max(1, number) for number in times))
+        return np.tile(array, times)
+
+    return moved(tiled, value, _as_value(repeats))
+
+
+def flip(value: Value, axes: Sequence[int]) -> Value:
+    """Along some axes backwards."""
+    return moved(lambda array: np.flip(array, checked_axes(axes, array.ndim)), value)
+
+
+# Several tensors
+
+
+def concatenate(values: Sequence[Value], axis: int) -> Value:
+    """The tensors one after another along an axis."""
+    check_count(len(values), MOST_LAYERS, "tensors that are joined")
+    if not values:
+        raise FormatError("it joins tensors, and takes none; the file is damaged")
+    along = checked_axis(axis, len(values[0].shape))
+    if all(isinstance(value, Constant) for value in values):
+        spend(sum(value.alone.size for value in values))
+        return computed(lambda *arrays: np.concatenate(arrays, along), *values)
+    flows = on_one_node(as_flows(values, along))
+    alone, batch = in_both(lambda *arrays: np.concatenate(arrays, along), *flows)
+    spend(alone.size)
+    return Flow(flows[0].node, alone, batch, flows[0].samples)
+
+
+def stack(values: Sequence[Value], axis: int) -> Value:
+    """The tensors one after another along a new axis."""
+    return concatenate([unsqueeze(value, [axis]) for value in values], axis)
+
+
+def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Value, mode: str = "constant") -> Value:
+    """With so many more entries before and behind along each axis, fewer where a number is negative."""
+    if len(before) != len(value.shape) or len(behind) != len(before):
+        raise FormatError(f"it pads {len(before)} axes of a value of {len(value.shape)}")
+    cut = tuple(
+        slice(max(0, -first), size - max(0, -last)) for first, last, size in zip(before, behind, value.shape, strict=True)
+    )
+    if any(number < 0 for number in (*before, *behind)):
+        value = moved(lambda array: array[tuple(one if one != slice(0, n) else slice(None) for one, n in zip(cut, array.shape))], value)
+    widths = [(max(0, first), max(0, last)) for first, last in zip(before, behind, strict=True)]
+    spend(math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
+    if mode in ("edge", "reflect", "wrap"):
+        return moved(partial(np.pad, pad_width=widths, mode=mode), value)  # type: ignore[call-overload]
+    if mode != "constant":
+        raise UnsupportedLayerError(f"it pads by {mode!r:.40}, which fastjac does not have; it pads by constant, edge, reflect and wrap")
+    for axis, (first, last) in enumerate(widths):
+        edges = [_filled(value, axis, first, filling), value, _filled(value, axis, last, filling)]
+        if first or last:
+            value = concatenate([edge for edge in edges if edge.shape[axis]], axis)
+    return value
+
+
+def _filled(value: Value, axis: int, count: int, filling: Value) -> Value:
+    """As many copies of a constant along an axis as stand beside a value."""
+
+    def filled(array: np.ndarray, entry: np.ndarray) -> np.ndarray:
+        return np.full((*array.shape[:axis], count, *array.shape[axis + 1 :]), entry.item(), entry.dtype)
+
+    return computed(filled, value, filling)
+
+
+def as_flows(values: Sequence[Value], axis: int) -> list[Flow]:
+    """Tensors that are joined along an axis, where those that are constants become units of the network too."""
+    like = next(value for value in values if isinstance(value, Flow))
+    return [value if isinstance(value, Flow) else _beside(value, like, axis) for value in values]
+
+
+def _beside(value: Constant, like: Flow, axis: int) -> Flow:
+    """A constant as a tensor whose samples lie as those of another one do, which it is joined to along an axis."""
+    if isinstance(like.batch, Single) or isinstance(value.batch, Single):
+        return constant_flow(value, like.batch if isinstance(like.batch, Single) else value.batch, like)
+    owners = like.owners
+    if owners.shape[axis] and np.any(owners != owners.take([0], axis)):
+        raise MixedSamplesError(
+            f"it puts a constant beside a value of shape {shown(owners.shape, like.samples)} along the axis of the samples"
+        )
+    return constant_flow(value, np.broadcast_to(owners.take([0], axis), value.batch.shape), like)
+
+
+def constant_flow(value: Constant, owners: np.ndarray | Single, like: Flow) -> Flow:
+    """A constant as units of the network that another tensor belongs to; `owners` says which sample each place belongs to."""
+    layout = Layout(value.shape, owners, like.samples)
+    layout.check_same(value, value.alone.ravel())
+    return layout.flow(constant_node(value.alone.ravel(), like.node))
+
+
+def constant_node(entries: np.ndarray, beside: Node) -> Node:
+    """Units of a network that are constants, made from a unit of a vector beside them.
+
+    That unit is bounded first, so that even an infinite one times 0 is 0.
+    """
+    spend(2 * entries.size)
+    dtype = np.float64 if entries.dtype == np.float64 else np.float32
+    with np.errstate(all="ignore"):
+        values = entries.astype(dtype)
+    return Affine(np.zeros((entries.size, 1), dtype), values)(HardTanh()(beside[[0]]))
+
+
+def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
+    """The same tensors as entries of one vector, that of all their vectors one after another."""
+    nodes = list(dict.fromkeys(flow.node for flow in flows))
+    if len(nodes) == 1:
+        return list(flows)
+    ends = np.cumsum([node.size for node in nodes])
+    starts = dict(zip(nodes, [0, *ends[:-1].tolist()], strict=True))
+    joined = concatenate_nodes(nodes)
+
+    def moved_to(flow: Flow) -> Flow:
+        start = np.int32(starts[flow.node])
+        spend(flow.alone.size)
+        batch = flow.batch
+        if isinstance(batch, np.ndarray):
+            owner, unit = np.divmod(batch, np.int32(flow.node.size))
+            batch = owner * np.int32(joined.size) + unit + start
+        return Flow(joined, flow.alone + start, batch, flow.samples)
+
+    return [moved_to(flow) for flow in flows]
+
+
+def _as_value(sizes: Value | Sequence[int]) -> Value:
+    if isinstance(sizes, Flow):
+        raise UnsupportedLayerError("a shape depends on the network's input; fastjac takes shapes that are constant")
+    return sizes if isinstance(sizes, Constant) else constant(np.array(sizes, np.int64))

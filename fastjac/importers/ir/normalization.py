@@ -1,0 +1,84 @@
+"""Operations that tie the entries along some axes together: softmax and its kin, and normalizations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import FormatError, UnsupportedLayerError
+from ...layers import Layer
+from .. import folding
+from .elementwise import add, apply, multiply
+from .layout import aligned, rows, spread
+from .movement import checked_axes
+from .values import Constant, Flow, Value, constant, fixed, moved
+
+
+def softmax(value: Value, axes: Sequence[int]) -> Value:
+    """`exp(x) / sum exp(x)` of the entries along some axes."""
+    return _along(value, axes, fl.Softmax())
+
+
+def log_softmax(value: Value, axes: Sequence[int]) -> Value:
+    """`x - log sum exp(x)` of the entries along some axes."""
+    return _along(value, axes, fl.LogSoftmax())
+
+
+def layer_norm(value: Value, axes: Sequence[int], weight: Value | None, bias: Value | None, eps: float) -> Value:
+    """`weight (x - mean) / sqrt(variance + eps) + bias`, with mean and variance of the entries along some axes, which come last."""
+    shape = tuple(value.shape[axis] for axis in checked_axes(axes, len(value.shape)))
+    arrays = {}
+    for name, array in (("weight", weight), ("bias", bias)):
+        if array is not None:
+            try:
+                arrays[name] = np.broadcast_to(fixed(array, name), shape).ravel()
+            except ValueError as error:
+                raise FormatError(f"its {name} of shape {array.shape} does not fit a value of shape {value.shape}") from error
+    return _along(value, axes, fl.LayerNorm(**arrays, eps=eps))
+
+
+def batch_norm(value: Value, axis: int, statistics: Sequence[Value | None], eps: float) -> Value:
+    """`gamma (x - mean) / sqrt(variance + eps) + beta` along an axis; statistics are mean, variance, gamma and beta."""
+    arrays = [None if given is None else fixed(given, "statistics").ravel() for given in statistics]
+    scale = folding.batch_norm(*arrays, eps)  # type: ignore[arg-type]
+    shape = [1] * len(value.shape)
+    shape[axis] = -1
+    for name in ("weight", "bias"):
+        array = np.asarray(getattr(scale, name))
+        if array.size not in (1, value.shape[axis]):
+            raise FormatError(
+                f"its arrays must have one entry for each of {value.shape[axis]} channels, one is of shape {array.shape}"
+            )
+    weight, bias = (constant(np.reshape(array, shape)) for array in (scale.weight, scale.bias))
+    if isinstance(value, Constant):
+        return add(multiply(value, weight), bias)
+    return scaled(value, weight, bias)
+
+
+def scaled(value: Flow, weight: Constant, bias: Constant) -> Flow:
+    """`weight x + bias`, as one layer."""
+    (node,), layout = aligned([one for one in spread([value, weight, bias]) if isinstance(one, Flow)])
+    return layout.flow(fl.Scale(layout.per_unit(weight), layout.per_unit(bias))(node))
+
+
+def _along(value: Value, axes: Sequence[int], layer: Layer) -> Value:
+    """A layer on the entries along some axes."""
+    if isinstance(value, Constant):
+        return apply(value, [layer])
+    rank = len(value.shape)
+    along = checked_axes(axes, rank)
+    if not along:
+        raise UnsupportedLayerError("it acts along no axis")
+    found = rows(value, along)
+    result = found.each(lambda node, number: layer(node))
+    kept = [axis for axis in range(rank) if axis not in along]
+    back = np.argsort([*kept, *along])
+
+    def put_back(array: np.ndarray) -> np.ndarray:
+        # The batch changes the sizes of other axes only.
+        sizes = [value.shape[axis] for axis in along]
+        return array.reshape(*array.shape[:-1], *sizes).transpose(back)
+
+    return moved(put_back, result)

@@ -1,0 +1,242 @@
+"""A small language for trees of operations, in which patterns.py writes how one layer is spelled by several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from ... import layers as fl
+from ...layers import Layer
+from ...layers.joins import Add, Condition, Divide, Gate, Multiply, Take
+from ...nodes import Node
+
+TOLERANCE = 1e-7
+"""How far, relatively, a parameter may be from the number it stands for: float32 has 1.41421354 for the root of 2."""
+COMMUTATIVE = (Add, Multiply)
+
+
+class Start:
+    """The vector that a tree starts from, the same one wherever it stands."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A parameter of any value, the same wherever the name stands."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Any of several trees."""
+
+    trees: tuple[Tree, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A vector of one unit, which is repeated for each unit of another."""
+
+    tree: Tree
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operation on such trees; those of a sum or a product in either order.
+
+    parameters : what its fields are: a number that is close, a Named parameter, or what else they equal.
+    """
+
+    operation: type[Layer]
+    operands: tuple[Tree, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units that are constants, such as `movement.constant_node` makes: of one number, or of one for each."""
+
+    value: float | Named
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of all units, as `contraction.reduce_mean` makes it."""
+
+    tree: Tree
+
+
+Tree = Start | OneOf | Spread | Units | Mean | Op
+X = Start()
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a tree was found to stand for.
+
+    source : the vector that it starts from; None as long as that is not known.
+    parameters : by their names in the tree.
+    nodes : the results of its operations, the last first.
+    """
+
+    source: Node | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    nodes: tuple[Node, ...] = ()
+
+    def number(self, name: str, default: float = math.nan) -> float:
+        """A parameter as a number, nan if it is an array; the default if the tree found does not name it."""
+        value = self.parameters.get(name, default)
+        return math.nan if isinstance(value, np.ndarray) else float(value)
+
+
+NOTHING = Match()
+
+
+def matches(tree: Tree, node: Node, found: Match = NOTHING) -> Iterator[Match]:
+    """Every way in which a node is the result of the tree, given what is found already."""
+    if isinstance(tree, Start):
+        if found.source in (None, node):
+            yield replace(found, source=node)
+    elif isinstance(tree, OneOf):
+        for one in tree.trees:
+            yield from matches(one, node, found)
+    elif isinstance(tree, Spread):
+        yield from _spread_matches(tree, node, found)
+    elif isinstance(tree, Units):
+        yield from _units_matches(tree, node, found)
+    elif isinstance(tree, Mean):
+        yield from _mean_matches(tree, node, found)
+    elif type(node.operation) is tree.operation and len(node.operands) == len(tree.operands):
+        given = {name: getattr(node.operation, name) for name in tree.parameters}
+        parameters = _agreed(tree.parameters, given, found.parameters)
+        if parameters is not None:
+            inner = replace(found, parameters=parameters, nodes=(*found.nodes, node))
+            for order in permutations(tree.operands) if tree.operation in COMMUTATIVE else [tree.operands]:
+                yield from _all_match(order, node.operands, inner)
+
+
+def _spread_matches(tree: Spread, node: Node, found: Match) -> Iterator[Match]:
+    operation = node.operation
+    if isinstance(operation, Take) and operation.size == 1:
+        yield from matches(tree.tree, node.operands[0], replace(found, nodes=(*found.nodes, node)))
+    elif node.size == 1:
+        yield from matches(tree.tree, node, found)
+
+
+def _all_match(trees: Sequence[Tree], nodes: Sequence[Node], found: Match) -> Iterator[Match]:
+    if not trees:
+        yield found
+        return
+    for first in matches(trees[0], nodes[0], found):
+        yield from _all_match(trees[1:], nodes[1:], first)
+
+
+def _units_matches(tree: Units, node: Node, found: Match) -> Iterator[Match]:
+    affine = node.operation
+    if isinstance(affine, fl.Affine) and affine.bias is not None and not np.any(affine.weight):
+        value = float(affine.bias[0]) if np.all(affine.bias == affine.bias[0]) else affine.bias
+        parameters = _agreed({"value": tree.value}, {"value": value}, found.parameters)
+        if parameters is not None:
+            yield replace(found, parameters=parameters, nodes=(*found.nodes, node))
+
+
+def _mean_matches(tree: Mean, node: Node, found: Match) -> Iterator[Match]:
+    scale = node.operation
+    total = node.operands[0] if node.operands else node
+    affine = total.operation
+    if isinstance(scale, fl.Scale) and isinstance(affine, fl.Affine) and affine.bias is None:
+        n = affine.weight.shape[1]
+        if total.size == 1 and np.all(affine.weight == 1.0) and _equals(scale.weight, 1.0 / n) and _equals(scale.bias, 0.0):
+            yield from matches(tree.tree, total.operands[0], replace(found, nodes=(*found.nodes, node, total)))
+
+
+def _agreed(wanted: Mapping[str, Any], given: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The named parameters known, with those of one operation; None where these are not what is wanted."""
+    found = dict(known)
+    for name, expected in wanted.items():
+        value = given[name]
+        if isinstance(expected, Named):
+            if not np.array_equal(found.setdefault(expected.name, value), value):
+                return None
+        elif not _equals(value, expected):
+            return None
+    return found
+
+
+def _equals(value: Any, wanted: Any) -> bool:
+    if not isinstance(wanted, float):
+        return bool(value == wanted)
+    return not isinstance(value, np.ndarray) and (math.isclose(value, wanted, rel_tol=TOLERANCE) or value == float(np.float16(wanted)))
+
+
+# Words of the language
+
+
+def either(*trees: Tree) -> OneOf:
+    """Any of the trees."""
+    return OneOf(trees)
+
+
+def layer(operation: type[Layer], tree: Tree, **parameters: Any) -> Op:
+    """A layer on a tree, with these parameters."""
+    return Op(operation, (tree,), parameters)
+
+
+def scaled(tree: Tree, factor: float | Named) -> Op:
+    """`tree * factor`."""
+    return layer(fl.Scale, tree, weight=factor, bias=0.0)
+
+
+def shifted(tree: Tree, offset: float | Named) -> Op:
+    """`tree + offset`."""
+    return layer(fl.Scale, tree, weight=1.0, bias=offset)
+
+
+def taken_from(offset: float | Named, tree: Tree) -> Op:
+    """`offset - tree`."""
+    return layer(fl.Scale, tree, weight=-1.0, bias=offset)
+
+
+def negated(tree: Tree) -> Op:
+    """`-tree`."""
+    return scaled(tree, -1.0)
+
+
+def added(a: Tree, b: Tree) -> Op:
+    """`a + b`."""
+    return Op(Add, (a, b))
+
+
+def less(a: Tree, b: Tree) -> Op:
+    """`a - b`."""
+    return added(a, negated(b))
+
+
+def product(a: Tree, b: Tree) -> Op:
+    """`a * b`."""
+    return Op(Multiply, (a, b))
+
+
+def quotient(a: Tree, b: Tree) -> Op:
+    """`a / b`."""
+    return Op(Divide, (a, b))
+
+
+def products(a: Tree, b: Tree, factor: float) -> tuple[Op, ...]:
+    """`a * b * factor`, in whatever order they are multiplied."""
+    return scaled(product(a, b), factor), product(scaled(a, factor), b), product(a, scaled(b, factor))
+
+
+def gate(when: Condition, a: Tree, b: Tree) -> Op:
+    """`b` where a fulfils a condition, else 0."""
+    return Op(Gate, (a, b), {"when": when})
+
+
+def chosen(condition: Tree, a: Tree, b: Tree) -> Op:
+    """`a` where the condition is above 0, else b."""
+    return added(gate("a > 0", condition, a), gate("not a > 0", condition, b))

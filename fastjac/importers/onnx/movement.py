@@ -1,0 +1,109 @@
+"""Operators that move entries about: the table MOVEMENTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...errors import FormatError
+from ..ir import movement as mv
+from ..ir.values import Value, constant
+from .calls import Call
+
+Movement = Callable[[Call], Value | list[Value]]
+
+
+def _reshape(call: Call) -> Value:
+    return mv.reshape(call.value(0), call.sizes(1, "shape"), zero_keeps=not call.node.integer("allowzero", 0))
+
+
+def _squeeze(call: Call) -> Value:
+    return mv.squeeze(call.value(0), call.axes(1))
+
+
+def _unsqueeze(call: Call) -> Value:
+    return mv.unsqueeze(call.value(0), call.axes(1) or ())
+
+
+def _slice(call: Call) -> Value:
+    """From `starts` on and before `ends` along some axes; these are attributes before opset 10 and operands since."""
+    if call.opset < 10:
+        told = [call.node.integers(name) for name in ("starts", "ends", "axes")]
+        if told[0] is None or told[1] is None:
+            raise FormatError("it does not tell where it starts and ends; the file is damaged")
+        return mv.slice_(call.value(0), *(None if one is None else constant(np.array(one, np.int64)) for one in told))  # type: ignore[arg-type]
+    for position in range(1, 5):
+        call.check_integers(position)
+    return mv.slice_(call.value(0), call.value(1), call.value(2), call.optional(3), call.optional(4))
+
+
+def _split(call: Call) -> list[Value]:
+    """Parts of the sizes that are an attribute before opset 13 and an operand since, or of one size."""
+    value, axis = call.value(0), call.node.integer("axis", 0)
+    sizes = call.node.integers("split") if call.opset < 13 and call.opset > 1 or call.operand(1) is None else call.integers(1)
+    whole = value.shape[mv.checked_axis(axis, len(value.shape))]
+    if sizes is None:
+        sizes = tuple(mv.even_sizes(whole, call.node.integer("num_outputs", len(call.node.outputs)) or 1))
+    return mv.split(value, axis, sizes)
+
+
+def _concat(call: Call) -> Value:
+    return mv.concatenate(call.values(), call.node.integer("axis", 1 if call.opset < 4 else 0))
+
+
+def _pad(call: Call) -> Value:
+    """More entries along some axes; before opset 11 by attributes, and before opset 2 by one of another name."""
+    value, mode = call.value(0), call.node.text("mode", "constant")
+    pads = call.integers(1) if call.opset >= 11 else call.node.integers("pads") or call.node.integers("paddings")
+    filling = call.optional(2) if call.opset >= 11 else constant(np.float32(call.node.real("value", 0.0)))
+    if pads is None or len(pads) % 2:
+        raise FormatError("it must say how many entries it puts before and behind along each axis; the file is damaged")
+    axes = call.integers(3) if call.opset >= 18 else None
+    before, behind = _widths(pads, axes, len(value.shape))
+    return mv.pad(value, before, behind, constant(np.float32(0.0)) if filling is None else filling, mode)
+
+
+def _widths(pads: tuple[int, ...], axes: tuple[int, ...] | None, rank: int) -> tuple[list[int], list[int]]:
+    half = len(pads) // 2
+    along = range(half) if axes is None else mv.checked_axes(axes, rank)
+    before, behind = [0] * rank, [0] * rank
+    for axis, first, last in zip(along, pads[:half], pads[half:], strict=True):
+        before[mv.checked_axis(axis, rank)], behind[axis] = first, last
+    return before, behind
+
+
+def _tile(call: Call) -> Value:
+    """Copies along the axes; before opset 6 so many along one axis."""
+    if call.opset < 6:
+        times = [1] * len(call.value(0).shape)
+        times[mv.checked_axis(int(call.number(2, 0.0)), len(times))] = int(call.number(1, 1.0))
+        return mv.tile(call.value(0), times)
+    return mv.tile(call.value(0), call.sizes(1))
+
+
+def _gather(call: Call) -> Value:
+    return mv.gather(call.value(0), call.value(1), call.node.integer("axis", 0))
+
+
+def _gather_elements(call: Call) -> Value:
+    return mv.gather_elements(call.value(0), call.value(1), call.node.integer("axis", 0))
+
+
+MOVEMENTS: dict[str, Movement] = {
+    "Identity": lambda call: call.value(0),
+    "Flatten": lambda call: mv.flatten(call.value(0), call.node.integer("axis", 1)),
+    "Reshape": _reshape,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+    "Transpose": lambda call: mv.transpose(call.value(0), call.node.integers("perm")),
+    "Expand": lambda call: mv.expand(call.value(0), call.sizes(1)),
+    "Tile": _tile,
+    "Slice": _slice,
+    "Split": _split,
+    "Gather": _gather,
+    "GatherElements": _gather_elements,
+    "Concat": _concat,
+    "Pad": _pad,
+}
+"""Every operator that moves entries and computes nothing, by name."""
