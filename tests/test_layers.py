@@ -19,6 +19,7 @@ EXAMPLES = [
     fj.ELU(0.5),
     fj.LayerNorm(np.ones(3), np.zeros(3)),
     fj.Scale(np.ones(3), np.ones(3)),
+    fj.GatedSwish(np.ones(3), np.ones(3)),
     *(cls() for name, cls in LAYERS.items() if name not in ("Affine", "PReLU", "ELU")),
 ]
 
@@ -91,6 +92,11 @@ BAD_LAYERS = [
     (lambda: fj.PReLU(np.ones((2, 2))), ShapeError, "PReLU weight must have 1 dimension"),
     (lambda: fj.PReLU(np.ones(3, int)), DtypeError, "PReLU weight must hold floating-point numbers"),
     (lambda: fj.Scale(np.ones(3), np.ones(2)), ShapeError, r"Scale weight and bias must have the same size, got \[2, 3\]"),
+    (
+        lambda: fj.GatedSwish(np.ones(3), np.ones(2)),
+        ShapeError,
+        r"GatedSwish floor and beta must have the same size, got \[2, 3\]",
+    ),
     (lambda: fj.Scale("2"), DtypeError, "Scale weight must be a real number, got '2'"),
     (lambda: fj.LayerNorm(np.ones(3), np.ones(2)), ShapeError, r"LayerNorm weight and bias must have the same size, got \[2, 3]"),
     (lambda: fj.LayerNorm(eps=-1.0), OptionError, "LayerNorm eps must be 0 or more, got -1.0"),

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..kernels.activations import Rule
-from .base import Layer, Parameter, as_float
+from .base import Layer, Parameter, as_float, store_per_unit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +53,28 @@ class Activation(Layer):
     def kinks(self) -> tuple[Parameter, ...]:
         """Inputs at which the slope jumps, or is infinite: numbers, or one entry for each unit."""
         return ()
+
+
+class PerUnit(Activation):
+    """An activation of which each field is a number for all units, or an array with one entry for each, that may be trained.
+
+    The fields are the rule's parameters, in its order. Raises ShapeError where their arrays differ in size.
+    """
+
+    def __post_init__(self) -> None:
+        names = [field.name for field in fields(self)]
+        sizes = {size for name in names if (size := store_per_unit(self, name)) is not None}
+        if len(sizes) > 1:
+            raise ShapeError(f"{type(self).__name__} {' and '.join(names)} must have the same size, got {sorted(sizes)}")
+
+    @property
+    def n_in(self) -> int | None:
+        return next((array.size for array in self.arrays.values()), None)
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, ...]:
+        p, q, *_ = [*(getattr(self, field.name) for field in fields(self)), 0.0, 0.0]
+        return p, q
 
 
 def as_texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -10,13 +10,11 @@ import math
 import typing
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..errors import OptionError
 from ..kernels.activations import Rule
 from ..kernels.formulas import piecewise as formulas
-from .activation import Activation
-from .base import Parameter, store_per_unit
+from .activation import Activation, PerUnit
+from .base import Parameter
 from .registry import declared_in, layer
 
 
@@ -40,7 +38,7 @@ class LeakyReLU(Activation):
 
 
 @layer
-class PReLU(Activation):
+class PReLU(PerUnit):
     """`x` where x > 0, `weight * x` elsewhere; derivative `weight` at 0.
 
     weight : (n,) float array, one slope for each unit, or one number for all units.
@@ -51,17 +49,6 @@ class PReLU(Activation):
     kinks = (0.0,)
     trained = ("weight",)
     weight: Parameter = 0.25
-
-    def __post_init__(self) -> None:
-        store_per_unit(self, "weight")
-
-    @property
-    def n_in(self) -> int | None:
-        return self.weight.size if isinstance(self.weight, np.ndarray) else None
-
-    @property
-    def rule_parameters(self) -> tuple[Parameter, ...]:
-        return self.weight, 0.0
 
 
 @layer

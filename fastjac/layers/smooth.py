@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from ..errors import OptionError
 from ..kernels.activations import Rule
 from ..kernels.formulas import smooth as formulas
-from .activation import Activation
+from .activation import Activation, PerUnit
 from .base import Parameter
 from .registry import declared_in, layer
 
@@ -56,6 +56,21 @@ class SiLU(Activation):
     """`x sigmoid(x)`, also called swish."""
 
     rule = Rule(formulas.silu)
+
+
+@layer
+class GatedSwish(PerUnit):
+    """`x (floor + (1 - floor) sigmoid(beta x))`: a swish whose gate rises from `floor` to 1 (Alsing et al. 2020).
+
+    Emulators in cosmology train both for each unit; they call them beta and alpha, in this order.
+
+    floor, beta : (n,) float arrays, or one number for all units.
+    """
+
+    rule = Rule(formulas.gated_swish, formulas.pull_gated_swish)
+    trained = ("floor", "beta")
+    floor: Parameter = 0.0
+    beta: Parameter = 1.0
 
 
 @layer
@@ -120,6 +135,13 @@ class Exp(Activation):
     """`exp(x)`."""
 
     rule = Rule(formulas.exponential)
+
+
+@layer
+class Erf(Activation):
+    """The error function `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x."""
+
+    rule = Rule(formulas.erf)
 
 
 @layer

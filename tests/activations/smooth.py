@@ -8,7 +8,7 @@ from scipy import special
 from fastjac import layers as fl
 
 from .optional_torch import functional, torch
-from .twin import Array, Twin, clip
+from .twin import Array, Twin, clip, tensor
 
 
 def logistic(x: mpf) -> mpf:
@@ -28,6 +28,12 @@ def gelu(layer: fl.GELU, x: Array) -> tuple[Array, Array]:
     u, du = c * (x + 0.044715 * x**3), c * (1 + 3 * 0.044715 * x**2)
     sigmoid = special.expit(2 * u)
     return x * sigmoid, sigmoid * (1 + x * special.expit(-2 * u) * 2 * du)
+
+
+def gated_swish(layer: fl.GatedSwish, x: Array) -> tuple[Array, Array]:
+    floor, u = layer.floor, layer.beta * x
+    gate = floor + (1 - floor) * special.expit(u)
+    return x * gate, gate + (1 - floor) * u * special.expit(u) * special.expit(-u)
 
 
 def mish(layer: fl.Mish, x: Array) -> tuple[Array, Array]:
@@ -86,6 +92,18 @@ TWINS = {
         exact=lambda layer, x: x * logistic(x),
         draws=[lambda rng, n: fl.SiLU()],
     ),
+    fl.GatedSwish: Twin(
+        layers=[fl.GatedSwish(0.25, 2.0), fl.GatedSwish(), fl.GatedSwish(1.5, -0.5)],
+        naive=gated_swish,
+        torch=lambda layer, x: (
+            x * (tensor(layer.floor).to(x.dtype) + (1 - tensor(layer.floor)) * torch.sigmoid(tensor(layer.beta).to(x.dtype) * x))
+        ),
+        exact=lambda layer, x: x * (mpf(layer.floor) + (1 - mpf(layer.floor)) * logistic(layer.beta * x)),
+        draws=[
+            lambda rng, n: fl.GatedSwish(rng.uniform(0.0, 0.5, n), rng.uniform(0.5, 1.5, n)),
+            lambda rng, n: fl.GatedSwish(rng.uniform(0.0, 0.5), rng.uniform(0.5, 1.5, n)),
+        ],
+    ),
     fl.Mish: Twin(
         layers=[fl.Mish()],
         naive=mish,
@@ -134,6 +152,13 @@ TWINS = {
         torch=lambda layer, x: torch.exp(x),
         exact=lambda layer, x: mp.exp(x),
         draws=[lambda rng, n: fl.Exp()],
+    ),
+    fl.Erf: Twin(
+        layers=[fl.Erf()],
+        naive=lambda layer, x: (special.erf(x), 2 / np.sqrt(np.pi) * np.exp(-(x**2))),
+        torch=lambda layer, x: torch.erf(x),
+        exact=lambda layer, x: mp.erf(x),
+        draws=[lambda rng, n: fl.Erf()],
     ),
     fl.TanhShrink: Twin(
         layers=[fl.TanhShrink()],

@@ -21,6 +21,7 @@ CASES = {
     "slopes": (fj.PReLU(ONES), [(ACTIVATE, {"p": "weight"})]),
     "one slope for all": (fj.PReLU(0.2), [(ACTIVATE, {})]),
     "a scale": (fj.Scale(ONES, ONES), [(ACTIVATE, {"p": "weight", "q": "bias"})]),
+    "a gate of two": (fj.GatedSwish(ONES, ONES), [(ACTIVATE, {"p": "floor", "q": "beta"})]),
     "a shift": (fj.Scale(2.0, ONES), [(ACTIVATE, {"q": "bias"})]),
     "a normalizer": (fj.Softmax(), [(NORMALIZE, {})]),
     "layer normalization": (fj.LayerNorm(), [(NORMALIZE, {})]),

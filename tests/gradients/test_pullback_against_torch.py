@@ -97,6 +97,7 @@ UNITS = np.random.default_rng(0).uniform(0.5, 1.5, (2, 9))
 TRAINED = [
     fj.Scale(*UNITS), fj.Scale(UNITS[0], 0.5), fj.Scale(2.0, UNITS[1]), fj.PReLU(UNITS[0] / 3), fj.Affine(UNITS[:, :7].T @ UNITS),
     fj.LayerNorm(*UNITS), fj.LayerNorm(UNITS[0]), fj.LayerNorm(None, UNITS[1]),
+    fj.GatedSwish(*UNITS), fj.GatedSwish(UNITS[0], 0.5), fj.GatedSwish(0.3, UNITS[1]),
 ]  # fmt: skip
 
 

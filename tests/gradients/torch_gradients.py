@@ -59,10 +59,16 @@ def scale(layer: fl.Scale, arrays: dict[str, Tensor], x: Tensor) -> Tensor:
     return arrays.get("weight", layer.weight) * x + arrays.get("bias", layer.bias)
 
 
+def gated_swish(layer: fl.GatedSwish, arrays: dict[str, Tensor], x: Tensor) -> Tensor:
+    floor, beta = arrays.get("floor", layer.floor), arrays.get("beta", layer.beta)
+    return x * (floor + (1 - floor) * torch.sigmoid(beta * x))
+
+
 TRAINED: dict[type[Layer], Callable[..., Tensor]] = {
     fl.Affine: lambda layer, arrays, x: functional.linear(x, arrays["weight"], arrays.get("bias")),
     fl.PReLU: lambda layer, arrays, x: functional.prelu(x, arrays["weight"]),
     fl.Scale: scale,
+    fl.GatedSwish: gated_swish,
     fl.LayerNorm: lambda layer, arrays, x: functional.layer_norm(
         x, x.shape[-1:], arrays.get("weight"), arrays.get("bias"), layer.eps
     ),

@@ -34,6 +34,7 @@ EXAMPLES = {
     "Softplus": fastjac.Softplus(2.0, math.inf),
     "Threshold": fastjac.Threshold(0.1, math.nan),
     "Scale": fastjac.Scale(ROW, 0.1),
+    "GatedSwish": fastjac.GatedSwish(ROW, 0.5),
     "LayerNorm": fastjac.LayerNorm(ROW, None, 1e-3),
 }
 LAYERS_TO_SAVE = [EXAMPLES.get(name) or layer() for name, layer in LAYERS.items()]

@@ -1,5 +1,6 @@
 """What a loss of the Jacobian says of one layer, of every kind: by its inputs and by its own parameters, against torch.func."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -56,7 +57,9 @@ def test_normalizers(layer, n, scale):
 
 
 @pytest.mark.parametrize("n", [1, 5, 8, 33])
-@pytest.mark.parametrize("kind", ["PReLU", "Scale", "scale without shift", "shift without scale"])
+@pytest.mark.parametrize(
+    "kind", ["PReLU", "Scale", "scale without shift", "shift without scale", "GatedSwish", "floors", "betas"]
+)
 def test_activations_with_parameters(kind, n):
     weight, bias = weights(n)
     layer = {
@@ -64,8 +67,27 @@ def test_activations_with_parameters(kind, n):
         "Scale": fj.Scale(weight, bias),
         "scale without shift": fj.Scale(weight, 0.5),
         "shift without scale": fj.Scale(2.0, bias),
+        "GatedSwish": fj.GatedSwish(bias, weight),
+        "floors": fj.GatedSwish(bias, 2.0),
+        "betas": fj.GatedSwish(0.25, weight),
     }[kind]
     assert_torch_agrees([layer], np.random.default_rng(n).standard_normal((6, n)), 1e-13)
+
+
+def gated_swish(x, floor, beta):
+    return x * (floor + (1 - floor) / (1 + mp.exp(-beta * x)))
+
+
+def test_the_gate_of_two_parameters_keeps_its_accuracy_in_the_tails():
+    """Where torch's differences of terms of order 1 do not: its own derivatives by floor and beta, in exact arithmetic."""
+    layer = fj.GatedSwish(np.array([0.25]), np.array([2.0]))
+    net = fj.Network([layer])
+    for x in (-300.0, -40.0, -3.0, 0.0, 0.5, 30.0, 300.0):
+        (found,) = seeded.pullback(net, np.array([[x]]), seeded.boundaries(net)[0])(None, np.ones((1, 1, 1))).layers
+        with mp.workdps(700):
+            for name, order in (("floor", (1, 1, 0)), ("beta", (1, 0, 1))):
+                expected = mp.diff(gated_swish, (mp.mpf(x), mp.mpf(0.25), mp.mpf(2)), order)
+                assert abs(mp.mpf(found[name][0]) - expected) <= 1e-14 * abs(expected) + 1e-307, (x, name)
 
 
 def test_the_slope_of_prelu_at_its_kink_is_its_weight():

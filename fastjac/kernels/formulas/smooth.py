@@ -7,7 +7,7 @@ from typing import Any
 
 from ..elementary import exp, expm1, log1p
 from ..floating import fmuladd, inlined
-from ..normal import normal
+from ..normal import error_function, normal
 from .piecewise import sparse_sigmoid
 
 
@@ -67,6 +67,28 @@ def silu(x: Any, _p: Any, _q: Any) -> Any:
     s, mirrored, slope = logistic(x)
     bend = slope * fmuladd(x, mirrored - s, type(x)(2)) if slope > 0 else slope
     return x * s, fmuladd(x, slope, s), bend
+
+
+@inlined
+def gated_swish(x: Any, p: Any, q: Any) -> Any:
+    """`x (p + (1 - p) s(q x))` with the sigmoid s, whose gate is `p s(-q x) + s(q x)`."""
+    real = type(x)
+    s, mirrored, rise = logistic(q * x)
+    gate, steep = fmuladd(p, mirrored, s), (real(1) - p) * (q * rise)
+    # Where the rise is 0, q x may be inf.
+    bend = steep * fmuladd(q * x, mirrored - s, real(2)) if rise > 0 else rise
+    return x * gate, fmuladd(x, steep, gate), bend
+
+
+@inlined
+def pull_gated_swish(x: Any, p: Any, q: Any, by_value: Any, by_slope: Any) -> Any:
+    """The value's derivatives are `x s(-q x)` by p and `(1 - p) x^2 s'` by q; those of the slope are the derivatives of these."""
+    real = type(x)
+    s, mirrored, rise = logistic(q * x)
+    by_p = by_value * (x * mirrored) + by_slope * fmuladd(-x, q * rise, mirrored)
+    reach = x * rise
+    steep = reach * fmuladd(q * x, mirrored - s, real(2)) if rise > 0 else rise
+    return by_p, (real(1) - p) * (by_value * (x * reach) + by_slope * steep)
 
 
 @inlined
@@ -169,3 +191,11 @@ def sparse_plus(x: Any, _p: Any, _q: Any) -> Any:
     real = type(x)
     slope, _, _ = sparse_sigmoid(x, x, x)
     return x if x >= 1 else slope * slope, slope, real(0.5) if abs(x) < 1 else real(0)
+
+
+@inlined
+def erf(x: Any, _p: Any, _q: Any) -> Any:
+    """The error function; its bend is `-2 x` times its slope."""
+    value, slope = error_function(x)
+    # Where the slope is 0, x may be inf.
+    return value, slope, type(x)(-2) * x * slope if slope > 0 else slope
