@@ -61,9 +61,11 @@ class Record:
                 stack.extend(node.operands)
         self.operations.append(Operation(name, kind, tuple(made), note))
 
-    def operation_of(self, node: Node) -> int | None:
-        """The number of the operation that has made a vector."""
-        return self._owners.get(node)
+    def operation_of(self, node: Node) -> int:
+        """The number of the operation that has made a vector, or the one that it was picked from by an output."""
+        while node not in self._owners:
+            node = node.operands[0]
+        return self._owners[node]
 
 
 def input_flow(node: Input, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
@@ -140,7 +142,7 @@ def _parts(outputs: Sequence[Node], found: Recognized, record: Record) -> Iterat
     for node in ordered(outputs):
         if isinstance(node, Input):
             continue
-        numbers = {number for origin in found.origins[node] if (number := record.operation_of(origin)) is not None}
+        numbers = {record.operation_of(origin) for origin in found.origins[node]}
         last = max(numbers)
         groups.setdefault(last, []).append(node)
         members.setdefault(last, set()).update(numbers)

@@ -1,0 +1,16 @@
+"""What every front end translates into: tensors, and operations on them that record a network.
+
+A front end walks through a model in order and calls, for each of its operations, a function of these modules. A tensor is a
+Constant, or a Flow, whose entries are units of the network. So shapes, axes, broadcasting, the batch, and constants that a model
+computes are dealt with here, once.
+
+    values.py         Constant and Flow: every tensor for one sample, and for a batch that shows whether samples are mixed
+    layout.py         from a tensor's entries to a vector of a network, and back
+    movement.py       reshape, transpose, slice, gather, concatenate, pad: what only moves entries, whatever they are
+    elementwise.py    functions of each entry, and arithmetic; choice.py: comparisons, and choices by them
+    contraction.py    matrix products, einsum, sums and means along axes
+    normalization.py  softmax and its kin, layer and batch normalization
+    account.py        how much may be made of a file
+    assembly.py       the network that the outputs are made of, and what became of each operation
+    recognition.py    operations that are one layer together, which patterns.py lists in the language of trees.py
+"""
