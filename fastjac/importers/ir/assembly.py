@@ -85,8 +85,9 @@ def output_node(flow: Flow, name: str) -> Node:
         if isinstance(flow.batch, np.ndarray):
             owners = flow.owners
             along = np.arange(flow.samples)
-            in_turn = np.array_equal(owners.ravel(), np.repeat(along, owners.size // flow.samples))
-            if not in_turn and not any(_counts(owners, axis, along) for axis in range(owners.ndim)):
+            one_after_another = np.array_equal(owners.ravel(), np.repeat(along, owners.size // flow.samples))
+            is_counted = any(_counts(owners, axis, along) for axis in range(owners.ndim))
+            if not is_counted and (not one_after_another or flow.samples in owners.shape):
                 raise MixedSamplesError(
                     f"it is of shape {shown(owners.shape, flow.samples)}, where the units of different samples of a batch take turns"
                 )

@@ -195,6 +195,7 @@ def rows(flow: Flow, axes: Sequence[int]) -> Rows:
     if isinstance(flow.batch, Single):
         node, layout = units(Flow(flow.node, alone, flow.batch, flow.samples))
         return Rows(node, length, Layout(layout.shape[:-1], layout.owners, flow.samples))
+    check_rank(flow)
     batch = last(flow.batch)
     owners = batch // flow.node.size
     if batch.shape[-1] != length or np.any(owners != owners[..., :1]):
@@ -205,6 +206,15 @@ def rows(flow: Flow, axes: Sequence[int]) -> Rows:
         )
     node, _ = units(Flow(flow.node, alone, batch, flow.samples))
     return Rows(node, length, Layout(alone.shape[:-1], owners[..., 0], flow.samples))
+
+
+def check_rank(flow: Flow) -> None:
+    """Refuse a tensor whose axes a batch of samples renumbers, for an operation that names one."""
+    if isinstance(flow.batch, np.ndarray) and flow.batch.ndim != flow.alone.ndim:
+        raise MixedSamplesError(
+            f"it acts along an axis of a value of shape {shown(flow.batch.shape, flow.samples)}, where N counts the samples of a "
+            f"batch, but of shape {flow.shape} for one sample"
+        )
 
 
 def each_unit(flow: Flow, layers: Sequence[Layer]) -> Flow:

@@ -92,18 +92,11 @@ def flatten(value: Value, axis: int = 1) -> Value:
 
 def squeeze(value: Value, axes: Sequence[int] | None = None) -> Value:
     """Without some axes, each of size 1; without all such axes where none are named."""
-    if axes is None:
-        # Which axes fall away is decided for one sample.
-        gone = [axis for axis, size in enumerate(value.shape) if size == 1]
-        if isinstance(value, Flow) and isinstance(value.batch, np.ndarray):
-            gone = [axis for axis in gone if value.batch.shape[axis] == 1]
-            return moved(lambda array: array.reshape([s for axis, s in enumerate(array.shape) if axis not in gone]), value)
-        axes = gone
-
     def squeezed(array: np.ndarray) -> np.ndarray:
-        gone = checked_axes(axes, array.ndim)
+        ones = [axis for axis, size in enumerate(array.shape) if size == 1]
+        gone = ones if axes is None else checked_axes(axes, array.ndim)
         if any(array.shape[axis] != 1 for axis in gone):
-            raise FormatError(f"axes {tuple(axes)} of shape {array.shape} are not all of size 1, so they cannot be squeezed")
+            raise FormatError(f"axes {tuple(gone)} of shape {array.shape} are not all of size 1, so they cannot be squeezed")
         return array.reshape([size for axis, size in enumerate(array.shape) if axis not in gone])
 
     return moved(squeezed, value)
