@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...errors import LayerError, UnsupportedLayerError
 from ...layers import LAYERS
 from ...network import Network
 from ...nodes import Input, Node
@@ -89,7 +87,8 @@ def output_node(flow: Flow, name: str) -> Node:
             is_counted = any(_counts(owners, axis, along) for axis in range(owners.ndim))
             if not is_counted and (not one_after_another or flow.samples in owners.shape):
                 raise MixedSamplesError(
-                    f"it is of shape {shown(owners.shape, flow.samples)}, where the units of different samples of a batch take turns"
+                    f"it is of shape {shown(owners.shape, flow.samples)}, where the units of different samples of a batch take "
+                    "turns"
                 )
     return node
 

@@ -34,7 +34,9 @@ def apply(value: Value, layers: Sequence[Layer], function: Callable[[Any], Any] 
 
 def _like(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
     """The function with a result of its operand's own precision."""
-    return lambda array: np.asarray(function(array)).astype(array.dtype, copy=False) if array.dtype.kind == "f" else function(array)
+    return lambda array: (
+        np.asarray(function(array)).astype(array.dtype, copy=False) if array.dtype.kind == "f" else function(array)
+    )
 
 
 def relu(value: Value) -> Value:
@@ -154,7 +156,9 @@ def divide(a: Value, b: Value) -> Value:
 def power(a: Value, b: Value) -> Value:
     """`a ** b`."""
     if isinstance(a, Flow) and isinstance(b, Flow):
-        raise UnsupportedLayerError("it raises a value to another that depends on the network's input too; fastjac has x ** number")
+        raise UnsupportedLayerError(
+            "it raises a value to another that depends on the network's input too; fastjac has x ** number"
+        )
     if isinstance(a, Flow) and isinstance(b, Constant):
         if b.alone.size > 1 and np.all(b.alone == b.alone.flat[0]):
             b = computed(lambda array: array.flat[0], b)
@@ -169,18 +173,12 @@ def power(a: Value, b: Value) -> Value:
 
 def maximum(a: Value, b: Value) -> Value:
     """The larger of both."""
-    if isinstance(a, Flow) != isinstance(b, Flow):
-        flow, bound = (a, b) if isinstance(a, Flow) else (b, a)
-        return _bounded(flow, bound, _at_least)
-    return _of_two(a, b, np.maximum, nodes.maximum)
+    return _bounded(a, b, np.maximum, nodes.maximum, _at_least)
 
 
 def minimum(a: Value, b: Value) -> Value:
     """The smaller of both."""
-    if isinstance(a, Flow) != isinstance(b, Flow):
-        flow, bound = (a, b) if isinstance(a, Flow) else (b, a)
-        return _bounded(flow, bound, _at_most)
-    return _of_two(a, b, np.minimum, nodes.minimum)
+    return _bounded(a, b, np.minimum, nodes.minimum, _at_most)
 
 
 def total(values: Sequence[Value], function: Callable[[Value, Value], Value] = add) -> Value:
@@ -193,12 +191,9 @@ def clip(value: Value, low: Value | None, high: Value | None, layer: type[fl.Cla
 
     layer : what a tensor between two numbers becomes; the two differ in the derivative at the bounds.
     """
-    bounds = [bound for bound in (low, high) if bound is not None]
-    if isinstance(value, Flow) and all(isinstance(bound, Constant) and bound.alone.size == 1 for bound in bounds):
-        least, most = (default if bound is None else _number(bound) for bound, default in ((low, -math.inf), (high, math.inf)))
-        if (least, most) == (-math.inf, math.inf):
-            return value
-        return each_unit(value, [layer(least, most)])
+    least, most = _bound(low, -math.inf), _bound(high, math.inf)
+    if isinstance(value, Flow) and least is not None and most is not None:
+        return value if (least, most) == (-math.inf, math.inf) else each_unit(value, [layer(least, most)])
     if low is not None:
         value = maximum(value, low)
     return value if high is None else minimum(value, high)
@@ -233,8 +228,8 @@ def _of_two(
         spend(size_of(broadcast_shape([a.shape, b.shape])))
         return computed(function, a, b)
     assert beside is not None
-    if isinstance(a, Flow):
-        return _beside(a, b, lambda parameter: [beside(parameter, False)])  # type: ignore[arg-type]
+    if isinstance(a, Flow) and isinstance(b, Constant):
+        return _beside(a, b, lambda parameter: [beside(parameter, False)])
     return _beside(b, a, lambda parameter: [beside(parameter, True)])  # type: ignore[arg-type]
 
 
@@ -285,8 +280,11 @@ def _quotient(a: np.ndarray, b: np.ndarray) -> Any:
     return np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
 
 
-def _number(value: Constant) -> float:
-    return float(value.alone.item())
+def _bound(bound: Value | None, default: float) -> float | None:
+    """A bound as a number, None if it is none."""
+    if bound is None:
+        return default
+    return float(bound.alone.item()) if isinstance(bound, Constant) and bound.alone.size == 1 else None
 
 
 def _unreachable(a: Node, b: Node) -> Node:
@@ -296,8 +294,19 @@ def _unreachable(a: Node, b: Node) -> Node:
 # Bounds
 
 
-def _bounded(flow: Flow, bound: Constant, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
-    return _beside(flow, bound, layers)
+def _bounded(
+    a: Value,
+    b: Value,
+    function: Callable[[Any, Any], Any],
+    join: Callable[[Node, Node], Node],
+    layers: Callable[[fl.Parameter], Sequence[Layer]],
+) -> Value:
+    """A bound of one tensor by another; `layers` makes those for a constant one."""
+    if isinstance(a, Flow) and isinstance(b, Constant):
+        return _beside(a, b, layers)
+    if isinstance(a, Constant) and isinstance(b, Flow):
+        return _beside(b, a, layers)
+    return _of_two(a, b, function, join)
 
 
 LARGEST_BOUND = 1e30

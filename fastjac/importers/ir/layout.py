@@ -18,7 +18,7 @@ from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_UNITS, check_count
 from .account import spend
-from .values import Constant, Flow, Misfit, MixedSamplesError, Shape, Single, Value, shown, size_of
+from .values import Constant, Flow, MisfitError, MixedSamplesError, Shape, Single, Value, shown, size_of
 
 MOST_ROWS = 1024
 """Vectors of one sample on which one operation acts, one after another."""
@@ -106,11 +106,11 @@ def taken(node: Node, index: np.ndarray) -> Node:
 
 
 def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
-    """The shape of arrays spread over one another; Misfit where they do not fit."""
+    """The shape of arrays spread over one another; MisfitError where they do not fit."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError as error:
-        raise Misfit(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
+        raise MisfitError(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
 
 
 def spread(values: Sequence[Value]) -> list[Value]:
@@ -121,7 +121,7 @@ def spread(values: Sequence[Value]) -> list[Value]:
     if single is None:
         try:
             batch_shape = broadcast_shape([value.batch.shape for value in values])  # type: ignore[union-attr]
-        except Misfit as error:
+        except MisfitError as error:
             raise MixedSamplesError(str(error)) from error
     spend(sum(size_of(shape) for flow in flows if flow.shape != shape))
 
@@ -138,9 +138,7 @@ def aligned(flows: Sequence[Flow]) -> tuple[list[Node], Layout]:
     first = found[0][1]
     for _, layout in found[1:]:
         if isinstance(first.owners, np.ndarray) and not np.array_equal(first.owners, layout.owners):  # type: ignore[arg-type]
-            raise MixedSamplesError(
-                "its operands hold the samples of a batch along different axes, so that samples are mixed"
-            )
+            raise MixedSamplesError("its operands hold the samples of a batch along different axes, so that samples are mixed")
     return [node for node, _ in found], first
 
 
@@ -223,5 +221,3 @@ def each_unit(flow: Flow, layers: Sequence[Layer]) -> Flow:
     for layer in layers:
         node = layer(node)
     return layout.flow(node)
-
-
