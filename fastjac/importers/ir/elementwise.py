@@ -230,7 +230,7 @@ def _of_two(
     assert beside is not None
     if isinstance(a, Flow) and isinstance(b, Constant):
         return _beside(a, b, lambda parameter: [beside(parameter, False)])
-    return _beside(b, a, lambda parameter: [beside(parameter, True)])  # type: ignore[arg-type]
+    return _beside(b, a, lambda parameter: [beside(parameter, True)])
 
 
 def _beside(flow: Flow, value: Constant, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:

@@ -77,8 +77,8 @@ def conv(call: Call) -> Value:
         )
     else:
         raise UnsupportedLayerError(
-            f"its kernel of {_sizes(window)} stands at several places of an image of {_sizes(places)}; fastjac has no convolution "
-            "over images yet"
+            f"its kernel of {_sizes(window)} stands at several places of an image of {_sizes(places)}; fastjac has no "
+            "convolution over images yet"
         )
     if bias is None:
         return result
