@@ -228,8 +228,8 @@ def _of_two(
         spend(size_of(broadcast_shape([a.shape, b.shape])))
         return computed(function, a, b)
     assert beside is not None
-    if isinstance(a, Flow) and isinstance(b, Constant):
-        return _beside(a, b, lambda parameter: [beside(parameter, False)])
+    if isinstance(b, Constant):
+        return _beside(a, b, lambda parameter: [beside(parameter, False)])  # type: ignore[arg-type]  # it depends
     return _beside(b, a, lambda parameter: [beside(parameter, True)])
 
 
