@@ -60,8 +60,13 @@ class Record:
         self.operations.append(Operation(name, kind, tuple(made), note))
 
     def operation_of(self, node: Node) -> int:
-        """The number of the operation that has made a vector, or the one that it was picked from by an output."""
+        """The number of the operation that has made a vector, or the one that it was picked from by an output.
+
+        Where it was picked from an input, that is the last operation that has only moved entries about.
+        """
         while node not in self._owners:
+            if isinstance(node, Input):
+                return max(number for number, operation in enumerate(self.operations) if not operation.nodes)
             node = node.operands[0]
         return self._owners[node]
 
