@@ -44,6 +44,11 @@ def accounting(account: Account) -> Iterator[None]:
         _current.reset(token)
 
 
+def spend_places(units: int, samples: int) -> None:
+    """Count the numbers, of half an entry each, that say where units stand for one sample and for a batch."""
+    spend(units * (1 + samples) // 2)
+
+
 def spend(entries: int) -> None:
     """Count entries that are about to be made of the model that is being read."""
     account = _current.get()

@@ -13,6 +13,7 @@ from ...nodes import Input, Node
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
 from ..reading.limits import MOST_UNITS, check_count
+from .account import spend_places
 from .layout import units
 from .recognition import Recognized, ordered, recognized
 from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
@@ -74,6 +75,7 @@ class Record:
 def input_flow(node: Input, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
     """A network's input as a tensor of a shape for one sample, whose samples lie along `batch_axis`; None where it fixes one."""
     check_count(size_of(shape), MOST_UNITS, "units in its input")
+    spend_places(node.size, samples)
     alone = np.arange(node.size, dtype=np.int32).reshape(shape)
     if batch_axis is None:
         return Flow(node, alone, Single(), samples)

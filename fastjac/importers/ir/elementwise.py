@@ -145,30 +145,29 @@ def multiply(a: Value, b: Value) -> Value:
 
 def divide(a: Value, b: Value) -> Value:
     """`a / b`; that of whole numbers is cut towards zero."""
-    if isinstance(a, Flow) and isinstance(b, Constant):
-        return _divided_by_constant(a, b)
-    if isinstance(a, Constant) and isinstance(b, Flow):
-        inverse = reciprocal(b)
-        return inverse if a.alone.size == 1 and a.alone.item() == 1 else multiply(a, inverse)
-    return _of_two(a, b, _quotient, nodes.divide)
+    if isinstance(a, Flow):
+        return _joined(a, b, nodes.divide) if isinstance(b, Flow) else _divided_by_constant(a, b)
+    if isinstance(b, Constant):
+        return _of_constants(a, b, _quotient)
+    inverse = reciprocal(b)
+    return inverse if a.alone.size == 1 and a.alone.item() == 1 else multiply(a, inverse)
 
 
 def power(a: Value, b: Value) -> Value:
     """`a ** b`."""
-    if isinstance(a, Flow) and isinstance(b, Flow):
+    if isinstance(a, Constant):
+        if isinstance(b, Constant):
+            return _of_constants(a, b, lambda x, y: np.power(x, y).astype(x.dtype))
+        return exp(multiply(b, computed(lambda base: np.log(np.asarray(base, float_dtype(base))), a)))
+    if isinstance(b, Flow):
         raise UnsupportedLayerError(
             "it raises a value to another that depends on the network's input too; fastjac has x ** number"
         )
-    if isinstance(a, Flow) and isinstance(b, Constant):
-        if b.alone.size > 1 and np.all(b.alone == b.alone.flat[0]):
-            b = computed(lambda array: array.flat[0], b)
-        if b.alone.size != 1:
-            raise UnsupportedLayerError("it has an exponent for each unit; fastjac has x ** number")
-        exponent = float(b.alone.item())
-        return a if exponent == 1.0 else each_unit(a, [fl.Power(exponent)])
-    if isinstance(a, Constant) and isinstance(b, Flow):
-        return exp(multiply(b, computed(lambda base: np.log(np.asarray(base, float_dtype(base))), a)))
-    return _of_two(a, b, lambda x, y: np.power(x, y).astype(x.dtype), _unreachable)
+    exponents = np.unique(b.alone)
+    if exponents.size != 1:
+        raise UnsupportedLayerError("it has an exponent for each unit; fastjac has x ** number")
+    exponent = float(exponents.item())
+    return a if exponent == 1.0 else each_unit(a, [fl.Power(exponent)])
 
 
 def maximum(a: Value, b: Value) -> Value:
@@ -205,7 +204,7 @@ def prelu(value: Value, slope: Value) -> Value:
         broadcast_shape([value.shape, slope.shape])
         return _beside(value, slope, lambda parameter: [fl.PReLU(parameter)])
     if isinstance(value, Constant) and isinstance(slope, Constant):
-        return _of_two(value, slope, lambda x, s: np.where(x < 0, s * x, x), _unreachable)
+        return _of_constants(value, slope, lambda x, s: np.where(x < 0, s * x, x))
     return add(relu(value), multiply(slope, subtract(value, relu(value))))
 
 
@@ -214,23 +213,28 @@ def _of_two(
     b: Value,
     function: Callable[[Any, Any], Any],
     join: Callable[[Node, Node], Node],
-    beside: Callable[[Any, bool], Layer] | None = None,
+    beside: Callable[[Any, bool], Layer],
 ) -> Value:
     """A function of two tensors.
 
     function : of NumPy, for constants.  join : of the vectors of two tensors that depend on the network's inputs.
     beside : makes the layer for one of these and a constant, and is given whether the constant comes first.
     """
-    if isinstance(a, Flow) and isinstance(b, Flow):
-        (one, other), layout = aligned(spread([a, b]))  # type: ignore[arg-type]
-        return layout.flow(join(one, other))
-    if isinstance(a, Constant) and isinstance(b, Constant):
-        spend(size_of(broadcast_shape([a.shape, b.shape])))
-        return computed(function, a, b)
-    assert beside is not None
-    if isinstance(a, Flow) and isinstance(b, Constant):
-        return _beside(a, b, lambda parameter: [beside(parameter, False)])
-    return _beside(b, a, lambda parameter: [beside(parameter, True)])
+    if isinstance(a, Flow):
+        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, lambda parameter: [beside(parameter, False)])
+    if isinstance(b, Flow):
+        return _beside(b, a, lambda parameter: [beside(parameter, True)])
+    return _of_constants(a, b, function)
+
+
+def _joined(a: Flow, b: Flow, join: Callable[[Node, Node], Node]) -> Flow:
+    (one, other), layout = aligned([flow for flow in spread([a, b]) if isinstance(flow, Flow)])
+    return layout.flow(join(one, other))
+
+
+def _of_constants(a: Constant, b: Constant, function: Callable[[Any, Any], Any]) -> Constant:
+    spend(size_of(broadcast_shape([a.shape, b.shape])))
+    return computed(function, a, b)
 
 
 def _beside(flow: Flow, value: Constant, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
@@ -287,10 +291,6 @@ def _bound(bound: Value | None, default: float) -> float | None:
     return float(bound.alone.item()) if isinstance(bound, Constant) and bound.alone.size == 1 else None
 
 
-def _unreachable(a: Node, b: Node) -> Node:
-    raise UnsupportedLayerError(NO_CONSTANT)
-
-
 # Bounds
 
 
@@ -302,11 +302,9 @@ def _bounded(
     layers: Callable[[fl.Parameter], Sequence[Layer]],
 ) -> Value:
     """A bound of one tensor by another; `layers` makes those for a constant one."""
-    if isinstance(a, Flow) and isinstance(b, Constant):
-        return _beside(a, b, layers)
-    if isinstance(a, Constant) and isinstance(b, Flow):
-        return _beside(b, a, layers)
-    return _of_two(a, b, function, join)
+    if isinstance(a, Flow):
+        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, layers)
+    return _beside(b, a, layers) if isinstance(b, Flow) else _of_constants(a, b, function)
 
 
 LARGEST_BOUND = 1e30

@@ -17,7 +17,7 @@ from ...layers import Layer, Parameter
 from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_UNITS, check_count
-from .account import spend
+from .account import spend, spend_places
 from .values import Constant, Flow, MisfitError, MixedSamplesError, Shape, Single, Value, shown, size_of
 
 MOST_ROWS = 1024
@@ -53,7 +53,7 @@ class Layout:
     def flow(self, node: Node) -> Flow:
         """The tensor whose entries are the units of a vector."""
         check_count(node.size, MOST_UNITS, "units in a layer")
-        spend(self.size)
+        spend_places(self.size, self.samples)
         alone = np.arange(self.size, dtype=np.int32).reshape(self.shape)
         if isinstance(self.owners, Single):
             return Flow(node, alone, self.owners, self.samples)
