@@ -87,8 +87,7 @@ class _Evaluation:
         operator = OPERATORS[node.operator]
         made = operator.convert(Call(node, self._graph.opset, operands, self._reader))
         results: list[Operand] = list(made) if isinstance(made, Sequence) else [made]
-        if len(results) < len([name for name in node.outputs if name]):
-            results = [*results, *[None] * (len(node.outputs) - len(results))]
+        results = [*results, *[None] * (len(node.outputs) - len(results))]
         for name, result in zip(node.outputs, results, strict=False):
             if name:
                 self._values[name] = result

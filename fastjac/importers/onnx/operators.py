@@ -64,6 +64,11 @@ def _any_number(function: Callable[[Value, Value], Value], of_constants: np.ufun
     return Operator(convert)
 
 
+def _mean(call: Call) -> Value:
+    values = call.values()
+    return el.divide(el.total(values), constant(np.float32(len(values)))) if len(values) > 1 else values[0]
+
+
 def _compared(function: Callable[[Value, Value], ch.Logical]) -> Operator:
     return Operator(lambda call: function(*_paired(call)))
 
@@ -123,7 +128,7 @@ OPERATORS: dict[str, Operator] = {
     "Div": _pair(el.divide),
     "Pow": _pair(el.power),
     "Sum": _any_number(el.add, np.add),
-    "Mean": Operator(lambda call: el.divide(el.total(call.values()), constant(np.float32(len(call.operands))))),
+    "Mean": Operator(_mean),
     "Max": _any_number(el.maximum, np.maximum),
     "Min": _any_number(el.minimum, np.minimum),
     "Mod": Operator(_modulo),
