@@ -134,8 +134,8 @@ def average_pool(value: Value, window: Window, count_padding: bool = True) -> Va
     """The mean of each window, where the places beyond the ends count as 0, or do not count."""
     total = functools.reduce(add, _parts(_extended(value, window, "constant"), window))
     if count_padding or not any((*window.before, *window.behind)):
-        return divide(total, constant(np.float32(math.prod(window.sizes))))
-    ones = np.pad(np.ones(value.shape[2:], np.float32), list(zip(window.before, window.behind, strict=True)))
+        return divide(total, constant(np.float64(math.prod(window.sizes))))
+    ones = np.pad(np.ones(value.shape[2:]), list(zip(window.before, window.behind, strict=True)))
     return divide(total, constant(sum(window.at(ones, offset) for offset in window.offsets())))
 
 
