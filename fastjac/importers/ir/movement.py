@@ -318,7 +318,12 @@ def _beside(value: Constant, like: Flow, axis: int) -> Flow:
         raise MixedSamplesError(
             f"it puts a constant beside a value of shape {shown(owners.shape, like.samples)} along the axis of the samples"
         )
-    return constant_flow(value, np.broadcast_to(owners.take([0], axis), value.batch.shape), like)
+    try:
+        beside = np.broadcast_to(owners.take([0], axis), value.batch.shape)
+    except ValueError:
+        reason = f"a constant of shape {value.shape} does not fit beside a value of shape {shown(owners.shape, like.samples)}"
+        return constant_flow(value, Single(reason), like)
+    return constant_flow(value, beside, like)
 
 
 def constant_flow(value: Constant, owners: np.ndarray | Single, like: Flow) -> Flow:

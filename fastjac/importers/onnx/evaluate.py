@@ -118,13 +118,19 @@ class _Evaluation:
             else:
                 raise self._unknown(name)
         elif self._values[name] is None and name:
-            raise UnsupportedLayerError(f"it takes {name!r:.80}, not the first output of a node; fastjac knows that one only")
+            raise UnsupportedLayerError(
+                f"it takes {name!r:.80}, not the first output of {self._maker(name)}; fastjac knows that one only"
+            )
         return self._values[name]
 
+    def _maker(self, name: str) -> Node | None:
+        """The node that gives a value."""
+        return next((node for node in self._graph.nodes if name in node.outputs), None)
+
     def _unknown(self, name: str) -> FormatError:
-        for node in self._graph.nodes:
-            if name in node.outputs:
-                return FormatError(f"it takes {name!r:.80}, which {node} computes only later; sort the nodes of the model")
+        node = self._maker(name)
+        if node is not None:
+            return FormatError(f"it takes {name!r:.80}, which {node} computes only later; sort the nodes of the model")
         return FormatError(f"it takes {name!r:.80}, which is nowhere in the file; the file is damaged")
 
 

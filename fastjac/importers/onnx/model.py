@@ -115,7 +115,9 @@ def _outputs(graph: Graph, chosen: Sequence[str] | None) -> tuple[list[str], lis
 def _end(found: Evaluated, name: str) -> Flow:
     """The tensor of an output."""
     value = found.values.get(name)
-    if value is None and name not in found.values:
+    if value is None and name in found.values:
+        raise UnsupportedLayerError(f"its output {name!r:.80} is not the first one of its node; fastjac knows that one only")
+    if value is None:
         raise FormatError(f"its output {name!r:.80} is nowhere in the file; the file is damaged")
     if isinstance(value, Condition):
         value = as_number(value)

@@ -150,7 +150,7 @@ OPERATORS: dict[str, Operator] = {
     "LayerNormalization": Operator(normalization.layer_normalization),
     "Dropout": Operator(normalization.dropout, NOT_AT_INFERENCE),
     "Cast": Operator(constants.cast, ONE_PRECISION),
-    "CastLike": Operator(lambda call: call.value(0), ONE_PRECISION),
+    "CastLike": Operator(constants.cast_like, ONE_PRECISION),
     "Constant": Operator(constants.held),
     "ConstantOfShape": Operator(constants.of_shape),
     "Range": Operator(constants.arange),

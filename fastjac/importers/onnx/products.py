@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir import choice as ch
 from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
@@ -120,10 +121,12 @@ def reduced(function: Reduction) -> Callable[[Call], Value]:
 
 
 def lp_normalization(call: Call) -> Value:
-    """The entries over their norm along one axis."""
+    """The entries over their norm along one axis; where that is 0, so is the result."""
     value = call.value(0)
     axis = mv.checked_axis(call.node.integer("axis", -1), len(value.shape))
-    return ct.normalized(value, [axis], call.node.integer("p", 2))
+    norm = ct.norm(value, [axis], True, call.node.integer("p", 2))
+    is_zero = ch.opposite(ch.greater(norm, constant(np.float32(0.0))))
+    return el.divide(value, el.add(norm, ch.as_number(is_zero)))
 
 
 def squares(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:
