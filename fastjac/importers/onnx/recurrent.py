@@ -79,18 +79,25 @@ def _recurrent(run: Run, gates: int, defaults: Sequence[str]) -> Callable[[Call]
 
 
 def _outputs(results: Sequence[tuple[list[Value], Value, Value]], batch_first: bool, has_cell: bool) -> list[Value]:
-    """All states (steps, directions, batch, units), the last one, and the last cell; the batch in front where that is asked for."""
+    """All states (steps, directions, batch, units), the last one, and the last cell; perhaps with the batch in front."""
     axis = 2 if batch_first else 1
     every = mv.concatenate([mv.unsqueeze(mv.stack(states, 1 if batch_first else 0), [axis]) for states, _, _ in results], axis)
-    ends = [mv.stack([result[i] for result in results], 1 if batch_first else 0) for i in (1, 2)]
-    return [every, ends[0], *(ends[1:] if has_cell else [])]
+    axis = 1 if batch_first else 0
+    state, cell = mv.stack([state for _, state, _ in results], axis), mv.stack([cell for _, _, cell in results], axis)
+    return [every, state, *([cell] if has_cell else [])]
 
 
 def _weights(call: Call, number: int, gates: int) -> Weights:
     """Those of one direction, whose gates are put in torch's order."""
     order = TORCH_ORDER[call.node.operator]
     of_input, of_state, bias = (call.array(position) for position in (1, 2, 3))
-    if of_input is None or of_state is None or of_input.ndim != 3 or of_state.ndim != 3 or number >= min(len(of_input), len(of_state)):
+    if (
+        of_input is None
+        or of_state is None
+        or of_input.ndim != 3
+        or of_state.ndim != 3
+        or number >= min(len(of_input), len(of_state))
+    ):
         raise FormatError("its weights W and R must be of shape (directions, gates * units, ...); the file is damaged")
 
     def turned(array: np.ndarray) -> np.ndarray:
