@@ -6,7 +6,7 @@ takes a layer of the config and the tensor that it is called on, and gives anoth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from ..ir import normalization as nm
 from ..ir.account import shared, spend
 from ..ir.choice import Condition, as_number
 from ..ir.elementwise import apply
+from ..ir.missing import Missing, refuse_missing
 from ..ir.values import Flow, Value
 from ..located import located
 from .activations import ACTIVATIONS, HARD_SIGMOID_2, MIXING, REFUSED
@@ -44,10 +45,16 @@ class Conversion(NamedTuple):
 
 
 def check_known(calls: Sequence[Call]) -> None:
-    """Raise UnsupportedLayerError for the first layer that is not in the tables, or is called on what fastjac does not follow."""
+    """Raise UnsupportedLayerError where layers are not in the tables, or are called on what fastjac does not follow."""
+    refuse_missing(_missing(calls), "layers")
+
+
+def _missing(calls: Sequence[Call]) -> Iterator[Missing]:
     for position, call in enumerate(calls):
-        with located(f"layer {position} {call.entry}"):
+        try:
             _check_known(call)
+        except UnsupportedLayerError as error:
+            yield Missing(f"layer {position} {call.entry}", call.entry.class_name, str(error))
 
 
 def result_of(call: Call, values: Sequence[Operand], precision: Precision) -> Operand:
