@@ -99,7 +99,6 @@ FOREIGN_FORMATS = (
         _pickle_with(),
         f"{TRUST} load it with pickle.load and pass what it holds to fastjac.from_sklearn, from_torch or {ARRAYS}",
     ),
-    ForeignFormat("compressed by gzip", _starts_with(b"\x1f\x8b"), UNPACK),
     ForeignFormat("compressed by zlib", lambda probe: bool(_unpacked(probe.start)), UNPACK),
     ForeignFormat("compressed by bzip2", _starts_with(b"BZh"), UNPACK),
     ForeignFormat("compressed by xz", _starts_with(b"\xfd7zXZ\0", b"]\0\0"), UNPACK),

@@ -15,7 +15,8 @@ from .keras import archive, hdf5_file
 from .located import located
 from .options import Options, ScalingName
 from .parts import Imported
-from .reading.probe import Probe, probe
+from .reading.packed import unpacked_probe
+from .reading.probe import Probe
 from .state_dict import LayerEntry
 
 
@@ -52,7 +53,8 @@ def load(
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
-    No code that the file holds is run, no other file is read, and no framework is imported. FORMATS lists what is read.
+    No code that the file holds is run, no other file is read, and no framework is imported. FORMATS lists what is read. A file
+    of any format may be packed by gzip.
 
     Parameters
     ----------
@@ -90,9 +92,10 @@ def load(
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:
     """The name of a file's format, and its network with the parts that it came from; see `load`."""
-    found = probe(path)
-    for file_format in FORMATS:
-        if file_format.recognise(found):
-            with located(str(found.path)):
-                return file_format.name, file_format.load(found, options)
-    raise FormatError(f"{found.path} is {named(found)}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")
+    with unpacked_probe(path) as found:
+        for file_format in FORMATS:
+            if file_format.recognise(found):
+                with located(str(found.origin)):
+                    return file_format.name, file_format.load(found, options)
+        what = f"{'' if found.origin == found.path else 'packed by gzip, and in it is '}{named(found)}"
+    raise FormatError(f"{found.origin} is {what}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")

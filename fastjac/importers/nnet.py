@@ -32,7 +32,8 @@ from .options import Options, ScalingName
 from .parts import Imported, Part, assemble
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 from .reading.lines import Lines
-from .reading.probe import Probe, probe
+from .reading.packed import unpacked_probe
+from .reading.probe import Probe
 
 COMMENT = b"//"
 DEFAULT_SCALING: ScalingName = "linear"
@@ -91,8 +92,7 @@ def from_nnet(path: str | os.PathLike[str], scaling: ScalingName = DEFAULT_SCALI
         `scaling` is something else.
     """
     _check_scaling(scaling)
-    found = probe(path)
-    with located(str(found.path)):
+    with unpacked_probe(path) as found, located(str(found.origin)):
         return _imported(found, scaling).network
 
 

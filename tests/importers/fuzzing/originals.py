@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tempfile
@@ -31,7 +32,7 @@ class Original:
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
+        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet(), _packed()]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -158,3 +159,7 @@ def _nnet() -> Original:
         rows += [*weight.tolist(), *([value] for value in bias.tolist())]
     text = "// a network\n" + "".join(",".join(map(str, row)) + ",\n" for row in rows)
     return Original("net.nnet", text.encode())
+
+
+def _packed() -> Original:
+    return Original("net.nnet.gz", gzip.compress(_nnet().content, mtime=0))
