@@ -32,7 +32,7 @@ class Original:
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet(), _packed()]
+        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet(), _packed(), *_lists()]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -163,3 +163,14 @@ def _nnet() -> Original:
 
 def _packed() -> Original:
     return Original("net.nnet.gz", gzip.compress(_nnet().content, mtime=0))
+
+
+def _lists() -> Iterator[Original]:
+    """The networks of verification tools with one entry a line, without and with the names of activations."""
+    state = list(weights().values())
+    numbers = [
+        entry for weight, bias in zip(state[::2], state[1::2], strict=True) for entry in np.column_stack([weight, bias]).flat
+    ]
+    head = [WIDTHS[0], WIDTHS[-1], len(WIDTHS) - 2, *WIDTHS[1:-1]]
+    yield Original("list.txt", "\n".join(map(str, [*head, *numbers])).encode(), {"layers": LAYERS})
+    yield Original("named.txt", "\n".join(map(str, [*head, "ReLU", "tanh", "Affine", *numbers, 0.5, 2.0, ""])).encode())
