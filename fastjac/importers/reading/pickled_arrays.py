@@ -129,6 +129,15 @@ def behind(made: Call, machine: Machine) -> Any:
     return machine.take(count * dtype.itemsize)
 
 
+def one_object(value: Any) -> Any:
+    """What stands in an array of a single Python object and no axis, as `numpy.savez` keeps what is no array."""
+    found = _described(value)
+    content = None if found is None or not found.dtype.hasobject or found.shape != () else found.content
+    if not isinstance(content, list) or len(content) != 1:
+        raise FormatError("the pickle has no array of a single object; the file is damaged")
+    return content[0]
+
+
 def is_array(value: Any) -> bool:
     """Whether it stands for an array, also one that is refused when it is read."""
     return isinstance(value, Call) and class_of(value) in (*ARRAY, *BUFFER, *WRAPPERS)

@@ -16,6 +16,8 @@ import numpy as np
 
 import fastjac as fj
 
+from .. import emulator_files
+
 LAYERS = ["relu", "tanh", "softmax"]
 WIDTHS = (4, 6, 5, 3)
 
@@ -32,7 +34,17 @@ class Original:
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet(), _packed(), *_lists()]
+        return [
+            *_keras(Path(folder)),
+            *_torch(),
+            *_arrays(),
+            *_own(Path(folder)),
+            _onnx(),
+            _nnet(),
+            _packed(),
+            *_lists(),
+            *_emulators(),
+        ]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -174,3 +186,11 @@ def _lists() -> Iterator[Original]:
     head = [WIDTHS[0], WIDTHS[-1], len(WIDTHS) - 2, *WIDTHS[1:-1]]
     yield Original("list.txt", "\n".join(map(str, [*head, *numbers])).encode(), {"layers": LAYERS})
     yield Original("named.txt", "\n".join(map(str, [*head, "ReLU", "tanh", "Affine", *numbers, 0.5, 2.0, ""])).encode())
+
+
+def _emulators() -> Iterator[Original]:
+    of, of_components = emulator_files.attributes(), emulator_files.attributes(components=True)
+    yield Original("emulator.npz", emulator_files.npz(of_components))
+    yield Original("emulator.pkl", emulator_files.pkl(of, wrapped=("W", "b", "alphas", "betas", "architecture")))
+    yield Original("components.pkl", emulator_files.pkl(of_components, protocol=2))
+    yield Original("converted.npz", emulator_files.converted(of))
