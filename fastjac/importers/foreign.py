@@ -118,15 +118,5 @@ FOREIGN_FORMATS = (
         _is_graph,
         f"{CONVERT} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx",
     ),
-    ForeignFormat(
-        "a MATLAB file (.mat)",
-        _starts_with(b"MATLAB 5.0 MAT-"),
-        "read its arrays with scipy.io.loadmat(path) and make fastjac.Affine layers of them",
-    ),
-    ForeignFormat(
-        "a MATLAB file (.mat, version 7.3)",
-        _starts_with(b"MATLAB 7.3 MAT-"),
-        "read its arrays with h5py.File(path), transposed, and make fastjac.Affine layers of them",
-    ),
 )
 """Formats that are told apart only to give better advice; the first that recognises the content names it."""

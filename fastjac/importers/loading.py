@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import FormatError
 from ..network import Network
-from . import emulator, native, nnet, npz, number_list, onnx, torch_file
+from . import emulator, matlab, native, nnet, npz, number_list, onnx, torch_file
 from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
@@ -36,6 +36,7 @@ FORMATS = (
     FileFormat("Sherlock's and POLAR's lists of numbers", number_list.recognise, number_list.load),
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
     FileFormat("emulators of the CosmoPower family (.npz, .pkl)", emulator.recognise, emulator.load),
+    FileFormat("MATLAB files of weights (.mat)", matlab.recognise, matlab.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature

@@ -81,7 +81,7 @@ def _read(file: BinaryIO, n_lines: int, options: Options) -> Imported:
 def _widths(lines: Lines) -> list[int]:
     """The sizes from the input's to the output's."""
     n_in, n_out, n_hidden = (lines.counts((1,), f"the number of {what}")[0] for what in ("inputs", "outputs", "hidden layers"))
-    check_count(n_hidden, MOST_LAYERS, "layers")
+    check_count(2 * (n_hidden + 1), MOST_LAYERS, "layers and activations")
     hidden = [lines.counts((1,), "the size of a hidden layer")[0] for _ in range(n_hidden)]
     widths = [n_in, *hidden, n_out]
     check_count(max(widths), MOST_UNITS, "units in a layer")

@@ -48,6 +48,14 @@ def attributes(dtype: str = "float32", *, components: bool = False) -> Attribute
     return made | {"n_hidden": list(HIDDEN), "n_layers": len(pairs), "architecture": architecture}
 
 
+def of_many_layers(count: int) -> Attributes:
+    """Attributes of an emulator of so many layers of one unit."""
+    one, counts = np.ones(1, "float32"), {"W": count, "b": count, "alphas": count - 1, "betas": count - 1}
+    lists = {name: [np.ones((1, 1), "float32") if name == "W" else one] * length for name, length in counts.items()}
+    means = ("parameters_mean", "parameters_std", "features_mean", "features_std")
+    return attributes() | lists | dict.fromkeys(means, one)
+
+
 def predictions(of: Mapping[str, Any], x: Any, exp: Any = np.exp) -> Any:
     """CosmoPower's `forward_pass_np`; for tensors too, of which `exp` is then the exponential."""
     layer = (x - of["parameters_mean"]) / of["parameters_std"]

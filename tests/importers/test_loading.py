@@ -12,7 +12,6 @@ import h5py
 import joblib
 import numpy as np
 import pytest
-import scipy.io
 from sklearn.neural_network import MLPRegressor
 
 import fastjac
@@ -92,11 +91,6 @@ CONTENTS = {
     r"a TensorFlow Lite model \(.tflite\); load the Keras model .* --tflite model.tflite --output model.onnx": TFLITE,
     r"a frozen graph of TensorFlow \(.pb\); convert the model to ONNX, as by python -m tf2onnx.convert --graphdef": GRAPH,
     r"a TensorFlow SavedModel's graph \(saved_model.pb\); save the model by model.save": SAVED_MODEL,
-    r"a MATLAB file \(.mat\); read its arrays with scipy.io.loadmat\(path\)": b"MATLAB 5.0 MAT-file, Platform: GLNXA64"
-    + bytes(200),
-    r"a MATLAB file \(.mat, version 7.3\); read its arrays with h5py.File": b"MATLAB 7.3 MAT-file, Platform"
-    + bytes(484)
-    + b"\x89HDF",
 }
 ARCHIVES = {
     "an archive of stable-baselines3; its networks are in policy.pth: .*extract": ("data", "policy.pth", "pytorch_variables.pth"),
@@ -133,9 +127,6 @@ def test_what_libraries_write_is_named(tmp_path):
     joblib.dump({"w": np.ones(3)}, tmp_path / "model.pkl")
     with pytest.raises(FormatError, match="a pickle by joblib"):
         fastjac.load(tmp_path / "model.pkl")
-    scipy.io.savemat(tmp_path / "model.mat", {"w": np.ones(3)})
-    with pytest.raises(FormatError, match=r"a MATLAB file \(.mat\)"):
-        fastjac.load(tmp_path / "model.mat")
 
 
 def test_a_saved_model_of_tensorflow_is_named(tmp_path):

@@ -93,7 +93,10 @@ DAMAGE = {
     "two numbers": ([*COUNTS, "1 2", *NUMBERS[1:]], "line 6 must hold number 1 of layer 1, 1 separated by commas; it holds 2"),
     "huge": ([3, 2, 1, 10**6, *NUMBERS], "it misses 59.* of the numbers that its layers"),
     "units without number": ([3, 2, 1, "9" * 30, *NUMBERS], "it has 9{30} units in a layer"),
-    "layers without number": ([3, 2, "9" * 30, *NUMBERS], "it has 9{30} layers; fastjac reads files of up to 10000"),
+    "layers without number": (
+        [3, 2, "9" * 30, *NUMBERS],
+        "it has 2.* layers and activations; fastjac reads files of up to 10000",
+    ),
 }
 
 

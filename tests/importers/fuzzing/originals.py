@@ -16,7 +16,7 @@ import numpy as np
 
 import fastjac as fj
 
-from .. import emulator_files
+from .. import emulator_files, matlab_files
 
 LAYERS = ["relu", "tanh", "softmax"]
 WIDTHS = (4, 6, 5, 3)
@@ -44,6 +44,7 @@ def write_all() -> list[Original]:
             _packed(),
             *_lists(),
             *_emulators(),
+            *_matlab(),
         ]
 
 
@@ -194,3 +195,20 @@ def _emulators() -> Iterator[Original]:
     yield Original("emulator.pkl", emulator_files.pkl(of, wrapped=("W", "b", "alphas", "betas", "architecture")))
     yield Original("components.pkl", emulator_files.pkl(of_components, protocol=2))
     yield Original("converted.npz", emulator_files.converted(of))
+
+
+def _matlab() -> Iterator[Original]:
+    """The weights as numbered variables, packed, and as cells in a struct, by which MATLAB's two formats are covered."""
+    import scipy.io
+
+    state = list(weights().values())
+    names = [f"{name}{number}" for number in range(1, len(WIDTHS)) for name in "Wb"]
+    for suffix, packs in (("5", False), ("7", True)):
+        target = io.BytesIO()
+        scipy.io.savemat(target, dict(zip(names, state, strict=True)), do_compression=packs)
+        yield Original(f"version{suffix}.mat", target.getvalue(), {"layers": LAYERS})
+    cells = {"W": state[::2], "b": [bias[:, None] for bias in state[1::2]], "act_fcns": LAYERS}
+    target = io.BytesIO()
+    scipy.io.savemat(target, {"net": {name: np.array([*values, None], object)[:-1] for name, values in cells.items()}})
+    yield Original("cells.mat", target.getvalue())
+    yield Original("version73.mat", matlab_files.version_7_3({"net": cells}))
