@@ -1,4 +1,4 @@
-"""Read emulators of the CosmoPower family: what `cosmopower_NN` and `cosmopower_PCAplusNN` save, and what others make of that.
+"""Read emulators of the CosmoPower family: what `cosmopower_NN`, `cosmopower_PCAplusNN` and Speculator save, and conversions.
 
 A file is an archive of arrays by name, an archive of one dict in which they are, or a pickle that lists them in a fixed order.
 Pickles are read as data; nothing in them is imported or called. `emulator_layers` says what the arrays mean.
@@ -38,12 +38,16 @@ ORDERS = {
         *LISTS, "parameters_mean", "parameters_std", "features_mean", "features_std", "n_parameters", "parameters", "n_modes",
         "modes", *SIZES,
     ),
+    18: (
+        *LISTS, "parameters_mean", "parameters_std", "pca_mean", "pca_std", "features_mean", "features_std",
+        "pca_transform_matrix", "n_parameters", "n_modes", "modes", "n_pcas", *SIZES,
+    ),
     19: (
         *LISTS, "parameters_mean", "parameters_std", "pca_mean", "pca_std", "features_mean", "features_std", "parameters",
         "n_parameters", "modes", "n_modes", "n_pcas", "pca_transform_matrix", *SIZES,
     ),
 }  # fmt: skip
-"""What the items of a pickled list are, by their number: of `cosmopower_NN`, and of `cosmopower_PCAplusNN`."""
+"""What the items of a pickled list are, by their number: of `cosmopower_NN`, of Speculator, and of `cosmopower_PCAplusNN`."""
 OTHER_NAMES: dict[str, str] = {
     "weights_": "W", "biases_": "b", "alphas_": "alphas", "betas_": "betas",
     "param_train_mean": "parameters_mean", "param_train_std": "parameters_std",
@@ -138,8 +142,8 @@ def _listed(probe: Probe) -> Values:
     if not isinstance(found, list) or len(found) not in ORDERS:
         count = len(found) if isinstance(found, list) else "no"
         raise FormatError(
-            f"it is a pickle of a list of {count} items; by cosmopower_NN it has 15, by cosmopower_PCAplusNN 19. For other "
-            'weights call fastjac.from_state_dict({"0.weight": W, "0.bias": b, ...}, layers=[...])'
+            f"it is a pickle of a list of {count} items; cosmopower_NN saves 15, cosmopower_PCAplusNN 19, Speculator 18. "
+            'For other weights call fastjac.from_state_dict({"0.weight": W, "0.bias": b, ...}, layers=[...])'
         )
     return _plain(dict(zip(ORDERS[len(found)], found, strict=True)), probe.size)
 

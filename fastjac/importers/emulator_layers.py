@@ -3,7 +3,7 @@
 An emulator standardizes the parameters of a model and leads them through affine layers. A gated swish with two trained parameters
 for each unit, its alphas and betas, stands behind all but the last. What comes out is scaled to features, such as the logarithms
 of a spectrum; a network that gives principal components scales these first and adds them up. This is `predictions_np` of
-CosmoPower: 10 is not raised to the features.
+CosmoPower, or `log_spectrum` of Speculator: nothing is raised to the power of the features.
 """
 
 from __future__ import annotations

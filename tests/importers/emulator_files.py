@@ -92,6 +92,13 @@ def pkl(of: Mapping[str, Any], protocol: int = 4, wrapped: Sequence[str] = ()) -
         return pickle.dumps([wrapper(value) if name in wrapped else value for name, value in of.items()], protocol)
 
 
+def speculator(of: Mapping[str, Any]) -> bytes:
+    """What the forerunner of CosmoPower, which knows principal components alone, saves: the attributes in another order."""
+    after = ("pca_transform_matrix", "n_parameters", "n_modes", "modes", "n_pcas", "n_hidden", "n_layers", "architecture")
+    before = {name: value for name, value in of.items() if name not in (*after, "parameters")}
+    return pkl(before | {name: of[name] for name in after}, wrapped=("n_hidden", "architecture"))
+
+
 CONVERTED_NAMES = {
     "W": "weights_", "b": "biases_", "alphas": "alphas_", "betas": "betas_",
     "parameters_mean": "param_train_mean", "parameters_std": "param_train_std",

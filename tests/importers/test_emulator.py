@@ -86,6 +86,13 @@ def test_the_names_of_many_parameters_are_noted_in_part(tmp_path):
     assert len(note) == 1003
 
 
+def test_an_emulator_of_speculator(tmp_path):
+    of = files.attributes("float64", components=True)
+    net, x = fastjac.load(write(tmp_path, files.speculator(of))), np.random.default_rng(1).normal(size=(8, 4))
+    np.testing.assert_allclose(net(x), files.predictions(of, x), rtol=1e-11, atol=1e-11)
+    np.testing.assert_array_equal(net.jacobian(x), fastjac.load(write(tmp_path, files.npz(of))).jacobian(x))
+
+
 def test_a_dict_that_calls_the_components_features(tmp_path):
     of = files.attributes(components=True)
     names = {"features_mean": "training_mean", "features_std": "training_std", "pca_mean": "feature_train_mean"}
@@ -143,9 +150,10 @@ DAMAGE = {
     "an item too few": (
         files.pkl,
         changed(modes=None),
-        FormatError,
-        "it is a pickle of a list of 18 items; by cosmopower_NN it",
+        DtypeError,
+        "principal components: Affine weight must hold floating-point",
     ),
+    "two items too few": (files.pkl, changed(modes=None, n_pcas=None), FormatError, "a list of 17 items; cosmopower_NN saves 15"),
 }
 
 
