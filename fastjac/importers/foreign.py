@@ -99,7 +99,6 @@ FOREIGN_FORMATS = (
         _pickle_with(),
         f"{TRUST} load it with pickle.load and pass what it holds to fastjac.from_sklearn, from_torch or {ARRAYS}",
     ),
-    ForeignFormat("compressed by gzip", _starts_with(b"\x1f\x8b"), UNPACK),
     ForeignFormat("compressed by zlib", lambda probe: bool(_unpacked(probe.start)), UNPACK),
     ForeignFormat("compressed by bzip2", _starts_with(b"BZh"), UNPACK),
     ForeignFormat("compressed by xz", _starts_with(b"\xfd7zXZ\0", b"]\0\0"), UNPACK),
@@ -118,16 +117,6 @@ FOREIGN_FORMATS = (
         "a frozen graph of TensorFlow (.pb)",
         _is_graph,
         f"{CONVERT} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx",
-    ),
-    ForeignFormat(
-        "a MATLAB file (.mat)",
-        _starts_with(b"MATLAB 5.0 MAT-"),
-        "read its arrays with scipy.io.loadmat(path) and make fastjac.Affine layers of them",
-    ),
-    ForeignFormat(
-        "a MATLAB file (.mat, version 7.3)",
-        _starts_with(b"MATLAB 7.3 MAT-"),
-        "read its arrays with h5py.File(path), transposed, and make fastjac.Affine layers of them",
     ),
 )
 """Formats that are told apart only to give better advice; the first that recognises the content names it."""

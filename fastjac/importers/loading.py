@@ -9,13 +9,14 @@ from typing import Any
 
 from ..errors import FormatError
 from ..network import Network
-from . import native, nnet, npz, onnx, torch_file
+from . import emulator, matlab, native, nnet, npz, number_list, onnx, torch_file
 from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
 from .options import Options, ScalingName
 from .parts import Imported
-from .reading.probe import Probe, probe
+from .reading.packed import unpacked_probe
+from .reading.probe import Probe
 from .state_dict import LayerEntry
 
 
@@ -32,7 +33,10 @@ FORMATS = (
     FileFormat("fastjac networks and other weights (.safetensors)", native.recognise, native.load),
     FileFormat("Keras models (.keras)", archive.recognise, archive.load),
     FileFormat("Keras models and weights (.h5)", hdf5_file.recognise, hdf5_file.load),
+    FileFormat("Sherlock's and POLAR's lists of numbers", number_list.recognise, number_list.load),
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
+    FileFormat("emulators of the CosmoPower family (.npz, .pkl)", emulator.recognise, emulator.load),
+    FileFormat("MATLAB files of weights (.mat)", matlab.recognise, matlab.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
@@ -54,7 +58,8 @@ def load(
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
-    No code that the file holds is run, no other file is read, and no framework is imported. FORMATS lists what is read.
+    No code that the file holds is run, no other file is read, and no framework is imported. FORMATS lists what is read. A file
+    of any format may be packed by gzip.
 
     Parameters
     ----------
@@ -94,9 +99,10 @@ def load(
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:
     """The name of a file's format, and its network with the parts that it came from; see `load`."""
-    found = probe(path)
-    for file_format in FORMATS:
-        if file_format.recognise(found):
-            with located(str(found.path)):
-                return file_format.name, file_format.load(found, options)
-    raise FormatError(f"{found.path} is {named(found)}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")
+    with unpacked_probe(path) as found:
+        for file_format in FORMATS:
+            if file_format.recognise(found):
+                with located(str(found.origin)):
+                    return file_format.name, file_format.load(found, options)
+        what = f"{'' if found.origin == found.path else 'packed by gzip, and in it is '}{named(found)}"
+    raise FormatError(f"{found.origin} is {what}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")

@@ -12,7 +12,6 @@ import h5py
 import joblib
 import numpy as np
 import pytest
-import scipy.io
 from sklearn.neural_network import MLPRegressor
 
 import fastjac
@@ -50,7 +49,7 @@ def test_a_path_with_a_null_byte_is_told():
 def test_an_empty_file_is_told(tmp_path):
     path = tmp_path / "net.keras"
     path.touch()
-    with pytest.raises(FormatError, match=r"net.keras is empty \(0 bytes\)") as caught:
+    with pytest.raises(FormatError, match=r"net.keras: it is empty \(0 bytes\)") as caught:
         fastjac.load(path)
     assert isinstance(caught.value, ValueError)
 
@@ -79,12 +78,12 @@ NEVER = "fastjac never unpickles; if you trust where it comes from,"
 CONTENTS = {
     rf"a pickle of a scikit-learn model; {NEVER} fastjac.from_sklearn\(joblib.load\(path\)\)": SKLEARN,
     rf"a pickle of a scikit-learn model; {NEVER} fastjac.from_sklearn\(joblib.load": zlib.compress(SKLEARN),
-    "a pickle of a scikit-learn model; fastjac": gzip.compress(SKLEARN),
+    "packed by gzip, and in it is a pickle of a scikit-learn model; fastjac": gzip.compress(SKLEARN),
     "a pickle of a scikit-learn model;": b"ccopy_reg\n_reconstructor\np0\n(csklearn.pipeline\nPipeline\n",
     rf"a pickle by joblib; {NEVER} pass the weights in joblib.load\(path\) to fastjac.from_state_dict": JOBLIB,
     rf"a pickle of torch; {NEVER} load it in torch and pass fastjac.from_torch": b"\x80\x02ctorch.nn\nLinear\n",
     rf"a pickle; {NEVER} load it with pickle.load and pass what it holds to fastjac.from_sklearn": pickle.dumps([1], 4),
-    "compressed by gzip; unpack it and load what is in it": gzip.compress(b"\x08\x07\x12\x07pytorch"),
+    r"packed by gzip, and in it is of no format that fastjac knows \(it starts with b'hello'\)": gzip.compress(b"hello"),
     "compressed by zlib; unpack it and load what is in it": zlib.compress(b"hello"),
     "compressed by bzip2; unpack it and load what is in it": bz2.compress(SKLEARN),
     "compressed by xz; unpack it and load what is in it; what joblib.dump wrote": lzma.compress(SKLEARN),
@@ -92,11 +91,6 @@ CONTENTS = {
     r"a TensorFlow Lite model \(.tflite\); load the Keras model .* --tflite model.tflite --output model.onnx": TFLITE,
     r"a frozen graph of TensorFlow \(.pb\); convert the model to ONNX, as by python -m tf2onnx.convert --graphdef": GRAPH,
     r"a TensorFlow SavedModel's graph \(saved_model.pb\); save the model by model.save": SAVED_MODEL,
-    r"a MATLAB file \(.mat\); read its arrays with scipy.io.loadmat\(path\)": b"MATLAB 5.0 MAT-file, Platform: GLNXA64"
-    + bytes(200),
-    r"a MATLAB file \(.mat, version 7.3\); read its arrays with h5py.File": b"MATLAB 7.3 MAT-file, Platform"
-    + bytes(484)
-    + b"\x89HDF",
 }
 ARCHIVES = {
     "an archive of stable-baselines3; its networks are in policy.pth: .*extract": ("data", "policy.pth", "pytorch_variables.pth"),
@@ -133,9 +127,6 @@ def test_what_libraries_write_is_named(tmp_path):
     joblib.dump({"w": np.ones(3)}, tmp_path / "model.pkl")
     with pytest.raises(FormatError, match="a pickle by joblib"):
         fastjac.load(tmp_path / "model.pkl")
-    scipy.io.savemat(tmp_path / "model.mat", {"w": np.ones(3)})
-    with pytest.raises(FormatError, match=r"a MATLAB file \(.mat\)"):
-        fastjac.load(tmp_path / "model.mat")
 
 
 def test_a_saved_model_of_tensorflow_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tempfile
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 
 import fastjac as fj
+
+from .. import emulator_files, matlab_files
 
 LAYERS = ["relu", "tanh", "softmax"]
 WIDTHS = (4, 6, 5, 3)
@@ -31,7 +34,18 @@ class Original:
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
+        return [
+            *_keras(Path(folder)),
+            *_torch(),
+            *_arrays(),
+            *_own(Path(folder)),
+            _onnx(),
+            _nnet(),
+            _packed(),
+            *_lists(),
+            *_emulators(),
+            *_matlab(),
+        ]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -158,3 +172,43 @@ def _nnet() -> Original:
         rows += [*weight.tolist(), *([value] for value in bias.tolist())]
     text = "// a network\n" + "".join(",".join(map(str, row)) + ",\n" for row in rows)
     return Original("net.nnet", text.encode())
+
+
+def _packed() -> Original:
+    return Original("net.nnet.gz", gzip.compress(_nnet().content, mtime=0))
+
+
+def _lists() -> Iterator[Original]:
+    """The networks of verification tools with one entry a line, without and with the names of activations."""
+    state = list(weights().values())
+    numbers = [
+        entry for weight, bias in zip(state[::2], state[1::2], strict=True) for entry in np.column_stack([weight, bias]).flat
+    ]
+    head = [WIDTHS[0], WIDTHS[-1], len(WIDTHS) - 2, *WIDTHS[1:-1]]
+    yield Original("list.txt", "\n".join(map(str, [*head, *numbers])).encode(), {"layers": LAYERS})
+    yield Original("named.txt", "\n".join(map(str, [*head, "ReLU", "tanh", "Affine", *numbers, 0.5, 2.0, ""])).encode())
+
+
+def _emulators() -> Iterator[Original]:
+    of, of_components = emulator_files.attributes(), emulator_files.attributes(components=True)
+    yield Original("emulator.npz", emulator_files.npz(of_components))
+    yield Original("emulator.pkl", emulator_files.pkl(of, wrapped=("W", "b", "alphas", "betas", "architecture")))
+    yield Original("components.pkl", emulator_files.pkl(of_components, protocol=2))
+    yield Original("converted.npz", emulator_files.converted(of))
+
+
+def _matlab() -> Iterator[Original]:
+    """The weights as numbered variables, packed, and as cells in a struct, by which MATLAB's two formats are covered."""
+    import scipy.io
+
+    state = list(weights().values())
+    names = [f"{name}{number}" for number in range(1, len(WIDTHS)) for name in "Wb"]
+    for suffix, packs in (("5", False), ("7", True)):
+        target = io.BytesIO()
+        scipy.io.savemat(target, dict(zip(names, state, strict=True)), do_compression=packs)
+        yield Original(f"version{suffix}.mat", target.getvalue(), {"layers": LAYERS})
+    cells = {"W": state[::2], "b": [bias[:, None] for bias in state[1::2]], "act_fcns": LAYERS}
+    target = io.BytesIO()
+    scipy.io.savemat(target, {"net": {name: np.array([*values, None], object)[:-1] for name, values in cells.items()}})
+    yield Original("cells.mat", target.getvalue())
+    yield Original("version73.mat", matlab_files.version_7_3({"net": cells}))
