@@ -6,7 +6,6 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,17 @@ import numpy as np
 
 import fastjac as fj
 
+from .estimators import estimators
+from .original import Original
+
 LAYERS = ["relu", "tanh", "softmax"]
 WIDTHS = (4, 6, 5, 3)
-
-
-@dataclass(frozen=True)
-class Original:
-    """A valid file: its name, its bytes, and the options with which it loads."""
-
-    name: str
-    content: bytes
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
+        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), *estimators(), _onnx(), _nnet()]
 
 
 def weights() -> dict[str, np.ndarray]:

@@ -1,0 +1,107 @@
+"""Linear models, with the functions behind them: the table LINEAR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import FormatError, UnsupportedLayerError
+from ...nodes import Node
+from .fitted import Fitted
+
+Layers = Sequence[fl.Layer]
+NORMALIZED_IN = (1, 3)
+"""The version of scikit-learn from which on the coefficients of a PLSRegression take the inputs as they are."""
+
+
+def affine(model: Fitted) -> fl.Affine:
+    """`coef_ x + intercept_`, with a row for each output."""
+    weight = np.atleast_2d(model.array("coef_", 1, 2))
+    bias = np.ravel(model.numbers(model.get("intercept_", 0.0), "intercept_", 0, 1))
+    if bias.size == 1:
+        bias = np.repeat(bias, len(weight))
+    return fl.Affine(weight, bias.astype(np.result_type(bias, np.float32), copy=False))
+
+
+def n_classes(classifier: Fitted) -> int:
+    """How many classes it tells apart."""
+    classes = classifier.required("classes_")
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1:
+        raise FormatError("its classes_ must be an array of labels")
+    return len(classes)
+
+
+def _regression(model: Fitted) -> Layers:
+    return [affine(model)]
+
+
+def _log_link(model: Fitted) -> Layers:
+    return [affine(model), fl.Exp()]
+
+
+def _partial_least_squares(model: Fitted) -> Layers:
+    """`coef_ (x - mean) + intercept_`."""
+    version = str(model.get("_sklearn_version", "99")).split(".")
+    numbers = tuple(int(part) for part in version[:2] if part.isdecimal() and len(part) < 5)
+    if numbers < NORMALIZED_IN:
+        raise UnsupportedLayerError("scikit-learn before 1.3 kept its coefficients in another form; fit it with a newer one")
+    return [fl.Scale(1.0, -model.array("_x_mean", 1)), affine(model)]
+
+
+def logistic(model: Fitted) -> tuple[Layers, bool]:
+    """The layers of a LogisticRegression, and whether its probabilities are to be divided by their sum."""
+    linear, kind = affine(model), model.get("multi_class")
+    if n_classes(model) == 2:
+        return ([linear, fl.Scale(2.0), fl.Sigmoid()] if _is(kind, "multinomial") else [linear, fl.Sigmoid()]), False
+    if _is(kind, "ovr", "warn") or (_is(kind, "auto", "deprecated") and _is(model.get("solver"), "liblinear")):
+        return [linear, fl.Sigmoid()], True
+    return [linear, fl.Softmax()], False
+
+
+def descent(model: Fitted) -> tuple[Layers, bool]:
+    """The layers of an SGDClassifier, and whether its probabilities are to be divided by their sum."""
+    loss = model.text("loss")
+    if loss == "modified_huber":
+        raise UnsupportedLayerError("its loss modified_huber gives probabilities of its own; fit it with loss='log_loss'")
+    if loss not in ("log", "log_loss"):
+        return [affine(model)], False
+    return [affine(model), fl.Sigmoid()], n_classes(model) > 2
+
+
+def _is(value: object, *words: str) -> bool:
+    return isinstance(value, str) and value in words
+
+
+def divided_by_sum(node: Node) -> Node:
+    """Units divided by their sum."""
+    total = fl.Affine(np.ones((1, node.size)))(node)
+    return fl.Divide()(node, total[np.zeros(node.size, int)])
+
+
+REGRESSORS = (
+    *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars", "LarsCV", "Lasso", "LassoCV"),
+    *("LassoLars", "LassoLarsCV", "LassoLarsIC", "LinearRegression", "LinearSVR", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
+    *(
+        "MultiTaskLasso",
+        "MultiTaskLassoCV",
+        "OrthogonalMatchingPursuit",
+        "OrthogonalMatchingPursuitCV",
+        "PassiveAggressiveRegressor",
+    ),
+    *("QuantileRegressor", "Ridge", "RidgeCV", "SGDRegressor", "TheilSenRegressor"),
+)
+DECISIONS = ("LinearSVC", "PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier", "RidgeClassifierCV")
+"""Classifiers without probabilities, of which the network gives the decision function."""
+LINEAR: dict[str, Callable[[Fitted], Layers]] = {
+    **dict.fromkeys((*REGRESSORS, *DECISIONS), _regression),
+    **dict.fromkeys(("GammaRegressor", "PoissonRegressor"), _log_link),
+    "PLSRegression": _partial_least_squares,
+}
+PROBABILITIES: dict[str, Callable[[Fitted], tuple[Layers, bool]]] = {
+    "LogisticRegression": logistic,
+    "LogisticRegressionCV": logistic,
+    "SGDClassifier": descent,
+}
+"""Classifiers whose probabilities may have to be divided by their sum."""
