@@ -53,6 +53,8 @@ def _pca(pca: Fitted) -> Converted:
         weight = weight / np.maximum(deviation, least)[:, None]
     if weight.shape[1] != mean.size:
         raise FormatError(f"its components_ have {weight.shape[1]} columns, its mean_ {mean.size} entries")
+    # In one order, since the sum's last bits go by it, and files keep another than live arrays may have.
+    weight = np.ascontiguousarray(weight)
     return [fl.Affine(weight, -weight @ mean)]
 
 
