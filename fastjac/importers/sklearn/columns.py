@@ -14,11 +14,14 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ...nodes import Node
-from ..reading.limits import MOST_JOINED, check_count
+from ..reading.limits import MOST_JOINED, MOST_VALUES, check_count
 from .fitted import Fitted, shown
 
 Categories = Mapping[int, tuple[Any, ...]]
 """The categories of the columns that are encoded, by the numbers of these columns."""
+
+
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,15 @@ def encoded(encoder: Fitted) -> Categories:
             raise FormatError("its categories_ must be arrays of labels")
         check_count(sum(map(len, found.values())) + values.size, MOST_JOINED, "categories")
         drop = dropped[index] if isinstance(dropped, np.ndarray) and dropped.shape == (len(arrays),) else None
-        found[index] = tuple(value for place, value in enumerate(values.tolist()) if place != drop)
+        found[index] = tuple(_same(value) for place, value in enumerate(values.tolist()) if place != drop)
         if not found[index]:
             raise FormatError(f"it gives no unit for its column {index}")
     return found
+
+
+def _same(value: Any) -> Any:
+    """The category, where nan is always the same one, which equals itself."""
+    return NAN if value != value else value
 
 
 def picked(transformer: Fitted, name: str, selection: Any, names: Sequence[str], count: int) -> list[int]:
@@ -103,6 +111,7 @@ def picked(transformer: Fitted, name: str, selection: Any, names: Sequence[str],
     if isinstance(selection, slice):
         selection = _from_slice(selection, names, count)
     if isinstance(selection, np.ndarray):
+        check_count(selection.size, MOST_VALUES, "columns of a step")
         selection = selection.tolist()
     chosen = list(selection) if isinstance(selection, (list, tuple)) else [selection]
     if chosen and all(isinstance(index, (bool, np.bool_)) for index in chosen):

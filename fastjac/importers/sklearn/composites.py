@@ -11,8 +11,9 @@ from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from ...nodes import Node, add, concatenate
 from ..located import located
-from .columns import Columns, encoded
-from .fitted import Fitted, is_word, shown
+from ..reading.limits import MOST_LAYERS, MOST_VALUES, check_count
+from .columns import Columns
+from .fitted import Fitted, is_word, kind, shown
 from .functions import function_layers
 from .linear import n_classes
 from .scalers import SCALERS, unscaled
@@ -53,7 +54,7 @@ def _transformed_target(walk: Walk, estimator: Fitted, columns: Columns, path: s
 
 def _inverted(transformer: Fitted) -> Sequence[fl.Layer]:
     if transformer.name == "FunctionTransformer":
-        if transformer.get("inv_kw_args"):
+        if transformer.get("inv_kw_args") not in (None, {}):
             raise UnsupportedLayerError("its inverse function takes inv_kw_args; take it out and apply it yourself")
         return function_layers(transformer, "inverse_func")
     if transformer.name not in SCALERS:
@@ -65,15 +66,19 @@ def _columns(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Colu
     """What each of its steps makes of its columns, side by side."""
     source = walk.source(estimator, path)
     with located(source):
-        steps, weights = list(walk.survey.transformers(estimator)), estimator.get("transformer_weights") or {}
+        steps, weights = list(walk.survey.transformers(estimator)), estimator.get("transformer_weights", {})
         names = walk.survey.names(estimator)
-        if not steps or not isinstance(weights, dict):
+        weights = {} if weights is None else weights
+        if not isinstance(weights, dict):
+            raise FormatError(f"its transformer_weights must be a dict, got {kind(weights)}")
+        if not steps:
             raise FormatError("it gives no column, since all are dropped")
         if any(index >= columns.count for _, _, indices in steps for index in indices):
             raise FormatError(f"it takes more columns than the {columns.count} that there are")
     made, told = [], []
     for name, step, indices in steps:
-        node = walk.follow(estimator.step(step, "transformers_"), columns.chosen(indices), joined(path, name)).numbers()
+        chosen = walk.choose(columns, indices)
+        node = walk.follow(estimator.step(step, "transformers_"), chosen, joined(path, name)).numbers()
         if name in weights:
             node = node.follow(fl.Scale(float(estimator.numbers(weights[name], "transformer_weights", 0))))
         made.append(node)
@@ -85,7 +90,7 @@ def _one_hot(walk: Walk, encoder: Fitted, columns: Columns, path: str) -> Column
     """Its units as they are: the network takes them in place of the column."""
     source = walk.source(encoder, path)
     with located(source):
-        if dict(columns.categories) != encoded(encoder):
+        if dict(columns.categories) != walk.survey.encoded(encoder):
             raise UnsupportedLayerError("it encodes what another step computes, of which there is no derivative; take it out")
         note = f"{columns.node.size} indicator units, which the network takes as inputs in place of the columns"
         return Columns.of(walk.record(source, [], columns.node, note))
@@ -102,7 +107,7 @@ def _imputer(walk: Walk, imputer: Fitted, columns: Columns, path: str) -> Column
             raise FormatError(f"it has {len(known)} statistics_ for {columns.count} columns")
         missing = np.isnan(known) if known.dtype.kind == "f" else np.zeros(len(known), bool)
         if missing.any() and not imputer.flag("keep_empty_features") and not is_word(imputer.get("strategy"), "constant"):
-            columns = columns.chosen(np.flatnonzero(~missing).tolist())
+            columns = walk.choose(columns, np.flatnonzero(~missing).tolist())
         walk.record(source, [], columns.node, "numbers pass; what is missing (nan) is not filled in but stays nan")
         return columns
 
@@ -116,20 +121,22 @@ def _bagging(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Colu
     with located(walk.source(estimator, path)):
         if len(estimators) != len(chosen):
             raise FormatError(f"it has {len(estimators)} estimators_, but {len(chosen)} estimators_features_")
-    picks = [estimator.numbers(indices, "estimators_features_", 1).tolist() for indices in chosen]
+        arrays = [estimator.numbers(indices, "estimators_features_", 1) for indices in chosen]
+        check_count(sum(array.size for array in arrays), MOST_VALUES, "columns of all estimators")
+    picks = [array.tolist() for array in arrays]
     if any(not isinstance(index, int) or not 0 <= index < columns.count for indices in picks for index in indices):
         raise FormatError(f"{walk.source(estimator, path)}: its estimators_features_ are not among {columns.count} columns")
-    return _mean(walk, estimator, [columns.chosen(indices) for indices in picks], None, path)
+    return _mean(walk, estimator, [walk.choose(columns, indices) for indices in picks], None, path)
 
 
 def _voting(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
     """The mean over its estimators, by weights."""
-    if estimator.name == "VotingClassifier" and estimator.get("voting") != "soft":
+    if estimator.name == "VotingClassifier" and not is_word(estimator.get("voting"), "soft"):
         source = walk.source(estimator, path)
         raise UnsupportedLayerError(f"{source}: it counts votes, which has no derivative; fit it with voting='soft'")
     weights = None
     if estimator.has("weights"):
-        given = estimator.numbers(estimator.get("weights"), "weights", 1).tolist()
+        given = estimator.numbers(estimator.get("weights"), "weights", 1)[:MOST_LAYERS].tolist()
         kept = [not is_word(step, "drop") and step is not None for _, step in pairs(estimator, "estimators")]
         weights = [weight for weight, is_kept in zip(given, kept, strict=False) if is_kept]
     return _mean(walk, estimator, [columns] * len(estimator.items("estimators_")), weights, path)

@@ -69,6 +69,7 @@ def _degrees(degree: Any) -> tuple[int, int]:
 def normalizer(transformer: Fitted, node: Node) -> Node:
     """`x / |x|`, where a vector of zeros stays one."""
     norm = transformer.text("norm", "l2")
+    check_count(node.size, MOST_JOINED, "columns whose norm is taken")
     if norm not in ("l1", "l2"):
         raise UnsupportedLayerError(f"its norm is {norm!r:.40}; fastjac has l1 and l2")
     sizes = row(node, fl.Power(2.0) if norm == "l2" else fl.Abs())

@@ -9,6 +9,7 @@ import numpy as np
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from ...nodes import Node
+from ..reading.limits import MOST_JOINED, check_count
 from .fitted import Fitted
 
 Layers = Sequence[fl.Layer]
@@ -76,6 +77,7 @@ def _is(value: object, *words: str) -> bool:
 
 def divided_by_sum(node: Node) -> Node:
     """Units divided by their sum."""
+    check_count(node.size, MOST_JOINED, "classes")
     total = fl.Affine(np.ones((1, node.size)))(node)
     return fl.Divide()(node, total[np.zeros(node.size, int)])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ...errors import FormatError
+from ...errors import FastjacError, FormatError
 from ..foreign import PICKLES
 from ..options import Options
 from ..parts import Imported, Part
@@ -25,7 +27,7 @@ SAVE_IT = "save the estimator itself, by joblib.dump(estimator, path)"
 def recognise(probe: Probe) -> bool:
     """Whether the file is a pickle, perhaps a compressed one, that names scikit-learn early on."""
     start = start_of(probe)
-    return start.startswith(PICKLES) and b"sklearn." in start
+    return start.startswith(PICKLES) and b"sklearn" in start
 
 
 def load(probe: Probe, options: Options) -> Imported:
@@ -39,14 +41,24 @@ def load(probe: Probe, options: Options) -> Imported:
     options.refuse_all_but()
     content = unpacked(probe)
     value = interpret(content, behind=behind).value
-    source = Pickled(PickledArrays(len(content)))
-    estimator = source.fitted(value)
+    estimator = Pickled(PickledArrays(probe.size)).fitted(value)
     if estimator is None:
         raise FormatError(f"it holds {_told(value)}; {SAVE_IT}")
-    found = imported(estimator)
-    version = estimator.get("_sklearn_version")
+    with _malformed_told():
+        found, version = imported(estimator), estimator.get("_sklearn_version")
     wrote = (Part(f"scikit-learn {shown(version)}", (), "wrote the file"),) if isinstance(version, str) else ()
     return replace(found, parts=(*wrote, *found.parts))
+
+
+@contextmanager
+def _malformed_told() -> Iterator[None]:
+    """Turn what attributes of another kind than scikit-learn's raise into a FormatError."""
+    try:
+        yield
+    except FastjacError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"it does not hold an estimator as scikit-learn makes it: {error!r:.200}") from error
 
 
 class Pickled:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
-from .fitted import Fitted
+from .fitted import Fitted, is_word
 from .functions import function_layers
 from .linear import DECISIONS, LINEAR, PROBABILITIES, n_classes
 from .scalers import SCALERS, float64, max_abs, min_max, scaled
@@ -63,7 +63,7 @@ def _truncated_svd(svd: Fitted) -> Converted:
 
 
 def _function(transformer: Fitted) -> Converted:
-    if transformer.get("kw_args"):
+    if transformer.get("kw_args") not in (None, {}):
         raise UnsupportedLayerError("its function takes kw_args; take the step out and apply it yourself")
     return function_layers(transformer, "func")
 
@@ -90,14 +90,15 @@ UNFITTED = ("FunctionTransformer", "Normalizer")
 def is_binary(estimator: Fitted) -> bool:
     """Whether it gives one probability, that of `classes_[1]`."""
     if estimator.name == "MLPClassifier":
-        return estimator.get("out_activation_") == "logistic" and estimator.get("n_outputs_") == 1
+        n_outputs = estimator.numbers(estimator.get("n_outputs_"), "n_outputs_", 0)
+        return is_word(estimator.get("out_activation_"), "logistic") and bool(n_outputs == 1)
     return gives_probabilities(estimator) and n_classes(estimator) == 2
 
 
 def gives_probabilities(estimator: Fitted) -> bool:
     """Whether it is a classifier that gives probabilities."""
     if estimator.name == "SGDClassifier":
-        return estimator.get("loss") in ("log", "log_loss")
+        return estimator.text("loss") in ("log", "log_loss")
     return estimator.name == "MLPClassifier" or estimator.name in PROBABILITIES
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..located import located
-from ..reading.limits import MOST_LAYERS, MOST_NAME, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count
+from ..reading.limits import MOST_JOINED, MOST_LAYERS, MOST_NAME, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count
 from .columns import Categories, encoded, picked
 from .fitted import Fitted, is_word, shown
 from .steps import CONVERTERS, UNFITTED
@@ -27,6 +27,7 @@ class Survey:
     def __init__(self) -> None:
         self._visits = 0
         self._picks = 0
+        self._categories = 0
 
     def n_columns(self, estimator: Fitted) -> int | None:
         """How many columns an estimator takes, None where it does not tell."""
@@ -55,7 +56,7 @@ class Survey:
         """The columns that the estimator takes as categories, and these."""
         self._visit(depth)
         if estimator.name == "OneHotEncoder":
-            return encoded(estimator)
+            return self.encoded(estimator)
         if estimator.name == "ColumnTransformer":
             return self._of_columns(estimator, depth + 1)
         if estimator.name in ENSEMBLES:
@@ -64,6 +65,13 @@ class Survey:
         steps = _steps(estimator) if estimator.name == "Pipeline" else []
         inner = next((step for step in steps if step.name != "SimpleImputer"), None) or _inner(estimator)
         return self.categories(inner, depth + 1) if inner is not None else {}
+
+    def encoded(self, encoder: Fitted) -> Categories:
+        """The categories of all columns of a OneHotEncoder."""
+        found = encoded(encoder)
+        self._categories += sum(map(len, found.values()))
+        check_count(self._categories, MOST_VALUES, "categories in all steps")
+        return found
 
     def transformers(self, estimator: Fitted) -> Iterator[tuple[str, Any, list[int]]]:
         """The name of each step of a ColumnTransformer that is not dropped, the step, and the numbers of its columns."""
@@ -76,10 +84,10 @@ class Survey:
             name, step, selection = entry
             if is_word(step, "drop"):
                 continue
-            check_count(count, MOST_VALUES, "columns of a ColumnTransformer")
+            check_count(count, MOST_JOINED, "columns of a ColumnTransformer")
             indices = picked(estimator, name, estimator.source.plain(selection), names, count)
             self._picks += len(indices) + 1
-            check_count(self._picks, MOST_VALUES, "columns in all steps")
+            check_count(self._picks, MOST_JOINED, "columns in all steps")
             if indices:
                 yield name, step, indices
 

@@ -12,7 +12,7 @@ from ...errors import FormatError, LayerError, UnsupportedLayerError
 from ...nodes import Input, Node
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
-from ..reading.limits import MOST_LAYERS, MOST_LETTERS, MOST_NESTING, MOST_UNITS, check_count
+from ..reading.limits import MOST_LAYERS, MOST_LETTERS, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count
 from .columns import Columns, n_units, names_of
 from .composites import COMPOSITES
 from .features import FEATURES, row
@@ -34,6 +34,7 @@ class Walk:
         self._visits = 0
         self._letters = 0
         self._depth = 0
+        self._chosen = 0
 
     def follow(self, step: Fitted | None, columns: Columns, path: str) -> Columns:
         """The columns behind a step, which is None if it lets all pass, at a path such as "prepare__scale"."""
@@ -46,6 +47,13 @@ class Walk:
         made = self._behind(step, columns, path)
         self._depth -= 1
         return made
+
+    def choose(self, columns: Columns, indices: Sequence[int]) -> Columns:
+        """Some of the columns, in this order; all that are chosen count."""
+        chosen = columns.chosen(indices)
+        self._chosen += chosen.node.size
+        check_count(self._chosen, MOST_VALUES, "units chosen by all steps")
+        return chosen
 
     def record(self, source: str, layers: Sequence[fl.Layer], node: Node, note: str = "") -> Node:
         """The node behind layers in a row, which become a part."""
@@ -107,12 +115,17 @@ def _between(first: Node, last: Node) -> tuple[fl.Layer, ...]:
 
 def imported(estimator: Fitted) -> Imported:
     """The network of an estimator, with the names of its inputs."""
+    with np.errstate(all="ignore"):  # A scale of 0 gives inf, as it does in scikit-learn.
+        return _imported(estimator)
+
+
+def _imported(estimator: Fitted) -> Imported:
     survey = Survey()
     walk = Walk(survey)
     with located(walk.source(estimator, "")):
         walk.check(estimator)
-    count = survey.n_columns(estimator)
-    categories = survey.categories(estimator) if count is not None else {}
+        count, names = survey.n_columns(estimator), survey.names(estimator)
+        categories = survey.categories(estimator) if count is not None else {}
     start = Input(n_units(count or 1, categories))
     check_count(start.size, MOST_UNITS, "units in a layer")
     # Also where no step tells how many columns it takes, since most likely one is not fitted, and then it is named.
@@ -123,4 +136,4 @@ def imported(estimator: Fitted) -> Imported:
     source = estimator.source
     widest = np.dtype(np.float32 if source.has_single and not source.has_double else np.float64)
     made = assemble_graph([start], [end], walk.parts, widest)
-    return replace(made, features=names_of(survey.names(estimator), count, categories))
+    return replace(made, features=names_of(names, count, categories))

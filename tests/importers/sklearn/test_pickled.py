@@ -161,7 +161,7 @@ REFUSED = {
     "OrdinalEncoder": (OrdinalEncoder(), ONE, "the number of a category has no derivative"),
     "RandomForestRegressor": (RandomForestRegressor(2), ONE, "it is a step function.* fit an MLPRegressor or MLPClassifier"),
     "CalibratedClassifierCV": (
-        CalibratedClassifierCV(LogisticRegression()),
+        CalibratedClassifierCV(LogisticRegression(), cv=2),
         CLASSES,
         "it averages calibrated copies",
     ),

@@ -112,6 +112,16 @@ def test_the_derivative_by_a_category_is_that_by_its_unit(tmp_path):
     np.testing.assert_allclose([gradient[name] for name in names], model[1].coef_ / scale, rtol=1e-11)
 
 
+@pytest.mark.parametrize("labels", [np.array(["a", np.nan, "b"], object), np.array([1.0, np.nan, 2.0])])
+def test_what_is_missing_may_be_a_category(labels, tmp_path):
+    column = np.resize(labels, 60)[:, None]
+    model = make_pipeline(OneHotEncoder(), Ridge()).fit(column, TARGET)
+    net, features = saved(model, tmp_path)
+    assert [name.partition("=")[2] for name in features] == [str(value) for value in model[0].categories_[0]]
+    np.testing.assert_allclose(net(np.eye(3)[[0, 2, 1]]), model.predict(column[[0, 1, 2]])[:, None], rtol=1e-11)
+    np.testing.assert_array_equal(fastjac.from_sklearn(model)(np.eye(3)), net(np.eye(3)))
+
+
 def test_columns_by_position_are_named_by_their_numbers(tmp_path):
     model = fit(("s", StandardScaler(), [0, 2]), ("c", OneHotEncoder(), [1]), table=TABLE.to_numpy(object))
     assert saved(model, tmp_path)[1] == ("0", "1=blue", "1=green", "1=red", "2", "3")
