@@ -20,7 +20,10 @@ class Source(Protocol):
     """Where estimators come from, and in which precision the arrays are that were read so far.
 
     has_double, has_single : whether float64, and whether float32 was among them.
+    version : of the scikit-learn that made them, where they do not tell it themselves.
     """
+
+    version: str
 
     has_double: bool
     has_single: bool
@@ -43,6 +46,12 @@ class Fitted:
     module: str
     attributes: Mapping[str, Any]
     source: Source
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The first two numbers of the version of the scikit-learn that made it."""
+        parts = str(self.get("_sklearn_version", self.source.version)).split(".")[:2]
+        return tuple(int(part) for part in parts if part.isdecimal() and len(part) < 5)
 
     def has(self, name: str) -> bool:
         """Whether it has an attribute, and that is not None."""

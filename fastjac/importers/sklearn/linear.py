@@ -13,8 +13,8 @@ from ..reading.limits import MOST_JOINED, check_count
 from .fitted import Fitted
 
 Layers = Sequence[fl.Layer]
-NORMALIZED_IN = (1, 3)
-"""The version of scikit-learn from which on the coefficients of a PLSRegression take the inputs as they are."""
+SOFTMAX_SINCE = (0, 20)
+"""The version of scikit-learn from which on two classes may share a softmax."""
 
 
 def affine(model: Fitted) -> fl.Affine:
@@ -43,19 +43,27 @@ def _log_link(model: Fitted) -> Layers:
 
 
 def _partial_least_squares(model: Fitted) -> Layers:
-    """`coef_ (x - mean) + intercept_`."""
-    version = str(model.get("_sklearn_version", "99")).split(".")
-    numbers = tuple(int(part) for part in version[:2] if part.isdecimal() and len(part) < 5)
-    if numbers < NORMALIZED_IN:
-        raise UnsupportedLayerError("scikit-learn before 1.3 kept its coefficients in another form; fit it with a newer one")
-    return [fl.Scale(1.0, -model.array("_x_mean", 1)), affine(model)]
+    """`coef_ (x - mean) + intercept_`, where older versions also divide by the deviation."""
+    old = model.version < (1, 3)
+    scaled = [fl.Scale(1.0 / np.asarray(_first(model, "_x_std", "x_std_"), np.float64))] if old else []
+    if model.version < (1, 1):
+        weight, bias = model.array("coef_", 2).T, _first(model, "_y_mean", "y_mean_")
+    else:
+        weight, bias = _first(model, "_coef_" if old else "coef_", ndim=2), model.array("intercept_", 1)
+    return [fl.Scale(1.0, -_first(model, "_x_mean", "x_mean_")), *scaled, fl.Affine(weight, bias)]
+
+
+def _first(model: Fitted, *names: str, ndim: int = 1) -> np.ndarray:
+    """An array by the first of its names that the model has; versions differ in them."""
+    return model.array(next((name for name in names if model.has(name)), names[0]), ndim)
 
 
 def logistic(model: Fitted) -> tuple[Layers, bool]:
     """The layers of a LogisticRegression, and whether its probabilities are to be divided by their sum."""
     linear, kind = affine(model), model.get("multi_class")
     if n_classes(model) == 2:
-        return ([linear, fl.Scale(2.0), fl.Sigmoid()] if _is(kind, "multinomial") else [linear, fl.Sigmoid()]), False
+        is_softmax = _is(kind, "multinomial") and model.version >= SOFTMAX_SINCE
+        return [linear, *([fl.Scale(2.0)] if is_softmax else []), fl.Sigmoid()], False
     if _is(kind, "ovr", "warn") or (_is(kind, "auto", "deprecated") and _is(model.get("solver"), "liblinear")):
         return [linear, fl.Sigmoid()], True
     return [linear, fl.Softmax()], False

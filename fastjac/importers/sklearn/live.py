@@ -94,6 +94,7 @@ class Live:
 
     def __init__(self, base: type) -> None:
         self._base = base
+        self.version = str(sys.modules["sklearn"].__version__)
         self.has_double = self.has_single = False
 
     def plain(self, value: Any) -> Any:

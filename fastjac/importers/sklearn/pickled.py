@@ -66,6 +66,7 @@ class Pickled:
 
     def __init__(self, arrays: PickledArrays) -> None:
         self._arrays = arrays
+        self.version = "0.17"  # Later ones write it into every estimator.
         self.has_double = self.has_single = False
 
     def plain(self, value: Any) -> Any:

@@ -12,6 +12,7 @@ from ..located import located
 from ..reading.limits import MOST_JOINED, MOST_LAYERS, MOST_NAME, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count
 from .columns import Categories, encoded, picked
 from .fitted import Fitted, is_word, shown
+from .linear import PROBABILITIES
 from .steps import CONVERTERS, UNFITTED
 
 BEST = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
@@ -32,14 +33,10 @@ class Survey:
     def n_columns(self, estimator: Fitted) -> int | None:
         """How many columns an estimator takes, None where it does not tell."""
         for first in self._first(estimator):
-            count = first.get("n_features_in_", first.get("_n_features", first.get("n_input_features_")))
-            if count is None:
-                count = _shown_by_arrays(first)
+            count = _count(first)
             if count is not None:
-                if not isinstance(count, (int, np.integer)) or count < 1:
-                    raise FormatError(f"it takes {shown(count)} columns; an estimator takes one or more")
-                check_count(int(count), MOST_UNITS, "units in a layer")
-                return int(count)
+                check_count(count, MOST_UNITS, "units in a layer")
+                return count
         return None
 
     def names(self, estimator: Fitted) -> tuple[str, ...]:
@@ -166,12 +163,24 @@ def pairs(estimator: Fitted, name: str) -> Sequence[tuple[str, Any]]:
     return [(name, step) for name, step in found]
 
 
-def _shown_by_arrays(estimator: Fitted) -> int | None:
-    """The number of columns that the arrays of a step take, which versions before 0.24 do not write down."""
-    if estimator.name == "OneHotEncoder":
-        return len(estimator.items("categories_"))
-    if estimator.name == "SimpleImputer":
-        return len(np.asarray(estimator.required("statistics_")))
+WRITTEN = ("n_features_in_", "_n_features", "n_input_features_", "n_features_")
+"""Where versions have written down how many columns an estimator takes; before 0.24 many did not."""
+SHOWING = {"OneHotEncoder": "categories_", "PowerTransformer": "lambdas_", "SimpleImputer": "statistics_"}
+"""Attributes with an entry for each column, by class name."""
+
+
+def _count(estimator: Fitted) -> int | None:
+    """How many columns an estimator itself takes, as it writes down or as its arrays show; None where neither tells."""
+    written = next((name for name in WRITTEN if estimator.has(name)), None)
+    if written is not None:
+        count = estimator.get(written)
+        if not isinstance(count, (int, np.integer)) or count < 1:
+            raise FormatError(f"it takes {shown(count)} columns; an estimator takes one or more")
+        return int(count)
+    if estimator.name in SHOWING and estimator.has(SHOWING[estimator.name]):
+        return len(estimator.get(SHOWING[estimator.name]))
+    if estimator.name in PROBABILITIES and estimator.has("coef_"):
+        return estimator.array("coef_", 2).shape[1]
     if estimator.name not in CONVERTERS or not any(name.endswith("_") for name in estimator.attributes):
         return None
     return next((layer.n_in for layer in CONVERTERS[estimator.name](estimator) if layer.n_in is not None), None)

@@ -97,16 +97,25 @@ def test_single_precision_stays(tmp_path):
     np.testing.assert_allclose(net(NEW_X.astype(np.float32)), model.predict(NEW_X.astype(np.float32))[:, None], rtol=2e-5)
 
 
-def test_modules_of_old_versions_are_known(tmp_path):
-    """Before 0.22 modules had other names, and before 0.24 an estimator did not write down how many columns it takes."""
-    model = pickle.loads(pickle.dumps(fitted("scalers")))
-    for step in model:
-        del step.n_features_in_
-    content = pickle.dumps(model, 0).replace(b"neural_network._multilayer_perceptron", b"neural_network.multilayer_perceptron")
+def renamed(model, *unwritten):
+    """The pickle of a model as versions before 0.22 wrote it, without what they did not write down."""
+    model = pickle.loads(pickle.dumps(model))
+    for step in (model, *(model if hasattr(model, "steps") else ())):
+        for name in unwritten:
+            vars(step).pop(name, None)
+    return pickle.dumps(model, 0).replace(b"neural_network._multilayer_perceptron", b"neural_network.multilayer_perceptron")
+
+
+UNWRITTEN = ("scalers", "imputer", "Ridge", "LogisticRegression", "SGDClassifier", "Yeo-Johnson", "PCA", "LinearSVC", "products")
+
+
+@pytest.mark.parametrize("name", UNWRITTEN)
+def test_arrays_show_how_many_columns_there_are(name, tmp_path):
+    content = renamed(fitted(name), *(() if name == "products" else ("n_features_in_",)))
     assert b"_multilayer" not in content
     path = tmp_path / "model"
-    path.write_bytes(content)
-    np.testing.assert_array_equal(fastjac.load(path)(NEW_X), fastjac.from_sklearn(fitted("scalers"))(NEW_X))
+    path.write_bytes(content.replace(b"n_features_in_", b"n_input_features_"))
+    np.testing.assert_array_equal(fastjac.load(path)(NEW_X), fastjac.from_sklearn(fitted(name))(NEW_X))
 
 
 def test_a_logistic_regression_of_older_versions_says_how_its_classes_share(tmp_path):
@@ -129,12 +138,37 @@ def test_two_classes_that_were_fitted_as_several_share_a_softmax(tmp_path):
         np.testing.assert_allclose(fastjac.load(path)(NEW_X)[:, 0], expected, rtol=1e-11)
 
 
-def test_partial_least_squares_of_older_versions_are_refused(tmp_path):
-    content = pickle.dumps(fitted("PLSRegression"), 0)
-    version = content[content.index(b"V_sklearn_version\n") :].split(b"\n")[2]
-    (tmp_path / "model").write_bytes(content.replace(version, b"V1.2.2"))
-    with pytest.raises(UnsupportedLayerError, match=r"scikit-learn before 1\.3 kept its coefficients in another form"):
-        fastjac.load(tmp_path / "model")
+def written_by(version, model, path):
+    """Write the model to a file as if by another version."""
+    content = pickle.dumps(model, 0)
+    own = content[content.index(b"V_sklearn_version\n") :].split(b"\n")[2]
+    path.write_bytes(content.replace(own, b"V" + version.encode()))
+
+
+def test_two_classes_share_no_softmax_before_version_0_20(tmp_path):
+    path, model = tmp_path / "model", pickle.loads(pickle.dumps(fitted("LogisticRegression of two")))
+    model.multi_class = "multinomial"
+    for version, factor in (("0.19.2", 1.0), ("0.20.0", 2.0), ("1.7.1", 2.0)):
+        written_by(version, model, path)
+        expected = 1.0 / (1.0 + np.exp(-factor * model.decision_function(NEW_X)))
+        np.testing.assert_allclose(fastjac.load(path)(NEW_X)[:, 0], expected, rtol=1e-11)
+
+
+def test_partial_least_squares_of_older_versions_divide_by_the_deviation(tmp_path):
+    path, model = tmp_path / "model", pickle.loads(pickle.dumps(fitted("PLSRegression")))
+    expected, attributes = model.predict(NEW_X), vars(model)
+    deviation, offset = attributes["_x_std"], model.intercept_
+    coefficients = attributes.pop("coef_") * deviation
+    attributes["_coef_"] = coefficients
+    written_by("1.2.2", model, path)
+    np.testing.assert_allclose(fastjac.load(path)(NEW_X), expected, rtol=1e-11)
+    del attributes["_coef_"], attributes["intercept_"]
+    attributes |= {"coef_": coefficients.T, "_y_mean": offset}
+    written_by("1.0.2", model, path)
+    np.testing.assert_allclose(fastjac.load(path)(NEW_X), expected, rtol=1e-11)
+    attributes |= {name.strip("_") + "_": attributes.pop(name) for name in ("_x_mean", "_x_std", "_y_mean")}
+    written_by("0.23.2", model, path)
+    np.testing.assert_allclose(fastjac.load(path)(NEW_X), expected, rtol=1e-11)
 
 
 def test_a_model_that_others_trained():
