@@ -193,6 +193,9 @@ def _info(args: argparse.Namespace) -> int:
     net = imported.network
     print(f"{args.file}: {kind}\n")
     print("\n".join(_told_parts(imported)), end="\n\n")
+    if imported.features:
+        names = ", ".join(f"{number} {name}" for number, name in enumerate(imported.features))
+        print(f"Inputs: {names}\n")
     print(net)
     faults = list(_nonfinite_weights(net))
     print("\n".join(faults) if faults else "All parameters are finite.")

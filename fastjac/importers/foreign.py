@@ -89,9 +89,6 @@ FOREIGN_FORMATS = (
     ),
     ForeignFormat("a zip archive", lambda probe: bool(probe.zip_names), "a .keras file holds config.json and model.weights.h5"),
     ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "it may hold inputs of a network, but no network"),
-    ForeignFormat(
-        "a pickle of a scikit-learn model", _pickle_with(b"sklearn"), f"{TRUST} fastjac.from_sklearn(joblib.load(path)) reads it"
-    ),
     ForeignFormat("a pickle of torch", _pickle_with(b"torch"), f"{TRUST} {FROM_TORCH}"),
     ForeignFormat("a pickle by joblib", _pickle_with(b"joblib"), f"{TRUST} pass the weights in joblib.load(path) to {ARRAYS}"),
     ForeignFormat(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import FormatError
 from ..network import Network
-from . import emulator, matlab, native, nnet, npz, number_list, onnx, torch_file
+from . import emulator, matlab, native, nnet, npz, number_list, onnx, sklearn, torch_file
 from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
@@ -39,6 +39,7 @@ FORMATS = (
     FileFormat("MATLAB files of weights (.mat)", matlab.recognise, matlab.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
+    FileFormat("scikit-learn models (.pkl, .joblib)", sklearn.recognise, sklearn.load),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
 """Every format `load` reads; the first that recognises the content gets it."""

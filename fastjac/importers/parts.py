@@ -30,10 +30,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Imported:
-    """A network and the parts of the model that it came from, input first."""
+    """A network and the parts of the model that it came from, input first.
+
+    features : what each unit of its inputs is called; empty where nothing names them.
+    """
 
     network: Network
     parts: tuple[Part, ...]
+    features: tuple[str, ...] = ()
 
 
 def assemble(parts: Iterable[Part], n_in: int | None, call: str, widest: np.dtype | None = None) -> Imported:

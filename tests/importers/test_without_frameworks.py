@@ -18,7 +18,7 @@ import json, pickle, sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("keras", "tf_keras", "tensorflow", "torch", "jax", "sklearn", "onnxruntime"):
+        if name.split(".")[0] in ("keras", "tf_keras", "tensorflow", "torch", "jax", "sklearn", "joblib", "onnxruntime"):
             raise AssertionError(f"{name} is imported")
 
 def refuse(*args, **kwargs):

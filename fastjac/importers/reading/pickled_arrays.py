@@ -69,17 +69,19 @@ class PickledArrays:
         if found.dtype.hasobject:
             return _laid_out(self._objects(found.content, count), shape, found)
         content = _bytes_of(found.content)
-        self._account(len(content))
         if count * found.dtype.itemsize != len(content):
             what = f"an array of shape {shape!s:.100} of {found.dtype}"
             raise FormatError(f"the pickle has {what}, but {len(content)} bytes for it; the file is damaged")
+        # Numbers are widened, and text becomes objects of Python's own.
+        self._account(max(len(content), 8 * count))
+        if found.dtype.kind in "US":
+            self._count_values(count)
         entries = np.frombuffer(content, found.dtype, count) if content else np.empty(count, found.dtype)
         return _laid_out(_native(entries), shape, found)
 
     def plain(self, value: Any, depth: int = MOST_DEPTH) -> Any:
         """The value with arrays, scalars, text and numbers in place of what stands for them; other objects stay as they are."""
-        self._count += 1
-        check_count(self._count, MOST_VALUES, "values")
+        self._count_values(1)
         if isinstance(value, (list, tuple, dict)) and depth == 0:
             raise FormatError(f"the pickle has more than {MOST_DEPTH} levels of lists within lists; no weights need as many")
         if isinstance(value, (list, tuple)):
@@ -96,14 +98,17 @@ class PickledArrays:
         """As many objects as an array has entries, which are text and numbers of Python's own."""
         if not isinstance(items, list) or len(items) != count:
             raise FormatError(f"the pickle has an array of {count} objects, but not as many objects; it is damaged")
-        self._count += count
-        check_count(self._count, MOST_VALUES, "values")
+        self._count_values(count)
         entries = np.empty(count, object)
         for position, item in enumerate(items):
             entries[position] = self.array(item)[()] if is_scalar(item) else item
             if not isinstance(entries[position], (*PLAIN, np.generic)):
                 raise DtypeError(f"the pickle has an array of {_told(item)}; fastjac reads real numbers and text")
         return entries
+
+    def _count_values(self, count: int) -> None:
+        self._count += count
+        check_count(self._count, MOST_VALUES, "values")
 
     def _account(self, size: int) -> None:
         self._bytes += size

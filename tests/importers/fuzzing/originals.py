@@ -7,7 +7,6 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,11 @@ import numpy as np
 import fastjac as fj
 
 from .. import emulator_files, matlab_files
+from .estimators import estimators
+from .original import Original
 
 LAYERS = ["relu", "tanh", "softmax"]
 WIDTHS = (4, 6, 5, 3)
-
-
-@dataclass(frozen=True)
-class Original:
-    """A valid file: its name, its bytes, and the options with which it loads."""
-
-    name: str
-    content: bytes
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def write_all() -> list[Original]:
@@ -45,6 +37,7 @@ def write_all() -> list[Original]:
             *_lists(),
             *_emulators(),
             *_matlab(),
+            *estimators(),
         ]
 
 
