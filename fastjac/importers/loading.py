@@ -34,7 +34,7 @@ FORMATS = (
     FileFormat("Keras models and weights (.h5)", hdf5_file.recognise, hdf5_file.load),
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
-    FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
+    FileFormat("torch checkpoints (.pt, .pth, .ckpt, .bin)", torch_file.recognise, torch_file.load),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
 """Every format `load` reads; the first that recognises the content gets it."""
