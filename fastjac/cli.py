@@ -162,6 +162,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     weights.add_argument("--external-data", action="store_true", help="read an ONNX file's weights from files beside it")
     scaling = "what stands around a .nnet file's layers: linear (the default), none or clipped"
     weights.add_argument("--scaling", metavar="KIND", help=scaling)
+    weights.add_argument("--policy", metavar="NAME", help="which network of an agent: actor, critic or value")
+    weights.add_argument("--activation", metavar="NAME", help="what stands between an agent's layers, such as elu")
 
 
 def _names(text: str) -> list[str]:
@@ -170,7 +172,8 @@ def _names(text: str) -> list[str]:
 
 def _read(args: argparse.Namespace) -> tuple[str, Imported]:
     config = None if args.config is None else args.config.read_text(encoding="utf-8")
-    return read(args.file, Options(args.layers, args.order, args.n_in, config, args.external_data, args.scaling))
+    options = (args.layers, args.order, args.n_in, config, args.external_data, args.scaling, args.policy, args.activation)
+    return read(args.file, Options(*options))
 
 
 def _load(args: argparse.Namespace) -> Network:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import FormatError
+from ..layers import Layer
 from ..network import Network
-from . import native, nnet, npz, onnx, torch_file
+from . import native, nnet, npz, onnx, stable_baselines3, torch_file
 from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
-from .options import Options, ScalingName
+from .options import Options, PolicyName, ScalingName
 from .parts import Imported
 from .reading.probe import Probe, probe
 from .state_dict import LayerEntry
@@ -35,6 +36,7 @@ FORMATS = (
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt, .bin)", torch_file.recognise, torch_file.load),
+    FileFormat("stable-baselines3 archives (.zip)", stable_baselines3.recognise, stable_baselines3.load),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
 """Every format `load` reads; the first that recognises the content gets it."""
@@ -49,6 +51,8 @@ def load(
     config: str | Mapping[str, Any] | None = None,
     external_data: bool = False,
     scaling: ScalingName | None = None,
+    policy: PolicyName | None = None,
+    activation: str | Layer | None = None,
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
@@ -63,6 +67,11 @@ def load(
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
     scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units
         of the problem, "none" in the network's own, "clipped" also clips inputs to the file's bounds; see `from_nnet`.
+    policy : for an agent that reinforcement learning trained, which of its networks: "actor" takes an observation and gives the
+        action, "critic" gives its value; where a critic takes an observation and an action, it is a network of two inputs.
+        "value" is a critic that takes the observation alone.
+    activation : for such an agent, what stands between its layers where the file does not state it: a name such as "elu", as in
+        `layers`, or a fastjac layer.
 
     Returns
     -------
@@ -85,7 +94,7 @@ def load(
     MissingDependencyError
         The package that reads this format is not installed.
     """
-    return read(path, Options(layers, order, n_in, config, external_data, scaling))[1].network
+    return read(path, Options(layers, order, n_in, config, external_data, scaling, policy, activation))[1].network
 
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:

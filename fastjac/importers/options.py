@@ -10,6 +10,8 @@ from ..errors import OptionError
 
 ScalingName = Literal["none", "linear", "clipped"]
 """What of a .nnet file's scaling a network has."""
+PolicyName = Literal["actor", "critic", "value"]
+"""A network of an agent that reinforcement learning trained."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Options:
     config: str | Mapping[str, Any] | None = None
     external_data: bool = False
     scaling: ScalingName | None = None
+    policy: PolicyName | None = None
+    activation: Any = None
 
     def refuse_all_but(self, *taken: str) -> None:
         """Raise OptionError if any option is given besides those that a format takes."""

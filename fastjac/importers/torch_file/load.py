@@ -41,10 +41,10 @@ def load(probe: Probe, options: Options) -> Imported:
         if len(found) == 1:
             chosen = found
             kind = OrderedDict if found[0].is_ordered else dict
-            imported = imported_weights(kind(_arrays(found[0].tensors(), tensors)), options)
+            imported = imported_weights(kind(arrays_of(found[0].tensors(), tensors)), options)
         else:
             chosen, named = _chosen(found, options.order)
-            imported = as_named(_arrays(named, tensors), options)
+            imported = as_named(arrays_of(named, tensors), options)
     return replace(imported, parts=(*left_out(value, chosen), *imported.parts))
 
 
@@ -71,7 +71,8 @@ def _choice(found: list[StateDict], names: list[str]) -> str:
     )
 
 
-def _arrays(tensors: Mapping[str, Call], reader: Tensors) -> dict[str, np.ndarray]:
+def arrays_of(tensors: Mapping[str, Call], reader: Tensors) -> dict[str, np.ndarray]:
+    """The numbers of tensors, by the same names."""
     arrays = {}
     for name, tensor in tensors.items():
         with located(f"{name!r:.200}"):

@@ -31,7 +31,7 @@ class Original:
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
+        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet(), *_agents(Path(folder))]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -149,6 +149,18 @@ def _onnx() -> Original:
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     return Original("model.onnx", model.SerializeToString())
+
+
+def _agents(folder: Path) -> Iterator[Original]:
+    from ..stable_baselines3 import archives
+
+    ppo = archives.described("stable_baselines3.common.policies")
+    archives.write(folder / "ppo.zip", archives.actor_critic(), ppo)
+    yield Original("ppo.zip", (folder / "ppo.zip").read_bytes(), {"policy": "actor"})
+    sac = archives.described("stable_baselines3.sac.policies", options={"net_arch": [6, 5], "clip_mean": 1.5})
+    archives.write(folder / "sac.zip", archives.sac(use_sde=True), sac)
+    for policy in ("actor", "critic"):
+        yield Original(f"sac-{policy}.zip", (folder / "sac.zip").read_bytes(), {"policy": policy})
 
 
 def _nnet() -> Original:
