@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -30,13 +30,13 @@ class Weights:
         self._groups = {group.name: group for group in as_groups(arrays)}
         self.names = tuple(self._groups)
 
-    def holds(self, name: str) -> bool:
-        """Whether there is a group of this name, or groups below it."""
-        return name in self._groups or any(known.startswith(f"{name}.") for known in self._groups)
-
     def get(self, name: str) -> Group | None:
         """The group of this name, if there is one."""
         return self._groups.get(name)
+
+    def fields(self, name: str) -> list[str]:
+        """The last parts of the names in the group of this name."""
+        return list(self._groups[name].fields)
 
     def below(self, name: str) -> list[Group]:
         """The groups whose names go on behind this one."""
@@ -67,12 +67,6 @@ class Weights:
             elif number != numbers[-1] or ends:
                 parts.append(activation())
         return parts
-
-
-def sequence(weights: Weights, names: Iterable[str], activation: MakeActivation) -> list[Part]:
-    """Linear layers of these names, with an activation behind each but the last."""
-    parts = [part for name in names for part in (weights.affine(name), activation())]
-    return parts[:-1]
 
 
 def output_size(parts: Sequence[Part]) -> int:

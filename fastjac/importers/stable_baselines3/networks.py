@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ... import layers as fl
-from ... import nodes
-from ...errors import FormatError, LayerError
-from ...nodes import Input, Node
-from ..parts import Imported, Part, assemble, assemble_graph
-from ..policies.mlp import STATE_LAYERS, MakeActivation, Weights, input_size
+from ...errors import FormatError
+from ..parts import Imported, Part, assemble
+from ..policies.mlp import STATE_LAYERS, MakeActivation, Weights
+from ..policies.networks import pair_network
 from .actions import as_given, chosen, squashed
 from .settings import Settings
 
@@ -100,15 +99,8 @@ def _critics(agent: Agent) -> Imported:
     rows = [agent.weights.row(f"critic.qf{number}", agent.activation) for number in numbers]
     if not rows:
         raise FormatError("it holds no weights of critic.qf0; the archive is damaged")
-    n_action, n_both = _action_size(agent), input_size(rows[0])
-    if not 0 < n_action < n_both:
-        raise LayerError(f"the critics take {n_both} numbers, the actor gives {n_action}, which leaves none for observations")
-    observation, action = Input(n_both - n_action, "observation"), Input(n_action, "action")
-    seen = agent.observation()
-    joined = nodes.concatenate([_behind(observation, [seen]), action])
     told = Part("action", (), "in [-1, 1]: what the actor gives before it is scaled to the bounds of actions")
-    parts = [seen, told, *(part for row in rows for part in row)]
-    return assemble_graph([observation, action], [_behind(joined, row) for row in rows], parts)
+    return pair_network(rows, _action_size(agent), agent.observation(), told)
 
 
 def _action_size(agent: Agent) -> int:
@@ -118,12 +110,6 @@ def _action_size(agent: Agent) -> int:
     if last is None or "weight" not in last.fields:
         raise FormatError("it holds no weights of actor.mu; the archive is damaged")
     return len(last.fields["weight"])
-
-
-def _behind(node: Node, parts: Sequence[Part]) -> Node:
-    for layer in (layer for part in parts for layer in part.layers):
-        node = layer(node)
-    return node
 
 
 def _q_values(agent: Agent) -> Imported:

@@ -12,11 +12,14 @@ from ...errors import OptionError
 from ..located import located
 from ..options import Options
 from ..parts import Imported
+from ..policies import checkpoints
+from ..policies.checkpoints import Checkpoint
+from ..policies.libraries import CHECKPOINTS, recognised
 from ..reading.limits import MOST_LETTERS, check_count
 from ..reading.probe import Probe
 from ..reading.records import Call
 from ..weights import as_named, imported_weights, without_wrappers
-from .checkpoint import MOST_SHOWN, StateDict, left_out, state_dicts
+from .checkpoint import MOST_SHOWN, StateDict, left_out, numbered, state_dicts
 from .container import is_legacy, is_zip, opened
 from .tensors import Tensors
 
@@ -29,15 +32,21 @@ def recognise(probe: Probe) -> bool:
 def load(probe: Probe, options: Options) -> Imported:
     """Read the state dict in a torch file; `options.layers` tells the layers, which the file does not.
 
-    Of several state dicts, `options.order` picks the groups of weights, whose names then begin with the keys that lead to them.
+    For a checkpoint of reinforcement learning that `policies.libraries` knows, `options.policy` names the network instead. Of
+    several state dicts, `options.order` picks the groups of weights, whose names then begin with the keys that lead to them.
     Nothing that the file names is imported or called.
 
     Raises FormatError where it is damaged, holds no state dict, or where one holds something that is no tensor; OptionError
     where the layers are needed, or several state dicts leave a choice; and what `fastjac.from_state_dict` raises.
     """
-    with opened(probe) as (value, storages):
+    with opened(probe) as (saved, storages):
+        value = numbered(saved)
         found = state_dicts(value)
         tensors = Tensors(storages, probe.size)
+        if options.layers is None:
+            agent = recognised({checkpoints.without_wrappers(name) for name in _owners(found)})
+            if agent is not None or options.policy is not None:
+                return _agent(agent, found, tensors, options)
         if len(found) == 1:
             chosen = found
             kind = OrderedDict if found[0].is_ordered else dict
@@ -48,11 +57,31 @@ def load(probe: Probe, options: Options) -> Imported:
     return replace(imported, parts=(*left_out(value, chosen), *imported.parts))
 
 
-def _chosen(found: list[StateDict], order: Sequence[str] | None) -> tuple[list[StateDict], dict[str, Call]]:
-    """The state dicts that the groups in `order` belong to, and the tensors of these groups by their full names."""
+def _agent(known: Checkpoint | None, found: list[StateDict], tensors: Tensors, options: Options) -> Imported:
+    """The network of an agent in a checkpoint that is known, which the user names."""
+    if known is None:
+        libraries = ", ".join(dict.fromkeys(checkpoint.library for checkpoint in CHECKPOINTS))
+        raise OptionError(
+            f"policy={options.policy!r:.80} is for the agents of {libraries}, and the names in the file are those of none; pass "
+            f"layers=[...]. {_choice(found, list(_owners(found)))}"
+        )
+    checkpoints.check_policy(known, options)
+    tensors_of = {id(state): state.tensors() for state in found}
+    owners = {checkpoints.without_wrappers(key): owner for key, owner in _owners(found).items()}
+    wanted = {key: tensors_of[id(state)][name] for key, (state, name) in owners.items() if known.reads(key)}
+    return checkpoints.imported_agent(known, arrays_of(wanted, tensors), options)
+
+
+def _owners(found: list[StateDict]) -> dict[str, tuple[StateDict, str]]:
+    """The dict that each tensor stands in and its name there, by its full name."""
     letters = sum(len(part) + 1 for state in found for name in state.names() for part in (*state.path, name))
     check_count(letters, MOST_LETTERS, "letters in the names of its tensors")
-    owners = without_wrappers({".".join((*state.path, name)): (state, name) for state in found for name in state.names()})
+    return {".".join((*state.path, name)): (state, name) for state in found for name in state.names()}
+
+
+def _chosen(found: list[StateDict], order: Sequence[str] | None) -> tuple[list[StateDict], dict[str, Call]]:
+    """The state dicts that the groups in `order` belong to, and the tensors of these groups by their full names."""
+    owners = without_wrappers(_owners(found))
     starts = tuple(f"{group}." for group in order) if isinstance(order, (list, tuple)) else ()
     if not starts or not all(any(key.startswith(start) for key in owners) for start in starts):
         raise OptionError(_choice(found, list(owners)))

@@ -161,6 +161,16 @@ def _agents(folder: Path) -> Iterator[Original]:
     archives.write(folder / "sac.zip", archives.sac(use_sde=True), sac)
     for policy in ("actor", "critic"):
         yield Original(f"sac-{policy}.zip", (folder / "sac.zip").read_bytes(), {"policy": policy})
+    for policy, (name, saved) in zip(("actor", "critic", "critic"), _checkpoints().items(), strict=True):
+        yield Original(name, archives.saved(saved), {"policy": policy, "activation": "elu"})
+
+
+def _checkpoints() -> dict[str, Any]:
+    """What libraries of reinforcement learning save by torch."""
+    from ..policies import agents
+
+    pair = (agents.Actor("fc_mu").state_dict(), agents.Critic().state_dict())
+    return {"rsl_rl.pt": agents.rsl_rl(normalized=True)[-1], "skrl.pt": agents.skrl(shared=True)[-1], "ddpg.pt": pair}
 
 
 def _nnet() -> Original:
