@@ -53,6 +53,7 @@ def load(
     scaling: ScalingName | None = None,
     policy: PolicyName | None = None,
     activation: str | Layer | None = None,
+    classes: Mapping[str, Sequence[LayerEntry]] | None = None,
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
@@ -72,6 +73,9 @@ def load(
         "value" is a critic that takes the observation alone.
     activation : for such an agent, what stands between its layers where the file does not state it: a name such as "elu", as in
         `layers`, or a fastjac layer.
+    classes : for a module that `torch.save(module, path)` wrote whole, what each class does that is not torch's: a list of the
+        modules in it, by name, and of activations and fastjac layers as in `layers`. With
+        `{"__main__.Net": ["fc1", "relu", "fc2"]}` the forward of Net gives `fc2(relu(fc1(x)))`. It is read as in evaluation mode.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def load(
     MissingDependencyError
         The package that reads this format is not installed.
     """
-    return read(path, Options(layers, order, n_in, config, external_data, scaling, policy, activation))[1].network
+    return read(path, Options(layers, order, n_in, config, external_data, scaling, policy, activation, classes))[1].network
 
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:

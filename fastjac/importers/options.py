@@ -26,6 +26,7 @@ class Options:
     scaling: ScalingName | None = None
     policy: PolicyName | None = None
     activation: Any = None
+    classes: Mapping[str, Sequence[Any]] | None = None
 
     def refuse_all_but(self, *taken: str) -> None:
         """Raise OptionError if any option is given besides those that a format takes."""

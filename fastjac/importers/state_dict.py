@@ -128,7 +128,7 @@ def _resolved(entries: Sequence[LayerEntry], name: str, pending: Iterator[Group]
     items: list[fl.Layer | Item] = []
     for position, entry in enumerate(entries):
         place = f"{name}[{position}]"
-        inner = _inside(entry)
+        inner = residual_entries(entry)
         if inner is None:
             with located(f"{place} {entry!r:.200}"):
                 parts.append(_resolve(entry, pending))
@@ -140,7 +140,7 @@ def _resolved(entries: Sequence[LayerEntry], name: str, pending: Iterator[Group]
     return items
 
 
-def _inside(entry: Any) -> Sequence[LayerEntry] | None:
+def residual_entries(entry: Any) -> Sequence[LayerEntry] | None:
     """The list of f in a residual block `x + f(x)`; None for any other entry."""
     if not isinstance(entry, (tuple, list)) or len(entry) != 2 or entry[0] != RESIDUAL:
         return None
@@ -151,19 +151,19 @@ def _inside(entry: Any) -> Sequence[LayerEntry] | None:
     return entry[1]
 
 
-def _all(entries: Sequence[LayerEntry]) -> Iterator[LayerEntry]:
+def all_entries(entries: Sequence[LayerEntry]) -> Iterator[LayerEntry]:
     """The entries, and in the place of each block those inside."""
     for entry in entries:
-        inner = _inside(entry)
+        inner = residual_entries(entry)
         if inner is None:
             yield entry
         else:
-            yield from _all(inner)
+            yield from all_entries(inner)
 
 
 def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEntry]:
     """The list with every layer that has weights named; in the short form these are one affine layer before each entry."""
-    given = list(_all(entries))
+    given = list(all_entries(entries))
     if any(map(_takes_weights, given)):
         return list(entries)
     other = next((group for group in groups if not group.is_affine), None)
@@ -188,13 +188,13 @@ def _with_affines(entries: Sequence[LayerEntry]) -> list[LayerEntry]:
     """The short form with an affine layer before every entry, also inside of blocks."""
     full: list[LayerEntry] = []
     for entry in entries:
-        inner = _inside(entry)
+        inner = residual_entries(entry)
         full += ["affine", entry] if inner is None else [(RESIDUAL, _with_affines(inner))]
     return full
 
 
 def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
-    takers = sum(map(_takes_weights, _all(entries)))
+    takers = sum(map(_takes_weights, all_entries(entries)))
     if takers > len(groups):
         names = listed([group.name for group in groups])
         raise FormatError(f"layers names {takers} layers with weights, the state dict holds {len(groups)}: {names}")

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import FormatError
-from .records import LONGEST_NAME, ORDERED_DICT, Call, Storage, named
+from .records import LONGEST_NAME, ORDERED_DICT, Call, Name, Storage, named
 
 MOST_OPCODES = 300_000
 """A checkpoint of 1,000 layers with the state of its optimizer takes 250,000."""
+CLASS = "module"
+"""How torch before 1.6 refers to the class of a module: with its source code beside it."""
 PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
 """Keys of dicts that are kept; a nested tuple may take forever to hash."""
 
@@ -149,7 +151,11 @@ class _Machine:
         self.top(Call).state = state
 
     def refer(self) -> None:
-        storage = Storage(self.pop())
+        reference = self.pop()
+        if isinstance(reference, tuple) and reference[:1] == (CLASS,) and len(reference) > 1 and isinstance(reference[1], Name):
+            self.push(reference[1])
+            return
+        storage = Storage(reference)
         self.storages.append(storage)
         self.push(storage)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +20,11 @@ from ..reading.limits import MOST_LETTERS, check_count
 from ..reading.probe import Probe
 from ..reading.records import Call
 from ..weights import as_named, imported_weights, without_wrappers
-from .checkpoint import MOST_SHOWN, StateDict, left_out, numbered, state_dicts
+from .checkpoint import MOST_SHOWN, StateDict, entries_of, left_out, numbered, state_dicts
 from .container import is_legacy, is_zip, opened
-from .tensors import Tensors
+from .records import is_module
+from .tensors import Tensors, is_tensor
+from .whole import whole_module, whole_state
 
 
 def recognise(probe: Probe) -> bool:
@@ -32,6 +35,7 @@ def recognise(probe: Probe) -> bool:
 def load(probe: Probe, options: Options) -> Imported:
     """Read the state dict in a torch file; `options.layers` tells the layers, which the file does not.
 
+    A module that was saved as a whole tells them itself, but for classes that are not torch's, which `options.classes` lists.
     For a checkpoint of reinforcement learning that `policies.libraries` knows, `options.policy` names the network instead. Of
     several state dicts, `options.order` picks the groups of weights, whose names then begin with the keys that lead to them.
     Nothing that the file names is imported or called.
@@ -40,9 +44,11 @@ def load(probe: Probe, options: Options) -> Imported:
     where the layers are needed, or several state dicts leave a choice; and what `fastjac.from_state_dict` raises.
     """
     with opened(probe) as (saved, storages):
-        value = numbered(saved)
+        value, tensors = numbered(saved), Tensors(storages, probe.size)
+        module = _module_in(value)
+        if module is not None:
+            return _whole(module, tensors, options)
         found = state_dicts(value)
-        tensors = Tensors(storages, probe.size)
         if options.layers is None:
             agent = recognised({checkpoints.without_wrappers(name) for name in _owners(found)})
             if agent is not None or options.policy is not None:
@@ -55,6 +61,22 @@ def load(probe: Probe, options: Options) -> Imported:
             chosen, named = _chosen(found, options.order)
             imported = as_named(arrays_of(named, tensors), options)
     return replace(imported, parts=(*left_out(value, chosen), *imported.parts))
+
+
+def _whole(module: Call, tensors: Tensors, options: Options) -> Imported:
+    """The network of a whole module, or of its weights alone where the user specifies the layers."""
+    if options.layers is None:
+        return whole_module(module, tensors, options)
+    return imported_weights(OrderedDict(whole_state(module, tensors)), options)
+
+
+def _module_in(value: Any) -> Call | None:
+    """The whole module that the file is, or the only one in a dict without weights of its own; None where there is none."""
+    if is_module(value):
+        return value
+    entries = (entries_of(value) or {}).values()
+    inside = [entry for entry in entries if is_module(entry)]
+    return inside[0] if len(inside) == 1 and not any(map(is_tensor, entries)) else None
 
 
 def _agent(known: Checkpoint | None, found: list[StateDict], tensors: Tensors, options: Options) -> Imported:

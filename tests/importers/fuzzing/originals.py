@@ -103,6 +103,32 @@ def _torch() -> Iterator[Original]:
         target = io.BytesIO()
         torch.save(value, target, **options)
         yield Original(name, target.getvalue(), {"layers": LAYERS})
+    yield from _whole_modules()
+
+
+def _whole_modules() -> Iterator[Original]:
+    import torch
+    from torch import nn
+
+    from ..test_torch_whole_modules import Block, Net, classes
+
+    parts = [
+        nn.Linear(4, 6),
+        nn.BatchNorm1d(6),
+        nn.LeakyReLU(0.1),
+        nn.Dropout(),
+        nn.Linear(6, 3),
+        nn.LayerNorm(3),
+        nn.Softmax(-1),
+    ]
+    listed = nn.Sequential(Block(), nn.Softplus(2.0), Net())
+    for name, module, options in (
+        ("sequential.pt", nn.Sequential(*parts), {}),
+        ("own.pt", listed, {"classes": classes("Net", "Block")}),
+    ):
+        target = io.BytesIO()
+        torch.save(module, target)
+        yield Original(name, target.getvalue(), options)
 
 
 def _arrays() -> Iterator[Original]:
