@@ -8,7 +8,7 @@ import fastjac
 from fastjac.errors import DtypeError, FormatError, OptionError, UnsupportedLayerError
 
 from . import torch_files
-from .test_torch_whole_modules import HERE, LISTS, Net, classes, loaded
+from .test_torch_whole_modules import HERE, LISTS, Block, Net, classes, loaded
 
 
 class Scaled(Net):
@@ -36,7 +36,7 @@ def path(tmp_path):
             OptionError,
             r"Net'\]\[2\]: 'swoosh' is none of its modules \(fc1, norm",
         ),
-        ({f"{HERE}.Net": ["fc1", "norm.x", "fc2"]}, OptionError, r"'norm.x' is none of its modules"),
+        ({f"{HERE}.Net": ["fc1", "norm", "norm.x", "fc2"]}, OptionError, r"'norm.x' is none of its modules"),
         (
             {f"{HERE}.Net": ["fc1", "norm", 3, "fc2"]},
             OptionError,
@@ -50,6 +50,11 @@ def path(tmp_path):
 def test_lists_that_do_not_fit(path, listed, error, told):
     with pytest.raises(error, match=told):
         loaded(Net(), path, classes=listed)
+
+
+def test_a_module_deep_inside_is_not_forgotten(path):
+    with pytest.raises(OptionError, match=r"does not name 'steps\.1', which has weights"):
+        loaded(Block(), path, classes={f"{HERE}.Block": ["steps.0", "act"]})
 
 
 def test_weights_that_no_list_can_name_are_not_forgotten(path):
@@ -144,8 +149,9 @@ def test_modules_within_modules_without_end(path):
     doubled = nn.Sequential(nn.Tanh())
     for _ in range(60):
         doubled = nn.Sequential(doubled, doubled)
-    with pytest.raises(FormatError, match=r"it has 10001 modules"):
-        loaded(doubled, path, n_in=2)
+    for options in ({"n_in": 2}, {"layers": ["identity"]}):
+        with pytest.raises(FormatError, match=r"it has 10001 modules"):
+            loaded(doubled, path, **options)
 
 
 def test_nothing_is_made_of_what_the_file_names(path):

@@ -36,8 +36,6 @@ PLAIN_EXTRACTORS = (
 )
 """Features extractors that do nothing to vectors but put them into one."""
 EXTRACTOR, NOISE_EXTRACTOR = "features_extractor", "sde_features_extractor"
-OPTIONS = ("policy", "activation")
-LAYERS_ONLY = ("layers", "order", "n_in")
 
 
 def recognise(probe: Probe) -> bool:
@@ -51,15 +49,16 @@ def load(probe: Probe, options: Options) -> Imported:
     Raises OptionError where neither is given, or where nothing states the activation; UnsupportedLayerError for a policy that
     is none of POLICIES or has layers of its own; FormatError where the archive is damaged.
     """
-    options.refuse_all_but(*(OPTIONS if options.layers is None else LAYERS_ONLY))
+    if options.layers is not None:
+        options.refuse_all_but("layers", "order", "n_in")
+        with archive.opened(probe.path) as found:
+            return imported_weights(_weights(found, probe.size), options)
+    options.refuse_all_but("policy", "activation")
     with archive.opened(probe.path) as found:
         check_count(found.size(JSON), MOST_TEXT, f"bytes in {JSON}")
         stated = settings.read(found.read(JSON))
-        policy = None if options.layers is not None else _policy(stated, options)
-        with located(WEIGHTS):
-            arrays = _weights(found, probe.size)
-    if policy is None:
-        return imported_weights(arrays, options)
+        policy = _policy(stated, options)
+        arrays = _weights(found, probe.size)
     weights = Weights(arrays)
     _check_extractors(stated, weights)
     make = partial(_activation, stated, policy, options)
@@ -82,15 +81,16 @@ def _policy(stated: Settings, options: Options) -> Policy:
 
 def _weights(found: archive.Archive, size: int) -> OrderedDict[str, np.ndarray]:
     """The state dict of the policy, out of the torch file within the archive."""
-    content = found.read_stored(WEIGHTS)
-    if not content.startswith(ZIP_SIGNATURE):
-        raise FormatError(
-            f'it is no zip archive, as torch writes since 1.6; take it out, zipfile.ZipFile(path).extract("{WEIGHTS}"), and load '
-            "that with layers=[...]"
-        )
-    with archive.within(content) as inner:
-        value, storages = zip_content(inner)
-        return OrderedDict(arrays_of(state_dicts(value)[0].tensors(), Tensors(storages, size)))
+    with located(WEIGHTS):
+        content = found.read_stored(WEIGHTS)
+        if not content.startswith(ZIP_SIGNATURE):
+            raise FormatError(
+                f'it is no zip archive, as torch writes since 1.6; take it out, zipfile.ZipFile(path).extract("{WEIGHTS}"), and '
+                "load that with layers=[...]"
+            )
+        with archive.within(content) as inner:
+            value, storages = zip_content(inner)
+            return OrderedDict(arrays_of(state_dicts(value)[0].tensors(), Tensors(storages, size)))
 
 
 def _check_extractors(stated: Settings, weights: Weights) -> None:

@@ -26,6 +26,9 @@ from .records import is_module
 from .tensors import Tensors, is_tensor
 from .whole import whole_module, whole_state
 
+Owner = tuple[StateDict, str]
+"""The dict that a tensor stands in, and its name there."""
+
 
 def recognise(probe: Probe) -> bool:
     """Whether torch.save wrote the file, in its zip format or the one before torch 1.6."""
@@ -49,18 +52,21 @@ def load(probe: Probe, options: Options) -> Imported:
         if module is not None:
             return _whole(module, tensors, options)
         found = state_dicts(value)
-        if options.layers is None:
-            agent = recognised({checkpoints.without_wrappers(name) for name in _owners(found)})
-            if agent is not None or options.policy is not None:
-                return _agent(agent, found, tensors, options)
-        if len(found) == 1:
-            chosen = found
-            kind = OrderedDict if found[0].is_ordered else dict
-            imported = imported_weights(kind(arrays_of(found[0].tensors(), tensors)), options)
-        else:
-            chosen, named = _chosen(found, options.order)
-            imported = as_named(arrays_of(named, tensors), options)
+        chosen, imported = _from_states(found, tensors, options)
     return replace(imported, parts=(*left_out(value, chosen), *imported.parts))
+
+
+def _from_states(found: list[StateDict], tensors: Tensors, options: Options) -> tuple[list[StateDict], Imported]:
+    """The network of the state dicts in a file, and those among them that it is of."""
+    if options.layers is None:
+        agent = recognised({checkpoints.without_wrappers(name) for name in _owners(found)})
+        if agent is not None or options.policy is not None:
+            return _agent(agent, found, tensors, options)
+    if len(found) == 1:
+        kind = OrderedDict if found[0].is_ordered else dict
+        return found, imported_weights(kind(arrays_of(found[0].tensors(), tensors)), options)
+    chosen, named = _chosen(found, options.order)
+    return chosen, as_named(arrays_of(named, tensors), options)
 
 
 def _whole(module: Call, tensors: Tensors, options: Options) -> Imported:
@@ -79,8 +85,10 @@ def _module_in(value: Any) -> Call | None:
     return inside[0] if len(inside) == 1 and not any(map(is_tensor, entries)) else None
 
 
-def _agent(known: Checkpoint | None, found: list[StateDict], tensors: Tensors, options: Options) -> Imported:
-    """The network of an agent in a checkpoint that is known, which the user names."""
+def _agent(
+    known: Checkpoint | None, found: list[StateDict], tensors: Tensors, options: Options
+) -> tuple[list[StateDict], Imported]:
+    """The network of an agent in a checkpoint that is known, which the user names, and the state dicts of the agent."""
     if known is None:
         libraries = ", ".join(dict.fromkeys(checkpoint.library for checkpoint in CHECKPOINTS))
         raise OptionError(
@@ -88,13 +96,12 @@ def _agent(known: Checkpoint | None, found: list[StateDict], tensors: Tensors, o
             f"layers=[...]. {_choice(found, list(_owners(found)))}"
         )
     checkpoints.check_policy(known, options)
-    tensors_of = {id(state): state.tensors() for state in found}
     owners = {checkpoints.without_wrappers(key): owner for key, owner in _owners(found).items()}
-    wanted = {key: tensors_of[id(state)][name] for key, (state, name) in owners.items() if known.reads(key)}
-    return checkpoints.imported_agent(known, arrays_of(wanted, tensors), options)
+    chosen, wanted = _of_owners(found, {key: owner for key, owner in owners.items() if known.reads(key)})
+    return chosen, checkpoints.imported_agent(known, arrays_of(wanted, tensors), options)
 
 
-def _owners(found: list[StateDict]) -> dict[str, tuple[StateDict, str]]:
+def _owners(found: list[StateDict]) -> dict[str, Owner]:
     """The dict that each tensor stands in and its name there, by its full name."""
     letters = sum(len(part) + 1 for state in found for name in state.names() for part in (*state.path, name))
     check_count(letters, MOST_LETTERS, "letters in the names of its tensors")
@@ -107,10 +114,15 @@ def _chosen(found: list[StateDict], order: Sequence[str] | None) -> tuple[list[S
     starts = tuple(f"{group}." for group in order) if isinstance(order, (list, tuple)) else ()
     if not starts or not all(any(key.startswith(start) for key in owners) for start in starts):
         raise OptionError(_choice(found, list(owners)))
-    wanted = {key: owner for key, owner in owners.items() if key.startswith(starts)}
-    chosen = [state for state in found if any(state is owner for owner, _ in wanted.values())]
+    return _of_owners(found, {key: owner for key, owner in owners.items() if key.startswith(starts)})
+
+
+def _of_owners(found: list[StateDict], owners: Mapping[str, Owner]) -> tuple[list[StateDict], dict[str, Call]]:
+    """The state dicts that these tensors stand in, and the tensors."""
+    held = {id(state) for state, _ in owners.values()}
+    chosen = [state for state in found if id(state) in held]
     tensors = {state.path: state.tensors() for state in chosen}
-    return chosen, {key: tensors[state.path][name] for key, (state, name) in wanted.items()}
+    return chosen, {key: tensors[state.path][name] for key, (state, name) in owners.items()}
 
 
 def _choice(found: list[StateDict], names: list[str]) -> str:

@@ -61,16 +61,17 @@ def _within(module: Module, tensors: Tensors) -> Iterator[tuple[str, Module]]:
     """The module and all modules in it, with the paths that lead to them."""
     level, depth, count = [("", module)], 0, 0
     while level:
-        depth, count = depth + 1, count + len(level)
+        depth += 1
         check_count(depth, MOST_NESTING, "levels of modules within modules")
-        check_count(count, MOST_LAYERS, "modules")
         yield from level
-        level = [
-            (f"{path}.{name!s:.100}".lstrip("."), Module(child, tensors))
-            for path, inner in level
-            for name, child in inner.children.items()
-            if is_module(child)
-        ]
+        below: list[tuple[str, Module]] = []
+        for path, inner in level:
+            for name, child in inner.children.items():
+                count += 1
+                check_count(count, MOST_LAYERS, "modules")
+                if is_module(child):
+                    below.append((f"{path}.{name!s:.100}".lstrip("."), Module(child, tensors)))
+        level = below
 
 
 def _checked(classes: Any) -> Mapping[str, Sequence[Any]]:
@@ -104,8 +105,7 @@ class _Reader:
 
     def items(self, record: Any, path: str, depth: int) -> Items:
         """What a module stands for."""
-        self._count += 1
-        check_count(self._count, MOST_LAYERS, "modules")
+        self._count_one_more()
         check_count(depth, MOST_NESTING, "levels of modules within modules")
         if not is_module(record):
             raise FormatError(
@@ -160,17 +160,18 @@ class _Reader:
     def _check_all_named(self, module: Module) -> None:
         """Raise OptionError where a list leaves out weights, which would be forgotten rather than meant."""
         name = module.class_name
-        named = {str(entry).partition(".")[0] for entry in all_entries(self.classes[name])}
-        forgotten = module.own_names
-        forgotten += [str(key) for key in module.children if str(key) not in named and self._has_weights(module.children[key])]
-        if forgotten:
-            raise OptionError(
-                f"classes[{name!r:.200}] does not name {forgotten[0]!r:.100}, which has weights; name every module in its place, "
-                "or specify layers=[...] and order=[...], which may leave weights out, for the weights alone"
-            )
+        named = [entry for entry in all_entries(self.classes[name]) if isinstance(entry, str)]
+        for path, inner in _within(module, self._tensors):
+            self._count_one_more()
+            if inner.own_names and not any(path == entry or path.startswith(f"{entry}.") for entry in named):
+                raise OptionError(
+                    f"classes[{name!r:.200}] does not name {path or inner.own_names[0]!r:.200}, which has weights; name every "
+                    "module in its place, or leave it out of the weights alone, by layers=[...] and order=[...]"
+                )
 
-    def _has_weights(self, record: Any) -> bool:
-        return is_module(record) and any(inner.own_names for _, inner in _within(Module(record, self._tensors), self._tensors))
+    def _count_one_more(self) -> None:
+        self._count += 1
+        check_count(self._count, MOST_LAYERS, "modules")
 
     def _listed(self, entries: Sequence[Any], module: Module, path: str, depth: int) -> Items:
         """What a user's list says that a module does."""

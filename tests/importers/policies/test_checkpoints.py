@@ -151,6 +151,18 @@ def test_a_known_checkpoint_asks_for_the_network_and_the_activation(save):
         fastjac.load(path, policy="actor", activation="elu", n_in=5)
 
 
+def test_what_stands_beside_the_agent_is_told(save):
+    path = save(agents.rsl_rl(normalized=True)[3])
+    found = fastjac.importers.read(path, fastjac.importers.Options(policy="actor", activation="elu"))[1]
+    sources = [part.source for part in found.parts]
+    assert sources[:2] == ["optimizer_state_dict (dict)", "iter (int)"]
+    assert sources[3:6] == [
+        "model_state_dict.actor_obs_normalizer (normalizer)",
+        "model_state_dict.actor.0 (Linear)",
+        "elu (given)",
+    ]
+
+
 def test_a_checkpoint_that_nobody_knows(save):
     path = save({"agent": {"pi.0.weight": torch.eye(3)}, "other": {"q.0.weight": torch.eye(3)}})
     with pytest.raises(
