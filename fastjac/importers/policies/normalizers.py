@@ -35,9 +35,10 @@ class Normalizer:
         """`clip((x - mean) / divisor)`, for a network of `size` inputs."""
         mean, spread = self._arrays(group, size)
         with np.errstate(all="ignore"):  # what comes of nan, inf and zero is what torch gives
-            weight = 1.0 / self.divisor(spread)
-            scale = fl.Scale(weight.astype(dtype), (-mean * weight).astype(dtype))
-        return Part(f"{group.name} (normalizer)", (scale, *self._clamp()), f"folded before the network{self._told_clip()}")
+            weight = (1.0 / self.divisor(spread)).astype(dtype)
+            # Two layers: a product of the mean and the weight would lose in float32 what is left of x - mean.
+            layers = fl.Scale(1.0, (-mean).astype(dtype)), fl.Scale(weight), *self._clamp()
+        return Part(f"{group.name} (normalizer)", layers, f"before the network{self._told_clip()}")
 
     def behind(self, group: Group, size: int, dtype: np.dtype) -> Part:
         """`mean + factor clip(y)`, for a network of `size` outputs."""

@@ -77,6 +77,18 @@ def test_statistics_in_float64_leave_a_network_in_float32(save):
     np.testing.assert_allclose(net(x), actor(torch.from_numpy(x)[None]).detach().numpy()[0], rtol=2e-5, atol=2e-5)
 
 
+def test_a_mean_far_from_zero_costs_no_digits_in_float32(save):
+    actor, _, saved = agents.rl_games()
+    saved["model"]["running_mean_std.running_mean"].round_().add_(1000.0)
+    saved["model"]["running_mean_std.running_var"].mul_(1e-4)
+    x = saved["model"]["running_mean_std.running_mean"] + torch.arange(-2, 3) / 128
+    expected = actor(x[None]).detach().numpy()[0]
+    for name, value in saved["model"].items():
+        saved["model"][name] = value if "mean_std" in name else value.float()
+    net = fastjac.load(save(saved), policy="actor", activation="elu")
+    np.testing.assert_allclose(net(x.numpy()), expected, rtol=2e-5, atol=2e-5)
+
+
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("preprocessor", ["state_preprocessor", "observation_preprocessor"])
 def test_skrl(save, shared, preprocessor):
