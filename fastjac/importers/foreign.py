@@ -77,12 +77,6 @@ FOREIGN_FORMATS = (
         _holds("/models/model.json"),
         "pass torch.export.load(path).state_dict to fastjac.from_state_dict(state, layers=[...])",
     ),
-    ForeignFormat(
-        "an archive of stable-baselines3",
-        lambda probe: "policy.pth" in probe.zip_names,
-        'its networks are in policy.pth: zipfile.ZipFile(path).extract("policy.pth"), then fastjac.load("policy.pth", '
-        "layers=[...], order=[...]) with the groups of the network that you want, such as mlp_extractor.policy_net.0",
-    ),
     *(
         ForeignFormat(f"a zip archive with a {suffix} file in it", _holds(suffix), EXTRACT)
         for suffix in (".keras", ".h5", ".onnx", ".pth", ".pt", ".ckpt", ".safetensors", ".nnet", ".npz")

@@ -108,7 +108,7 @@ def test_damaged_pickles_of_scikit_learn_are_told(content, tmp_path):
 
 
 ARCHIVES = {
-    "an archive of stable-baselines3; its networks are in policy.pth: .*extract": ("data", "policy.pth", "pytorch_variables.pth"),
+    "a zip archive with a .pth file in it; take it out": ("readme", "policy.pth"),
     "a zip archive with a .onnx file in it; take it out": ("readme", "model.onnx"),
     "a zip archive with a .keras file in it; take it out": ("a/model.keras",),
 }

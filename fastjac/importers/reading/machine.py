@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import FormatError
-from .records import LONGEST_NAME, ORDERED_DICT, Call, Storage, named
+from .records import LONGEST_NAME, ORDERED_DICT, Call, Name, Storage, named
 
+CLASS = "module"
+"""How torch before 1.6 refers to the class of a module: with its source code beside it."""
 PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
 """Keys of dicts that are kept; a nested tuple may take forever to hash."""
 MOST_INDEX = 1 << 60
@@ -145,7 +147,11 @@ class Machine:
             made.content = self._behind(made, self)
 
     def refer(self) -> None:
-        storage = Storage(self.pop())
+        reference = self.pop()
+        if isinstance(reference, tuple) and reference[:1] == (CLASS,) and len(reference) > 1 and isinstance(reference[1], Name):
+            self.push(reference[1])
+            return
+        storage = Storage(reference)
         self.storages.append(storage)
         self.push(storage)
 

@@ -38,6 +38,7 @@ def write_all() -> list[Original]:
             *_emulators(),
             *_matlab(),
             *estimators(),
+            *_agents(Path(folder)),
         ]
 
 
@@ -110,6 +111,32 @@ def _torch() -> Iterator[Original]:
         target = io.BytesIO()
         torch.save(value, target, **options)
         yield Original(name, target.getvalue(), {"layers": LAYERS})
+    yield from _whole_modules()
+
+
+def _whole_modules() -> Iterator[Original]:
+    import torch
+    from torch import nn
+
+    from ..test_torch_whole_modules import Block, Net, classes
+
+    parts = [
+        nn.Linear(4, 6),
+        nn.BatchNorm1d(6),
+        nn.LeakyReLU(0.1),
+        nn.Dropout(),
+        nn.Linear(6, 3),
+        nn.LayerNorm(3),
+        nn.Softmax(-1),
+    ]
+    listed = nn.Sequential(Block(), nn.Softplus(2.0), Net())
+    for name, module, options in (
+        ("sequential.pt", nn.Sequential(*parts), {}),
+        ("own.pt", listed, {"classes": classes("Net", "Block")}),
+    ):
+        target = io.BytesIO()
+        torch.save(module, target)
+        yield Original(name, target.getvalue(), options)
 
 
 def _arrays() -> Iterator[Original]:
@@ -156,6 +183,28 @@ def _onnx() -> Original:
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     return Original("model.onnx", model.SerializeToString())
+
+
+def _agents(folder: Path) -> Iterator[Original]:
+    from ..stable_baselines3 import archives
+
+    ppo = archives.described("stable_baselines3.common.policies")
+    archives.write(folder / "ppo.zip", archives.actor_critic(), ppo)
+    yield Original("ppo.zip", (folder / "ppo.zip").read_bytes(), {"policy": "actor"})
+    sac = archives.described("stable_baselines3.sac.policies", options={"net_arch": [6, 5], "clip_mean": 1.5})
+    archives.write(folder / "sac.zip", archives.sac(use_sde=True), sac)
+    for policy in ("actor", "critic"):
+        yield Original(f"sac-{policy}.zip", (folder / "sac.zip").read_bytes(), {"policy": policy})
+    for policy, (name, saved) in zip(("actor", "critic", "critic"), _checkpoints().items(), strict=True):
+        yield Original(name, archives.saved(saved), {"policy": policy, "activation": "elu"})
+
+
+def _checkpoints() -> dict[str, Any]:
+    """What libraries of reinforcement learning save by torch."""
+    from ..policies import agents
+
+    pair = (agents.Actor("fc_mu").state_dict(), agents.Critic().state_dict())
+    return {"rsl_rl.pt": agents.rsl_rl(normalized=True)[-1], "skrl.pt": agents.skrl(shared=True)[-1], "ddpg.pt": pair}
 
 
 def _nnet() -> Original:
