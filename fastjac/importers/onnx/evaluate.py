@@ -19,13 +19,16 @@ from .operators import OPERATORS
 from .source import Source
 from .tensor import TensorReader
 
+DOUBLE = 11
+"""ONNX's number for float64."""
+
 
 @dataclass(frozen=True)
 class Evaluated:
     """What a graph gives.
 
     inputs : of the network.  values : of the graph, by name.  record : of its nodes.
-    is_double : whether a constant that meets the network's inputs is double, a single number too.
+    is_double : whether an input is double, or a constant that meets one, a single number too.
     folded : the nodes that compute constants.
     """
 
@@ -69,7 +72,7 @@ class _Evaluation:
         self._values: dict[str, Operand] = {"": None, **{source.name: flow for source, flow in zip(sources, flows, strict=True)}}
         self._record = Record()
         self._folded: list[Node] = []
-        self._is_double = False
+        self._is_double = any(source.declared.element_type == DOUBLE for source in sources)
         self.sizes: set[int] = set()
 
     def result(self) -> Evaluated:
