@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,15 +61,16 @@ class Record:
         self.operations.append(Operation(name, kind, tuple(made), note))
 
     def operation_of(self, node: Node) -> int:
-        """The number of the operation that has made a vector, or the one that it was picked from by an output.
-
-        Where it was picked from an input, that is the last operation that has only moved entries about.
-        """
-        while node not in self._owners:
-            if isinstance(node, Input):
-                return max(number for number, operation in enumerate(self.operations) if not operation.nodes)
+        """The number of the operation that has made a vector; of one that an output picks from others, the one behind these."""
+        while node not in self._owners and node.operands:
             node = node.operands[0]
-        return self._owners[node]
+        return self._owners.get(node, len(self.operations) - 1)
+
+
+def samples_beside(sizes: Iterable[int]) -> int:
+    """How many samples a batch has by which a model with such sizes is read."""
+    known = {size for size in sizes if size}
+    return next((count for count in SAMPLES if all(size % count for size in known)), SAMPLES[-1])
 
 
 def input_flow(node: Input, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
@@ -169,5 +170,5 @@ def _part(operations: Sequence[Operation], nodes: Sequence[Node], found: Recogni
         return Part(operations[0].label, layers, "; ".join(notes))
     kinds = ", ".join(operation.kind for operation in operations)
     label = f"{operations[0].name} to {operations[-1].name} ({kinds})"
-    note = [f"{len(operations)} nodes that are one {pattern or 'affine layer'}"]
+    note = [f"together one {pattern or 'affine layer'}"]
     return Part(label, layers, "; ".join([*note, *notes]))

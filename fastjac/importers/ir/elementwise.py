@@ -249,7 +249,7 @@ def _real(parameter: Any) -> fl.Parameter:
     """A parameter in a precision that layers take; whole numbers must not make a network of float32 one of float64."""
     if isinstance(parameter, np.ndarray) and parameter.dtype.kind != "f":
         return parameter.astype(np.float32)
-    return parameter  # type: ignore[no-any-return]
+    return parameter
 
 
 def _divided_by_constant(flow: Flow, value: Constant) -> Flow:

@@ -116,16 +116,24 @@ def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
         raise MisfitError(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
 
 
+def _batch_shape(shapes: Sequence[Shape], samples: int) -> Shape:
+    """The shape of a batch's arrays spread over one another; MixedSamplesError where they do not fit."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        told = ", ".join(shown(shape, samples) for shape in shapes)
+        raise MixedSamplesError(
+            f"its operands of shapes {told}, where N counts the samples of a batch, do not fit each other"
+        ) from error
+
+
 def spread(values: Sequence[Value]) -> list[Value]:
     """Tensors that depend on the network's inputs, spread over one another and over constants beside them."""
     shape = broadcast_shape([value.shape for value in values])
     flows = [value for value in values if isinstance(value, Flow)]
     single = next((value.batch for value in values if isinstance(value.batch, Single)), None)
     if single is None:
-        try:
-            batch_shape = broadcast_shape([value.batch.shape for value in values])  # type: ignore[union-attr]
-        except MisfitError as error:
-            raise MixedSamplesError(str(error)) from error
+        batch_shape = _batch_shape([value.batch.shape for value in values], flows[0].samples)  # type: ignore[union-attr]
     spend(sum(size_of(shape) for flow in flows if flow.shape != shape))
 
     def over(flow: Flow) -> Flow:

@@ -10,11 +10,7 @@ from ..located import located
 from .graph import Graph, Node
 from .operators import OPERATORS
 
-RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
 REASONS = {
-    "LSTM": RECURRENT,
-    "GRU": RECURRENT,
-    "RNN": RECURRENT,
     "If": "it chooses between two graphs when the model runs; fastjac takes one graph, so export the branch that is wanted",
     "Loop": "it repeats a graph inside the graph; fastjac takes plain operators, so export the loop unrolled",
     "Scan": "it runs a graph inside the graph along a sequence; fastjac takes plain operators on whole samples",

@@ -1,0 +1,130 @@
+"""Convolution and pooling over small images and sequences; tensors are (batch, channels, places ...).
+
+A convolution is one affine layer, which all places share, on the entries in the window at each place.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import FormatError, UnsupportedLayerError
+from ..reading.limits import check_count
+from .account import spend
+from .contraction import affine
+from .elementwise import add, divide, maximum
+from .movement import MOST_AXES, concatenate, pad, split, stack
+from .values import Flow, Shape, Value, constant, fixed, moved
+
+MOST_WINDOW = 1024
+"""Places in the window of a kernel or a pooling."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a kernel or a pooling stands.
+
+    sizes : along each axis of places.  strides, dilations : of the windows, and within them.
+    before, behind : how many places more there are at the ends of each axis.
+    """
+
+    sizes: Sequence[int]
+    strides: Sequence[int]
+    dilations: Sequence[int]
+    before: Sequence[int]
+    behind: Sequence[int]
+
+    def __post_init__(self) -> None:
+        lengths = {len(part) for part in (self.sizes, self.strides, self.dilations, self.before, self.behind)}
+        if len(lengths) != 1 or min([1, *self.sizes, *self.strides, *self.dilations]) < 1:
+            raise FormatError(f"its window {tuple(self.sizes)} with strides {tuple(self.strides)} is none")
+
+    def counts(self, places: Shape) -> Shape:
+        """How many windows stand along each axis of so many places, those beyond the ends included."""
+        reach = [(size - 1) * step + 1 for size, step in zip(self.sizes, self.dilations, strict=True)]
+        counts = tuple((place - long) // stride + 1 for place, long, stride in zip(places, reach, self.strides, strict=True))
+        if min(counts, default=1) < 1:
+            raise FormatError(f"its window of {tuple(self.sizes)} does not fit an image of {places}")
+        return counts
+
+    def offsets(self) -> Iterator[tuple[int, ...]]:
+        """The places in a window, in order."""
+        return itertools.product(*map(range, self.sizes))
+
+    def at(self, array: np.ndarray, offset: Sequence[int]) -> np.ndarray:
+        """The entries at one place of all windows, along the last axes of an array."""
+        lead = array.ndim - len(self.sizes)
+        counts = self.counts(array.shape[lead:])
+        index = [slice(None)] * lead
+        for place, step, stride, count in zip(offset, self.dilations, self.strides, counts, strict=True):
+            index.append(slice(place * step, place * step + (count - 1) * stride + 1, stride))
+        return array[tuple(index)]
+
+
+def same_padding(places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    """How many places TensorFlow's padding "SAME" adds along each axis, at both ends together."""
+    reach = [(size - 1) * step + 1 for size, step in zip(sizes, dilations, strict=True)]
+    ends = zip(places, reach, strides, strict=True)
+    return [max((-(-place // stride) - 1) * stride + long - place, 0) for place, long, stride in ends]
+
+
+def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, groups: int = 1) -> Value:
+    """The convolution with a constant kernel (channels out, channels in / groups, places ...)."""
+    weight = fixed(kernel, "kernel")
+    shift = None if bias is None else fixed(bias, "bias")
+    if weight.ndim != len(value.shape) or weight.ndim > MOST_AXES or value.shape[1] != weight.shape[1] * groups:
+        raise FormatError(f"it convolves a value of shape {value.shape} with a kernel of shape {weight.shape} in {groups} groups")
+    if weight.shape[0] % groups or (shift is not None and shift.shape != weight.shape[:1]):
+        raise FormatError(f"its kernel of shape {weight.shape} does not fall into {groups} groups, or does not fit its bias")
+    patches = stack(_parts(_extended(value, window, "constant"), window), -1)
+    parts = split(patches, 1, [weight.shape[1]] * groups)
+    kernels = np.split(weight.reshape(*weight.shape[:2], -1), groups)
+    shifts = [None] * groups if shift is None else np.split(shift, groups)
+    made = [_convolved(part, one, its) for part, one, its in zip(parts, kernels, shifts, strict=True)]
+    return concatenate(made, 1)
+
+
+def _convolved(patches: Value, kernel: np.ndarray, bias: np.ndarray | None) -> Value:
+    """The products of the windows (batch, channels, places ..., window) with a kernel (channels out, channels, window)."""
+    if not isinstance(patches, Flow):
+        raise UnsupportedLayerError("it convolves a constant; let the exporter fold constants")
+    last = moved(lambda array: np.moveaxis(array, 1, -2).reshape(array.shape[:1] + array.shape[2:-1] + (-1,)), patches)
+    assert isinstance(last, Flow)
+    spend(kernel.size)
+    layer = fl.Affine(kernel.reshape(len(kernel), -1), bias)
+    return moved(lambda array: np.moveaxis(array, -1, 1), affine(last, layer))
+
+
+def max_pool(value: Value, window: Window) -> Value:
+    """The largest entry of each window; the places beyond the ends do not count."""
+    # A window that reaches beyond an end holds the place at that end too, so that repeating it changes nothing.
+    return functools.reduce(maximum, _parts(_extended(value, window, "edge"), window))
+
+
+def average_pool(value: Value, window: Window, count_padding: bool = True) -> Value:
+    """The mean of each window, where the places beyond the ends count as 0, or do not count."""
+    total = functools.reduce(add, _parts(_extended(value, window, "constant"), window))
+    if count_padding or not any((*window.before, *window.behind)):
+        return divide(total, constant(np.float64(math.prod(window.sizes))))
+    ones = np.pad(np.ones(value.shape[2:]), list(zip(window.before, window.behind, strict=True)))
+    return divide(total, constant(sum(window.at(ones, offset) for offset in window.offsets())))
+
+
+def _extended(value: Value, window: Window, mode: str) -> Value:
+    check_count(math.prod(window.sizes), MOST_WINDOW, "places in a window")
+    if not any((*window.before, *window.behind)):
+        return value
+    return pad(value, [0, 0, *window.before], [0, 0, *window.behind], constant(np.float32(0.0)), mode)
+
+
+def _parts(value: Value, window: Window) -> list[Value]:
+    """For each place in a window the entries there of all windows."""
+    if len(value.shape) != 2 + len(window.sizes):
+        raise FormatError(f"it pools a value of shape {value.shape} by windows of {tuple(window.sizes)}")
+    return [moved(functools.partial(window.at, offset=offset), value) for offset in window.offsets()]
