@@ -27,6 +27,7 @@ class Builder:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    conditions: dict[str, Shape] = field(default_factory=dict)
 
     def constant(self, array: Any) -> str:
         """The name of a new constant; numbers become float64."""
@@ -44,6 +45,13 @@ class Builder:
         self.nodes.append(helper.make_node(operator, operands, names, **attributes))
         self.shapes.update(zip(names, shapes, strict=True))
         return names
+
+    def condition(self, operator: str, operands: Sequence[str], shape: Shape) -> str:
+        """The name of what a comparison gives, which is none of the values."""
+        name = f"w{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, operands, [name]))
+        self.conditions[name] = shape
+        return name
 
     def pick(self, rank: int = 0) -> str:
         """A value with at least so many axes besides the batch: the latest, or any."""
@@ -157,27 +165,33 @@ def choice(b: Builder) -> None:
     """One of two values by a comparison of values, or with a constant."""
     first = b.pick()
     second, third = matching(b, first), matching(b, first)
-    shape = np.broadcast_shapes(*(b.shapes[name] for name in (first, second, third)))
-    threshold = b.constant(b.numbers(())) if b.rng.random() < 0.6 or second == first else second
-    operator = str(b.rng.choice(["Greater", "Less", "GreaterOrEqual", "LessOrEqual"]))
-    condition = f"w{len(b.nodes)}"
-    b.nodes.append(helper.make_node(operator, [first, threshold], [condition]))
+    condition = compared(b, first, b.constant(b.numbers(())) if b.rng.random() < 0.6 or second == first else second)
     if b.rng.random() < 0.4:
-        other, combined = f"w{len(b.nodes)}", f"w{len(b.nodes)}_both"
-        b.nodes.append(helper.make_node("Less", [third, b.constant(b.numbers(()))], [other]))
-        b.nodes.append(helper.make_node(str(b.rng.choice(["And", "Or"])), [condition, other], [combined]))
-        condition = combined
+        condition = logical(b, str(b.rng.choice(["And", "Or"])), condition, compared(b, third, b.constant(b.numbers(()))))
     if b.rng.random() < 0.3:
-        b.nodes.append(helper.make_node("Not", [condition], [f"{condition}_not"]))
-        condition = f"{condition}_not"
+        condition = logical(b, "Not", condition)
     if b.rng.random() < 0.2:
-        b.node(
-            "Cast", [condition], np.broadcast_shapes(b.shapes[first], b.shapes[second], b.shapes[third]), to=TensorProto.DOUBLE
-        )
-        b.nodes[-1].input[0] = condition
+        b.node("Cast", [condition], b.conditions[condition], to=TensorProto.DOUBLE)
         return
     values = [second if b.rng.random() < 0.7 else b.constant(b.numbers(())), third]
+    shape = spread(*(b.conditions.get(name) or b.shapes.get(name, ()) for name in (condition, *values)))
     b.node("Where", [condition, *(values if b.rng.random() < 0.5 else values[::-1])], shape)
+
+
+def compared(b: Builder, first: str, second: str) -> str:
+    operator = str(b.rng.choice(["Greater", "Less", "GreaterOrEqual", "LessOrEqual"]))
+    return b.condition(operator, [first, second], spread(b.shapes[first], b.shapes.get(second, ())))
+
+
+def logical(b: Builder, operator: str, *conditions: str) -> str:
+    return b.condition(operator, conditions, spread(*(b.conditions[name] for name in conditions)))
+
+
+def spread(*shapes: Shape) -> Shape:
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise UnfitError from error
 
 
 def choice_by_constant(b: Builder) -> None:

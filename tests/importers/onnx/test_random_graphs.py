@@ -1,6 +1,5 @@
 """Random graphs of every operator agree with the ONNX project's own evaluator in values, and with its differences."""
 
-
 import numpy as np
 
 import fastjac
