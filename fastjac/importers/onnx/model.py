@@ -21,7 +21,7 @@ from .evaluate import Evaluated, evaluate, needed_for
 from .external import ExternalData
 from .graph import Graph, Node, read_graph
 from .parsing import parse
-from .refusals import refuse_missing
+from .refusals import refuse
 from .source import NO_NETWORK, Source, listed, shown, sources_of
 from .tensor import ELEMENT_TYPES, FLOATS, TensorReader, element_type
 
@@ -77,7 +77,7 @@ def build(model: Any, external: ExternalData | None, options: Options = NO_OPTIO
     graph, account = read_graph(model), Account()
     names, left_out = _outputs(graph, options.outputs)
     nodes = needed_for(names, graph)
-    refuse_missing(graph, nodes)
+    refuse(graph, nodes)
     sources = sources_of(graph, nodes, names, options.n_in, options.inputs)
     with accounting(account):
         try:
