@@ -165,7 +165,11 @@ def choice(b: Builder) -> None:
     """One of two values by a comparison of values, or with a constant."""
     first = b.pick()
     second, third = matching(b, first), matching(b, first)
-    condition = compared(b, first, b.constant(b.numbers(())) if b.rng.random() < 0.6 or second == first else second)
+    threshold = b.constant(b.numbers(()))
+    if second != first and b.rng.random() < 0.4:
+        # Two values that are equal may be rounded differently, and compare so.
+        threshold = b.node("Add", [second, threshold], b.shapes[second])
+    condition = compared(b, first, threshold)
     if b.rng.random() < 0.4:
         condition = logical(b, str(b.rng.choice(["And", "Or"])), condition, compared(b, third, b.constant(b.numbers(()))))
     if b.rng.random() < 0.3:
