@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,23 +19,20 @@ from .operators import OPERATORS
 from .source import Source
 from .tensor import TensorReader
 
-DOUBLE = 11
-"""ONNX's number for float64."""
-
 
 @dataclass(frozen=True)
 class Evaluated:
     """What a graph gives.
 
     inputs : of the network.  values : of the graph, by name.  record : of its nodes.
-    is_double : whether an input is double, or a constant that meets one, a single number too.
+    precisions : of the constants that meet the network's inputs, single numbers too.
     folded : the nodes that compute constants.
     """
 
     inputs: Sequence[Input]
     values: Mapping[str, Operand]
     record: Record
-    is_double: bool
+    precisions: Set[np.dtype]
     folded: Sequence[Node]
 
 
@@ -52,6 +49,7 @@ def evaluate(graph: Graph, reader: TensorReader, nodes: Sequence[Node], sources:
             evaluation.run(nodes)
             if all(size % samples for size in evaluation.sizes if size):
                 return evaluation.result()
+            known |= evaluation.sizes  # so that a graph is followed twice at most, whatever its sizes are
     raise FormatError(f"its values have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model")
 
 
@@ -72,12 +70,12 @@ class _Evaluation:
         self._values: dict[str, Operand] = {"": None, **{source.name: flow for source, flow in zip(sources, flows, strict=True)}}
         self._record = Record()
         self._folded: list[Node] = []
-        self._is_double = any(source.declared.element_type == DOUBLE for source in sources)
+        self._precisions: set[np.dtype] = set()
         self.sizes: set[int] = set()
 
     def result(self) -> Evaluated:
         """What was found."""
-        return Evaluated(self._inputs, self._values, self._record, self._is_double, self._folded)
+        return Evaluated(self._inputs, self._values, self._record, self._precisions, self._folded)
 
     def run(self, nodes: Sequence[Node]) -> None:
         """Compute what the nodes give, in order."""
@@ -105,8 +103,8 @@ class _Evaluation:
         if any(isinstance(operand, (Flow, Condition)) for operand in operands) and not all(
             isinstance(result, Constant) for result in results
         ):
-            doubles = [one for one in operands if isinstance(one, Constant) and one.alone.dtype == np.float64]
-            self._is_double |= bool(doubles)
+            constants = (one.alone.dtype for one in operands if isinstance(one, Constant))
+            self._precisions.update(dtype for dtype in constants if dtype.kind == "f")
             self._record.add(node.name, node.operator, [result.node for result in results if isinstance(result, Flow)], note)
         else:
             self._folded.append(node)

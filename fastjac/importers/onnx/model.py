@@ -87,7 +87,16 @@ def build(model: Any, external: ExternalData | None, options: Options = NO_OPTIO
         except MixedSamplesError as error:
             raise UnsupportedLayerError(f"for a batch of samples, {error}; {sources[0].way_to_one_sample}") from error
         notes = [*_inputs(sources, ends), *_aside(graph, nodes, found), *left_out]
-        return assemble(found.inputs, given, found.record, np.dtype(np.float64) if found.is_double else None, notes)
+        return assemble(found.inputs, given, found.record, _precision(found, sources), notes)
+
+
+def _precision(found: Evaluated, sources: Sequence[Source]) -> np.dtype:
+    """That of the widest constant, or of the widest input where there is none."""
+    double = np.dtype(np.float64)
+    is_double = double in found.precisions
+    if not found.precisions:
+        is_double = any(ELEMENT_NAMES.get(source.declared.element_type) == "DOUBLE" for source in sources)
+    return double if is_double else np.dtype(np.float32)
 
 
 def _outputs(graph: Graph, chosen: Sequence[str] | None) -> tuple[list[str], list[Part]]:

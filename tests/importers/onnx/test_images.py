@@ -72,7 +72,8 @@ def test_a_small_convolutional_classifier_as_torch_exports_it(tmp_path):
         torch.nn.Linear(36, 5),
         torch.nn.Softmax(-1),
     ).double()
-    torch.onnx.export(module, (torch.zeros(1, 1, 8, 8).double(),), tmp_path / "m.onnx", dynamo=False)
+    with pytest.warns(DeprecationWarning, match="legacy TorchScript-based"):
+        torch.onnx.export(module, (torch.zeros(1, 1, 8, 8).double(),), tmp_path / "m.onnx", dynamo=False)
     net = fastjac.load(tmp_path / "m.onnx")
     x = torch.randn(3, 64, dtype=torch.float64)
     expected = module(x.reshape(3, 1, 8, 8))
