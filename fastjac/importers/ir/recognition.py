@@ -111,7 +111,9 @@ def _into_affine(layer: Layer, operand: Node) -> fl.Affine | None:
         return None
     if isinstance(layer, fl.Scale) and affine.bias is None and _is_one(layer.weight):
         spend(affine.weight.size)
-        bias = layer.bias if isinstance(layer.bias, np.ndarray) else np.full(operand.size, layer.bias, affine.weight.dtype)
+        bias = layer.bias
+        if not isinstance(bias, np.ndarray):  # a number that the weight's precision does not hold is not rounded to it
+            bias = np.full(operand.size, bias, affine.weight.dtype if affine.weight.dtype.type(bias) == bias else np.float64)
         return fl.Affine(affine.weight, bias)
     if isinstance(layer, Take):
         index = np.array(layer.index)

@@ -49,6 +49,7 @@ def evaluate(graph: Graph, reader: TensorReader, nodes: Sequence[Node], sources:
             evaluation.run(nodes)
             if all(size % samples for size in evaluation.sizes if size):
                 return evaluation.result()
+            known |= evaluation.sizes  # so that a graph is followed twice at most, whatever its sizes are
     raise FormatError(f"its values have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model")
 
 

@@ -45,7 +45,7 @@ def from_onnx(
     Returns
     -------
     Network
-        In float64 if any weight or other constant is double, else in float32. The weights are copied.
+        In float64 if an input, a weight or another constant is double, else in float32. The weights are copied.
 
     Raises
     ------

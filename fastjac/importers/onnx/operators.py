@@ -45,7 +45,7 @@ def _pair(function: Callable[[Value, Value], Value]) -> Operator:
 
 def _paired(call: Call) -> tuple[Value, Value]:
     a, b = call.value(0), call.value(1)
-    if call.opset >= 7 or not call.node.integer("broadcast", 0) or len(b.shape) >= len(a.shape):
+    if call.opset >= 7 or not call.node.integer("broadcast", 0) or not 0 < len(b.shape) < len(a.shape):
         return a, b
     first = call.node.integer("axis", len(a.shape) - len(b.shape))
     behind = len(a.shape) - mv.checked_axis(first, len(a.shape)) - len(b.shape)
