@@ -17,6 +17,8 @@ from .options import Options, ScalingName
 from .parts import Imported
 from .reading.probe import Probe, probe
 from .state_dict import LayerEntry
+from .tensorflow import file as tensorflow
+from .tensorflow import tflite
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ FORMATS = (
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
+    FileFormat("TensorFlow Lite models (.tflite)", tflite.recognise, tflite.load),
+    FileFormat("TensorFlow SavedModels (folders)", tensorflow.recognise_saved_model, tensorflow.load_saved_model),
+    FileFormat("frozen graphs of TensorFlow (.pb)", tensorflow.recognise_graph, tensorflow.load_graph),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
 """Every format `load` reads; the first that recognises the content gets it."""

@@ -12,7 +12,7 @@ from ..reading.probe import Probe
 from .external import ExternalData
 from .model import build
 from .parsing import MOST_BYTES, parse
-from .wire import LENGTH, VARINT, fields
+from ..reading.wire import LENGTH, VARINT, fields
 
 HEAD_BYTES = 1 << 20
 IR_VERSION, GRAPH = 1, 7

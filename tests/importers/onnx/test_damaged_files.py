@@ -12,7 +12,7 @@ import fastjac
 from fastjac.errors import FileError, FormatError
 from fastjac.importers import Options
 from fastjac.importers.onnx import load
-from fastjac.importers.onnx.wire import LENGTH, VARINT, check_message, fields
+from fastjac.importers.reading.wire import LENGTH, VARINT, check_message, fields
 from fastjac.importers.reading.probe import probe
 
 from .graphs import field, random, saved, small_file, varint, written
@@ -65,7 +65,7 @@ def test_fields_are_walked_as_protobuf_has_them():
     ("content", "message"),
     [
         (field(2, b"abc")[:-1], "field 2 at byte 0 reaches to byte 5, 1 beyond what holds it; the file is truncated"),
-        (b"\x0b", "byte 0 starts a field of wire type 3, which no ONNX file has"),
+        (b"\x0b", "byte 0 starts a field of wire type 3, which none of fastjac's formats has"),
         (b"\x0f", "wire type 7"),
         (b"\x08" + b"\xff" * 20, "no number starts at byte 1, where one should"),
         (b"\x08", "no number starts at byte 1"),
