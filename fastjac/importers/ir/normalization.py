@@ -27,7 +27,7 @@ def log_softmax(value: Value, axes: Sequence[int]) -> Value:
 
 
 def layer_norm(value: Value, axes: Sequence[int], weight: Value | None, bias: Value | None, eps: float) -> Value:
-    """`weight (x - mean) / sqrt(variance + eps) + bias`, with mean and variance of the entries along some axes, which come last."""
+    """`weight (x - mean) / sqrt(variance + eps) + bias`, with mean and variance of the entries along some last axes."""
     shape = tuple(value.shape[axis] for axis in checked_axes(axes, len(value.shape)))
     arrays = {}
     for name, array in (("weight", weight), ("bias", bias)):
@@ -40,9 +40,9 @@ def layer_norm(value: Value, axes: Sequence[int], weight: Value | None, bias: Va
 
 
 def batch_norm(value: Value, axis: int, statistics: Sequence[Value | None], eps: float) -> Value:
-    """`gamma (x - mean) / sqrt(variance + eps) + beta` along an axis of several; statistics are mean, variance, gamma and beta."""
-    arrays = [None if given is None else fixed(given, "statistics").ravel() for given in statistics]
-    scale = folding.batch_norm(*arrays, eps)  # type: ignore[arg-type]
+    """`gamma (x - mean) / sqrt(variance + eps) + beta` along an axis; the statistics are mean, variance, gamma, beta."""
+    mean, variance, gamma, beta = (None if given is None else fixed(given, "statistics").ravel() for given in statistics)
+    scale = folding.batch_norm(mean, variance, gamma, beta, eps)
     channels = value.shape[axis] if len(value.shape) > 1 else 1
     shape = [channels if axis == other and len(value.shape) > 1 else 1 for other in range(len(value.shape))]
     for name in ("weight", "bias"):

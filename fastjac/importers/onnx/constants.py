@@ -67,7 +67,7 @@ def arange(call: Call) -> Value:
 
 
 def cast(call: Call) -> Value | Condition:
-    """The entries as numbers of another type, towards zero where it is a whole one; what flows through a network keeps its own."""
+    """The entries as numbers of another type, whole ones cut towards zero; what flows through a network keeps its own."""
     kind = element_type(call.node.integer("to", 0) or _old_type(call))
     operand = call.operand(0)
     if isinstance(operand, Condition):

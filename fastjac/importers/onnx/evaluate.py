@@ -64,8 +64,7 @@ class _Evaluation:
         self._graph, self._reader = graph, reader
         self._inputs = [Input(int(np.prod(source.shape)), source.name) for source in sources]
         flows = [
-            input_flow(node, source.shape, source.batch_axis, samples)
-            for node, source in zip(self._inputs, sources, strict=True)
+            input_flow(node, source.shape, source.batch_axis, samples) for node, source in zip(self._inputs, sources, strict=True)
         ]
         self._values: dict[str, Operand] = {"": None, **{source.name: flow for source, flow in zip(sources, flows, strict=True)}}
         self._record = Record()
@@ -87,9 +86,8 @@ class _Evaluation:
         operands = tuple(self._value(name) for name in node.inputs)
         operator = OPERATORS[node.operator]
         made = operator.convert(Call(node, self._graph.opset, operands, self._reader))
-        results = made if isinstance(made, (list, tuple)) else [made]
-        if len(results) < len([name for name in node.outputs if name]):
-            results = [*results, *[None] * (len(node.outputs) - len(results))]
+        results: list[Operand] = list(made) if isinstance(made, Sequence) else [made]
+        results = [*results, *[None] * (len(node.outputs) - len(results))]
         for name, result in zip(node.outputs, results, strict=False):
             if name:
                 self._values[name] = result

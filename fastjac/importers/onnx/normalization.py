@@ -43,7 +43,7 @@ def batch_normalization(call: Call) -> Value:
 
 
 def layer_normalization(call: Call) -> Value:
-    """`Scale (x - mean) / sqrt(variance + epsilon) + B` over an axis and all behind it. Its stash_type only says where it rounds."""
+    """`Scale (x - mean) / sqrt(variance + epsilon) + B` over an axis and all behind it; stash_type only says where it rounds."""
     value = call.value(0)
     rank = len(value.shape)
     axes = range(checked_axis(call.node.integer("axis", -1), rank), rank)
@@ -56,5 +56,3 @@ def dropout(call: Call) -> Value:
     if training is not None and training.any():
         raise UnsupportedLayerError("it is in training mode, where it drops units at random; export the model in evaluation mode")
     return call.value(0)
-
-

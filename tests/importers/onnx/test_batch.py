@@ -208,7 +208,7 @@ def test_a_model_of_open_batch_whose_shapes_fit_one_sample_only_is_read_so(tmp_p
     proto = written("h = Reshape(x, s7); a = Gemm(h, w64); y = Softmax <axis = 1> (a)", ("N", 2, 3), **CONSTANTS)
     assert_values_agree(proto, (1, 2, 3), fixed=True)
     note = read(saved(proto, tmp_path), Options())[1].parts[0].note
-    assert "its shapes fit one sample only: node 0 'h' (Reshape): a value of shape (5, 2, 3) cannot take the shape (1, 6)" in note
+    assert "its shapes fit one sample only: node 0 'h' (Reshape): a value of shape (7, 2, 3) cannot take the shape (1, 6)" in note
 
 
 def test_shapes_that_fit_another_number_of_samples_by_chance_are_refused():
