@@ -1,4 +1,4 @@
-"""Messages of protobuf, read by the numbers of their fields: no class is generated, and nothing is built that is not asked for."""
+"""Messages of protobuf, read by the numbers of their fields; no class is generated, and only what is asked for is built."""
 
 from __future__ import annotations
 

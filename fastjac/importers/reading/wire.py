@@ -30,7 +30,9 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
         elif kind in FIXED_SIZES:
             stop = payload + FIXED_SIZES[kind]
         else:
-            raise FormatError(f"byte {position} starts a field of wire type {kind}, which none of fastjac's formats has; the file is damaged")
+            raise FormatError(
+                f"byte {position} starts a field of wire type {kind}, which none of fastjac's formats has; the file is damaged"
+            )
         if stop > end:
             raise FormatError(
                 f"field {number} at byte {position} reaches to byte {stop}, {stop - end} beyond what holds it; "

@@ -50,7 +50,9 @@ def rounded(function: Callable[..., np.ndarray], count: int = 1) -> Convert:
     def convert(call: Call) -> Value:
         values = [call.value(position) for position in range(count)]
         if any(isinstance(value, Flow) for value in values):
-            raise UnsupportedLayerError("it rounds or counts values that depend on the network's input, so no derivative goes through it")
+            raise UnsupportedLayerError(
+                "it rounds or counts values that depend on the network's input, so no derivative goes through it"
+            )
         return computed(function, *values)
 
     return convert
@@ -74,7 +76,9 @@ def erfc(value: Value) -> Value:
 def without_nan(a: Value, b: Value) -> Value:
     """`a / b`, and 0 where b is 0."""
     if isinstance(b, Flow):
-        raise UnsupportedLayerError("it divides by a value that depends on the network's input, unless that is 0; fastjac has a / b")
+        raise UnsupportedLayerError(
+            "it divides by a value that depends on the network's input, unless that is 0; fastjac has a / b"
+        )
     quotient = el.divide(a, b)
     zero = constant(np.float32(0.0))
     return ch.where(computed(lambda array: array == 0, b), zero, quotient)

@@ -46,7 +46,9 @@ def _refuse_missing(graph: Graph, dialect: Dialect) -> None:
     reason = dialect.refusal(missing[0]) or f"fastjac does not have it; it has {', '.join(sorted(dialect.operators))}"
     if len(missing) > 1:
         counts = Counter(node.operator for node in missing).most_common()
-        reason += f"; in all {len(missing)} nodes are missing: {', '.join(f'{name:.80} ({count})' for name, count in counts[:20])}"
+        reason += (
+            f"; in all {len(missing)} nodes are missing: {', '.join(f'{name:.80} ({count})' for name, count in counts[:20])}"
+        )
     with located(str(missing[0])):
         raise UnsupportedLayerError(reason)
 

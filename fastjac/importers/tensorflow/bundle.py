@@ -66,7 +66,9 @@ class Bundle:
             entry = Message(self._entries[key.encode()])
             kind, shape = element_type(entry.integer(DTYPE)), read_shape(entry.message(SHAPE))
             if SLICES in entry:
-                raise UnsupportedLayerError("it is stored in slices, as a partitioned variable is; save the model without partitions")
+                raise UnsupportedLayerError(
+                    "it is stored in slices, as a partitioned variable is; save the model without partitions"
+                )
             shard, offset, size = (entry.integer(field) for field in (SHARD, OFFSET, SIZE))
             if not 0 <= shard < self._shards <= MOST_SHARDS or offset < 0 or size < 0:
                 raise FormatError(f"it says that it stands in file {shard} of {self._shards}; the table is damaged")
@@ -87,7 +89,9 @@ def _bytes_of(path: Path, offset: int, size: int | None) -> bytes:
             size = status.st_size
             check_count(size, MOST_TEXT, "bytes")
         if offset + size > status.st_size:
-            raise FormatError(f"bytes {offset} to {offset + size} are asked for, it has {status.st_size}; it is truncated or damaged")
+            raise FormatError(
+                f"bytes {offset} to {offset + size} are asked for, it has {status.st_size}; it is truncated or damaged"
+            )
         with open(path, "rb") as file:
             file.seek(offset)
             return file.read(size)
@@ -122,7 +126,9 @@ def _block(data: bytes, start: int, size: int) -> bytes:
     if end + BLOCK_TRAILER > len(data):
         raise FormatError(f"a block of it reaches to byte {end} of {len(data)}; it is truncated or damaged")
     if data[end] != PLAIN:
-        raise UnsupportedLayerError("its table of variables is compressed; save the model again with TensorFlow, which does not do that")
+        raise UnsupportedLayerError(
+            "its table of variables is compressed; save the model again with TensorFlow, which does not do that"
+        )
     return data[start:end]
 
 

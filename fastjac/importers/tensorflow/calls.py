@@ -48,9 +48,7 @@ class Call:
             return operand
         value = self.value(position)
         if isinstance(value, Flow):
-            raise UnsupportedLayerError(
-                f"its operand {position} must be what a comparison gives; fastjac takes >, >=, < and <="
-            )
+            raise UnsupportedLayerError(f"its operand {position} must be what a comparison gives; fastjac takes >, >=, < and <=")
         return value
 
     def array(self, position: int) -> np.ndarray:

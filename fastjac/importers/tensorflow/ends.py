@@ -47,8 +47,8 @@ def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> 
     for end in found.values():
         if end.dtype and end.dtype not in FLOATS:
             raise UnsupportedLayerError(
-                f"input {end.name!r:.80} holds {end.dtype}, by which a network has no derivative; save the model with an input of "
-                "floating-point numbers"
+                f"input {end.name!r:.80} holds {end.dtype}, by which a network has no derivative; save the model with an input "
+                "of floating-point numbers"
             )
     return [_with_sizes(found[name], n_in if len(names) == 1 else None) for name in names]
 
@@ -89,9 +89,13 @@ def chosen_outputs(known: Sequence[End], chosen: Sequence[str] | None) -> tuple[
     if chosen is not None:
         unknown = [name for name in chosen if name not in by_name]
         if unknown or not chosen:
-            raise OptionError(f"outputs must name some of the model's, which are {listed(list(by_name))}; got {listed(list(chosen))}")
+            raise OptionError(
+                f"outputs must name some of the model's, which are {listed(list(by_name))}; got {listed(list(chosen))}"
+            )
         return [by_name[name] for name in chosen], []
     kept = [end for end in known if not end.dtype or end.dtype in FLOATS]
     if not kept:
-        raise UnsupportedLayerError(f"its outputs ({listed(list(by_name))}) hold no floating-point numbers, which alone have a derivative")
+        raise UnsupportedLayerError(
+            f"its outputs ({listed(list(by_name))}) hold no floating-point numbers, which alone have a derivative"
+        )
     return kept, [Part(f"{end.name} (output)", (), f"left out: it holds {end.dtype}") for end in known if end not in kept]

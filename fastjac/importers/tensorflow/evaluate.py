@@ -73,7 +73,7 @@ class Evaluation:
         operands = tuple(self.value(name) for name in node.inputs)
         operator = self._operators[node.operator]
         made = operator.convert(Call(node, operands))
-        results = made if isinstance(made, (list, tuple)) else [made]
+        results: Sequence[Operand] = [made] if isinstance(made, (Constant, Flow, Condition)) else made
         self.values.update(zip(node.outputs, results, strict=False))
         self._note(node, operands, results, operator.note)
 
@@ -118,4 +118,6 @@ def evaluate(graph: Graph, operators: Mapping[str, Operator], sources: Sequence[
             evaluation.run()
             if all(size % samples for size in evaluation.sizes if size):
                 return evaluation
-    raise UnsupportedLayerError(f"its values have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model")
+    raise UnsupportedLayerError(
+        f"its values have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model"
+    )

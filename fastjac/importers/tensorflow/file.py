@@ -1,4 +1,4 @@
-"""Read frozen graphs (.pb) and SavedModel folders: protobuf, which starts with no signature, so that its first fields must tell."""
+"""Read frozen graphs (.pb) and SavedModel folders: protobuf, which has no signature, so that its first fields must tell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ from .bundle import Variables
 from .ends import chosen_outputs
 from .flatten import SOURCES, Flattener
 from .graph import End, Graph
-from .graphdef import GRAPH_LIBRARY, GRAPH_NODES, NODE_NAME, NODE_OPERATOR, Library, NodeDef, placeholder_shape, read_nodes, type_name
+from .graphdef import (
+    GRAPH_LIBRARY,
+    GRAPH_NODES,
+    NODE_NAME,
+    NODE_OPERATOR,
+    Library,
+    NodeDef,
+    placeholder_shape,
+    read_nodes,
+    type_name,
+)
 from .operators import GRAPHS
 from .saved_model import GRAPH, META_GRAPHS, META_INFO, SIGNATURES, read_saved_model
 
@@ -30,7 +40,19 @@ MOST_BYTES = 2**31 - 1
 """What protobuf itself reads."""
 SCHEMA_VERSION = b"\x08\x01\x12"
 """How a SavedModel starts: with the version of its schema, and the tag of its first graph."""
-NO_RESULTS = ("Const", "Placeholder", "NoOp", "ArgMax", "ArgMin", "TopKV2", "Assert", "Assign", "AssignVariableOp", "SaveV2", "RestoreV2")
+NO_RESULTS = (
+    "Const",
+    "Placeholder",
+    "NoOp",
+    "ArgMax",
+    "ArgMin",
+    "TopKV2",
+    "Assert",
+    "Assign",
+    "AssignVariableOp",
+    "SaveV2",
+    "RestoreV2",
+)
 """Operators at the end of a graph that give nothing a network could."""
 FREEZE = (
     "its value is not in the file; load the folder of the SavedModel, or freeze the graph with "
@@ -102,11 +124,17 @@ def load_saved_model(probe: Probe, options: Options) -> Imported:
     model = read_saved_model(_message(probe))
     account = Account()
     variables = Variables(probe.path.parent / "variables" / "variables", model.restored, account)
-    return _network(model.nodes, (model.inputs, model.outputs), Flattener(model.library, variables.read, account), options, account)
+    return _network(
+        model.nodes, (model.inputs, model.outputs), Flattener(model.library, variables.read, account), options, account
+    )
 
 
 def _network(
-    nodes: Mapping[str, NodeDef], ends: tuple[Sequence[End], Sequence[End]], flattener: Flattener, options: Options, account: Account
+    nodes: Mapping[str, NodeDef],
+    ends: tuple[Sequence[End], Sequence[End]],
+    flattener: Flattener,
+    options: Options,
+    account: Account,
 ) -> Imported:
     """The network of a graph between its ends."""
     inputs, known = ends

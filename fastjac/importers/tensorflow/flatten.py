@@ -39,7 +39,12 @@ class Flattener:
         self.constants: dict[str, Callable[[], np.ndarray]] = {}
 
     def add(
-        self, body: Mapping[str, NodeDef], wanted: Sequence[str], prefix: str = "", given: Mapping[str, str] | None = None, depth: int = 1
+        self,
+        body: Mapping[str, NodeDef],
+        wanted: Sequence[str],
+        prefix: str = "",
+        given: Mapping[str, str] | None = None,
+        depth: int = 1,
     ) -> list[str]:
         """Add the nodes that some values of a body depend on, and return these values' names among all nodes.
 

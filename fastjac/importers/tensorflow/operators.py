@@ -14,7 +14,7 @@ from ..ir.choice import as_number
 from ..ir.values import Constant, Value, computed
 from ..precision import refuse_rounding
 from . import arithmetic as ar
-from . import movement, products
+from . import images, movement, products
 from .arithmetic import Convert
 from .calls import Call
 from .evaluate import Dialect, Operator
@@ -114,12 +114,15 @@ ALONG_AXES: dict[str, Convert] = {
     "Max": ar.reduced(ct.reduce_max),
     "Min": ar.reduced(ct.reduce_min),
     "Prod": ar.reduced(ct.reduce_product),
-    **{name: products.matmul for name in ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")},
+    **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), products.matmul),
     "_FusedMatMul": products.fused_matmul,
     "BiasAdd": products.bias_add,
     "BiasAddV1": products.bias_add,
     "Einsum": products.einsum,
-    "Conv2D": products.conv_graph,
+    "Conv2D": images.conv,
+    "DepthwiseConv2dNative": images.depthwise_conv,
+    "MaxPool": images.max_pool,
+    "AvgPool": images.average_pool,
 }
 """Operators that take entries along axes together."""
 MOVEMENTS: dict[str, Convert] = {
@@ -130,7 +133,7 @@ MOVEMENTS: dict[str, Convert] = {
     "Unpack": movement.unpack,
     "Split": movement.split,
     "SplitV": movement.split_sizes,
-    **{name: movement.gather for name in ("Gather", "GatherV2", "ResourceGather")},
+    **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), movement.gather),
     "Pad": movement.pad,
     "PadV2": movement.pad,
     "Tile": movement.tile,
@@ -152,8 +155,8 @@ SHAPES: dict[str, Convert] = {
     "Transpose": movement.transpose,
 }
 PASSED = {
-    **{name: "" for name in ("Identity", "Snapshot", "CheckNumerics", "EnsureShape", "ReadVariableOp", "PlaceholderWithDefault")},
-    **{name: "fastjac differentiates through it" for name in ("StopGradient", "PreventGradient")},
+    **dict.fromkeys(("Identity", "Snapshot", "CheckNumerics", "EnsureShape", "ReadVariableOp", "PlaceholderWithDefault"), ""),
+    **dict.fromkeys(("StopGradient", "PreventGradient"), "fastjac differentiates through it"),
 }
 """Operators that give what they take, at inference, and what is said of them."""
 OPERATORS: dict[str, Operator] = {
@@ -171,10 +174,10 @@ LOOPS = "it repeats a graph when the model runs, as a recurrent layer does; fast
 CHOICES = "it chooses between graphs when the model runs; fastjac takes one graph, so save the model for inference"
 RANDOM = "it draws random numbers; save the model for inference"
 REASONS = {
-    **{name: LOOPS for name in ("While", "StatelessWhile", "TensorListReserve", "TensorListStack", "TensorListFromTensor", "Enter")},
-    **{name: CHOICES for name in ("If", "StatelessIf", "Case", "Switch", "Merge")},
-    **{name: RANDOM for name in ("RandomUniform", "RandomStandardNormal", "RandomNormal", "StatelessRandomUniformV2")},
-    **{name: RECURRENT for name in ("CudnnRNN", "CudnnRNNV3", "LSTMBlockCell", "BlockLSTM", "GRUBlockCell")},
+    **dict.fromkeys(("While", "StatelessWhile", "TensorListReserve", "TensorListStack", "TensorListFromTensor", "Enter"), LOOPS),
+    **dict.fromkeys(("If", "StatelessIf", "Case", "Switch", "Merge"), CHOICES),
+    **dict.fromkeys(("RandomUniform", "RandomStandardNormal", "RandomNormal", "StatelessRandomUniformV2"), RANDOM),
+    **dict.fromkeys(("CudnnRNN", "CudnnRNNV3", "LSTMBlockCell", "BlockLSTM", "GRUBlockCell"), RECURRENT),
 }
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
+from ...errors import UnsupportedLayerError
 from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
-from ..ir.values import Constant, Flow, Single, Value, computed, constant
+from ..ir.values import Constant, Single, Value
 from .calls import Call
 
 CHANNELS_FIRST = ("NCHW", "NCDHW")
@@ -35,7 +32,9 @@ def fused_matmul(call: Call) -> Value:
         elif operation in FUSED:
             found = FUSED[operation](found)
         else:
-            raise UnsupportedLayerError(f"its fused {operation!r:.80} is not supported; fastjac takes BiasAdd, {', '.join(map(str, FUSED))}")
+            raise UnsupportedLayerError(
+                f"its fused {operation!r:.80} is not supported; fastjac takes BiasAdd, {', '.join(map(str, FUSED))}"
+            )
     return found
 
 
@@ -82,54 +81,6 @@ def batch_norm(call: Call) -> Value:
 
 def _all(value: Value, number: float) -> bool:
     """Whether all entries are one number, for any number of samples."""
-    return isinstance(value, Constant) and all(isinstance(array, Single) or np.all(array == number) for array in (value.alone, value.batch))
-
-
-def conv_graph(call: Call) -> Value:
-    """A Conv2D of a graph, with a kernel (height, width, in, out)."""
-    if call.text("data_format", "NHWC") != "NHWC":
-        raise UnsupportedLayerError("its channels come first; fastjac takes channels last, so save the model with these")
-    steps, dilations = call.numbers("strides"), call.numbers("dilations")
-    return _conv(call, "yxco", call.text("padding"), steps[1:3], dilations[1:3])
-
-
-def conv_lite(call: Call) -> Value:
-    """A CONV_2D of TensorFlow Lite, with a kernel (out, height, width, in)."""
-    steps = call.integer("stride_h", 1), call.integer("stride_w", 1)
-    dilations = call.integer("dilation_h_factor", 1), call.integer("dilation_w_factor", 1)
-    found = _conv(call, "oyxc", "VALID" if call.integer("padding") else "SAME", steps, dilations)
-    return found if call.optional(2) is None else el.add(found, call.value(2))
-
-
-def _conv(call: Call, letters: str, padding: str, steps: Sequence[int], dilations: Sequence[int]) -> Value:
-    """A convolution of images (N, height, width, channels) whose kernel stands at one place only, or is 1 x 1."""
-    value, kernel = call.value(0), call.value(1)
-    if isinstance(kernel, Flow) or len(value.shape) != 4 or len(kernel.shape) != 4:
-        raise UnsupportedLayerError(f"it convolves a value of shape {value.shape} with a kernel of shape {kernel.shape}")
-    window = tuple(kernel.shape[letters.index(letter)] for letter in "yx")
-    if kernel.shape[letters.index("c")] != value.shape[3]:
-        raise FormatError(f"it convolves {value.shape[3]} channels with a kernel of shape {kernel.shape}")
-    is_point = math.prod(window) == 1
-    if not is_point and any(step != 1 for step in dilations):
-        raise UnsupportedLayerError("its kernel is dilated, which fastjac does not have yet")
-    if is_point and all(step == 1 for step in steps):
-        points = computed(lambda array: array.transpose([letters.index(letter) for letter in "coyx"])[:, :, 0, 0], kernel)
-        return ct.einsum("nyxc,co->nyxo", [value, points])
-    if padding == "SAME":
-        value = _padded(value, window, steps)
-    if value.shape[1:3] != window:
-        raise UnsupportedLayerError(
-            f"its kernel of {window[0]} x {window[1]} stands at several places of an image of {value.shape[1]} x {value.shape[2]}; "
-            "fastjac has no convolution over images yet"
-        )
-    return mv.unsqueeze(ct.einsum(f"nyxc,{letters}->no", [value, kernel]), [1, 2])
-
-
-def _padded(value: Value, window: Sequence[int], steps: Sequence[int]) -> Value:
-    """An image with the zeros around it with which a kernel stands at one place in each step."""
-    before, behind = [0] * 4, [0] * 4
-    for axis, (size, step) in enumerate(zip(window, steps, strict=True), start=1):
-        places = -(-value.shape[axis] // max(step, 1))
-        whole = max((places - 1) * step + size - value.shape[axis], 0)
-        before[axis], behind[axis] = whole // 2, whole - whole // 2
-    return mv.pad(value, before, behind, constant(np.float32(0.0)))
+    return isinstance(value, Constant) and all(
+        isinstance(array, Single) or np.all(array == number) for array in (value.alone, value.batch)
+    )

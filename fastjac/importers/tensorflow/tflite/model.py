@@ -97,7 +97,9 @@ class Reader:
     def _type(self, tensor: Table) -> tuple[str, str]:
         number = tensor.integer(s.Tensor.TYPE, "b")
         if number not in s.TYPES:
-            raise UnsupportedLayerError(f"type {number} is not supported; fastjac reads {', '.join(name for name, _ in s.TYPES.values())}")
+            raise UnsupportedLayerError(
+                f"type {number} is not supported; fastjac reads {', '.join(name for name, _ in s.TYPES.values())}"
+            )
         return s.TYPES[number]
 
     def _check_float(self, tensor: Table) -> None:
@@ -113,7 +115,9 @@ class Reader:
         if tensor.table(s.Tensor.SPARSITY) is not None:
             raise UnsupportedLayerError("its zeros are left out; convert the model again without sparsity")
         if tensor.number(s.Tensor.IS_VARIABLE, "?"):
-            raise UnsupportedLayerError("it keeps a state between calls, as recurrent layers do; fastjac takes feed-forward networks")
+            raise UnsupportedLayerError(
+                "it keeps a state between calls, as recurrent layers do; fastjac takes feed-forward networks"
+            )
         name, dtype = self._type(tensor)
         shape = _shape(tensor)
         content = self._content(tensor.integer(s.Tensor.BUFFER, "I"))
@@ -185,5 +189,3 @@ def _options(table: Table | None, operator: str) -> dict[str, Any]:
 def read_graph(data: bytes, account: Account) -> Graph:
     """The graph of a TensorFlow Lite model."""
     return Reader(data, account).graph()
-
-

@@ -12,7 +12,7 @@ from ...ir import elementwise as el
 from ...ir import movement as mv
 from ...ir.values import Flow, Value
 from .. import arithmetic as ar
-from .. import movement, products
+from .. import images, movement, products
 from ..arithmetic import Convert
 from ..calls import Call
 from ..evaluate import Dialect, Operator
@@ -108,7 +108,10 @@ ELEMENTWISE: dict[str, Convert] = {
 ALONG_AXES: dict[str, Convert] = {
     "FULLY_CONNECTED": fused(products.fully_connected),
     "BATCH_MATMUL": products.matmul,
-    "CONV_2D": fused(products.conv_lite),
+    "CONV_2D": fused(images.lite_conv),
+    "DEPTHWISE_CONV_2D": fused(images.lite_depthwise_conv),
+    "MAX_POOL_2D": fused(images.lite_pool(is_max=True)),
+    "AVERAGE_POOL_2D": fused(images.lite_pool(is_max=False)),
     "SOFTMAX": ar.softmax,
     "LOG_SOFTMAX": ar.log_softmax,
     "L2_NORMALIZATION": fused(ar.l2_normalization),
@@ -163,7 +166,9 @@ def refusal(node: Node) -> str:
     if any(word in name for word in ("LSTM", "RNN", "SVDF", "WHILE", "GRU")):
         return RECURRENT
     if name in ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"):
-        return "its weights are variables, not constants; convert the Keras model itself by TFLiteConverter.from_keras_model(model)"
+        return (
+            "its weights are variables, not constants; convert the Keras model itself by TFLiteConverter.from_keras_model(model)"
+        )
     if name.startswith("CUSTOM"):
         return "it is an operator of the model's own; convert the model again with built-in operators alone"
     return ""
