@@ -15,6 +15,7 @@ from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
+from ..ir.account import spend
 from ..ir.values import Constant, Flow, Value, computed, constant
 from .calls import Call
 from .evaluate import Result
@@ -176,9 +177,10 @@ def filled_like(number: float) -> Convert:
 
 def number_range(call: Call) -> Value:
     """Numbers from the first on and before the second, each so much more than the one before."""
-    start, limit, step = (call.array(position) for position in range(3))
-    if any(array.size != 1 for array in (start, limit, step)) or not step.item():
-        raise FormatError("it takes three numbers, the last of which is not 0")
-    count = math.ceil((limit.item() - start.item()) / step.item())
-    values = mv.expand(constant(np.array(1, start.dtype)), [max(count, 0)])
-    return computed(lambda ones: start.item() + step.item() * (np.cumsum(ones, dtype=ones.dtype) - 1).astype(ones.dtype), values)
+
+    def numbers(start: np.ndarray, limit: np.ndarray, step: np.ndarray) -> np.ndarray:
+        count = max(math.ceil((limit.item() - start.item()) / step.item()), 0)
+        spend(count)
+        return (start + np.arange(count) * step).astype(start.dtype)
+
+    return computed(numbers, *(constant(call.array(position)) for position in range(3)))

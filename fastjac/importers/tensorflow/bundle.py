@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from ...errors import FileError, FormatError, UnsupportedLayerError
 from ..ir.account import Account
 from ..located import located
-from ..reading.limits import MOST_ARRAYS, MOST_NAME, MOST_TEXT, check_count
+from ..reading.limits import MOST_ARRAYS, MOST_NAME, MOST_TEXT, check_count, refuse_expansion
 from ..reading.protobuf import Message
 from ..reading.wire import varint
 from .graphdef import NodeDef
@@ -50,7 +51,7 @@ class Bundle:
     """The tensor bundle whose files start with `prefix`; FormatError where its table is damaged."""
 
     def __init__(self, prefix: Path, account: Account) -> None:
-        self._prefix, self._account = prefix, account
+        self._prefix, self._account, self._taken = prefix, account, 0
         with located(f"{prefix.name}.index"):
             self._entries = dict(_table(_bytes_of(prefix.with_name(f"{prefix.name}.index"), 0, None)))
             header = Message(self._entries.get(b"", b""))
@@ -72,15 +73,23 @@ class Bundle:
             shard, offset, size = (entry.integer(field) for field in (SHARD, OFFSET, SIZE))
             if not 0 <= shard < self._shards <= MOST_SHARDS or offset < 0 or size < 0:
                 raise FormatError(f"it says that it stands in file {shard} of {self._shards}; the table is damaged")
+            if size != math.prod(shape) * np.dtype(kind.stored).itemsize:
+                raise FormatError(
+                    f"{kind.name} of shape {shape} does not take the {size} bytes that are stored; the table is damaged"
+                )
+            self._taken += size
             name = f"{self._prefix.name}.data-{shard:05d}-of-{self._shards:05d}"
             with located(name):
-                content = _bytes_of(self._prefix.with_name(name), offset, size)
-            self._account.store(len(content))
+                content = _bytes_of(self._prefix.with_name(name), offset, size, self._taken)
+            self._account.store(size)
             return as_array(content, kind, shape)
 
 
-def _bytes_of(path: Path, offset: int, size: int | None) -> bytes:
-    """A piece of a file beside the model, or all of a table; FormatError where it is not there."""
+def _bytes_of(path: Path, offset: int, size: int | None, taken: int = 0) -> bytes:
+    """A piece of a file beside the model, or all of a table; FormatError where it is not there.
+
+    taken : how much is read of such files in all, which is more than they hold where variables share their bytes.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
@@ -92,6 +101,7 @@ def _bytes_of(path: Path, offset: int, size: int | None) -> bytes:
             raise FormatError(
                 f"bytes {offset} to {offset + size} are asked for, it has {status.st_size}; it is truncated or damaged"
             )
+        refuse_expansion(taken, status.st_size, "what is read of it")
         with open(path, "rb") as file:
             file.seek(offset)
             return file.read(size)

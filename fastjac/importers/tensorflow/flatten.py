@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import Account
 from ..located import located
-from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
+from ..reading.limits import MOST_JOINED, MOST_LAYERS, MOST_NESTING, check_count
 from .graph import Node
 from .graphdef import Function, Library, NodeDef
 
@@ -34,7 +34,8 @@ class Flattener:
 
     def __init__(self, library: Library, read_variable: ReadVariable, account: Account) -> None:
         self._library, self._read_variable, self._account = library, read_variable, account
-        self._seen = 0
+        self._seen = self._taken = 0
+        self._arrays: dict[NodeDef, np.ndarray] = {}
         self.nodes: list[Node] = []
         self.constants: dict[str, Callable[[], np.ndarray]] = {}
 
@@ -53,9 +54,11 @@ class Flattener:
         """
         check_count(depth, MOST_NESTING, "levels of functions that call functions")
         names = dict(given or {})
+        self._take(len(wanted))
         for node in _in_order(body, [_owner(value, names) for value in wanted], names):
-            self._seen += 1
-            check_count(self._seen, MOST_LAYERS, "nodes")
+            self._seen += _count_of_results(node)
+            check_count(self._seen, MOST_LAYERS, "nodes, or results of these")
+            self._take(len(node.inputs))
             with located(f"node {prefix + node.name!r:.80} ({node.operator:.80})"):
                 _refuse_writing(node, body)
                 inputs = [_name_of(value, body, names) for value in node.inputs]
@@ -69,6 +72,17 @@ class Flattener:
                 names.update({f"{node.name}:{i}": result for i, result in enumerate(results)})
         return [_name_of(value, body, names) for value in wanted]
 
+    def _take(self, count: int) -> None:
+        self._taken += count
+        check_count(self._taken, MOST_JOINED, "values that its nodes take")
+
+    def _array(self, node: NodeDef) -> np.ndarray:
+        """The array of a constant or a variable, which is read once, however often its function is called."""
+        if node not in self._arrays:
+            read = node.tensor(self._account) if node.operator == "Const" else self._read_variable(node)
+            self._arrays[node] = read
+        return self._arrays[node]
+
     def _called(self, node: NodeDef, count: int) -> Function | None:
         """The function that a node calls with so many arguments, if it is a call."""
         if node.operator not in CALLS:
@@ -79,10 +93,8 @@ class Flattener:
         return function
 
     def _add_node(self, node: NodeDef, name: str, inputs: Sequence[str]) -> None:
-        if node.operator == "Const":
-            self.constants[f"{name}:0"] = partial(node.tensor, self._account)
-        elif node.operator in VARIABLES:
-            self.constants[f"{name}:0"] = partial(self._read_variable, node)
+        if node.operator == "Const" or node.operator in VARIABLES:
+            self.constants[f"{name}:0"] = partial(self._array, node)
         elif node.operator in SOURCES:
             with located(f"node {name!r:.80} ({node.operator})"):
                 raise UnsupportedLayerError("it is an input that the model's signature does not name; save the model with it")

@@ -9,7 +9,6 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir import movement as mv
 from ..ir.values import Flow, Value, constant, moved
-from ..reading.limits import MOST_ENDS, check_count
 from .calls import Call
 from .evaluate import Result
 
@@ -58,8 +57,14 @@ def unpack(call: Call) -> Result:
     value = call.value(0)
     axis = mv.checked_axis(call.integer("axis"), len(value.shape))
     count = value.shape[axis]
-    check_count(count, MOST_ENDS, "tensors that it gives")
+    _check_results(call, count)
     return [mv.squeeze(part, [axis]) for part in mv.split(value, axis, [1] * count)]
+
+
+def _check_results(call: Call, count: int) -> None:
+    """Raise FormatError unless a node has as many outputs as it gives tensors."""
+    if count != len(call.node.outputs):
+        raise FormatError(f"it gives {count} tensors, and has {len(call.node.outputs)} outputs; the file is damaged")
 
 
 def split(call: Call) -> Result:
@@ -67,7 +72,7 @@ def split(call: Call) -> Result:
     count = call.integer("num_splits", call.integer("num_split"))
     value = call.value(1)
     axis = mv.checked_axis(call.axis(0), len(value.shape))
-    check_count(count, MOST_ENDS, "tensors that it gives")
+    _check_results(call, count)
     if count < 1 or value.shape[axis] % count:
         raise FormatError(f"it splits {value.shape[axis]} entries into {count} parts of one size")
     return mv.split(value, axis, [value.shape[axis] // count] * count)
@@ -76,8 +81,11 @@ def split(call: Call) -> Result:
 def split_sizes(call: Call) -> Result:
     """Parts of the sizes of the second operand along an axis; a size of -1 is what is left."""
     value, axis = call.value(0), call.axis(2)
-    sizes = [int(size) for size in call.array(1).ravel()[: MOST_ENDS + 1]]
-    check_count(len(sizes), MOST_ENDS, "tensors that it gives")
+    array = call.array(1).ravel()
+    if array.dtype.kind not in "iu":
+        raise FormatError(f"its operand 1 must hold whole numbers, it holds {array.dtype}")
+    _check_results(call, array.size)
+    sizes = array.tolist()
     along = mv.checked_axis(axis, len(value.shape))
     if sizes.count(-1) == 1:
         sizes[sizes.index(-1)] = value.shape[along] - sum(size for size in sizes if size != -1)

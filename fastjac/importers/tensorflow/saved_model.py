@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...errors import FormatError, UnsupportedLayerError
-from ..reading.limits import MOST_ENDS, check_count
+from ..reading.limits import MOST_ENDS, MOST_NESTING, check_count
 from ..reading.protobuf import Message
 from .flatten import CALLS
 from .graph import End, listed
@@ -98,7 +98,7 @@ def _assigned(body: Mapping[str, NodeDef], bound: Mapping[str, str]) -> Iterator
 
 def _origin(value: str, body: Mapping[str, NodeDef]) -> str:
     """The value that nodes have passed on as it is."""
-    for _ in range(len(body)):
+    for _ in range(MOST_NESTING):
         node = body.get(value.partition(":")[0])
         if node is None or node.operator != "Identity" or not node.inputs:
             break

@@ -13,7 +13,7 @@ from ....errors import FormatError, UnsupportedLayerError
 from ...ir.account import Account
 from ...ir.movement import MOST_AXES, MOST_ENTRIES
 from ...reading.flatbuffer import Table, check_reach, root
-from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_LAYERS, check_count
+from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
 from ..graph import End, Graph, Node
 from . import schema as s
 
@@ -32,6 +32,7 @@ class Reader:
         self._graph = graphs[0]
         self._buffers = self._model.tables(s.Model.BUFFERS, MOST_ARRAYS, "buffers")
         self._tensors = self._graph.tables(s.SubGraph.TENSORS, MOST_ARRAYS, "tensors")
+        self._counted: set[int] = set()
         self._names = [f"{i}" for i in range(len(self._tensors))]
 
     def graph(self) -> Graph:
@@ -53,12 +54,15 @@ class Reader:
     def _nodes(self) -> list[Node]:
         codes = [_operator(code) for code in self._model.tables(s.Model.OPERATOR_CODES, MOST_LAYERS, "operators")]
         operators = self._graph.tables(s.SubGraph.OPERATORS, MOST_LAYERS, "nodes")
-        nodes = []
+        nodes: list[Node] = []
+        count = 0
         for position, operator in enumerate(operators):
             number = operator.integer(s.Operator.CODE, "I")
             if number >= len(codes):
                 raise FormatError(f"node {position} is of operator {number} of {len(codes)}; the file is damaged")
             taken, given = (self._numbers(operator, part, MOST_LAYERS) for part in (s.Operator.INPUTS, s.Operator.OUTPUTS))
+            count += len(taken) + len(given)
+            check_count(count, MOST_JOINED, "tensors that its nodes take or give")
             inputs = tuple("" if i == -1 else self._names[i] for i in taken)
             name = self._tensors[given[0]].text(s.Tensor.NAME) if given and given[0] >= 0 else None
             outputs = tuple("" if i == -1 else self._names[i] for i in given)
@@ -126,8 +130,9 @@ class Reader:
             raise FormatError(
                 f"{name} of shape {shape} takes {needed} bytes, the file holds {content.size} for it; it is truncated or damaged"
             )
-        self._account.store(needed)
         stored = content.view(dtype)
+        if name in ("bool", "float16"):
+            self._account.make(stored.size)
         entries = stored != 0 if name == "bool" else stored.astype("float32" if name == "float16" else name, copy=False)
         return entries.reshape(shape)
 
@@ -135,7 +140,13 @@ class Reader:
         """The bytes of a buffer."""
         if number >= len(self._buffers):
             raise FormatError(f"its bytes are in buffer {number} of {len(self._buffers)}; the file is damaged")
-        buffer = self._buffers[number]
+        content = self._bytes(self._buffers[number])
+        if number not in self._counted:  # several tensors may have the same bytes
+            self._counted.add(number)
+            self._account.store(content.size)
+        return content
+
+    def _bytes(self, buffer: Table) -> np.ndarray:
         offset, size = (buffer.integer(field, "Q") for field in (s.Buffer.OFFSET, s.Buffer.SIZE))
         if offset > 1:  # behind the flatbuffer, as in files of more than 2 GB
             check_reach(self._data, offset, size)
