@@ -80,9 +80,9 @@ def without_nan(a: Value, b: Value) -> Value:
         raise UnsupportedLayerError(
             "it divides by a value that depends on the network's input, unless that is 0; fastjac has a / b"
         )
-    quotient = el.divide(a, b)
-    zero = constant(np.float32(0.0))
-    return ch.where(computed(lambda array: array == 0, b), zero, quotient)
+    is_zero = computed(lambda array: array == 0, b)
+    quotient = el.divide(a, computed(lambda array: np.where(array == 0, np.ones_like(array), array), b))
+    return ch.where(is_zero, constant(np.float32(0.0)), quotient)
 
 
 def not_equal(a: Value, b: Value) -> ch.Logical:

@@ -156,9 +156,19 @@ def _end(name: str) -> End:
 
 
 def _last_nodes(nodes: Mapping[str, NodeDef], chosen: Sequence[str]) -> list[str]:
-    """The nodes whose results no other takes, and others that are asked for."""
-    taken = {value.partition(":")[0] for node in nodes.values() for value in node.inputs}
-    last = [node.name for node in nodes.values() if node.name not in taken and node.operator not in NO_RESULTS]
+    """The nodes behind inputs whose results no other takes, and others that are asked for."""
+    takers: dict[str, list[str]] = {}
+    for node in nodes.values():
+        for value in node.inputs:
+            takers.setdefault(value.partition(":")[0], []).append(node.name)
+    reached: set[str] = set()
+    waiting = [node.name for node in nodes.values() if node.operator in SOURCES]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting.extend(takers.get(name, ()))
+    last = [name for name in nodes if name in reached and name not in takers and nodes[name].operator not in NO_RESULTS]
     return [*last, *(name for name in chosen if name in nodes and name not in last)]
 
 
