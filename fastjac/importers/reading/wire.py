@@ -22,6 +22,8 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
     while position < end:
         tag, payload = varint(data, position)
         number, kind = tag >> 3, tag & 7
+        if number == 0:
+            raise FormatError(f"byte {position} starts a field of number 0, which no message has; the file is damaged")
         if kind == LENGTH:
             size, payload = varint(data, payload)
             stop = payload + size

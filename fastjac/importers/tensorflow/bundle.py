@@ -74,9 +74,7 @@ class Bundle:
             if not 0 <= shard < self._shards <= MOST_SHARDS or offset < 0 or size < 0:
                 raise FormatError(f"it says that it stands in file {shard} of {self._shards}; the table is damaged")
             if size != math.prod(shape) * np.dtype(kind.stored).itemsize:
-                raise FormatError(
-                    f"{kind.name} of shape {shape} does not take the {size} bytes that are stored; the table is damaged"
-                )
+                raise FormatError(f"{kind.name} of shape {shape} does not take {size} bytes; the table is damaged")
             self._taken += size
             name = f"{self._prefix.name}.data-{shard:05d}-of-{self._shards:05d}"
             with located(name):

@@ -93,6 +93,8 @@ def chosen_outputs(known: Sequence[End], chosen: Sequence[str] | None) -> tuple[
                 f"outputs must name some of the model's, which are {listed(list(by_name))}; got {listed(list(chosen))}"
             )
         return [by_name[name] for name in chosen], []
+    if not known:
+        raise UnsupportedLayerError("it has no output that depends on an input, so there is nothing to differentiate")
     kept = [end for end in known if not end.dtype or end.dtype in FLOATS]
     if not kept:
         raise UnsupportedLayerError(

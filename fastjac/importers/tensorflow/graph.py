@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,17 @@ class Graph:
     outputs: Sequence[End]
     constants: Mapping[str, Callable[[], np.ndarray]]
     left_out: Sequence[Part] = ()
+
+
+def needed_for(values: Iterable[str], nodes: Sequence[Node]) -> list[Node]:
+    """Those of some nodes in order that values depend on."""
+    wanted = set(values)
+    kept = []
+    for node in reversed(nodes):
+        if not wanted.isdisjoint(node.outputs):
+            kept.append(node)
+            wanted.update(node.inputs)
+    return kept[::-1]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -70,6 +70,7 @@ def convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 C, W, KERNEL, CHANNELS = random(6), random(6, 4), random(2, 2, 2, 3), random(2, 2, 2, 2)
 BIAS = random(4)
+VARIANCE = np.array([2.0, 3.0])
 ERF = np.vectorize(math.erf)
 ELEMENTWISE = {
     "relu": Scenario(lambda x: np.maximum(x, 0), graph="Relu", lite="RELU"),
@@ -171,10 +172,10 @@ ALONG_AXES = {
         dims=MATRIX,
     ),
     "batch norm": Scenario(
-        lambda x: (x - 0.3) / np.sqrt([2.0, 3.0] + np.float64(1e-3)) * CHANNELS[0, 0, 0] + 0.1,
-        ("x", CHANNELS[0, 0, 0], np.full(2, 0.1), np.full(2, 0.3), np.array([2.0, 3.0])),
+        lambda x: (x - 0.3) / np.sqrt(VARIANCE + 2**-10) * CHANNELS[0, 0, 0] + 0.1,
+        ("x", CHANNELS[0, 0, 0], np.full(2, 0.1), np.full(2, 0.3), VARIANCE),
         "FusedBatchNormV3",
-        graph_options={"is_training": False, "epsilon": float(np.float32(1e-3)), "data_format": "NHWC"},
+        graph_options={"is_training": False, "epsilon": 2**-10, "data_format": "NHWC"},
         dims=IMAGE,
     ),
     "conv": Scenario(

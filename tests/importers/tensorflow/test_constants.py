@@ -41,7 +41,7 @@ COMPUTED = {
     "size": ([number("v", [1.0, 2, 3]), gr.node("s", "Size", "v"), gr.node("k", "Cast", "s", DstT=gr.Type(2))], [3.0] * 3),
     "rank": ([gr.node("s", "Rank", "x"), gr.node("k", "Cast", "s", DstT=gr.Type(2))], [2.0] * 3),
     "shape": ([number("v", [1.0, 2, 3]), gr.node("s", "Shape", "v"), gr.node("k", "Cast", "s", DstT=gr.Type(2))], [3.0] * 3),
-    "several": ([number("a", 1.0), number("b", 2.0), gr.node("i", "IdentityN", "a", "b"), gr.node("k", "Identity", "i:1")], [2.0] * 3),
+    "several": ([number("a", 2.0), gr.node("n", "IdentityN", "a", "a"), gr.node("k", "Neg", "n:1")], [-2.0] * 3),
     "default": ([number("a", 1.5), gr.node("k", "PlaceholderWithDefault", "a")], [1.5] * 3),
     "gathered": ([number("v", [1.0, 2, 3]), ints("i", 2, 0, 1), gr.node("k", "Gather", "v", "i")], [3.0, 1, 2]),
 }  # fmt: skip

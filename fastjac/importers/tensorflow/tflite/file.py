@@ -12,6 +12,7 @@ from ...reading.limits import check_count
 from ...reading.probe import Probe
 from ..build import build
 from ..ends import chosen_outputs
+from ..graph import needed_for
 from .model import read_graph
 from .operators import LITE
 
@@ -38,4 +39,5 @@ def load(probe: Probe, options: Options) -> Imported:
     account = Account()
     graph = read_graph(data, account)
     outputs, left_out = chosen_outputs(graph.outputs, options.outputs)
-    return build(replace(graph, outputs=outputs, left_out=left_out), LITE, options, account)
+    nodes = needed_for([end.value for end in outputs], graph.nodes)
+    return build(replace(graph, nodes=nodes, outputs=outputs, left_out=left_out), LITE, options, account)
