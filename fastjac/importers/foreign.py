@@ -67,21 +67,12 @@ FOREIGN_FORMATS = (
         _holds("/models/model.json"),
         "pass torch.export.load(path).state_dict to fastjac.from_state_dict(state, layers=[...])",
     ),
-    ForeignFormat(
-        "an archive of stable-baselines3",
-        lambda probe: "policy.pth" in probe.zip_names,
-        'its networks are in policy.pth: zipfile.ZipFile(path).extract("policy.pth"), then fastjac.load("policy.pth", '
-        "layers=[...], order=[...]) with the groups of the network that you want, such as mlp_extractor.policy_net.0",
-    ),
     *(
         ForeignFormat(f"a zip archive with a {suffix} file in it", _holds(suffix), EXTRACT)
         for suffix in (".keras", ".h5", ".onnx", ".pth", ".pt", ".ckpt", ".safetensors", ".nnet", ".npz")
     ),
     ForeignFormat("a zip archive", lambda probe: bool(probe.zip_names), "a .keras file holds config.json and model.weights.h5"),
     ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "it may hold inputs of a network, but no network"),
-    ForeignFormat(
-        "a pickle of a scikit-learn model", _pickle_with(b"sklearn"), f"{TRUST} fastjac.from_sklearn(joblib.load(path)) reads it"
-    ),
     ForeignFormat("a pickle of torch", _pickle_with(b"torch"), f"{TRUST} {FROM_TORCH}"),
     ForeignFormat("a pickle by joblib", _pickle_with(b"joblib"), f"{TRUST} pass the weights in joblib.load(path) to {ARRAYS}"),
     ForeignFormat(
@@ -89,20 +80,9 @@ FOREIGN_FORMATS = (
         _pickle_with(),
         f"{TRUST} load it with pickle.load and pass what it holds to fastjac.from_sklearn, from_torch or {ARRAYS}",
     ),
-    ForeignFormat("compressed by gzip", _starts_with(b"\x1f\x8b"), UNPACK),
     ForeignFormat("compressed by zlib", lambda probe: bool(_unpacked(probe.start)), UNPACK),
     ForeignFormat("compressed by bzip2", _starts_with(b"BZh"), UNPACK),
     ForeignFormat("compressed by xz", _starts_with(b"\xfd7zXZ\0", b"]\0\0"), UNPACK),
     ForeignFormat("compressed by zstd or lz4", _starts_with(b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"), UNPACK),
-    ForeignFormat(
-        "a MATLAB file (.mat)",
-        _starts_with(b"MATLAB 5.0 MAT-"),
-        "read its arrays with scipy.io.loadmat(path) and make fastjac.Affine layers of them",
-    ),
-    ForeignFormat(
-        "a MATLAB file (.mat, version 7.3)",
-        _starts_with(b"MATLAB 7.3 MAT-"),
-        "read its arrays with h5py.File(path), transposed, and make fastjac.Affine layers of them",
-    ),
 )
 """Formats that are told apart only to give better advice; the first that recognises the content names it."""

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import spend
 from ..ir.choice import Condition, as_number
-from ..ir.values import Constant, Value, computed, constant
+from ..ir.values import Constant, Flow, Value, computed, constant
 from ..precision import refuse_rounding
 from .calls import Call
 from .tensor import element_type
@@ -85,6 +85,21 @@ def cast(call: Call) -> Value | Condition:
         return rounded.astype(np.float32) if kind.name == "FLOAT16" else rounded
 
     return computed(converted, value)
+
+
+def cast_like(call: Call) -> Value:
+    """The entries as numbers of another tensor's type; floating-point ones keep their own, since a network has one precision."""
+    value, like = call.value(0), call.value(1)
+    if isinstance(like, Flow) or like.alone.dtype.kind == "f":
+        if isinstance(value, Flow) or value.alone.dtype.kind == "f":
+            return value
+        like = constant(np.zeros((), np.float32)) if isinstance(like, Flow) else like
+    if isinstance(value, Flow):
+        refuse_rounding(like.alone.dtype.name)
+        return value
+    spend(value.alone.size)
+    dtype = like.alone.dtype
+    return computed(lambda array: array.astype(dtype), value)
 
 
 def _old_type(call: Call) -> int:

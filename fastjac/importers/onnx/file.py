@@ -43,7 +43,7 @@ def load(probe: Probe, options: Options) -> Imported:
     """
     options.refuse_all_but("n_in", "external_data", "inputs", "outputs")
     check_count(probe.size, MOST_BYTES, "bytes")
-    external = ExternalData(probe.path.parent) if options.external_data else None
+    external = ExternalData(probe.origin.parent) if options.external_data else None
     return build(parse(_read(probe.path, probe.size)), external, options)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...arguments import file_path
 from ...errors import FileError, FormatError, MissingFileError
+from ..located import located
 from . import archive
 
 HEAD_SIZE = 16
@@ -22,12 +23,14 @@ class Probe:
     """A file as seen before any reader opens it.
 
     path : where it stands.
+    origin : the file that the user named, which is this one, or has it packed in it.
     size : its length in bytes.
     start : its first 64 KB, or fewer if it is shorter.
     zip_names : the names of its members if it is a zip archive, empty otherwise.
     """
 
     path: Path
+    origin: Path
     size: int
     start: bytes
     zip_names: tuple[str, ...]
@@ -38,8 +41,8 @@ class Probe:
         return self.start[:HEAD_SIZE]
 
 
-def probe(path: Any) -> Probe:
-    """Look at the file at `path`, or at the one that a SavedModel's folder there is known by.
+def probe(path: Any, origin: Path | None = None) -> Probe:
+    """Look at the file at `path`, or at the graph in a SavedModel's folder, which was unpacked from `origin`, if that is given.
 
     Raises MissingFileError where there is none, FileError where it cannot be opened or is no regular file, FormatError where
     it is empty or a damaged archive.
@@ -59,9 +62,11 @@ def probe(path: Any) -> Probe:
         raise FileError(f"{str(path)!r} cannot be the path of a file: {error}") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    if not start:
-        raise FormatError(f"{path} is empty (0 bytes); was it copied or downloaded to the end?")
-    return Probe(path, status.st_size, start, _zip_names(path) if start.startswith(ZIP_SIGNATURE) else ())
+    origin = origin or path
+    with located(str(origin)):
+        if not start:
+            raise FormatError("it is empty (0 bytes); was it copied or downloaded to the end?")
+        return Probe(path, origin, status.st_size, start, _zip_names(path) if start.startswith(ZIP_SIGNATURE) else ())
 
 
 def _of_folder(path: Path) -> Path:

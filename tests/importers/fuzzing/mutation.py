@@ -6,6 +6,7 @@ import io
 import json
 import random
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ Damage = Callable[[bytes, random.Random], bytes]
 SIZES = (0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64 - 1)
 """Numbers at which readers go wrong."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+ZLIB = b"\x78\x9c"
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF"
 PROTOBUF = (b"\x08", b"\n")
 """How a message of protobuf starts whose first field is number 1: a whole number, or bytes."""
@@ -36,6 +38,8 @@ def _damage_for(content: bytes) -> Damage:
         return damage_hdf5
     if content[8:9] == b"{":
         return damage_safetensors
+    if content.startswith(ZLIB):
+        return damage_zlib
     if content.startswith(b"//"):
         return damage_text
     if content.startswith(PROTOBUF):
@@ -96,6 +100,11 @@ def damage_zip(content: bytes, rng: random.Random) -> bytes:
         for name, member in members:
             archive.writestr(name, member)
     return target.getvalue()
+
+
+def damage_zlib(content: bytes, rng: random.Random) -> bytes:
+    """Damage of what is compressed as a whole."""
+    return zlib.compress(damage_bytes(zlib.decompress(content), rng))
 
 
 def damage_hdf5(content: bytes, rng: random.Random) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,26 +15,33 @@ import numpy as np
 
 import fastjac as fj
 
-from ..tensorflow import graphs as gr
-from ..tensorflow import lite
+from .. import emulator_files, matlab_files
+from .estimators import estimators
+from .graphs import graphs
+from .original import Original
 
 LAYERS = ["relu", "tanh", "softmax"]
 WIDTHS = (4, 6, 5, 3)
 
 
-@dataclass(frozen=True)
-class Original:
-    """A valid file: its name, its bytes, and the options with which it loads."""
-
-    name: str
-    content: bytes
-    options: dict[str, Any] = field(default_factory=dict)
-
-
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet(), *_tensorflow()]
+        return [
+            *_keras(Path(folder)),
+            *_torch(),
+            *_arrays(),
+            *_own(Path(folder)),
+            _onnx(),
+            _nnet(),
+            _packed(),
+            *_lists(),
+            *_emulators(),
+            *_matlab(),
+            *estimators(),
+            *graphs(list(weights().values())),
+            *_agents(Path(folder)),
+        ]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -106,6 +113,32 @@ def _torch() -> Iterator[Original]:
         target = io.BytesIO()
         torch.save(value, target, **options)
         yield Original(name, target.getvalue(), {"layers": LAYERS})
+    yield from _whole_modules()
+
+
+def _whole_modules() -> Iterator[Original]:
+    import torch
+    from torch import nn
+
+    from ..test_torch_whole_modules import Block, Net, classes
+
+    parts = [
+        nn.Linear(4, 6),
+        nn.BatchNorm1d(6),
+        nn.LeakyReLU(0.1),
+        nn.Dropout(),
+        nn.Linear(6, 3),
+        nn.LayerNorm(3),
+        nn.Softmax(-1),
+    ]
+    listed = nn.Sequential(Block(), nn.Softplus(2.0), Net())
+    for name, module, options in (
+        ("sequential.pt", nn.Sequential(*parts), {}),
+        ("own.pt", listed, {"classes": classes("Net", "Block")}),
+    ):
+        target = io.BytesIO()
+        torch.save(module, target)
+        yield Original(name, target.getvalue(), options)
 
 
 def _arrays() -> Iterator[Original]:
@@ -154,6 +187,28 @@ def _onnx() -> Original:
     return Original("model.onnx", model.SerializeToString())
 
 
+def _agents(folder: Path) -> Iterator[Original]:
+    from ..stable_baselines3 import archives
+
+    ppo = archives.described("stable_baselines3.common.policies")
+    archives.write(folder / "ppo.zip", archives.actor_critic(), ppo)
+    yield Original("ppo.zip", (folder / "ppo.zip").read_bytes(), {"policy": "actor"})
+    sac = archives.described("stable_baselines3.sac.policies", options={"net_arch": [6, 5], "clip_mean": 1.5})
+    archives.write(folder / "sac.zip", archives.sac(use_sde=True), sac)
+    for policy in ("actor", "critic"):
+        yield Original(f"sac-{policy}.zip", (folder / "sac.zip").read_bytes(), {"policy": policy})
+    for policy, (name, saved) in zip(("actor", "critic", "critic"), _checkpoints().items(), strict=True):
+        yield Original(name, archives.saved(saved), {"policy": policy, "activation": "elu"})
+
+
+def _checkpoints() -> dict[str, Any]:
+    """What libraries of reinforcement learning save by torch."""
+    from ..policies import agents
+
+    pair = (agents.Actor("fc_mu").state_dict(), agents.Critic().state_dict())
+    return {"rsl_rl.pt": agents.rsl_rl(normalized=True)[-1], "skrl.pt": agents.skrl(shared=True)[-1], "ddpg.pt": pair}
+
+
 def _nnet() -> Original:
     state = list(weights().values())
     rows = [[3, 4, 3, 6], WIDTHS, [0], [-1.0] * 4, [1.0] * 4, [0.0] * 5, [1.0] * 5]
@@ -163,32 +218,41 @@ def _nnet() -> Original:
     return Original("net.nnet", text.encode())
 
 
-def _tensorflow() -> Iterator[Original]:
+def _packed() -> Original:
+    return Original("net.nnet.gz", gzip.compress(_nnet().content, mtime=0))
+
+
+def _lists() -> Iterator[Original]:
+    """The networks of verification tools with one entry a line, without and with the names of activations."""
     state = list(weights().values())
-    shape = np.array([-1, 5], np.int32)
-    consts = [*(gr.const(f"w{i}", array) for i, array in enumerate(state)), gr.const("shape", shape)]
-    nodes = [
-        gr.node("a", "MatMul", "x", "w0", transpose_b=True),
-        gr.node("b", "BiasAdd", "a", "w1", data_format="NHWC"),
-        gr.node("c", "LeakyRelu", "b", alpha=0.1),
-        gr.node("d", "MatMul", "c", "w2", transpose_b=True),
-        gr.node("e", "Tanh", "d"),
-        gr.node("f", "Reshape", "e", "shape"),
+    numbers = [
+        entry for weight, bias in zip(state[::2], state[1::2], strict=True) for entry in np.column_stack([weight, bias]).flat
     ]
-    last = [gr.node("g", "MatMul", "f", "w4", transpose_b=True), gr.node("h", "AddV2", "g", "w5"), gr.node("y", "Softmax", "h")]
-    x = gr.placeholder("x", (None, 4), "float32")
-    yield Original("frozen.pb", gr.graph(x, *consts, *nodes, *last))
-    inner = [gr.node("g", "MatMul", "f", "v", transpose_b=True), gr.node("y", "Softmax", "g:product:0")]
-    function = gr.function("last", ["f", "v"], {"out": "y:softmax:0"}, *inner)
-    call = gr.node("call", "StatefulPartitionedCall", "f", "w4", f=gr.Called("last"))
-    ends = {"x": gr.end("x:0", (None, 4), "float32")}, {"y": gr.end("call:0", (None, 3), "float32")}
-    served = {"serving_default": gr.signature(*ends)}
-    yield Original("saved_model.pb", gr.saved_model(gr.graph(x, *consts, *nodes, call, functions=[function]), served))
-    layers = [
-        lite.operator("FULLY_CONNECTED", [0, 2, 3], [9], fused=1),
-        lite.operator("FULLY_CONNECTED", [9, 4, 5], [10], fused=4),
-        lite.operator("RESHAPE", [10, 8], [11]),
-        lite.operator("FULLY_CONNECTED", [11, 6, 7], [12], keep_num_dims=True),
-        lite.operator("SOFTMAX", [12], [1], beta=1.0),
-    ]
-    yield Original("model.tflite", lite.model(layers, {"x": (None, 4)}, ["y"], [*state, shape], 4))
+    head = [WIDTHS[0], WIDTHS[-1], len(WIDTHS) - 2, *WIDTHS[1:-1]]
+    yield Original("list.txt", "\n".join(map(str, [*head, *numbers])).encode(), {"layers": LAYERS})
+    yield Original("named.txt", "\n".join(map(str, [*head, "ReLU", "tanh", "Affine", *numbers, 0.5, 2.0, ""])).encode())
+
+
+def _emulators() -> Iterator[Original]:
+    of, of_components = emulator_files.attributes(), emulator_files.attributes(components=True)
+    yield Original("emulator.npz", emulator_files.npz(of_components))
+    yield Original("emulator.pkl", emulator_files.pkl(of, wrapped=("W", "b", "alphas", "betas", "architecture")))
+    yield Original("components.pkl", emulator_files.pkl(of_components, protocol=2))
+    yield Original("converted.npz", emulator_files.converted(of))
+
+
+def _matlab() -> Iterator[Original]:
+    """The weights as numbered variables, packed, and as cells in a struct, by which MATLAB's two formats are covered."""
+    import scipy.io
+
+    state = list(weights().values())
+    names = [f"{name}{number}" for number in range(1, len(WIDTHS)) for name in "Wb"]
+    for suffix, packs in (("5", False), ("7", True)):
+        target = io.BytesIO()
+        scipy.io.savemat(target, dict(zip(names, state, strict=True)), do_compression=packs)
+        yield Original(f"version{suffix}.mat", target.getvalue(), {"layers": LAYERS})
+    cells = {"W": state[::2], "b": [bias[:, None] for bias in state[1::2]], "act_fcns": LAYERS}
+    target = io.BytesIO()
+    scipy.io.savemat(target, {"net": {name: np.array([*values, None], object)[:-1] for name, values in cells.items()}})
+    yield Original("cells.mat", target.getvalue())
+    yield Original("version73.mat", matlab_files.version_7_3({"net": cells}))

@@ -12,8 +12,8 @@ import fastjac
 from fastjac.errors import FileError, FormatError
 from fastjac.importers import Options
 from fastjac.importers.onnx import load
-from fastjac.importers.reading.wire import LENGTH, VARINT, check_message, fields
 from fastjac.importers.reading.probe import probe
+from fastjac.importers.reading.wire import LENGTH, VARINT, check_message, fields
 
 from .graphs import field, random, saved, small_file, varint, written
 
