@@ -56,21 +56,11 @@ def _unpacked(start: bytes) -> bytes:
         return b""
 
 
-FIRST_OPERATORS = ("Placeholder", "Const")
-"""Operators with which a graph of TensorFlow starts."""
-
-
-def _is_graph(probe: Probe) -> bool:
-    """Whether the file starts with the nodes of a TensorFlow graph, which name their operators."""
-    return probe.start.startswith(b"\n") and any(f"\x12{chr(len(op))}{op}".encode() in probe.start for op in FIRST_OPERATORS)
-
-
 TRUST = "fastjac never unpickles; if you trust where it comes from,"
 FROM_TORCH = "load it in torch and pass fastjac.from_torch(module) or fastjac.from_state_dict(state, layers=[...])"
 ARRAYS = "fastjac.from_state_dict(state, layers=[...])"
 EXTRACT = "take it out, as by zipfile.ZipFile(path).extract(name), and load that"
 UNPACK = "unpack it and load what is in it; what joblib.dump wrote, joblib.load(path) reads, for fastjac.from_sklearn(model)"
-CONVERT = "convert the model to ONNX, as by python -m tf2onnx.convert"
 FOREIGN_FORMATS = (
     ForeignFormat(
         "a program of torch.export (.pt2)",
@@ -94,20 +84,5 @@ FOREIGN_FORMATS = (
     ForeignFormat("compressed by bzip2", _starts_with(b"BZh"), UNPACK),
     ForeignFormat("compressed by xz", _starts_with(b"\xfd7zXZ\0", b"]\0\0"), UNPACK),
     ForeignFormat("compressed by zstd or lz4", _starts_with(b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"), UNPACK),
-    ForeignFormat(
-        "a TensorFlow Lite model (.tflite)",
-        lambda probe: probe.start[4:8] == b"TFL3",
-        f"load the Keras model that it was made of, or {CONVERT} --tflite model.tflite --output model.onnx",
-    ),
-    ForeignFormat(
-        "a TensorFlow SavedModel's graph (saved_model.pb)",
-        lambda probe: probe.start.startswith(b"\x08\x01\x12") and b"tensorflow" in probe.start.lower(),
-        f'save the model by model.save("model.keras"), or {CONVERT} --saved-model FOLDER --output model.onnx',
-    ),
-    ForeignFormat(
-        "a frozen graph of TensorFlow (.pb)",
-        _is_graph,
-        f"{CONVERT} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx",
-    ),
 )
 """Formats that are told apart only to give better advice; the first that recognises the content names it."""

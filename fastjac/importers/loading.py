@@ -19,6 +19,8 @@ from .parts import Imported
 from .reading.packed import unpacked_probe
 from .reading.probe import Probe
 from .state_dict import LayerEntry
+from .tensorflow import file as tensorflow
+from .tensorflow import tflite
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ FORMATS = (
     FileFormat("torch checkpoints (.pt, .pth, .ckpt, .bin)", torch_file.recognise, torch_file.load),
     FileFormat("stable-baselines3 archives (.zip)", stable_baselines3.recognise, stable_baselines3.load),
     FileFormat("scikit-learn models (.pkl, .joblib)", sklearn.recognise, sklearn.load),
+    FileFormat("TensorFlow Lite models (.tflite)", tflite.recognise, tflite.load),
+    FileFormat("TensorFlow SavedModels (folders)", tensorflow.recognise_saved_model, tensorflow.load_saved_model),
+    FileFormat("frozen graphs of TensorFlow (.pb)", tensorflow.recognise_graph, tensorflow.load_graph),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
 """Every format `load` reads; the first that recognises the content gets it."""
@@ -64,12 +69,12 @@ def load(
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
-    No code that the file holds is run, no other file is read, and no framework is imported. FORMATS lists what is read. A file
-    of any format may be packed by gzip.
+    No code that the file holds is run, no other file is read but for the variables of a SavedModel, and no framework is
+    imported. FORMATS lists what is read. A file of any format may be packed by gzip.
 
     Parameters
     ----------
-    path : the file.
+    path : the file, or the folder of a TensorFlow SavedModel.
     layers, order, n_in : for a file that holds weights alone, what `from_state_dict` takes. For Keras's, names in `layers` mean
         what they mean in Keras, and groups are called by their path in the file, such as "layers/dense_1".
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.

@@ -16,6 +16,7 @@ from sklearn.neural_network import MLPRegressor
 
 import fastjac
 from fastjac.errors import DtypeError, FileError, FormatError, MissingFileError
+from fastjac.importers.reading.probe import probe
 
 
 def test_the_suffix_does_not_matter(tmp_path):
@@ -71,9 +72,6 @@ def write_zip(path, member="a.txt"):
 
 SKLEARN = b"\x80\x04\x95\x40\0\0\0\0\0\0\0\x8c\x1esklearn.neural_network._x" + bytes(100)
 JOBLIB = b"\x80\x03}q\0X\x01\0\0\0acjoblib.numpy_pickle\nNumpyArrayWrapper\n" + bytes(100)
-TFLITE = b"\x1c\0\0\0TFL3" + bytes(100)
-GRAPH = b"\n\x12\n\x01x\x12\x0bPlaceholder*\0" + bytes(100)
-SAVED_MODEL = b"\x08\x01\x12\x40\n\x30serve\x12\x20tensorflow" + bytes(100)
 NEVER = "fastjac never unpickles; if you trust where it comes from,"
 CONTENTS = {
     rf"a pickle by joblib; {NEVER} pass the weights in joblib.load\(path\) to fastjac.from_state_dict": JOBLIB,
@@ -84,9 +82,6 @@ CONTENTS = {
     "compressed by bzip2; unpack it and load what is in it": bz2.compress(b"hello"),
     "compressed by xz; unpack it and load what is in it; what joblib.dump wrote": lzma.compress(b"hello"),
     "compressed by zstd or lz4; unpack it": b"\x28\xb5\x2f\xfd" + bytes(20),
-    r"a TensorFlow Lite model \(.tflite\); load the Keras model .* --tflite model.tflite --output model.onnx": TFLITE,
-    r"a frozen graph of TensorFlow \(.pb\); convert the model to ONNX, as by python -m tf2onnx.convert --graphdef": GRAPH,
-    r"a TensorFlow SavedModel's graph \(saved_model.pb\); save the model by model.save": SAVED_MODEL,
 }
 DAMAGED = {
     "plain": SKLEARN,
@@ -143,12 +138,22 @@ def test_what_libraries_write_is_named(tmp_path):
         fastjac.load(tmp_path / "model.pkl")
 
 
-def test_a_saved_model_of_tensorflow_is_named(tmp_path):
-    (tmp_path / "saved_model.pb").write_bytes(SAVED_MODEL)
-    with pytest.raises(
-        FileError, match=r'is a SavedModel of TensorFlow, a directory; save the model by model.save\("model.keras"\)'
-    ):
-        fastjac.load(tmp_path)
+TENSORFLOW = {
+    "TensorFlow Lite models (.tflite)": b"\x1c\0\0\0TFL3" + bytes(100),
+    "frozen graphs of TensorFlow (.pb)": b"\n\x10\n\x01x\x12\x0bPlaceholder" + bytes(100),
+    "TensorFlow SavedModels (folders)": b"\x08\x01\x12\x08\n\x04\x22\x02ab\x12\0" + bytes(100),
+}
+
+
+@pytest.mark.parametrize("name", TENSORFLOW)
+def test_damaged_files_of_tensorflow_are_known(name, tmp_path):
+    path = tmp_path / "saved_model.pb"
+    path.write_bytes(TENSORFLOW[name])
+    found = probe(path)
+    assert [known.name for known in fastjac.importers.FORMATS if known.recognise(found)] == [name]
+    for given in (path, tmp_path):
+        with pytest.raises(FormatError, match=r"saved_model.pb: .* damaged"):
+            fastjac.load(given)
 
 
 def test_an_hdf5_file_that_is_open_is_not_said_to_be_damaged(tmp_path):

@@ -9,10 +9,10 @@ from ..options import Options
 from ..parts import Imported
 from ..reading.limits import check_count
 from ..reading.probe import Probe
+from ..reading.wire import LENGTH, VARINT, fields
 from .external import ExternalData
 from .model import build
 from .parsing import MOST_BYTES, parse
-from .wire import LENGTH, VARINT, fields
 
 HEAD_BYTES = 1 << 20
 IR_VERSION, GRAPH = 1, 7

@@ -42,13 +42,14 @@ class Probe:
 
 
 def probe(path: Any, origin: Path | None = None) -> Probe:
-    """Look at the file at `path`, which was unpacked from `origin`, if that is given.
+    """Look at the file at `path`, or at the graph in a SavedModel's folder, which was unpacked from `origin`, if that is given.
 
     Raises MissingFileError where there is none, FileError where it cannot be opened or is no regular file, FormatError where
     it is empty or a damaged archive.
     """
     path = file_path(path)
     try:
+        path = _of_folder(path)
         status = path.stat()
         _check_regular(path, status.st_mode)  # opening a pipe would wait for its writer
         with open(path, "rb") as file:
@@ -68,14 +69,14 @@ def probe(path: Any, origin: Path | None = None) -> Probe:
         return Probe(path, origin, status.st_size, start, _zip_names(path) if start.startswith(ZIP_SIGNATURE) else ())
 
 
+def _of_folder(path: Path) -> Path:
+    """The path, or that of the graph in a folder that is a SavedModel."""
+    return path / SAVED_MODEL if path.is_dir() and (path / SAVED_MODEL).exists() else path
+
+
 def _check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
-        if (path / SAVED_MODEL).exists():
-            raise FileError(
-                f'{path} is a SavedModel of TensorFlow, a directory; save the model by model.save("model.keras"), or convert it '
-                f"to ONNX by python -m tf2onnx.convert --saved-model {path} --output model.onnx"
-            )
-        raise FileError(f"{path} is a directory; fastjac loads single files")
+        raise FileError(f"{path} is a directory; fastjac loads single files, and folders with a {SAVED_MODEL} of TensorFlow")
     if not stat.S_ISREG(mode):
         raise FileError(f"{path} is a pipe, socket or device; fastjac loads regular files, so save its content to one")
 

@@ -17,6 +17,7 @@ import fastjac as fj
 
 from .. import emulator_files, matlab_files
 from .estimators import estimators
+from .graphs import graphs
 from .original import Original
 
 LAYERS = ["relu", "tanh", "softmax"]
@@ -38,6 +39,7 @@ def write_all() -> list[Original]:
             *_emulators(),
             *_matlab(),
             *estimators(),
+            *graphs(list(weights().values())),
             *_agents(Path(folder)),
         ]
 
