@@ -17,6 +17,7 @@ from .options import Options, ScalingName
 from .parts import Imported
 from .reading.probe import Probe, probe
 from .state_dict import LayerEntry
+from .torch_program import script
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ FORMATS = (
     FileFormat("Keras models and weights (.h5)", hdf5_file.recognise, hdf5_file.load),
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
+    FileFormat("TorchScript programs (.pt)", script.recognise, script.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )

@@ -147,5 +147,7 @@ def _indices(index: Sequence[int]) -> str:
     return f"[{', '.join(map(str, index[:MOST_SHOWN]))}{', ...' * (len(index) > MOST_SHOWN)}]"
 
 
-JOINS: dict[str, type[Layer]] = {join.__name__: join for join in (Add, Concatenate, Multiply, Divide, Maximum, Minimum, Gate, Take)}
+JOINS: dict[str, type[Layer]] = {
+    join.__name__: join for join in (Add, Concatenate, Multiply, Divide, Maximum, Minimum, Gate, Take)
+}
 """What a graph holds besides layers, by name."""

@@ -31,7 +31,9 @@ def matmul(a: Value, b: Value) -> Value:
     if isinstance(a, Constant) and isinstance(b, Constant):
         return _product_of_constants(a, b)
     if isinstance(a, Flow) and isinstance(b, Flow):
-        raise UnsupportedLayerError("it multiplies matrices that both depend on the network's input; fastjac takes one that is constant")
+        raise UnsupportedLayerError(
+            "it multiplies matrices that both depend on the network's input; fastjac takes one that is constant"
+        )
     if isinstance(a, Flow):
         return _times(a, b, len(right) == 1)  # type: ignore[arg-type]
     return _transposed_product(a, b)  # type: ignore[arg-type]
@@ -52,7 +54,9 @@ def _transposed_product(matrices: Constant, flow: Flow) -> Value:
     """`W x`, which is `(x^T W^T)^T`."""
     if flow.alone.ndim == 1:
         if matrices.alone.ndim > 2:
-            raise UnsupportedLayerError(f"it multiplies a vector by several matrices, of shape {matrices.shape}; fastjac takes one")
+            raise UnsupportedLayerError(
+                f"it multiplies a vector by several matrices, of shape {matrices.shape}; fastjac takes one"
+            )
         turned = computed(lambda array: array.T, matrices)
         return _times(flow, turned, matrices.alone.ndim == 1)
     if matrices.alone.ndim == 1:
@@ -108,7 +112,13 @@ def _product_of_constants(a: Constant, b: Constant) -> Constant:
 
 
 def gemm(
-    a: Value, b: Value, c: Value | None = None, *, alpha: float = 1.0, beta: float = 1.0, transposed: tuple[bool, bool] = (False, False)
+    a: Value,
+    b: Value,
+    c: Value | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transposed: tuple[bool, bool] = (False, False),
 ) -> Value:
     """`alpha A' B' + beta C` of two matrices, each transposed perhaps."""
     if len(a.shape) != 2 or len(b.shape) != 2:
@@ -157,7 +167,9 @@ def einsum(equation: str, values: Sequence[Value]) -> Value:
         kept = [letter for letter in letters if letter in output]
         return transpose(summed, [kept.index(letter) for letter in output])
     if len(values) != 2 or all(isinstance(value, Flow) for value in values):
-        raise UnsupportedLayerError("it sums products of several values that depend on the network's input; fastjac takes one, and one constant")
+        raise UnsupportedLayerError(
+            "it sums products of several values that depend on the network's input; fastjac takes one, and one constant"
+        )
     first = 0 if isinstance(values[0], Flow) else 1
     return _einsum(values[first], inputs[first], values[1 - first], inputs[1 - first], output)  # type: ignore[arg-type]
 
@@ -167,7 +179,9 @@ def _einsum(flow: Flow, mine: str, matrix: Constant, its: str, output: str) -> V
     alone = [letter for letter in mine if letter not in its and letter not in output]
     flow = reduce_sum(flow, [mine.index(letter) for letter in alone], keep=False)  # type: ignore[assignment]
     mine = "".join(letter for letter in mine if letter not in alone)
-    matrix = computed(lambda array: array.sum(tuple(its.index(letter) for letter in its if letter not in mine and letter not in output)), matrix)
+    matrix = computed(
+        lambda array: array.sum(tuple(its.index(letter) for letter in its if letter not in mine and letter not in output)), matrix
+    )
     its = "".join(letter for letter in its if letter in mine or letter in output)
     both = [letter for letter in mine if letter in its and letter in output]
     summed = [letter for letter in mine if letter in its and letter not in output]
@@ -198,14 +212,18 @@ def _parsed(equation: str, shapes: Sequence[Shape]) -> tuple[list[str], str]:
         output = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
     plain = all(letter.isalpha() for letter in letters + output)
     if not plain or any(len(set(one)) != len(one) for one in (*inputs, output)):
-        raise UnsupportedLayerError(f"its equation {equation!r:.80} has an ellipsis or a diagonal; fastjac takes letters, each once an operand")
+        raise UnsupportedLayerError(
+            f"its equation {equation!r:.80} has an ellipsis or a diagonal; fastjac takes letters, each once an operand"
+        )
     if [len(one) for one in inputs] != [len(shape) for shape in shapes] or not set(output) <= set(letters):
         raise FormatError(f"its equation {equation!r:.80} does not fit operands of shapes {', '.join(map(str, shapes))}")
     return inputs, output
 
 
 def _einsum_work(inputs: Sequence[str], shapes: Sequence[Shape]) -> int:
-    sizes = {letter: size for letters, shape in zip(inputs, shapes, strict=True) for letter, size in zip(letters, shape, strict=True)}
+    sizes = {
+        letter: size for letters, shape in zip(inputs, shapes, strict=True) for letter, size in zip(letters, shape, strict=True)
+    }
     return math.prod(sizes.values())
 
 

@@ -34,7 +34,9 @@ def apply(value: Value, layers: Sequence[Layer], function: Callable[[Any], Any] 
 
 def _like(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
     """The function with a result of its operand's own precision."""
-    return lambda array: np.asarray(function(array)).astype(array.dtype, copy=False) if array.dtype.kind == "f" else function(array)
+    return lambda array: (
+        np.asarray(function(array)).astype(array.dtype, copy=False) if array.dtype.kind == "f" else function(array)
+    )
 
 
 def relu(value: Value) -> Value:
@@ -154,7 +156,9 @@ def divide(a: Value, b: Value) -> Value:
 def power(a: Value, b: Value) -> Value:
     """`a ** b`."""
     if isinstance(a, Flow) and isinstance(b, Flow):
-        raise UnsupportedLayerError("it raises a value to another that depends on the network's input too; fastjac has x ** number")
+        raise UnsupportedLayerError(
+            "it raises a value to another that depends on the network's input too; fastjac has x ** number"
+        )
     if isinstance(a, Flow) and isinstance(b, Constant):
         if b.alone.size > 1 and np.all(b.alone == b.alone.flat[0]):
             b = computed(lambda array: array.flat[0], b)

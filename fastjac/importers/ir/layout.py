@@ -138,9 +138,7 @@ def aligned(flows: Sequence[Flow]) -> tuple[list[Node], Layout]:
     first = found[0][1]
     for _, layout in found[1:]:
         if isinstance(first.owners, np.ndarray) and not np.array_equal(first.owners, layout.owners):  # type: ignore[arg-type]
-            raise MixedSamplesError(
-                "its operands hold the samples of a batch along different axes, so that samples are mixed"
-            )
+            raise MixedSamplesError("its operands hold the samples of a batch along different axes, so that samples are mixed")
     return [node for node, _ in found], first
 
 
@@ -213,5 +211,3 @@ def each_unit(flow: Flow, layers: Sequence[Layer]) -> Flow:
     for layer in layers:
         node = layer(node)
     return layout.flow(node)
-
-

@@ -286,13 +286,17 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
         slice(max(0, -first), size - max(0, -last)) for first, last, size in zip(before, behind, value.shape, strict=True)
     )
     if any(number < 0 for number in (*before, *behind)):
-        value = moved(lambda array: array[tuple(one if one != slice(0, n) else slice(None) for one, n in zip(cut, array.shape))], value)
+        value = moved(
+            lambda array: array[tuple(one if one != slice(0, n) else slice(None) for one, n in zip(cut, array.shape))], value
+        )
     widths = [(max(0, first), max(0, last)) for first, last in zip(before, behind, strict=True)]
     spend(math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
     if mode in ("edge", "reflect", "wrap"):
         return moved(partial(np.pad, pad_width=widths, mode=mode), value)  # type: ignore[call-overload]
     if mode != "constant":
-        raise UnsupportedLayerError(f"it pads by {mode!r:.40}, which fastjac does not have; it pads by constant, edge, reflect and wrap")
+        raise UnsupportedLayerError(
+            f"it pads by {mode!r:.40}, which fastjac does not have; it pads by constant, edge, reflect and wrap"
+        )
     for axis, (first, last) in enumerate(widths):
         edges = [_filled(value, axis, first, filling), value, _filled(value, axis, last, filling)]
         if first or last:

@@ -73,7 +73,9 @@ def _layer_norm(match: Match) -> Built:
 
 
 def _array(value: fl.Parameter, size: int) -> np.ndarray:
-    return value if isinstance(value, np.ndarray) else np.full(size, value, np.float32 if np.float32(value) == value else np.float64)
+    return (
+        value if isinstance(value, np.ndarray) else np.full(size, value, np.float32 if np.float32(value) == value else np.float64)
+    )
 
 
 EPS = Named("eps")

@@ -171,7 +171,9 @@ def _agreed(wanted: Mapping[str, Any], given: Mapping[str, Any], known: Mapping[
 def _equals(value: Any, wanted: Any) -> bool:
     if not isinstance(wanted, float):
         return bool(value == wanted)
-    return not isinstance(value, np.ndarray) and (math.isclose(value, wanted, rel_tol=TOLERANCE) or value == float(np.float16(wanted)))
+    return not isinstance(value, np.ndarray) and (
+        math.isclose(value, wanted, rel_tol=TOLERANCE) or value == float(np.float16(wanted))
+    )
 
 
 # Words of the language

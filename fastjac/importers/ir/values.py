@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
+from ...errors import FastjacError, FormatError, UnsupportedLayerError
 from ...nodes import Node
 
 Shape = tuple[int, ...]
@@ -129,6 +129,8 @@ def _called(function: Callable[..., np.ndarray], arrays: Sequence[Any]) -> np.nd
     """A function of NumPy; FormatError where arrays do not fit it."""
     try:
         return np.asarray(function(*arrays))
+    except FastjacError:
+        raise
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         told = ", ".join(str(array.shape) for array in arrays)
         raise FormatError(f"it cannot be computed from operands of shapes {told} ({error}); the file is damaged") from error

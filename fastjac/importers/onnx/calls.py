@@ -70,7 +70,9 @@ class Call:
     def _fixed(self, value: Value, position: int) -> np.ndarray:
         name = self.node.inputs[position]
         if isinstance(value, Flow):
-            raise UnsupportedLayerError(f"its operand {name!r:.80} depends on the network's input; fastjac takes a constant there")
+            raise UnsupportedLayerError(
+                f"its operand {name!r:.80} depends on the network's input; fastjac takes a constant there"
+            )
         if value.batch is not value.alone and isinstance(value.batch, np.ndarray):
             raise MixedSamplesError(f"its operand {name!r:.80} is not the same for each sample of a batch and for one alone")
         return fixed(value, name)
@@ -98,7 +100,9 @@ class Call:
         if isinstance(value, Constant):
             check_count(value.alone.size, MOST_AXES, f"entries in {self.node.inputs[position]!r}, which tells axes or sizes")
             if value.alone.dtype.kind not in "iu":
-                raise FormatError(f"its operand {self.node.inputs[position]!r} must hold whole numbers, it holds {value.alone.dtype}")
+                raise FormatError(
+                    f"its operand {self.node.inputs[position]!r} must hold whole numbers, it holds {value.alone.dtype}"
+                )
 
     def sizes(self, position: int, attribute: str = "") -> Value:
         """A list of whole numbers, which the number of samples may change: an operand, or an attribute in older opsets."""

@@ -64,8 +64,7 @@ class _Evaluation:
         self._graph, self._reader = graph, reader
         self._inputs = [Input(int(np.prod(source.shape)), source.name) for source in sources]
         flows = [
-            input_flow(node, source.shape, source.batch_axis, samples)
-            for node, source in zip(self._inputs, sources, strict=True)
+            input_flow(node, source.shape, source.batch_axis, samples) for node, source in zip(self._inputs, sources, strict=True)
         ]
         self._values: dict[str, Operand] = {"": None, **{source.name: flow for source, flow in zip(sources, flows, strict=True)}}
         self._record = Record()

@@ -96,7 +96,9 @@ def _outputs(graph: Graph, chosen: Sequence[str] | None) -> tuple[list[str], lis
     if chosen is not None:
         unknown = [name for name in chosen if name not in known]
         if unknown or not chosen:
-            raise OptionError(f"outputs must name some of the model's, which are {listed(list(known))}; got {listed(list(chosen))}")
+            raise OptionError(
+                f"outputs must name some of the model's, which are {listed(list(known))}; got {listed(list(chosen))}"
+            )
         return list(chosen), []
     is_float = {name: not end.element_type or ELEMENT_NAMES.get(end.element_type) in FLOATS for name, end in known.items()}
     names = [name for name, takes in is_float.items() if takes]

@@ -57,5 +57,3 @@ def dropout(call: Call) -> Value:
     if training is not None and training.any():
         raise UnsupportedLayerError("it is in training mode, where it drops units at random; export the model in evaluation mode")
     return call.value(0)
-
-

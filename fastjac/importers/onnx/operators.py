@@ -77,7 +77,9 @@ def _not_differentiable(name: str, function: np.ufunc) -> Operator:
     def convert(call: Call) -> Value:
         value = call.value(0)
         if isinstance(value, Flow):
-            raise UnsupportedLayerError(f"it rounds values that depend on the network's input ({name}), so no derivative goes through it")
+            raise UnsupportedLayerError(
+                f"it rounds values that depend on the network's input ({name}), so no derivative goes through it"
+            )
         return computed(function, value)
 
     return Operator(convert)
@@ -86,7 +88,9 @@ def _not_differentiable(name: str, function: np.ufunc) -> Operator:
 def _modulo(call: Call) -> Value:
     a, b = call.value(0), call.value(1)
     if isinstance(a, Flow) or isinstance(b, Flow):
-        raise UnsupportedLayerError("it takes remainders of values that depend on the network's input; fastjac does not have that")
+        raise UnsupportedLayerError(
+            "it takes remainders of values that depend on the network's input; fastjac does not have that"
+        )
     return computed(np.fmod if call.node.integer("fmod", 0) else np.mod, a, b)
 
 

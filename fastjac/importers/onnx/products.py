@@ -72,7 +72,9 @@ def conv(call: Call) -> Value:
         result = ct.einsum(f"nc{letters},oc{letters}->no", [value, kernel])
         result = mv.reshape(result, [0, 0, *[1] * len(places)], zero_keeps=True)
     elif math.prod(window) == 1 and all(stride == 1 for stride in call.node.integers("strides") or ()):
-        result = ct.einsum(f"nc{letters},oc->no{letters}", [value, computed(lambda array: array.reshape(array.shape[:2]), kernel)])
+        result = ct.einsum(
+            f"nc{letters},oc->no{letters}", [value, computed(lambda array: array.reshape(array.shape[:2]), kernel)]
+        )
     else:
         raise UnsupportedLayerError(
             f"its kernel of {' x '.join(map(str, window))} stands at several places of an image of {' x '.join(map(str, places))}; "

@@ -43,7 +43,9 @@ class Source:
         return f"if it is only ever given one sample, fix its batch before: {fixing(self.name, self.batch_axis or 0)}"
 
 
-def sources_of(graph: Graph, nodes: Sequence[Node], outputs: Sequence[str], n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
+def sources_of(
+    graph: Graph, nodes: Sequence[Node], outputs: Sequence[str], n_in: int | None, chosen: Sequence[str] | None
+) -> list[Source]:
     """The inputs that the nodes' outputs depend on, in the order of the file or of the names that were chosen.
 
     Raises UnsupportedLayerError where there are none, or the numbers of one are not floating-point; OptionError where the names
