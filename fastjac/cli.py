@@ -162,6 +162,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     weights.add_argument("--external-data", action="store_true", help="read an ONNX file's weights from files beside it")
     scaling = "what stands around a .nnet file's layers: linear (the default), none or clipped"
     weights.add_argument("--scaling", metavar="KIND", help=scaling)
+    weights.add_argument("--inputs", metavar="A,B,...", type=_names, help="a graph's inputs, in the order to take them in")
+    weights.add_argument("--outputs", metavar="A,B,...", type=_names, help="the outputs of a graph that are wanted")
 
 
 def _names(text: str) -> list[str]:
@@ -170,7 +172,10 @@ def _names(text: str) -> list[str]:
 
 def _read(args: argparse.Namespace) -> tuple[str, Imported]:
     config = None if args.config is None else args.config.read_text(encoding="utf-8")
-    return read(args.file, Options(args.layers, args.order, args.n_in, config, args.external_data, args.scaling))
+    return read(
+        args.file,
+        Options(args.layers, args.order, args.n_in, config, args.external_data, args.scaling, args.inputs, args.outputs),
+    )
 
 
 def _load(args: argparse.Namespace) -> Network:

@@ -51,6 +51,8 @@ def load(
     config: str | Mapping[str, Any] | None = None,
     external_data: bool = False,
     scaling: ScalingName | None = None,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
@@ -65,6 +67,8 @@ def load(
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
     scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units
         of the problem, "none" in the network's own, "clipped" also clips inputs to the file's bounds; see `from_nnet`.
+    inputs, outputs : for a graph, the names of the inputs in the order in which the network takes them, and of the outputs that
+        it gives; by default all that hold numbers, in the order of the file.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def load(
     MissingDependencyError
         The package that reads this format is not installed.
     """
-    return read(path, Options(layers, order, n_in, config, external_data, scaling))[1].network
+    return read(path, Options(layers, order, n_in, config, external_data, scaling, inputs, outputs))[1].network
 
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:

@@ -12,7 +12,7 @@ from fastjac.importers.keras.layers import CONVERTERS
 from fastjac.importers.keras.rectifiers import MOST_DOUBLED
 
 from .agreement import TOLERANCE, TORCH_ROUNDS_DERIVATIVE, assert_agrees
-from .keras_models import assert_imports, assert_same, saved_and_loaded, scramble
+from .keras_models import assert_imports, assert_imports_graph, assert_same, saved_and_loaded, scramble
 
 pytestmark = pytest.mark.usefixtures("keras_float64")
 N = 5
@@ -103,6 +103,23 @@ SEVERAL_AXES = {
     "LayerNormalization of all": [lambda: layers.LayerNormalization(axis=[1, 2]), layers.Flatten],
     "SpatialDropout1D": [lambda: layers.SpatialDropout1D(0.5), layers.Flatten],
     "Reshape": [lambda: layers.Reshape((2, -1)), layers.BatchNormalization, lambda: layers.Reshape((-1,))],
+    "Dense of each step": [lambda: layers.Dense(4, "tanh"), layers.Flatten],
+    "Dense of each step with a softmax": [lambda: layers.Dense(4, "softmax"), layers.Flatten],
+    "TimeDistributed": [lambda: layers.TimeDistributed(layers.Dense(4, "elu")), layers.Flatten],
+    "TimeDistributed Activation": [lambda: layers.TimeDistributed(layers.Activation("gelu")), layers.Flatten],
+    "Softmax of each step": [layers.Softmax, layers.Flatten],
+    "Softmax of each feature": [lambda: layers.Softmax(axis=1), layers.Flatten],
+    "LayerNormalization of each step": [layers.LayerNormalization, layers.Flatten],
+    "UnitNormalization": [layers.UnitNormalization, layers.Flatten],
+    "UnitNormalization of each feature": [lambda: layers.UnitNormalization(axis=1), layers.Flatten],
+    "Permute": [lambda: layers.Permute((2, 1)), lambda: layers.Dense(4), layers.Flatten],
+    "RepeatVector": [layers.Flatten, lambda: layers.RepeatVector(3), lambda: layers.Dense(2, "tanh"), layers.Flatten],
+    "Cropping1D": [lambda: layers.Cropping1D((1, 0)), layers.Flatten],
+    "ZeroPadding1D": [lambda: layers.ZeroPadding1D((1, 2)), layers.Flatten],
+    "GlobalAveragePooling1D": [layers.GlobalAveragePooling1D],
+    "GlobalMaxPooling1D": [layers.GlobalMaxPooling1D],
+    "GlobalAveragePooling2D": [lambda: layers.Reshape((3, 2, 1)), layers.GlobalAveragePooling2D],
+    "Flatten with channels first": [lambda: layers.Flatten(data_format="channels_first")],
 }
 
 
@@ -159,11 +176,30 @@ def test_operations_that_are_activations(function, tmp_path):
     assert_same(fastjac.load(tmp_path / "model.keras"), net)
 
 
-def test_an_operation_along_another_axis_is_refused():
+def test_operations_that_move_or_sum_entries(tmp_path):
     tensor = keras.Input((3, 2))
-    model = keras.Model(tensor, keras.ops.softmax(tensor, axis=1))
-    with pytest.raises(fastjac.errors.UnsupportedLayerError, match=r"layer 0 'softmax\w*' \(Softmax\): axis=1 is not supported"):
-        fastjac.from_keras(model)
+    ops = keras.ops
+    made = [
+        ops.softmax(tensor, axis=1),
+        ops.log_softmax(tensor),
+        ops.sum(tensor, axis=-1),
+        ops.mean(tensor, axis=1, keepdims=True),
+        ops.max(tensor, axis=[1, 2]),
+        ops.min(tensor, axis=1),
+        ops.prod(tensor, axis=-1),
+        ops.reshape(tensor, (-1, 2, 3)),
+        ops.transpose(tensor, (0, 2, 1)),
+        ops.squeeze(ops.expand_dims(tensor, 2), 2) * 2.0,
+        ops.stack([tensor, -tensor], axis=2),
+        ops.matmul(tensor, np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0]])),
+        ops.where(ops.greater(tensor, 0.1), tensor, 0.2 * tensor),
+        ops.where(ops.less_equal(tensor, tensor * tensor), tensor, 3.0),
+        ops.erf(tensor),
+        tensor[:, None, 1:, 0],
+        ops.maximum(tensor, 0.3),
+        2.0**tensor,
+    ]
+    assert_imports_graph(scramble(keras.Model(tensor, made)), tmp_path, every_format=False)
 
 
 def test_a_relu_that_must_double_too_many_units_is_refused():
@@ -181,16 +217,14 @@ def test_every_layer_of_the_table_is_tested():
 
 REFUSED_LAYERS = {
     "layer 0 'conv' .Conv1D.: fastjac does not have it; it has Activation, ": lambda: layers.Conv1D(2, 1, name="conv"),
-    "UnitNormalization.: fastjac does not have it": layers.UnitNormalization,
     "Lambda.: it holds code of the user's own, which fastjac does not run": lambda: layers.Lambda(lambda x: x + 1, name="lambda"),
-    "acts on the last axis of samples of shape .3, 2.; fastjac takes it after a Flatten": lambda: layers.Dense(2),
-    "softmax|acts on the last axis": layers.Softmax,
+    "TimeDistributed.: its layer Reshape: fastjac has it on each step for Dense": lambda: layers.TimeDistributed(
+        layers.Reshape((2, 1))
+    ),
     "Softmax.: axis=": lambda: layers.Softmax(axis=0),
     "rms_scaling=True": lambda: layers.LayerNormalization(rms_scaling=True),
-    "LayerNormalization.: axis=": lambda: layers.LayerNormalization(axis=1),
     "renorm=True": lambda: layers.BatchNormalization(renorm=True),
     "max_value=0 makes every output 0": lambda: layers.ReLU(max_value=0.0),
-    "data_format='channels_first' reorders": lambda: layers.Flatten(data_format="channels_first"),
     "activation 'glu' is not supported: it halves": lambda: layers.Activation("glu"),
     "activation 'sparsemax' is not supported: Keras up to 3.15": lambda: layers.Activation("sparsemax"),
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from ..reading.limits import refuse_expansion
 
+Made = TypeVar("Made")
 ENTRY_BYTES = 8
 """The most that one entry of an array takes."""
 
@@ -20,6 +22,7 @@ class Account:
 
     def __init__(self) -> None:
         self._stored = self._made = 0
+        self.shared: dict[Any, Any] = {}
 
     def store(self, size: int) -> None:
         """Take note of `size` bytes that the file holds."""
@@ -29,6 +32,16 @@ class Account:
         """Take note of entries of arrays before they are made; FormatError if they outgrow by far what the file holds."""
         self._made += ENTRY_BYTES * entries
         refuse_expansion(self._made, self._stored, "the model")
+
+
+def shared(key: Any, make: Callable[[], Made]) -> Made:
+    """What `make` gives at the first call with a key, while one model is read: layers that stand at several places are one."""
+    account = _current.get()
+    if account is None:
+        return make()
+    if key not in account.shared:
+        account.shared[key] = make()
+    return account.shared[key]
 
 
 _current: ContextVar[Account | None] = ContextVar("account", default=None)
@@ -42,6 +55,18 @@ def accounting(account: Account) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def spend_places(units: int, samples: int) -> None:
+    """Count the numbers, of half an entry each, that say where units stand for one sample and for a batch."""
+    spend(units * (1 + samples) // 2)
+
+
+def hold(entries: int) -> None:
+    """Count entries that the file of the model that is being read holds."""
+    account = _current.get()
+    if account is not None:
+        account.store(ENTRY_BYTES * entries)
 
 
 def spend(entries: int) -> None:

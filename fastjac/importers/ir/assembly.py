@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...errors import LayerError, UnsupportedLayerError
 from ...layers import LAYERS
 from ...network import Network
 from ...nodes import Input, Node
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
 from ..reading.limits import MOST_UNITS, check_count
+from .account import spend_places
 from .layout import units
 from .recognition import Recognized, ordered, recognized
 from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
@@ -62,15 +61,22 @@ class Record:
         self.operations.append(Operation(name, kind, tuple(made), note))
 
     def operation_of(self, node: Node) -> int:
-        """The number of the operation that has made a vector, or the one that it was picked from by an output."""
-        while node not in self._owners:
+        """The number of the operation that has made a vector; of one that an output picks from others, the one behind these."""
+        while node not in self._owners and node.operands:
             node = node.operands[0]
-        return self._owners[node]
+        return self._owners.get(node, len(self.operations) - 1)
+
+
+def samples_beside(sizes: Iterable[int]) -> int:
+    """How many samples a batch has by which a model with such sizes is read."""
+    known = {size for size in sizes if size}
+    return next((count for count in SAMPLES if all(size % count for size in known)), SAMPLES[-1])
 
 
 def input_flow(node: Input, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
     """A network's input as a tensor of a shape for one sample, whose samples lie along `batch_axis`; None where it fixes one."""
     check_count(size_of(shape), MOST_UNITS, "units in its input")
+    spend_places(node.size, samples)
     alone = np.arange(node.size, dtype=np.int32).reshape(shape)
     if batch_axis is None:
         return Flow(node, alone, Single(), samples)
@@ -85,10 +91,12 @@ def output_node(flow: Flow, name: str) -> Node:
         if isinstance(flow.batch, np.ndarray):
             owners = flow.owners
             along = np.arange(flow.samples)
-            in_turn = np.array_equal(owners.ravel(), np.repeat(along, owners.size // flow.samples))
-            if not in_turn and not any(_counts(owners, axis, along) for axis in range(owners.ndim)):
+            one_after_another = np.array_equal(owners.ravel(), np.repeat(along, owners.size // flow.samples))
+            is_counted = any(_counts(owners, axis, along) for axis in range(owners.ndim))
+            if not is_counted and (not one_after_another or flow.samples in owners.shape):
                 raise MixedSamplesError(
-                    f"it is of shape {shown(owners.shape, flow.samples)}, where the units of different samples of a batch take turns"
+                    f"it is of shape {shown(owners.shape, flow.samples)}, where the units of different samples of a batch take "
+                    "turns"
                 )
     return node
 
@@ -162,5 +170,5 @@ def _part(operations: Sequence[Operation], nodes: Sequence[Node], found: Recogni
         return Part(operations[0].label, layers, "; ".join(notes))
     kinds = ", ".join(operation.kind for operation in operations)
     label = f"{operations[0].name} to {operations[-1].name} ({kinds})"
-    note = [f"{len(operations)} nodes that are one {pattern or 'affine layer'}"]
+    note = [f"together one {pattern or 'affine layer'}"]
     return Part(label, layers, "; ".join([*note, *notes]))

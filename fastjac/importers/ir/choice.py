@@ -72,8 +72,8 @@ def equal(a: Value, b: Value) -> Logical:
     """`a == b`, of constants."""
     if isinstance(a, Flow) or isinstance(b, Flow):
         raise UnsupportedLayerError(
-            "it asks whether values that depend on the network's input are equal, by which no derivative goes; fastjac has >, >=, "
-            "< and <="
+            "it asks whether values that depend on the network's input are equal, by which no derivative goes; fastjac has >, "
+            ">=, < and <="
         )
     return computed(np.equal, a, b)
 

@@ -149,6 +149,11 @@ def _scaled(array: np.ndarray, factor: float) -> np.ndarray:
     return (np.float64(factor) * array).astype(float_dtype(array))
 
 
+def affine(value: Flow, layer: fl.Affine) -> Flow:
+    """An affine layer on the vectors along the last axis."""
+    return rows(value, [value.alone.ndim - 1]).each(lambda node, number: layer(node))
+
+
 def linear(value: Value, weight: Value, bias: Value | None = None) -> Value:
     """`x W^T + b` along the last axis, with W (n_out, n_in) as torch and fastjac have it."""
     product = matmul(value, transpose(weight))

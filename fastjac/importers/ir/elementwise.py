@@ -145,46 +145,39 @@ def multiply(a: Value, b: Value) -> Value:
 
 def divide(a: Value, b: Value) -> Value:
     """`a / b`; that of whole numbers is cut towards zero."""
-    if isinstance(a, Flow) and isinstance(b, Constant):
-        return _divided_by_constant(a, b)
-    if isinstance(a, Constant) and isinstance(b, Flow):
-        inverse = reciprocal(b)
-        return inverse if a.alone.size == 1 and a.alone.item() == 1 else multiply(a, inverse)
-    return _of_two(a, b, _quotient, nodes.divide)
+    if isinstance(a, Flow):
+        return _joined(a, b, nodes.divide) if isinstance(b, Flow) else _divided_by_constant(a, b)
+    if isinstance(b, Constant):
+        return _of_constants(a, b, _quotient)
+    inverse = reciprocal(b)
+    return inverse if a.alone.size == 1 and a.alone.item() == 1 else multiply(a, inverse)
 
 
 def power(a: Value, b: Value) -> Value:
     """`a ** b`."""
-    if isinstance(a, Flow) and isinstance(b, Flow):
+    if isinstance(a, Constant):
+        if isinstance(b, Constant):
+            return _of_constants(a, b, lambda x, y: np.power(x, y).astype(x.dtype))
+        return exp(multiply(b, computed(lambda base: np.log(np.asarray(base, float_dtype(base))), a)))
+    if isinstance(b, Flow):
         raise UnsupportedLayerError(
             "it raises a value to another that depends on the network's input too; fastjac has x ** number"
         )
-    if isinstance(a, Flow) and isinstance(b, Constant):
-        if b.alone.size > 1 and np.all(b.alone == b.alone.flat[0]):
-            b = computed(lambda array: array.flat[0], b)
-        if b.alone.size != 1:
-            raise UnsupportedLayerError("it has an exponent for each unit; fastjac has x ** number")
-        exponent = float(b.alone.item())
-        return a if exponent == 1.0 else each_unit(a, [fl.Power(exponent)])
-    if isinstance(a, Constant) and isinstance(b, Flow):
-        return exp(multiply(b, computed(lambda base: np.log(np.asarray(base, float_dtype(base))), a)))
-    return _of_two(a, b, lambda x, y: np.power(x, y).astype(x.dtype), _unreachable)
+    exponents = np.unique(b.alone)
+    if exponents.size != 1:
+        raise UnsupportedLayerError("it has an exponent for each unit; fastjac has x ** number")
+    exponent = float(exponents.item())
+    return a if exponent == 1.0 else each_unit(a, [fl.Power(exponent)])
 
 
 def maximum(a: Value, b: Value) -> Value:
     """The larger of both."""
-    if isinstance(a, Flow) != isinstance(b, Flow):
-        flow, bound = (a, b) if isinstance(a, Flow) else (b, a)
-        return _bounded(flow, bound, _at_least)
-    return _of_two(a, b, np.maximum, nodes.maximum)
+    return _bounded(a, b, np.maximum, nodes.maximum, _at_least)
 
 
 def minimum(a: Value, b: Value) -> Value:
     """The smaller of both."""
-    if isinstance(a, Flow) != isinstance(b, Flow):
-        flow, bound = (a, b) if isinstance(a, Flow) else (b, a)
-        return _bounded(flow, bound, _at_most)
-    return _of_two(a, b, np.minimum, nodes.minimum)
+    return _bounded(a, b, np.minimum, nodes.minimum, _at_most)
 
 
 def total(values: Sequence[Value], function: Callable[[Value, Value], Value] = add) -> Value:
@@ -197,12 +190,9 @@ def clip(value: Value, low: Value | None, high: Value | None, layer: type[fl.Cla
 
     layer : what a tensor between two numbers becomes; the two differ in the derivative at the bounds.
     """
-    bounds = [bound for bound in (low, high) if bound is not None]
-    if isinstance(value, Flow) and all(isinstance(bound, Constant) and bound.alone.size == 1 for bound in bounds):
-        least, most = (default if bound is None else _number(bound) for bound, default in ((low, -math.inf), (high, math.inf)))
-        if (least, most) == (-math.inf, math.inf):
-            return value
-        return each_unit(value, [layer(least, most)])
+    least, most = _bound(low, -math.inf), _bound(high, math.inf)
+    if isinstance(value, Flow) and least is not None and most is not None:
+        return value if (least, most) == (-math.inf, math.inf) else each_unit(value, [layer(least, most)])
     if low is not None:
         value = maximum(value, low)
     return value if high is None else minimum(value, high)
@@ -214,7 +204,7 @@ def prelu(value: Value, slope: Value) -> Value:
         broadcast_shape([value.shape, slope.shape])
         return _beside(value, slope, lambda parameter: [fl.PReLU(parameter)])
     if isinstance(value, Constant) and isinstance(slope, Constant):
-        return _of_two(value, slope, lambda x, s: np.where(x < 0, s * x, x), _unreachable)
+        return _of_constants(value, slope, lambda x, s: np.where(x < 0, s * x, x))
     return add(relu(value), multiply(slope, subtract(value, relu(value))))
 
 
@@ -223,23 +213,28 @@ def _of_two(
     b: Value,
     function: Callable[[Any, Any], Any],
     join: Callable[[Node, Node], Node],
-    beside: Callable[[Any, bool], Layer] | None = None,
+    beside: Callable[[Any, bool], Layer],
 ) -> Value:
     """A function of two tensors.
 
     function : of NumPy, for constants.  join : of the vectors of two tensors that depend on the network's inputs.
     beside : makes the layer for one of these and a constant, and is given whether the constant comes first.
     """
-    if isinstance(a, Flow) and isinstance(b, Flow):
-        (one, other), layout = aligned(spread([a, b]))  # type: ignore[arg-type]
-        return layout.flow(join(one, other))
-    if isinstance(a, Constant) and isinstance(b, Constant):
-        spend(size_of(broadcast_shape([a.shape, b.shape])))
-        return computed(function, a, b)
-    assert beside is not None
     if isinstance(a, Flow):
-        return _beside(a, b, lambda parameter: [beside(parameter, False)])  # type: ignore[arg-type]
-    return _beside(b, a, lambda parameter: [beside(parameter, True)])  # type: ignore[arg-type]
+        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, lambda parameter: [beside(parameter, False)])
+    if isinstance(b, Flow):
+        return _beside(b, a, lambda parameter: [beside(parameter, True)])
+    return _of_constants(a, b, function)
+
+
+def _joined(a: Flow, b: Flow, join: Callable[[Node, Node], Node]) -> Flow:
+    (one, other), layout = aligned([flow for flow in spread([a, b]) if isinstance(flow, Flow)])
+    return layout.flow(join(one, other))
+
+
+def _of_constants(a: Constant, b: Constant, function: Callable[[Any, Any], Any]) -> Constant:
+    spend(size_of(broadcast_shape([a.shape, b.shape])))
+    return computed(function, a, b)
 
 
 def _beside(flow: Flow, value: Constant, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
@@ -254,7 +249,7 @@ def _real(parameter: Any) -> fl.Parameter:
     """A parameter in a precision that layers take; whole numbers must not make a network of float32 one of float64."""
     if isinstance(parameter, np.ndarray) and parameter.dtype.kind != "f":
         return parameter.astype(np.float32)
-    return parameter  # type: ignore[no-any-return]
+    return parameter
 
 
 def _divided_by_constant(flow: Flow, value: Constant) -> Flow:
@@ -289,19 +284,27 @@ def _quotient(a: np.ndarray, b: np.ndarray) -> Any:
     return np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
 
 
-def _number(value: Constant) -> float:
-    return float(value.alone.item())
-
-
-def _unreachable(a: Node, b: Node) -> Node:
-    raise UnsupportedLayerError(NO_CONSTANT)
+def _bound(bound: Value | None, default: float) -> float | None:
+    """A bound as a number, None if it is none."""
+    if bound is None:
+        return default
+    return float(bound.alone.item()) if isinstance(bound, Constant) and bound.alone.size == 1 else None
 
 
 # Bounds
 
 
-def _bounded(flow: Flow, bound: Constant, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
-    return _beside(flow, bound, layers)
+def _bounded(
+    a: Value,
+    b: Value,
+    function: Callable[[Any, Any], Any],
+    join: Callable[[Node, Node], Node],
+    layers: Callable[[fl.Parameter], Sequence[Layer]],
+) -> Value:
+    """A bound of one tensor by another; `layers` makes those for a constant one."""
+    if isinstance(a, Flow):
+        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, layers)
+    return _beside(b, a, layers) if isinstance(b, Flow) else _of_constants(a, b, function)
 
 
 LARGEST_BOUND = 1e30

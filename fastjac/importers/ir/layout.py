@@ -17,8 +17,8 @@ from ...layers import Layer, Parameter
 from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_UNITS, check_count
-from .account import spend
-from .values import Constant, Flow, Misfit, MixedSamplesError, Shape, Single, Value, shown, size_of
+from .account import spend, spend_places
+from .values import Constant, Flow, MisfitError, MixedSamplesError, Shape, Single, Value, shown, size_of
 
 MOST_ROWS = 1024
 """Vectors of one sample on which one operation acts, one after another."""
@@ -53,7 +53,7 @@ class Layout:
     def flow(self, node: Node) -> Flow:
         """The tensor whose entries are the units of a vector."""
         check_count(node.size, MOST_UNITS, "units in a layer")
-        spend(self.size)
+        spend_places(self.size, self.samples)
         alone = np.arange(self.size, dtype=np.int32).reshape(self.shape)
         if isinstance(self.owners, Single):
             return Flow(node, alone, self.owners, self.samples)
@@ -106,11 +106,22 @@ def taken(node: Node, index: np.ndarray) -> Node:
 
 
 def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
-    """The shape of arrays spread over one another; Misfit where they do not fit."""
+    """The shape of arrays spread over one another; MisfitError where they do not fit."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError as error:
-        raise Misfit(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
+        raise MisfitError(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
+
+
+def _batch_shape(shapes: Sequence[Shape], samples: int) -> Shape:
+    """The shape of a batch's arrays spread over one another; MixedSamplesError where they do not fit."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        told = ", ".join(shown(shape, samples) for shape in shapes)
+        raise MixedSamplesError(
+            f"its operands of shapes {told}, where N counts the samples of a batch, do not fit each other"
+        ) from error
 
 
 def spread(values: Sequence[Value]) -> list[Value]:
@@ -119,10 +130,7 @@ def spread(values: Sequence[Value]) -> list[Value]:
     flows = [value for value in values if isinstance(value, Flow)]
     single = next((value.batch for value in values if isinstance(value.batch, Single)), None)
     if single is None:
-        try:
-            batch_shape = broadcast_shape([value.batch.shape for value in values])  # type: ignore[union-attr]
-        except Misfit as error:
-            raise MixedSamplesError(str(error)) from error
+        batch_shape = _batch_shape([value.batch.shape for value in values], flows[0].samples)  # type: ignore[union-attr]
     spend(sum(size_of(shape) for flow in flows if flow.shape != shape))
 
     def over(flow: Flow) -> Flow:
@@ -193,6 +201,7 @@ def rows(flow: Flow, axes: Sequence[int]) -> Rows:
     if isinstance(flow.batch, Single):
         node, layout = units(Flow(flow.node, alone, flow.batch, flow.samples))
         return Rows(node, length, Layout(layout.shape[:-1], layout.owners, flow.samples))
+    check_rank(flow)
     batch = last(flow.batch)
     owners = batch // flow.node.size
     if batch.shape[-1] != length or np.any(owners != owners[..., :1]):
@@ -203,6 +212,15 @@ def rows(flow: Flow, axes: Sequence[int]) -> Rows:
         )
     node, _ = units(Flow(flow.node, alone, batch, flow.samples))
     return Rows(node, length, Layout(alone.shape[:-1], owners[..., 0], flow.samples))
+
+
+def check_rank(flow: Flow) -> None:
+    """Refuse a tensor whose axes a batch of samples renumbers, for an operation that names one."""
+    if isinstance(flow.batch, np.ndarray) and flow.batch.ndim != flow.alone.ndim:
+        raise MixedSamplesError(
+            f"it acts along an axis of a value of shape {shown(flow.batch.shape, flow.samples)}, where N counts the samples of a "
+            f"batch, but of shape {flow.shape} for one sample"
+        )
 
 
 def each_unit(flow: Flow, layers: Sequence[Layer]) -> Flow:

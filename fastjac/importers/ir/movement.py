@@ -92,18 +92,12 @@ def flatten(value: Value, axis: int = 1) -> Value:
 
 def squeeze(value: Value, axes: Sequence[int] | None = None) -> Value:
     """Without some axes, each of size 1; without all such axes where none are named."""
-    if axes is None:
-        # Which axes fall away is decided for one sample.
-        gone = [axis for axis, size in enumerate(value.shape) if size == 1]
-        if isinstance(value, Flow) and isinstance(value.batch, np.ndarray):
-            gone = [axis for axis in gone if value.batch.shape[axis] == 1]
-            return moved(lambda array: array.reshape([s for axis, s in enumerate(array.shape) if axis not in gone]), value)
-        axes = gone
 
     def squeezed(array: np.ndarray) -> np.ndarray:
-        gone = checked_axes(axes, array.ndim)
+        ones = [axis for axis, size in enumerate(array.shape) if size == 1]
+        gone = ones if axes is None else checked_axes(axes, array.ndim)
         if any(array.shape[axis] != 1 for axis in gone):
-            raise FormatError(f"axes {tuple(axes)} of shape {array.shape} are not all of size 1, so they cannot be squeezed")
+            raise FormatError(f"axes {tuple(gone)} of shape {array.shape} are not all of size 1, so they cannot be squeezed")
         return array.reshape([size for axis, size in enumerate(array.shape) if axis not in gone])
 
     return moved(squeezed, value)
@@ -282,17 +276,13 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
     """With so many more entries before and behind along each axis, fewer where a number is negative."""
     if len(before) != len(value.shape) or len(behind) != len(before):
         raise FormatError(f"it pads {len(before)} axes of a value of {len(value.shape)}")
-    cut = tuple(
-        slice(max(0, -first), size - max(0, -last)) for first, last, size in zip(before, behind, value.shape, strict=True)
-    )
     if any(number < 0 for number in (*before, *behind)):
-        value = moved(
-            lambda array: array[tuple(one if one != slice(0, n) else slice(None) for one, n in zip(cut, array.shape))], value
-        )
+        inner = [slice(max(0, -first), min(0, last) or None) for first, last in zip(before, behind, strict=True)]
+        value = moved(lambda array: array[tuple(inner)], value)
     widths = [(max(0, first), max(0, last)) for first, last in zip(before, behind, strict=True)]
     spend(math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
     if mode in ("edge", "reflect", "wrap"):
-        return moved(partial(np.pad, pad_width=widths, mode=mode), value)  # type: ignore[call-overload]
+        return moved(partial(np.pad, pad_width=widths, mode=mode), value)
     if mode != "constant":
         raise UnsupportedLayerError(
             f"it pads by {mode!r:.40}, which fastjac does not have; it pads by constant, edge, reflect and wrap"

@@ -11,7 +11,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from .. import folding
 from .elementwise import add, apply, multiply
-from .layout import aligned, rows, spread
+from .layout import aligned, check_rank, rows, spread
 from .movement import checked_axes
 from .values import Constant, Flow, Value, constant, fixed, moved
 
@@ -27,7 +27,7 @@ def log_softmax(value: Value, axes: Sequence[int]) -> Value:
 
 
 def layer_norm(value: Value, axes: Sequence[int], weight: Value | None, bias: Value | None, eps: float) -> Value:
-    """`weight (x - mean) / sqrt(variance + eps) + bias`, with mean and variance of the entries along some axes, which come last."""
+    """`weight (x - mean) / sqrt(variance + eps) + bias`, with mean and variance of the entries along some last axes."""
     shape = tuple(value.shape[axis] for axis in checked_axes(axes, len(value.shape)))
     arrays = {}
     for name, array in (("weight", weight), ("bias", bias)):
@@ -40,17 +40,17 @@ def layer_norm(value: Value, axes: Sequence[int], weight: Value | None, bias: Va
 
 
 def batch_norm(value: Value, axis: int, statistics: Sequence[Value | None], eps: float) -> Value:
-    """`gamma (x - mean) / sqrt(variance + eps) + beta` along an axis; statistics are mean, variance, gamma and beta."""
-    arrays = [None if given is None else fixed(given, "statistics").ravel() for given in statistics]
-    scale = folding.batch_norm(*arrays, eps)  # type: ignore[arg-type]
-    shape = [1] * len(value.shape)
-    shape[axis] = -1
+    """`gamma (x - mean) / sqrt(variance + eps) + beta` along an axis; the statistics are mean, variance, gamma, beta."""
+    mean, variance, gamma, beta = (None if given is None else fixed(given, "statistics").ravel() for given in statistics)
+    scale = folding.batch_norm(mean, variance, gamma, beta, eps)
+    channels = value.shape[axis] if len(value.shape) > 1 else 1
+    shape = [channels if axis == other and len(value.shape) > 1 else 1 for other in range(len(value.shape))]
     for name in ("weight", "bias"):
         array = np.asarray(getattr(scale, name))
-        if array.size not in (1, value.shape[axis]):
-            raise FormatError(
-                f"its arrays must have one entry for each of {value.shape[axis]} channels, one is of shape {array.shape}"
-            )
+        if array.size != channels:
+            raise FormatError(f"its arrays must have one entry for each of {channels} channels, one is of shape {array.shape}")
+    if isinstance(value, Flow):
+        check_rank(value)
     weight, bias = (constant(np.reshape(array, shape)) for array in (scale.weight, scale.bias))
     if isinstance(value, Constant):
         return add(multiply(value, weight), bias)

@@ -195,6 +195,7 @@ KINKED = (
         (
             _at_most(layer(fl.Abs, X), LAMBD, None, X),
             added(gate("a > 0", ABOVE, X), gate("not a > 0", ABOVE, gate("a > 0", UNDER, X))),
+            added(gate("a > 0", UNDER, X), gate("not a > 0", UNDER, gate("a > 0", ABOVE, X))),
         ),
         _shrink(fl.HardShrink),
     ),

@@ -15,7 +15,7 @@ from ...layers import Layer
 from ...layers.joins import Add, Condition, Divide, Gate, Multiply, Take
 from ...nodes import Node
 
-TOLERANCE = 1e-7
+TOLERANCE = 2e-7
 """How far, relatively, a parameter may be from the number it stands for: float32 has 1.41421354 for the root of 2."""
 COMMUTATIVE = (Add, Multiply)
 
@@ -169,11 +169,13 @@ def _agreed(wanted: Mapping[str, Any], given: Mapping[str, Any], known: Mapping[
 
 
 def _equals(value: Any, wanted: Any) -> bool:
+    """Whether a parameter is what is wanted; a number in double, single or half precision, or the inverse of such a one."""
     if not isinstance(wanted, float):
         return bool(value == wanted)
-    return not isinstance(value, np.ndarray) and (
-        math.isclose(value, wanted, rel_tol=TOLERANCE) or value == float(np.float16(wanted))
-    )
+    if isinstance(value, np.ndarray):
+        return False
+    near = [wanted, float(np.float16(wanted)), *([1.0 / float(np.float16(1.0 / wanted))] if wanted else [])]
+    return any(math.isclose(value, number, rel_tol=TOLERANCE) for number in near)
 
 
 # Words of the language

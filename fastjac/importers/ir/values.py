@@ -24,7 +24,7 @@ class MixedSamplesError(UnsupportedLayerError):
     """A model takes several samples of a batch together, or does something else to one than to another."""
 
 
-class Misfit(UnsupportedLayerError):
+class MisfitError(UnsupportedLayerError):
     """Operands cannot be spread over one another."""
 
 

@@ -5,24 +5,26 @@ An operand that is no tensor is a number or an array. It stands in the config, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ... import layers as fl
 from ...errors import UnsupportedLayerError
-from ...layers import Parameter
-from ...layers import joins as fj
+from ..ir import choice as ch
+from ..ir import contraction as ct
+from ..ir import elementwise as el
+from ..ir import movement as mv
+from ..ir.choice import Condition
+from ..ir.values import Constant, Value, constant, moved
 from .calls import Call
-from .config import Entry, SampleShape
+from .config import Entry
 from .graph import is_tensor
-from .joins import Shapes, add, aligned, checked_units, concatenate, joined, subtract, taken
-from .recipe import Recipe, of_layers
+from .joins import concatenate
 
 Precision = type[np.floating[Any]]
-Arithmetic = Callable[[Call, Shapes, Precision], Recipe]
-Constant = Callable[[Any, bool], tuple[fl.Layer, ...]]
+Operand = Value | Condition
+Arithmetic = Callable[[Call, Sequence[Operand]], Operand]
 ARRAYS = ("__numpy__", "__tensor__")
 """The class names by which a config marks arrays."""
 
@@ -32,129 +34,99 @@ def is_arithmetic(entry: Entry) -> bool:
     return entry.is_operation and entry.class_name in ARITHMETIC
 
 
-def _binary(tensors: Callable[[Call, Shapes], Recipe], constant: Constant) -> Arithmetic:
-    """An operation of two operands, at least one of them a tensor.
-
-    tensors : what becomes of two tensors.
-    constant : what becomes of one, by the other operand and by whether that one stands at the right.
-    """
-
-    def arithmetic(call: Call, shapes: Shapes, precision: Precision) -> Recipe:
-        left, right = call.args
-        if is_tensor(left) and is_tensor(right):
-            if len({1 if shape is None else len(shape) for shape in shapes}) > 1:
-                raise UnsupportedLayerError(
-                    f"it takes samples of shapes {shapes[0]} and {shapes[1]}, so that the batch of one meets an axis of the "
-                    "other; use a layer, such as keras.layers.Add, which lets batches meet"
-                )
-            return tensors(call, shapes)
-        before, value, shape = _with_constant(left if is_tensor(right) else right, shapes[0], precision)
-        with np.errstate(all="ignore"):
-            return of_layers((*before, *constant(value, is_tensor(left))), shape)
-
-    return arithmetic
+def arithmetic(call: Call, values: Sequence[Operand], precision: Precision) -> Operand:
+    """What an operation of ARITHMETIC gives; `precision` is that of arrays in the config."""
+    given = iter(values)
+    function = ARITHMETIC[call.entry.class_name]
+    with np.errstate(all="ignore"):
+        if function in KEEP_ARGUMENTS:
+            return function(call, values)
+        return function(call, [next(given) if is_tensor(one) else _constant(one, precision) for one in call.args])
 
 
-def _with_constant(
-    operand: Any, shape: SampleShape | None, precision: Precision
-) -> tuple[tuple[fl.Layer, ...], Parameter, SampleShape | None]:
-    """What spreads a tensor to the shape that it has together with a constant, the constant for each unit, and that shape."""
+def _constant(operand: Any, precision: Precision) -> Constant:
+    """A number or an array among the arguments."""
     is_array = isinstance(operand, dict) and operand.get("class_name") in ARRAYS
     value = np.asarray(operand["config"]["value"] if is_array else operand)
     if value.dtype.kind not in "biuf":
         raise UnsupportedLayerError(f"it takes {operand!r:.80} besides a tensor; fastjac takes numbers and arrays of them")
-    rank = 1 if shape is None else len(shape)
-    if value.ndim == rank + 1 and len(value) == 1:
-        value = value[0]
-    if value.ndim > rank:
-        raise UnsupportedLayerError(f"it takes an array of shape {value.shape}, which differs among the samples of a batch")
-    if value.size == 1:
-        return (), float(value.ravel()[0]), shape
-    (before, _), target = aligned((shape, (1,) * (rank - value.ndim) + value.shape))
-    with np.errstate(all="ignore"):
-        return before, np.broadcast_to(value, target or ()).ravel().astype(precision), target  # type: ignore[arg-type]
+    # A number is exact until the network's own precision rounds it.
+    return constant(value.astype(np.float64 if value.size == 1 else precision))
 
 
-def _refused(instead: str) -> Constant:
-    def refuse(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
-        raise UnsupportedLayerError(f"it takes a number or an array besides a tensor, which fastjac does not have; {instead}")
+def _of_two(function: Callable[[Value, Value], Operand]) -> Arithmetic:
+    def pair(call: Call, values: Sequence[Operand]) -> Operand:
+        a, b = (_number(value) for value in values)
+        return function(a, b)
 
-    return refuse
-
-
-def _pairwise(join: type[fj.Pairwise]) -> Callable[[Call, Shapes], Recipe]:
-    return lambda call, shapes: joined(join(), shapes)
+    return pair
 
 
-def _scaled(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
-    return (fl.Scale(value),)
+def _number(value: Operand) -> Value:
+    return ch.as_number(value) if isinstance(value, Condition) else value
 
 
-def _shifted(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
-    return (fl.Scale(1.0, value),)
+def _where(call: Call, values: Sequence[Operand]) -> Operand:
+    condition, a, b = values
+    if not isinstance(condition, (Condition, Constant)):
+        raise UnsupportedLayerError("it chooses by numbers; fastjac takes what a comparison gives, such as x > 0")
+    return ch.where(condition, _number(a), _number(b))
 
 
-def _taken_off(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
-    return (fl.Scale(1.0, -value) if right else fl.Scale(-1.0, value),)
+def _negative(call: Call, values: Sequence[Operand]) -> Operand:
+    return el.negative(_number(values[0]))
 
 
-def _divided(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
-    return (fl.Scale(np.divide(np.ones_like(value), value)),) if right else (fl.Reciprocal(), fl.Scale(value))
+def _concatenate(call: Call, values: Sequence[Operand]) -> Operand:
+    return concatenate(call.entry, [_number(value) for value in values])
 
 
-def _raised(value: Parameter, right: bool) -> tuple[fl.Layer, ...]:
-    if not right or isinstance(value, np.ndarray):
-        raise UnsupportedLayerError("it has an exponent for each unit; fastjac raises tensors to one number")
-    return (fl.Power(value),)
+def _stack(call: Call, values: Sequence[Operand]) -> Operand:
+    tensors = [_number(value) for value in values]
+    rank = len(tensors[0].shape) + 1
+    axis = mv.checked_axis(call.entry.config.get("axis", 0), rank)
+    if axis == 0:
+        raise UnsupportedLayerError("axis=0 puts samples of several batches together; fastjac takes the axes of one sample")
+    return mv.stack(tensors, axis)
 
 
-def _powers(call: Call, shapes: Shapes) -> Recipe:
-    raise UnsupportedLayerError("it raises a tensor to a tensor; fastjac raises tensors to one number")
-
-
-def _negative(call: Call, shapes: Shapes, precision: Precision) -> Recipe:
-    (shape,) = shapes
-    return of_layers([fl.Scale(-1.0)], shape)
-
-
-def _concatenate(call: Call, shapes: Shapes, precision: Precision) -> Recipe:
-    return concatenate(call.entry, shapes)
-
-
-def _item(call: Call, shapes: Shapes, precision: Precision) -> Recipe:
+def _item(call: Call, values: Sequence[Operand]) -> Operand:
     """`x[:, index]`: some units."""
-    (shape,) = shapes
-    _, key = call.args
-    whole, *indices = (_index(part) for part in (key if isinstance(key, (list, tuple)) else [key]))
-    if whole != slice(None):
+    key = call.args[1]
+    parts = [_index(part) for part in (key if isinstance(key, (list, tuple)) else [key])]
+    if parts[0] != slice(None):
         raise UnsupportedLayerError("it takes some samples of a batch; fastjac takes x[:, ...], which keeps them all")
-    size = checked_units(shape, shapes)
-    numbers = np.arange(size).reshape(shape or ())[tuple(indices)]  # type: ignore[arg-type]
-    if not numbers.size:
-        raise UnsupportedLayerError(f"it takes no unit of samples of shape {shape}")
-    return of_layers([taken(numbers, size)], numbers.shape)
+    return moved(lambda array: array[tuple(parts)], _number(values[0]))
 
 
-def _index(part: Any) -> int | slice:
+def _index(part: Any) -> int | slice | None:
     if isinstance(part, dict) and part.get("class_name") == "__slice__":
         return slice(*(part["config"][name] for name in ("start", "stop", "step")))
-    if type(part) is not int:
-        raise UnsupportedLayerError(f"it is indexed by {part!r:.80}; fastjac takes slices and whole numbers")
+    if part is not None and type(part) is not int:
+        raise UnsupportedLayerError(f"it is indexed by {part!r:.80}; fastjac takes slices, whole numbers and None")
     return part
 
 
-_DIVIDE = _binary(_pairwise(fj.Divide), _divided)
 ARITHMETIC: dict[str, Arithmetic] = {
-    "Add": _binary(lambda call, shapes: add(call.entry, shapes), _shifted),
-    "Subtract": _binary(lambda call, shapes: subtract(call.entry, shapes), _taken_off),
-    "Multiply": _binary(_pairwise(fj.Multiply), _scaled),
-    "Divide": _DIVIDE,
-    "TrueDivide": _DIVIDE,
-    "Maximum": _binary(_pairwise(fj.Maximum), _refused("use keras.layers.ReLU(threshold=...)")),
-    "Minimum": _binary(_pairwise(fj.Minimum), _refused("use keras.layers.ReLU(max_value=...)")),
-    "Power": _binary(_powers, _raised),
+    "Add": _of_two(el.add),
+    "Subtract": _of_two(el.subtract),
+    "Multiply": _of_two(el.multiply),
+    "Divide": _of_two(el.divide),
+    "TrueDivide": _of_two(el.divide),
+    "Maximum": _of_two(el.maximum),
+    "Minimum": _of_two(el.minimum),
+    "Power": _of_two(el.power),
+    "Matmul": _of_two(ct.matmul),
+    "Greater": _of_two(ch.greater),
+    "GreaterEqual": _of_two(ch.at_least),
+    "Less": _of_two(ch.less),
+    "LessEqual": _of_two(ch.at_most),
+    "Where": _where,
     "Negative": _negative,
     "Concatenate": _concatenate,
+    "Stack": _stack,
     "GetItem": _item,
 }
 """Operations that take several tensors, or a tensor and constants, by class name."""
+KEEP_ARGUMENTS = (_item, _concatenate, _stack)
+"""Those whose other arguments are no constants that tensors are joined with."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ...errors import FormatError
+from ..ir.account import hold
 from .config import Entry
 
 Expected = tuple[int | None, ...] | None
@@ -22,6 +24,7 @@ def arrays(entry: Entry, *expected: Expected) -> list[np.ndarray]:
             f"its config asks for {len(expected)} weight arrays{_listed(expected)}, the model holds "
             f"{len(shapes)}{_listed(shapes)}; was the model built (called once, or given an Input) before it was saved?"
         )
+    hold(sum(map(prod, shapes)))
     return entry.weights.arrays()
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import FastjacError, FormatError, LayerError
+from ...errors import FastjacError, FormatError, LayerError, UnsupportedLayerError
 from ...nodes import Input, Node
+from ..ir.account import Account, accounting
+from ..ir.assembly import Record, assemble, input_flow, output_node, samples_beside
+from ..ir.values import Flow
 from ..located import located
-from ..parts import Imported, Part, assemble_graph, check_layers
+from ..parts import Imported
 from ..reading.limits import MOST_UNITS, check_count
+from .arithmetic import Operand, Precision
 from .arrays import float_type
-from .calls import Flattened, flatten
+from .calls import Call, Flattened, flatten
 from .config import Config, Weights, check_model, input_shapes
 from .inputs import Shape, filled, resolved
-from .layers import convert, note
-from .recipe import Recipe
-from .shapes import units
+from .layers import check_known, note, result_of
 
 
 class Built(NamedTuple):
@@ -35,14 +38,14 @@ def build(model: Config, weights: Weights, input_shape: Any = None) -> Built:
     names, stated = zip(*input_shapes(model), strict=True)
     shapes = resolved(stated, input_shape)
     flat = flatten(model, weights)
+    check_known(flat.calls)
+    full = _filled(shapes, flat)
     is_double = _is_double(model, flat)
-    recipes = convert(flat.calls, shapes, np.float64 if is_double else np.float32)
-    parts = [Part(str(call.entry), recipe.layers, note(call.entry)) for call, recipe in zip(flat.calls, recipes, strict=True)]
-    check_layers(parts)
-    inputs = [Input(_size(shape, parts, len(shapes)), name) for shape, name in zip(shapes, names, strict=True)]
-    outputs = _recorded(flat, recipes, inputs)
-    imported = assemble_graph(inputs, outputs, parts, np.dtype(np.float64) if is_double else None)
-    return Built(imported, [filled(shape, node.size) for shape, node in zip(shapes, inputs, strict=True)])
+    with accounting(Account()):
+        inputs = [Input(prod(shape), name) for shape, name in zip(full, names, strict=True)]
+        outputs, record = _evaluated(flat, inputs, full, np.float64 if is_double else np.float32)
+        imported = assemble(inputs, outputs, record, np.dtype(np.float64) if is_double else None)
+    return Built(imported, full)
 
 
 def _is_double(model: Config, flat: Flattened) -> bool:
@@ -55,28 +58,55 @@ def _is_double(model: Config, flat: Flattened) -> bool:
     return any(float_type(config) is np.float64 for config in layers or inputs)
 
 
-def _size(shape: Shape, parts: Sequence[Part], n_inputs: int) -> int:
-    """The number of units at an input; that of an only input may also be stated by the first layer that states any."""
-    size = units(shape)
-    if size is None and n_inputs == 1:
-        size = next((layer.n_in for part in parts for layer in part.layers if layer.n_in is not None), None)
-    if size is None:
-        raise LayerError(
-            "no layer tells how many inputs the network has; pass it: fastjac.from_keras(model, input_shape=...), with the model "
-            "live in Keras"
-        )
-    check_count(size, MOST_UNITS, "units in a layer")
-    return size
+def _filled(shapes: Sequence[Shape], flat: Flattened) -> list[tuple[int, ...]]:
+    """The shape of one sample at each input; that of an only input may also be stated by the first layer with weights."""
+    found = list(shapes)
+    if len(found) == 1 and not _is_known(found[0]) and (size := _first_size(flat.calls)) is not None:
+        found = [filled(found[0], size)]
+    for shape in found:
+        if not _is_known(shape):
+            raise LayerError(
+                f"no layer tells how many inputs the network has, whose samples are of shape {shape}; pass it: "
+                "fastjac.from_keras(model, input_shape=...), with the model live in Keras"
+            )
+        check_count(prod(shape), MOST_UNITS, "units in a layer")  # type: ignore[arg-type]  # it is known
+    return [tuple(shape) for shape in found]  # type: ignore[arg-type]
 
 
-def _recorded(flat: Flattened, recipes: Sequence[Recipe], inputs: Sequence[Node]) -> list[Node]:
-    """The nodes of a model's outputs."""
-    nodes = list(inputs)
-    for position, (call, recipe) in enumerate(zip(flat.calls, recipes, strict=True)):
+def _is_known(shape: Shape) -> bool:
+    return shape is not None and None not in shape
+
+
+def _first_size(calls: Sequence[Call]) -> int | None:
+    """How many units the first layer with weights takes: a kernel's rows, or the entries of another array."""
+    for call in calls:
+        if shapes := call.entry.weights.shapes():
+            return shapes[0][0 if call.entry.class_name == "Dense" else -1] if shapes[0] else None
+    return None
+
+
+def _evaluated(
+    flat: Flattened, inputs: Sequence[Input], shapes: Sequence[tuple[int, ...]], precision: Precision
+) -> tuple[list[Node], Record]:
+    """The nodes of a model's outputs, and what its calls have made."""
+    samples = samples_beside(size for shape in shapes for size in shape)
+    values: list[Operand] = [input_flow(node, (1, *shape), 0, samples) for node, shape in zip(inputs, shapes, strict=True)]
+    record = Record()
+    for position, call in enumerate(flat.calls):
         with located(f"layer {position} {call.entry}"):
-            nodes.append(recipe.record([nodes[operand] for operand in call.operands]))
-            check_count(nodes[-1].size, MOST_UNITS, "units in a layer")
-    return [nodes[number] for number in flat.outputs]
+            value = result_of(call, [values[operand] for operand in call.operands], precision)
+            values.append(value)
+            made = [value.node] if isinstance(value, Flow) else []
+            record.add(repr(call.entry.name), call.entry.class_name, made, note(call.entry))
+    outputs = []
+    for number in flat.outputs:
+        value = values[number]
+        if not isinstance(value, Flow):
+            raise UnsupportedLayerError(
+                "an output of the model is what a comparison gives; fastjac takes outputs that are numbers"
+            )
+        outputs.append(output_node(value, str(number)))
+    return outputs, record
 
 
 @contextmanager

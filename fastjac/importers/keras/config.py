@@ -31,8 +31,8 @@ class Weights(Protocol):
         stem : the class name in snake case.
         """
 
-    def activation(self) -> Weights:
-        """Those of the layer that is this layer's activation."""
+    def inner(self, option: str) -> Weights:
+        """Those of the layer that is one of this layer's options, such as its activation."""
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of this layer's own arrays, in Keras's order; no array is read for them."""
@@ -100,10 +100,14 @@ def _sample_shape(batch_shape: Any) -> SampleShape | None:
     return tuple(sizes)
 
 
-def activation_layer(config: Config) -> Config | None:
-    """The layer that is a layer's `activation` option, by the layer's options; None where that is a name or a function."""
-    option = config.get("activation")
-    return option if isinstance(option, dict) and isinstance(option.get("config"), dict) else None
+INNER_OPTIONS = "activation", "layer"
+"""The options of a layer that may be layers: what its results go through, and what a wrapper applies."""
+
+
+def inner_layer(config: Config, option: str) -> Config | None:
+    """The layer that is an option of a layer, by the layer's options; None where that is a name, a function, or not there."""
+    value = config.get(option)
+    return value if isinstance(value, dict) and isinstance(value.get("config"), dict) else None
 
 
 def check_model(model: Config) -> None:

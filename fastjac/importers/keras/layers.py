@@ -1,7 +1,7 @@
 """What each call of a Keras layer becomes.
 
 The table CONVERTERS has the layers that take one tensor. Every function that it names, here and in the modules beside this one,
-takes a layer of the config and the shape of one sample at its input, and gives fastjac layers in order.
+takes a layer of the config and the tensor that it is called on, and gives another.
 """
 
 from __future__ import annotations
@@ -10,77 +10,61 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
+from ..ir import contraction as ct
+from ..ir import movement as mv
+from ..ir import normalization as nm
+from ..ir.account import shared, spend
+from ..ir.choice import Condition, as_number
+from ..ir.elementwise import apply
+from ..ir.values import Flow, Value, constant
 from ..located import located
-from ..reading.limits import refuse_expansion
 from .activations import ACTIVATIONS, HARD_SIGMOID_2, MIXING, REFUSED
-from .arithmetic import ARITHMETIC, Precision, is_arithmetic
+from .arithmetic import Operand, Precision, arithmetic, is_arithmetic
 from .arrays import arrays, dtype_name
 from .calls import Call, refuse_extras
-from .config import Entry, SampleShape, activation_layer, entry_of, told_class
-from .joins import MERGES, Shapes
-from .normalizations import batch_normalization, layer_normalization, normalization, rescaling
+from .config import Entry, entry_of, inner_layer, told_class
+from .joins import MERGES
+from .normalizations import batch_normalization, layer_normalization, normalization, rescaling, unit_normalization
 from .operations import operation, softmax
-from .recipe import Recipe, of_layers
 from .rectifiers import elu, leaky_relu, prelu, relu
-from .shapes import features, output_shape
+from .shapes import Shape, own_axes, sample_of
 
-Converted = Sequence[fl.Layer]
+Converter = Callable[[Entry, Value], Value]
 
 
 class Conversion(NamedTuple):
     """How one class is converted, and what a user may want to know of it."""
 
-    layers: Callable[[Entry, SampleShape | None], Converted]
+    convert: Converter
     note: str = ""
 
 
-def convert(calls: Sequence[Call], shapes: Sequence[SampleShape | None], precision: Precision) -> list[Recipe]:
-    """What becomes of each call of a model whose inputs have samples of these shapes (None where nothing states one).
-
-    precision : of numbers that stand in the config.
-
-    Before any weight is read, every layer must be known; what is made of the weights may not be far more than they hold. A layer
-    that is called again is converted once for each shape of its input.
-
-    Raises UnsupportedLayerError naming the layer and its position, FormatError where its arrays do not fit it.
-    """
+def check_known(calls: Sequence[Call]) -> None:
+    """Raise UnsupportedLayerError for the first layer that is not in the tables, or is called on what fastjac does not follow."""
     for position, call in enumerate(calls):
         with located(f"layer {position} {call.entry}"):
             _check_known(call)
-    known = list(shapes)
-    made_once: dict[Any, Recipe] = {}
-    recipes = []
-    held = made = 0
-    for position, call in enumerate(calls):
-        taken = tuple(known[operand] for operand in call.operands)
-        # An operation's arguments are no part of its config, so they may differ from call to call.
-        key = (id(call) if call.entry.is_operation else id(call.entry), taken)
-        with located(f"layer {position} {call.entry}"):
-            if key not in made_once:
-                made_once[key] = _recipe(call, taken, precision)
-                held += 8 * sum(map(prod, call.entry.weights.shapes()))
-            recipes.append(made_once[key])
-            made += recipes[-1].nbytes
-            refuse_expansion(made, held, "what is made of the weights")
-        known.append(recipes[-1].shape)
-    return recipes
 
 
-def _recipe(call: Call, shapes: Shapes, precision: Precision) -> Recipe:
+def result_of(call: Call, values: Sequence[Operand], precision: Precision) -> Operand:
+    """What a call gives; `precision` is that of numbers that stand in the config."""
     entry = call.entry
     if is_arithmetic(entry):
-        return ARITHMETIC[entry.class_name](call, shapes, precision)
+        return arithmetic(call, values, precision)
+    tensors = [as_number(value) if isinstance(value, Condition) else value for value in values]
     if entry.class_name in MERGES and not entry.is_operation:
-        return MERGES[entry.class_name](entry, shapes)
-    (shape,) = shapes
-    return of_layers(_layers(entry, shape), output_shape(entry, shape))
+        return MERGES[entry.class_name](entry, tensors)
+    (value,) = tensors
+    return operation(entry, value) if entry.is_operation else _converted(entry, value)
 
 
-def _layers(entry: Entry, shape: SampleShape | None) -> Converted:
-    """What becomes of a layer that takes one tensor."""
-    return operation(entry, shape) if entry.is_operation else CONVERTERS[entry.class_name].layers(entry, shape)
+def _converted(entry: Entry, value: Value) -> Value:
+    """What a layer makes of one tensor."""
+    return CONVERTERS[entry.class_name].convert(entry, value)
 
 
 def _check_known(call: Call) -> None:
@@ -137,31 +121,104 @@ def note(entry: Entry) -> str:
 # Layers that are defined here
 
 
-def _dense(entry: Entry, shape: SampleShape | None) -> Converted:
-    """`activation(x kernel + bias)`; a LoRA pair comes already merged into the kernel."""
-    units = entry.config["units"]
-    expected = [(features(shape), units)] + [(units,)] * bool(entry.config["use_bias"])
-    kernel, *bias = arrays(entry, *expected)
-    return [fl.Affine(kernel.T, *bias), *_activation(entry, (units,))]
+def _of_each_unit(layers: Callable[[Entry, Shape], Sequence[fl.Layer]]) -> Converter:
+    """A layer that acts on each unit by itself; one that is called again on samples of the same shape is the same layer."""
+
+    def convert(entry: Entry, value: Value) -> Value:
+        shape = sample_of(value)
+        return apply(value, shared((id(entry), shape), lambda: layers(entry, shape)))
+
+    return convert
 
 
-def _flatten(entry: Entry, shape: SampleShape | None) -> Converted:
-    """`x`, which fastjac holds flattened from the start."""
-    if entry.config["data_format"] == "channels_first" and shape is not None and len(shape) > 1:
-        raise UnsupportedLayerError("data_format='channels_first' reorders the units; fastjac takes 'channels_last'")
-    return []
+def _dense(entry: Entry, value: Value) -> Value:
+    """`activation(x kernel + bias)` along the last axis; a LoRA pair comes already merged into the kernel."""
+    assert isinstance(value, Flow)
+
+    def affine() -> fl.Affine:
+        units = entry.config["units"]
+        expected = [(value.shape[-1], units)] + [(units,)] * bool(entry.config["use_bias"])
+        kernel, *bias = arrays(entry, *expected)
+        spend(kernel.size)
+        return fl.Affine(kernel.T, *bias)
+
+    return _activation(entry, ct.affine(value, shared((id(entry), value.shape[-1]), affine)))
 
 
-def _identity(entry: Entry, shape: SampleShape | None) -> Converted:
+def _flatten(entry: Entry, value: Value) -> Value:
+    """The samples with one axis."""
+    if entry.config["data_format"] == "channels_first" and len(value.shape) > 2:
+        value = mv.transpose(value, [0, *range(2, len(value.shape)), 1])
+    return mv.flatten(value)
+
+
+def _reshape(entry: Entry, value: Value) -> Value:
+    """The samples in another shape."""
+    target = list(entry.config["target_shape"])
+    if -1 in target:
+        target[target.index(-1)] = prod(sample_of(value)) // max(1, -prod(target))
+    return mv.reshape(value, [-1, *target])
+
+
+def _permute(entry: Entry, value: Value) -> Value:
+    """The axes of the samples in another order, counted from 1."""
+    return mv.transpose(value, [0, *entry.config["dims"]])
+
+
+def _repeat(entry: Entry, value: Value) -> Value:
+    """So many copies of a vector along a new axis."""
+    return mv.tile(mv.unsqueeze(value, [1]), [1, entry.config["n"], *[1] * (len(value.shape) - 1)])
+
+
+def _crop(entry: Entry, value: Value) -> Value:
+    """Without some entries at both ends of the axis of steps."""
+    first, last = entry.config["cropping"]
+    return mv.pad(value, [0, -first, 0], [0, -last, 0], constant(np.float32(0.0)))
+
+
+def _pad(entry: Entry, value: Value) -> Value:
+    """With zeros at both ends of the axis of steps."""
+    first, last = entry.config["padding"]
+    return mv.pad(value, [0, first, 0], [0, last, 0], constant(np.float32(0.0)))
+
+
+def _pooled(function: Callable[[Value, Sequence[int], bool], Value]) -> Converter:
+    """The mean or the largest entry over all steps or places, by channel."""
+
+    def convert(entry: Entry, value: Value) -> Value:
+        is_last = entry.config.get("data_format", "channels_last") == "channels_last"
+        places = range(1, len(value.shape) - 1) if is_last else range(2, len(value.shape))
+        return function(value, places, bool(entry.config.get("keepdims")))
+
+    return convert
+
+
+def _distributed(entry: Entry, value: Value) -> Value:
+    """A layer on each step; since steps are an axis as any other, that is the layer itself."""
+    inner = shared(
+        (id(entry), "layer"), lambda: entry_of(entry.config["layer"], f"{entry.name}/layer", entry.weights.inner("layer"))
+    )
+    with located(f"its layer {inner.class_name}"):
+        if inner.class_name not in DISTRIBUTED:
+            raise UnsupportedLayerError(f"fastjac has it on each step for {', '.join(DISTRIBUTED)}")
+        _check_layer(inner)
+        return _converted(inner, value)
+
+
+DISTRIBUTED = ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "Rescaling")
+"""Layers that act along the last axis, or on each unit, whatever axes stand before it."""
+
+
+def _identity(entry: Entry, value: Value) -> Value:
     """`x`."""
-    return []
+    return value
 
 
-def _activation(entry: Entry, shape: SampleShape | None) -> Converted:
+def _activation(entry: Entry, value: Value) -> Value:
     """The layer's `activation` option: a name, or a layer with options and perhaps weights of its own."""
     if (inner := _inner_layer(entry)) is not None:
         with located(f"its activation {inner.class_name}"):
-            return _layers(inner, shape)
+            return _converted(inner, value)
     option = entry.config["activation"]
     if isinstance(option, str) and option in REFUSED:
         raise UnsupportedLayerError(f"its activation {option!r} is not supported: {REFUSED[option]}")
@@ -170,14 +227,18 @@ def _activation(entry: Entry, shape: SampleShape | None) -> Converted:
             f"its activation {_told(option)} is not among those that fastjac has: {', '.join(ACTIVATIONS)}"
         )
     if option in MIXING:
-        features(shape)
-    return ACTIVATIONS[option]
+        return (nm.softmax if option == "softmax" else nm.log_softmax)(value, own_axes(-1, value))
+    return apply(value, ACTIVATIONS[option])
 
 
 def _inner_layer(entry: Entry) -> Entry | None:
-    """The layer that is this layer's activation, if one is."""
-    option = activation_layer(entry.config)
-    return None if option is None else entry_of(option, f"{entry.name}/activation", entry.weights.activation())
+    """The layer that is this layer's activation, if one is; the same whenever it is asked for."""
+    option = inner_layer(entry.config, "activation")
+    if option is None:
+        return None
+    return shared(
+        (id(entry), "activation"), lambda: entry_of(option, f"{entry.name}/activation", entry.weights.inner("activation"))
+    )
 
 
 def _told(activation: Any) -> str:
@@ -189,20 +250,30 @@ def _told(activation: Any) -> str:
 
 AT_INFERENCE = "does nothing at inference"
 FLATTENED = "samples are flat from the start"
+ONLY_ORDER = "only the order of the units"
 CONVERTERS: dict[str, Conversion] = {
     "Dense": Conversion(_dense),
     "Activation": Conversion(_activation),
-    "ReLU": Conversion(relu),
-    "LeakyReLU": Conversion(leaky_relu),
-    "PReLU": Conversion(prelu),
-    "ELU": Conversion(elu),
+    "ReLU": Conversion(_of_each_unit(relu)),
+    "LeakyReLU": Conversion(_of_each_unit(leaky_relu)),
+    "PReLU": Conversion(_of_each_unit(prelu)),
+    "ELU": Conversion(_of_each_unit(elu)),
     "Softmax": Conversion(softmax),
-    "BatchNormalization": Conversion(batch_normalization, "statistics folded to one Scale"),
+    "BatchNormalization": Conversion(_of_each_unit(batch_normalization), "statistics folded to one Scale"),
     "LayerNormalization": Conversion(layer_normalization),
-    "Normalization": Conversion(normalization, "mean and deviation as Scale"),
-    "Rescaling": Conversion(rescaling),
+    "UnitNormalization": Conversion(unit_normalization),
+    "Normalization": Conversion(_of_each_unit(normalization), "mean and deviation as Scale"),
+    "Rescaling": Conversion(_of_each_unit(rescaling)),
     "Flatten": Conversion(_flatten, FLATTENED),
-    "Reshape": Conversion(_identity, FLATTENED),
+    "Reshape": Conversion(_reshape, FLATTENED),
+    "Permute": Conversion(_permute, ONLY_ORDER),
+    "RepeatVector": Conversion(_repeat),
+    "Cropping1D": Conversion(_crop),
+    "ZeroPadding1D": Conversion(_pad),
+    "GlobalAveragePooling1D": Conversion(_pooled(ct.reduce_mean)),
+    "GlobalAveragePooling2D": Conversion(_pooled(ct.reduce_mean)),
+    "GlobalMaxPooling1D": Conversion(_pooled(ct.reduce_max)),
+    "TimeDistributed": Conversion(_distributed),
     "Identity": Conversion(_identity),
     "Dropout": Conversion(_identity, AT_INFERENCE),
     "AlphaDropout": Conversion(_identity, AT_INFERENCE),
@@ -213,4 +284,4 @@ CONVERTERS: dict[str, Conversion] = {
     "SpatialDropout3D": Conversion(_identity, AT_INFERENCE),
     "ActivityRegularization": Conversion(_identity, AT_INFERENCE),
 }
-"""Every Keras layer of one tensor that fastjac reads, by class name, with what makes fastjac layers of it."""
+"""Every Keras layer of one tensor that fastjac reads, by class name, with what makes another tensor of it."""

@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import FormatError, UnsupportedLayerError
 from ..located import located
 from .activations import HARD_SIGMOID_2
-from .config import MODEL_CLASSES, Config, activation_layer
+from .config import MODEL_CLASSES, Config, inner_layer
 from .legacy_graph import modern_graph
 
 NEWEST = 3
@@ -109,6 +109,8 @@ def _layer(entry: Config, written_by: int, default_name: str) -> Config:
         class_name = change.becomes or class_name
     if written_by < NEWEST and "activation" in config:
         config["activation"] = _activation(config, written_by)
+    if written_by < NEWEST and (wrapped := inner_layer(config, "layer")) is not None:
+        config["layer"] = _part(wrapped, written_by, "layer")
     # Where no module is told, a class of Keras's own stands by its bare name, a registered one of the user's as package>name.
     module = entry.get("module", None if ">" in class_name else "keras.layers")
     return {**entry, "module": module, "class_name": class_name, "config": config}
@@ -125,7 +127,7 @@ def _changed(config: Config, change: Change, step: int) -> Config:
 
 def _activation(config: Config, written_by: int) -> Any:
     """The name of a layer's activation, or the layer that stands for it; anything else as it is."""
-    layer, option = activation_layer(config), config["activation"]
+    layer, option = inner_layer(config, "activation"), config["activation"]
     if layer is not None:
         return _part(layer, written_by, "activation")
     return ACTIVATION_NAMES.get(option, option) if isinstance(option, str) else option

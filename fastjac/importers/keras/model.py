@@ -89,9 +89,9 @@ class LiveWeights:
         """Those of the inner layer called `name`, or of none for an operation, which holds no arrays."""
         return LiveWeights(next((inner for inner in self._layer.layers if inner.name == name), None), self._keras)
 
-    def activation(self) -> LiveWeights:
-        """Those of the layer that is this layer's activation."""
-        return LiveWeights(self._layer.activation, self._keras)
+    def inner(self, option: str) -> LiveWeights:
+        """Those of the layer that is one of this layer's options."""
+        return LiveWeights(getattr(self._layer, option), self._keras)
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the layer's arrays."""

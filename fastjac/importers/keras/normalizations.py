@@ -1,4 +1,7 @@
-"""What Keras's normalizations become; every function takes a layer and the shape of one sample at its input."""
+"""What Keras's normalizations become.
+
+Those of each unit by itself take a layer and the shape of one sample, and give layers; the others take a tensor.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,22 @@ import numpy as np
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from .. import folding
+from ..ir import contraction as ct
+from ..ir import elementwise as el
+from ..ir import normalization as nm
+from ..ir.values import Value, constant
 from ..tensors import float_dtype
 from .arrays import arrays, as_list, float_type
-from .config import Entry, SampleShape
-from .shapes import per_unit, sample_axis, whole_axes
+from .config import Entry
+from .shapes import Shape, own_axes, per_unit, sample_axis
 
+UNIT_EPSILON = 1e-12
+"""Below which Keras lets no sum of squares fall that it divides by."""
 NORMALIZATION_EPSILON = 1e-7
 """Keras's backend epsilon, below which Normalization does not let a deviation fall."""
 
 
-def batch_normalization(entry: Entry, shape: SampleShape | None) -> list[fl.Layer]:
+def batch_normalization(entry: Entry, shape: Shape) -> list[fl.Layer]:
     """`gamma (x - moving_mean) / sqrt(moving_variance + epsilon) + beta`, the layer at inference."""
     config = entry.config
     if config.get("renorm"):
@@ -25,26 +34,34 @@ def batch_normalization(entry: Entry, shape: SampleShape | None) -> list[fl.Laye
     if len(axes) != 1:
         raise UnsupportedLayerError(f"axis={axes} keeps statistics along several axes; fastjac takes one axis")
     axis = sample_axis(axes[0], shape)
-    size = None if shape is None else shape[axis]
+    size = shape[axis]
     names = [name for name, option in (("gamma", "scale"), ("beta", "center")) if config[option]] + ["mean", "variance"]
     given = dict(zip(names, arrays(entry, *[(size,)] * len(names)), strict=True))
     folded = folding.batch_norm(given["mean"], given["variance"], given.get("gamma"), given.get("beta"), config["epsilon"])
     return [fl.Scale(*(per_unit(np.asarray(array), [axis], shape) for array in (folded.weight, folded.bias)))]
 
 
-def layer_normalization(entry: Entry, shape: SampleShape | None) -> list[fl.Layer]:
-    """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance of each sample."""
+def layer_normalization(entry: Entry, value: Value) -> Value:
+    """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance of the entries along some axes."""
     config = entry.config
     if config.get("rms_scaling"):
         raise UnsupportedLayerError("rms_scaling=True divides by another deviation; fastjac takes plain layer normalization")
-    axes = whole_axes(config["axis"], shape)
-    sizes = (None,) if shape is None else tuple(shape[axis] for axis in axes)
+    axes = own_axes(config["axis"], value)
+    if axes != sorted(axes):
+        raise UnsupportedLayerError(f"axis={config['axis']} is not supported; fastjac takes axes in their order")
     names = [field for field, option in (("weight", "scale"), ("bias", "center")) if config[option]]
-    given = [array.ravel() for array in arrays(entry, *[sizes] * len(names))]
-    return [fl.LayerNorm(eps=config["epsilon"], **dict(zip(names, given, strict=True)))]
+    given = arrays(entry, *[tuple(value.shape[axis] for axis in axes)] * len(names))
+    weights = {name: constant(array) for name, array in zip(names, given, strict=True)}
+    return nm.layer_norm(value, axes, weights.get("weight"), weights.get("bias"), config["epsilon"])
 
 
-def normalization(entry: Entry, shape: SampleShape | None) -> list[fl.Layer]:
+def unit_normalization(entry: Entry, value: Value) -> Value:
+    """`x / sqrt(max(sum x^2, 1e-12))` along some axes."""
+    total = ct.reduce_sum(el.square(value), own_axes(entry.config["axis"], value))
+    return el.divide(value, el.sqrt(el.maximum(total, constant(np.float64(UNIT_EPSILON)))))
+
+
+def normalization(entry: Entry, shape: Shape) -> list[fl.Layer]:
     """`(x - mean) / max(sqrt(variance), 1e-7)`, or with invert its inverse `mean + x max(sqrt(variance), 1e-7)`."""
     config = entry.config
     if config["mean"] is None:
@@ -62,8 +79,8 @@ def normalization(entry: Entry, shape: SampleShape | None) -> list[fl.Layer]:
     return [fl.Scale(1.0, -center), fl.Scale(np.asarray(1.0 / spread, dtype))]
 
 
-def rescaling(entry: Entry, shape: SampleShape | None) -> list[fl.Layer]:
+def rescaling(entry: Entry, shape: Shape) -> list[fl.Layer]:
     """`scale x + offset`, both spread over the leading axes."""
     values = [np.asarray(entry.config[name], float_type(entry.config)) for name in ("scale", "offset")]
-    rank = 1 if shape is None else len(shape)
+    rank = len(shape)
     return [fl.Scale(*(per_unit(value, range(rank - value.ndim, rank), shape) for value in values))]

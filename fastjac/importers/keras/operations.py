@@ -1,6 +1,7 @@
 """What the bare operations of Keras 3 become, which `keras.ops.gelu(x, approximate=True)` makes of a Functional model's tensor.
 
-They are activations with options that names do not tell, and functions such as `keras.ops.sin`. `arithmetic` has the others.
+They are activations with options that names do not tell, functions such as `keras.ops.sin`, and what moves or sums entries.
+`arithmetic` has those of several tensors.
 """
 
 from __future__ import annotations
@@ -9,40 +10,71 @@ from collections.abc import Callable, Sequence
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
-from .activations import ACTIVATIONS
-from .config import Entry, SampleShape, snake_case
+from ..ir import choice as ch
+from ..ir import contraction as ct
+from ..ir import movement as mv
+from ..ir import normalization as nm
+from ..ir.elementwise import apply
+from ..ir.values import Value
+from .activations import ACTIVATIONS, MIXING
+from .config import Entry, snake_case
 from .rectifiers import elu, leaky_relu, relu
-from .shapes import whole_axes
+from .shapes import Shape, own_axes, sample_of
 
-Operation = Callable[[Entry, SampleShape | None], Sequence[fl.Layer]]
+Operation = Callable[[Entry, Value], Value]
+Layers = Callable[[Entry, Shape], Sequence[fl.Layer]]
 
 
-def operation(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
-    """The layers for a bare operation; UnsupportedLayerError if fastjac does not have it."""
+def operation(entry: Entry, value: Value) -> Value:
+    """What a bare operation gives; UnsupportedLayerError if fastjac does not have it."""
+    name = snake_case(entry.class_name)
+    if entry.class_name in OPERATIONS:
+        return OPERATIONS[entry.class_name](entry, value)
     if entry.class_name in WITH_OPTIONS:
-        return WITH_OPTIONS[entry.class_name](entry, shape)
+        return apply(value, WITH_OPTIONS[entry.class_name](entry, sample_of(value)))
     if entry.class_name in FUNCTIONS:
-        return FUNCTIONS[entry.class_name]
-    if snake_case(entry.class_name) not in ACTIVATIONS:
+        return apply(value, FUNCTIONS[entry.class_name])
+    if name not in ACTIVATIONS or name in MIXING:
         raise UnsupportedLayerError(
             "it is a bare operation that fastjac does not have; it has the activations, arithmetic, "
-            f"{', '.join(sorted(FUNCTIONS))} and Clip"
+            f"{', '.join(sorted([*FUNCTIONS, *OPERATIONS]))} and Clip"
         )
-    return ACTIVATIONS[snake_case(entry.class_name)]
+    return apply(value, ACTIVATIONS[name])
 
 
-def softmax(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
-    """`exp(x) / sum exp(x)` over all units."""
-    whole_axes(entry.config["axis"], shape)
-    return [fl.Softmax()]
+def softmax(entry: Entry, value: Value) -> Value:
+    """`exp(x) / sum exp(x)` along some axes."""
+    return nm.softmax(value, own_axes(entry.config["axis"], value))
 
 
-def _log_softmax(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
-    whole_axes(entry.config["axis"], shape)
-    return [fl.LogSoftmax()]
+def _log_softmax(entry: Entry, value: Value) -> Value:
+    return nm.log_softmax(value, own_axes(entry.config["axis"], value))
 
 
-WITH_OPTIONS: dict[str, Operation] = {
+def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> Operation:
+    """A function of the entries along some axes."""
+    return lambda entry, value: function(value, own_axes(entry.config["axis"], value), bool(entry.config.get("keepdims")))
+
+
+def _reshape(entry: Entry, value: Value) -> Value:
+    """A new shape of the whole batch, whose first size must be left open."""
+    return mv.reshape(value, entry.config["newshape"])
+
+
+def _transpose(entry: Entry, value: Value) -> Value:
+    return mv.transpose(value, entry.config.get("axes"))
+
+
+def _squeeze(entry: Entry, value: Value) -> Value:
+    return mv.squeeze(value, own_axes(entry.config["axis"], value))
+
+
+def _expand(entry: Entry, value: Value) -> Value:
+    axis = entry.config["axis"]
+    return mv.unsqueeze(value, [axis] if isinstance(axis, int) else axis)
+
+
+WITH_OPTIONS: dict[str, Layers] = {
     "ReLU": relu,
     "LeakyRelu": leaky_relu,
     "Elu": elu,
@@ -53,14 +85,13 @@ WITH_OPTIONS: dict[str, Operation] = {
     "SoftShrink": lambda entry, shape: [fl.SoftShrink(entry.config["threshold"])],
     "Squareplus": lambda entry, shape: [fl.SquarePlus(entry.config["b"])],
     "Threshold": lambda entry, shape: [fl.Threshold(entry.config["threshold"], entry.config["default_value"])],
-    "Softmax": softmax,
-    "LogSoftmax": _log_softmax,
 }
-"""Operations with options, by class."""
+"""Functions of each entry with options, by class."""
 
 FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
     "Absolute": (fl.Abs(),),
     "Cos": (fl.Cos(),),
+    "Erf": (fl.Erf(),),
     "Exp": (fl.Exp(),),
     "Log": (fl.Log(),),
     "Reciprocal": (fl.Reciprocal(),),
@@ -69,4 +100,20 @@ FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
     "Sqrt": (fl.Sqrt(),),
     "Square": (fl.Power(2.0),),
 }
-"""Operations without options, by class, that no activation is called after."""
+"""Functions of each entry without options, by class, that no activation is called after."""
+
+OPERATIONS: dict[str, Operation] = {
+    "Softmax": softmax,
+    "LogSoftmax": _log_softmax,
+    "Sum": _reduced(ct.reduce_sum),
+    "Mean": _reduced(ct.reduce_mean),
+    "Max": _reduced(ct.reduce_max),
+    "Min": _reduced(ct.reduce_min),
+    "Prod": _reduced(ct.reduce_product),
+    "Sign": lambda entry, value: ch.sign(value),
+    "Reshape": _reshape,
+    "Transpose": _transpose,
+    "Squeeze": _squeeze,
+    "ExpandDims": _expand,
+}
+"""Operations that move entries, or take several together, by class."""

@@ -1,4 +1,4 @@
-"""What Keras's rectifiers become; every function takes a layer and the shape of one sample at its input."""
+"""What Keras's rectifiers become; every function takes a layer and the shape of one sample, and gives layers for each unit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from .arrays import arrays, float_type
-from .config import Entry, SampleShape
-from .shapes import per_unit, units
+from .config import Entry
+from .shapes import Shape, per_unit
 
 MOST_DOUBLED = 1024
 """Units of a ReLU with a slope and a threshold, which takes two matrices of twice as many rows or columns."""
 
 
-def relu(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
+def relu(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
     """`x` above `threshold`, `negative_slope (x - threshold)` below, and never more than `max_value`."""
     slope, threshold, top = (entry.config[name] for name in ("negative_slope", "threshold", "max_value"))
     if min(slope, threshold, top or 0.0) < 0.0:
@@ -35,15 +35,15 @@ def relu(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
     return [fl.Threshold(threshold, 0.0), fl.HardTanh(0.0, top)] if threshold else [fl.HardTanh(0.0, top)]
 
 
-def _with_a_jump(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
+def _with_a_jump(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
     """Both parts of a ReLU with a slope and a threshold t, added: `min(x, max_value)` where x > t, and `-slope max(t - x, 0)`.
 
     Every unit is doubled, since no map of one unit by itself both rises below t and jumps there. The second part passes the
     Threshold of the first by being lifted above t before it.
     """
     slope, threshold, top = (entry.config[name] for name in ("negative_slope", "threshold", "max_value"))
-    n = units(shape)
-    if n is None or n > MOST_DOUBLED:
+    n = math.prod(shape)
+    if n > MOST_DOUBLED:
         raise UnsupportedLayerError(
             f"negative_slope={slope} together with threshold={threshold} is supported for up to {MOST_DOUBLED} units, not {n}; "
             "set one of them to 0"
@@ -62,17 +62,17 @@ def _with_a_jump(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
     ]
 
 
-def leaky_relu(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
+def leaky_relu(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
     """`x` above 0, `negative_slope x` below."""
     return [fl.LeakyReLU(entry.config["negative_slope"])]
 
 
-def prelu(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
+def prelu(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
     """`x` above 0, `alpha x` below; `alpha` is spread over the axes that share it."""
     (alpha,) = arrays(entry, None)
     return [fl.PReLU(per_unit(alpha, range(alpha.ndim), shape))]
 
 
-def elu(entry: Entry, shape: SampleShape | None) -> Sequence[fl.Layer]:
+def elu(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
     """`x` above 0, `alpha (exp(x) - 1)` below."""
     return [fl.ELU(entry.config["alpha"])]

@@ -16,13 +16,12 @@ from ...errors import FormatError
 from ..reading.hdf5 import Group
 from ..reading.hdf5_array import Array
 from ..reading.limits import MOST_NAME, check_count
-from .config import Config, activation_layer, is_model
+from .config import INNER_OPTIONS, Config, inner_layer, is_model
 from .variables import variables
 
 Path = tuple[str, ...]
-"""The names of a layer and of the models around it, outermost first; ACTIVATION at its end is the layer's activation."""
+"""The names of a layer and of the models around it, outermost first; one of INNER_OPTIONS at its end is a layer in the layer."""
 
-ACTIVATION = "activation"
 LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
 
 
@@ -66,9 +65,9 @@ class ListedWeights:
         """Those of the inner layer called `name`."""
         return ListedWeights(self._listing, (*self._path, name))
 
-    def activation(self) -> ListedWeights:
-        """Those of the layer that is this layer's activation."""
-        return ListedWeights(self._listing, (*self._path, ACTIVATION))
+    def inner(self, option: str) -> ListedWeights:
+        """Those of the layer that is one of this layer's options."""
+        return ListedWeights(self._listing, (*self._path, option))
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The declared shapes of the layer's arrays."""
@@ -141,8 +140,8 @@ def _inner(entry: Config) -> list[tuple[Config, str]]:
     """The layers inside a model or layer, with their names."""
     if is_model(entry):
         return [(inner, inner["config"]["name"]) for inner in entry["config"]["layers"]]
-    activation = activation_layer(entry["config"])
-    return [] if activation is None else [(activation, ACTIVATION)]
+    options = ((inner_layer(entry["config"], option), option) for option in INNER_OPTIONS)
+    return [(inner, option) for inner, option in options if inner is not None]
 
 
 def _told(names: Any, most: int = 10) -> str:

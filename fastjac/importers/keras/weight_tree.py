@@ -15,7 +15,7 @@ from ..reading.hdf5_array import Array
 LAYERS, OLD_LAYERS = "layers", "_layer_checkpoint_dependencies"
 """The group that holds a model's layers, and what Keras 2.12 and 2.13 called it."""
 
-ACTIVATION, VARIABLES = "activation", "vars"
+VARIABLES = "vars"
 
 
 class TreeWeights:
@@ -32,9 +32,9 @@ class TreeWeights:
         slots = self._old_slots.get(stem, [])
         return TreeWeights(old_layers.group(slots[rank]) if rank < len(slots) else None)
 
-    def activation(self) -> TreeWeights:
-        """Those of the layer that is this layer's activation."""
-        return TreeWeights(self._below(ACTIVATION))
+    def inner(self, option: str) -> TreeWeights:
+        """Those of the layer that is one of this layer's options, whose name the group has."""
+        return TreeWeights(self._below(option))
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The declared shapes of the layer's arrays."""

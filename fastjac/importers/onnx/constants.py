@@ -66,12 +66,12 @@ def arange(call: Call) -> Value:
     return computed(numbers, *(call.value(position) for position in range(3)))
 
 
-def cast(call: Call) -> Value:
-    """The entries as numbers of another type, towards zero where it is a whole one; what flows through a network keeps its own."""
+def cast(call: Call) -> Value | Condition:
+    """The entries as numbers of another type, whole ones cut towards zero; what flows through a network keeps its own."""
     kind = element_type(call.node.integer("to", 0) or _old_type(call))
     operand = call.operand(0)
     if isinstance(operand, Condition):
-        return as_number(operand)
+        return operand if kind.name == "BOOL" else as_number(operand)
     value = call.value(0)
     if not isinstance(value, Constant):
         refuse_rounding(PRECISIONS.get(kind.name, kind.name))

@@ -86,9 +86,8 @@ class _Evaluation:
         operands = tuple(self._value(name) for name in node.inputs)
         operator = OPERATORS[node.operator]
         made = operator.convert(Call(node, self._graph.opset, operands, self._reader))
-        results = made if isinstance(made, (list, tuple)) else [made]
-        if len(results) < len([name for name in node.outputs if name]):
-            results = [*results, *[None] * (len(node.outputs) - len(results))]
+        results: list[Operand] = list(made) if isinstance(made, Sequence) else [made]
+        results = [*results, *[None] * (len(node.outputs) - len(results))]
         for name, result in zip(node.outputs, results, strict=False):
             if name:
                 self._values[name] = result

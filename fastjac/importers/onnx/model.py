@@ -83,11 +83,11 @@ def build(model: Any, external: ExternalData | None, options: Options = NO_OPTIO
         try:
             found = evaluate(graph, TensorReader(account, external), nodes, sources)
             ends = [_end(found, name) for name in names]
+            given = [output_node(flow, name) for flow, name in zip(ends, names, strict=True)]
         except MixedSamplesError as error:
             raise UnsupportedLayerError(f"for a batch of samples, {error}; {sources[0].way_to_one_sample}") from error
         notes = [*_inputs(sources, ends), *_aside(graph, nodes, found), *left_out]
-        nodes_of_outputs = [output_node(flow, name) for flow, name in zip(ends, names, strict=True)]
-        return assemble(found.inputs, nodes_of_outputs, found.record, np.dtype(np.float64) if found.is_double else None, notes)
+        return assemble(found.inputs, given, found.record, np.dtype(np.float64) if found.is_double else None, notes)
 
 
 def _outputs(graph: Graph, chosen: Sequence[str] | None) -> tuple[list[str], list[Part]]:
@@ -102,6 +102,8 @@ def _outputs(graph: Graph, chosen: Sequence[str] | None) -> tuple[list[str], lis
         return list(chosen), []
     is_float = {name: not end.element_type or ELEMENT_NAMES.get(end.element_type) in FLOATS for name, end in known.items()}
     names = [name for name, takes in is_float.items() if takes]
+    if not known:
+        raise UnsupportedLayerError("it has 0 outputs, so there is nothing to differentiate")
     if not names:
         raise UnsupportedLayerError(
             f"its outputs ({listed(list(known))}) hold no floating-point numbers, and labels have no derivative"

@@ -41,7 +41,7 @@ def _slice(call: Call) -> Value:
 def _split(call: Call) -> list[Value]:
     """Parts of the sizes that are an attribute before opset 13 and an operand since, or of one size."""
     value, axis = call.value(0), call.node.integer("axis", 0)
-    sizes = call.node.integers("split") if call.opset < 13 and call.opset > 1 or call.operand(1) is None else call.integers(1)
+    sizes = call.node.integers("split") if (call.opset < 13 and call.opset > 1) or call.operand(1) is None else call.integers(1)
     whole = value.shape[mv.checked_axis(axis, len(value.shape))]
     if sizes is None:
         sizes = tuple(mv.even_sizes(whole, call.node.integer("num_outputs", len(call.node.outputs)) or 1))

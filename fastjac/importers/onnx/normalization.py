@@ -39,12 +39,11 @@ def batch_normalization(call: Call) -> Value:
     if not call.node.integer("spatial", 1) and len(value.shape) > 2:
         raise UnsupportedLayerError("it normalizes each place of an image by itself; fastjac takes one number a channel")
     gamma, beta, mean, variance = (call.optional(position) for position in (1, 2, 3, 4))
-    channels = 1 if len(value.shape) > 1 else 0
-    return nm.batch_norm(value, channels, (mean, variance, gamma, beta), call.node.real("epsilon", 1e-5))
+    return nm.batch_norm(value, 1, (mean, variance, gamma, beta), call.node.real("epsilon", 1e-5))
 
 
 def layer_normalization(call: Call) -> Value:
-    """`Scale (x - mean) / sqrt(variance + epsilon) + B` over an axis and all behind it. Its stash_type only says where it rounds."""
+    """`Scale (x - mean) / sqrt(variance + epsilon) + B` over an axis and all behind it; stash_type only says where it rounds."""
     value = call.value(0)
     rank = len(value.shape)
     axes = range(checked_axis(call.node.integer("axis", -1), rank), rank)

@@ -10,7 +10,6 @@ import numpy as np
 
 from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
-from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
@@ -58,11 +57,16 @@ def _any_number(function: Callable[[Value, Value], Value], of_constants: np.ufun
         values = call.values()
         if function is not el.add:  # whose order rounds
             fixed = [value for value in values if isinstance(value, Constant)]
-            flows = [value for value in values if isinstance(value, Flow)]
+            flows: list[Value] = [value for value in values if isinstance(value, Flow)]
             values = [*flows, reduce(lambda a, b: computed(of_constants, a, b), fixed)] if fixed else flows
         return el.total(values, function)
 
     return Operator(convert)
+
+
+def _mean(call: Call) -> Value:
+    values = call.values()
+    return el.divide(el.total(values), constant(np.float32(len(values)))) if len(values) > 1 else values[0]
 
 
 def _compared(function: Callable[[Value, Value], ch.Logical]) -> Operator:
@@ -124,7 +128,7 @@ OPERATORS: dict[str, Operator] = {
     "Div": _pair(el.divide),
     "Pow": _pair(el.power),
     "Sum": _any_number(el.add, np.add),
-    "Mean": Operator(lambda call: el.divide(el.total(call.values()), constant(np.float32(len(call.operands))))),
+    "Mean": Operator(_mean),
     "Max": _any_number(el.maximum, np.maximum),
     "Min": _any_number(el.minimum, np.minimum),
     "Mod": Operator(_modulo),

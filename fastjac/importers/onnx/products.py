@@ -77,12 +77,16 @@ def conv(call: Call) -> Value:
         )
     else:
         raise UnsupportedLayerError(
-            f"its kernel of {' x '.join(map(str, window))} stands at several places of an image of {' x '.join(map(str, places))}; "
-            "fastjac has no convolution over images yet"
+            f"its kernel of {_sizes(window)} stands at several places of an image of {_sizes(places)}; fastjac has no "
+            "convolution over images yet"
         )
     if bias is None:
         return result
-    return el.add(result, computed(lambda array: array.reshape(1, -1, *[1] * len(places)), bias))  # type: ignore[arg-type]
+    return el.add(result, computed(lambda array: array.reshape(1, -1, *[1] * len(places)), bias))
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _padded(call: Call, value: Value, window: Sequence[int]) -> Value:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ...arguments import positive_count
 from ...errors import LayerError, OptionError, UnsupportedLayerError
-from ..located import located
 from ..ir.values import Shape
+from ..located import located
 from ..reading.limits import MOST_UNITS, check_count
 from .graph import Graph, GraphEnd, Node, fixing
 from .tensor import FLOATS, element_type

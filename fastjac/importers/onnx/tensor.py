@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir.account import Account
 from ..located import located
 from ..reading.bfloat16 import widen_bfloat16
-from ..ir.account import Account
 from .external import ExternalData
 
 MOST_AXES = 16

@@ -1,6 +1,7 @@
 """Small ONNX models for the tests, and what the ONNX project's own evaluator makes of them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 import fastjac
 
@@ -18,18 +20,22 @@ STEP = 1e-6
 
 def model(
     nodes: Sequence[onnx.NodeProto],
-    dims: Sequence[Any] | None = ("N", 5),
+    dims: Sequence[Any] | Mapping[str, Sequence[Any]] | None = ("N", 5),
     *,
     opset: int = 21,
     element_type: int = TensorProto.DOUBLE,
     output: str = "y",
     **constants: np.ndarray,
 ) -> onnx.ModelProto:
-    """A model from input "x" of shape `dims` to `output`, with the constants as initializers by name."""
+    """A model from input "x" of shape `dims` to `output`, with the constants as initializers by name.
+
+    dims : by name, where there are several inputs.  output : names with spaces between, where there are several outputs.
+    """
     initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
-    source = helper.make_tensor_value_info("x", element_type, dims)
-    result = helper.make_tensor_value_info(output, element_type, None)
-    graph = helper.make_graph(list(nodes), "graph", [source], [result], initializers)
+    given = dims if isinstance(dims, Mapping) else {"x": dims}
+    sources = [helper.make_tensor_value_info(name, element_type, sizes) for name, sizes in given.items()]
+    results = [helper.make_tensor_value_info(name, element_type, None) for name in output.split()]
+    graph = helper.make_graph(list(nodes), "graph", sources, results, initializers)
     domains = {node.domain for node in nodes} - {""}
     opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
@@ -44,17 +50,34 @@ def one_node(
     return model([helper.make_node(operator, inputs, ["y"], **attributes)], dims, opset=opset, **constants)
 
 
-def samples(shape: Sequence[int], count: int = 6) -> np.ndarray:
+class Erf(OpRun):
+    """The error function in the precision of its operand. The evaluator's own is in float32."""
+
+    op_domain = ""
+
+    def _run(self, x: np.ndarray) -> tuple[np.ndarray]:
+        return (np.vectorize(math.erf, otypes=[x.dtype])(x),)
+
+
+def samples(shape: Sequence[int], count: int = 6, seed: int = 3) -> np.ndarray:
     """Random inputs, none of them near a kink of an activation tested here."""
-    return np.random.default_rng(3).normal(size=(count, *shape)) * 2.0
+    return np.random.default_rng(seed).normal(size=(count, *shape)) * 2.0
 
 
 def reference(proto: onnx.ModelProto, x: np.ndarray, fixed: bool = False) -> np.ndarray:
     """What the ONNX project's evaluator gives for a batch, flattened; sample by sample where the batch is `fixed`."""
-    evaluator = ReferenceEvaluator(proto)
+    return reference_of(proto, {"x": x}, fixed)[0]
+
+
+def reference_of(
+    proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray], fixed: bool = False, outputs: Sequence[str] | None = None
+) -> list[np.ndarray]:
+    """What the evaluator gives for a batch of each input: every output, or those named, with each sample's entries in a row."""
+    evaluator = ReferenceEvaluator(proto, new_ops=[Erf])
     if not fixed:
-        return evaluator.run(None, {"x": x})[0].reshape(len(x), -1)
-    return np.stack([evaluator.run(None, {"x": sample})[0].ravel() for sample in x])
+        return [y.reshape(len(y), -1) for y in evaluator.run(outputs, dict(inputs))]
+    rows = [evaluator.run(outputs, dict(zip(inputs, sample, strict=True))) for sample in zip(*inputs.values(), strict=True)]
+    return [np.stack([y.ravel() for y in column]) for column in zip(*rows, strict=True)]
 
 
 def assert_agrees(proto: onnx.ModelProto, shape: Sequence[int] = (5,), *, fixed: bool = False) -> fastjac.Network:
@@ -62,15 +85,49 @@ def assert_agrees(proto: onnx.ModelProto, shape: Sequence[int] = (5,), *, fixed:
 
     shape : of one sample if the batch is open, of the whole input if it is `fixed`.
     """
-    net = assert_values_agree(proto, shape, fixed=fixed)
-    x = samples(shape)
-    flat = x.reshape(len(x), -1)
-    jac = net.jacobian(flat)
+    return assert_graph_agrees(proto, {"x": shape}, fixed=fixed)
+
+
+def assert_graph_agrees(
+    proto: onnx.ModelProto,
+    shapes: Mapping[str, Sequence[int]],
+    net: fastjac.Network | None = None,
+    *,
+    fixed: bool = False,
+    outputs: Sequence[str] | None = None,
+    spread: float = 1.0,
+) -> fastjac.Network:
+    """As `assert_agrees`, of a model of several inputs, by name, and several outputs, all or those named.
+
+    net : the network, where it was not made by `from_onnx(proto)`.  spread : how large the inputs are.
+    """
+    net = fastjac.from_onnx(proto) if net is None else net
+    inputs = {name: spread * samples(shape, seed=3 + number) for number, (name, shape) in enumerate(shapes.items())}
+    flat = np.concatenate([array.reshape(len(array), -1) for array in inputs.values()], axis=1)
+
+    def evaluated(rows: np.ndarray) -> np.ndarray:
+        parts = np.split(rows, np.cumsum(net.inputs)[:-1], axis=1)
+        given = {name: part.reshape(array.shape) for (name, array), part in zip(inputs.items(), parts, strict=True)}
+        return np.concatenate(reference_of(proto, given, fixed, outputs), axis=1)
+
+    y, jac = joined(net, flat)
+    np.testing.assert_allclose(y, evaluated(flat), rtol=TOLERANCE, atol=TOLERANCE)
+    assert jac.shape == (*y.shape, flat.shape[1])
     for column in range(flat.shape[1]):
         step = STEP * np.eye(flat.shape[1])[column]
-        above, below = (reference(proto, (flat + sign * step).reshape(x.shape), fixed) for sign in (1, -1))
-        np.testing.assert_allclose(jac[:, :, column], (above - below) / (2 * STEP), rtol=1e-6, atol=1e-7)
+        difference = evaluated(flat + step) - evaluated(flat - step)
+        np.testing.assert_allclose(jac[:, :, column], difference / (2 * STEP), rtol=1e-6, atol=1e-7)
     return net
+
+
+def joined(net: fastjac.Network, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values and Jacobian of a network of any inputs and outputs, each one after another."""
+    parts = np.split(flat, np.cumsum(net.inputs)[:-1], axis=1)
+    y, jac = net.value_and_jacobian(tuple(parts) if len(parts) > 1 else flat)
+    if len(net.outputs) == 1:
+        y, jac = [y], [jac]
+    rows = [np.concatenate(row, axis=-1) if len(parts) > 1 else row for row in jac]
+    return np.concatenate(y, axis=-1), np.concatenate(rows, axis=-2)
 
 
 def assert_values_agree(
@@ -100,11 +157,18 @@ def random(*shape: int, dtype: Any = np.float64) -> np.ndarray:
     return np.random.default_rng([11, *shape]).normal(size=shape).astype(dtype)
 
 
-def written(text: str, dims: Sequence[Any] = ("N", 5), *, opset: int = 21, **constants: Any) -> onnx.ModelProto:
+def written(
+    text: str,
+    dims: Sequence[Any] | Mapping[str, Sequence[Any]] = ("N", 5),
+    *,
+    opset: int = 21,
+    output: str = "y",
+    **constants: Any,
+) -> onnx.ModelProto:
     """A model of nodes in ONNX's own notation, such as "a = Exp(x); y = Add(a, one)"; constants become float64 initializers."""
     nodes = [onnx.parser.parse_node(node) for node in text.split(";")]
     arrays = {name: value if isinstance(value, np.ndarray) else np.array(value, np.float64) for name, value in constants.items()}
-    return model(nodes, dims, opset=opset, **arrays)
+    return model(nodes, dims, opset=opset, output=output, **arrays)
 
 
 def small_file() -> bytes:

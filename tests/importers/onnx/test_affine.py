@@ -6,9 +6,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import fastjac
-from fastjac.errors import UnsupportedLayerError
 
-from .graphs import assert_agrees, layers, model, one_node, random, reference, samples
+from .graphs import assert_agrees, layers, model, one_node, random, reference, samples, written
 
 SCALAR, ROW = np.array(0.75), random(5)
 AT_LEAST_0, BELOW_0, NEGATED = ["Scale", "ReLU", "Scale"], ["Scale", "HardTanh", "Scale"], ["Scale"]
@@ -30,7 +29,6 @@ def test_arithmetic_with_a_constant(operator, constant, opset):
 @pytest.mark.parametrize(
     ("operands", "expected"),
     [
-        (["x"], ["HardTanh"]),
         (["x", SCALAR], ["HardTanh"]),
         ([SCALAR, "x", np.array([0.5])], ["HardTanh"]),
         ([np.abs(ROW), "x"], {"Max": AT_LEAST_0, "Min": [*NEGATED, *BELOW_0, *NEGATED]}),
@@ -119,15 +117,25 @@ def test_matmul(weight, opset):
         ((5, 1), [random(3, 5), "x"]),
         ((1, 5, 1), [random(3, 5), "x"]),
         ((1, 5), [random(5, 1), "x"]),
+        ((2, 5), ["x", random(5, 3)]),
+        ((2, 5), [random(3, 2), "x"]),
+        ((2, 5), ["x", random(2, 5, 3)]),
+        ((2, 5), [random(4, 3, 2), "x"]),
+        ((4, 2, 5), ["x", random(4, 5, 3)]),
+        ((4, 2, 5), [random(4, 3, 2), "x"]),
+        ((4, 2, 5), [random(2), "x"]),
+        ((3, 1, 2, 5), ["x", random(4, 5, 3)]),
     ],
 )
 def test_matmul_with_the_weight_on_either_side(dims, operands):
-    proto = one_node("MatMul", *operands, dims=dims)
-    if dims == (1, 5) and operands[1] == "x":
-        with pytest.raises(UnsupportedLayerError, match="it acts on each of 5 vectors of 1 units of a value of shape"):
-            fastjac.from_onnx(proto)
-    else:
-        assert_agrees(proto, dims, fixed=True)
+    assert_agrees(one_node("MatMul", *operands, dims=dims), dims, fixed=True)
+
+
+@pytest.mark.parametrize("operator", ["Max", "Min", "Sum", "Mean"])
+def test_of_one_operand_nothing_is_left(operator):
+    proto = written(f"a = {operator}(x); y = Tanh(a)")
+    assert layers(proto) == ["Tanh"]
+    assert_agrees(proto)
 
 
 def test_scaler_of_the_machine_learning_domain():

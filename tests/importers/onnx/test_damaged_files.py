@@ -146,7 +146,7 @@ def test_many_axes_are_refused():
     with pytest.raises(FormatError, match="it has 1000 axes in an input; fastjac reads files of up to 16"):
         fastjac.from_onnx(written("y = Tanh(x)", [1] * 1000))
     text = "; ".join(["a0 = Identity(x)"] + [f"a{i} = Unsqueeze(a{i - 1}, z)" for i in range(1, 30)] + ["y = Tanh(a29)"])
-    with pytest.raises(FormatError, match="holds nothing or has too many axes"):
+    with pytest.raises(FormatError, match="it has 17 axes in a value; fastjac reads files of up to 16"):
         fastjac.from_onnx(written(text, z=np.array([0])))
 
 

@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_read_is_told(folder, monkeypatch):
     model = onnx.load(path, load_external_data=False)
     monkeypatch.setattr("builtins.open", refused)  # the tests may run as root, who may read everything
     with pytest.raises(FileError, match=r"tensor 'w': 'weights.bin', which holds its entries, cannot be read: Permission denied"):
-        build(model, ExternalData(folder), None)
+        build(model, ExternalData(folder))
 
 
 def test_a_shape_far_larger_than_the_file_takes_no_memory(folder):

@@ -3,11 +3,11 @@
 import numpy as np
 import onnx
 import pytest
+from fastjac.importers.onnx.folds import FOLDS
 from onnx import helper, numpy_helper
 
 import fastjac
 from fastjac.errors import FormatError, UnsupportedLayerError
-from fastjac.importers.onnx.folds import FOLDS
 
 from .graphs import assert_agrees, assert_values_agree, model, random, reference, written
 

@@ -1,15 +1,14 @@
 """What skl2onnx makes of scikit-learn's networks agrees with scikit-learn."""
 
 import numpy as np
-import onnx
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 import fastjac
-from fastjac.errors import UnsupportedLayerError
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="these models are written by skl2onnx")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -48,10 +47,23 @@ def test_a_standard_scaler_in_single_precision_is_the_operator_scaler():
     np.testing.assert_allclose(net(X), estimator.predict(X), rtol=1e-4, atol=1e-5)  # its weights are float32
 
 
-def test_a_classifier_has_two_outputs_of_which_one_can_be_cut_out():
-    estimator = MLPClassifier(hidden_layer_sizes=(6,), max_iter=3, random_state=0).fit(X, LABELS)
-    proto = skl2onnx.to_onnx(estimator, X[:1], options={"zipmap": False})
-    with pytest.raises(UnsupportedLayerError, match=r"has 2 outputs \('label', 'probabilities'\).*extract_model"):
-        fastjac.from_onnx(proto)
-    cut = onnx.utils.Extractor(proto).extract_model(["X"], ["probabilities"])
-    np.testing.assert_allclose(fastjac.from_onnx(cut)(X), estimator.predict_proba(X), rtol=1e-12, atol=1e-12)
+CLASSIFIERS = {
+    "three classes": (MLPClassifier((6,), max_iter=3, random_state=0), LABELS),
+    "two classes": (MLPClassifier((6,), max_iter=3, random_state=0), LABELS > 0),
+    "scaled": (make_pipeline(StandardScaler(), MLPClassifier((6,), max_iter=3, random_state=0)), LABELS),
+    "several labels": (MLPClassifier((6,), max_iter=3, random_state=0), np.stack([LABELS > 0, LABELS > 1], axis=1)),
+    "LogisticRegression": (LogisticRegression(), LABELS),
+    "LogisticRegression of two": (LogisticRegression(), LABELS > 0),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("zipmap", [False, True])
+def test_a_classifier_is_the_network_of_its_probabilities(name, zipmap):
+    estimator, labels = CLASSIFIERS[name]
+    estimator.fit(X, labels)
+    proto = skl2onnx.to_onnx(estimator, X[:1], options={"zipmap": zipmap})
+    net = fastjac.from_onnx(proto)
+    tolerance = 1e-5 if name.startswith("Logistic") else 1e-12  # whose coefficients are float32 attributes
+    np.testing.assert_allclose(net(X), estimator.predict_proba(X), rtol=tolerance, atol=tolerance)
+    assert fastjac.check_jacobian(net.astype(np.float64), X[:4]).passed

@@ -26,12 +26,10 @@ NOTES = {
 
 RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
-IMAGE = "it acts on an image at many places, which fastjac does not have yet"
 REASONS = {
     **dict.fromkeys(
         ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), RECURRENT
     ),
-    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d"), IMAGE),
     "embedding": "it looks rows up by whole numbers, by which there is no derivative",
     "scaled_dot_product_attention": "it is attention, which fastjac does not have yet",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",

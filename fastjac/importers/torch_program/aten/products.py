@@ -1,8 +1,7 @@
-"""Products with matrices, and normalizations: the table PRODUCTS."""
+"""Products with matrices, convolutions, and normalizations: the table PRODUCTS."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,10 +9,11 @@ import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import contraction as ct
+from ...ir import convolution as cv
 from ...ir import elementwise as el
 from ...ir import movement as mv
 from ...ir import normalization as nm
-from ...ir.values import Constant, Value, computed, constant
+from ...ir.values import Constant, Value, computed
 from ...precision import refuse_rounding
 from .activations import check_evaluating
 from .arithmetic import MULTIPLY
@@ -61,6 +61,9 @@ def _bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Value:
     return ct.linear(mv.reshape(products, shape), mv.reshape(weights, [weights.shape[0], -1]), optional(bias, "bias"))
 
 
+# Images
+
+
 def _convolution(
     input: Any,
     weight: Any,
@@ -74,53 +77,65 @@ def _convolution(
     *rest: Any,
     **others: Any,
 ) -> Value:
-    """A convolution whose kernel covers its whole input, or is of size 1."""
-    value, kernel = tensor(input), tensor(weight, "weight")
-    spatial = len(kernel.shape) - 2
-    if not isinstance(kernel, Constant) or spatial < 1 or len(value.shape) != len(kernel.shape):
-        raise UnsupportedLayerError(f"it convolves a tensor of shape {value.shape} with a kernel of shape {kernel.shape}")
-    if transposed or whole(groups) != 1:
-        raise UnsupportedLayerError("it convolves backwards, or groups of channels, which fastjac does not have yet")
-    pads = _spread(padding, spatial)
-    if any(pads):
-        value = mv.pad(value, [0, 0, *pads], [0, 0, *pads], constant(kernel.alone.dtype.type(0)))
-    return _at_one_place(value, kernel, optional(bias, "bias"), _spread(stride, spatial))
+    """A convolution of an image or sequence with its channels."""
+    kernel = tensor(weight, "weight")
+    if transposed:
+        raise UnsupportedLayerError("it convolves backwards (transposed), which fastjac does not have")
+    window = _window(kernel.shape[2:], stride, padding, dilation)
+    return cv.convolve(tensor(input), kernel, optional(bias, "bias"), window, whole(groups))
 
 
 def _conv(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
 ) -> Value:
-    if isinstance(padding, str):
-        raise UnsupportedLayerError(f"it pads by {padding!r:.40}; fastjac takes numbers there")
+    if padding == "valid":
+        padding = 0
+    elif padding == "same":
+        raise UnsupportedLayerError("it pads by 'same'; fastjac takes numbers there")
     return _convolution(input, weight, bias, stride, padding, dilation, groups=groups)
+
+
+def _max_pool(
+    self: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: Any = False
+) -> Value:
+    value = tensor(self)
+    return cv.max_pool(value, _pooling(value, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+def _average_pool(
+    self: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: Any = False,
+    count_include_pad: Any = True,
+    divisor_override: Any = None,
+) -> Value:
+    if divisor_override is not None:
+        raise UnsupportedLayerError("it divides a sum by a number of its own (divisor_override); fastjac takes the mean")
+    value = tensor(self)
+    return cv.average_pool(value, _pooling(value, kernel_size, stride, padding, 1, ceil_mode), bool(count_include_pad))
+
+
+def _pooling(value: Value, sizes: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any) -> cv.Window:
+    if ceil_mode:
+        raise UnsupportedLayerError("it pools windows that reach beyond the image (ceil_mode); fastjac takes those that fit")
+    count = len(value.shape) - 2
+    lengths = _spread(sizes, count)
+    return _window(lengths, lengths if stride in (None, [], ()) else stride, padding, dilation)
+
+
+def _window(sizes: Sequence[int], stride: Any, padding: Any, dilation: Any) -> cv.Window:
+    pads = _spread(padding, len(sizes))
+    return cv.Window(sizes, _spread(stride, len(sizes)), _spread(dilation, len(sizes)), pads, pads)
 
 
 def _spread(value: Any, count: int) -> list[int]:
     """One number for each axis of an image."""
     found = [whole(one) for one in listed(value)]
-    if len(found) == 1:
-        return found * count
-    if len(found) != count:
+    if len(found) not in (1, count):
         raise FormatError(f"it gives {len(found)} numbers for the {count} axes of an image")
-    return found
-
-
-def _at_one_place(value: Value, kernel: Constant, bias: Value | None, strides: Sequence[int]) -> Value:
-    places, window = value.shape[2:], kernel.shape[2:]
-    letters = "xyzuvw"[: len(places)]
-    if value.shape[1] != kernel.shape[1]:
-        raise FormatError(f"it convolves {value.shape[1]} channels with a kernel for {kernel.shape[1]}")
-    if places == window:
-        result = ct.einsum(f"nc{letters},oc{letters}->no", [value, kernel])
-        result = mv.unsqueeze(result, range(2, 2 + len(places)))
-    elif math.prod(window) == 1 and all(stride == 1 for stride in strides):
-        result = ct.einsum(f"nc{letters},oc->no{letters}", [value, mv.reshape(kernel, kernel.shape[:2])])
-    else:
-        raise UnsupportedLayerError(
-            f"its kernel of {' x '.join(map(str, window))} stands at several places of an image of {' x '.join(map(str, places))}"
-            "; fastjac has no convolution over images yet"
-        )
-    return result if bias is None else el.add(result, mv.reshape(bias, [1, -1, *[1] * len(places)]))
+    return found * count if len(found) == 1 else found
 
 
 # Normalizations
@@ -216,6 +231,10 @@ PRODUCTS: dict[str, Operator] = {
     "conv1d": _conv,
     "conv2d": _conv,
     "conv3d": _conv,
+    "max_pool1d": _max_pool,
+    "max_pool2d": _max_pool,
+    "avg_pool1d": _average_pool,
+    "avg_pool2d": _average_pool,
     "layer_norm": _layer_norm,
     "native_layer_norm": _native_layer_norm,
     "batch_norm": _batch_norm,

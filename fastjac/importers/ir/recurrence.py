@@ -1,0 +1,164 @@
+"""Recurrent layers over a fixed number of steps, unrolled: each step is the same layers on the input and on the last state.
+
+Each takes the steps as tensors (batch, features), and weights in torch's layout: the rows of all gates, one gate after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import FormatError
+from ..reading.limits import check_count
+from .account import spend
+from .contraction import affine
+from .elementwise import add, apply, multiply, subtract
+from .movement import split
+from .values import Flow, Value, constant
+
+MOST_STEPS = 1024
+"""Steps of a sequence, each of which is as many layers."""
+Function = Callable[[Value], Value]
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The weights of one direction of a recurrent layer.
+
+    input : (gates * units, features).  state : (gates * units, units).  bias : (gates * units,), added to the former's product.
+    state_bias : the same for the latter's, where they are apart.
+    """
+
+    input: np.ndarray
+    state: np.ndarray
+    bias: np.ndarray | None = None
+    state_bias: np.ndarray | None = None
+
+    def layers(self, gates: int) -> tuple[fl.Affine, fl.Affine]:
+        """Both as layers, which every step shares; FormatError where their shapes do not fit."""
+        units = self.state.shape[-1]
+        if self.state.shape != (gates * units, units) or self.input.shape[0] != gates * units:
+            raise FormatError(
+                f"its weights are of shapes {self.input.shape} and {self.state.shape}, which do not fit {gates} gates of {units} "
+                "units"
+            )
+        spend(self.input.size + self.state.size)
+        return fl.Affine(self.input, self.bias), fl.Affine(self.state, self.state_bias)
+
+
+def sigmoid(value: Value) -> Value:
+    """The usual function of a gate."""
+    return apply(value, [fl.Sigmoid()])
+
+
+def tanh(value: Value) -> Value:
+    """The usual function of a state."""
+    return apply(value, [fl.Tanh()])
+
+
+def lstm(
+    steps: Sequence[Flow],
+    weights: Weights,
+    state: Value | None = None,
+    cell: Value | None = None,
+    functions: tuple[Function, Function, Function] = (sigmoid, tanh, tanh),
+) -> tuple[list[Value], Value]:
+    """The states behind each step, and the last cell, of a long short-term memory with gates i, f, g, o.
+
+    `c' = f c + i g`, `h' = o tanh(c')`; state and cell are 0 at first, unless given.
+    """
+    _check(steps)
+    gate, candidate, output = functions
+    of_input, of_state = weights.layers(4)
+    units = weights.state.shape[1]
+    states: list[Value] = []
+    for step in steps:
+        i, f, g, o = split(_sum(of_input, step, of_state, state), 1, [units] * 4)
+        fresh = multiply(gate(i), candidate(g))
+        cell = fresh if cell is None else add(multiply(gate(f), cell), fresh)
+        state = multiply(gate(o), output(cell))
+        states.append(state)
+    assert cell is not None
+    return states, cell
+
+
+def gru(
+    steps: Sequence[Flow],
+    weights: Weights,
+    state: Value | None = None,
+    functions: tuple[Function, Function] = (sigmoid, tanh),
+    reset_after: bool = True,
+) -> list[Value]:
+    """The states behind each step of a gated recurrent unit with gates r, z, n: `h' = (1 - z) n + z h`.
+
+    reset_after : whether r multiplies the state's product with its weights, or the state before that.
+    """
+    _check(steps)
+    gate, candidate = functions
+    units = weights.state.shape[1]
+    of_input, of_state = weights.layers(3)
+    of_gates = fl.Affine(weights.state[: 2 * units], _part(weights.state_bias, 0, 2 * units))
+    of_candidate = fl.Affine(weights.state[2 * units :], _part(weights.state_bias, 2 * units, 3 * units))
+    states: list[Value] = []
+    for step in steps:
+        r, z, n = split(affine(step, of_input), 1, [units] * 3)
+        if state is None:
+            states.append(state := _first_gru_state(r, z, n, weights.state_bias, units, functions))
+            continue
+        assert isinstance(state, Flow)
+        if reset_after:
+            more_r, more_z, more_n = split(affine(state, of_state), 1, [units] * 3)
+            new = candidate(add(n, multiply(gate(add(r, more_r)), more_n)))
+        else:
+            more_r, more_z = split(affine(state, of_gates), 1, [units] * 2)
+            kept = multiply(gate(add(r, more_r)), state)
+            assert isinstance(kept, Flow)
+            new = candidate(add(n, affine(kept, of_candidate)))
+        update = gate(add(z, more_z))
+        states.append(state := add(new, multiply(update, subtract(state, new))))
+    return states
+
+
+def _first_gru_state(
+    r: Value, z: Value, n: Value, bias: np.ndarray | None, units: int, functions: tuple[Function, Function]
+) -> Value:
+    """The state behind the first step, where the one before is 0."""
+    gate, candidate = functions
+    if bias is not None:
+        r, z = add(r, constant(bias[:units])), add(z, constant(bias[units : 2 * units]))
+        n = add(n, multiply(gate(r), constant(bias[2 * units :])))
+    new = candidate(n)
+    return subtract(new, multiply(gate(z), new))
+
+
+def rnn(steps: Sequence[Flow], weights: Weights, state: Value | None = None, function: Function = tanh) -> list[Value]:
+    """The states behind each step of a plain recurrent layer, `h' = tanh(W x + R h + b)`."""
+    _check(steps)
+    of_input, of_state = weights.layers(1)
+    states: list[Value] = []
+    for step in steps:
+        state = function(_sum(of_input, step, of_state, state))
+        states.append(state)
+    return states
+
+
+def _sum(of_input: fl.Affine, step: Flow, of_state: fl.Affine, state: Value | None) -> Value:
+    """`W x + R h + b`; where h is 0, the bias of R alone."""
+    product = affine(step, of_input)
+    if state is None:
+        return product if of_state.bias is None else add(product, constant(of_state.bias))
+    assert isinstance(state, Flow)
+    return add(product, affine(state, of_state))
+
+
+def _part(bias: np.ndarray | None, start: int, end: int) -> np.ndarray | None:
+    return None if bias is None else bias[start:end]
+
+
+def _check(steps: Sequence[Flow]) -> None:
+    check_count(len(steps), MOST_STEPS, "steps of a sequence")
+    if not steps:
+        raise FormatError("it runs along a sequence of no steps")
