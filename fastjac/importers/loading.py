@@ -17,7 +17,7 @@ from .options import Options, ScalingName
 from .parts import Imported
 from .reading.probe import Probe, probe
 from .state_dict import LayerEntry
-from .torch_program import script
+from .torch_program import export, script
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ FORMATS = (
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
     FileFormat("TorchScript programs (.pt)", script.recognise, script.load),
+    FileFormat("programs of torch.export (.pt2)", export.recognise, export.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )

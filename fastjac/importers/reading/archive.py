@@ -17,6 +17,8 @@ MOST_DIRECTORY = 1 << 20
 """Bytes of an archive's directory: a hundred for each of the members that an archive may have."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What writers of weights use. The others unpack slowly, or take as much memory as the archive says."""
+MOST_REPACKED, START_OF_REPACKED = 2, 1 << 20
+"""How many times its stored size an archive within an archive may have, and how many bytes in any case."""
 OTHER_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 
 
@@ -52,6 +54,15 @@ class Archive:
                 f"{name} cannot be unpacked ({error!s:.200}); the archive is truncated, damaged or encrypted"
             ) from error
 
+    def read_stored(self, name: str) -> bytes:
+        """A member that is an archive itself, whose bytes writers leave as they are, because it is packed already."""
+        info = self._info(name)
+        if info.file_size > MOST_REPACKED * info.compress_size + START_OF_REPACKED:
+            raise FormatError(
+                f"{name} claims to unpack to {info.file_size} bytes from {info.compress_size}; no archive of weights does"
+            )
+        return self.read(name)
+
     def _info(self, name: str) -> zipfile.ZipInfo:
         try:
             return self._file.getinfo(name)
@@ -77,19 +88,27 @@ def opened(path: Path) -> Iterator[Archive]:
     with _Bounded(io.FileIO(path)) as content:
         with located(str(path)):
             file = _listed(content)
-            check_count(len(file.filelist), MOST_ARRAYS, "members")
-        content.most = None
         with file:
             yield Archive(file, path.stat().st_size)
+
+
+@contextmanager
+def within(content: bytes) -> Iterator[Archive]:
+    """The zip archive that another one holds, of which these are the bytes; errors as of `opened`."""
+    with _listed(_Bounded(io.BytesIO(content))) as file:
+        yield Archive(file, len(content))
 
 
 def _listed(content: _Bounded) -> zipfile.ZipFile:
     """The archive, whose directory is read."""
     try:
-        return zipfile.ZipFile(content)
+        file = zipfile.ZipFile(content)
     except FormatError:
         raise
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise FormatError(
             f"it starts as a zip archive but cannot be read to its end ({error}); it is truncated or damaged"
         ) from error
+    check_count(len(file.filelist), MOST_ARRAYS, "members")
+    content.most = None
+    return file

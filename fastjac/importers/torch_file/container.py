@@ -43,10 +43,14 @@ def opened(probe: Probe) -> Iterator[tuple[Any, Storages]]:
         yield _legacy(probe)
         return
     with archive.opened(probe.path) as found:
-        pickle = _pickle_of(found)
-        check_count(found.size(pickle), MOST_TEXT, f"bytes in {pickle}")
-        storages = ZipStorages(found, pickle.removesuffix(PICKLE))
-        yield interpret(found.read(pickle)).value, storages
+        yield zip_content(found)
+
+
+def zip_content(found: archive.Archive) -> tuple[Any, Storages]:
+    """The same of an archive that is open."""
+    pickle = _pickle_of(found)
+    check_count(found.size(pickle), MOST_TEXT, f"bytes in {pickle}")
+    return interpret(found.read(pickle)).value, ZipStorages(found, pickle.removesuffix(PICKLE))
 
 
 def _pickle_of(found: archive.Archive) -> str:
@@ -57,8 +61,8 @@ def _pickle_of(found: archive.Archive) -> str:
             "fastjac.from_state_dict(module.state_dict(), layers=[...]), or save the state dict with torch.save"
         )
     pickles = [name for name in found.names if name.rpartition("/")[2] == PICKLE]
-    if len(pickles) > 1:
-        raise FormatError(f"it holds {len(pickles)} pickles, {', '.join(pickles[:3])}; torch.save writes one")
+    if len(pickles) != 1:
+        raise FormatError(f"it holds {len(pickles)} pickles, {', '.join(pickles[:3]) or 'no data.pkl'}; torch.save writes one")
     return pickles[0]
 
 

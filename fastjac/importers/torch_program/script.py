@@ -129,7 +129,8 @@ def _inputs(forward: Function, chosen: Sequence[str] | None) -> list[str]:
     names = needed if chosen is None else list(chosen)
     if not set(needed) <= set(names) <= set(parameters) or len(set(names)) != len(names):
         raise OptionError(
-            f"inputs must name {', '.join(needed) or 'some'} of forward's parameters {', '.join(parameters)}; got {', '.join(names)}"
+            f"inputs must name {', '.join(needed) or 'some'} of forward's parameters {', '.join(parameters)}; got "
+            f"{', '.join(map(str, names))}"
         )
     for name in names:
         kind = parameters[name].kind

@@ -18,7 +18,7 @@ MOST_COUNTED = 100_000
 
 
 def missing(program: Program, root: Record) -> str:
-    """The operators that the methods of all modules use and fastjac does not have, each with its count; "" where there are none."""
+    """The operators that all modules use and fastjac does not have, each with its count; "" where there are none."""
     counts: Counter[str] = Counter()
     for kind in _kinds(root):
         try:

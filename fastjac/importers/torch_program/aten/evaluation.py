@@ -51,8 +51,9 @@ class Evaluation:
         args = args if name == "append" else [self.current(one) for one in args]  # which changes a list itself
         options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
         result = _called(function, args, options)
-        self._note(name, [*args, *options.values()], result, place)
-        return self._written(args, result) if is_in_place else _as_new(args, result)
+        operands = [*args, *options.values()]
+        self._note(name, operands, result, place)
+        return self._written(operands, result) if is_in_place else _as_new(operands, result)
 
     def current(self, value: Any, depth: int = 0) -> Any:
         """A variable as it is now; UnsupportedLayerError where another name for a part of it was used to change it."""
@@ -70,9 +71,11 @@ class Evaluation:
             )
         return value
 
-    def _written(self, args: Sequence[Any], result: Any) -> Any:
+    def _written(self, operands: Sequence[Any], result: Any) -> Any:
         """The result of an operator in place, which takes the place of its first operand."""
-        first = args[0] if args else None
+        first = operands[0] if operands else None
+        if result is first:
+            return result
         if not isinstance(first, Flow) or not isinstance(result, Flow) or first.shape != result.shape:
             raise UnsupportedLayerError(
                 "it changes a tensor in place that is not a value on the way from input to output; fastjac takes modules that "
@@ -120,9 +123,9 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def _as_new(args: Sequence[Any], result: Any) -> Any:
+def _as_new(operands: Sequence[Any], result: Any) -> Any:
     """A result that is no operand itself, so that it can be told from it when one of them is changed in place."""
-    return replace(result) if isinstance(result, Flow) and any(result is one for one in args) else result
+    return replace(result) if isinstance(result, Flow) and any(result is one for one in operands) else result
 
 
 def _has_single(operands: Sequence[Any]) -> bool:
