@@ -57,8 +57,8 @@ class Objects:
         if is_tensor(value):
             return self._tensor(value, path)
         kind = str(value)
-        if kind.startswith(PICKLE_HELPERS) and isinstance(value.args, tuple) and value.args:
-            return self.convert(value.args[0], path, depth + 1)
+        if kind.startswith(PICKLE_HELPERS):
+            return self.convert(plain(value), path, depth + 1)
         if kind.startswith(CUSTOM):
             raise UnsupportedLayerError(f"{path} is a {kind}, which C++ defines; {advice(kind)}")
         if kind.startswith(CLASSES) and isinstance(value.state, dict):
@@ -82,6 +82,14 @@ class Objects:
             self._account.store(array.nbytes)
             self._arrays[id(value)] = constant(array, path[-200:])
         return self._arrays[id(value)]
+
+
+def plain(value: Any) -> Any:
+    """A list, tuple or dict of a pickle without the calls around it that only state the type of its entries."""
+    for _ in range(4):
+        if isinstance(value, Call) and str(value).startswith(PICKLE_HELPERS) and isinstance(value.args, tuple) and value.args:
+            value = value.args[0]
+    return value
 
 
 class Constants:

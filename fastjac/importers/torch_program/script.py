@@ -6,6 +6,7 @@ Python, which is followed with tensors that stand for the network's inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ from . import survey, widths
 from .aten.evaluation import Evaluation
 from .aten.network import Source, network
 from .interpreter import Interpreter
-from .objects import Constants, Module, Objects
+from .objects import Constants, Module, Objects, plain
 from .program import Program
 from .trees import Function
 
@@ -84,8 +85,11 @@ class _Script:
                 interpreter = Interpreter(self._program, self._objects, self._constants, evaluation)
                 return interpreter.method(root, "forward", [], dict(zip(names, inputs, strict=True)))
 
-            sources = self._traced(forward, names) if options.n_in is None else []
-            sources = sources or _by_width(names, options.n_in, lambda: widths.find(names, run))
+            sources = self._traced(forward, names)
+            if sources:
+                _check_told(sources, options.n_in)
+            else:
+                sources = _by_width(names, options.n_in, lambda: widths.find(names, run))
             return network(run, sources, options)
         except UnsupportedLayerError as error:
             lacking = survey.missing(self._program, self._root)
@@ -97,13 +101,11 @@ class _Script:
         """The inputs as torch.jit.trace has recorded them; none where it has not."""
         if f"{self._folder}{TRACED_INPUTS}" not in self._archive.names:
             return []
-        told = self._pickle(TRACED_INPUTS)
-        examples = told.get("forward") if isinstance(told, dict) else None
+        recorded = plain(self._pickle(TRACED_INPUTS))
+        examples = plain(recorded.get("forward")) if isinstance(recorded, dict) else None
         parameters = list(forward.parameters)[1:]
-        if not isinstance(examples, tuple) or len(examples) != len(parameters):
-            return []
-        by_name = dict(zip(parameters, examples, strict=True))
-        if not all(isinstance(by_name[name], Call) and is_tensor(by_name[name]) for name in names):
+        by_name = dict(zip(parameters, examples if isinstance(examples, (list, tuple)) else (), strict=False))
+        if not all(isinstance(by_name.get(name), Call) and is_tensor(by_name[name]) for name in names):
             return []
         return [_source(name, by_name[name]) for name in names]
 
@@ -142,6 +144,15 @@ def _inputs(forward: Function, chosen: Sequence[str] | None) -> list[str]:
     if not names:
         raise UnsupportedLayerError("forward takes no input; fastjac takes networks, not constants")
     return names
+
+
+def _check_told(sources: Sequence[Source], n_in: int | None) -> None:
+    """Refuse a number of inputs that is not the one of the example that the program was traced with."""
+    given = positive_count(n_in, "n_in")
+    sizes = [math.prod(source.shape) for source in sources]
+    if given is not None and sizes != [given]:
+        told = ", ".join(map(str, sizes))
+        raise LayerError(f"n_in={given} was given, but the program was traced with inputs of {told} entries; leave n_in out")
 
 
 def _by_width(names: Sequence[str], n_in: int | None, found: Any) -> list[Source]:

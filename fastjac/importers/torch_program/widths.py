@@ -46,26 +46,27 @@ class Widths(Evaluation):
         if plain == "dim":
             return 2
         if plain in MEETS:
-            self._note(first.name, MEETS[plain](args, options))
+            self._meet(first.name, MEETS[plain](args, options))
             return Open()
         if plain in KEEPS or (plain == "view" and _keeps_shape(args)):
             return first
         if plain in BESIDE:
-            self._note_beside(first.name, args)
+            self._meet_beside(first.name, args)
             return first if len(opens) == 1 else Open()
         return Open()
 
-    def _note(self, name: str, width: Any) -> None:  # type: ignore[override]
+    def _meet(self, name: str, width: Any) -> None:
+        """Take note of the width that a weight shows."""
         if isinstance(width, int):
             self.found.setdefault(name, width)
         if self._names <= set(self.found):
             raise AllFoundError
 
-    def _note_beside(self, name: str, args: Sequence[Any]) -> None:
+    def _meet_beside(self, name: str, args: Sequence[Any]) -> None:
         """An array whose last axis is spread over the input's."""
         for one in args:
             if isinstance(one, Constant) and one.shape and one.shape[-1] > 1:
-                self._note(name, one.shape[-1])
+                self._meet(name, one.shape[-1])
 
 
 def find(names: Sequence[str], run: Callable[[Evaluation, Sequence[Any]], Any]) -> dict[str, int]:

@@ -63,4 +63,5 @@ def missing(name: str) -> str:
         return REASONS.get(name, REASONS.get(name.rstrip("_"), ""))
     if "quantize" in name:
         return QUANTIZED
-    return f"fastjac does not have torch's operator {name!r:.80}; it has {', '.join(sorted(OPERATORS))}"
+    names = ", ".join(sorted(known for known in OPERATORS if known[0].isalpha() and "." not in known))
+    return f"fastjac does not have torch's operator {name!r:.80}; it has {names}"

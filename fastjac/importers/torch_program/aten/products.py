@@ -18,7 +18,7 @@ from ...precision import refuse_rounding
 from .activations import check_evaluating
 from .arithmetic import MULTIPLY
 from .movement import same
-from .values import axes, dtype_name, listed, optional, real, tensor, tensors, whole
+from .values import PLACES, axes, dtype_name, listed, optional, real, tensor, tensors, whole
 
 Operator = Callable[..., Any]
 
@@ -100,6 +100,10 @@ def _max_pool(
 ) -> Value:
     value = tensor(self)
     return cv.max_pool(value, _pooling(value, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+def _max_pool_with_places(*args: Any, **options: Any) -> list[Any]:
+    return [_max_pool(*args, **options), PLACES]
 
 
 def _average_pool(
@@ -199,6 +203,10 @@ def _group_norm(
     return found
 
 
+def _native_group_norm(input: Any, weight: Any, bias: Any, group: Any, eps: Any, **sizes: Any) -> list[Any]:
+    return [_group_norm(input, group, weight, bias, eps)]
+
+
 def _along(function: Callable[[Value, Sequence[int]], Value], sign: int = 1) -> Operator:
     """A softmax of some kind."""
 
@@ -233,6 +241,7 @@ PRODUCTS: dict[str, Operator] = {
     "conv3d": _conv,
     "max_pool1d": _max_pool,
     "max_pool2d": _max_pool,
+    "max_pool2d_with_indices": _max_pool_with_places,
     "avg_pool1d": _average_pool,
     "avg_pool2d": _average_pool,
     "layer_norm": _layer_norm,
@@ -240,6 +249,7 @@ PRODUCTS: dict[str, Operator] = {
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _native_batch_norm_no_training,
     "group_norm": _group_norm,
+    "native_group_norm": _native_group_norm,
     "softmax": _along(nm.softmax),
     "_softmax": lambda self, dim, half_to_float=False: _along(nm.softmax)(self, dim),
     "log_softmax": _along(nm.log_softmax),

@@ -145,10 +145,12 @@ def _flat(entries: Any) -> list[Any]:
     return [one for inner in entries for one in _flat(inner)] if isinstance(entries, list) else [entries]
 
 
-def _arange(start: Any, end: Any = None, step: Any = 1, *rest: Any, dtype: Any = None, **options: Any) -> Constant:
-    """Numbers from `start` on and before `end`."""
-    first, last = (0, start) if end is None else (start, end)
-    first, last, by = (one if isinstance(one, (int, float)) else whole(one) for one in (first, last, step))
+def _arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None) -> Constant:
+    """Numbers from `start` on and before `end`; a lone number is the end."""
+    named = dict(zip(("end",) if len(args) == 1 else ("start", "end", "step", "dtype"), args, strict=False))
+    first, last, by = named.get("start", start), named.get("end", end), named.get("step", step)
+    dtype = named.get("dtype", dtype)
+    first, last, by = (one if isinstance(one, (int, float)) else whole(one) for one in (first, last, by))
     count = math.ceil((last - first) / by) if by and math.isfinite(first) and math.isfinite(last) else -1
     if count < 0:
         raise FormatError(f"it counts from {first} to {last} by {by}; the file is damaged")

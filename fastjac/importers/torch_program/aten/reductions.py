@@ -11,14 +11,10 @@ from ...ir import elementwise as el
 from ...ir.values import Constant, Value, size_of
 from ...precision import refuse_rounding
 from .arithmetic import MAXIMUM, MINIMUM
-from .values import Missing, axes, dtype_name, floating, real, tensor, whole
+from .values import PLACES, axes, dtype_name, floating, real, tensor, whole
 
 Operator = Callable[..., Any]
 Reduction = Callable[[Value, Sequence[int] | None, bool], Value]
-PLACES = Missing(
-    "it uses the places of the largest or smallest entries, which jump from one to another and have no derivative; fastjac takes "
-    "the entries themselves"
-)
 
 
 def _along(function: Reduction) -> Operator:

@@ -40,6 +40,12 @@ class Missing:
     reason: str
 
 
+PLACES = Missing(
+    "it uses the places of the largest or smallest entries, which jump from one to another and have no derivative; fastjac takes "
+    "the entries themselves"
+)
+
+
 @dataclass(frozen=True)
 class FlowType:
     """The type of a tensor that depends on the network's inputs, which is that of the whole network."""
@@ -153,7 +159,9 @@ def cast(value: Constant, dtype: str) -> Constant:
 
 def floating(value: Value) -> Value:
     """A tensor of whole numbers as one of floating-point numbers, as torch makes where it divides or takes a root."""
-    return cast(value, "float32") if isinstance(value, Constant) and value.alone.dtype.kind in "biu" else value
+    if isinstance(value, Constant) and value.alone.dtype.kind in "biu":
+        return cast(value, "float32" if value.alone.ndim else "float64")
+    return value
 
 
 def dtype_name(dtype: Any, default: str) -> str:

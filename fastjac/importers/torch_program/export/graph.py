@@ -183,7 +183,7 @@ def _argument(arg: Any, values: Mapping[str, Any], depth: int = 0) -> Any:
         raise FormatError("an argument of a node is not one thing of one kind; the file is damaged")
     ((kind, value),) = arg.items()
     if kind in PLAIN:
-        return value
+        return _number(value) if kind == "as_float" else value
     if kind in NAMED:
         return _value(value, values, depth)
     if kind in LISTS:
@@ -196,6 +196,11 @@ def _argument(arg: Any, values: Mapping[str, Any], depth: int = 0) -> Any:
             refuse_rounding(f"torch.export's type {value!s:.20}")
         return NUMBER_OF_TYPE[name]
     raise UnsupportedLayerError(f"it takes an argument of kind {kind:.40}, which fastjac does not read")
+
+
+def _number(value: Any) -> Any:
+    """A number, which JSON cannot write where it is infinite or none."""
+    return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
 
 
 def _value(one: Any, values: Mapping[str, Any], depth: int) -> Any:
