@@ -55,14 +55,15 @@ class Reader:
         codes = [_operator(code) for code in self._model.tables(s.Model.OPERATOR_CODES, MOST_LAYERS, "operators")]
         operators = self._graph.tables(s.SubGraph.OPERATORS, MOST_LAYERS, "nodes")
         nodes: list[Node] = []
-        count = 0
+        takes = gives = 0
         for position, operator in enumerate(operators):
             number = operator.integer(s.Operator.CODE, "I")
             if number >= len(codes):
                 raise FormatError(f"node {position} is of operator {number} of {len(codes)}; the file is damaged")
             taken, given = (self._numbers(operator, part, MOST_LAYERS) for part in (s.Operator.INPUTS, s.Operator.OUTPUTS))
-            count += len(taken) + len(given)
-            check_count(count, MOST_JOINED, "tensors that its nodes take or give")
+            takes, gives = takes + len(taken), gives + len(given)
+            check_count(takes, MOST_JOINED, "tensors that its nodes take")
+            check_count(gives, MOST_LAYERS, "tensors that its nodes give")
             inputs = tuple("" if i == -1 else self._names[i] for i in taken)
             name = self._tensors[given[0]].text(s.Tensor.NAME) if given and given[0] >= 0 else None
             outputs = tuple("" if i == -1 else self._names[i] for i in given)
