@@ -11,10 +11,10 @@ import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir.account import Account
+from ...ir.graph import End, Graph, Node
 from ...ir.movement import MOST_AXES, MOST_ENTRIES
 from ...reading.flatbuffer import Table, check_reach, root
 from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
-from ..graph import End, Graph, Node
 from . import schema as s
 
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so convert the model again without converter.optimizations"
