@@ -73,11 +73,6 @@ UNPACK = "unpack it and load what is in it; what joblib.dump wrote, joblib.load(
 CONVERT = "convert the model to ONNX, as by python -m tf2onnx.convert"
 FOREIGN_FORMATS = (
     ForeignFormat(
-        "a program of torch.export (.pt2)",
-        _holds("/models/model.json"),
-        "pass torch.export.load(path).state_dict to fastjac.from_state_dict(state, layers=[...])",
-    ),
-    ForeignFormat(
         "an archive of stable-baselines3",
         lambda probe: "policy.pth" in probe.zip_names,
         'its networks are in policy.pth: zipfile.ZipFile(path).extract("policy.pth"), then fastjac.load("policy.pth", '

@@ -156,8 +156,18 @@ class Interpreter:
                 return found
         return GO_ON
 
-    def _step(self) -> None:
-        self._steps += 1
+    def _weighed(self, value: Any) -> Any:
+        """A list, tuple or dict, all of whose entries, of those inside it too, are counted as steps."""
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, (list, tuple, dict)):
+                waiting.extend(one.values() if isinstance(one, dict) else one)
+                self._step(len(one))
+        return value
+
+    def _step(self, count: int = 1) -> None:
+        self._steps += count
         if self._steps > MOST_STEPS:
             raise FormatError(f"its program runs for more than {MOST_STEPS} steps; fastjac follows programs of up to that many")
 
@@ -174,9 +184,10 @@ class Interpreter:
         if isinstance(expression, Attribute):
             return self._attribute(expression, frame)
         if isinstance(expression, Items):
-            return expression.kind(self._value(one, frame) for one in expression.items)
+            return self._weighed(expression.kind(self._value(one, frame) for one in expression.items))
         if isinstance(expression, Pairs):
-            return {_key(self._value(key, frame)): self._value(value, frame) for key, value in expression.items}
+            pairs = {_key(self._value(key, frame)): self._value(value, frame) for key, value in expression.items}
+            return self._weighed(pairs)
         return self._entry(expression, frame)
 
     def _variable(self, name: str, frame: Frame) -> Any:
@@ -243,7 +254,7 @@ class Interpreter:
 
     def _operator(self, name: str, args: Sequence[Any], keywords: Mapping[str, Any], frame: Frame) -> Any:
         with located(f"torch.{name:.80}"):
-            return self._evaluation.call(name, args, keywords, frame.place)
+            return self._weighed(self._evaluation.call(name, args, keywords, frame.place))
 
     def _made(self, kind: Class, args: Sequence[Any]) -> Any:
         if kind.base != "NamedTuple":

@@ -31,7 +31,8 @@ class Original:
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
+        own = [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
+        return [*own, *torch_programs(Path(folder))]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -103,6 +104,20 @@ def _torch() -> Iterator[Original]:
         target = io.BytesIO()
         torch.save(value, target, **options)
         yield Original(name, target.getvalue(), {"layers": LAYERS})
+
+
+def torch_programs(folder: Path) -> Iterator[Original]:
+    """Programs that torch has scripted, traced, frozen and exported."""
+    import warnings
+
+    from ..torch_programs.models import WRITERS, build
+
+    for name, writer in (("choosing", "scripted"), ("classifier", "traced"), ("gated", "frozen"), ("policy", "exported")):
+        module, inputs = build(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of its own functions
+            WRITERS[writer](module, inputs, folder / "program.pt2")
+        yield Original(f"{name}.{writer}", (folder / "program.pt2").read_bytes())
 
 
 def _arrays() -> Iterator[Original]:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings(*TORCH_WARNS)
 @pytest.mark.parametrize("name", MODELS)
 def test_values_and_jacobians_are_those_of_torch(name, writer, tmp_path):
     module, inputs = build(name)
-    path = tmp_path / "program"
+    path = tmp_path / "program.pt2"
     WRITERS[writer](module, inputs, path)
     if name in UNSIZED and writer in ("scripted", "frozen"):
         if len(inputs) > 1 or inputs[0].ndim > 2:
@@ -32,7 +32,7 @@ def test_values_and_jacobians_are_those_of_torch(name, writer, tmp_path):
 @pytest.mark.parametrize("name", ["chain", "residual", "policy", "clipped"])
 def test_float32_stays_float32(name, writer, tmp_path):
     module, inputs = build(name, torch.float32)
-    path = tmp_path / "program"
+    path = tmp_path / "program.pt2"
     WRITERS[writer](module, inputs, path)
     net = fastjac.load(path)
     assert net.dtype == np.float32
@@ -42,7 +42,7 @@ def test_float32_stays_float32(name, writer, tmp_path):
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_chain_is_the_list_of_its_layers(writer, tmp_path):
     module, inputs = build("chain")
-    path = tmp_path / "program"
+    path = tmp_path / "program.pt2"
     WRITERS[writer](module, inputs, path)
     name, imported = read(path, Options())
     assert [type(layer).__name__ for layer in imported.network.layers] == ["Affine", "Tanh", "Affine", "GELU", "Affine"]

@@ -275,7 +275,7 @@ def _as_number(kind: type) -> Operator:
     def call(value: Any) -> Any:
         if isinstance(value, str) and kind is float and value.lower().lstrip("+-") in ("inf", "infinity", "nan"):
             return float(value)
-        found = _item(value) if isinstance(value, (Constant, Flow)) else value
+        found = _item(value) if isinstance(value, (Constant, Flow, Condition)) else value
         if isinstance(found, Constant):
             return found  # a size that depends on the number of samples
         if not isinstance(found, (int, float)) or (kind is int and not math.isfinite(found)):
