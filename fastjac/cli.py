@@ -164,6 +164,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     weights.add_argument("--scaling", metavar="KIND", help=scaling)
     weights.add_argument("--inputs", metavar="A,B,...", type=_names, help="a graph's inputs, in the order to take them in")
     weights.add_argument("--outputs", metavar="A,B,...", type=_names, help="the outputs of a graph that are wanted")
+    weights.add_argument("--policy", metavar="NAME", help="which network of an agent: actor, critic or value")
+    weights.add_argument("--activation", metavar="NAME", help="what stands between an agent's layers, such as elu")
 
 
 def _names(text: str) -> list[str]:
@@ -174,7 +176,18 @@ def _read(args: argparse.Namespace) -> tuple[str, Imported]:
     config = None if args.config is None else args.config.read_text(encoding="utf-8")
     return read(
         args.file,
-        Options(args.layers, args.order, args.n_in, config, args.external_data, args.scaling, args.inputs, args.outputs),
+        Options(
+            layers=args.layers,
+            order=args.order,
+            n_in=args.n_in,
+            config=config,
+            external_data=args.external_data,
+            scaling=args.scaling,
+            inputs=args.inputs,
+            outputs=args.outputs,
+            policy=args.policy,
+            activation=args.activation,
+        ),
     )
 
 
@@ -193,6 +206,9 @@ def _info(args: argparse.Namespace) -> int:
     net = imported.network
     print(f"{args.file}: {kind}\n")
     print("\n".join(_told_parts(imported)), end="\n\n")
+    if imported.features:
+        names = ", ".join(f"{number} {name}" for number, name in enumerate(imported.features))
+        print(f"Inputs: {names}\n")
     print(net)
     faults = list(_nonfinite_weights(net))
     print("\n".join(faults) if faults else "All parameters are finite.")

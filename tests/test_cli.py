@@ -116,9 +116,9 @@ def test_options_reach_the_reader(monkeypatch, tmp_path, net):
 
     monkeypatch.setattr(cli, "read", read)
     options = ["--layers", "relu, softmax", "--order", "b,a", "--n-in", "3", "--config", str(config), "--external-data"]
-    options += ["--scaling", "none"]
+    options += ["--scaling", "none", "--policy", "actor", "--activation", "elu"]
     assert cli.main(["info", "any", *options]) == 0
-    assert seen == [(Path("any"), Options(["relu", "softmax"], ["b", "a"], 3, "{}", True, "none"))]
+    assert seen == [(Path("any"), Options(["relu", "softmax"], ["b", "a"], 3, "{}", True, "none", "actor", "elu"))]
 
 
 @pytest.mark.parametrize("option", [["--layers", "relu"], ["--n-in", "3"], ["--external-data"], ["--scaling", "none"]])

@@ -56,37 +56,18 @@ def _unpacked(start: bytes) -> bytes:
         return b""
 
 
-FIRST_OPERATORS = ("Placeholder", "Const")
-"""Operators with which a graph of TensorFlow starts."""
-
-
-def _is_graph(probe: Probe) -> bool:
-    """Whether the file starts with the nodes of a TensorFlow graph, which name their operators."""
-    return probe.start.startswith(b"\n") and any(f"\x12{chr(len(op))}{op}".encode() in probe.start for op in FIRST_OPERATORS)
-
-
 TRUST = "fastjac never unpickles; if you trust where it comes from,"
 FROM_TORCH = "load it in torch and pass fastjac.from_torch(module) or fastjac.from_state_dict(state, layers=[...])"
 ARRAYS = "fastjac.from_state_dict(state, layers=[...])"
 EXTRACT = "take it out, as by zipfile.ZipFile(path).extract(name), and load that"
 UNPACK = "unpack it and load what is in it; what joblib.dump wrote, joblib.load(path) reads, for fastjac.from_sklearn(model)"
-CONVERT = "convert the model to ONNX, as by python -m tf2onnx.convert"
 FOREIGN_FORMATS = (
-    ForeignFormat(
-        "an archive of stable-baselines3",
-        lambda probe: "policy.pth" in probe.zip_names,
-        'its networks are in policy.pth: zipfile.ZipFile(path).extract("policy.pth"), then fastjac.load("policy.pth", '
-        "layers=[...], order=[...]) with the groups of the network that you want, such as mlp_extractor.policy_net.0",
-    ),
     *(
         ForeignFormat(f"a zip archive with a {suffix} file in it", _holds(suffix), EXTRACT)
         for suffix in (".keras", ".h5", ".onnx", ".pth", ".pt", ".ckpt", ".safetensors", ".nnet", ".npz")
     ),
     ForeignFormat("a zip archive", lambda probe: bool(probe.zip_names), "a .keras file holds config.json and model.weights.h5"),
     ForeignFormat("a NumPy array (.npy)", _starts_with(b"\x93NUMPY"), "it may hold inputs of a network, but no network"),
-    ForeignFormat(
-        "a pickle of a scikit-learn model", _pickle_with(b"sklearn"), f"{TRUST} fastjac.from_sklearn(joblib.load(path)) reads it"
-    ),
     ForeignFormat("a pickle of torch", _pickle_with(b"torch"), f"{TRUST} {FROM_TORCH}"),
     ForeignFormat("a pickle by joblib", _pickle_with(b"joblib"), f"{TRUST} pass the weights in joblib.load(path) to {ARRAYS}"),
     ForeignFormat(
@@ -94,35 +75,9 @@ FOREIGN_FORMATS = (
         _pickle_with(),
         f"{TRUST} load it with pickle.load and pass what it holds to fastjac.from_sklearn, from_torch or {ARRAYS}",
     ),
-    ForeignFormat("compressed by gzip", _starts_with(b"\x1f\x8b"), UNPACK),
     ForeignFormat("compressed by zlib", lambda probe: bool(_unpacked(probe.start)), UNPACK),
     ForeignFormat("compressed by bzip2", _starts_with(b"BZh"), UNPACK),
     ForeignFormat("compressed by xz", _starts_with(b"\xfd7zXZ\0", b"]\0\0"), UNPACK),
     ForeignFormat("compressed by zstd or lz4", _starts_with(b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"), UNPACK),
-    ForeignFormat(
-        "a TensorFlow Lite model (.tflite)",
-        lambda probe: probe.start[4:8] == b"TFL3",
-        f"load the Keras model that it was made of, or {CONVERT} --tflite model.tflite --output model.onnx",
-    ),
-    ForeignFormat(
-        "a TensorFlow SavedModel's graph (saved_model.pb)",
-        lambda probe: probe.start.startswith(b"\x08\x01\x12") and b"tensorflow" in probe.start.lower(),
-        f'save the model by model.save("model.keras"), or {CONVERT} --saved-model FOLDER --output model.onnx',
-    ),
-    ForeignFormat(
-        "a frozen graph of TensorFlow (.pb)",
-        _is_graph,
-        f"{CONVERT} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx",
-    ),
-    ForeignFormat(
-        "a MATLAB file (.mat)",
-        _starts_with(b"MATLAB 5.0 MAT-"),
-        "read its arrays with scipy.io.loadmat(path) and make fastjac.Affine layers of them",
-    ),
-    ForeignFormat(
-        "a MATLAB file (.mat, version 7.3)",
-        _starts_with(b"MATLAB 7.3 MAT-"),
-        "read its arrays with h5py.File(path), transposed, and make fastjac.Affine layers of them",
-    ),
 )
 """Formats that are told apart only to give better advice; the first that recognises the content names it."""

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import FormatError
+from ..layers import Layer
 from ..network import Network
-from . import native, nnet, npz, onnx, torch_file
+from . import emulator, matlab, native, nnet, npz, number_list, onnx, sklearn, stable_baselines3, torch_file
 from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
-from .options import Options, ScalingName
+from .options import Options, PolicyName, ScalingName
 from .parts import Imported
-from .reading.probe import Probe, probe
+from .reading.packed import unpacked_probe
+from .reading.probe import Probe
 from .state_dict import LayerEntry
+from .tensorflow import file as tensorflow
+from .tensorflow import tflite
 from .torch_program import export, script
 
 
@@ -33,11 +37,19 @@ FORMATS = (
     FileFormat("fastjac networks and other weights (.safetensors)", native.recognise, native.load),
     FileFormat("Keras models (.keras)", archive.recognise, archive.load),
     FileFormat("Keras models and weights (.h5)", hdf5_file.recognise, hdf5_file.load),
+    FileFormat("Sherlock's and POLAR's lists of numbers", number_list.recognise, number_list.load),
     FileFormat("NNet networks (.nnet)", nnet.recognise, nnet.load),
+    FileFormat("emulators of the CosmoPower family (.npz, .pkl)", emulator.recognise, emulator.load),
+    FileFormat("MATLAB files of weights (.mat)", matlab.recognise, matlab.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
     FileFormat("TorchScript programs (.pt)", script.recognise, script.load),
     FileFormat("programs of torch.export (.pt2)", export.recognise, export.load),
-    FileFormat("torch checkpoints (.pt, .pth, .ckpt)", torch_file.recognise, torch_file.load),
+    FileFormat("torch checkpoints (.pt, .pth, .ckpt, .bin)", torch_file.recognise, torch_file.load),
+    FileFormat("stable-baselines3 archives (.zip)", stable_baselines3.recognise, stable_baselines3.load),
+    FileFormat("scikit-learn models (.pkl, .joblib)", sklearn.recognise, sklearn.load),
+    FileFormat("TensorFlow Lite models (.tflite)", tflite.recognise, tflite.load),
+    FileFormat("TensorFlow SavedModels (folders)", tensorflow.recognise_saved_model, tensorflow.load_saved_model),
+    FileFormat("frozen graphs of TensorFlow (.pb)", tensorflow.recognise_graph, tensorflow.load_graph),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
 """Every format `load` reads; the first that recognises the content gets it."""
@@ -54,14 +66,18 @@ def load(
     scaling: ScalingName | None = None,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    policy: PolicyName | None = None,
+    activation: str | Layer | None = None,
+    classes: Mapping[str, Sequence[LayerEntry]] | None = None,
 ) -> Network:
     """Read a trained network from a file, whose content tells the format; its suffix does not matter.
 
-    No code that the file holds is run, no other file is read, and no framework is imported. FORMATS lists what is read.
+    No code that the file holds is run, no other file is read but for the variables of a SavedModel, and no framework is
+    imported. FORMATS lists what is read. A file of any format may be packed by gzip.
 
     Parameters
     ----------
-    path : the file.
+    path : the file, or the folder of a TensorFlow SavedModel.
     layers, order, n_in : for a file that holds weights alone, what `from_state_dict` takes. For Keras's, names in `layers` mean
         what they mean in Keras, and groups are called by their path in the file, such as "layers/dense_1".
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
@@ -70,6 +86,14 @@ def load(
         of the problem, "none" in the network's own, "clipped" also clips inputs to the file's bounds; see `from_nnet`.
     inputs, outputs : for a graph, the names of the inputs in the order in which the network takes them, and of the outputs that
         it gives; by default all that hold numbers, in the order of the file.
+    policy : for an agent that reinforcement learning trained, which of its networks: "actor" takes an observation and gives the
+        action, "critic" gives its value; where a critic takes an observation and an action, it is a network of two inputs.
+        "value" is a critic that takes the observation alone.
+    activation : for such an agent, what stands between its layers where the file does not state it: a name such as "elu", as in
+        `layers`, or a fastjac layer.
+    classes : for a module that `torch.save(module, path)` wrote whole, what each class does that is not torch's: a list of the
+        modules in it, by name, and of activations and fastjac layers as in `layers`. With
+        `{"__main__.Net": ["fc1", "relu", "fc2"]}` the forward of Net gives `fc2(relu(fc1(x)))`. It is read as in evaluation mode.
 
     Returns
     -------
@@ -92,14 +116,28 @@ def load(
     MissingDependencyError
         The package that reads this format is not installed.
     """
-    return read(path, Options(layers, order, n_in, config, external_data, scaling, inputs, outputs))[1].network
+    options = Options(
+        layers=layers,
+        order=order,
+        n_in=n_in,
+        config=config,
+        external_data=external_data,
+        scaling=scaling,
+        inputs=inputs,
+        outputs=outputs,
+        policy=policy,
+        activation=activation,
+        classes=classes,
+    )
+    return read(path, options)[1].network
 
 
 def read(path: str | os.PathLike[str], options: Options) -> tuple[str, Imported]:
     """The name of a file's format, and its network with the parts that it came from; see `load`."""
-    found = probe(path)
-    for file_format in FORMATS:
-        if file_format.recognise(found):
-            with located(str(found.path)):
-                return file_format.name, file_format.load(found, options)
-    raise FormatError(f"{found.path} is {named(found)}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")
+    with unpacked_probe(path) as found:
+        for file_format in FORMATS:
+            if file_format.recognise(found):
+                with located(str(found.origin)):
+                    return file_format.name, file_format.load(found, options)
+        what = f"{'' if found.origin == found.path else 'packed by gzip, and in it is '}{named(found)}"
+    raise FormatError(f"{found.origin} is {what}. fastjac.load reads {' and '.join(known.name for known in FORMATS)}")

@@ -1,14 +1,5 @@
 """Read `.nnet` files: ReLU networks as numbers in text, with the scaling of their inputs and outputs.
 
-After comments, which start with `//`, the lines hold, separated by commas:
-
-1. the number of affine layers, of inputs, of outputs, and the largest size of a layer;
-2. the sizes from the input's to the output's;
-3. a flag that nothing uses;
-4. the inputs' minimums, and 5. their maximums;
-6. the inputs' means and one for all outputs, and 7. their ranges likewise;
-8. for each affine layer, the rows of its weight, then its biases, one a line.
-
 The network itself takes inputs that were clipped to [minimum, maximum], `(x - mean) / range`, and gives outputs which are
 still to be scaled, `y range + mean`.
 """
@@ -18,8 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,35 +16,17 @@ import numpy as np
 from .. import layers as fl
 from ..errors import FileError, FormatError, OptionError
 from ..network import Network
+from . import nnet_text
 from .located import located
+from .nnet_text import Scaling
 from .options import Options, ScalingName
 from .parts import Imported, Part, assemble
-from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
-from .reading.lines import Lines
-from .reading.probe import Probe, probe
+from .reading.packed import unpacked_probe
+from .reading.probe import Probe
 
-COMMENT = b"//"
 DEFAULT_SCALING: ScalingName = "linear"
-START = re.compile(rb"\s*(//|\d+\s*,[\d\s,]*$)")
-"""How a file starts: with a comment, or with whole numbers."""
-BYTES_OF_A_NUMBER = 2
-"""At the least: a digit and what separates it from the next."""
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """What stands between the units of a user and those of the network.
-
-    minimums, maximums, means, ranges : (n_in,) of the inputs.
-    mean, range : of all outputs.
-    """
-
-    minimums: np.ndarray
-    maximums: np.ndarray
-    means: np.ndarray
-    ranges: np.ndarray
-    mean: float
-    range: float
+START = re.compile(rb"\s*(//|\d+\s*[,\s]\s*\d+\s*([,\s]|$))")
+"""How a file starts: with a comment, or with two whole numbers."""
 
 
 def from_nnet(path: str | os.PathLike[str], scaling: ScalingName = DEFAULT_SCALING) -> Network:
@@ -91,13 +62,12 @@ def from_nnet(path: str | os.PathLike[str], scaling: ScalingName = DEFAULT_SCALI
         `scaling` is something else.
     """
     _check_scaling(scaling)
-    found = probe(path)
-    with located(str(found.path)):
+    with unpacked_probe(path) as found, located(str(found.origin)):
         return _imported(found, scaling).network
 
 
 def recognise(probe: Probe) -> bool:
-    """Whether the file starts with a comment or a line of whole numbers, which no other format does."""
+    """Whether the file starts with a comment or with two whole numbers, which no other format does."""
     return START.match(probe.head) is not None
 
 
@@ -120,13 +90,13 @@ def _check_scaling(scaling: Any) -> None:
 def _imported(probe: Probe, scaling: ScalingName) -> Imported:
     try:
         with open(probe.path, "rb") as file:
-            told, affines = _read(Lines(file, COMMENT), probe.size)
+            stated, affines = nnet_text.read(file, probe.size)
     except OSError as error:
         raise FileError(f"it cannot be read: {error.strerror}") from error
     inner = [Part(f"layer {i} (affine, relu)", (affine, fl.ReLU())) for i, affine in enumerate(affines[:-1], start=1)]
     inner.append(Part(f"layer {len(affines)} (affine)", (affines[-1],)))
     with np.errstate(all="ignore"):  # what overflows is told
-        before, behind = SCALINGS[scaling](told)
+        before, behind = SCALINGS[scaling](stated)
     return assemble([before, *inner, behind], None, "from_nnet")
 
 
@@ -142,6 +112,9 @@ def _raw(scaling: Scaling) -> tuple[Part, Part]:
 
 
 def _linear(scaling: Scaling) -> tuple[Part, Part]:
+    _check_clear(scaling)
+    if scaling.changes_nothing:
+        return Part("inputs", (), "the file has no scaling, or one that changes nothing"), Part("outputs", ())
     layers = (fl.Scale(1.0, -scaling.means), _division(scaling))
     note = "clipping to [min, max] is left out, which changes nothing within"
     return Part("inputs ((x - mean) / range)", layers, note), _scaled_outputs(scaling)
@@ -149,6 +122,7 @@ def _linear(scaling: Scaling) -> tuple[Part, Part]:
 
 def _clipped(scaling: Scaling) -> tuple[Part, Part]:
     """`min + relu(x - min)` is `max(x, min)`, and `max - relu(max - x)` is `min(x, max)`, each bound by its own unit."""
+    _check_clear(scaling)
     low, high = scaling.minimums, scaling.maximums
     if not np.all(np.isfinite(high - low)) or np.any(high < low):
         raise FormatError(
@@ -158,6 +132,14 @@ def _clipped(scaling: Scaling) -> tuple[Part, Part]:
     below = (fl.Scale(-1.0, high - low), fl.ReLU())
     shift = (fl.Scale(-1.0, high - scaling.means), _division(scaling))
     return Part("inputs (clip to [min, max], (x - mean) / range)", (*above, *below, *shift)), _scaled_outputs(scaling)
+
+
+def _check_clear(scaling: Scaling) -> None:
+    if scaling.unclear:
+        raise FormatError(
+            f"it has {scaling.unclear}, which does not tell what is scaled by what: each line should hold one number for each "
+            'input and one for all outputs; pass scaling="none", which leaves the scaling out'
+        )
 
 
 def _scaled_outputs(scaling: Scaling) -> Part:
@@ -173,46 +155,3 @@ def _division(scaling: Scaling) -> fl.Scale:
 
 SCALINGS: dict[ScalingName, Callable[[Scaling], tuple[Part, Part]]] = {"none": _raw, "linear": _linear, "clipped": _clipped}
 """What stands before and behind the network, by the name that `from_nnet` gives it."""
-
-
-# The text
-
-
-def _read(lines: Lines, size: int) -> tuple[Scaling, list[fl.Affine]]:
-    """The scaling and the affine layers in a file of `size` bytes."""
-    widths = _widths(lines, size)
-    lines.skip("a flag")
-    scaling = _scaling(lines, widths[0])
-    affines = [_affine(lines, n_in, n_out, i) for i, (n_in, n_out) in enumerate(pairwise(widths), start=1)]
-    lines.check_end("the last bias")
-    return scaling, affines
-
-
-def _widths(lines: Lines, size: int) -> list[int]:
-    """The sizes from the input's to the output's, whose numbers the file's bytes can hold."""
-    # Writers differ in whether the largest size counts the inputs, and nothing needs it.
-    n_layers, n_in, n_out, _ = lines.counts(4, "the numbers of layers, inputs, outputs and units of the largest layer")
-    check_count(n_layers, MOST_LAYERS, "layers")
-    widths = lines.counts(n_layers + 1, "the layer sizes")
-    if (widths[0], widths[-1]) != (n_in, n_out):
-        raise FormatError(
-            f"the layer sizes lead from {widths[0]} to {widths[-1]} units, the line above tells {n_in} inputs and {n_out} outputs"
-        )
-    check_count(max(widths), MOST_UNITS, "units in a layer")
-    n_numbers = sum((before + 1) * behind for before, behind in pairwise(widths))
-    if n_numbers * BYTES_OF_A_NUMBER > size:
-        raise FormatError(f"the layer sizes ask for {n_numbers} numbers, which {size} bytes cannot hold; the file is truncated")
-    return widths
-
-
-def _scaling(lines: Lines, n_in: int) -> Scaling:
-    minimums, maximums = (np.array(lines.floats(n_in, f"the inputs' {what}")) for what in ("minimums", "maximums"))
-    *means, mean = lines.floats(n_in + 1, "the means of the inputs and of the outputs")
-    *ranges, spread = lines.floats(n_in + 1, "the ranges of the inputs and of the outputs")
-    return Scaling(minimums, maximums, np.array(means), np.array(ranges), mean, spread)
-
-
-def _affine(lines: Lines, n_in: int, n_out: int, position: int) -> fl.Affine:
-    weight = lines.matrix(n_out, n_in, f"row {{}} of the weight of layer {position}")
-    bias = lines.matrix(n_out, 1, f"bias {{}} of layer {position}")
-    return fl.Affine(weight, bias[:, 0])

@@ -10,6 +10,8 @@ from ..errors import OptionError
 
 ScalingName = Literal["none", "linear", "clipped"]
 """What of a .nnet file's scaling a network has."""
+PolicyName = Literal["actor", "critic", "value"]
+"""A network of an agent that reinforcement learning trained."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Options:
     scaling: ScalingName | None = None
     inputs: Sequence[str] | None = None
     outputs: Sequence[str] | None = None
+    policy: PolicyName | None = None
+    activation: Any = None
+    classes: Mapping[str, Sequence[Any]] | None = None
 
     def refuse_all_but(self, *taken: str) -> None:
         """Raise OptionError if any option is given besides those that a format takes."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..blocks import Item
 from ..errors import LayerError
 from ..layers import Layer, Scale
 from ..network import Network
@@ -30,15 +31,26 @@ class Part:
 
 @dataclass(frozen=True)
 class Imported:
-    """A network and the parts of the model that it came from, input first."""
+    """A network and the parts of the model that it came from, input first.
+
+    features : what each unit of its inputs is called; empty where nothing names them.
+    """
 
     network: Network
     parts: tuple[Part, ...]
+    features: tuple[str, ...] = ()
 
 
-def assemble(parts: Iterable[Part], n_in: int | None, call: str, widest: np.dtype | None = None) -> Imported:
+def assemble(
+    parts: Iterable[Part],
+    n_in: int | None,
+    call: str,
+    widest: np.dtype | None = None,
+    items: Sequence[Layer | Item] | None = None,
+) -> Imported:
     """The network of a model's parts; `call` is how the user would tell n_in.
 
+    items : the layers of the parts in a row, with blocks of them; by default the layers alone.
     widest : the precision of the widest part of the model, where the arrays in its layers do not show it.
 
     Raises LayerError where no layer is left, where nothing tells the number of inputs, or where the layers do not chain;
@@ -49,7 +61,7 @@ def assemble(parts: Iterable[Part], n_in: int | None, call: str, widest: np.dtyp
     if n_in is None and all(layer.n_in is None for layer in layers):
         raise LayerError(f"no layer tells how many inputs the network has; pass it: {call}")
     check_count(max([n_in or 0, *(layer.n_in or 0 for layer in layers)]), MOST_UNITS, "units in a layer")
-    return Imported(Network(layers, n_in=n_in, dtype=widest), kept)
+    return Imported(Network(layers if items is None else items, n_in=n_in, dtype=widest), kept)
 
 
 def assemble_graph(

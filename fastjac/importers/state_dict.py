@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import layers as fl
+from ..blocks import Item, Residual
 from ..errors import DtypeError, FormatError, OptionError
 from ..layers.base import as_float
 from ..network import Network
@@ -20,7 +21,7 @@ from .located import located
 from .parts import Imported, Part, assemble
 from .tensors import slopes
 
-LayerEntry = str | fl.Layer | tuple[str, Mapping[str, float]]
+LayerEntry = str | fl.Layer | tuple[str, Any]
 ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "identity": (),
     "relu": (fl.ReLU(),),
@@ -50,6 +51,10 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
 """Layers without weights by name, with torch's default options; for others pass the layer itself, such as `ELU(alpha=0.5)`."""
 
 
+RESIDUAL = "residual"
+"""What an entry begins with that is a block `x + f(x)`."""
+
+
 def from_state_dict(
     state: Mapping[str, Any], layers: Sequence[LayerEntry], order: Sequence[str] | None = None, n_in: int | None = None
 ) -> Network:
@@ -70,7 +75,8 @@ def from_state_dict(
 
         Other entries are names of activations with torch's default options ("relu", "tanh", "gelu", ...), or fastjac layers,
         such as `fastjac.GELU("tanh")`. `("batch_norm", {"eps": 1e-3})` sets the eps of a normalization, which a state dict
-        does not hold; it is 1e-5 otherwise, as in torch.
+        does not hold; it is 1e-5 otherwise, as in torch. `("residual", [...])` is `x + f(x)`, where the list says of f what
+        `layers` says of the whole: `[("residual", ["tanh", "identity"])]` for `x + W2 tanh(W1 x)`.
     order : the groups' names from input to output; those that it leaves out are not used. Without it, groups whose names
         differ only in integers come in the order of the integers ("net.2" before "net.10", wherever they stand in the
         mapping); other names come in the order of the mapping, which must then be known to be the order of the layers: a
@@ -110,19 +116,55 @@ def imported(
     groups = groups_in_order(known, order, isinstance(state, OrderedDict))
     entries = _in_full(layers, groups)
     _check_count(entries, groups)
-    pending = iter(groups)
     parts: list[Part] = []
-    for position, entry in enumerate(entries):
-        with located(f"layers[{position}] {entry!r}"):
-            parts.append(_resolve(entry, pending))
+    items = _resolved(entries, "layers", iter(groups), parts)
     unused = [group.name for group in known if group not in groups]
     parts += [Part(f"{name} (weights)".lstrip(), (), "left out: order does not name it") for name in unused]
-    return assemble(parts, n_in, "n_in=...")
+    return assemble(parts, n_in, "n_in=...", items=items)
+
+
+def _resolved(entries: Sequence[LayerEntry], name: str, pending: Iterator[Group], parts: list[Part]) -> list[fl.Layer | Item]:
+    """What the entries of a list of that name stand for; their parts are added to `parts`."""
+    items: list[fl.Layer | Item] = []
+    for position, entry in enumerate(entries):
+        place = f"{name}[{position}]"
+        inner = residual_entries(entry)
+        if inner is None:
+            with located(f"{place} {entry!r:.200}"):
+                parts.append(_resolve(entry, pending))
+            items += parts[-1].layers
+            continue
+        found = _resolved(inner, f"{place}[1]", pending, parts)
+        with located(f"{place} {entry!r:.200}"):
+            items.append(Residual(found))
+    return items
+
+
+def residual_entries(entry: Any) -> Sequence[LayerEntry] | None:
+    """The list of f in a residual block `x + f(x)`; None for any other entry."""
+    if not isinstance(entry, (tuple, list)) or len(entry) != 2 or entry[0] != RESIDUAL:
+        return None
+    if isinstance(entry[1], str) or not isinstance(entry[1], Sequence):
+        raise DtypeError(
+            f'"{RESIDUAL}" takes a list of the layers of f in x + f(x), such as ["tanh", "identity"], got {entry[1]!r:.200}'
+        )
+    return entry[1]
+
+
+def all_entries(entries: Sequence[LayerEntry]) -> Iterator[LayerEntry]:
+    """The entries, and in the place of each block those inside."""
+    for entry in entries:
+        inner = residual_entries(entry)
+        if inner is None:
+            yield entry
+        else:
+            yield from all_entries(inner)
 
 
 def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEntry]:
     """The list with every layer that has weights named; in the short form these are one affine layer before each entry."""
-    if any(_takes_weights(entry) for entry in entries):
+    given = list(all_entries(entries))
+    if any(map(_takes_weights, given)):
         return list(entries)
     other = next((group for group in groups if not group.is_affine), None)
     if other is not None:
@@ -133,17 +175,26 @@ def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEn
             f"{leave_out or 'drop what belongs to no layer'}, or name all layers, each in its place, as in "
             '["affine", "batch_norm", "relu"]'
         )
-    if len(entries) != len(groups):
+    if len(given) != len(groups):
         raise OptionError(
-            f"layers has {len(entries)} entries for {len(groups)} affine layers, {listed([group.name for group in groups])}; "
+            f"layers has {len(given)} entries for {len(groups)} affine layers, {listed([group.name for group in groups])}; "
             'give one entry for each, which follows it ("identity" where nothing does), or name every "affine" in its place.'
             + registered_twice(groups)
         )
-    return [part for entry in entries for part in ("affine", entry)]
+    return _with_affines(entries)
+
+
+def _with_affines(entries: Sequence[LayerEntry]) -> list[LayerEntry]:
+    """The short form with an affine layer before every entry, also inside of blocks."""
+    full: list[LayerEntry] = []
+    for entry in entries:
+        inner = residual_entries(entry)
+        full += ["affine", entry] if inner is None else [(RESIDUAL, _with_affines(inner))]
+    return full
 
 
 def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
-    takers = sum(map(_takes_weights, entries))
+    takers = sum(map(_takes_weights, all_entries(entries)))
     if takers > len(groups):
         names = listed([group.name for group in groups])
         raise FormatError(f"layers names {takers} layers with weights, the state dict holds {len(groups)}: {names}")
@@ -172,7 +223,7 @@ def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Part:
         return Part(f"{entry} (given)", ACTIVATIONS[entry])
     if entry == "linear":
         raise OptionError('"linear" means a layer to torch and no activation to Keras; write "affine" or "identity"')
-    raise OptionError(f"it is none of {', '.join([*WITH_WEIGHTS, *ACTIVATIONS])}, and no fastjac layer")
+    raise OptionError(f"it is none of {', '.join([*WITH_WEIGHTS, RESIDUAL, *ACTIVATIONS])}, and no fastjac layer")
 
 
 def _check_options(name: str, options: Mapping[str, float]) -> None:

@@ -19,8 +19,8 @@ from .parts import Imported
 from .reading.limits import MOST_ARRAYS, MOST_LETTERS, check_count
 from .state_dict import imported
 
-WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
-"""What DataParallel, torch.compile, and Lightning or a user's wrapper put in front of every name."""
+WRAPPER_PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.")
+"""What DataParallel, torch.compile, FullyShardedDataParallel, and Lightning or a user's wrapper put in front of every name."""
 MOST_WRAPPERS = 5
 """Wrappers around wrappers; every one of them costs a look at all names."""
 

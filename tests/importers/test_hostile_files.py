@@ -4,6 +4,7 @@ Work is counted, since time depends on the machine: the calls of functions, Pyth
 million take half a second. What compiled code does within a call is bounded by the tests of `reading/`.
 """
 
+import gzip
 import io
 import json
 import math
@@ -14,11 +15,12 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 import fastjac
 from fastjac.errors import FastjacError
 
-from . import torch_files
+from . import emulator_files, matlab_files, torch_files
 
 
 def work_of(act):
@@ -212,9 +214,18 @@ def tensors(count):
     return zipped({"archive/data.pkl": data, "archive/data/0": bytes(24)}.items())
 
 
+def cells(count):
+    """A MATLAB file with a cell array of weights."""
+    cell = np.empty((1, count), object)
+    cell[:] = 1.0
+    content = io.BytesIO()
+    scipy.io.savemat(content, {"W": cell})
+    return content.getvalue()
+
+
 LAYERS = {"layers": ["relu"]}
 FILES = {
-    "a layer called 2,000 times": (lambda: called_often(2000), {}, 1_000_000),
+    "a layer called 2,000 times": (lambda: called_often(2000), {}, 2_000_000),
     "lines that hold nothing": (lambda: b"// a network\n" + b"\n" * 1_000_000, {}, 100_000),
     "comments": (lambda: b"//\n" * 500_000, {}, 100_000),
     "members of an archive": (lambda: zipped(((f"{i:060}", b"") for i in range(20_000)), zipfile.ZIP_STORED), {}, 10_000),
@@ -225,13 +236,18 @@ FILES = {
     "an inner model called 1,000 times": (inputs_called_often, {}, 1_000_000),
     "an inner model of a large sum": (sums_of_many, {}, 700_000),
     "models in models that double": (doubled_models, {}, 500_000),
-    "sums that double": (lambda: doublings("Add", 2000), {}, 1_000_000),
+    "sums that double": (lambda: doublings("Add", 2000), {}, 3_000_000),
     "widths that double": (lambda: doublings("Concatenate", 60, axis=-1), {}, 50_000),
     "one unit of 2,000,000": (lambda: few_of_many_units(2_000_000, 1000), {}, 700_000),
-    "one unit of 20,000": (lambda: few_of_many_units(20_000, 1000), {}, 1_000_000),
+    "one unit of 20,000": (lambda: few_of_many_units(20_000, 1000), {}, 3_000_000),
     "20,000 outputs": (lambda: model([called("Add", "a", [[tensor("in", 0)] * 2])], [["a", 0, 0]] * 20_000), {}, 700_000),
     "slots of old files": (old_slots, {}, 2_000_000),
     "groups that go round": (lambda: hdf5(round_and_round), LAYERS, 700_000),
+    "cells of MATLAB": (lambda: cells(9_990), LAYERS, 2_000_000),
+    "cells of MATLAB 7.3": (lambda: matlab_files.version_7_3({"W": [np.ones((1, 1))] * 5000}), LAYERS, 800_000),
+    "layers of one unit": (lambda: b"1\n1\n9999\n" + b"1\n" * 9999 + b"0\n" * 20_000, {"layers": ["relu"] * 10_000}, 500_000),
+    "arrays of an emulator": (lambda: emulator_files.npz(emulator_files.of_many_layers(2_000)), {}, 3_000_000),
+    "members of gzip": (lambda: gzip.compress(b"") * 20_000, {}, 100_000),
     "tensors made of one": (lambda: tensors(30_000), LAYERS, 3_000_000),
 }
 """What makes each file, the options with which it is loaded, and the most calls that this may take."""

@@ -87,6 +87,10 @@ def test_one_layer_between_two_dense_ones(make, tmp_path):
     assert_imports(scramble(model), tmp_path)
 
 
+def grid() -> keras.Layer:
+    return layers.Reshape((3, 2, 1))
+
+
 SEVERAL_AXES = {
     "Flatten": [layers.Flatten],
     "elementwise": [lambda: layers.Activation("tanh"), lambda: layers.Rescaling(2.0, offset=1.0), layers.Flatten],
@@ -119,6 +123,29 @@ SEVERAL_AXES = {
     "GlobalAveragePooling1D": [layers.GlobalAveragePooling1D],
     "GlobalMaxPooling1D": [layers.GlobalMaxPooling1D],
     "GlobalAveragePooling2D": [lambda: layers.Reshape((3, 2, 1)), layers.GlobalAveragePooling2D],
+    "Conv1D": [lambda: layers.Conv1D(4, 2, activation="tanh"), layers.Flatten],
+    "Conv1D with strides": [lambda: layers.Conv1D(4, 2, strides=2, padding="same", use_bias=False), layers.Flatten],
+    "Conv1D causal": [lambda: layers.Conv1D(4, 2, padding="causal", dilation_rate=2), layers.Flatten],
+    "Conv1D in groups": [lambda: layers.Conv1D(4, 2, groups=2), layers.Flatten],
+    "Conv2D": [grid, lambda: layers.Conv2D(3, (2, 1), activation="relu"), layers.Flatten],
+    "Conv2D of the same size": [grid, lambda: layers.Conv2D(3, 3, padding="same"), lambda: layers.Conv2D(2, 1), layers.Flatten],
+    "Conv2D that covers its input": [grid, lambda: layers.Conv2D(5, (3, 2)), layers.Flatten],
+    "MaxPooling1D": [lambda: layers.MaxPooling1D(2, 1), layers.Flatten],
+    "MaxPooling2D": [grid, lambda: layers.MaxPooling2D(2, padding="same"), layers.Flatten],
+    "AveragePooling1D": [lambda: layers.AveragePooling1D(2, 1), layers.Flatten],
+    "AveragePooling2D": [grid, lambda: layers.AveragePooling2D(2, padding="same"), layers.Flatten],
+    "GlobalMaxPooling2D": [grid, layers.GlobalMaxPooling2D],
+    "ZeroPadding2D": [grid, lambda: layers.ZeroPadding2D(((1, 0), (0, 2))), layers.Flatten],
+    "Cropping2D": [grid, lambda: layers.Cropping2D(((1, 0), (0, 1))), layers.Flatten],
+    "LSTM": [lambda: layers.LSTM(4)],
+    "LSTM of all steps": [lambda: layers.LSTM(4, return_sequences=True, use_bias=False), lambda: layers.LSTM(2)],
+    "LSTM backwards": [lambda: layers.LSTM(4, go_backwards=True, return_sequences=True, activation="elu"), layers.Flatten],
+    "GRU": [lambda: layers.GRU(4)],
+    "GRU that resets before": [lambda: layers.GRU(4, reset_after=False, return_sequences=True), layers.Flatten],
+    "GRU without a bias": [lambda: layers.GRU(4, use_bias=False)],
+    "SimpleRNN": [lambda: layers.SimpleRNN(4, return_sequences=True), layers.Flatten],
+    "Bidirectional": [lambda: layers.Bidirectional(layers.LSTM(3, return_sequences=True)), layers.Flatten],
+    "Bidirectional added": [lambda: layers.Bidirectional(layers.GRU(3), merge_mode="sum")],
     "Flatten with channels first": [lambda: layers.Flatten(data_format="channels_first")],
 }
 
@@ -216,7 +243,11 @@ def test_every_layer_of_the_table_is_tested():
 
 
 REFUSED_LAYERS = {
-    "layer 0 'conv' .Conv1D.: fastjac does not have it; it has Activation, ": lambda: layers.Conv1D(2, 1, name="conv"),
+    "layer 0 'conv' .SeparableConv1D.: fastjac does not have it; it has Activation, ": lambda: layers.SeparableConv1D(
+        2, 1, name="conv"
+    ),
+    "return_state=True is not supported": lambda: layers.LSTM(2, return_state=True),
+    "merge_mode=None gives both results apart": lambda: layers.Bidirectional(layers.LSTM(2), merge_mode=None),
     "Lambda.: it holds code of the user's own, which fastjac does not run": lambda: layers.Lambda(lambda x: x + 1, name="lambda"),
     "TimeDistributed.: its layer Reshape: fastjac has it on each step for Dense": lambda: layers.TimeDistributed(
         layers.Reshape((2, 1))

@@ -131,12 +131,83 @@ LAYOUTS = {
     "blanks": lambda path, lines: write(path, ["", *(" " + line.replace(",", " , ") for line in lines), "", ""]),
     "comments between": lambda path, lines: write(path, [part for line in lines for part in (line, "// \xe9")]),
     "no comment at all": lambda path, lines: write(path, lines[1:]),
+    "blanks in place of commas": lambda path, lines: write(path, [line.replace(",", " ") for line in lines]),
+    "the number of layers alone": lambda path, lines: write(path, [lines[0], "3", *lines[2:]]),
+    "the last size twice": lambda path, lines: write(path, [*lines[:2], "3, 4, 4, 2, 2", *lines[3:]]),
+    "words for the flag": lambda path, lines: write(path, [*lines[:3], "This line extraneous", *lines[4:]]),
+    "no flag": lambda path, lines: write(path, [*lines[:3], *lines[4:]]),
 }
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_layouts_of_other_writers(layout, tmp_path):
     assert_agrees(fastjac.load(layout(tmp_path / "small.nnet", LINES)), scaled, (3,))
+
+
+ALONE = {
+    "zeros": ["0", "0", "0", "0", "0"],
+    "bounds": ["This line extraneous", "-1.0e10", "1.0e10", "0", "1"],
+    "a flag": ["0"],
+    "nothing": [],
+    "means of 0 and ranges of 1": ["0", "-1,-1,-1", "1,1,1", "0,0,0,0", "1,1,1,1"],
+}
+"""Lines between the sizes and the weights that leave inputs and outputs as they are."""
+
+
+@pytest.mark.parametrize("scaling", ["none", "linear"])
+@pytest.mark.parametrize("between", ALONE.values(), ids=ALONE)
+def test_headers_without_a_scaling(between, scaling, tmp_path):
+    net = fastjac.load(write(tmp_path / "small.nnet", [*HEADER[1:3], *between, *body()]), scaling=scaling)
+    assert_agrees(net, raw, (3,))
+    assert [type(layer).__name__ for layer in net] == ["Affine", "ReLU", "Affine", "ReLU", "Affine"]
+
+
+def test_one_bound_for_all_inputs_clips_them_all(tmp_path):
+    path = write(tmp_path / "small.nnet", [*HEADER[1:3], "0", "-0.5", "0.75", "0", "1", *body()])
+    assert_agrees(fastjac.load(path, scaling="clipped"), lambda x: raw(torch.clamp(x, -0.5, 0.75)), (3,))
+
+
+@pytest.mark.parametrize("between", [ALONE["zeros"], ALONE["a flag"], ALONE["nothing"]])
+def test_without_bounds_nothing_is_clipped(between, tmp_path):
+    path = write(tmp_path / "small.nnet", [*HEADER[1:3], *between, *body()])
+    with pytest.raises(FormatError, match="clipping takes finite minimums"):
+        fastjac.load(path, scaling="clipped")
+
+
+def test_of_one_input_two_zeros_are_bounds_in_a_full_header_and_none_in_zeros_alone(tmp_path):
+    rows = ["1,1,1,1", "1,1", "0", "0", "0"]
+    full = fastjac.load(write(tmp_path / "a.nnet", [*rows, "0,0", "1,1", "2", "3"]), scaling="clipped")
+    assert (full(np.array([5.0])), full.jacobian(np.array([5.0]))) == ([3.0], [[0.0]])
+    alone = fastjac.load(write(tmp_path / "b.nnet", [*rows, "0", "0", "2", "3"]))
+    assert (alone(np.array([5.0])), alone.jacobian(np.array([5.0]))) == ([13.0], [[2.0]])
+
+
+AMBIGUOUS = {
+    "a last size of its own": (
+        [HEADER[1], "3,4,4,2,7", *HEADER[3:], *body()],
+        "the layer sizes are 5 for 3 layers, and the last",
+    ),
+    "one mean for all": (
+        [*HEADER[1:3], "0", "0", "0", "0.5", "1", *body()],
+        "it has means 0.5 alone and ranges 1 alone, which does not tell what is scaled by what",
+    ),
+    "one mean and many ranges": (
+        [*HEADER[1:6], "0", HEADER[7], *body()],
+        'means 0 alone and ranges of 4 numbers, .* pass scaling="none", which leaves the scaling out',
+    ),
+    "one input and too few lines": (["1,1,1,1", "1,1", "0", "2", "3"], "it has 5 lines: it may lack those of the scaling, or be"),
+}
+
+
+@pytest.mark.parametrize(("lines", "message"), AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_what_could_be_two_things_is_refused(lines, message, tmp_path):
+    with pytest.raises(FormatError, match=message):
+        fastjac.load(write(tmp_path / "small.nnet", lines))
+
+
+def test_the_layers_of_an_unclear_scaling_can_be_had_alone(tmp_path):
+    path = write(tmp_path / "small.nnet", AMBIGUOUS["one mean for all"][0])
+    assert_agrees(fastjac.load(path, scaling="none"), raw, (3,))
 
 
 DAMAGE = {
@@ -165,7 +236,10 @@ DAMAGE = {
     "units without number": (changed(3, f"3,{'9' * 30},4,2,"), "it has 9{30} units in a layer; fastjac reads files of up to"),
     "layers without number": (changed(2, f"{'9' * 30},3,2,4,"), "it has 9{30} layers; fastjac reads files of up to 10000"),
     "endless digits": (changed(2, f"{'9' * 9999},3,2,4,"), "line 2 must hold .* as numbers; Exceeds the limit"),
-    "no mean of the outputs": (changed(7, "0.0,0.0,0.0"), "line 7 must hold the means of the inputs and of the outputs, 4 sep"),
+    "no mean of the outputs": (
+        changed(7, "0.0,0.0,0.0"),
+        "line 7 must hold the means of the inputs and of the outputs, 4 or 1 sep",
+    ),
 }
 
 
@@ -250,3 +324,23 @@ def test_the_onnx_file_that_nnet_made_of_it_is_linearly_scaled():
     expected = [ReferenceEvaluator(model).run(None, {"X": row})[0] for row in x]
     # Its weights, which hold the scaling, were rounded to float32.
     np.testing.assert_allclose(net(x), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["single_pendulum.nnet", "cartpole.nnet"])
+def test_controllers_of_other_writers_are_their_numbers(name):
+    """Read here line by line, as those do who need no header but the sizes: five lines behind these are passed over."""
+    (path,) = published(name)
+    rows = [line.split(",") for line in path.read_text().splitlines() if not line.startswith("//")]
+    n_layers = int(rows[0][0])
+    widths, rows = list(map(int, rows[1][: n_layers + 1])), [list(map(float, row)) for row in rows[7:]]
+    x = np.random.default_rng(0).normal(size=(20, widths[0]))
+    y, jacobian = x, np.broadcast_to(np.eye(widths[0]), (20, widths[0], widths[0]))
+    for number, n_out in enumerate(widths[1:]):
+        weight, bias, rows = np.array(rows[:n_out]), np.array(rows[n_out : 2 * n_out])[:, 0], rows[2 * n_out :]
+        y, jacobian = y @ weight.T + bias, weight @ jacobian
+        if number < n_layers - 1:
+            jacobian, y = jacobian * (y > 0)[..., None], np.maximum(y, 0.0)
+    assert not rows
+    net = fastjac.load(path)
+    np.testing.assert_allclose(net(x), y, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(net.jacobian(x), jacobian, rtol=1e-11, atol=1e-11)

@@ -247,11 +247,11 @@ UNREAD = {
     "meta": ({"weight": WEIGHTS.to("meta")}, FormatError, "'weight': it is on the meta device"),
     "a class of its own": ({"weight": WEIGHTS.as_subclass(Own)}, FormatError, "asks for a tensor of class .*test_torch_file.Own"),
     "integers": ({"weight": WEIGHTS.long()}, DtypeError, "Affine weight must hold floating-point numbers, got int64"),
-    "a whole module": (nn.Linear(2, 2), FormatError, "it is torch.nn.modules.linear.Linear, which was not made; save torch.save"),
-    "a module in a checkpoint": (
-        {"model": nn.ReLU()},
+    "a whole module without weights in a checkpoint": ({"model": nn.ReLU()}, FormatError, "it holds no weights"),
+    "several modules in a checkpoint": (
+        {"a": nn.ReLU(), "b": nn.Tanh()},
         FormatError,
-        r"model \(torch.nn.modules.activation.ReLU, which was not made",
+        r"a \(torch.nn.modules.activation.ReLU, which was not made\), b .*; save torch.save\(module.state_dict\(\)",
     ),
     "a module among weights": (
         {"a": WEIGHTS, "b": nn.ReLU()},

@@ -20,7 +20,9 @@ def dense(name, n_in, n_out):
 MLP = dense("net.0", 3, 4) | dense("net.2", 4, 2)
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "module._orig_mod.", "model.module.model."])
+@pytest.mark.parametrize(
+    "prefix", ["", "module.", "_orig_mod.", "model.", "module._orig_mod.", "_fsdp_wrapped_module.", "model.module.model."]
+)
 def test_prefixes_of_wrappers_fall_away(prefix):
     wrapped = {prefix + name: array for name, array in MLP.items()}
     assert list(without_wrappers(wrapped)) == list(MLP)

@@ -9,8 +9,9 @@ computes are dealt with here, once.
     movement.py       reshape, transpose, slice, gather, concatenate, pad: what only moves entries, whatever they are
     elementwise.py    functions of each entry, and arithmetic; choice.py: comparisons, and choices by them
     contraction.py    matrix products, einsum, sums and means along axes
+    convolution.py    convolution and pooling over small images; recurrence.py: recurrent layers over fixed numbers of steps
     normalization.py  softmax and its kin, layer and batch normalization
-    account.py        how much may be made of a file
+    account.py        how much may be made of a file; missing.py: all that a model has and fastjac lacks
     assembly.py       the network that the outputs are made of, and what became of each operation
     recognition.py    operations that are one layer together, which patterns.py lists in the language of trees.py
 """

@@ -203,7 +203,7 @@ def _einsum(flow: Flow, mine: str, matrix: Constant, its: str, output: str) -> V
     flat = moved(lambda array: array.reshape(*array.shape[: array.ndim - count], *(() if own else (1,)), -1), turned)
     product = contract(flat, flat.alone.ndim - 1, weights)  # type: ignore[arg-type]
     tail = [sizes[letter] for letter in new]
-    shaped = moved(lambda array: array.reshape(*array.shape[: len(both) + len(own)], *tail), product)
+    shaped = moved(lambda array: array.reshape((*array.shape[: len(both) + len(own)], *tail)), product)
     found = [*both, *own, *new]
     return transpose(shaped, [found.index(letter) for letter in output])
 
@@ -220,7 +220,9 @@ def _parsed(equation: str, shapes: Sequence[Shape]) -> tuple[list[str], str]:
         raise UnsupportedLayerError(
             f"its equation {equation!r:.80} has an ellipsis or a diagonal; fastjac takes letters, each once an operand"
         )
-    if [len(one) for one in inputs] != [len(shape) for shape in shapes] or not set(output) <= set(letters):
+    is_fit = [len(one) for one in inputs] == [len(shape) for shape in shapes] and set(output) <= set(letters)
+    sizes = {pair for one, shape in zip(inputs, shapes, strict=False) for pair in zip(one, shape, strict=False)}
+    if not is_fit or len(sizes) != len(set(letters)):
         raise FormatError(f"its equation {equation!r:.80} does not fit operands of shapes {', '.join(map(str, shapes))}")
     return inputs, output
 

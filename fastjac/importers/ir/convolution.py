@@ -1,7 +1,6 @@
-"""Convolution and pooling over small images and sequences.
+"""Convolution and pooling over small images and sequences; tensors are (batch, channels, places ...).
 
-A convolution becomes the affine map that it is, with a matrix that is mostly 0, so only such of up to MOST_ENTRIES are taken.
-Tensors are (batch, channels, places ...).
+A convolution is one affine layer, which all places share, on the entries in the window at each place.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,15 +18,13 @@ from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from ..reading.limits import check_count
 from .account import spend
+from .contraction import affine
 from .elementwise import add, divide, maximum
-from .layout import Layout, units
-from .movement import MOST_AXES, pad
-from .values import Flow, MixedSamplesError, Shape, Single, Value, constant, fixed, moved, shown
+from .movement import MOST_AXES, concatenate, pad, split, stack
+from .values import Flow, Shape, Value, constant, fixed, moved
 
-MOST_ENTRIES = 1 << 22
-"""Entries of the matrix that stands for a convolution."""
-MOST_WINDOW = 256
-"""Places in a window of a pooling."""
+MOST_WINDOW = 1024
+"""Places in the window of a kernel or a pooling."""
 
 
 @dataclass(frozen=True)
@@ -80,48 +78,28 @@ def same_padding(places: Sequence[int], sizes: Sequence[int], strides: Sequence[
 def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, groups: int = 1) -> Value:
     """The convolution with a constant kernel (channels out, channels in / groups, places ...)."""
     weight = fixed(kernel, "kernel")
-    if not isinstance(value, Flow):
-        raise UnsupportedLayerError("it convolves a constant; let the exporter fold constants")
-    if value.shape[:1] != (1,):
-        raise UnsupportedLayerError(
-            f"it convolves {value.shape[0]} images of one sample; fastjac takes a batch of one, or an open one"
-        )
+    shift = None if bias is None else fixed(bias, "bias")
     if weight.ndim != len(value.shape) or weight.ndim > MOST_AXES or value.shape[1] != weight.shape[1] * groups:
         raise FormatError(f"it convolves a value of shape {value.shape} with a kernel of shape {weight.shape} in {groups} groups")
-    if weight.shape[0] % groups:
-        raise FormatError(f"its {weight.shape[0]} kernels do not fall into {groups} groups")
-    node, _ = units(value)
-    numbers = np.arange(node.size).reshape(value.shape[1:])
-    padded = np.pad(numbers, [(0, 0), *zip(window.before, window.behind, strict=True)], constant_values=node.size)
-    counts = window.counts(padded.shape[1:])
-    matrix = _matrix(weight, padded, window, groups, node.size)
-    shift = None if bias is None else np.repeat(fixed(bias, "bias").astype(weight.dtype), math.prod(counts))
-    return _per_sample(value, (weight.shape[0], *counts)).flow(fl.Affine(matrix, shift)(node))
+    if weight.shape[0] % groups or (shift is not None and shift.shape != weight.shape[:1]):
+        raise FormatError(f"its kernel of shape {weight.shape} does not fall into {groups} groups, or does not fit its bias")
+    patches = stack(_parts(_extended(value, window, "constant"), window), -1)
+    parts = split(patches, 1, [weight.shape[1]] * groups)
+    kernels = np.split(weight.reshape(*weight.shape[:2], -1), groups)
+    shifts = [None] * groups if shift is None else np.split(shift, groups)
+    made = [_convolved(part, one, its) for part, one, its in zip(parts, kernels, shifts, strict=True)]
+    return concatenate(made, 1)
 
 
-def _matrix(weight: np.ndarray, padded: np.ndarray, window: Window, groups: int, size: int) -> np.ndarray:
-    """The matrix of a convolution, from the numbers of the units at each place; the number `size` stands for no unit."""
-    n_out, n_in = weight.shape[:2]
-    counts = window.counts(padded.shape[1:])
-    places = math.prod(counts)
-    entries = n_out * places * (size + 1)
-    if entries > MOST_ENTRIES:
-        raise UnsupportedLayerError(
-            f"as a matrix it would have {entries} entries; fastjac takes convolutions over small images, of up to {MOST_ENTRIES}"
-        )
-    spend(entries)
-    matrix = np.zeros((n_out, places, size + 1), weight.dtype if weight.dtype.kind == "f" else np.float32)
-    rows = np.arange(places)
-    each = n_out // groups
-    for group in range(groups):
-        channels = padded[group * n_in : (group + 1) * n_in]
-        kernels = slice(group * each, (group + 1) * each)
-        for number, offset in enumerate(window.offsets()):
-            taken = window.at(channels, offset).reshape(n_in, places)
-            for channel in range(n_in):
-                column = weight[kernels, channel].reshape(each, -1)[:, number]
-                matrix[kernels, rows, taken[channel]] = column[:, None]
-    return matrix[:, :, :size].reshape(n_out * places, size)
+def _convolved(patches: Value, kernel: np.ndarray, bias: np.ndarray | None) -> Value:
+    """The products of the windows (batch, channels, places ..., window) with a kernel (channels out, channels, window)."""
+    if not isinstance(patches, Flow):
+        raise UnsupportedLayerError("it convolves a constant; let the exporter fold constants")
+    last = moved(lambda array: np.moveaxis(array, 1, -2).reshape(array.shape[:1] + array.shape[2:-1] + (-1,)), patches)
+    assert isinstance(last, Flow)
+    spend(kernel.size)
+    layer = fl.Affine(kernel.reshape(len(kernel), -1), bias)
+    return moved(lambda array: np.moveaxis(array, -1, 1), affine(last, layer))
 
 
 def max_pool(value: Value, window: Window) -> Value:
@@ -130,17 +108,20 @@ def max_pool(value: Value, window: Window) -> Value:
     return functools.reduce(maximum, _parts(_extended(value, window, "edge"), window))
 
 
-def average_pool(value: Value, window: Window, count_padding: bool = True) -> Value:
-    """The mean of each window, where the places beyond the ends count as 0, or do not count."""
+def average_pool(value: Value, window: Window, count_padding: bool = True, dtype: Any = np.float64) -> Value:
+    """The mean of each window, where the places beyond the ends count as 0, or do not count.
+
+    dtype : of the numbers of places, which may differ between windows.
+    """
     total = functools.reduce(add, _parts(_extended(value, window, "constant"), window))
     if count_padding or not any((*window.before, *window.behind)):
-        return divide(total, constant(np.float32(math.prod(window.sizes))))
-    ones = np.pad(np.ones(value.shape[2:], np.float32), list(zip(window.before, window.behind, strict=True)))
+        return divide(total, constant(np.float64(math.prod(window.sizes))))
+    ones = np.pad(np.ones(value.shape[2:], dtype), list(zip(window.before, window.behind, strict=True)))
     return divide(total, constant(sum(window.at(ones, offset) for offset in window.offsets())))
 
 
 def _extended(value: Value, window: Window, mode: str) -> Value:
-    check_count(math.prod(window.sizes), MOST_WINDOW, "places in a window of a pooling")
+    check_count(math.prod(window.sizes), MOST_WINDOW, "places in a window")
     if not any((*window.before, *window.behind)):
         return value
     return pad(value, [0, 0, *window.before], [0, 0, *window.behind], constant(np.float32(0.0)), mode)
@@ -151,18 +132,3 @@ def _parts(value: Value, window: Window) -> list[Value]:
     if len(value.shape) != 2 + len(window.sizes):
         raise FormatError(f"it pools a value of shape {value.shape} by windows of {tuple(window.sizes)}")
     return [moved(functools.partial(window.at, offset=offset), value) for offset in window.offsets()]
-
-
-def _per_sample(value: Flow, shape: Shape) -> Layout:
-    """Where the units of another shape for each sample stand, whose samples lie along the first axis as those of a tensor do."""
-    if isinstance(value.batch, Single):
-        return Layout((1, *shape), value.batch, value.samples)
-    owners = value.owners
-    first = owners.reshape(owners.shape[0], -1)[:, :1]
-    if owners.shape[1:] != value.shape[1:] or np.any(owners.reshape(owners.shape[0], -1) != first):
-        raise MixedSamplesError(
-            f"it takes images out of a value of shape {shown(owners.shape, value.samples)}, where N counts the samples of a "
-            "batch, which do not lie along its first axis"
-        )
-    spread = np.broadcast_to(first.reshape(-1, *[1] * len(shape)), (owners.shape[0], *shape))
-    return Layout((value.shape[0], *shape), spread, value.samples)

@@ -67,7 +67,10 @@ class Layout:
         if alone.size == 1 and (batch is alone or isinstance(self.owners, Single)):
             return float(alone.item())
         spend(self.size)
-        entries = np.broadcast_to(alone, self.shape).ravel()
+        try:
+            entries = np.broadcast_to(alone, self.shape).ravel()
+        except ValueError as error:
+            raise MisfitError(f"an operand of shape {alone.shape} does not fit a value of shape {self.shape}") from error
         self.check_same(value, entries)
         return float(alone.item()) if alone.size == 1 else entries
 

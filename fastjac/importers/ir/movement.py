@@ -17,7 +17,7 @@ from ...layers import Affine, HardTanh
 from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_LAYERS, check_count
-from .account import spend
+from .account import spend, spend_places
 from .layout import Layout
 from .values import (
     Constant,
@@ -262,8 +262,8 @@ def concatenate(values: Sequence[Value], axis: int) -> Value:
         spend(sum(value.alone.size for value in values))
         return computed(lambda *arrays: np.concatenate(arrays, along), *values)
     flows = on_one_node(as_flows(values, along))
+    spend_places(sum(flow.alone.size for flow in flows), flows[0].samples)
     alone, batch = in_both(lambda *arrays: np.concatenate(arrays, along), *flows)
-    spend(alone.size)
     return Flow(flows[0].node, alone, batch, flows[0].samples)
 
 
@@ -287,20 +287,24 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
         raise UnsupportedLayerError(
             f"it pads by {mode!r:.40}, which fastjac does not have; it pads by constant, edge, reflect and wrap"
         )
-    for axis, (first, last) in enumerate(widths):
-        edges = [_filled(value, axis, first, filling), value, _filled(value, axis, last, filling)]
-        if first or last:
-            value = concatenate([edge for edge in edges if edge.shape[axis]], axis)
-    return value
+    if isinstance(filling, Flow) or filling.alone.size != 1:
+        raise UnsupportedLayerError("it pads with something else than one constant number")
+    if isinstance(value, Constant):
+        return computed(lambda array, entry: np.pad(array, widths, constant_values=entry.item()), value, filling)
+    return _padded(value, widths, filling.alone.ravel())
 
 
-def _filled(value: Value, axis: int, count: int, filling: Value) -> Value:
-    """As many copies of a constant along an axis as stand beside a value."""
-
-    def filled(array: np.ndarray, entry: np.ndarray) -> np.ndarray:
-        return np.full((*array.shape[:axis], count, *array.shape[axis + 1 :]), entry.item(), entry.dtype)
-
-    return computed(filled, value, filling)
+def _padded(flow: Flow, widths: Sequence[tuple[int, int]], filling: np.ndarray) -> Flow:
+    """A tensor with one more unit, which is a constant and stands at all new places."""
+    size = flow.node.size
+    node = concatenate_nodes([flow.node, constant_node(filling, flow.node)])
+    alone = np.pad(flow.alone, widths, constant_values=size)
+    if isinstance(flow.batch, Single):
+        return Flow(node, alone, flow.batch, flow.samples)
+    numbers = np.pad(flow.batch % np.int32(size), widths, constant_values=size)
+    # A new place belongs to the sample beside it.
+    owners = np.pad(flow.owners, widths, mode="edge")
+    return Flow(node, alone, owners * np.int32(node.size) + numbers, flow.samples)
 
 
 def as_flows(values: Sequence[Value], axis: int) -> list[Flow]:
@@ -318,7 +322,12 @@ def _beside(value: Constant, like: Flow, axis: int) -> Flow:
         raise MixedSamplesError(
             f"it puts a constant beside a value of shape {shown(owners.shape, like.samples)} along the axis of the samples"
         )
-    return constant_flow(value, np.broadcast_to(owners.take([0], axis), value.batch.shape), like)
+    try:
+        beside = np.broadcast_to(owners.take([0], axis), value.batch.shape)
+    except ValueError:
+        reason = f"a constant of shape {value.shape} does not fit beside a value of shape {shown(owners.shape, like.samples)}"
+        return constant_flow(value, Single(reason), like)
+    return constant_flow(value, beside, like)
 
 
 def constant_flow(value: Constant, owners: np.ndarray | Single, like: Flow) -> Flow:
@@ -351,7 +360,7 @@ def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
 
     def moved_to(flow: Flow) -> Flow:
         start = np.int32(starts[flow.node])
-        spend(flow.alone.size)
+        spend_places(flow.alone.size, flow.samples)
         batch = flow.batch
         if isinstance(batch, np.ndarray):
             owner, unit = np.divmod(batch, np.int32(flow.node.size))

@@ -117,7 +117,8 @@ def _softplus(tree: Tree) -> Tree:
     return either(layer(fl.Softplus, tree, beta=1.0), layer(fl.Log, _exp_plus_one(tree)))
 
 
-TWICE_PHI = shifted(layer(fl.Erf, scaled(X, math.sqrt(1 / 2))), 1.0)
+ROOT_OF_HALF = math.sqrt(1 / 2)
+TWICE_PHI = shifted(layer(fl.Erf, either(scaled(X, ROOT_OF_HALF), negated(scaled(negated(X), ROOT_OF_HALF)))), 1.0)
 CUBE = either(layer(fl.Power, X, exponent=3.0), product(X, either(product(X, X), layer(fl.Power, X, exponent=2.0))))
 TWICE_TANH_PHI = shifted(layer(fl.Tanh, scaled(added(X, scaled(CUBE, 0.044715)), math.sqrt(2 / math.pi))), 1.0)
 SIGMOID_OF_X = either(layer(fl.Sigmoid, X), layer(fl.Reciprocal, _exp_plus_one(negated(X))))

@@ -106,7 +106,7 @@ def gru(
     for step in steps:
         r, z, n = split(affine(step, of_input), 1, [units] * 3)
         if state is None:
-            states.append(state := _first_gru_state(r, z, n, weights.state_bias, units, functions))
+            states.append(state := _first_gru_state((r, z, n), weights.state_bias, functions, reset_after))
             continue
         assert isinstance(state, Flow)
         if reset_after:
@@ -123,13 +123,15 @@ def gru(
 
 
 def _first_gru_state(
-    r: Value, z: Value, n: Value, bias: np.ndarray | None, units: int, functions: tuple[Function, Function]
+    gates: Sequence[Value], bias: np.ndarray | None, functions: tuple[Function, Function], reset_after: bool
 ) -> Value:
     """The state behind the first step, where the one before is 0."""
     gate, candidate = functions
+    r, z, n = gates
     if bias is not None:
-        r, z = add(r, constant(bias[:units])), add(z, constant(bias[units : 2 * units]))
-        n = add(n, multiply(gate(r), constant(bias[2 * units :])))
+        of_r, of_z, of_n = (constant(part) for part in np.split(bias, 3))
+        n = add(n, multiply(gate(add(r, of_r)), of_n) if reset_after else of_n)
+        z = add(z, of_z)
     new = candidate(n)
     return subtract(new, multiply(gate(z), new))
 

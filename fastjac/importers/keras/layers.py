@@ -6,11 +6,9 @@ takes a layer of the config and the tensor that it is called on, and gives anoth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
@@ -20,17 +18,20 @@ from ..ir import normalization as nm
 from ..ir.account import shared, spend
 from ..ir.choice import Condition, as_number
 from ..ir.elementwise import apply
-from ..ir.values import Flow, Value, constant
+from ..ir.missing import Missing, refuse_missing
+from ..ir.values import Flow, Value
 from ..located import located
 from .activations import ACTIVATIONS, HARD_SIGMOID_2, MIXING, REFUSED
 from .arithmetic import Operand, Precision, arithmetic, is_arithmetic
 from .arrays import arrays, dtype_name
 from .calls import Call, refuse_extras
 from .config import Entry, entry_of, inner_layer, told_class
+from .images import average_pooling, convolution, cropping, max_pooling, zero_padding
 from .joins import MERGES
 from .normalizations import batch_normalization, layer_normalization, normalization, rescaling, unit_normalization
 from .operations import operation, softmax
 from .rectifiers import elu, leaky_relu, prelu, relu
+from .recurrent import bidirectional, recurrent
 from .shapes import Shape, own_axes, sample_of
 
 Converter = Callable[[Entry, Value], Value]
@@ -44,10 +45,16 @@ class Conversion(NamedTuple):
 
 
 def check_known(calls: Sequence[Call]) -> None:
-    """Raise UnsupportedLayerError for the first layer that is not in the tables, or is called on what fastjac does not follow."""
+    """Raise UnsupportedLayerError where layers are not in the tables, or are called on what fastjac does not follow."""
+    refuse_missing(_missing(calls), "layers")
+
+
+def _missing(calls: Sequence[Call]) -> Iterator[Missing]:
     for position, call in enumerate(calls):
-        with located(f"layer {position} {call.entry}"):
+        try:
             _check_known(call)
+        except UnsupportedLayerError as error:
+            yield Missing(f"layer {position} {call.entry}", call.entry.class_name, str(error))
 
 
 def result_of(call: Call, values: Sequence[Operand], precision: Precision) -> Operand:
@@ -170,16 +177,9 @@ def _repeat(entry: Entry, value: Value) -> Value:
     return mv.tile(mv.unsqueeze(value, [1]), [1, entry.config["n"], *[1] * (len(value.shape) - 1)])
 
 
-def _crop(entry: Entry, value: Value) -> Value:
-    """Without some entries at both ends of the axis of steps."""
-    first, last = entry.config["cropping"]
-    return mv.pad(value, [0, -first, 0], [0, -last, 0], constant(np.float32(0.0)))
-
-
-def _pad(entry: Entry, value: Value) -> Value:
-    """With zeros at both ends of the axis of steps."""
-    first, last = entry.config["padding"]
-    return mv.pad(value, [0, first, 0], [0, last, 0], constant(np.float32(0.0)))
+def _convolution(entry: Entry, value: Value) -> Value:
+    """A convolution with its activation."""
+    return _activation(entry, convolution(entry, value))
 
 
 def _pooled(function: Callable[[Value, Sequence[int], bool], Value]) -> Converter:
@@ -251,6 +251,7 @@ def _told(activation: Any) -> str:
 AT_INFERENCE = "does nothing at inference"
 FLATTENED = "samples are flat from the start"
 ONLY_ORDER = "only the order of the units"
+UNROLLED = "unrolled, step by step"
 CONVERTERS: dict[str, Conversion] = {
     "Dense": Conversion(_dense),
     "Activation": Conversion(_activation),
@@ -268,11 +269,24 @@ CONVERTERS: dict[str, Conversion] = {
     "Reshape": Conversion(_reshape, FLATTENED),
     "Permute": Conversion(_permute, ONLY_ORDER),
     "RepeatVector": Conversion(_repeat),
-    "Cropping1D": Conversion(_crop),
-    "ZeroPadding1D": Conversion(_pad),
+    "Cropping1D": Conversion(cropping),
+    "Cropping2D": Conversion(cropping),
+    "ZeroPadding1D": Conversion(zero_padding),
+    "ZeroPadding2D": Conversion(zero_padding),
+    "Conv1D": Conversion(_convolution),
+    "Conv2D": Conversion(_convolution),
+    "MaxPooling1D": Conversion(max_pooling),
+    "MaxPooling2D": Conversion(max_pooling),
+    "AveragePooling1D": Conversion(average_pooling),
+    "AveragePooling2D": Conversion(average_pooling),
+    "LSTM": Conversion(recurrent, UNROLLED),
+    "GRU": Conversion(recurrent, UNROLLED),
+    "SimpleRNN": Conversion(recurrent, UNROLLED),
+    "Bidirectional": Conversion(bidirectional, UNROLLED),
     "GlobalAveragePooling1D": Conversion(_pooled(ct.reduce_mean)),
     "GlobalAveragePooling2D": Conversion(_pooled(ct.reduce_mean)),
     "GlobalMaxPooling1D": Conversion(_pooled(ct.reduce_max)),
+    "GlobalMaxPooling2D": Conversion(_pooled(ct.reduce_max)),
     "TimeDistributed": Conversion(_distributed),
     "Identity": Conversion(_identity),
     "Dropout": Conversion(_identity, AT_INFERENCE),

@@ -10,6 +10,11 @@ Counts = tuple[int, int]
 
 VARIABLES: dict[str, Callable[[dict[str, Any]], Counts]] = {
     "Dense": lambda config: (1 + bool(config["use_bias"]), 0),
+    "Conv1D": lambda config: (1 + bool(config["use_bias"]), 0),
+    "Conv2D": lambda config: (1 + bool(config["use_bias"]), 0),
+    "LSTM": lambda config: (2 + bool(config["use_bias"]), 0),
+    "GRU": lambda config: (2 + bool(config["use_bias"]), 0),
+    "SimpleRNN": lambda config: (2 + bool(config["use_bias"]), 0),
     "PReLU": lambda config: (1, 0),
     "BatchNormalization": lambda config: (bool(config["scale"]) + bool(config["center"]), 2),
     "LayerNormalization": lambda config: (bool(config["scale"]) + bool(config["center"]), 0),

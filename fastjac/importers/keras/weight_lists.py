@@ -140,6 +140,9 @@ def _inner(entry: Config) -> list[tuple[Config, str]]:
     """The layers inside a model or layer, with their names."""
     if is_model(entry):
         return [(inner, inner["config"]["name"]) for inner in entry["config"]["layers"]]
+    if entry["class_name"] == "Bidirectional":
+        forward = entry["config"]["layer"]
+        return [(forward, "forward_layer"), (entry["config"].get("backward_layer") or forward, "backward_layer")]
     options = ((inner_layer(entry["config"], option), option) for option in INNER_OPTIONS)
     return [(inner, option) for inner, option in options if inner is not None]
 

@@ -1,6 +1,6 @@
 """ONNX: `.onnx` files and live models, read with the package `onnx` and nothing else.
 
-    file.py         recognise, load: a file's bytes, scanned by wire.py before protobuf builds anything of them
+    file.py         recognise, load: a file's bytes, scanned by reading/wire.py before protobuf builds anything of them
     model.py        from_onnx, build: from a ModelProto to a network
     graph.py        the nodes of a model and their attributes; tensor.py and external.py read its arrays
     source.py       the input of the network, and the axis along which it counts samples

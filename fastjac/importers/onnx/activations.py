@@ -83,7 +83,7 @@ def _clip(call: Call) -> Value:
 
 ACTIVATIONS: dict[str, Activation] = {
     "Relu": lambda call: el.relu(call.value(0)),
-    "LeakyRelu": _with(lambda call: [fl.LeakyReLU(call.node.real("alpha", 0.01))]),
+    "LeakyRelu": lambda call: el.leaky_relu(call.value(0), call.node.real("alpha", 0.01)),
     "PRelu": lambda call: el.prelu(call.value(0), call.value(1)),
     "ThresholdedRelu": _with(lambda call: [fl.Threshold(call.node.real("alpha", 1.0), 0.0)]),
     "Elu": _with(lambda call: [fl.ELU(call.node.real("alpha", 1.0))]),

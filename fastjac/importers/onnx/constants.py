@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import spend
 from ..ir.choice import Condition, as_number
-from ..ir.values import Constant, Value, computed, constant
+from ..ir.values import Constant, Flow, Value, computed, constant
 from ..precision import refuse_rounding
 from .calls import Call
 from .tensor import element_type
@@ -68,7 +68,7 @@ def arange(call: Call) -> Value:
 
 def cast(call: Call) -> Value | Condition:
     """The entries as numbers of another type, whole ones cut towards zero; what flows through a network keeps its own."""
-    kind = element_type(call.node.integer("to", 0) or _old_type(call))
+    kind = element_type(_old_type(call) if call.opset < 6 else call.node.integer("to", 0))
     operand = call.operand(0)
     if isinstance(operand, Condition):
         return operand if kind.name == "BOOL" else as_number(operand)
@@ -87,7 +87,22 @@ def cast(call: Call) -> Value | Condition:
     return computed(converted, value)
 
 
+def cast_like(call: Call) -> Value:
+    """The entries as numbers of another tensor's type; floating-point ones keep their own, since a network has one precision."""
+    value, like = call.value(0), call.value(1)
+    if isinstance(like, Flow) or like.alone.dtype.kind == "f":
+        if isinstance(value, Flow) or value.alone.dtype.kind == "f":
+            return value
+        like = constant(np.zeros((), np.float32)) if isinstance(like, Flow) else like
+    if isinstance(value, Flow):
+        refuse_rounding(like.alone.dtype.name)
+        return value
+    spend(value.alone.size)
+    dtype = like.alone.dtype
+    return computed(lambda array: array.astype(dtype), value)
+
+
 def _old_type(call: Call) -> int:
     """The number of the type that opsets before 6 give by its name."""
-    name = call.node.text("to", "") if call.opset < 6 else ""
+    name = call.node.text("to", "")
     return {"FLOAT": 1, "INT32": 6, "INT64": 7, "BOOL": 9, "FLOAT16": 10, "DOUBLE": 11}.get(name, 0)

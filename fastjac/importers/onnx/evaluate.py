@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +25,14 @@ class Evaluated:
     """What a graph gives.
 
     inputs : of the network.  values : of the graph, by name.  record : of its nodes.
-    is_double : whether a constant that meets the network's inputs is double, a single number too.
+    precisions : of the constants that meet the network's inputs, single numbers too.
     folded : the nodes that compute constants.
     """
 
     inputs: Sequence[Input]
     values: Mapping[str, Operand]
     record: Record
-    is_double: bool
+    precisions: Set[np.dtype]
     folded: Sequence[Node]
 
 
@@ -49,6 +49,7 @@ def evaluate(graph: Graph, reader: TensorReader, nodes: Sequence[Node], sources:
             evaluation.run(nodes)
             if all(size % samples for size in evaluation.sizes if size):
                 return evaluation.result()
+            known |= evaluation.sizes  # so that a graph is followed twice at most, whatever its sizes are
     raise FormatError(f"its values have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model")
 
 
@@ -69,12 +70,12 @@ class _Evaluation:
         self._values: dict[str, Operand] = {"": None, **{source.name: flow for source, flow in zip(sources, flows, strict=True)}}
         self._record = Record()
         self._folded: list[Node] = []
-        self._is_double = False
+        self._precisions: set[np.dtype] = set()
         self.sizes: set[int] = set()
 
     def result(self) -> Evaluated:
         """What was found."""
-        return Evaluated(self._inputs, self._values, self._record, self._is_double, self._folded)
+        return Evaluated(self._inputs, self._values, self._record, self._precisions, self._folded)
 
     def run(self, nodes: Sequence[Node]) -> None:
         """Compute what the nodes give, in order."""
@@ -102,8 +103,8 @@ class _Evaluation:
         if any(isinstance(operand, (Flow, Condition)) for operand in operands) and not all(
             isinstance(result, Constant) for result in results
         ):
-            doubles = [one for one in operands if isinstance(one, Constant) and one.alone.dtype == np.float64]
-            self._is_double |= bool(doubles)
+            constants = (one.alone.dtype for one in operands if isinstance(one, Constant))
+            self._precisions.update(dtype for dtype in constants if dtype.kind == "f")
             self._record.add(node.name, node.operator, [result.node for result in results if isinstance(result, Flow)], note)
         else:
             self._folded.append(node)
@@ -118,13 +119,19 @@ class _Evaluation:
             else:
                 raise self._unknown(name)
         elif self._values[name] is None and name:
-            raise UnsupportedLayerError(f"it takes {name!r:.80}, not the first output of a node; fastjac knows that one only")
+            raise UnsupportedLayerError(
+                f"it takes {name!r:.80}, not the first output of {self._maker(name)}; fastjac knows that one only"
+            )
         return self._values[name]
 
+    def _maker(self, name: str) -> Node | None:
+        """The node that gives a value."""
+        return next((node for node in self._graph.nodes if name in node.outputs), None)
+
     def _unknown(self, name: str) -> FormatError:
-        for node in self._graph.nodes:
-            if name in node.outputs:
-                return FormatError(f"it takes {name!r:.80}, which {node} computes only later; sort the nodes of the model")
+        node = self._maker(name)
+        if node is not None:
+            return FormatError(f"it takes {name!r:.80}, which {node} computes only later; sort the nodes of the model")
         return FormatError(f"it takes {name!r:.80}, which is nowhere in the file; the file is damaged")
 
 

@@ -9,10 +9,10 @@ from ..options import Options
 from ..parts import Imported
 from ..reading.limits import check_count
 from ..reading.probe import Probe
+from ..reading.wire import LENGTH, VARINT, fields
 from .external import ExternalData
 from .model import build
 from .parsing import MOST_BYTES, parse
-from .wire import LENGTH, VARINT, fields
 
 HEAD_BYTES = 1 << 20
 IR_VERSION, GRAPH = 1, 7
@@ -43,7 +43,7 @@ def load(probe: Probe, options: Options) -> Imported:
     """
     options.refuse_all_but("n_in", "external_data", "inputs", "outputs")
     check_count(probe.size, MOST_BYTES, "bytes")
-    external = ExternalData(probe.path.parent) if options.external_data else None
+    external = ExternalData(probe.origin.parent) if options.external_data else None
     return build(parse(_read(probe.path, probe.size)), external, options)
 
 

@@ -21,7 +21,7 @@ from .evaluate import Evaluated, evaluate, needed_for
 from .external import ExternalData
 from .graph import Graph, Node, read_graph
 from .parsing import parse
-from .refusals import refuse_missing
+from .refusals import refuse
 from .source import NO_NETWORK, Source, listed, shown, sources_of
 from .tensor import ELEMENT_TYPES, FLOATS, TensorReader, element_type
 
@@ -45,7 +45,7 @@ def from_onnx(
     Returns
     -------
     Network
-        In float64 if any weight or other constant is double, else in float32. The weights are copied.
+        In float64 if an input, a weight or another constant is double, else in float32. The weights are copied.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def build(model: Any, external: ExternalData | None, options: Options = NO_OPTIO
     graph, account = read_graph(model), Account()
     names, left_out = _outputs(graph, options.outputs)
     nodes = needed_for(names, graph)
-    refuse_missing(graph, nodes)
+    refuse(graph, nodes)
     sources = sources_of(graph, nodes, names, options.n_in, options.inputs)
     with accounting(account):
         try:
@@ -87,7 +87,16 @@ def build(model: Any, external: ExternalData | None, options: Options = NO_OPTIO
         except MixedSamplesError as error:
             raise UnsupportedLayerError(f"for a batch of samples, {error}; {sources[0].way_to_one_sample}") from error
         notes = [*_inputs(sources, ends), *_aside(graph, nodes, found), *left_out]
-        return assemble(found.inputs, given, found.record, np.dtype(np.float64) if found.is_double else None, notes)
+        return assemble(found.inputs, given, found.record, _precision(found, sources), notes)
+
+
+def _precision(found: Evaluated, sources: Sequence[Source]) -> np.dtype:
+    """That of the widest constant, or of the widest input where there is none."""
+    double = np.dtype(np.float64)
+    is_double = double in found.precisions
+    if not found.precisions:
+        is_double = any(ELEMENT_NAMES.get(source.declared.element_type) == "DOUBLE" for source in sources)
+    return double if is_double else np.dtype(np.float32)
 
 
 def _outputs(graph: Graph, chosen: Sequence[str] | None) -> tuple[list[str], list[Part]]:
@@ -115,7 +124,9 @@ def _outputs(graph: Graph, chosen: Sequence[str] | None) -> tuple[list[str], lis
 def _end(found: Evaluated, name: str) -> Flow:
     """The tensor of an output."""
     value = found.values.get(name)
-    if value is None and name not in found.values:
+    if value is None and name in found.values:
+        raise UnsupportedLayerError(f"its output {name!r:.80} is not the first one of its node; fastjac knows that one only")
+    if value is None:
         raise FormatError(f"its output {name!r:.80} is nowhere in the file; the file is damaged")
     if isinstance(value, Condition):
         value = as_number(value)

@@ -18,8 +18,10 @@ from ..ir.values import Constant, Flow, Value, computed, constant
 from . import constants, normalization, products
 from .activations import ACTIVATIONS
 from .calls import Call
+from .images import IMAGES
 from .ml import MODELS
 from .movement import MOVEMENTS
+from .recurrent import RECURRENT
 
 Result = Value | Condition | Sequence[Value | Condition | None]
 
@@ -43,7 +45,7 @@ def _pair(function: Callable[[Value, Value], Value]) -> Operator:
 
 def _paired(call: Call) -> tuple[Value, Value]:
     a, b = call.value(0), call.value(1)
-    if call.opset >= 7 or not call.node.integer("broadcast", 0) or len(b.shape) >= len(a.shape):
+    if call.opset >= 7 or not call.node.integer("broadcast", 0) or not 0 < len(b.shape) < len(a.shape):
         return a, b
     first = call.node.integer("axis", len(a.shape) - len(b.shape))
     behind = len(a.shape) - mv.checked_axis(first, len(a.shape)) - len(b.shape)
@@ -109,18 +111,20 @@ def _equal(call: Call) -> Result:
 
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
+UNROLLED = "unrolled, step by step"
 ONE_PRECISION = "fastjac computes in one precision"
 SHAPE_ONLY = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in ACTIVATIONS.items()},
     **{name: Operator(convert, ONLY_SHAPE if name in SHAPE_ONLY else "") for name, convert in MOVEMENTS.items()},
     **{name: Operator(convert) for name, convert in MODELS.items()},
+    **{name: Operator(convert) for name, convert in IMAGES.items()},
+    **{name: Operator(convert, UNROLLED) for name, convert in RECURRENT.items()},
     **{name: Operator(products.reduced(function)) for name, function in products.REDUCTIONS.items()},
     "Gemm": Operator(products.gemm),
     "com.microsoft.FusedGemm": Operator(products.fused_gemm),
     "MatMul": Operator(products.matmul),
     "Einsum": Operator(products.einsum),
-    "Conv": Operator(products.conv),
     "LpNormalization": Operator(products.lp_normalization),
     "Add": _pair(el.add),
     "Sub": _pair(el.subtract),
@@ -150,7 +154,7 @@ OPERATORS: dict[str, Operator] = {
     "LayerNormalization": Operator(normalization.layer_normalization),
     "Dropout": Operator(normalization.dropout, NOT_AT_INFERENCE),
     "Cast": Operator(constants.cast, ONE_PRECISION),
-    "CastLike": Operator(lambda call: call.value(0), ONE_PRECISION),
+    "CastLike": Operator(constants.cast_like, ONE_PRECISION),
     "Constant": Operator(constants.held),
     "ConstantOfShape": Operator(constants.of_shape),
     "Range": Operator(constants.arange),

@@ -7,7 +7,7 @@ from typing import Any
 from ...errors import FormatError
 from ...optional import optional
 from ..reading.limits import check_count
-from .wire import check_message
+from ..reading.wire import check_message
 
 MOST_BYTES = 2**31 - 1
 """What protobuf itself reads; larger models keep their tensors outside."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
+from ...errors import UnsupportedLayerError
+from ..ir import choice as ch
 from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
-from ..ir.values import Flow, Value, computed, constant
+from ..ir.values import Flow, Value, constant
 from .calls import Call
 
 
@@ -53,57 +53,6 @@ def einsum(call: Call) -> Value:
     return ct.einsum(call.node.text("equation", ""), call.values())
 
 
-def conv(call: Call) -> Value:
-    """A convolution whose kernel stands at one place only: one that covers its whole input, or 1 x 1 of an image of 1 x 1.
-
-    Over larger images a 1 x 1 kernel is a matrix that every place is multiplied by.
-    """
-    value, kernel, bias = call.value(0), call.value(1), call.optional(2)
-    if isinstance(kernel, Flow) or len(value.shape) < 3 or len(kernel.shape) != len(value.shape):
-        raise UnsupportedLayerError(f"it convolves a value of shape {value.shape} with a kernel of shape {kernel.shape}")
-    if call.node.integer("group", 1) != 1:
-        raise UnsupportedLayerError("it convolves groups of channels, which fastjac does not have yet")
-    value = _padded(call, value, kernel.shape[2:])
-    places, window = value.shape[2:], kernel.shape[2:]
-    if value.shape[1] != kernel.shape[1]:
-        raise FormatError(f"it convolves {value.shape[1]} channels with a kernel for {kernel.shape[1]}")
-    letters = "xyzuvw"[: len(places)]
-    if places == window:
-        result = ct.einsum(f"nc{letters},oc{letters}->no", [value, kernel])
-        result = mv.reshape(result, [0, 0, *[1] * len(places)], zero_keeps=True)
-    elif math.prod(window) == 1 and all(stride == 1 for stride in call.node.integers("strides") or ()):
-        result = ct.einsum(
-            f"nc{letters},oc->no{letters}", [value, computed(lambda array: array.reshape(array.shape[:2]), kernel)]
-        )
-    else:
-        raise UnsupportedLayerError(
-            f"its kernel of {_sizes(window)} stands at several places of an image of {_sizes(places)}; fastjac has no "
-            "convolution over images yet"
-        )
-    if bias is None:
-        return result
-    return el.add(result, computed(lambda array: array.reshape(1, -1, *[1] * len(places)), bias))
-
-
-def _sizes(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _padded(call: Call, value: Value, window: Sequence[int]) -> Value:
-    """The image with the zeros around it that the node asks for."""
-    if call.node.text("auto_pad", "NOTSET") not in ("NOTSET", "VALID", ""):
-        raise UnsupportedLayerError("it pads as auto_pad says; fastjac takes explicit pads, so export the model with these")
-    if any(step != 1 for step in call.node.integers("dilations") or ()) and math.prod(window) != 1:
-        raise UnsupportedLayerError("its kernel is dilated, which fastjac does not have yet")
-    pads = call.node.integers("pads") or (0,) * (2 * len(window))
-    if len(pads) != 2 * len(window):
-        raise FormatError(f"pads={pads} do not fit a kernel of {len(window)} axes")
-    if not any(pads):
-        return value
-    half = len(window)
-    return mv.pad(value, [0, 0, *pads[:half]], [0, 0, *pads[half:]], constant(np.float32(0.0)))
-
-
 Reduction = Callable[[Value, Sequence[int] | None, bool], Value]
 
 
@@ -120,10 +69,16 @@ def reduced(function: Reduction) -> Callable[[Call], Value]:
 
 
 def lp_normalization(call: Call) -> Value:
-    """The entries over their norm along one axis."""
-    value = call.value(0)
+    """The entries over their norm along one axis; where that is 0, so is the result."""
+    value, order = call.value(0), call.node.integer("p", 2)
+    if order not in (1, 2):
+        raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
     axis = mv.checked_axis(call.node.integer("axis", -1), len(value.shape))
-    return ct.normalized(value, [axis], call.node.integer("p", 2))
+    total = ct.reduce_sum(el.square(value) if order == 2 else el.absolute(value), [axis])
+    # The root of 0 has no derivative, so 1 stands in its place before it is taken.
+    is_zero = ch.opposite(ch.greater(total, constant(np.float32(0.0))))
+    total = el.add(total, ch.as_number(is_zero))
+    return el.divide(value, el.sqrt(total) if order == 2 else total)
 
 
 def squares(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:

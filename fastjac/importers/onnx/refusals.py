@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from ...errors import UnsupportedLayerError
-from ..located import located
+from ..ir.missing import Missing, refuse_missing
 from .graph import Graph, Node
 from .operators import OPERATORS
 
-RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
 REASONS = {
-    "LSTM": RECURRENT,
-    "GRU": RECURRENT,
-    "RNN": RECURRENT,
     "If": "it chooses between two graphs when the model runs; fastjac takes one graph, so export the branch that is wanted",
     "Loop": "it repeats a graph inside the graph; fastjac takes plain operators, so export the loop unrolled",
     "Scan": "it runs a graph inside the graph along a sequence; fastjac takes plain operators on whole samples",
@@ -25,26 +19,10 @@ QUANTIZED = ("quantize", "qlinear", "qgemm", "qattention", "integer")
 """What the names of quantized operators hold, as QuantizeLinear, DequantizeLinear and MatMulInteger do."""
 
 
-def refuse_missing(graph: Graph, nodes: Sequence[Node]) -> None:
+def refuse(graph: Graph, nodes: Sequence[Node]) -> None:
     """Raise UnsupportedLayerError for the first node that fastjac does not have; it counts all such nodes by operator."""
-    missing = list(_missing(graph, nodes))
-    if not missing:
-        return
-    first, reason = missing[0]
-    counts = Counter(node.operator for node, _ in missing)
-    if len(missing) > 1:
-        listed = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
-        reason = f"{reason}; in all {len(missing)} nodes are missing: {listed}"
-    with located(str(first)):
-        raise UnsupportedLayerError(reason)
-
-
-def _missing(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[Node, str]]:
-    """The nodes that fastjac does not have, and why."""
-    for node in nodes:
-        reason = _reason(node, graph)
-        if reason:
-            yield node, reason
+    reasons = ((node, _reason(node, graph)) for node in nodes)
+    refuse_missing((Missing(str(node), node.operator, reason) for node, reason in reasons if reason), "nodes")
 
 
 def _reason(node: Node, graph: Graph) -> str:

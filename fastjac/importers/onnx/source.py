@@ -76,6 +76,8 @@ def _with_sizes(source: GraphEnd, n_in: int | None) -> Source:
     given = positive_count(n_in, "n_in")
     dims = [None, None] if source.dims is None else list(source.dims)
     sizes = [1, *dims[1:]] if len(dims) > 1 and dims[0] is None else list(dims)
+    if len(dims) > 2 and dims.count(None) == 1 and dims[1] is None:
+        sizes[1] = 1  # a sequence of steps has the samples along axis 1
     known = math.prod(size for size in sizes if size is not None)
     if sizes.count(None) == 1 and given is not None and given % known == 0:
         sizes[sizes.index(None)] = given // known

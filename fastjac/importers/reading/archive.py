@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import FormatError
-from ..located import located
 from .limits import MOST_ARRAYS, check_count, refuse_expansion
 
 MOST_DIRECTORY = 1 << 20
@@ -86,8 +85,7 @@ class _Bounded(io.BufferedReader):
 def opened(path: Path) -> Iterator[Archive]:
     """The zip archive at `path`; FormatError where it is damaged, or has more members than any archive of weights."""
     with _Bounded(io.FileIO(path)) as content:
-        with located(str(path)):
-            file = _listed(content)
+        file = _listed(content)
         with file:
             yield Archive(file, path.stat().st_size)
 

@@ -41,7 +41,7 @@ def opened(source: Path | bytes, what: str) -> Iterator[Group]:
     A file at a path is not read into memory as a whole. Raises MissingDependencyError without h5py, FileError where the file is
     in use, FormatError where the bytes are damaged.
     """
-    h5py = optional("h5py", "to read Keras files", "keras")
+    h5py = optional("h5py", "to read files of Keras, and of MATLAB 7.3", "keras")
     with damage_told(what):
         account = Account.of(source)
         try:
@@ -104,13 +104,22 @@ class Group:
         kind = type(link).__name__
         if kind != "HardLink":
             raise FormatError(f"{self.name}/{name} is {LINKS.get(kind, 'a link')} to elsewhere, which fastjac does not follow")
-        found = self._group[name]
+        return self._taken(self._group[name], None)
+
+    def referred(self, reference: Any, name: str) -> Group | Array:
+        """The group or array that an entry of `Array.references` refers to; `name` tells it in errors."""
+        self._account.visit()
+        with damage_told(name):
+            return self._taken(self._group[reference], name)
+
+    def _taken(self, found: Any, name: str | None) -> Group | Array:
+        """What HDF5 found as a group or an array; FormatError if its entries are elsewhere."""
         if not hasattr(found, "dtype"):
             return Group(found, self._account)
         # Even to ask for the shape of a virtual dataset may open other files.
         if found.is_virtual or found.external:
-            raise FormatError(f"{found.name} keeps its entries outside the file, which fastjac does not follow")
-        return Array(found, self._account)
+            raise FormatError(f"{name or found.name} keeps its entries outside the file, which fastjac does not follow")
+        return Array(found, self._account, name or str(found.name))
 
     def group(self, *names: str) -> Group | None:
         """The group that is reached by way of the members called `names`, or None; FormatError where one is an array."""

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
+from ...optional import optional
 from .bfloat16 import widen_bfloat16
 from .hdf5_account import Account, damage_told
-from .limits import refuse_expansion
+from .limits import MOST_LAYERS, check_count, refuse_expansion
 
 NUMBERS = "fiu"
 """The kinds of NumPy dtypes that arrays of weights have; opaque entries of two bytes, which are bfloat16, come besides."""
@@ -25,15 +26,14 @@ CHECKSUM = 4
 
 
 class Array:
-    """A dataset of an open file, which is read only when asked; see `hdf5.opened`."""
+    """A dataset of an open file, which is read only when asked; see `hdf5.opened`.
 
-    def __init__(self, dataset: Any, account: Account) -> None:
+    name : its path in the file, or what else tells it in errors. HDF5 itself looks through the file for a path.
+    """
+
+    def __init__(self, dataset: Any, account: Account, name: str) -> None:
         self._dataset, self._account = dataset, account
-
-    @property
-    def name(self) -> str:
-        """Its path in the file."""
-        return str(self._dataset.name)
+        self.name = name
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -57,6 +57,22 @@ class Array:
             self._check_storage()
             array: np.ndarray = self._dataset[()]
             return widen_bfloat16(array) if self._is_bfloat16 else array
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of its entries."""
+        with damage_told("an array of the weights"):
+            return self._dtype
+
+    def references(self) -> list[Any] | None:
+        """Its entries, if they are references to members of the file, which `Group.referred` finds; else None."""
+        h5py = optional("h5py", "to read files of MATLAB 7.3", "keras")
+        with damage_told("an array of references"):
+            if h5py.check_ref_dtype(self._dtype) is not h5py.Reference:
+                return None
+            check_count(math.prod(self.shape), MOST_LAYERS, f"references in {self.name}")
+            self._check_storage()
+            return list(self._dataset[()].ravel())
 
     @cached_property
     def _dtype(self) -> np.dtype:

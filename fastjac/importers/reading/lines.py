@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,25 +27,39 @@ class Lines:
         self._file, self._comment = file, comment
         self._number = 0
         self._left = MOST_EMPTY
+        self._ahead = b""
 
     def skip(self, what: str) -> None:
         """Pass over a line, where `what` should stand; FormatError if the file ends before."""
         self._line(what)
 
-    def floats(self, count: int, what: str) -> list[float]:
-        """The numbers of the next line, separated by commas; FormatError unless they are `count` numbers."""
-        return self._numbers(float, count, what)
+    def entry_counts(self) -> Iterator[int]:
+        """How many entries each of the lines that follow holds."""
+        while line := self._next():
+            yield _n_entries(line.removesuffix(b","))
+
+    def word(self) -> str | None:
+        """The next line, if it starts with a letter and is no number; else None, and the line is still the next one."""
+        line = self._ahead = self._next()
+        if not line[:1].isalpha() or line.lower() in (b"nan", b"inf", b"infinity"):
+            return None
+        self._ahead = b""
+        return line.decode("ascii", "replace")
+
+    def floats(self, counts: Sequence[int], what: str) -> list[float]:
+        """The numbers of the next line, separated by commas or blanks; FormatError unless they are as many as one of `counts`."""
+        return self._numbers(float, counts, what)
 
     def matrix(self, n_rows: int, n_columns: int, what: str) -> np.ndarray:
         """The numbers of the next `n_rows` lines, (n_rows, n_columns), where `what` is each line with its number for "{}"."""
         found = array("d")
         for row in range(1, n_rows + 1):
-            found.extend(self._numbers(float, n_columns, what, row))
+            found.extend(self._numbers(float, (n_columns,), what, row))
         return np.frombuffer(found).reshape(n_rows, n_columns)
 
-    def counts(self, count: int, what: str) -> list[int]:
-        """The whole numbers of the next line; FormatError unless they are `count`, each at least 1."""
-        found = self._numbers(int, count, what)
+    def counts(self, counts: Sequence[int], what: str) -> list[int]:
+        """The whole numbers of the next line; FormatError unless they are as many as one of `counts`, each at least 1."""
+        found = self._numbers(int, counts, what)
         if min(found) < 1:
             raise FormatError(f"line {self._number} must hold {what}, each at least 1; one is {min(found)}")
         return found
@@ -55,16 +69,16 @@ class Lines:
         if self._next():
             raise FormatError(f"line {self._number} stands behind {what}, where the file should end")
 
-    def _numbers(self, convert: Callable[[bytes], Any], count: int, what: str, row: int = 0) -> list[Any]:
+    def _numbers(self, convert: Callable[[bytes], Any], counts: Sequence[int], what: str, row: int = 0) -> list[Any]:
         line = self._line(what, row).removesuffix(b",")
-        held = line.count(b",") + 1
-        if held != count:
-            told = what.format(row)
+        held = _n_entries(line)
+        if held not in counts:
+            told, count = what.format(row), " or ".join(map(str, counts))
             raise FormatError(f"line {self._number} must hold {told}, {count} separated by commas; it holds {held}")
         try:
             if b"_" in line:  # which Python takes between digits
                 raise ValueError("one holds an underscore")
-            return [convert(field) for field in line.split(b",")]
+            return [convert(entry) for entry in line.split(b"," if b"," in line else None)]
         except ValueError as error:
             raise FormatError(f"line {self._number} must hold {what.format(row)}, as numbers; {error!s:.100}") from error
 
@@ -77,6 +91,9 @@ class Lines:
 
     def _next(self) -> bytes:
         """The next line that holds something, without blanks at its ends; empty at the end of the file."""
+        if self._ahead:
+            line, self._ahead = self._ahead, b""
+            return line
         while line := self._file.readline(LONGEST_LINE):
             self._number += 1
             if len(line) == LONGEST_LINE:
@@ -89,3 +106,8 @@ class Lines:
             if self._left < 0:
                 raise FormatError(f"its first {self._number} lines are empty or comments for the most part; no network's are")
         return b""
+
+
+def _n_entries(line: bytes) -> int:
+    """How many entries a line holds, which are separated by commas, or by blanks where it has no comma."""
+    return line.count(b",") + 1 if b"," in line else len(line.split())

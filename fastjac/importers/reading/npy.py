@@ -13,6 +13,7 @@ import struct
 import numpy as np
 
 from ...errors import DtypeError, FormatError
+from .limits import MOST_VALUES, check_count
 
 MAGIC = b"\x93NUMPY"
 LENGTHS = {b"\x01\x00": "<H", b"\x02\x00": "<I", b"\x03\x00": "<I"}
@@ -24,6 +25,8 @@ FIELD = re.compile(
 )
 SHAPE = re.compile(r"\(\s*(\d{1,40}L?\s*,\s*)*(\d{1,40}L?\s*)?\)")
 DTYPE = re.compile(r"[<>|=]?[a-zA-Z]\d{0,9}(\[\w{1,9}\])?")
+TEXT = re.compile(r"(?P<order>[<>])U\d{1,6}")
+LAST_LETTER = 0x10FFFF
 OBJECT = re.compile(r"['\"|<>=]O\d*['\"]")
 
 
@@ -34,7 +37,32 @@ def read(content: bytes, what: str) -> np.ndarray:
     does not hold real numbers.
     """
     fields, start = _header(content, what)
-    shape, dtype = tuple(map(int, re.findall(r"\d+", fields["shape"]))), _dtype(fields["descr"], what)
+    return _entries(content, start, fields, _dtype(fields["descr"], what), what)
+
+
+def read_text(content: bytes, what: str) -> list[str]:
+    """The entries of an array of text, in the order of C; FormatError as for `read`, DtypeError for other entries."""
+    fields, start = _header(content, what)
+    described = TEXT.fullmatch(fields["descr"][1:-1])
+    if described is None:
+        raise DtypeError(f"{what} must hold text, got dtype {fields['descr']:.40}")
+    entries = _entries(content, start, fields, np.dtype(described[0]), what)
+    check_count(entries.size, MOST_VALUES, f"entries in {what}")
+    letters = np.frombuffer(content, f"{described['order']}u4", offset=start)
+    if np.any(letters > LAST_LETTER):
+        raise FormatError(f"{what} holds letters that do not exist; it is damaged")
+    return [str(entry) for entry in entries.ravel()]
+
+
+def object_pickle(content: bytes, what: str) -> int | None:
+    """Where the pickle of an array of Python objects begins in the bytes of a .npy file; None where it holds something else."""
+    fields, start = _header(content, what)
+    return start if OBJECT.search(fields["descr"]) else None
+
+
+def _entries(content: bytes, start: int, fields: dict[str, str], dtype: np.dtype, what: str) -> np.ndarray:
+    """The entries behind a header, in their shape."""
+    shape = tuple(map(int, re.findall(r"\d+", fields["shape"])))
     n_items, held = math.prod(shape), len(content) - start
     if n_items * dtype.itemsize != held:
         raise FormatError(f"{what} has shape {shape!s:.100} of {dtype}, but {held} bytes of entries; it is truncated or damaged")

@@ -1,6 +1,6 @@
-"""A pickle read as data: a small machine with the opcodes that torch.save and joblib write, which imports and calls nothing.
+"""A pickle read as data: the opcodes that frameworks and joblib write, by a machine that imports and calls nothing.
 
-OPCODES, at the end, is the table of them; `records` holds what they leave behind.
+OPCODES, at the end, is the table of them; `machine` is what they work on, and `records` holds what they leave behind.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import FormatError
-from .records import LONGEST_NAME, ORDERED_DICT, Call, Storage, named
+from . import pickled_text as text
+from .machine import Behind, Machine
+from .records import Storage, named
 
 MOST_OPCODES = 300_000
 """A checkpoint of 1,000 layers with the state of its optimizer takes 250,000."""
-PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
-"""Keys of dicts that are kept; a nested tuple may take forever to hash."""
+LONGEST_NUMBER = 255
+"""Bytes of an integer."""
 
 
 @dataclass(frozen=True)
@@ -28,151 +30,49 @@ class Interpreted:
     storages: list[Storage]
 
 
-def interpret(data: bytes, start: int = 0, most: int = MOST_OPCODES) -> Interpreted:
+def interpret(data: bytes, start: int = 0, most: int = MOST_OPCODES, behind: Behind | None = None) -> Interpreted:
     """Read the pickle that begins at `start` in `data`.
 
-    Raises FormatError where it is damaged, has more than `most` opcodes or one that torch.save does not write, or asks for what
-    runs code.
+    behind : as for `Machine`, where something else than opcodes stands in the pickle.
+
+    Raises FormatError where it is damaged, has more than `most` opcodes or one that fastjac refuses, or asks for what runs code.
     """
-    machine = _Machine(data, start)
+    machine = Machine(data, start, most, behind)
     try:
-        value = machine.run(most)
+        value = _run(machine)
     except (struct.error, UnicodeError) as error:
         raise FormatError(f"the pickle is damaged before byte {machine.position} ({error})") from error
     return Interpreted(value, machine.position, machine.storages)
 
 
-class _Machine:
-    """A stack, marks in it, and a memo: what the opcodes work on."""
-
-    def __init__(self, data: bytes, start: int) -> None:
-        self._data = data
-        self.position = start
-        self.stack: list[Any] = []
-        self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
-        self.storages: list[Storage] = []
-
-    def run(self, most: int) -> Any:
-        for _ in range(most):
-            code = self.take(1)
-            if code == STOP:
-                return self.pop()
-            if code not in OPCODES:
-                told = REFUSED.get(code, f"{code!r}, which torch.save does not write")
-                raise FormatError(f"byte {self.position - 1} of the pickle is an opcode that fastjac refuses: {told}")
-            OPCODES[code](self)
-        raise FormatError(f"the pickle has more than {most} opcodes; no state dict needs as many")
-
-    def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
-        taken = self._data[self.position : self.position + count]
-        if len(taken) < count:
-            raise FormatError(f"the pickle ends at byte {len(self._data)} in the middle; the file is truncated or damaged")
-        self.position += count
-        return taken
-
-    def number(self, form: str) -> Any:
-        """The next number, in `struct`'s notation."""
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
-
-    def counted(self, form: str) -> bytes:
-        """As many bytes as the number before them says."""
-        return self.take(self.number(form))
-
-    def line(self) -> str:
-        """The text up to the next end of line."""
-        end = self._data.find(b"\n", self.position, self.position + LONGEST_NAME)
-        if end < 0:
-            raise FormatError(f"the name at byte {self.position} of the pickle has no end; the file is damaged")
-        found = self._data[self.position : end].decode()
-        self.position = end + 1
-        return found
-
-    def push(self, value: Any) -> None:
-        self.stack.append(value)
-
-    def pop(self) -> Any:
-        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise FormatError(f"the pickle takes a value that is not there, before byte {self.position}; the file is damaged")
-        return self.stack.pop()
-
-    def pop_to_mark(self) -> list[Any]:
-        if not self.marks:
-            raise FormatError(f"the pickle misses a mark, before byte {self.position}; the file is damaged")
-        mark = self.marks.pop()
-        values = self.stack[mark:]
-        del self.stack[mark:]
-        return values
-
-    def top(self, kind: type) -> Any:
-        """The value on top, which must be a `kind` or an inert object."""
-        value = self.pop()
-        self.push(value)
-        if not isinstance(value, (kind, Call)):
-            raise FormatError(f"the pickle fills a {type(value).__name__}, before byte {self.position}; the file is damaged")
-        return value
-
-    def tuple_of(self, count: int) -> None:
-        self.push(tuple([self.pop() for _ in range(count)][::-1]))
-
-    def extend(self, values: list[Any]) -> None:
-        target = self.top(list)
-        if isinstance(target, list):
-            target.extend(values)
-
-    def update_one(self) -> None:
-        value, key = self.pop(), self.pop()
-        self.update([key, value])
-
-    def update(self, items: list[Any]) -> None:
-        if len(items) % 2:
-            raise FormatError(f"the pickle has a key without a value, before byte {self.position}; the file is damaged")
-        target = self.top(dict)
-        entries = target if isinstance(target, dict) else target.entries
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            entries[key if isinstance(key, PLAIN_KEYS) else object()] = value
-
-    def call(self, surplus: int = 0) -> None:
-        """A function and its arguments, perhaps keywords behind them, become one inert object."""
-        for _ in range(surplus):
-            self.pop()
-        args = self.pop()
-        made = Call(self.pop(), args)
-        self.push(made)
-        if args and str(made) == ORDERED_DICT:
-            self.update(_of_pairs(args))
-
-    def build(self) -> None:
-        """The state of an object is written down beside it."""
-        state = self.pop()
-        self.top(Call).state = state
-
-    def refer(self) -> None:
-        storage = Storage(self.pop())
-        self.storages.append(storage)
-        self.push(storage)
-
-    def name_on_stack(self) -> None:
-        name, module = self.pop(), self.pop()
-        self.push(named(module, name))
-
-    def get(self, index: int) -> None:
-        if index not in self.memo:
-            raise FormatError(f"the pickle recalls value {index}, which it has not stored; the file is damaged")
-        self.push(self.memo[index])
-
-    def put(self, index: int) -> None:
-        self.memo[index] = self.pop()
-        self.push(self.memo[index])
+def nested(machine: Machine) -> Any:
+    """What another pickle describes that begins where the machine stands, and behind which it then goes on."""
+    inner = Machine(machine.data, machine.position, machine.left)
+    value = _run(inner)
+    machine.position, machine.left = inner.position, inner.left
+    return value
 
 
-def _of_pairs(args: Any) -> list[Any]:
-    """Keys and values in turn, from the list of pairs that Python 2 hands to an OrderedDict as it makes it."""
-    pairs = args[0] if isinstance(args, tuple) and len(args) == 1 else None
-    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-        raise FormatError("an OrderedDict is made from something else than pairs of a name and a value; the file is damaged")
-    return [item for pair in pairs for item in pair]
+def _run(machine: Machine) -> Any:
+    most = machine.left
+    while machine.left:
+        machine.left -= 1
+        code = machine.take(1)
+        if code == STOP:
+            return machine.pop()
+        if code not in OPCODES:
+            told = REFUSED.get(code, f"{code!r}, which no pickle has")
+            raise FormatError(f"byte {machine.position - 1} of the pickle is an opcode that fastjac refuses: {told}")
+        OPCODES[code](machine)
+    raise FormatError(f"the pickle has more than {most} opcodes; no weights need as many")
+
+
+def _long(machine: Machine) -> int:
+    """An integer whose count of bytes takes four bytes itself."""
+    count = machine.number("<I")
+    if count > LONGEST_NUMBER:
+        raise FormatError(f"the pickle has a number of {count} bytes; fastjac reads those of up to {LONGEST_NUMBER}")
+    return int.from_bytes(machine.take(count), "little", signed=True)
 
 
 def _text(encoded: bytes) -> str:
@@ -180,11 +80,11 @@ def _text(encoded: bytes) -> str:
 
 
 STOP = b"."
-OPCODES: dict[bytes, Callable[[_Machine], object]] = {
+OPCODES: dict[bytes, Callable[[Machine], object]] = {
     # Version and framing, which carry no data
     b"\x80": lambda m: m.take(1),  # PROTO
     b"\x95": lambda m: m.take(8),  # FRAME
-    # Numbers, text and bytes
+    # Numbers and text
     b"N": lambda m: m.push(None),  # NONE
     b"\x88": lambda m: m.push(True),  # NEWTRUE
     b"\x89": lambda m: m.push(False),  # NEWFALSE
@@ -192,33 +92,48 @@ OPCODES: dict[bytes, Callable[[_Machine], object]] = {
     b"M": lambda m: m.push(m.number("<H")),  # BININT2
     b"J": lambda m: m.push(m.number("<i")),  # BININT
     b"\x8a": lambda m: m.push(int.from_bytes(m.counted("<B"), "little", signed=True)),  # LONG1
+    b"\x8b": lambda m: m.push(_long(m)),  # LONG4
     b"G": lambda m: m.push(m.number(">d")),  # BINFLOAT
     b"\x8c": lambda m: m.push(_text(m.counted("<B"))),  # SHORT_BINUNICODE
     b"X": lambda m: m.push(_text(m.counted("<I"))),  # BINUNICODE
     b"\x8d": lambda m: m.push(_text(m.counted("<Q"))),  # BINUNICODE8
-    b"U": lambda m: m.push(m.counted("<B").decode("latin-1")),  # SHORT_BINSTRING, the text of Python 2
+    # Text of Python 2, whose bytes NumPy's arrays stand in
+    b"U": lambda m: m.push(m.counted("<B").decode("latin-1")),  # SHORT_BINSTRING
+    b"T": lambda m: m.push(m.counted("<I").decode("latin-1")),  # BINSTRING
+    # Protocol 0 writes lines
+    b"I": lambda m: m.push(text.integer(m.line())),  # INT
+    b"L": lambda m: m.push(text.long(m.line())),  # LONG
+    b"F": lambda m: m.push(text.floating(m.line())),  # FLOAT
+    b"S": lambda m: m.push(text.quoted(m.line())),  # STRING
+    b"V": lambda m: m.push(m.line().decode("raw-unicode-escape")),  # UNICODE
+    # Bytes
     b"C": lambda m: m.push(m.counted("<B")),  # SHORT_BINBYTES
     b"B": lambda m: m.push(m.counted("<I")),  # BINBYTES
     b"\x8e": lambda m: m.push(m.counted("<Q")),  # BINBYTES8
     b"\x96": lambda m: m.push(m.counted("<Q")),  # BYTEARRAY8
     # Containers; a set is kept as a list
     b"(": lambda m: m.marks.append(len(m.stack)),  # MARK
+    b"0": lambda m: m.drop(),  # POP
+    b"1": lambda m: m.pop_to_mark(),  # POP_MARK
+    b"2": lambda m: m.repeat(),  # DUP
     b")": lambda m: m.push(()),  # EMPTY_TUPLE
     b"\x85": lambda m: m.tuple_of(1),  # TUPLE1
     b"\x86": lambda m: m.tuple_of(2),  # TUPLE2
     b"\x87": lambda m: m.tuple_of(3),  # TUPLE3
     b"t": lambda m: m.push(tuple(m.pop_to_mark())),  # TUPLE
+    b"l": lambda m: m.push(m.pop_to_mark()),  # LIST
     b"]": lambda m: m.push([]),  # EMPTY_LIST
     b"a": lambda m: m.extend([m.pop()]),  # APPEND
     b"e": lambda m: m.extend(m.pop_to_mark()),  # APPENDS
     b"\x8f": lambda m: m.push([]),  # EMPTY_SET
     b"\x90": lambda m: m.extend(m.pop_to_mark()),  # ADDITEMS
     b"\x91": lambda m: m.push(m.pop_to_mark()),  # FROZENSET
+    b"d": lambda m: m.new_dict(),  # DICT
     b"}": lambda m: m.push({}),  # EMPTY_DICT
     b"s": lambda m: m.update_one(),  # SETITEM
     b"u": lambda m: m.update(m.pop_to_mark()),  # SETITEMS
     # Objects, which are only written down
-    b"c": lambda m: m.push(named(m.line(), m.line())),  # GLOBAL
+    b"c": lambda m: m.push(named(m.name(), m.name())),  # GLOBAL
     b"\x93": lambda m: m.name_on_stack(),  # STACK_GLOBAL
     b"R": lambda m: m.call(),  # REDUCE
     b"\x81": lambda m: m.call(),  # NEWOBJ
@@ -226,13 +141,15 @@ OPCODES: dict[bytes, Callable[[_Machine], object]] = {
     b"b": lambda m: m.build(),  # BUILD
     b"Q": lambda m: m.refer(),  # BINPERSID
     # The memo
+    b"g": lambda m: m.get(text.integer(m.line())),  # GET
+    b"p": lambda m: m.put(text.integer(m.line())),  # PUT
     b"h": lambda m: m.get(m.number("<B")),  # BINGET
     b"j": lambda m: m.get(m.number("<I")),  # LONG_BINGET
     b"q": lambda m: m.put(m.number("<B")),  # BINPUT
     b"r": lambda m: m.put(m.number("<I")),  # LONG_BINPUT
     b"\x94": lambda m: m.put(len(m.memo)),  # MEMOIZE
 }
-"""What torch.save writes, in pickle's protocols 2 to 5."""
+"""What torch.save, pickle.dump and joblib.dump write, in pickle's protocols 0 to 5."""
 
 REFUSED = {
     b"i": "INST, which makes an object of any class",
@@ -240,9 +157,8 @@ REFUSED = {
     b"\x82": "EXT1, which names a class by a number",
     b"\x83": "EXT2, which names a class by a number",
     b"\x84": "EXT4, which names a class by a number",
-    b"P": "PERSID, which torch.save does not write",
-    b"2": "DUP, which torch.save does not write",
-    b"\x8b": "LONG4, a number of more than 255 bytes",
+    b"P": "PERSID, which refers to something outside the file",
     b"\x97": "NEXT_BUFFER, whose data stand outside the file",
+    b"\x98": "READONLY_BUFFER, whose data stand outside the file",
 }
 """Opcodes that are told by name."""

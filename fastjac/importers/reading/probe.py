@@ -9,6 +9,7 @@ from typing import Any
 
 from ...arguments import file_path
 from ...errors import FileError, FormatError, MissingFileError
+from ..located import located
 from . import archive
 
 HEAD_SIZE = 16
@@ -22,12 +23,14 @@ class Probe:
     """A file as seen before any reader opens it.
 
     path : where it stands.
+    origin : the file that the user named, which is this one, or has it packed in it.
     size : its length in bytes.
     start : its first 64 KB, or fewer if it is shorter.
     zip_names : the names of its members if it is a zip archive, empty otherwise.
     """
 
     path: Path
+    origin: Path
     size: int
     start: bytes
     zip_names: tuple[str, ...]
@@ -38,14 +41,15 @@ class Probe:
         return self.start[:HEAD_SIZE]
 
 
-def probe(path: Any) -> Probe:
-    """Look at the file at `path`.
+def probe(path: Any, origin: Path | None = None) -> Probe:
+    """Look at the file at `path`, or at the graph in a SavedModel's folder, which was unpacked from `origin`, if that is given.
 
     Raises MissingFileError where there is none, FileError where it cannot be opened or is no regular file, FormatError where
     it is empty or a damaged archive.
     """
     path = file_path(path)
     try:
+        path = _of_folder(path)
         status = path.stat()
         _check_regular(path, status.st_mode)  # opening a pipe would wait for its writer
         with open(path, "rb") as file:
@@ -58,19 +62,21 @@ def probe(path: Any) -> Probe:
         raise FileError(f"{str(path)!r} cannot be the path of a file: {error}") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    if not start:
-        raise FormatError(f"{path} is empty (0 bytes); was it copied or downloaded to the end?")
-    return Probe(path, status.st_size, start, _zip_names(path) if start.startswith(ZIP_SIGNATURE) else ())
+    origin = origin or path
+    with located(str(origin)):
+        if not start:
+            raise FormatError("it is empty (0 bytes); was it copied or downloaded to the end?")
+        return Probe(path, origin, status.st_size, start, _zip_names(path) if start.startswith(ZIP_SIGNATURE) else ())
+
+
+def _of_folder(path: Path) -> Path:
+    """The path, or that of the graph in a folder that is a SavedModel."""
+    return path / SAVED_MODEL if path.is_dir() and (path / SAVED_MODEL).exists() else path
 
 
 def _check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
-        if (path / SAVED_MODEL).exists():
-            raise FileError(
-                f'{path} is a SavedModel of TensorFlow, a directory; save the model by model.save("model.keras"), or convert it '
-                f"to ONNX by python -m tf2onnx.convert --saved-model {path} --output model.onnx"
-            )
-        raise FileError(f"{path} is a directory; fastjac loads single files")
+        raise FileError(f"{path} is a directory; fastjac loads single files, and folders with a {SAVED_MODEL} of TensorFlow")
     if not stat.S_ISREG(mode):
         raise FileError(f"{path} is a pipe, socket or device; fastjac loads regular files, so save its content to one")
 

@@ -37,12 +37,14 @@ class Call:
 
     entries : what it would be given by key, if it is a kind of dict.
     state : what its attributes would be set from, None if they are left as they are.
+    content : what stands behind it in the file outside the opcodes, if anything does.
     """
 
     function: Any
     args: Any
     entries: dict[Any, Any] = field(default_factory=dict)
     state: Any = None
+    content: Any = None
 
     def __str__(self) -> str:
         return str(self.function) if isinstance(self.function, Name) else "a computed function"
@@ -67,3 +69,15 @@ def named(module: Any, name: Any) -> Name:
             "neither should you: torch.load(path, weights_only=True) is the safe way in torch"
         )
     return Name(module, name)
+
+
+RECONSTRUCTORS = ("copy_reg._reconstructor", "copyreg._reconstructor")
+"""What makes an object of the class that is its first argument, in protocols 0 and 1."""
+
+
+def class_of(made: Call) -> str:
+    """What an object would be made by: the name of its class, where its pickle names that."""
+    args = made.args
+    if str(made) in RECONSTRUCTORS and isinstance(args, tuple) and args and isinstance(args[0], Name):
+        return str(args[0])
+    return str(made)

@@ -52,6 +52,14 @@ class StateDict:
         return found
 
 
+def numbered(value: Any) -> Any:
+    """The value; where it is a list or tuple that begins with a dict, a dict whose keys are the numbers as text."""
+    if not isinstance(value, (tuple, list)) or not value or entries_of(value[0]) is None:
+        return value
+    check_count(len(value), MOST_LAYERS, "dicts in the list that it is")
+    return {str(position): item for position, item in enumerate(value)}
+
+
 def state_dicts(value: Any) -> list[StateDict]:
     """Every dict that holds weights in what a pickle describes, the outermost first; FormatError where there is none."""
     found = [candidate for candidate in _dicts(value) if any(map(_is_weight, candidate.entries.values()))]

@@ -81,6 +81,12 @@ class Tensors:
         self._file_size = file_size
         self._read: dict[str, bytes] = {}
         self._bytes = 0
+        self._dtypes: set[str] = set()
+
+    @property
+    def widest(self) -> np.dtype:
+        """float32 if tensors were read and none of them is wider, else float64."""
+        return np.dtype(np.float32 if self._dtypes and "float64" not in self._dtypes else np.float64)
 
     def array(self, value: Call) -> np.ndarray:
         """The numbers of a tensor; bfloat16 is widened to float32."""
@@ -91,6 +97,7 @@ class Tensors:
         if found.dtype not in NUMBERS:
             raise FormatError(f"it holds {found.dtype} numbers; fastjac takes {', '.join(NUMBERS)}, so convert it in torch")
         self._account(found.count * item_size(found.dtype))
+        self._dtypes.add(found.dtype)
         numbers = _strided(self._content(found.storage), found, self._storages.byte_order)
         return _resolved(_widened(numbers) if found.dtype == "bfloat16" else numbers, found.bits)
 

@@ -7,15 +7,22 @@ import json
 import random
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
+
+from fastjac.errors import FormatError
+from fastjac.importers.reading.wire import LENGTH, VARINT, fields
 
 Damage = Callable[[bytes, random.Random], bytes]
 
 SIZES = (0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64 - 1)
 """Numbers at which readers go wrong."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+ZLIB = b"\x78\x9c"
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF"
+PROTOBUF = (b"\x08", b"\n")
+"""How a message of protobuf starts whose first field is number 1: a whole number, or bytes."""
 
 
 def mutate(content: bytes, rng: random.Random) -> bytes:
@@ -32,10 +39,14 @@ def _damage_for(content: bytes) -> Damage:
         return damage_hdf5
     if content[8:9] == b"{":
         return damage_safetensors
+    if content.startswith(ZLIB):
+        return damage_zlib
     if content.startswith(b"//"):
         return damage_text
     if content.startswith((b"class ", b"def ")):
         return damage_program
+    if content.startswith(PROTOBUF):
+        return damage_protobuf
     return damage_json if content.lstrip().startswith(b"{") else damage_bytes
 
 
@@ -119,6 +130,11 @@ def damage_zip(content: bytes, rng: random.Random) -> bytes:
     return target.getvalue()
 
 
+def damage_zlib(content: bytes, rng: random.Random) -> bytes:
+    """Damage of what is compressed as a whole."""
+    return zlib.compress(damage_bytes(zlib.decompress(content), rng))
+
+
 def damage_hdf5(content: bytes, rng: random.Random) -> bytes:
     """The JSON in one attribute damaged, or a dataset of another shape or type; else damage of any kind."""
     import h5py
@@ -150,6 +166,40 @@ def damage_safetensors(content: bytes, rng: random.Random) -> bytes:
     length = int.from_bytes(content[:8], "little")
     header = damage_json(content[8 : 8 + length], rng)
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
+
+
+def damage_protobuf(content: bytes, rng: random.Random) -> bytes:
+    """One field of a message damaged, dropped, doubled or exchanged for another; the messages around it stay valid."""
+    try:
+        parts = [(number, kind, content[start:end]) for number, kind, start, end in fields(content, 0, len(content))]
+    except FormatError:
+        parts = []
+    if not parts:
+        return damage_bytes(content, rng)
+    at = rng.randrange(len(parts))
+    number, kind, payload = parts[at]
+    choice = rng.randrange(12)
+    if choice == 0:
+        del parts[at]
+    elif choice == 1:
+        parts[at:at] = [parts[at]] * rng.choice((1, 50))
+    elif choice == 2:
+        parts[at] = (number, *parts[rng.randrange(len(parts))][1:])
+    elif kind == VARINT:
+        parts[at] = (number, kind, _varint(rng.choice(SIZES)))
+    else:
+        parts[at] = (number, kind, (damage_protobuf if kind == LENGTH else damage_bytes)(payload, rng))
+    return b"".join(_field(*part) for part in parts)
+
+
+def _field(number: int, kind: int, payload: bytes) -> bytes:
+    length = _varint(len(payload)) if kind == LENGTH else b""
+    return _varint(number << 3 | kind) + length + payload
+
+
+def _varint(number: int) -> bytes:
+    more, last = number >> 7, number & 127
+    return bytes([last | 128]) + _varint(more) if more else bytes([last])
 
 
 def damage_json(content: bytes, rng: random.Random) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,34 @@ import numpy as np
 
 import fastjac as fj
 
+from .. import emulator_files, matlab_files
+from .estimators import estimators
+from .graphs import graphs
+from .original import Original
+
 LAYERS = ["relu", "tanh", "softmax"]
 WIDTHS = (4, 6, 5, 3)
-
-
-@dataclass(frozen=True)
-class Original:
-    """A valid file: its name, its bytes, and the options with which it loads."""
-
-    name: str
-    content: bytes
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def write_all() -> list[Original]:
     """One file of every kind."""
     with tempfile.TemporaryDirectory() as folder:
-        own = [*_keras(Path(folder)), *_torch(), *_arrays(), *_own(Path(folder)), _onnx(), _nnet()]
-        return [*own, *torch_programs(Path(folder))]
+        return [
+            *_keras(Path(folder)),
+            *_torch(),
+            *_arrays(),
+            *_own(Path(folder)),
+            _onnx(),
+            _nnet(),
+            _packed(),
+            *_lists(),
+            *_emulators(),
+            *_matlab(),
+            *estimators(),
+            *graphs(list(weights().values())),
+            *_agents(Path(folder)),
+            *torch_programs(Path(folder)),
+        ]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -104,6 +114,32 @@ def _torch() -> Iterator[Original]:
         target = io.BytesIO()
         torch.save(value, target, **options)
         yield Original(name, target.getvalue(), {"layers": LAYERS})
+    yield from _whole_modules()
+
+
+def _whole_modules() -> Iterator[Original]:
+    import torch
+    from torch import nn
+
+    from ..test_torch_whole_modules import Block, Net, classes
+
+    parts = [
+        nn.Linear(4, 6),
+        nn.BatchNorm1d(6),
+        nn.LeakyReLU(0.1),
+        nn.Dropout(),
+        nn.Linear(6, 3),
+        nn.LayerNorm(3),
+        nn.Softmax(-1),
+    ]
+    listed = nn.Sequential(Block(), nn.Softplus(2.0), Net())
+    for name, module, options in (
+        ("sequential.pt", nn.Sequential(*parts), {}),
+        ("own.pt", listed, {"classes": classes("Net", "Block")}),
+    ):
+        target = io.BytesIO()
+        torch.save(module, target)
+        yield Original(name, target.getvalue(), options)
 
 
 def torch_programs(folder: Path) -> Iterator[Original]:
@@ -166,6 +202,28 @@ def _onnx() -> Original:
     return Original("model.onnx", model.SerializeToString())
 
 
+def _agents(folder: Path) -> Iterator[Original]:
+    from ..stable_baselines3 import archives
+
+    ppo = archives.described("stable_baselines3.common.policies")
+    archives.write(folder / "ppo.zip", archives.actor_critic(), ppo)
+    yield Original("ppo.zip", (folder / "ppo.zip").read_bytes(), {"policy": "actor"})
+    sac = archives.described("stable_baselines3.sac.policies", options={"net_arch": [6, 5], "clip_mean": 1.5})
+    archives.write(folder / "sac.zip", archives.sac(use_sde=True), sac)
+    for policy in ("actor", "critic"):
+        yield Original(f"sac-{policy}.zip", (folder / "sac.zip").read_bytes(), {"policy": policy})
+    for policy, (name, saved) in zip(("actor", "critic", "critic"), _checkpoints().items(), strict=True):
+        yield Original(name, archives.saved(saved), {"policy": policy, "activation": "elu"})
+
+
+def _checkpoints() -> dict[str, Any]:
+    """What libraries of reinforcement learning save by torch."""
+    from ..policies import agents
+
+    pair = (agents.Actor("fc_mu").state_dict(), agents.Critic().state_dict())
+    return {"rsl_rl.pt": agents.rsl_rl(normalized=True)[-1], "skrl.pt": agents.skrl(shared=True)[-1], "ddpg.pt": pair}
+
+
 def _nnet() -> Original:
     state = list(weights().values())
     rows = [[3, 4, 3, 6], WIDTHS, [0], [-1.0] * 4, [1.0] * 4, [0.0] * 5, [1.0] * 5]
@@ -173,3 +231,43 @@ def _nnet() -> Original:
         rows += [*weight.tolist(), *([value] for value in bias.tolist())]
     text = "// a network\n" + "".join(",".join(map(str, row)) + ",\n" for row in rows)
     return Original("net.nnet", text.encode())
+
+
+def _packed() -> Original:
+    return Original("net.nnet.gz", gzip.compress(_nnet().content, mtime=0))
+
+
+def _lists() -> Iterator[Original]:
+    """The networks of verification tools with one entry a line, without and with the names of activations."""
+    state = list(weights().values())
+    numbers = [
+        entry for weight, bias in zip(state[::2], state[1::2], strict=True) for entry in np.column_stack([weight, bias]).flat
+    ]
+    head = [WIDTHS[0], WIDTHS[-1], len(WIDTHS) - 2, *WIDTHS[1:-1]]
+    yield Original("list.txt", "\n".join(map(str, [*head, *numbers])).encode(), {"layers": LAYERS})
+    yield Original("named.txt", "\n".join(map(str, [*head, "ReLU", "tanh", "Affine", *numbers, 0.5, 2.0, ""])).encode())
+
+
+def _emulators() -> Iterator[Original]:
+    of, of_components = emulator_files.attributes(), emulator_files.attributes(components=True)
+    yield Original("emulator.npz", emulator_files.npz(of_components))
+    yield Original("emulator.pkl", emulator_files.pkl(of, wrapped=("W", "b", "alphas", "betas", "architecture")))
+    yield Original("components.pkl", emulator_files.pkl(of_components, protocol=2))
+    yield Original("converted.npz", emulator_files.converted(of))
+
+
+def _matlab() -> Iterator[Original]:
+    """The weights as numbered variables, packed, and as cells in a struct, by which MATLAB's two formats are covered."""
+    import scipy.io
+
+    state = list(weights().values())
+    names = [f"{name}{number}" for number in range(1, len(WIDTHS)) for name in "Wb"]
+    for suffix, packs in (("5", False), ("7", True)):
+        target = io.BytesIO()
+        scipy.io.savemat(target, dict(zip(names, state, strict=True)), do_compression=packs)
+        yield Original(f"version{suffix}.mat", target.getvalue(), {"layers": LAYERS})
+    cells = {"W": state[::2], "b": [bias[:, None] for bias in state[1::2]], "act_fcns": LAYERS}
+    target = io.BytesIO()
+    scipy.io.savemat(target, {"net": {name: np.array([*values, None], object)[:-1] for name, values in cells.items()}})
+    yield Original("cells.mat", target.getvalue())
+    yield Original("version73.mat", matlab_files.version_7_3({"net": cells}))

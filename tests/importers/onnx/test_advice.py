@@ -50,9 +50,6 @@ def test_functions_of_the_model():
 
 
 REASONS = {
-    "LSTM": "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks",
-    "GRU": "it is a recurrent layer",
-    "RNN": "it is a recurrent layer",
     "If": "it chooses between two graphs when the model runs",
     "Loop": "it repeats a graph inside the graph",
     "Scan": "it runs a graph inside the graph along a sequence",
@@ -67,18 +64,10 @@ def test_each_has_a_sentence_of_its_own(operator, reason):
 
 
 def test_all_missing_operators_are_named_with_their_counts():
-    pools = "b = MaxPool(a); c = MaxPool(b); d = MaxPool(c)"
-    proto = written(f"h = Unsqueeze(x, w); a = LSTM(h); {pools}; k = DFT(w); e = TopK(d, w); y = MatMul(e, k)", w=[0])
-    counts = r"in all 6 nodes are missing: MaxPool \(3\), LSTM \(1\), DFT \(1\), TopK \(1\)$"
-    with pytest.raises(UnsupportedLayerError, match=rf"^node 1 'a' \(LSTM\): it is a recurrent layer, .*; {counts}"):
-        fastjac.from_onnx(proto)
-
-
-def test_a_recurrent_layer_is_named_before_its_own_inputs_and_outputs():
-    state = helper.make_tensor_value_info("state", TensorProto.DOUBLE, [1, 1, 5])
-    proto = written("y = GRU(x, w, w, , , state)", (4, 1, 5), w=random(1, 15, 5))
-    proto.graph.input.append(state)
-    with pytest.raises(UnsupportedLayerError, match=r"node 0 'y' \(GRU\): it is a recurrent layer"):
+    sizes = "b = Resize(a); c = Resize(b); d = Resize(c)"
+    proto = written(f"h = Unsqueeze(x, w); a = Loop(h); {sizes}; k = DFT(w); e = TopK(d, w); y = MatMul(e, k)", w=[0])
+    counts = r"in all 6 nodes are missing: Resize \(3\), Loop \(1\), DFT \(1\), TopK \(1\)$"
+    with pytest.raises(UnsupportedLayerError, match=rf"^node 1 'a' \(Loop\): it repeats a graph inside the graph; .*; {counts}"):
         fastjac.from_onnx(proto)
 
 

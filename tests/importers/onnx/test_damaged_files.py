@@ -12,8 +12,8 @@ import fastjac
 from fastjac.errors import FileError, FormatError
 from fastjac.importers import Options
 from fastjac.importers.onnx import load
-from fastjac.importers.onnx.wire import LENGTH, VARINT, check_message, fields
 from fastjac.importers.reading.probe import probe
+from fastjac.importers.reading.wire import LENGTH, VARINT, check_message, fields
 
 from .graphs import field, random, saved, small_file, varint, written
 
@@ -65,8 +65,9 @@ def test_fields_are_walked_as_protobuf_has_them():
     ("content", "message"),
     [
         (field(2, b"abc")[:-1], "field 2 at byte 0 reaches to byte 5, 1 beyond what holds it; the file is truncated"),
-        (b"\x0b", "byte 0 starts a field of wire type 3, which no ONNX file has"),
+        (b"\x0b", "byte 0 starts a field of wire type 3, which none of fastjac's formats has"),
         (b"\x0f", "wire type 7"),
+        (b"\x02\x00", "byte 0 starts a field of number 0, which no message has"),
         (b"\x08" + b"\xff" * 20, "no number starts at byte 1, where one should"),
         (b"\x08", "no number starts at byte 1"),
         (b"\x12" + varint(2**63), "field 2 at byte 0 reaches to byte"),
@@ -97,7 +98,7 @@ def test_deeply_nested_graphs_are_not_parsed():
 
 def test_what_only_protobuf_itself_refuses_is_told():
     with pytest.raises(FormatError, match=r"it cannot be parsed as an ONNX model .*; it is truncated or damaged"):
-        fastjac.from_onnx(b"\x08\x09" + field(0, b"") + field(7, b""))
+        fastjac.from_onnx(b"\x08\x09" + field(7, field(1, field(5, field(8, b"\x80")))))  # a list that ends within a number
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):

@@ -1,6 +1,7 @@
 """Arrays in NumPy's format are read as NumPy reads them, and never unpickled."""
 
 import io
+import pickle
 import struct
 
 import ml_dtypes
@@ -121,3 +122,39 @@ DAMAGE = {
 def test_what_is_no_sound_array_of_numbers_is_refused(content, error, message):
     with pytest.raises(error, match=message):
         npy.read(content, "a.npy")
+
+
+@pytest.mark.parametrize("dtype", ["<U3", ">U3", "<U20"])
+def test_text_is_read_as_it_was_saved(dtype):
+    content = saved(np.array([["omega", ""], ["\N{GREEK SMALL LETTER TAU}", "h 0"]], dtype))
+    expected = np.array(["omega", "", "\N{GREEK SMALL LETTER TAU}", "h 0"], dtype)
+    assert npy.read_text(content, "names") == list(map(str, expected))
+
+
+TEXTS = {
+    "numbers": (saved(np.ones(2)), DtypeError, "names must hold text, got dtype '<f8'"),
+    "objects": (saved(np.array([None])), DtypeError, "names must hold text, got dtype '|O'"),
+    "bytes": (saved(np.array([b"a"])), DtypeError, r"names must hold text, got dtype '\|S1'"),
+    "truncated": (saved(np.array(["abc"]))[:-4], FormatError, r"names has shape \(1,\) of <U3, but 8 bytes"),
+    "no letter": (saved(np.array(["abc"]))[:-4] + b"\xff\xff\xff\x7f", FormatError, "names holds letters that do not exist"),
+    "letters of no size": (
+        written(b"{'descr': '<U0', 'fortran_order': False, 'shape': (9,)}"), FormatError, "which NumPy cannot make",
+    ),
+    "too many": (
+        written(b"{'descr': '<U1', 'fortran_order': False, 'shape': (500001,)}", bytes(4 * 500_001)), FormatError,
+        "it has 500001 entries in names",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "error", "message"), TEXTS.values(), ids=TEXTS)
+def test_text_that_is_none_is_told(content, error, message):
+    with pytest.raises(error, match=message):
+        npy.read_text(content, "names")
+
+
+def test_where_the_pickle_of_objects_begins():
+    content = saved(np.array([None]))
+    start = npy.object_pickle(content, "a")
+    assert pickle.loads(content[start:]).tolist() == [None]
+    assert npy.object_pickle(saved(np.ones(2)), "a") is None

@@ -22,7 +22,9 @@ def module(**attributes: bytes) -> bytes:
     return torch_files.PROTO + b"c__torch__\nNet\n)\x81" + torch_files.dictionary(**attributes) + b"b."
 
 
-def write(path: Path, program: str = LINEAR, pickle: bytes | None = None, constants: bytes = b"\x80\x02).", **members: bytes) -> None:
+def write(
+    path: Path, program: str = LINEAR, pickle: bytes | None = None, constants: bytes = b"\x80\x02).", **members: bytes
+) -> None:
     """An archive with a program and, unless another pickle is given, a module that has one tensor (2, 3)."""
     with zipfile.ZipFile(path, "w") as archive:
         files: Mapping[str, bytes] = {
@@ -30,7 +32,6 @@ def write(path: Path, program: str = LINEAR, pickle: bytes | None = None, consta
             "constants.pkl": constants,
             "code/__torch__.py": program.encode(),
             "data/0": np.arange(6, dtype="<f4").tobytes(),
-            **members,
         }
         for name, content in files.items():
             archive.writestr(f"net/{name}", content)

@@ -45,10 +45,9 @@ def refuse(path, message, **options):
 
 def test_a_program_by_hand_loads(path):
     write(path)
-    assert fastjac.load(path).weights[0].shape == (2, 3) if hasattr(fastjac.Network, "weights") else fastjac.load(path).n_in == 3
+    assert str(fastjac.load(path)[0]) == "Affine(weight(2, 3))"
 
 
-CALLS = {f"f{i}": f"  return __torch__.f{i + 1}(x, )" for i in range(100)}
 PROGRAMS = {
     "a megabyte of text": (body("return x") + "# " + "a" * 1_100_000, r"it has \d+ bytes in net/code/__torch__.py"),
     "many tokens": (body(*["y = torch.add(x, x)"] * 40_000, "return x"), "its program has more than 150000 tokens"),
@@ -63,15 +62,18 @@ PROGRAMS = {
     "a function that calls itself": (body("return (self).forward(x, )"), "functions that call one another"),
     "numbers that grow": (body("y = 3", *["y = torch.mul(y, y)"] * 100, "return x"), "beyond what torch counts with"),
     "powers that grow": (body("y = torch.pow(9, 1000000)", "return x"), "to the power of 1000000"),
-    "lists that grow": (body("y = [1, 1]", *["y = torch.add(y, y)"] * 60, "return x"), "entries in one list|more than|outgrow"),
+    "lists that grow": (body("y = [1, 1]", *["y = torch.add(y, y)"] * 60, "return x"), "entries in one list"),
     "tensors that grow": (body("y = x", *["y = torch.cat([y, y], 1)"] * 60, "return y"), "claims to unpack|units"),
     "a huge constant": (body("y = torch.zeros([100000, 100000])", "return torch.add(x, torch.sum(y))"), "claims to unpack"),
     "a huge range": (body("return torch.add(x, torch.arange(1000000000000))"), "claims to unpack"),
     "a huge repetition": (body("return torch.repeat(x, [1, 1000000000])"), "claims to unpack|units"),
     "a huge padding": (body("return torch.constant_pad_nd(x, [0, 1000000000000])"), "claims to unpack|units"),
-    "many layers": (body("y = x", "for i in range(100000):", "  y = torch.tanh(y)", "return y"), "layers|operators|steps|claims"),
-    "lists in lists": (body("y = [x]", *["y = [y, y]"] * 30, "return torch.cat(y, 1)"), "levels of lists"),
-    "outputs in outputs": (body("y = (x,)", *["y = (y, y)"] * 30, "return y"), "outputs|levels"),
+    "many layers": (
+        body("y = x", "for i in range(100000):", "  y = torch.tanh(y)", "return y"),
+        "operators that its program",
+    ),
+    "lists in lists": (body("y = [x]", *["y = [y, y]"] * 30, "return torch.cat(y, 1)"), "more than 100000 steps"),
+    "outputs in outputs": (body("y = (x,)", *["y = (y, y)"] * 30, "return y"), "more than 100000 steps"),
     "Python's operators": (body("return x + x"), r"'\+ x"),
     "Python's comprehensions": (body("return [y for y in x]"), "TorchScript expects"),
     "Python's functions": (body('return eval("x")'), "it calls Python's eval, which fastjac does not follow"),
@@ -99,15 +101,16 @@ def test_functions_that_call_one_another_deeply_are_refused(path):
 
 def test_functions_that_double_their_calls_are_refused(path):
     functions = "".join(
-        f"def f{i}(x: Tensor) -> Tensor:\n  return torch.add(__torch__.f{i + 1}(x, ), __torch__.f{i + 1}(x, ))\n" for i in range(30)
+        f"def f{i}(x: Tensor) -> Tensor:\n  return torch.add(__torch__.f{i + 1}(x, ), __torch__.f{i + 1}(x, ))\n"
+        for i in range(30)
     )
     write(path, functions + "def f30(x: Tensor) -> Tensor:\n  return x\n" + body("return __torch__.f0(x, )"))
-    refuse(path, "more than 100000 steps|operators|claims to unpack")
+    refuse(path, "operators that its program")
 
 
 ATTRIBUTES = {
     "a list that holds itself": (b"]q\x00(h\x00e", "levels of lists inside lists"),
-    "lists that double": (b"]q\x00" + b"".join(b"](h%ch%ceq%c" % (i, i, i + 1) for i in range(60)), "entries in the lists|levels"),
+    "lists that double": (b"]q\x00" + b"".join(b"](h%ch%ceq%c" % (i, i, i + 1) for i in range(60)), "its weight is a list"),
     "a class that runs code": (b"cos\nsystem\n(X\x02\x00\x00\x00lstR", "the pickle asks for os.system, which can run code"),
     "a class of its own": (b"cmine\nThing\n)\x81", "weight is made by mine.Thing, which fastjac does not make"),
     "a tensor beyond its storage": (tensor(size=(3, 3)), "of a storage that has 6"),
@@ -180,12 +183,12 @@ CHANGES = {
     "no graph": (lambda described: described.pop("graph_module", None), "no graph_module"),
     "a node of a name": (in_graph(lambda graph: first_node(graph).update(target="os.system")), "does not have .* 'os.system'"),
     "an argument that is nothing": (in_graph(lambda graph: first_node(graph)["inputs"][0].update(arg={})), "not one thing"),
-    "arguments in one another": (in_graph(lambda graph: first_node(graph)["inputs"][0].update(arg=nested(60))), "levels|no name"),
+    "arguments in one another": (in_graph(lambda graph: first_node(graph)["inputs"][0].update(arg=nested(60))), "no product"),
     "a value that comes later": (
         in_graph(lambda graph: first_node(graph)["inputs"][0].update(arg={"as_tensor": {"name": "later"}})),
         "it takes 'later', which nothing before it gives",
     ),
-    "many nodes": (in_graph(lambda graph: graph["graph"].update(nodes=[first_node(graph)] * 20_000)), "entries in nodes|values in"),
+    "many nodes": (in_graph(lambda graph: graph["graph"].update(nodes=[first_node(graph)] * 20_000)), "bytes in|values in"),
     "no names": (in_graph(lambda graph: first_node(graph).update(outputs=[{"as_tensor": {}}])), "has no name"),
     "weights of another type": (in_config(dtype=29), "it is of torch.export's type 29"),
     "sparse weights": (in_config(layout=1), "layout 1.* no sparse ones"),

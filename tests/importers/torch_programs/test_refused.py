@@ -72,13 +72,19 @@ class Rounding(nn.Module):
 
 
 REFUSED = {
-    "the mean of a batch": (Mean(), r"for a batch of samples, x of shape \(N, ...\), .*torch.mean: it acts over axis 0 .* mixes samples"),
+    "the mean of a batch": (
+        Mean(),
+        r"for a batch of samples, x of shape \(N, ...\), .*torch.mean: it acts over axis 0",
+    ),
     "one sample of a batch": (First(), r"for a batch of samples.*one sample of fixed shape"),
     "recurrence": (Recurrent(), r"torch.lstm: it is a recurrent layer.*operators in it that fastjac does not have: lstm \(2\)"),
     "places of entries": (Largest(), "it uses the places of the largest or smallest entries"),
-    "writing into a part": (Writing(), "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead"),
-    "a way that the input chooses": (Branching(), "it takes a number out of a tensor that depends on .*choose by torch.where"),
-    "a tensor under another name": (Alias(), "it uses a tensor that was changed in place under another name; .*without inplace=True"),
+    "writing into a part": (Writing(), "it writes into a part of a tensor; build the tensor by torch.cat"),
+    "a way that the input chooses": (Branching(), "for a batch of samples.*torch.gt"),
+    "a tensor under another name": (
+        Alias(),
+        "it uses a tensor that was changed in place .*without inplace=True",
+    ),
     "half precision": (Rounding(), "it rounds to float16; fastjac computes in float32 or float64 throughout"),
 }
 
@@ -91,6 +97,15 @@ def test_what_no_network_is_is_named(module, message, path):
     assert str(caught.value).startswith(str(path))
 
 
+def test_a_way_that_the_only_sample_chooses_is_refused(path):
+    write(path, body("if torch.gt(torch.sum(x, [1]), 0.):", "  y = x", "else:", "  y = torch.neg(x)", "return y"))
+    with pytest.raises(UnsupportedLayerError, match="it goes one way or another by a value that depends on the network's input"):
+        fastjac.load(path, n_in=3)
+    write(path, body("if bool(torch.gt(torch.sum(x, [1]), 0.)):", "  y = x", "else:", "  y = torch.neg(x)", "return y"))
+    with pytest.raises(UnsupportedLayerError, match=r"it takes a number out of a tensor .* choose by torch.where"):
+        fastjac.load(path, n_in=3)
+
+
 def test_places_that_nothing_uses_are_left_out(path):
     save_scripted(nn.Sequential(nn.Linear(3, 3)).eval(), (), path)
 
@@ -99,7 +114,7 @@ def test_places_that_nothing_uses_are_left_out(path):
             return torch.tanh(x), x.argmax(1)
 
     save_traced(Both(), (torch.ones(2, 3, dtype=torch.float64),), path)
-    name, imported = fastjac.importers.read(path, fastjac.importers.Options())
+    _, imported = fastjac.importers.read(path, fastjac.importers.Options())
     assert len(imported.network.outputs) == 1
     assert "1 (output)" in [part.source for part in imported.parts]
 
@@ -117,28 +132,26 @@ def test_a_missing_operator_of_an_export_is_counted(path):
             return torch.special.bessel_j0(x) + torch.special.bessel_j0(torch.lgamma(x))
 
     save_exported(Missing(), (torch.ones(2, 3),), path)
-    with pytest.raises(UnsupportedLayerError, match=r"'special_bessel_j0'; it has .*; in all 3 nodes are missing: .*bessel_j0.default \(2\)"):
+    with pytest.raises(UnsupportedLayerError, match=r"'special_bessel_j0'; it has .*; in all 3 nodes .*bessel_j0.default \(2\)"):
         fastjac.load(path)
 
 
 def test_quantized_modules_are_refused(path):
     write(path, body("return ops.quantized.linear(x, self.weight, 1.0, 0)"))
-    with pytest.raises(UnsupportedLayerError, match="it calls quantized::linear, .* it is quantized; fastjac takes floating-point"):
+    with pytest.raises(UnsupportedLayerError, match=r"it calls quantized::linear, .* it is quantized; fastjac takes"):
         fastjac.load(path, n_in=3)
 
 
 def test_objects_of_c_are_refused_by_name(path):
-    pickle = (
-        b"\x80\x02c__torch__\nNet\n)\x81}X\x06\x00\x00\x00weightc__torch__.torch.classes.quantized\nLinearPackedParamsBase\n)\x81sb."
-    )
+    pickle = b"\x80\x02c__torch__\nNet\n)\x81}X\x06\x00\x00\x00weightc__torch__.torch.classes.quantized\nLinearPackedParamsBase\n)\x81sb."
     write(path, pickle=pickle)
-    with pytest.raises(UnsupportedLayerError, match="weight is a __torch__.torch.classes.quantized.LinearPackedParamsBase.* quantized"):
+    with pytest.raises(UnsupportedLayerError, match=r"weight is a __torch__.torch.classes.quantized.Linear"):
         fastjac.load(path, n_in=3)
 
 
 def test_what_the_module_refuses_itself_is_said(path):
     write(path, body('ops.prim.RaiseException("no such kind", "builtins.ValueError")', "return x"))
-    with pytest.raises(UnsupportedLayerError, match="Net.forward line 6: the module refuses its input: no such kind"):
+    with pytest.raises(UnsupportedLayerError, match=r"Net.forward line 6: the module refuses its input: no such kind"):
         fastjac.load(path, n_in=3)
 
 
@@ -148,7 +161,7 @@ def test_the_size_of_an_input_is_asked_for(path):
         fastjac.load(path)
     assert fastjac.load(path, n_in=3).n_in == 3
     save_scripted(build("dynamics")[0], (), path)
-    with pytest.raises(LayerError, match="how many entries its input 'x' has; script it by torch.jit.trace with examples"):
+    with pytest.raises(LayerError, match=r"how many entries its input 'x' has; script it by torch.jit.trace with examples"):
         fastjac.load(path)
     with pytest.raises(OptionError, match="n_in is the size of one input, and forward takes x, u"):
         fastjac.load(path, n_in=3)

@@ -163,7 +163,7 @@ def _item(self: Any) -> Any:
     value = tensor(self)
     if isinstance(value, Flow):
         raise UnsupportedLayerError(
-            "it takes a number out of a tensor that depends on the network's input; fastjac keeps it a tensor"
+            "it takes a number out of a tensor that depends on the network's input; keep it a tensor, and choose by torch.where"
         )
     if value.alone.size != 1:
         raise FormatError(f"it takes one number out of a tensor of shape {value.shape}")

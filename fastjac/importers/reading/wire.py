@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import FormatError
-from ..reading.limits import MOST_FIELDS, MOST_NESTING, check_count
+from .limits import MOST_FIELDS, MOST_NESTING, check_count
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
@@ -20,17 +20,21 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
     """The fields of the message in `data[start:end]`; FormatError where it is no message."""
     position = start
     while position < end:
-        tag, payload = _varint(data, position)
+        tag, payload = varint(data, position)
         number, kind = tag >> 3, tag & 7
+        if number == 0:
+            raise FormatError(f"byte {position} starts a field of number 0, which no message has; the file is damaged")
         if kind == LENGTH:
-            size, payload = _varint(data, payload)
+            size, payload = varint(data, payload)
             stop = payload + size
         elif kind == VARINT:
-            stop = _varint(data, payload)[1]
+            stop = varint(data, payload)[1]
         elif kind in FIXED_SIZES:
             stop = payload + FIXED_SIZES[kind]
         else:
-            raise FormatError(f"byte {position} starts a field of wire type {kind}, which no ONNX file has; it is damaged")
+            raise FormatError(
+                f"byte {position} starts a field of wire type {kind}, which none of fastjac's formats has; the file is damaged"
+            )
         if stop > end:
             raise FormatError(
                 f"field {number} at byte {position} reaches to byte {stop}, {stop - end} beyond what holds it; "
@@ -40,7 +44,7 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
         position = stop
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def varint(data: bytes, position: int) -> tuple[int, int]:
     """The number whose bytes start at `position`, and where they end."""
     value, start = 0, position
     while position < len(data) and position - start < VARINT_BYTES:

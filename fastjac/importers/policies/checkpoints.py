@@ -1,0 +1,97 @@
+"""A torch checkpoint of reinforcement learning that is known by the names of its weights, and the network that the user wants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ...errors import OptionError, UnsupportedLayerError
+from ..options import Options
+from ..parts import Imported, Part
+from .mlp import STATE_LAYERS, Weights, given_activation
+from .networks import MakeNetwork
+
+WRAPPERS = re.compile(r"(?<![^.])(?:_orig_mod|module)\.")
+"""What torch.compile and DistributedDataParallel put into names."""
+RECURRENT = "weight_ih_l"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a library writes.
+
+    library, activation : its name, and what its examples have between layers.
+    keys : weights by which it is known, all of which it has.
+    agent : the state dicts of the agent, by the keys that lead to them; "" if the file is one.
+    modules : what may stand in these, by full names. Anything else may change what a network computes, so it is refused.
+    networks : what makes each network, by what a user calls it.
+    statistics : groups of normalizers that stand elsewhere.
+    """
+
+    library: str
+    activation: str
+    keys: tuple[str, ...]
+    agent: tuple[str, ...]
+    modules: tuple[str, ...]
+    networks: Mapping[str, MakeNetwork]
+    statistics: tuple[str, ...] = ()
+
+    def reads(self, name: str) -> bool:
+        """Whether a weight of this name belongs to the agent or to its statistics."""
+        return _is_below(name, (*self.agent, *self.statistics))
+
+    def check(self, weights: Weights) -> None:
+        """Raise UnsupportedLayerError where the agent is recurrent, or holds a module that the library does not build."""
+        for name in weights.names:
+            if any(field.startswith(RECURRENT) for field in weights.fields(name)):
+                raise UnsupportedLayerError(f"{name} is recurrent; fastjac takes networks without a state")
+            if name not in self.agent and not _is_below(f"{name}.", (*self.modules, *self.statistics)):
+                raise UnsupportedLayerError(
+                    f"it holds {name}, which may change what a network computes and is none of what {self.library} itself "
+                    f"builds; {STATE_LAYERS}"
+                )
+
+
+def without_wrappers(name: str) -> str:
+    """The name of a weight, without what wrappers of modules put into it."""
+    return WRAPPERS.sub("", name)
+
+
+def check_policy(found: Checkpoint, options: Options) -> None:
+    """Raise OptionError where the user names none of the networks, or gives options that have no meaning beside it."""
+    if options.policy not in found.networks:
+        got = "" if options.policy is None else f", got {options.policy!r:.80}"
+        known = " or ".join(f'policy="{name}"' for name in found.networks)
+        raise OptionError(
+            f"it is a checkpoint of {found.library}, which holds several networks, so pass {known}, with the activation as in "
+            f'activation="{found.activation}"{got}; or {STATE_LAYERS}'
+        )
+    options.refuse_all_but("policy", "activation")
+
+
+def imported_agent(found: Checkpoint, arrays: Mapping[str, np.ndarray], options: Options) -> Imported:
+    """The network that `options.policy` names, out of the arrays that the checkpoint reads.
+
+    Raises OptionError where the activation is needed and not given, UnsupportedLayerError for what the library does not build,
+    FormatError where arrays are missing or do not fit.
+    """
+    weights = Weights(arrays)
+    found.check(weights)
+    return found.networks[str(options.policy)](weights, partial(_activation, found, options))
+
+
+def _activation(found: Checkpoint, options: Options) -> Part:
+    if options.activation is None:
+        raise OptionError(
+            f"the file does not state which activation stands between layers; {found.library} has {found.activation} in its "
+            f'examples, so pass activation="{found.activation}", or what the configuration of the training says'
+        )
+    return given_activation(options.activation)
+
+
+def _is_below(name: str, starts: Collection[str]) -> bool:
+    return any(name.startswith(f"{start}." if start else "") for start in starts)

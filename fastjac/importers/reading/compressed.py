@@ -1,0 +1,91 @@
+"""Files that are compressed as a whole, as joblib does it, unpacked into memory within bounds."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import FormatError
+from .limits import EXPANSION, EXPANSION_FLOOR
+from .probe import START_SIZE, Probe
+
+MOST_DICTIONARY = 1 << 27
+"""Bytes that LZMA may take for what it looks back at; its presets take up to 65 MiB."""
+PIECE = 1 << 20
+"""Bytes of a file that are read, or unpacked, in one piece."""
+ERRORS = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+
+
+BZIP2 = b"BZh"
+SLOWNESS = 4
+"""How many times as long as the others bzip2 takes for a byte, so that it may unpack to as many times less."""
+
+
+def _inflate() -> Any:
+    return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # of zlib's own format and of gzip's
+
+
+METHODS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": _inflate,
+    b"\x78\x01": _inflate,
+    b"\x78\x5e": _inflate,
+    b"\x78\x9c": _inflate,
+    b"\x78\xda": _inflate,
+    BZIP2: bz2.BZ2Decompressor,
+    b"\xfd7zXZ\0": lambda: lzma.LZMADecompressor(memlimit=MOST_DICTIONARY),
+    b"]\0\0": lambda: lzma.LZMADecompressor(memlimit=MOST_DICTIONARY),
+}
+"""What unpacks a file, by how it starts: gzip, zlib at each of its levels, bzip2, xz and LZMA."""
+
+
+def start_of(probe: Probe) -> bytes:
+    """The first 64 KB of a file, unpacked if it is compressed; what cannot be unpacked counts as not there."""
+    make = _method(probe)
+    if make is None:
+        return probe.start
+    try:
+        with open(probe.path, "rb") as file:
+            # bzip2 gives nothing before the end of its first block, which may have 900,000 bytes.
+            return _some(make(), file.read(PIECE), START_SIZE)
+    except (*ERRORS, MemoryError):
+        return b""
+
+
+def unpacked(probe: Probe) -> bytes:
+    """All bytes of a file, unpacked if it is compressed.
+
+    Raises FormatError where it is damaged or unpacks to far more than it has.
+    """
+    content = probe.path.read_bytes()
+    make = _method(probe)
+    if make is None:
+        return content
+    floor = EXPANSION_FLOOR // SLOWNESS if content.startswith(BZIP2) else EXPANSION_FLOOR
+    most = max(floor, EXPANSION * len(content))
+    try:
+        found, is_whole = _all(make(), content, most + 1)
+    except ERRORS as error:
+        raise FormatError(f"it cannot be unpacked ({error!s:.200}); it is truncated or damaged") from error
+    if len(found) > most:
+        raise FormatError(f"it unpacks to more than {most} bytes from {len(content)}; fastjac does not open such a file")
+    if not is_whole:
+        raise FormatError("it ends before what it packs does; it is truncated")
+    return found
+
+
+def _method(probe: Probe) -> Callable[[], Any] | None:
+    return next((make for start, make in METHODS.items() if probe.start.startswith(start)), None)
+
+
+def _some(method: Any, content: bytes, most: int) -> bytes:
+    found: bytes = method.decompress(content, most)
+    return found
+
+
+def _all(method: Any, content: bytes, most: int) -> tuple[bytes, bool]:
+    """The unpacked bytes, but no more than `most`, and whether they are all."""
+    found: bytes = method.decompress(content, most)
+    return found, method.eof

@@ -1,0 +1,105 @@
+"""What a live estimator itself gives, for the comparison with the network that was read off it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...network import Network
+from .columns import Categories, n_units
+from .fitted import Fitted
+from .steps import is_binary
+from .survey import last
+
+
+class Encoded:
+    """A network at inputs that its estimator can be given too.
+
+    Of the units of a category the largest is 1, the others are 0. positive : all numbers lose their sign.
+    """
+
+    def __init__(self, network: Network, categories: Categories, positive: bool) -> None:
+        self.inputs, self.n_in, self.n_out, self.dtype = network.inputs, network.n_in, network.n_out, network.dtype
+        self._network = network
+        self._categories = categories
+        self._positive = positive
+
+    def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The values at `x (n, n_in)`, and the Jacobians multiplied by `u (n_out,)`."""
+        x = np.abs(x) if self._positive else x.copy()
+        for units in _blocks(self.n_in, self._categories).values():
+            chosen = np.argmax(x[:, units], axis=1)
+            x[:, units] = chosen[:, None] == np.arange(len(units))
+        return self._network.vjp(x, u, threads=threads)
+
+
+def needs_positive(evaluate: Callable[[np.ndarray], np.ndarray], n_in: int) -> bool:
+    """Whether an estimator has no value at negative numbers, as one that takes logarithms."""
+    x = np.random.default_rng(1).standard_normal((12, n_in))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return not np.isfinite(evaluate(x)).all()
+        except Exception:  # whatever the estimator raises; the comparison will tell what it is
+            return True
+
+
+def rows(x: np.ndarray, categories: Categories, names: Sequence[str]) -> Any:
+    """The rows of a table for inputs `x (n, n_in)`: with a category for its units, and with names where columns have some."""
+    pandas: Any = sys.modules.get("pandas")
+    if not categories and (not names or pandas is None):
+        return x
+    blocks = _blocks(x.shape[1], categories)
+    encoded = {unit for units in blocks.values() for unit in units}
+    numbers = iter(unit for unit in range(x.shape[1]) if unit not in encoded)
+    table: list[np.ndarray] = []
+    for column in range(x.shape[1] - sum(len(units) - 1 for units in blocks.values())):
+        if column in categories:
+            values = np.array([*categories[column], None], object)[:-1]
+            table.append(values[np.argmax(x[:, blocks[column]], axis=1)])
+        else:
+            table.append(x[:, next(numbers)])
+    if names and pandas is not None:
+        return pandas.DataFrame(dict(zip(names, table, strict=True)))
+    return np.array(table, object).T
+
+
+def _blocks(size: int, categories: Categories) -> dict[int, list[int]]:
+    """The units of each column that is encoded."""
+    count = size - n_units(0, categories)
+    starts = {}
+    unit = 0
+    for column in range(count):
+        width = len(categories[column]) if column in categories else 1
+        if column in categories:
+            starts[column] = list(range(unit, unit + width))
+        unit += width
+    return starts
+
+
+def evaluated(estimator: Any, view: Fitted, x: Any, two_columns: bool) -> np.ndarray:
+    """What the estimator gives at rows `x` for what `from_sklearn` promises."""
+    if not hasattr(estimator, "predict_proba"):
+        names = ("decision_function", "predict", "transform")
+        method = next(getattr(estimator, name) for name in names if hasattr(estimator, name))
+        return np.asarray(method(x))
+    probabilities = estimator.predict_proba(x)
+    if isinstance(probabilities, list):
+        return np.concatenate([_kept(array, np.asarray(array).shape[1] == 2) for array in probabilities], axis=1)
+    return np.asarray(probabilities) if two_columns else _kept(probabilities, _is_binary(view))
+
+
+def _kept(probabilities: Any, binary: bool) -> np.ndarray:
+    return np.asarray(probabilities)[:, 1:] if binary else np.asarray(probabilities)
+
+
+def _is_binary(view: Fitted) -> bool:
+    """Whether a classifier, or those of an ensemble, give one probability."""
+    end = last(view)
+    if end.has("estimators_"):
+        return _is_binary(end.as_estimator(end.items("estimators_")[0], "estimators_"))
+    return is_binary(end)

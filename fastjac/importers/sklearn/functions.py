@@ -1,0 +1,50 @@
+"""Functions of NumPy's that transform a column or a target: the table FUNCTIONS, by their names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ... import layers as fl
+from ...errors import UnsupportedLayerError
+from .fitted import Fitted, kind
+
+FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
+    "numpy.positive": (),
+    "numpy.negative": (fl.Scale(-1.0),),
+    "numpy.absolute": (fl.Abs(),),
+    "numpy.fabs": (fl.Abs(),),
+    "numpy.square": (fl.Power(2.0),),
+    "numpy.sqrt": (fl.Sqrt(),),
+    "numpy.reciprocal": (fl.Reciprocal(),),
+    "numpy.exp": (fl.Exp(),),
+    "numpy.exp2": (fl.Scale(math.log(2.0)), fl.Exp()),
+    "numpy.expm1": (fl.Exp(), fl.Scale(1.0, -1.0)),
+    "numpy.log": (fl.Log(),),
+    "numpy.log2": (fl.Log(), fl.Scale(1.0 / math.log(2.0))),
+    "numpy.log10": (fl.Log(), fl.Scale(1.0 / math.log(10.0))),
+    "numpy.log1p": (fl.Scale(1.0, 1.0), fl.Log()),
+    "numpy.tanh": (fl.Tanh(),),
+    "numpy.sin": (fl.Sin(),),
+    "numpy.cos": (fl.Cos(),),
+    "scipy.special.expit": (fl.Sigmoid(),),
+}
+"""What each function becomes, by the module that offers it and its name."""
+
+
+def function_layers(estimator: Fitted, name: str) -> Sequence[fl.Layer]:
+    """The layers of the function that the attribute `name` holds, where None is the identity.
+
+    Raises UnsupportedLayerError where it is not in the table.
+    """
+    function = estimator.get(name)
+    if function is None:
+        return ()
+    known = estimator.source.function(function)
+    if known not in FUNCTIONS:
+        called = known or getattr(function, "__name__", kind(function))
+        raise UnsupportedLayerError(
+            f"its {name} is {called:.80}, which may compute anything; fastjac knows {', '.join(FUNCTIONS)}; take "
+            "the step out and apply it yourself"
+        )
+    return FUNCTIONS[known]

@@ -1,0 +1,139 @@
+"""From an estimator to a network: its steps are followed, and each becomes nodes and a part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import FormatError, LayerError, UnsupportedLayerError
+from ...nodes import Input, Node
+from ..located import located
+from ..parts import Imported, Part, assemble_graph, check_layers
+from ..reading.limits import MOST_LAYERS, MOST_LETTERS, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count
+from .columns import Columns, n_units, names_of
+from .composites import COMPOSITES
+from .features import FEATURES, row
+from .fitted import Fitted
+from .refusals import METHODS, REMEDIES
+from .steps import CONVERTERS, UNFITTED, note
+from .survey import Survey
+
+KNOWN = {*CONVERTERS, *FEATURES, *COMPOSITES}
+"""The names of all estimators that become a network or a part of one."""
+
+
+class Walk:
+    """Follows estimators from an input on and writes down what each becomes."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self.parts: list[Part] = []
+        self._visits = 0
+        self._letters = 0
+        self._depth = 0
+        self._chosen = 0
+
+    def follow(self, step: Fitted | None, columns: Columns, path: str) -> Columns:
+        """The columns behind a step, which is None if it lets all pass, at a path such as "prepare__scale"."""
+        self._visits += 1
+        self._depth += 1
+        self._letters += len(path)
+        check_count(self._visits, MOST_LAYERS, "estimators")
+        check_count(self._depth, MOST_NESTING, "levels of estimators within estimators")
+        check_count(self._letters, MOST_LETTERS, "letters in the paths of its steps")
+        made = self._behind(step, columns, path)
+        self._depth -= 1
+        return made
+
+    def choose(self, columns: Columns, indices: Sequence[int]) -> Columns:
+        """Some of the columns, in this order; all that are chosen count."""
+        chosen = columns.chosen(indices)
+        self._chosen += chosen.node.size
+        check_count(self._chosen, MOST_VALUES, "units chosen by all steps")
+        return chosen
+
+    def record(self, source: str, layers: Sequence[fl.Layer], node: Node, note: str = "") -> Node:
+        """The node behind layers in a row, which become a part."""
+        self.parts.append(Part(source, tuple(layers), note))
+        made = row(node, *layers)
+        check_count(made.size, MOST_UNITS, "units in a layer")
+        return made
+
+    def source(self, step: Fitted, path: str) -> str:
+        """How a step is called, with its class."""
+        return f"{path} ({step.name:.80})" if path else f"{step.name:.80}"
+
+    def check(self, step: Fitted) -> None:
+        """Refuse what is not scikit-learn's own, not among the tables, not fitted, or patched."""
+        if not step.module.startswith("sklearn."):
+            raise UnsupportedLayerError(
+                f"it is a class of {step.module:.80}, which may compute anything; fastjac takes scikit-learn's own"
+            )
+        if step.name not in KNOWN:
+            known = ", ".join(sorted(KNOWN))
+            raise UnsupportedLayerError(REMEDIES.get(step.name, f"fastjac does not have it; it has {known}"))
+        patched = next((method for method in METHODS if method in step.attributes), None)
+        if patched:
+            raise UnsupportedLayerError(f"it has a {patched} of its own, which may compute anything; pass one without it")
+        is_fitted = any(isinstance(name, str) and name.endswith("_") for name in step.attributes)
+        if step.name != "Pipeline" and step.name not in UNFITTED and not is_fitted:
+            raise FormatError("it is not fitted, so it has no weights; call fit first")
+
+    def _behind(self, step: Fitted | None, columns: Columns, path: str) -> Columns:
+        if step is None:
+            self.parts.append(Part(f"{path} (passthrough)", ()))
+            return columns
+        source = self.source(step, path)
+        with located(source):
+            self.check(step)
+        if step.name in COMPOSITES:
+            return COMPOSITES[step.name](self, step, columns, path)
+        with located(source):
+            node = columns.numbers()
+            if step.name in FEATURES:
+                made = FEATURES[step.name](step, node)
+                self.parts.append(Part(source, _between(node, made), note(step)))
+                return Columns.of(made)
+            return Columns.of(self.record(source, CONVERTERS[step.name](step), node, note(step)))
+
+
+def _between(first: Node, last: Node) -> tuple[fl.Layer, ...]:
+    """The operations that lead from one node to another, in some order in which they can be done."""
+    found: dict[Node, None] = {}
+    stack = [last]
+    while stack:
+        node = stack.pop()
+        if node is not first and node.operation is not None:
+            found.pop(node, None)
+            found[node] = None
+            stack += node.operands
+    return tuple(node.operation for node in reversed(found) if node.operation is not None)
+
+
+def imported(estimator: Fitted) -> Imported:
+    """The network of an estimator, with the names of its inputs."""
+    with np.errstate(all="ignore"):  # A scale of 0 gives inf, as it does in scikit-learn.
+        return _imported(estimator)
+
+
+def _imported(estimator: Fitted) -> Imported:
+    survey = Survey()
+    walk = Walk(survey)
+    with located(walk.source(estimator, "")):
+        walk.check(estimator)
+        count, names = survey.n_columns(estimator), survey.names(estimator)
+        categories = survey.categories(estimator) if count is not None else {}
+    start = Input(n_units(count or 1, categories))
+    check_count(start.size, MOST_UNITS, "units in a layer")
+    # Also where no step tells how many columns it takes, since most likely one is not fitted, and then it is named.
+    end = walk.follow(estimator, Columns(start, count or 1, categories), "").node
+    if count is None:
+        raise LayerError("no layer is left that tells how many inputs the network has: what lets all pass falls away")
+    check_layers(walk.parts)
+    source = estimator.source
+    widest = np.dtype(np.float32 if source.has_single and not source.has_double else np.float64)
+    made = assemble_graph([start], [end], walk.parts, widest)
+    return replace(made, features=names_of(names, count, categories))

@@ -1,0 +1,186 @@
+"""Operators that compute each entry by itself, choose between entries, or take those along some axes together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import FormatError, UnsupportedLayerError
+from ...layers import Layer
+from ..ir import choice as ch
+from ..ir import contraction as ct
+from ..ir import elementwise as el
+from ..ir import movement as mv
+from ..ir import normalization as nm
+from ..ir.account import spend
+from ..ir.values import Constant, Flow, Value, computed, constant
+from .calls import Call
+from .evaluate import Result
+
+Convert = Callable[[Call], Result]
+SMALLEST_NORM = 1e-6
+"""What TensorFlow Lite divides by at least where it normalizes."""
+
+
+def of(*layers: Layer) -> Convert:
+    """Layers that act on each entry by itself."""
+    return lambda call: el.apply(call.value(0), layers)
+
+
+def one(function: Callable[[Value], Value]) -> Convert:
+    """A function of one tensor."""
+    return lambda call: function(call.value(0))
+
+
+def two(function: Callable[[Value, Value], Result]) -> Convert:
+    """A function of two tensors."""
+    return lambda call: function(call.value(0), call.value(1))
+
+
+def logical(function: Callable[..., ch.Logical], count: int = 2) -> Convert:
+    """A function of truth values."""
+    return lambda call: function(*(call.logical(position) for position in range(count)))
+
+
+def rounded(function: Callable[..., np.ndarray], count: int = 1) -> Convert:
+    """A function through which no derivative goes, of constants alone."""
+
+    def convert(call: Call) -> Value:
+        values = [call.value(position) for position in range(count)]
+        if any(isinstance(value, Flow) for value in values):
+            raise UnsupportedLayerError(
+                "it rounds or counts values that depend on the network's input, so no derivative goes through it"
+            )
+        return computed(function, *values)
+
+    return convert
+
+
+def squared_difference(a: Value, b: Value) -> Value:
+    """`(a - b) ** 2`."""
+    return el.square(el.subtract(a, b))
+
+
+def reciprocal_root(value: Value) -> Value:
+    """`1 / sqrt(x)`."""
+    return el.reciprocal(el.sqrt(value))
+
+
+def erfc(value: Value) -> Value:
+    """`1 - erf(x)`, as `1 + erf(-x)`, which is how GELU is known."""
+    return el.add(el.erf(el.negative(value)), constant(np.float32(1.0)))
+
+
+def without_nan(a: Value, b: Value) -> Value:
+    """`a / b`, and 0 where b is 0."""
+    if isinstance(b, Flow):
+        raise UnsupportedLayerError(
+            "it divides by a value that depends on the network's input, unless that is 0; fastjac has a / b"
+        )
+    is_zero = computed(lambda array: array == 0, b)
+    quotient = el.divide(a, computed(lambda array: np.where(array == 0, np.ones_like(array), array), b))
+    return ch.where(is_zero, constant(np.float32(0.0)), quotient)
+
+
+def not_equal(a: Value, b: Value) -> ch.Logical:
+    """`a != b`, of constants."""
+    return ch.opposite(ch.equal(a, b))
+
+
+def leaky_relu(default: float) -> Convert:
+    """`x` above 0, `alpha x` below."""
+    return lambda call: el.leaky_relu(call.value(0), call.real("alpha", default))
+
+
+def gelu(call: Call) -> Value:
+    """The GELU, exact or by tanh."""
+    return el.apply(call.value(0), [fl.GELU("tanh" if call.flag("approximate") else "none")])
+
+
+def softmax(call: Call) -> Value:
+    """`exp(beta x) / sum exp(beta x)` along the last axis."""
+    value, beta = call.value(0), call.real("beta", 1.0)
+    return nm.softmax(value if beta == 1.0 else el.multiply(value, constant(np.float32(beta))), [-1])
+
+
+def log_softmax(call: Call) -> Value:
+    """`x - log sum exp(x)` along the last axis."""
+    return nm.log_softmax(call.value(0), [-1])
+
+
+def l2_normalization(call: Call) -> Value:
+    """The entries over their norm along the last axis, which is taken to be no smaller than SMALLEST_NORM."""
+    value = call.value(0)
+    return el.divide(value, el.maximum(ct.norm(value, [-1]), constant(np.float32(SMALLEST_NORM))))
+
+
+def reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> Convert:
+    """A function of the entries along some axes, which are the second operand."""
+    return lambda call: function(call.value(0), call.integers(1), call.flag("keep_dims"))
+
+
+def add_all(call: Call) -> Value:
+    """The sum of any number of tensors."""
+    return el.total(call.values())
+
+
+def clipped(call: Call) -> Value:
+    """`min(max(x, low), high)`."""
+    return el.clip(call.value(0), call.value(1), call.value(2))
+
+
+def select(call: Call) -> Value:
+    """`a` where the condition holds, `b` elsewhere; a condition of one axis stands for whole rows."""
+    condition, a, b = call.logical(0), call.value(1), call.value(2)
+    rank = len(a.shape)
+    if isinstance(condition, Constant) and len(condition.shape) == 1 and rank > 1:
+        condition = computed(lambda array: array.reshape(-1, *[1] * (rank - 1)), condition)
+    elif not isinstance(condition, Constant) and rank > 1 and len(_shape(condition)) == 1:
+        raise UnsupportedLayerError("it chooses whole rows by the network's input; fastjac takes a condition for each entry")
+    return ch.where(condition, a, b)
+
+
+def select_spread(call: Call) -> Value:
+    """`a` where the condition holds, `b` elsewhere, each spread over the others."""
+    return ch.where(call.logical(0), call.value(1), call.value(2))
+
+
+def _shape(condition: ch.Logical) -> tuple[int, ...]:
+    if isinstance(condition, Constant):
+        return condition.shape
+    if condition.tensor is not None:
+        return condition.tensor.shape
+    return max((_shape(part) for part in condition.parts), key=len)
+
+
+def filled(call: Call) -> Value:
+    """A shape filled with one number."""
+    entry = call.array(1)
+    if entry.size != 1:
+        raise FormatError(f"it fills a shape with one number, got {entry.size}")
+    return mv.expand(constant(entry.reshape(())), call.whole(0))
+
+
+def filled_like(number: float) -> Convert:
+    """A tensor's shape filled with one number."""
+
+    def convert(call: Call) -> Value:
+        value = call.value(0)
+        kind = value.alone.dtype if isinstance(value, Constant) else np.dtype(np.float32)
+        return mv.expand(constant(np.array(number, kind)), mv.shape_of(value))
+
+    return convert
+
+
+def number_range(call: Call) -> Value:
+    """Numbers from the first on and before the second, each so much more than the one before."""
+
+    def numbers(start: np.ndarray, limit: np.ndarray, step: np.ndarray) -> np.ndarray:
+        count = max(math.ceil((limit.item() - start.item()) / step.item()), 0)
+        spend(count)
+        return (start + np.arange(count) * step).astype(start.dtype)
+
+    return computed(numbers, *(constant(call.array(position)) for position in range(3)))

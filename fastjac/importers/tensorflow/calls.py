@@ -1,0 +1,108 @@
+"""A node together with what is known of its operands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError, UnsupportedLayerError
+from ..ir.choice import Condition, Logical, as_number
+from ..ir.movement import MOST_AXES
+from ..ir.values import Constant, Flow, Value, fixed
+from ..reading.limits import MOST_NAME, check_count
+from .graph import Node
+
+Operand = Value | Condition | None
+"""What a node is given: a tensor, what a comparison gives, or nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A node and its operands. Positions below 0 count from the last operand, as axes do."""
+
+    node: Node
+    operands: tuple[Operand, ...]
+
+    def optional(self, position: int) -> Value | None:
+        """The tensor there, or None if it is left out; comparisons are numbers, 1 where they hold."""
+        operand = self.operands[position] if -len(self.operands) <= position < len(self.operands) else None
+        return as_number(operand) if isinstance(operand, Condition) else operand
+
+    def value(self, position: int) -> Value:
+        """The tensor there; FormatError if it is left out."""
+        operand = self.optional(position)
+        if operand is None:
+            raise FormatError(f"it has no operand {position}, which its operator needs; the file is damaged")
+        return operand
+
+    def values(self, end: int | None = None) -> list[Value]:
+        """All operands, or those before `end`."""
+        return [self.value(position) for position in range(len(self.operands))[:end]]
+
+    def logical(self, position: int) -> Logical:
+        """What a comparison gives, or an array of truth values."""
+        operand = self.operands[position] if position < len(self.operands) else None
+        if isinstance(operand, Condition):
+            return operand
+        value = self.value(position)
+        if isinstance(value, Flow):
+            raise UnsupportedLayerError(f"its operand {position} must be what a comparison gives; fastjac takes >, >=, < and <=")
+        return value
+
+    def array(self, position: int) -> np.ndarray:
+        """The constant there, which no number of samples changes."""
+        return fixed(self.value(position), f"operand {position}")
+
+    def whole(self, position: int) -> Constant:
+        """A short list of whole numbers for axes or sizes, which the number of samples may change."""
+        value = self.value(position)
+        if isinstance(value, Flow):
+            raise UnsupportedLayerError(f"its operand {position} depends on the network's input; fastjac takes a constant there")
+        check_count(value.alone.size, 2 * MOST_AXES, f"entries in its operand {position}, which gives axes or sizes")
+        if value.alone.dtype.kind not in "iu":
+            raise FormatError(f"its operand {position} must hold whole numbers, it holds {value.alone.dtype}")
+        return value
+
+    def integers(self, position: int) -> tuple[int, ...]:
+        """Such a list, which no number of samples changes."""
+        return tuple(fixed(self.whole(position), f"operand {position}").ravel().tolist())
+
+    def axis(self, position: int) -> int:
+        """A constant that is one whole number."""
+        found = self.integers(position)
+        if len(found) != 1:
+            raise FormatError(f"its operand {position} must be one number, it has {len(found)}")
+        return found[0]
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """An attribute that is true or false."""
+        return bool(self._attribute(name, default, (bool, int)))
+
+    def integer(self, name: str, default: int = 0) -> int:
+        """An attribute that is a whole number."""
+        return int(self._attribute(name, default, (int,)))
+
+    def real(self, name: str, default: float) -> float:
+        """An attribute that is a float32 number."""
+        return float(self._attribute(name, default, (float, int)))
+
+    def text(self, name: str, default: str = "") -> str:
+        """An attribute that is a text."""
+        content: bytes = self._attribute(name, default.encode(), (bytes,))
+        return content[:MOST_NAME].decode(errors="replace")
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """An attribute that is a list of whole numbers, empty if it is absent."""
+        found: list[Any] = self._attribute(name, [], (list,))
+        check_count(len(found), 2 * MOST_AXES, f"entries in {name}")
+        if not all(isinstance(number, int) for number in found):
+            raise FormatError(f"its attribute {name} must hold whole numbers; the file is damaged")
+        return tuple(found)
+
+    def _attribute(self, name: str, default: Any, kinds: tuple[type, ...]) -> Any:
+        found = self.node.attributes.get(name, default)
+        if not isinstance(found, kinds):
+            raise FormatError(f"its attribute {name} must be of type {kinds[0].__name__}, got {found!r:.40}; the file is damaged")
+        return found

@@ -1,0 +1,103 @@
+"""The inputs of a graph that become the network's, their shapes, and the axes along which they count samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...arguments import positive_count
+from ...errors import LayerError, OptionError, UnsupportedLayerError
+from ..ir.values import Shape
+from ..located import located
+from ..parts import Part
+from ..reading.limits import MOST_UNITS, check_count
+from .graph import FLOATS, End, Graph, listed
+
+NO_NETWORK = "its output does not depend on its input; fastjac takes networks, not constants"
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input of a network.
+
+    declared : what the graph declares of it.
+    shape : its shape for one sample.
+    batch_axis : the axis that counts samples, whose size the file leaves open; None where the file fixes all sizes.
+    """
+
+    declared: End
+    shape: Shape
+    batch_axis: int | None
+
+
+def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
+    """The inputs that the nodes depend on, in the order of the model or of the names that were chosen.
+
+    Raises UnsupportedLayerError where there are none, or the numbers of one are not floating-point; OptionError where the names
+    are not theirs; LayerError where neither the graph nor `n_in` gives the size of one.
+    """
+    used = {*(end.value for end in graph.outputs), *(name for node in graph.nodes for name in node.inputs)}
+    found = {end.name: end for end in graph.inputs if end.value in used}
+    if not found:
+        raise UnsupportedLayerError(NO_NETWORK)
+    names = list(found) if chosen is None else list(chosen)
+    if sorted(names) != sorted(found):
+        raise OptionError(f"inputs must name {listed(list(found))}, each once, which the outputs depend on; got {listed(names)}")
+    for end in found.values():
+        if end.dtype and end.dtype not in FLOATS:
+            raise UnsupportedLayerError(
+                f"input {end.name!r:.80} holds {end.dtype}, by which a network has no derivative; save the model with an input "
+                "of floating-point numbers"
+            )
+    return [_with_sizes(found[name], n_in if len(names) == 1 else None) for name in names]
+
+
+def _with_sizes(end: End, n_in: int | None) -> Source:
+    """The input for a batch of one: axis 0 of several counts the samples if its size is open, `n_in` fills another open one."""
+    given = positive_count(n_in, "n_in")
+    dims = [None, None] if end.dims is None else list(end.dims)
+    sizes = [1, *dims[1:]] if len(dims) > 1 and dims[0] is None else list(dims)
+    known = math.prod(size for size in sizes if size is not None)
+    if sizes.count(None) == 1 and given is not None and known and given % known == 0:
+        sizes[sizes.index(None)] = given // known
+    shape = tuple(size for size in sizes if size is not None)
+    with located(f"input {end.name!r:.80}"):
+        if len(shape) < len(dims):
+            what = "has no declared shape" if end.dims is None else f"is of shape {shown(end.dims)}"
+            raise LayerError(
+                f"it {what}, so the number of units is not known; pass it as n_in, where one axis besides the batch is open, or "
+                "save the model with a fixed input"
+            )
+        if given not in (None, math.prod(shape)):
+            raise LayerError(f"n_in={given} was given, but it has {math.prod(shape)} entries; leave n_in out")
+        if not math.prod(shape):
+            raise LayerError(f"it is of shape {shape}, which holds nothing")
+        check_count(math.prod(shape), MOST_UNITS, "units")
+    open_axes = [axis for axis, (size, dim) in enumerate(zip(shape, dims, strict=True)) if dim is None and size == 1]
+    return Source(end, shape, open_axes[0] if open_axes else None)
+
+
+def shown(dims: Sequence[int | None]) -> str:
+    """A shape with N for each size that is open."""
+    return f"({', '.join('N' if size is None else str(size) for size in dims)}{',' * (len(dims) == 1)})"
+
+
+def chosen_outputs(known: Sequence[End], chosen: Sequence[str] | None) -> tuple[list[End], list[Part]]:
+    """The outputs that a network gives, and what is said of those that it leaves out."""
+    by_name = {end.name: end for end in known}
+    if chosen is not None:
+        unknown = [name for name in chosen if name not in by_name]
+        if unknown or not chosen:
+            raise OptionError(
+                f"outputs must name some of the model's, which are {listed(list(by_name))}; got {listed(list(chosen))}"
+            )
+        return [by_name[name] for name in chosen], []
+    if not known:
+        raise UnsupportedLayerError("it has no output that depends on an input, so there is nothing to differentiate")
+    kept = [end for end in known if not end.dtype or end.dtype in FLOATS]
+    if not kept:
+        raise UnsupportedLayerError(
+            f"its outputs ({listed(list(by_name))}) hold no floating-point numbers, which alone have a derivative"
+        )
+    return kept, [Part(f"{end.name} (output)", (), f"left out: it holds {end.dtype}") for end in known if end not in kept]

@@ -1,0 +1,81 @@
+"""A graph of TensorFlow's, whatever file it comes from: nodes with names for their inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..parts import Part
+
+FLOATS = ("float32", "float64", "float16", "bfloat16")
+"""The types of what flows through a network."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a graph.
+
+    position : which one it is in the file, counted from 0.
+    name : its own name, or else that of its output.
+    inputs, outputs : names of values; "" stands for one left out.
+    attributes : its options by name: numbers, truth values, bytes, and lists of these.
+    """
+
+    position: int
+    name: str
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"node {self.position} {self.name!r:.80} ({self.operator})"
+
+
+@dataclass(frozen=True)
+class End:
+    """An input of a graph, or an output.
+
+    name : what the model's users call it.  value : the name of the value in the graph.
+    dtype : as NumPy calls it; "" where the file does not say.
+    dims : its shape, with None for each size that is not fixed; None where not even the number of axes is known.
+    """
+
+    name: str
+    value: str
+    dtype: str
+    dims: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph: what goes in, what the nodes compute in order, what comes out.
+
+    constants : what reads the arrays that the file holds, by the names of values.
+    left_out : outputs of the model that the network does not give.
+    """
+
+    nodes: Sequence[Node]
+    inputs: Sequence[End]
+    outputs: Sequence[End]
+    constants: Mapping[str, Callable[[], np.ndarray]]
+    left_out: Sequence[Part] = ()
+
+
+def needed_for(values: Iterable[str], nodes: Sequence[Node]) -> list[Node]:
+    """Those of some nodes in order that values depend on."""
+    wanted = set(values)
+    kept = []
+    for node in reversed(nodes):
+        if not wanted.isdisjoint(node.outputs):
+            kept.append(node)
+            wanted.update(node.inputs)
+    return kept[::-1]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    return ", ".join(repr(name)[:80] for name in names[:6]) + (", ..." if len(names) > 6 else "")

@@ -1,0 +1,172 @@
+"""Operators that move entries about and compute nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError, UnsupportedLayerError
+from ..ir import movement as mv
+from ..ir.values import Flow, Value, constant, moved
+from .calls import Call
+from .evaluate import Result
+
+NO_FLOW = "it picks entries by numbers that depend on the network's input; fastjac takes constant ones"
+
+
+def reshape(call: Call) -> Value:
+    """Another shape, which is the second operand or an attribute."""
+    if call.optional(1) is None:
+        return mv.reshape(call.value(0), call.numbers("new_shape"))
+    return mv.reshape(call.value(0), call.whole(1))
+
+
+def squeeze(call: Call) -> Value:
+    """Without some axes of size 1, or without all of them."""
+    return mv.squeeze(call.value(0), call.numbers("squeeze_dims") or None)
+
+
+def expand_dims(call: Call) -> Value:
+    """With a new axis of size 1."""
+    return mv.unsqueeze(call.value(0), [call.axis(1)])
+
+
+def transpose(call: Call) -> Value:
+    """The axes in another order."""
+    return mv.transpose(call.value(0), call.integers(1))
+
+
+def concat(call: Call) -> Value:
+    """The tensors one after another along an axis, which is an attribute."""
+    return mv.concatenate(call.values(), call.integer("axis"))
+
+
+def concat_last(call: Call) -> Value:
+    """The tensors one after another along an axis, which is the last operand."""
+    return mv.concatenate(call.values(-1), call.axis(-1))
+
+
+def pack(call: Call) -> Value:
+    """The tensors one after another along a new axis."""
+    return mv.stack(call.values(), call.integer("axis"))
+
+
+def unpack(call: Call) -> Result:
+    """The tensors that lie one after another along an axis, which they lose."""
+    value = call.value(0)
+    axis = mv.checked_axis(call.integer("axis"), len(value.shape))
+    count = value.shape[axis]
+    _check_results(call, count)
+    return [mv.squeeze(part, [axis]) for part in mv.split(value, axis, [1] * count)]
+
+
+def _check_results(call: Call, count: int) -> None:
+    """Raise FormatError unless a node has as many outputs as it gives tensors."""
+    if count != len(call.node.outputs):
+        raise FormatError(f"it gives {count} tensors, and has {len(call.node.outputs)} outputs; the file is damaged")
+
+
+def split(call: Call) -> Result:
+    """Parts of one size along an axis, which is the first operand."""
+    count = call.integer("num_splits", call.integer("num_split"))
+    value = call.value(1)
+    axis = mv.checked_axis(call.axis(0), len(value.shape))
+    _check_results(call, count)
+    if count < 1 or value.shape[axis] % count:
+        raise FormatError(f"it splits {value.shape[axis]} entries into {count} parts of one size")
+    return mv.split(value, axis, [value.shape[axis] // count] * count)
+
+
+def split_sizes(call: Call) -> Result:
+    """Parts of the sizes of the second operand along an axis; a size of -1 is what is left."""
+    value, axis = call.value(0), call.axis(2)
+    array = call.array(1).ravel()
+    if array.dtype.kind not in "iu":
+        raise FormatError(f"its operand 1 must hold whole numbers, it holds {array.dtype}")
+    _check_results(call, array.size)
+    sizes = array.tolist()
+    along = mv.checked_axis(axis, len(value.shape))
+    if sizes.count(-1) == 1:
+        sizes[sizes.index(-1)] = value.shape[along] - sum(size for size in sizes if size != -1)
+    return mv.split(value, along, sizes)
+
+
+def slice_(call: Call) -> Value:
+    """So many entries from a place on along each axis; -1 stands for all that are left."""
+
+    def sliced(array: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        if starts.size != array.ndim or sizes.size != array.ndim or np.any(starts < 0):
+            raise FormatError(f"it cannot take a part from {starts.tolist()} on of a value of shape {array.shape}")
+        pairs = zip(starts.ravel().tolist(), sizes.ravel().tolist(), strict=True)
+        part = array[tuple(slice(start, None if size == -1 else start + size) for start, size in pairs)]
+        if any(size not in (-1, found) for size, found in zip(sizes.ravel().tolist(), part.shape, strict=True)):
+            raise FormatError(f"a part of sizes {sizes.tolist()} reaches beyond a value of shape {array.shape}")
+        return part
+
+    return moved(sliced, call.value(0), call.whole(1), call.whole(2))
+
+
+MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+
+
+def strided_slice(call: Call) -> Value:
+    """What `x[begin:end:stride, ...]` is in NumPy; the bits of masks say what else than a slice stands at which place."""
+    if call.flag("offset"):
+        raise UnsupportedLayerError("its ends count from its beginnings, which fastjac does not have")
+    no_begin, no_end, ellipsis, new_axis, single = (call.integer(name) for name in MASKS)
+
+    def sliced(array: np.ndarray, *places: np.ndarray) -> np.ndarray:
+        index: list[Any] = []
+        for i, (begin, end, step) in enumerate(zip(*(numbers.ravel().tolist() for numbers in places), strict=True)):
+            bit = 1 << i
+            if ellipsis & bit:
+                index.append(Ellipsis)
+            elif new_axis & bit:
+                index.append(None)
+            elif single & bit:
+                index.append(begin)
+            else:
+                index.append(slice(None if no_begin & bit else begin, None if no_end & bit else end, step))
+        return array[tuple(index)]
+
+    return moved(sliced, call.value(0), *(call.whole(position) for position in (1, 2, 3)))
+
+
+def gather(call: Call) -> Value:
+    """The entries with some numbers along an axis, which is an attribute or the third operand."""
+    axis = call.integer("axis") if call.optional(2) is None else call.axis(2)
+    if call.integer("batch_dims"):
+        raise UnsupportedLayerError("it picks other entries of each sample; fastjac takes the same ones of all")
+    return mv.gather(call.value(0), call.value(1), axis)
+
+
+def pad(call: Call) -> Value:
+    """More entries before and behind along each axis, zeros or the third operand."""
+    widths = np.array(call.integers(1)).reshape(-1)
+    if widths.size % 2 or np.any(widths < 0):
+        raise FormatError(f"it pads by {widths.tolist()}, which are no widths")
+    filling = constant(np.float32(0.0)) if call.optional(2) is None else call.value(2)
+    if isinstance(filling, Flow):
+        raise UnsupportedLayerError("it pads with a value that depends on the network's input; fastjac takes a constant there")
+    return mv.pad(call.value(0), widths[::2].tolist(), widths[1::2].tolist(), filling)
+
+
+def tile(call: Call) -> Value:
+    """Copies along each axis."""
+    return mv.tile(call.value(0), call.whole(1))
+
+
+def broadcast_to(call: Call) -> Value:
+    """Spread over a shape."""
+    return mv.expand(call.value(0), call.whole(1))
+
+
+def reverse(call: Call) -> Value:
+    """Along some axes backwards."""
+    return mv.flip(call.value(0), call.integers(1))
+
+
+def rank_of(call: Call) -> Value:
+    """The number of axes."""
+    return constant(np.array(len(call.value(0).shape), np.int32))

@@ -1,0 +1,194 @@
+"""What each operator of a TensorFlow graph becomes: the table OPERATORS."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import layers as fl
+from ...errors import UnsupportedLayerError
+from ..ir import choice as ch
+from ..ir import contraction as ct
+from ..ir import elementwise as el
+from ..ir import movement as mv
+from ..ir.choice import as_number
+from ..ir.values import Constant, Value, computed
+from ..precision import refuse_rounding
+from . import arithmetic as ar
+from . import images, movement, products
+from .arithmetic import Convert
+from .calls import Call
+from .evaluate import Dialect, Operator
+from .graph import Node
+from .types import TYPES
+
+ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
+ONE_PRECISION = "fastjac computes in one precision"
+
+
+def cast(call: Call) -> Value:
+    """The entries as numbers of another type; what flows through a network keeps its own."""
+    kind = TYPES.get(call.integer("DstT"))
+    if kind is None:
+        raise UnsupportedLayerError(f"it casts to type {call.integer('DstT')}, which fastjac does not read")
+    return cast_to(call, kind.name)
+
+
+def cast_to(call: Call, name: str) -> Value:
+    """A cast to the type that NumPy calls so."""
+    operand = call.operands[0] if call.operands else None
+    if isinstance(operand, ch.Condition):
+        return as_number(operand)
+    value = call.value(0)
+    if not isinstance(value, Constant):
+        refuse_rounding(name)
+        return value
+    if name == "bfloat16":
+        raise UnsupportedLayerError("it rounds a constant to bfloat16, which NumPy does not have")
+    return computed(lambda array: array.astype(name).astype(np.float32 if name == "float16" else name), value)
+
+
+def passed(call: Call) -> Value | ch.Condition:
+    """The operand as it is."""
+    operand = call.operands[0] if call.operands else None
+    return call.value(0) if operand is None else operand
+
+
+ELEMENTWISE: dict[str, Convert] = {
+    "Relu": ar.one(el.relu),
+    "Relu6": ar.of(fl.ReLU6()),
+    "LeakyRelu": ar.leaky_relu(0.2),
+    "Elu": ar.of(fl.ELU()),
+    "Selu": ar.of(fl.SELU()),
+    "Sigmoid": ar.one(el.sigmoid),
+    "Tanh": ar.one(el.tanh),
+    "Softplus": ar.one(el.softplus),
+    "Softsign": ar.of(fl.Softsign()),
+    "Exp": ar.one(el.exp),
+    "Log": ar.one(el.log),
+    "Sqrt": ar.one(el.sqrt),
+    "Rsqrt": ar.one(ar.reciprocal_root),
+    "Square": ar.one(el.square),
+    "Abs": ar.one(el.absolute),
+    "Neg": ar.one(el.negative),
+    "Reciprocal": ar.one(el.reciprocal),
+    "Inv": ar.one(el.reciprocal),
+    "Sin": ar.one(el.sine),
+    "Cos": ar.one(el.cosine),
+    "Erf": ar.one(el.erf),
+    "Erfc": ar.one(ar.erfc),
+    "Sign": ar.one(ch.sign),
+    "Floor": ar.rounded(np.floor),
+    "Ceil": ar.rounded(np.ceil),
+    "Round": ar.rounded(np.round),
+    "FloorDiv": ar.rounded(np.floor_divide, 2),
+    "FloorMod": ar.rounded(np.mod, 2),
+    **{name: ar.two(el.add) for name in ("Add", "AddV2")},
+    "AddN": ar.add_all,
+    "Sub": ar.two(el.subtract),
+    "Mul": ar.two(el.multiply),
+    **{name: ar.two(el.divide) for name in ("Div", "RealDiv")},
+    "DivNoNan": ar.two(ar.without_nan),
+    "Maximum": ar.two(el.maximum),
+    "Minimum": ar.two(el.minimum),
+    "Pow": ar.two(el.power),
+    "SquaredDifference": ar.two(ar.squared_difference),
+    "ClipByValue": ar.clipped,
+    "Greater": ar.two(ch.greater),
+    "GreaterEqual": ar.two(ch.at_least),
+    "Less": ar.two(ch.less),
+    "LessEqual": ar.two(ch.at_most),
+    "Equal": ar.two(ch.equal),
+    "NotEqual": ar.two(ar.not_equal),
+    "LogicalAnd": ar.logical(ch.both),
+    "LogicalOr": ar.logical(ch.either),
+    "LogicalNot": ar.logical(ch.opposite, 1),
+    "Select": ar.select,
+    "SelectV2": ar.select_spread,
+}
+"""Operators on each entry by itself."""
+ALONG_AXES: dict[str, Convert] = {
+    "Softmax": ar.softmax,
+    "LogSoftmax": ar.log_softmax,
+    "Sum": ar.reduced(ct.reduce_sum),
+    "Mean": ar.reduced(ct.reduce_mean),
+    "Max": ar.reduced(ct.reduce_max),
+    "Min": ar.reduced(ct.reduce_min),
+    "Prod": ar.reduced(ct.reduce_product),
+    **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), products.matmul),
+    "_FusedMatMul": products.fused_matmul,
+    "BiasAdd": products.bias_add,
+    "BiasAddV1": products.bias_add,
+    "Einsum": products.einsum,
+    "Conv2D": images.conv,
+    "DepthwiseConv2dNative": images.depthwise_conv,
+    "MaxPool": images.max_pool,
+    "AvgPool": images.average_pool,
+}
+"""Operators that take entries along axes together."""
+MOVEMENTS: dict[str, Convert] = {
+    "Slice": movement.slice_,
+    "StridedSlice": movement.strided_slice,
+    "ConcatV2": movement.concat_last,
+    "Pack": movement.pack,
+    "Unpack": movement.unpack,
+    "Split": movement.split,
+    "SplitV": movement.split_sizes,
+    **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), movement.gather),
+    "Pad": movement.pad,
+    "PadV2": movement.pad,
+    "Tile": movement.tile,
+    "BroadcastTo": movement.broadcast_to,
+    "ReverseV2": movement.reverse,
+    "Fill": ar.filled,
+    "ZerosLike": ar.filled_like(0.0),
+    "OnesLike": ar.filled_like(1.0),
+    "Range": ar.number_range,
+    "Shape": ar.one(mv.shape_of),
+    "Size": ar.one(mv.count_of),
+    "Rank": movement.rank_of,
+}
+"""Operators that move entries, or count them."""
+SHAPES: dict[str, Convert] = {
+    "Reshape": movement.reshape,
+    "Squeeze": movement.squeeze,
+    "ExpandDims": movement.expand_dims,
+    "Transpose": movement.transpose,
+}
+PASSED = {
+    **dict.fromkeys(("Identity", "Snapshot", "CheckNumerics", "EnsureShape", "ReadVariableOp", "PlaceholderWithDefault"), ""),
+    **dict.fromkeys(("StopGradient", "PreventGradient"), "fastjac differentiates through it"),
+}
+"""Operators that give what they take, at inference, and what is said of them."""
+OPERATORS: dict[str, Operator] = {
+    **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | MOVEMENTS).items()},
+    **{name: Operator(convert, ONLY_SHAPE) for name, convert in SHAPES.items()},
+    **{name: Operator(products.batch_norm, FOLDED) for name in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")},
+    **{name: Operator(passed, note) for name, note in PASSED.items()},
+    "IdentityN": Operator(Call.values),
+    "Cast": Operator(cast, ONE_PRECISION),
+}
+"""Every operator that fastjac reads."""
+
+RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
+LOOPS = "it repeats a graph when the model runs, as a recurrent layer does; fastjac takes feed-forward networks"
+CHOICES = "it chooses between graphs when the model runs; fastjac takes one graph, so save the model for inference"
+RANDOM = "it draws random numbers; save the model for inference"
+REASONS = {
+    **dict.fromkeys(("While", "StatelessWhile", "TensorListReserve", "TensorListStack", "TensorListFromTensor", "Enter"), LOOPS),
+    **dict.fromkeys(("If", "StatelessIf", "Case", "Switch", "Merge"), CHOICES),
+    **dict.fromkeys(("RandomUniform", "RandomStandardNormal", "RandomNormal", "StatelessRandomUniformV2"), RANDOM),
+    **dict.fromkeys(("CudnnRNN", "CudnnRNNV3", "LSTMBlockCell", "BlockLSTM", "GRUBlockCell"), RECURRENT),
+}
+
+
+def refusal(node: Node) -> str:
+    """Why fastjac does not have an operator; empty where it is only not among those that it has."""
+    name = node.operator.lower()
+    if "quant" in name:
+        return "it is quantized; fastjac takes floating-point models, so import the model from before quantization"
+    if "lookup" in name or "hashtable" in name or "string" in name:
+        return "it looks up words, by which a network has no derivative; save the model from behind its preprocessing"
+    return REASONS.get(node.operator, "")
+
+
+GRAPHS = Dialect(OPERATORS, refusal)

@@ -1,0 +1,97 @@
+"""Arrays out of TensorFlow's tensors, whose declared shapes are held against their bytes first."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...errors import FormatError, UnsupportedLayerError
+from ..ir.account import Account
+from ..ir.movement import MOST_AXES, MOST_ENTRIES
+from ..ir.values import Shape
+from ..reading.bfloat16 import widen_bfloat16
+from ..reading.limits import check_count
+from ..reading.protobuf import Message
+from .types import STRING, TYPES, ElementType
+
+DTYPE, SHAPE, CONTENT, STRINGS = 1, 2, 4, 8
+FIXED_SIZE = {5: "<f4", 6: "<f8"}
+"""The fields whose numbers are of fixed size; those of the others are whole, half precision by its bits."""
+
+
+def element_type(number: int) -> ElementType:
+    """The type of that number; UnsupportedLayerError if fastjac does not read it."""
+    if number not in TYPES:
+        names = ", ".join(known.name for known in TYPES.values())
+        raise UnsupportedLayerError(f"element type {number} is not supported; fastjac reads {names}")
+    return TYPES[number]
+
+
+def read_shape(shape: Message) -> Shape:
+    """The shape that a TensorShapeProto gives, all of whose sizes must be known."""
+    sizes = tuple(dimension.integer(1) for dimension in shape.messages(2))
+    check_count(len(sizes), MOST_AXES, "axes in a shape")
+    # NumPy takes no sizes whose product is beyond it, even if one is 0.
+    if shape.integer(3) or any(size < 0 for size in sizes) or math.prod(max(size, 1) for size in sizes) > MOST_ENTRIES:
+        raise FormatError(f"its shape {sizes} is none; the file is damaged")
+    return sizes
+
+
+def read_tensor(tensor: Message, account: Account) -> np.ndarray:
+    """The array that a TensorProto holds; half precision is widened to float32.
+
+    Where it lists fewer entries than its shape has, the last one stands for the rest.
+    """
+    kind, shape = element_type(tensor.integer(DTYPE)), read_shape(tensor.message(SHAPE))
+    size = math.prod(shape)
+    if CONTENT in tensor:
+        content = tensor.content(CONTENT)
+        account.store(len(content))
+        return as_array(content, kind, shape)
+    listed = tensor.reals(kind.field, FIXED_SIZE[kind.field]) if kind.field in FIXED_SIZE else _whole(tensor, kind)
+    if listed.size > size or (size and not listed.size):
+        if not listed.size:
+            listed = np.zeros(1, listed.dtype)  # which protobuf leaves out
+        else:
+            raise FormatError(f"{kind.name} of shape {shape} takes {size} entries, the file lists {listed.size}")
+    account.store(listed.nbytes)
+    account.make(size)
+    entries = np.full(size, listed[-1] if listed.size else 0, listed.dtype)
+    entries[: listed.size] = listed[:size]
+    return as_numbers(entries, kind).reshape(shape)
+
+
+def _whole(tensor: Message, kind: ElementType) -> np.ndarray:
+    """Entries that are listed as whole numbers."""
+    numbers = np.array(tensor.integers(kind.field), np.int64)
+    if kind.name in ("float16", "bfloat16"):
+        return numbers.astype("<u2").view(kind.stored)
+    return numbers.astype(kind.stored)
+
+
+def as_array(content: bytes | memoryview, kind: ElementType, shape: Shape) -> np.ndarray:
+    """The array in some bytes; FormatError where they do not fit its shape."""
+    needed = math.prod(shape) * np.dtype(kind.stored).itemsize
+    if len(content) != needed:
+        raise FormatError(
+            f"{kind.name} of shape {shape} takes {needed} bytes, the file holds {len(content)} for it; it is truncated or damaged"
+        )
+    stored = np.frombuffer(content, "u1" if kind.name == "bool" else kind.stored)
+    return as_numbers(stored, kind).reshape(shape)
+
+
+def as_numbers(stored: np.ndarray, kind: ElementType) -> np.ndarray:
+    """Stored entries as numbers of the precisions that fastjac computes in."""
+    if kind.name == "bfloat16":
+        return widen_bfloat16(stored)
+    if kind.name == "bool":
+        return stored != 0
+    return stored.astype(np.float32 if kind.name == "float16" else stored.dtype.newbyteorder("="), copy=False)
+
+
+def read_strings(tensor: Message) -> list[bytes]:
+    """The texts that a TensorProto lists."""
+    if tensor.integer(DTYPE) != STRING:
+        raise FormatError("a list of names is no tensor of strings; the file is damaged")
+    return tensor.contents(STRINGS)

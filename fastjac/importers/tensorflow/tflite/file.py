@@ -1,0 +1,43 @@
+"""Read .tflite files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ....errors import FileError
+from ...ir.account import Account
+from ...options import Options
+from ...parts import Imported
+from ...reading.limits import check_count
+from ...reading.probe import Probe
+from ..build import build
+from ..ends import chosen_outputs
+from ..graph import needed_for
+from .model import read_graph
+from .operators import LITE
+
+IDENTIFIER = b"TFL3"
+MOST_BYTES = 2**31 - 1
+
+
+def recognise(probe: Probe) -> bool:
+    """Whether the file is a flatbuffer of TensorFlow Lite's schema."""
+    return probe.head[4:8] == IDENTIFIER
+
+
+def load(probe: Probe, options: Options) -> Imported:
+    """Read a floating-point model.
+
+    Raises FormatError where the file is damaged, UnsupportedLayerError where it is quantized or fastjac cannot say it.
+    """
+    options.refuse_all_but("n_in", "inputs", "outputs")
+    check_count(probe.size, MOST_BYTES, "bytes")
+    try:
+        data = probe.path.read_bytes()
+    except OSError as error:
+        raise FileError(f"it cannot be read: {error.strerror}") from error
+    account = Account()
+    graph = read_graph(data, account)
+    outputs, left_out = chosen_outputs(graph.outputs, options.outputs)
+    nodes = needed_for([end.value for end in outputs], graph.nodes)
+    return build(replace(graph, nodes=nodes, outputs=outputs, left_out=left_out), LITE, options, account)

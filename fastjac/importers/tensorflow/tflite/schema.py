@@ -1,0 +1,180 @@
+"""TensorFlow Lite's schema, as far as fastjac reads it: the numbers of fields, types, operators and options.
+
+The numbers are those of tensorflow/compiler/mlir/lite/schema/schema.fbs, which never change.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Model(IntEnum):
+    """The whole file."""
+
+    OPERATOR_CODES = 1
+    SUBGRAPHS = 2
+    BUFFERS = 4
+    SIGNATURES = 7
+
+
+class OperatorCode(IntEnum):
+    """An operator that nodes refer to."""
+
+    OLD_CODE = 0
+    CUSTOM_CODE = 1
+    CODE = 3
+
+
+class SubGraph(IntEnum):
+    """A graph."""
+
+    TENSORS = 0
+    INPUTS = 1
+    OUTPUTS = 2
+    OPERATORS = 3
+
+
+class Tensor(IntEnum):
+    """A value of a graph, or a constant."""
+
+    SHAPE = 0
+    TYPE = 1
+    BUFFER = 2
+    NAME = 3
+    QUANTIZATION = 4
+    IS_VARIABLE = 5
+    SPARSITY = 6
+    SHAPE_SIGNATURE = 7
+
+
+class Quantization(IntEnum):
+    """How numbers are stored in fewer bits."""
+
+    SCALE = 2
+
+
+class Operator(IntEnum):
+    """A node of a graph."""
+
+    CODE = 0
+    INPUTS = 1
+    OUTPUTS = 2
+    OPTIONS = 4
+
+
+class Buffer(IntEnum):
+    """The bytes of a constant, in the flatbuffer or behind it."""
+
+    DATA = 0
+    OFFSET = 1
+    SIZE = 2
+
+
+class Signature(IntEnum):
+    """What users call the inputs and outputs of a graph."""
+
+    INPUTS = 0
+    OUTPUTS = 1
+    SUBGRAPH = 4
+
+
+class Named(IntEnum):
+    """A name of a tensor."""
+
+    NAME = 0
+    TENSOR = 1
+
+
+TYPES = {
+    0: ("float32", "<f4"),
+    1: ("float16", "<f2"),
+    2: ("int32", "<i4"),
+    3: ("uint8", "u1"),
+    4: ("int64", "<i8"),
+    6: ("bool", "u1"),
+    7: ("int16", "<i2"),
+    9: ("int8", "i1"),
+    10: ("float64", "<f8"),
+    12: ("uint64", "<u8"),
+    15: ("uint32", "<u4"),
+    16: ("uint16", "<u2"),
+}
+"""The types of tensors: what NumPy calls them, and the dtype of their bytes."""
+
+BYTE, INT, FLOAT, BOOL, INTS = "b", "i", "f", "?", "ints"
+Fields = dict[str, tuple[int, str, float]]
+FUSED: Fields = {"fused": (0, BYTE, 0)}
+POOLING: Fields = {
+    "padding": (0, BYTE, 0),
+    "stride_w": (1, INT, 0),
+    "stride_h": (2, INT, 0),
+    "filter_width": (3, INT, 0),
+    "filter_height": (4, INT, 0),
+    "fused": (5, BYTE, 0),
+}
+OPTIONS: dict[str, Fields] = {
+    "FULLY_CONNECTED": {**FUSED, "weights_format": (1, BYTE, 0), "keep_num_dims": (2, BOOL, 0)},
+    **dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "L2_NORMALIZATION"), FUSED),
+    "SOFTMAX": {"beta": (0, FLOAT, 0.0)},
+    "CONCATENATION": {"axis": (0, INT, 0), "fused": (1, BYTE, 0)},
+    "RESHAPE": {"new_shape": (0, INTS, 0)},
+    "LEAKY_RELU": {"alpha": (0, FLOAT, 0.0)},
+    "GELU": {"approximate": (0, BOOL, 0)},
+    **{name: {"keep_dims": (0, BOOL, 0)} for name in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")},
+    "SQUEEZE": {"squeeze_dims": (0, INTS, 0)},
+    "STRIDED_SLICE": {
+        "begin_mask": (0, INT, 0),
+        "end_mask": (1, INT, 0),
+        "ellipsis_mask": (2, INT, 0),
+        "new_axis_mask": (3, INT, 0),
+        "shrink_axis_mask": (4, INT, 0),
+        "offset": (5, BOOL, 0),
+    },
+    "GATHER": {"axis": (0, INT, 0), "batch_dims": (1, INT, 0)},
+    "PACK": {"axis": (1, INT, 0)},
+    "UNPACK": {"axis": (1, INT, 0)},
+    "SPLIT": {"num_splits": (0, INT, 0)},
+    "BATCH_MATMUL": {"adj_x": (0, BOOL, 0), "adj_y": (1, BOOL, 0)},
+    "CONV_2D": {
+        "padding": (0, BYTE, 0),
+        "stride_w": (1, INT, 0),
+        "stride_h": (2, INT, 0),
+        "fused": (3, BYTE, 0),
+        "dilation_w_factor": (4, INT, 1),
+        "dilation_h_factor": (5, INT, 1),
+    },
+    "DEPTHWISE_CONV_2D": {
+        "padding": (0, BYTE, 0),
+        "stride_w": (1, INT, 0),
+        "stride_h": (2, INT, 0),
+        "fused": (4, BYTE, 0),
+        "dilation_w_factor": (5, INT, 1),
+        "dilation_h_factor": (6, INT, 1),
+    },
+    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), POOLING),
+    "CAST": {"out_data_type": (1, BYTE, 0)},
+}
+"""The options of operators by name: the number of the field, its kind, and its default."""
+
+CUSTOM = 32
+NAMES = """\
+ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR
+FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC LSH_PROJECTION LSTM
+MAX_POOL_2D MUL RELU RELU_N1_TO_1 RELU6 RESHAPE RESIZE_BILINEAR RNN SOFTMAX SPACE_TO_DEPTH SVDF TANH CONCAT_EMBEDDINGS
+SKIP_GRAM CALL CUSTOM EMBEDDING_LOOKUP_SPARSE PAD UNIDIRECTIONAL_SEQUENCE_RNN GATHER BATCH_TO_SPACE_ND
+SPACE_TO_BATCH_ND TRANSPOSE MEAN SUB DIV SQUEEZE UNIDIRECTIONAL_SEQUENCE_LSTM STRIDED_SLICE BIDIRECTIONAL_SEQUENCE_RNN
+EXP TOPK_V2 SPLIT LOG_SOFTMAX DELEGATE BIDIRECTIONAL_SEQUENCE_LSTM CAST PRELU MAXIMUM ARG_MAX MINIMUM LESS NEG PADV2
+GREATER GREATER_EQUAL LESS_EQUAL SELECT SLICE SIN TRANSPOSE_CONV SPARSE_TO_DENSE TILE EXPAND_DIMS EQUAL NOT_EQUAL LOG
+SUM SQRT RSQRT SHAPE POW ARG_MIN FAKE_QUANT REDUCE_PROD REDUCE_MAX PACK LOGICAL_OR ONE_HOT LOGICAL_AND LOGICAL_NOT
+UNPACK REDUCE_MIN FLOOR_DIV REDUCE_ANY SQUARE ZEROS_LIKE FILL FLOOR_MOD RANGE RESIZE_NEAREST_NEIGHBOR LEAKY_RELU
+SQUARED_DIFFERENCE MIRROR_PAD ABS SPLIT_V UNIQUE CEIL REVERSE_V2 ADD_N GATHER_ND COS WHERE RANK ELU REVERSE_SEQUENCE
+MATRIX_DIAG QUANTIZE MATRIX_SET_DIAG ROUND HARD_SWISH IF WHILE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5
+SCATTER_ND SELECT_V2 DENSIFY SEGMENT_SUM BATCH_MATMUL PLACEHOLDER_FOR_GREATER_OP_CODES CUMSUM CALL_ONCE BROADCAST_TO
+RFFT2D CONV_3D IMAG REAL COMPLEX_ABS HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE REDUCE_ALL
+CONV_3D_TRANSPOSE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE BROADCAST_ARGS RANDOM_STANDARD_NORMAL BUCKETIZE
+RANDOM_UNIFORM MULTINOMIAL GELU DYNAMIC_UPDATE_SLICE RELU_0_TO_1 UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX
+UNSORTED_SEGMENT_SUM ATAN2 UNSORTED_SEGMENT_MIN SIGN"""
+OPERATORS = tuple(NAMES.split())
+"""The built-in operators, by their numbers."""
+ACTIVATIONS = {0: "", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH"}
+"""What may stand behind an operator, by the number in its option `fused`."""

@@ -1,0 +1,220 @@
+"""The network of a module that was saved as a whole, by `torch.save(module, path)`: nothing of it is made, imported or called.
+
+What a class of torch computes is known (`torch/modules.py`). What a class of others computes stands in code that is not in the
+file, so the user lists it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...blocks import Item, Residual
+from ...errors import DtypeError, FastjacError, FormatError, OptionError, UnsupportedLayerError
+from ...layers import Layer
+from ..located import located
+from ..options import Options
+from ..parts import Imported, Part, assemble
+from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
+from ..reading.records import Call
+from ..state_dict import ACTIVATIONS, all_entries, residual_entries
+from ..torch.modified import MODULE_PREFIX, WRAPPERS
+from ..torch.modules import MODULES
+from .records import Module, is_module
+from .tensors import Tensors
+
+SEQUENTIAL = f"{MODULE_PREFIX}container.Sequential"
+LISTS = tuple(f"{MODULE_PREFIX}container.{name}" for name in ("ModuleList", "ModuleDict"))
+FLATTEN = f"{MODULE_PREFIX}flatten.Flatten"
+Items = list[Layer | Item]
+
+
+def whole_module(record: Call, tensors: Tensors, options: Options) -> Imported:
+    """The network of a module as a pickle describes it, in evaluation mode; see `fastjac.load` for `options.classes`.
+
+    Raises OptionError where a class is not torch's and not listed, or listed and not there; UnsupportedLayerError for a module
+    that fastjac does not have, or one that hooks change; FormatError where the file is damaged.
+    """
+    options.refuse_all_but("classes", "n_in")
+    reader = _Reader(tensors, _checked(options.classes))
+    items = reader.items(record, "", 0)
+    unused = sorted(set(reader.classes) - reader.seen)
+    if unused:
+        raise OptionError(
+            f"classes lists {unused[0]!r:.200}, of which the file has no module; its classes are {', '.join(sorted(reader.seen))}"
+        )
+    return assemble(reader.parts, options.n_in, "n_in=...", tensors.widest, items)
+
+
+def whole_state(record: Call, tensors: Tensors) -> dict[str, np.ndarray]:
+    """The state dict of such a module."""
+    found: dict[str, np.ndarray] = {}
+    for path, module in _within(Module(record, tensors), tensors):
+        with located(path or "the module"):
+            found |= {f"{path}.{name}".lstrip("."): array for name, array in module.arrays().items()}
+    return found
+
+
+def _within(module: Module, tensors: Tensors) -> Iterator[tuple[str, Module]]:
+    """The module and all modules in it, with the paths that lead to them."""
+    level, depth, count = [("", module)], 0, 0
+    while level:
+        depth += 1
+        check_count(depth, MOST_NESTING, "levels of modules within modules")
+        yield from level
+        below: list[tuple[str, Module]] = []
+        for path, inner in level:
+            for name, child in inner.children.items():
+                count += 1
+                check_count(count, MOST_LAYERS, "modules")
+                if is_module(child):
+                    below.append((f"{path}.{name!s:.100}".lstrip("."), Module(child, tensors)))
+        level = below
+
+
+def _checked(classes: Any) -> Mapping[str, Sequence[Any]]:
+    """What the user lists; DtypeError where it is no dictionary of lists."""
+    if classes is None:
+        return {}
+    if not isinstance(classes, Mapping):
+        raise DtypeError(f'classes must map names to lists, as {{"__main__.Net": ["fc1", "relu", "fc2"]}}, got {classes!r:.200}')
+    for name, entries in classes.items():
+        if isinstance(entries, str) or not isinstance(entries, Sequence):
+            raise DtypeError(
+                f'classes[{name!r}] must be a list of what forward does, such as ["fc1", "relu"], got {entries!r:.200}'
+            )
+    return classes
+
+
+class _Reader:
+    """Reads modules, each once, however often it is used.
+
+    parts : the layers of all modules, in the order of their use.
+    seen : the classes that are not torch's.
+    """
+
+    def __init__(self, tensors: Tensors, classes: Mapping[str, Sequence[Any]]) -> None:
+        self.classes = classes
+        self.parts: list[Part] = []
+        self.seen: set[str] = set()
+        self._tensors = tensors
+        self._known: dict[int, tuple[Layer, ...]] = {}
+        self._count = 0
+
+    def items(self, record: Any, path: str, depth: int) -> Items:
+        """What a module stands for."""
+        self._count_one_more()
+        check_count(depth, MOST_NESTING, "levels of modules within modules")
+        if not is_module(record):
+            raise FormatError(
+                f"{path} is a {str(record) if isinstance(record, Call) else type(record).__name__:.200} and no module"
+            )
+        module = Module(record, self._tensors)
+        name = module.class_name
+        with located(f"{path or 'the module'} ({name:.200})"):
+            module.check_plain()
+        if name in WRAPPERS:
+            return self._child(module, WRAPPERS[name], path, depth)
+        if name in self.classes:
+            self.seen.add(name)
+            self._check_all_named(module)
+            return self._listed(self.classes[name], module, path, depth)
+        if name == SEQUENTIAL:
+            return [item for child in module.children for item in self._child(module, child, path, depth)]
+        with located(f"{path or 'the module'} ({name:.200})"):
+            return list(self._layers(id(record), module, path))
+
+    def _child(self, module: Module, name: Any, path: str, depth: int) -> Items:
+        if name not in module.children:
+            raise FormatError(f"{path or 'the module'} holds no module {name}; the file is damaged")
+        return self.items(module.children[name], f"{path}.{name!s:.100}".lstrip("."), depth + 1)
+
+    def _layers(self, key: int, module: Module, path: str) -> tuple[Layer, ...]:
+        """The layers of a module of torch's own, with its part."""
+        if key not in self._known:
+            self._known[key] = self._converted(module)
+        kind = module.class_name.rpartition(".")[2]
+        self.parts.append(Part(f"{path} ({kind})".lstrip(), self._known[key]))
+        return self._known[key]
+
+    def _converted(self, module: Module) -> tuple[Layer, ...]:
+        name = module.class_name
+        kind = name.rpartition(".")[2]
+        if not name.startswith("torch."):
+            raise OptionError(_asked_for(module))
+        if name in LISTS:
+            raise OptionError(f"it is called by nobody; list its modules in its place, as {_proposal(module)}")
+        try:
+            if name == FLATTEN and (module.start_dim, module.end_dim) == (1, -1):
+                return ()
+            if name.startswith(MODULE_PREFIX) and kind in MODULES:
+                return tuple(MODULES[kind](module))
+        except FastjacError:
+            raise
+        except Exception as error:  # options of other types than torch's
+            raise FormatError(f"its options are none that torch gives it ({type(error).__name__}: {error!s:.200})") from error
+        raise UnsupportedLayerError(f"fastjac does not have {kind}, or not with its options; it has {', '.join(MODULES)}")
+
+    def _check_all_named(self, module: Module) -> None:
+        """Raise OptionError where a list leaves out weights, which would be forgotten rather than meant."""
+        name = module.class_name
+        named = [entry for entry in all_entries(self.classes[name]) if isinstance(entry, str)]
+        for path, inner in _within(module, self._tensors):
+            self._count_one_more()
+            if inner.own_names and not any(path == entry or path.startswith(f"{entry}.") for entry in named):
+                raise OptionError(
+                    f"classes[{name!r:.200}] does not name {path or inner.own_names[0]!r:.200}, which has weights; name every "
+                    "module in its place, or leave it out of the weights alone, by layers=[...] and order=[...]"
+                )
+
+    def _count_one_more(self) -> None:
+        self._count += 1
+        check_count(self._count, MOST_LAYERS, "modules")
+
+    def _listed(self, entries: Sequence[Any], module: Module, path: str, depth: int) -> Items:
+        """What a user's list says that a module does."""
+        found: Items = []
+        for position, entry in enumerate(entries):
+            with located(f"classes[{module.class_name!r:.200}][{position}]"):
+                inner = residual_entries(entry)
+                if inner is not None:
+                    found.append(Residual(self._listed(inner, module, path, depth)))
+                elif isinstance(entry, Layer):
+                    found += self._given(type(entry).__name__, (entry,))
+                else:
+                    found += self._named(entry, module, path, depth)
+        return found
+
+    def _named(self, entry: Any, module: Module, path: str, depth: int) -> Items:
+        """A module by its path within the one that is listed, or an activation by its name."""
+        if not isinstance(entry, str):
+            raise OptionError(f"it must be a module's name, an activation's or a fastjac layer, got {entry!r:.200}")
+        if entry.partition(".")[0] not in module.children and entry in ACTIVATIONS:
+            return self._given(entry, ACTIVATIONS[entry])
+        record: Any = None
+        at = module.children
+        for name in entry.split("."):
+            record = at.get(name)
+            at = Module(record, self._tensors).children if is_module(record) else {}
+        if record is None:
+            names = ", ".join(f"{name!s:.50}" for name in list(module.children)[:20])
+            raise OptionError(f"{entry!r:.200} is none of its modules ({names}) and none of {', '.join(ACTIVATIONS)}")
+        return self.items(record, f"{path}.{entry}".lstrip("."), depth + 1)
+
+    def _given(self, name: str, layers: tuple[Layer, ...]) -> Items:
+        self.parts.append(Part(f"{name} (given)", layers))
+        return list(layers)
+
+
+def _asked_for(module: Module) -> str:
+    """What a user's class needs."""
+    return (
+        f"what it computes stands in its forward, which is not in the file; list it: classes={{{module.class_name!r:.200}: "
+        f'{_proposal(module)}}}, with what stands between, such as "relu"; or load it in torch, for fastjac.from_torch(module)'
+    )
+
+
+def _proposal(module: Module) -> str:
+    return str([str(name)[:50] for name in list(module.children)[:20]])
