@@ -10,7 +10,7 @@ from torch import nn
 import fastjac
 from fastjac.errors import LayerError, OptionError, UnsupportedLayerError
 
-from .archives import body, write
+from .archives import body, module, write
 from .models import TORCH_WARNS, assert_agrees, build, save_exported, save_scripted, save_traced
 
 pytestmark = pytest.mark.filterwarnings(*TORCH_WARNS)
@@ -89,11 +89,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("module", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_no_network_is_is_named(module, message, path):
-    save_scripted(module.eval(), (), path)
+@pytest.mark.parametrize(("refused", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_no_network_is_is_named(refused, message, path):
+    save_scripted(refused.eval(), (), path)
     with pytest.raises(UnsupportedLayerError, match=message) as caught:
-        fastjac.load(path, n_in=3 if isinstance(module, Recurrent) else 4)
+        fastjac.load(path, n_in=3 if isinstance(refused, Recurrent) else 4)
     assert str(caught.value).startswith(str(path))
 
 
@@ -120,8 +120,7 @@ def test_places_that_nothing_uses_are_left_out(path):
 
 
 def test_training_mode_is_refused(path):
-    module = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
-    save_scripted(module.train(), (), path)
+    save_scripted(nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5)).train(), (), path)
     with pytest.raises(fastjac.FastjacError, match=r"it is in training mode, .*; call .eval\(\) on the module before"):
         fastjac.load(path)
 
@@ -143,8 +142,8 @@ def test_quantized_modules_are_refused(path):
 
 
 def test_objects_of_c_are_refused_by_name(path):
-    pickle = b"\x80\x02c__torch__\nNet\n)\x81}X\x06\x00\x00\x00weightc__torch__.torch.classes.quantized\nLinearPackedParamsBase\n)\x81sb."
-    write(path, pickle=pickle)
+    packed = b"c__torch__.torch.classes.quantized\nLinearPackedParamsBase\n)\x81"
+    write(path, pickle=module(weight=packed))
     with pytest.raises(UnsupportedLayerError, match=r"weight is a __torch__.torch.classes.quantized.Linear"):
         fastjac.load(path, n_in=3)
 
@@ -168,8 +167,8 @@ def test_the_size_of_an_input_is_asked_for(path):
 
 
 def test_the_size_that_a_trace_has_recorded_is_held_against_n_in(path):
-    module, inputs = build("chain")
-    save_traced(module, inputs, path)
+    made, inputs = build("chain")
+    save_traced(made, inputs, path)
     assert fastjac.load(path, n_in=3).n_in == 3
     with pytest.raises(LayerError, match="n_in=4 was given, but the program was traced with inputs of 3 entries"):
         fastjac.load(path, n_in=4)
@@ -185,32 +184,32 @@ def test_a_vector_that_was_traced_is_one_sample(path):
 
 
 def test_an_export_of_a_fixed_batch_is_one_sample(path):
-    module, inputs = build("gated")
-    torch.export.save(torch.export.export(module, (inputs[0][:2],)), path)
+    made, inputs = build("gated")
+    torch.export.save(torch.export.export(made, (inputs[0][:2],)), path)
     net = fastjac.load(path)
     x = inputs[0][:2]
-    np.testing.assert_allclose(net(x.numpy().ravel()), module(x).detach().numpy().ravel(), rtol=1e-12)
+    np.testing.assert_allclose(net(x.numpy().ravel()), made(x).detach().numpy().ravel(), rtol=1e-12)
 
 
 def test_inputs_and_outputs_by_name(path):
-    module, inputs = build("dynamics")
-    save_traced(module, inputs, path)
+    made, inputs = build("dynamics")
+    save_traced(made, inputs, path)
     net = fastjac.load(path, inputs=["u", "x"])
     y = net(tuple(x.numpy() for x in inputs[::-1]))
-    np.testing.assert_allclose(y, module(*inputs).detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(y, made(*inputs).detach().numpy(), rtol=1e-12)
     with pytest.raises(OptionError, match="inputs must name x, u of forward's parameters x, u; got x"):
         fastjac.load(path, inputs=["x"])
-    module, inputs = build("policy")
-    save_traced(module, inputs, path)
+    made, inputs = build("policy")
+    save_traced(made, inputs, path)
     net = fastjac.load(path, outputs=["1"])
-    np.testing.assert_allclose(net(inputs[0].numpy()), module(*inputs)[1].detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(net(inputs[0].numpy()), made(*inputs)[1].detach().numpy(), rtol=1e-12)
     with pytest.raises(OptionError, match="outputs must name some of the program's, which are '0', '1'; got 'mean'"):
         fastjac.load(path, outputs=["mean"])
 
 
 def test_an_optional_input_that_is_named(path):
-    module, inputs = build("choosing")
-    save_scripted(module, inputs, path)
+    made, inputs = build("choosing")
+    save_scripted(made, inputs, path)
     assert len(fastjac.load(path).inputs) == 1
     with pytest.raises(LayerError, match="how many entries its input 'shift' has"):
         fastjac.load(path, inputs=["x", "shift"])
@@ -221,12 +220,12 @@ def test_a_real_actuator_network():
     if not path.exists():
         pytest.skip("the file of a network that others trained is not in ../shared/data")
     net = fastjac.load(path)
-    module = torch.jit.load(path, map_location="cpu")
+    actuator = torch.jit.load(path, map_location="cpu")
     assert [type(layer).__name__ for layer in net.layers] == ["Affine", "Softsign", "Affine", "Softsign", "Affine"]
     x = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
     y, jac = net.value_and_jacobian(x.numpy())
-    np.testing.assert_allclose(y, module(x).detach().numpy(), rtol=2e-5, atol=2e-5)
-    jacobians = [torch.autograd.functional.jacobian(module, sample).numpy() for sample in x]
+    np.testing.assert_allclose(y, actuator(x).detach().numpy(), rtol=2e-5, atol=2e-5)
+    jacobians = [torch.autograd.functional.jacobian(actuator, sample).numpy() for sample in x]
     np.testing.assert_allclose(jac, np.stack(jacobians), rtol=2e-5, atol=2e-5)
 
 
