@@ -27,20 +27,20 @@ def path(tmp_path):
 
 
 def refuse(path, message, **options):
-    """Loading fails with the message, soon and in little memory."""
+    """Loading fails with the message, soon; in little memory too, where the message is about sizes."""
     started = time.process_time()
     with pytest.raises(FastjacError, match=message) as caught:
         fastjac.load(path, **({"n_in": 3} | options))
-    seconds = time.process_time() - started
-    assert seconds < MOST_SECONDS
+    assert time.process_time() - started < MOST_SECONDS
     assert len(str(caught.value)) < 20_000
-    tracemalloc.start()
-    try:
-        with pytest.raises(FastjacError):
-            fastjac.load(path, **({"n_in": 3} | options))
-        assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
-    finally:
-        tracemalloc.stop()
+    if "claims to unpack" in message:
+        tracemalloc.start()  # which makes everything many times slower
+        try:
+            with pytest.raises(FastjacError):
+                fastjac.load(path, **({"n_in": 3} | options))
+            assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_program_by_hand_loads(path):
