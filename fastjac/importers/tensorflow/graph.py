@@ -12,6 +12,10 @@ from ..parts import Part
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 """The types of what flows through a network."""
+LOOPS = (
+    "it repeats a graph when the model runs, as a recurrent layer does; fastjac takes plain operators, so make the layer with "
+    "unroll=True, as in keras.layers.LSTM(8, unroll=True), or load the .keras file"
+)
 
 
 @dataclass(frozen=True)
