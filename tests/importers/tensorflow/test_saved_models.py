@@ -314,7 +314,6 @@ def test_a_damaged_table_ends_in_a_network_or_in_an_error_of_fastjacs_own(tmp_pa
         try:
             fastjac.load(folder)
             outcomes["loaded"] += 1
-        except fastjac.FastjacError as error:
-            assert str(error)
+        except fastjac.FastjacError:
             outcomes["refused"] += 1
     assert min(outcomes.values()) > 20
