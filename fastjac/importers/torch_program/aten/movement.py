@@ -270,6 +270,7 @@ MOVEMENTS: dict[str, Operator] = {
     "split": _split,
     "split_with_sizes": _split_with_sizes,
     "chunk": _chunk,
+    "unsafe_chunk": _chunk,
     "unbind": _unbind,
     "cat": lambda tensors, dim=0: _cat(tensors, dim),
     "concat": lambda tensors, dim=0: _cat(tensors, dim),
