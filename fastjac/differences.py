@@ -13,7 +13,7 @@ import numpy as np
 
 from .ends import End
 from .graph import Graph, Vertex
-from .layers import Activation, Maximum, Minimum, Scale, Sparsemax
+from .layers import Activation, Gate, Maximum, Minimum, Scale, Sparsemax
 from .layers.base import Parameter
 from .network import Network
 from .sequence import Written
@@ -116,6 +116,8 @@ def _watched_at(number: int, vertex: Vertex) -> Iterator[tuple[tuple[int, ...], 
         yield (number,), (0.0,)  # the support, on which the derivative depends, is where the output is above 0
     elif isinstance(layer, (Maximum, Minimum)):
         yield vertex.operands, (0.0,)
+    elif isinstance(layer, Gate):
+        yield vertex.operands[:1], (0.0,)
     elif isinstance(layer, Activation) and layer.kinks:
         yield vertex.operands, layer.kinks
 

@@ -265,7 +265,7 @@ def graph_of(inputs: Any, outputs: Any) -> Graph:
             raise LayerError(f"output {position} is {node!r} itself; a network's outputs are computed, as by fastjac.Scale()(x)")
     numbers = {node: number for number, node in enumerate(starts)}
     vertices = [Vertex(None, (), node.size) for node in starts]
-    for node in _in_order(ends):
+    for node in in_order(ends):
         if isinstance(node, Input):
             if node not in numbers:
                 raise LayerError(
@@ -282,7 +282,7 @@ def graph_of(inputs: Any, outputs: Any) -> Graph:
     return Graph(tuple(vertices), tuple(range(len(starts))), tuple(numbers[node] for node in ends))
 
 
-def _in_order(ends: Sequence[Node]) -> Iterator[Node]:
+def in_order(ends: Sequence[Node]) -> Iterator[Node]:
     """Every node that the ends are made of, once, behind its operands."""
     # A stack of its own, because a network may be deeper than Python's.
     seen: set[Node] = set()

@@ -7,7 +7,7 @@ import numpy as np
 from fastjac import layers as fl
 from fastjac.graph import Graph, Vertex
 from fastjac.layers import Layer
-from fastjac.layers.joins import Divide, Join, Maximum, Minimum, Take
+from fastjac.layers.joins import Divide, Gate, Join, Maximum, Minimum, Take
 from tests import naive_graph
 from tests.random_networks import ELEMENTWISE, MAX_RMS, MIN_GAIN, MIN_KINK_DISTANCE, NORMALIZERS, PROBES, kink_distance
 
@@ -128,13 +128,14 @@ class GraphBuilder:
 
 
 def tie_distance(vertex: Vertex, values: Sequence[np.ndarray]) -> np.ndarray:
-    """For every sample (batch,): how far the nearest unit is from a tie of a Maximum or a Minimum without being in one.
+    """For every sample (batch,): how far the nearest unit is from a tie of a Maximum or a Minimum, or the edge of a Gate, without
+    being in one.
 
     It is infinite for other joins. In an exact tie, of two ReLUs that are dead, say, no rounding moves the units apart.
     """
-    if not isinstance(vertex.operation, (Maximum, Minimum)):
+    if not isinstance(vertex.operation, (Maximum, Minimum, Gate)):
         return np.full(len(values[0]), np.inf)
-    distance = np.abs(values[0] - values[1])
+    distance = np.abs(values[0] if isinstance(vertex.operation, Gate) else values[0] - values[1])
     return np.where(distance > 0, distance, np.inf).min(axis=-1)
 
 

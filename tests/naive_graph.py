@@ -89,7 +89,8 @@ def push(vertex: Vertex, values: Sequence[Array], tangents: Sequence[Array]) -> 
         index = list(operation.index)
         return values[0][..., index], tangents[0][..., index, :]
     if isinstance(operation, fl.Join):
-        joined, slopes = JOINS[type(operation)](*values)
+        rule = JOINS[type(operation)]
+        joined, slopes = rule(operation.when, *values) if isinstance(operation, fl.Gate) else rule(*values)
         return joined, sum(slope[..., :, None] * tangent for slope, tangent in zip(slopes, tangents, strict=True))
     return naive.layer_value(operation, values[0]), naive.push(operation, values[0], tangents[0])
 
@@ -117,6 +118,11 @@ def minimum(a: Array, b: Array) -> tuple[Array, Slopes]:
     return np.minimum(a, b), [_share_of_larger(b, a), _share_of_larger(a, b)]
 
 
+def gate(when: str, a: Array, b: Array) -> tuple[Array, Slopes]:
+    is_open = {"a > 0": a > 0, "a >= 0": a >= 0, "not a > 0": ~(a > 0), "not a >= 0": ~(a >= 0)}[when]
+    return np.where(is_open, b, 0.0), [np.zeros_like(a), np.where(is_open, 1.0, 0.0)]
+
+
 def _share_of_larger(a: Array, b: Array) -> Array:
     """1 where a is larger, and half where they are equal."""
     return np.where(a == b, 0.5, np.where(a < b, 0.0, 1.0))
@@ -128,4 +134,5 @@ JOINS: dict[type[Layer], Callable[..., tuple[Array, Slopes]]] = {
     fl.Divide: divide,
     fl.Maximum: maximum,
     fl.Minimum: minimum,
+    fl.Gate: gate,
 }

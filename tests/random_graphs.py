@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import get_args
 
 import numpy as np
 
 from fastjac.graph import Graph
 from fastjac.layers import LAYERS, ReLU, Scale
-from fastjac.layers.joins import Add, Concatenate, Join, Maximum, Minimum, Multiply, Take
+from fastjac.layers.joins import Add, Concatenate, Condition, Gate, Join, Maximum, Minimum, Multiply, Take
 from tests.graph_builder import GraphBuilder, UnfitError
 from tests.graph_inputs import is_fair
 from tests.random_networks import DRAWN
@@ -144,7 +145,7 @@ def add(builder: GraphBuilder) -> None:
 
 
 def pairwise(builder: GraphBuilder) -> None:
-    joins: tuple[Join, ...] = (Multiply(), Multiply(), Maximum(), Minimum())
+    joins: tuple[Join, ...] = (Multiply(), Multiply(), Maximum(), Minimum(), *map(Gate, get_args(Condition)))
     first = _pick(builder)
     builder.join(joins[builder.rng.integers(len(joins))], first, _pick_like(builder, first))
 

@@ -8,7 +8,7 @@ import pytest
 import fastjac as fj
 from fastjac import check
 from fastjac.errors import DtypeError, OptionError, ShapeError
-from fastjac.layers import Maximum, Minimum
+from fastjac.layers import Gate, Maximum, Minimum
 
 from .random_networks import random_network
 
@@ -327,6 +327,14 @@ class TestGraphs:
         report = fj.check_jacobian(net, [0.0, 1.0, -1.0])
         assert report.passed
         assert report.n_kinks == 3
+        assert fj.check_jacobian(net, [0.5, 1.0, -1.0]).n_kinks == 0
+
+    def test_at_the_edge_of_a_gate_nothing_is_judged(self):
+        x = fj.Input(3)
+        net = fj.Network(inputs=x, outputs=Gate("a > 0")(x, 2.0 * x + 1.0))
+        report = fj.check_jacobian(net, [0.0, 1.0, -1.0])
+        assert report.passed
+        assert report.n_kinks == 3  # one unit, by each input
         assert fj.check_jacobian(net, [0.5, 1.0, -1.0]).n_kinks == 0
 
     @pytest.mark.parametrize("jacobian", [np.ones((3, 10, 7)), (np.ones(3), 4.0), [[np.ones((3, 4, 4))] * 2] * 3])

@@ -1,12 +1,14 @@
 """The oracle of graphs against torch: every join by itself, graphs small enough to check by hand, and random ones."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from fastjac.graph import Graph, Vertex
 from fastjac.layers import LAYERS, Affine, Tanh
-from fastjac.layers.joins import Add, Concatenate, Divide, Join, Maximum, Minimum, Multiply, Take
+from fastjac.layers.joins import Add, Concatenate, Condition, Divide, Gate, Join, Maximum, Minimum, Multiply, Take
 from tests import naive_graph, torch_graph
 from tests.corner_graphs import CORNERS
 from tests.graph_families import FAMILIES, family_graph, graph_named
@@ -15,6 +17,7 @@ from tests.random_graphs import random_graph
 
 RNG = np.random.default_rng(0)
 JOINS = [(Add(), 2), (Add(), 4), (Multiply(), 2), (Divide(), 2), (Maximum(), 2), (Minimum(), 2), (Concatenate(), 3)]
+JOINS += [(Gate(when), 2) for when in get_args(Condition)]
 
 
 def joined(join: Join, n_operands: int) -> Graph:
@@ -44,6 +47,16 @@ def test_of_equal_units_each_has_half_of_the_derivative(join: Join) -> None:
     larger = 0.0 if isinstance(join, Maximum) else 1.0
     np.testing.assert_array_equal(by_a, np.diag([0.5, larger, 0.5]))
     np.testing.assert_array_equal(by_b, np.diag([0.5, 1 - larger, 0.5]))
+
+
+@pytest.mark.parametrize("when", get_args(Condition))
+def test_at_its_edge_a_gate_is_open_or_not_as_it_says(when: Condition) -> None:
+    graph = joined(Gate(when), 2)
+    x = np.array([[0.0, -0.0, np.nan, 1.0, 2.0, 3.0]])
+    assert_equals_torch(graph, x)
+    is_open = {"a > 0": [0, 0, 0], "a >= 0": [1, 1, 0], "not a > 0": [1, 1, 1], "not a >= 0": [0, 0, 1]}[when]
+    np.testing.assert_array_equal(naive_graph.value(graph, x)[0], np.multiply(is_open, x[0, 3:]))
+    np.testing.assert_array_equal(naive_graph.jacobian(graph, x)[0], np.hstack([np.zeros((3, 3)), np.diag(is_open)]))
 
 
 @pytest.mark.parametrize(("join", "n_operands"), JOINS, ids=repr)
@@ -96,7 +109,7 @@ def test_random_graphs_equal_torch() -> None:
 def test_random_graphs_are_as_varied_as_they_claim() -> None:
     graphs = [random_graph(seed) for seed in range(300)]
     operations = {type(vertex.operation) for graph in graphs for vertex in graph.vertices} - {type(None)}
-    assert operations == {*LAYERS.values(), Add, Multiply, Divide, Maximum, Minimum, Concatenate, Take}
+    assert operations == {*LAYERS.values(), Add, Multiply, Divide, Maximum, Minimum, Gate, Concatenate, Take}
     lengths = [len(graph.vertices) - len(graph.inputs) for graph in graphs]
     assert min(lengths) == 2
     assert 25 <= max(lengths) <= 30

@@ -13,7 +13,7 @@ import pytest
 import fastjac as fj
 from fastjac.errors import DtypeError, FastjacError, LayerError, OptionError, ShapeError
 from fastjac.graph import Graph
-from fastjac.layers.joins import Add, Concatenate, Divide, Maximum, Minimum, Multiply, Pairwise, Take
+from fastjac.layers.joins import Add, Concatenate, Divide, Gate, Maximum, Minimum, Multiply, Pairwise, Take
 from fastjac.nodes import divide, graph_of, maximum, minimum
 
 X, U = fj.Input(4, "x"), fj.Input(3)
@@ -32,7 +32,7 @@ class TestRecording:
 
     def test_joins(self) -> None:
         y = fj.Tanh()(X)
-        for join in (Add(), Multiply(), Divide(), Maximum(), Minimum()):
+        for join in (Add(), Multiply(), Divide(), Maximum(), Minimum(), Gate("not a > 0")):
             node = join(X, y)
             assert (node.operation, node.operands, node.size) == (join, (X, y), 4)
         assert Concatenate()(X, U, X).size == 11

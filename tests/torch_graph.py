@@ -54,7 +54,15 @@ def function_of(operation: Layer) -> Callable[..., Tensor]:
     if isinstance(operation, fl.Take):
         index = torch.tensor(operation.index)
         return lambda x: x.index_select(-1, index)
+    if isinstance(operation, fl.Gate):
+        return partial(gate, operation.when)
     return JOINS.get(type(operation)) or partial(torch_reference.FUNCTIONS[type(operation)], operation)
+
+
+def gate(when: str, a: Tensor, b: Tensor) -> Tensor:
+    """`b` where a fulfils the condition, else 0."""
+    compared = a >= 0 if ">=" in when else a > 0
+    return torch.where(compared ^ when.startswith("not"), b, 0.0)
 
 
 JOINS: dict[type[Layer], Callable[..., Tensor]] = {

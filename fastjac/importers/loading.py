@@ -21,6 +21,7 @@ from .reading.probe import Probe
 from .state_dict import LayerEntry
 from .tensorflow import file as tensorflow
 from .tensorflow import tflite
+from .torch_program import export, script
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ FORMATS = (
     FileFormat("emulators of the CosmoPower family (.npz, .pkl)", emulator.recognise, emulator.load),
     FileFormat("MATLAB files of weights (.mat)", matlab.recognise, matlab.load),
     FileFormat("NumPy archives of weights (.npz)", npz.recognise, npz.load),
+    FileFormat("TorchScript programs (.pt)", script.recognise, script.load),
+    FileFormat("programs of torch.export (.pt2)", export.recognise, export.load),
     FileFormat("torch checkpoints (.pt, .pth, .ckpt, .bin)", torch_file.recognise, torch_file.load),
     FileFormat("stable-baselines3 archives (.zip)", stable_baselines3.recognise, stable_baselines3.load),
     FileFormat("scikit-learn models (.pkl, .joblib)", sklearn.recognise, sklearn.load),

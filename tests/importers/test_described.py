@@ -14,7 +14,7 @@ from safetensors import safe_open
 import fastjac as fj
 from fastjac.errors import DtypeError, FastjacError, FormatError, LayerError, OptionError, UnsupportedLayerError
 from fastjac.importers.reading.limits import MOST_LAYERS, MOST_UNITS
-from fastjac.layers.joins import Divide, Maximum, Minimum
+from fastjac.layers.joins import Divide, Gate, Maximum, Minimum
 from tests.corner_graphs import CORNERS
 from tests.graph_by_nodes import network_of
 from tests.graph_families import FAMILIES, graph_named
@@ -23,7 +23,7 @@ RNG = np.random.default_rng(0)
 X, U = fj.Input(4, "state"), fj.Input(3)
 TIED = fj.Affine(RNG.standard_normal((4, 4)), np.ones(4))
 HIDDEN = fj.Tanh()(TIED(X))
-JOINS = Maximum()(HIDDEN, TIED(HIDDEN)) * Minimum()(X, HIDDEN) - Divide()(X, 2.0 + X * X)
+JOINS = Maximum()(HIDDEN, TIED(HIDDEN)) * Minimum()(X, HIDDEN) - Divide()(X, 2.0 + X * X) + Gate("not a >= 0")(X, HIDDEN)
 GRAPH = fj.Network(inputs=(X, U), outputs=(fj.concatenate([JOINS[[2, 0, 0]], U]), fj.Softplus(2.0, np.inf)(HIDDEN)))
 
 WIDEN = fj.Affine(RNG.standard_normal((6, 4)))
@@ -195,7 +195,7 @@ DAMAGE = {
     "a layer that stands nowhere": (
         lambda layers, network: layers.append({"layer": "ReLU", "options": {}, "arrays": []}),
         FormatError,
-        "layer 13 stands nowhere in the network",
+        "layer 15 stands nowhere in the network",
     ),
     "a layer that fastjac does not have": (
         lambda layers, network: layers[1].update(layer="Conv"),

@@ -225,7 +225,7 @@ def cells(count):
 
 LAYERS = {"layers": ["relu"]}
 FILES = {
-    "a layer called 2,000 times": (lambda: called_often(2000), {}, 1_000_000),
+    "a layer called 2,000 times": (lambda: called_often(2000), {}, 2_000_000),
     "lines that hold nothing": (lambda: b"// a network\n" + b"\n" * 1_000_000, {}, 100_000),
     "comments": (lambda: b"//\n" * 500_000, {}, 100_000),
     "members of an archive": (lambda: zipped(((f"{i:060}", b"") for i in range(20_000)), zipfile.ZIP_STORED), {}, 10_000),
@@ -236,10 +236,10 @@ FILES = {
     "an inner model called 1,000 times": (inputs_called_often, {}, 1_000_000),
     "an inner model of a large sum": (sums_of_many, {}, 700_000),
     "models in models that double": (doubled_models, {}, 500_000),
-    "sums that double": (lambda: doublings("Add", 2000), {}, 1_000_000),
+    "sums that double": (lambda: doublings("Add", 2000), {}, 3_000_000),
     "widths that double": (lambda: doublings("Concatenate", 60, axis=-1), {}, 50_000),
     "one unit of 2,000,000": (lambda: few_of_many_units(2_000_000, 1000), {}, 700_000),
-    "one unit of 20,000": (lambda: few_of_many_units(20_000, 1000), {}, 1_000_000),
+    "one unit of 20,000": (lambda: few_of_many_units(20_000, 1000), {}, 3_000_000),
     "20,000 outputs": (lambda: model([called("Add", "a", [[tensor("in", 0)] * 2])], [["a", 0, 0]] * 20_000), {}, 700_000),
     "slots of old files": (old_slots, {}, 2_000_000),
     "groups that go round": (lambda: hdf5(round_and_round), LAYERS, 700_000),

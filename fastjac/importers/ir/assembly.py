@@ -9,13 +9,13 @@ import numpy as np
 
 from ...layers import LAYERS
 from ...network import Network
-from ...nodes import Input, Node
+from ...nodes import Input, Node, in_order
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
 from ..reading.limits import MOST_UNITS, check_count
 from .account import spend_places
 from .layout import units
-from .recognition import Recognized, ordered, recognized
+from .recognition import Recognized, recognized
 from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
 
 SAMPLES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
@@ -147,7 +147,7 @@ def _parts(outputs: Sequence[Node], found: Recognized, record: Record) -> Iterat
     """A part for each operation, or for all those that became one layer together."""
     groups: dict[int, list[Node]] = {}
     members: dict[int, set[int]] = {}
-    for node in ordered(outputs):
+    for node in in_order(outputs):
         if isinstance(node, Input):
             continue
         numbers = {record.operation_of(origin) for origin in found.origins[node]}

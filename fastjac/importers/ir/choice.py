@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -16,12 +17,15 @@ import numpy as np
 from ...errors import UnsupportedLayerError
 from ...layers.joins import Add, Gate
 from ...layers.joins import Condition as When
+from ..reading.limits import check_count
 from .account import spend
 from .elementwise import subtract
 from .layout import aligned, broadcast_shape, spread
 from .movement import constant_flow, on_one_node
 from .values import Constant, Flow, Single, Value, computed, constant, in_both, size_of
 
+MOST_COMPARISONS = 100
+"""In one condition: a network chooses by one after another."""
 Kind = Literal["compare", "and", "or", "not"]
 OPPOSITE: dict[When, When] = {
     "a > 0": "not a > 0",
@@ -43,6 +47,14 @@ class Condition:
     when: When = "a > 0"
     parts: tuple[Condition | Constant, ...] = ()
     name: str = ""
+
+    def __post_init__(self) -> None:
+        check_count(self.size, MOST_COMPARISONS, "comparisons in one condition")
+
+    @cached_property
+    def size(self) -> int:
+        """The number of comparisons in it; one that stands in it twice counts twice, since it is chosen by twice."""
+        return max(1, sum(part.size if isinstance(part, Condition) else 1 for part in self.parts))
 
 
 Logical = Condition | Constant
@@ -90,7 +102,9 @@ def either(a: Logical, b: Logical) -> Logical:
 
 def opposite(a: Logical) -> Logical:
     """`not a`."""
-    return computed(np.logical_not, a) if isinstance(a, Constant) else Condition("not", parts=(a,))
+    if isinstance(a, Constant):
+        return computed(np.logical_not, a)
+    return a.parts[0] if a.kind == "not" else Condition("not", parts=(a,))
 
 
 def where(condition: Logical, a: Value, b: Value) -> Value:

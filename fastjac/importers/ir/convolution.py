@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -107,12 +108,15 @@ def max_pool(value: Value, window: Window) -> Value:
     return functools.reduce(maximum, _parts(_extended(value, window, "edge"), window))
 
 
-def average_pool(value: Value, window: Window, count_padding: bool = True) -> Value:
-    """The mean of each window, where the places beyond the ends count as 0, or do not count."""
+def average_pool(value: Value, window: Window, count_padding: bool = True, dtype: Any = np.float64) -> Value:
+    """The mean of each window, where the places beyond the ends count as 0, or do not count.
+
+    dtype : of the numbers of places, which may differ between windows.
+    """
     total = functools.reduce(add, _parts(_extended(value, window, "constant"), window))
     if count_padding or not any((*window.before, *window.behind)):
         return divide(total, constant(np.float64(math.prod(window.sizes))))
-    ones = np.pad(np.ones(value.shape[2:]), list(zip(window.before, window.behind, strict=True)))
+    ones = np.pad(np.ones(value.shape[2:], dtype), list(zip(window.before, window.behind, strict=True)))
     return divide(total, constant(sum(window.at(ones, offset) for offset in window.offsets())))
 
 

@@ -258,7 +258,9 @@ def _divided_by_constant(flow: Flow, value: Constant) -> Flow:
     def layers(divisor: fl.Parameter) -> list[Layer]:
         divisors = np.asarray(divisor, float_dtype(value.alone))
         power = _power_of_two(divisors)
-        inverse = (1.0 / (np.float64(divisors) * power)).astype(divisors.dtype)
+        inverse = 1.0 / (np.float64(divisors) * power)
+        if divisors.ndim:  # a number is rounded to the precision of the network, whichever that is
+            inverse = inverse.astype(divisors.dtype)
         first = [] if np.all(power == 1.0) else [fl.Scale(_number_or_array(power))]
         return [*first, fl.Scale(_number_or_array(inverse))]
 

@@ -7,7 +7,7 @@ part of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from ... import layers as fl
 from ...layers import Layer
 from ...layers.joins import Take
-from ...nodes import Input, Node
+from ...nodes import Input, Node, in_order
 from .account import spend
 from .patterns import trees_of
 from .trees import matches
@@ -111,7 +111,9 @@ def _into_affine(layer: Layer, operand: Node) -> fl.Affine | None:
         return None
     if isinstance(layer, fl.Scale) and affine.bias is None and _is_one(layer.weight):
         spend(affine.weight.size)
-        bias = layer.bias if isinstance(layer.bias, np.ndarray) else np.full(operand.size, layer.bias, affine.weight.dtype)
+        bias = layer.bias
+        if not isinstance(bias, np.ndarray):  # a number that the weight's precision does not hold is not rounded to it
+            bias = np.full(operand.size, bias, affine.weight.dtype if affine.weight.dtype.type(bias) == bias else np.float64)
         return fl.Affine(affine.weight, bias)
     if isinstance(layer, Take):
         index = np.array(layer.index)
@@ -127,20 +129,6 @@ def _is_one(weight: Any) -> bool:
 def _uses(outputs: Sequence[Node]) -> Counter[Any]:
     """How often each vector is taken by another, or given by the network; and how often each layer is called."""
     found: Counter[Any] = Counter(outputs)
-    for node in ordered(outputs):
+    for node in in_order(outputs):
         found.update([*node.operands, node.operation])
     return found
-
-
-def ordered(outputs: Sequence[Node]) -> Iterator[Node]:
-    """Every vector that the outputs are made of, once, behind its operands."""
-    seen: set[Node] = set()
-    stack = [(node, False) for node in reversed(outputs)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack += [(operand, False) for operand in reversed(node.operands)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
@@ -99,25 +99,28 @@ NOTHING = Match()
 
 def matches(tree: Tree, node: Node, found: Match = NOTHING) -> Iterator[Match]:
     """Every way in which a node is the result of the tree, given what is found already."""
-    if isinstance(tree, Start):
-        if found.source in (None, node):
-            yield replace(found, source=node)
-    elif isinstance(tree, OneOf):
-        for one in tree.trees:
-            yield from matches(one, node, found)
-    elif isinstance(tree, Spread):
-        yield from _spread_matches(tree, node, found)
-    elif isinstance(tree, Units):
-        yield from _units_matches(tree, node, found)
-    elif isinstance(tree, Mean):
-        yield from _mean_matches(tree, node, found)
-    elif type(node.operation) is tree.operation and len(node.operands) == len(tree.operands):
-        given = {name: getattr(node.operation, name) for name in tree.parameters}
-        parameters = _agreed(tree.parameters, given, found.parameters)
-        if parameters is not None:
-            inner = replace(found, parameters=parameters, nodes=(*found.nodes, node))
-            for order in permutations(tree.operands) if tree.operation in COMMUTATIVE else [tree.operands]:
-                yield from _all_match(order, node.operands, inner)
+    return _MATCHERS[type(tree)](tree, node, found)
+
+
+def _start_matches(tree: Start, node: Node, found: Match) -> Iterator[Match]:
+    if found.source is None or found.source is node:
+        yield replace(found, source=node)
+
+
+def _any_matches(tree: OneOf, node: Node, found: Match) -> Iterator[Match]:
+    for one in tree.trees:
+        yield from matches(one, node, found)
+
+
+def _op_matches(tree: Op, node: Node, found: Match) -> Iterator[Match]:
+    if type(node.operation) is not tree.operation or len(node.operands) != len(tree.operands):
+        return
+    given = {name: getattr(node.operation, name) for name in tree.parameters}
+    parameters = _agreed(tree.parameters, given, found.parameters)
+    if parameters is not None:
+        inner = replace(found, parameters=parameters, nodes=(*found.nodes, node))
+        for order in permutations(tree.operands) if tree.operation in COMMUTATIVE else [tree.operands]:
+            yield from _all_match(order, node.operands, inner)
 
 
 def _spread_matches(tree: Spread, node: Node, found: Match) -> Iterator[Match]:
@@ -176,6 +179,16 @@ def _equals(value: Any, wanted: Any) -> bool:
         return False
     near = [wanted, float(np.float16(wanted)), *([1.0 / float(np.float16(1.0 / wanted))] if wanted else [])]
     return any(math.isclose(value, number, rel_tol=TOLERANCE) for number in near)
+
+
+_MATCHERS: dict[type, Callable[[Any, Node, Match], Iterator[Match]]] = {
+    Start: _start_matches,
+    OneOf: _any_matches,
+    Spread: _spread_matches,
+    Units: _units_matches,
+    Mean: _mean_matches,
+    Op: _op_matches,
+}
 
 
 # Words of the language

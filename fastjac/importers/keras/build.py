@@ -44,7 +44,7 @@ def build(model: Config, weights: Weights, input_shape: Any = None) -> Built:
     with accounting(Account()):
         inputs = [Input(prod(shape), name) for shape, name in zip(full, names, strict=True)]
         outputs, record = _evaluated(flat, inputs, full, np.float64 if is_double else np.float32)
-        imported = assemble(inputs, outputs, record, np.dtype(np.float64 if is_double else np.float32))
+        imported = assemble(inputs, outputs, record, np.dtype(np.float64) if is_double else None)
     return Built(imported, full)
 
 

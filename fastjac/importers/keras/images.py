@@ -13,7 +13,7 @@ from ..ir.account import shared
 from ..ir.convolution import Window
 from ..ir.movement import pad
 from ..ir.values import Value, constant, moved
-from .arrays import arrays
+from .arrays import arrays, float_type
 from .config import Entry
 from .shapes import Shape
 
@@ -33,7 +33,7 @@ def convolution(entry: Entry, value: Value) -> Value:
     return _as_given(entry, cv.convolve(images, turned, constant(bias[0]) if bias else None, window, groups))
 
 
-def pooling(function: Callable[[Value, Window], Value]) -> Callable[[Entry, Value], Value]:
+def pooling(function: Callable[[Value, Window, Any], Value]) -> Callable[[Entry, Value], Value]:
     """A pooling by a function of the windows."""
 
     def convert(entry: Entry, value: Value) -> Value:
@@ -42,13 +42,13 @@ def pooling(function: Callable[[Value, Window], Value]) -> Callable[[Entry, Valu
         images = _channels_first(entry, value)
         strides = entry.config["strides"] or sizes
         window = _window(entry, images.shape[2:], sizes, strides, (1,) * len(sizes))
-        return _as_given(entry, function(images, window))
+        return _as_given(entry, function(images, window, float_type(entry.config)))
 
     return convert
 
 
-max_pooling = pooling(cv.max_pool)
-average_pooling = pooling(lambda value, window: cv.average_pool(value, window, count_padding=False))
+max_pooling = pooling(lambda value, window, dtype: cv.max_pool(value, window))
+average_pooling = pooling(lambda value, window, dtype: cv.average_pool(value, window, False, dtype))
 
 
 def zero_padding(entry: Entry, value: Value) -> Value:

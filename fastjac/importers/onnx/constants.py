@@ -68,7 +68,7 @@ def arange(call: Call) -> Value:
 
 def cast(call: Call) -> Value | Condition:
     """The entries as numbers of another type, whole ones cut towards zero; what flows through a network keeps its own."""
-    kind = element_type(call.node.integer("to", 0) or _old_type(call))
+    kind = element_type(_old_type(call) if call.opset < 6 else call.node.integer("to", 0))
     operand = call.operand(0)
     if isinstance(operand, Condition):
         return operand if kind.name == "BOOL" else as_number(operand)
@@ -104,5 +104,5 @@ def cast_like(call: Call) -> Value:
 
 def _old_type(call: Call) -> int:
     """The number of the type that opsets before 6 give by its name."""
-    name = call.node.text("to", "") if call.opset < 6 else ""
+    name = call.node.text("to", "")
     return {"FLOAT": 1, "INT32": 6, "INT64": 7, "BOOL": 9, "FLOAT16": 10, "DOUBLE": 11}.get(name, 0)

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import FormatError
 from ..ir import movement as mv
 from ..ir.values import Value, constant
+from ..reading.limits import MOST_LAYERS, check_count
 from .calls import Call
 
 Movement = Callable[[Call], Value | list[Value]]
@@ -41,11 +42,24 @@ def _slice(call: Call) -> Value:
 def _split(call: Call) -> list[Value]:
     """Parts of the sizes that are an attribute before opset 13 and an operand since, or of one size."""
     value, axis = call.value(0), call.node.integer("axis", 0)
-    sizes = call.node.integers("split") if (call.opset < 13 and call.opset > 1) or call.operand(1) is None else call.integers(1)
+    sizes = _split_sizes(call)
     whole = value.shape[mv.checked_axis(axis, len(value.shape))]
     if sizes is None:
         sizes = tuple(mv.even_sizes(whole, call.node.integer("num_outputs", len(call.node.outputs)) or 1))
     return mv.split(value, axis, sizes)
+
+
+def _split_sizes(call: Call) -> tuple[int, ...] | None:
+    """The sizes of the parts: an operand since opset 13, and in opset 1, where its entries are numbers of the value's type."""
+    if 1 < call.opset < 13 or call.operand(1) is None:
+        return call.node.integers("split")
+    told = call.array(1)
+    if told is None:
+        return None
+    check_count(told.size, MOST_LAYERS, "parts")
+    if told.dtype.kind not in "iu" and not (call.opset == 1 and np.all(told == np.trunc(told))):
+        raise FormatError(f"the sizes of its parts must be whole numbers, they are {told.dtype}")
+    return tuple(told.astype(np.int64).ravel().tolist())
 
 
 def _concat(call: Call) -> Value:

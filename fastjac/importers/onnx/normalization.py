@@ -53,6 +53,7 @@ def layer_normalization(call: Call) -> Value:
 def dropout(call: Call) -> Value:
     """`x` at inference."""
     training = call.array(2)
-    if training is not None and training.any():
+    is_training = training is not None and training.any()
+    if is_training or (call.opset < 7 and not call.node.integer("is_test", 0)):
         raise UnsupportedLayerError("it is in training mode, where it drops units at random; export the model in evaluation mode")
     return call.value(0)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
-from ..ir.choice import Condition
+from ..ir.evaluation import Operator, Result
 from ..ir.values import Constant, Flow, Value, computed, constant
 from . import constants, normalization, products
 from .activations import ACTIVATIONS
@@ -23,20 +22,6 @@ from .ml import MODELS
 from .movement import MOVEMENTS
 from .recurrent import RECURRENT
 
-Result = Value | Condition | Sequence[Value | Condition | None]
-
-
-@dataclass(frozen=True)
-class Operator:
-    """How fastjac reads an operator.
-
-    convert : from the call to its results.
-    note : what a user may want to know where the network's inputs flow through it.
-    """
-
-    convert: Callable[[Call], Result]
-    note: str = ""
-
 
 def _pair(function: Callable[[Value, Value], Value]) -> Operator:
     """A function of two tensors, which in opsets before 7 is spread as the node says."""
@@ -45,7 +30,7 @@ def _pair(function: Callable[[Value, Value], Value]) -> Operator:
 
 def _paired(call: Call) -> tuple[Value, Value]:
     a, b = call.value(0), call.value(1)
-    if call.opset >= 7 or not call.node.integer("broadcast", 0) or len(b.shape) >= len(a.shape):
+    if call.opset >= 7 or not call.node.integer("broadcast", 0) or not 0 < len(b.shape) < len(a.shape):
         return a, b
     first = call.node.integer("axis", len(a.shape) - len(b.shape))
     behind = len(a.shape) - mv.checked_axis(first, len(a.shape)) - len(b.shape)

@@ -70,11 +70,15 @@ def reduced(function: Reduction) -> Callable[[Call], Value]:
 
 def lp_normalization(call: Call) -> Value:
     """The entries over their norm along one axis; where that is 0, so is the result."""
-    value = call.value(0)
+    value, order = call.value(0), call.node.integer("p", 2)
+    if order not in (1, 2):
+        raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
     axis = mv.checked_axis(call.node.integer("axis", -1), len(value.shape))
-    norm = ct.norm(value, [axis], True, call.node.integer("p", 2))
-    is_zero = ch.opposite(ch.greater(norm, constant(np.float32(0.0))))
-    return el.divide(value, el.add(norm, ch.as_number(is_zero)))
+    total = ct.reduce_sum(el.square(value) if order == 2 else el.absolute(value), [axis])
+    # The root of 0 has no derivative, so 1 stands in its place before it is taken.
+    is_zero = ch.opposite(ch.greater(total, constant(np.float32(0.0))))
+    total = el.add(total, ch.as_number(is_zero))
+    return el.divide(value, el.sqrt(total) if order == 2 else total)
 
 
 def squares(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:

@@ -17,10 +17,10 @@ from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir.account import spend
+from ..ir.evaluation import Result
 from ..ir.layout import aligned
 from ..ir.values import Constant, Flow, Value, computed, constant
 from .calls import Call
-from .evaluate import Result
 
 Convert = Callable[[Call], Result]
 SMALLEST_NORM = 1e-6

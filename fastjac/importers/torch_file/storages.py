@@ -98,16 +98,17 @@ def _told(value: Any) -> str:
 
 
 class ZipStorages:
-    """Storages as members of a zip archive, `data/0` and so on in its one folder."""
+    """Storages as members of a zip archive, `data/0` and so on in its one folder; `place` is the name of that inner folder."""
 
-    def __init__(self, archive: Archive, folder: str) -> None:
+    def __init__(self, archive: Archive, folder: str, place: str = "data") -> None:
         self._archive = archive
         self._folder = folder
+        self._place = place
         self.byte_order = self._read_byte_order()
 
     def read(self, storage: Described) -> bytes:
         """All bytes of a storage; FormatError where its member is missing or of another length."""
-        member = f"{self._folder}data/{storage.key}"
+        member = f"{self._folder}{self._place}/{storage.key}"
         if self._archive.size(member) < storage.size:
             raise FormatError(
                 f"{member} holds {self._archive.size(member)} bytes, the pickle claims {storage.count} numbers of "

@@ -67,7 +67,7 @@ def layout(value: Call) -> Layout:
         except TypeError as error:
             raise FormatError(f"{value} is given other arguments than torch gives it; the file is damaged") from error
         if isinstance(found, Layout):
-            _check(found)
+            check_layout(found)
             return found
         value = found
     raise FormatError(f"a tensor is wrapped more than {MOST_WRAPPERS} times; the file is damaged")
@@ -90,7 +90,10 @@ class Tensors:
 
     def array(self, value: Call) -> np.ndarray:
         """The numbers of a tensor; bfloat16 is widened to float32."""
-        found = layout(value)
+        return self.laid_out(layout(value))
+
+    def laid_out(self, found: Layout) -> np.ndarray:
+        """The same of a tensor whose layout is checked."""
         if found.dtype not in NUMBERS:
             raise FormatError(f"it holds {found.dtype} numbers; fastjac takes {', '.join(NUMBERS)}, so convert it in torch")
         self._account(found.count * item_size(found.dtype))
@@ -138,7 +141,8 @@ def _resolved(numbers: np.ndarray, bits: frozenset[str]) -> np.ndarray:
     return np.negative(numbers)
 
 
-def _check(found: Layout) -> None:
+def check_layout(found: Layout) -> None:
+    """Raise FormatError where a tensor reaches beyond its storage, or its offset, size and stride are none."""
     whole = [found.offset, *found.size, *found.stride]
     if len(found.size) != len(found.stride) or not all(isinstance(number, int) and number >= 0 for number in whole):
         raise FormatError("its offset, size and stride are no counts that belong together; the file is damaged")

@@ -3,6 +3,7 @@ of fastjac's own is a find."""
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import random
 import resource
@@ -22,6 +23,10 @@ CPU_SECONDS = 1.0
 EXTRA_BYTES = 200_000_000
 HANG_SECONDS = 20.0
 """After which compiled code that lets no signal through is given up, and the process with it."""
+
+
+M_ARENA_MAX = -8
+"""What glibc's mallopt calls the number of arenas."""
 
 
 class TookTooLongError(BaseException):
@@ -69,6 +74,7 @@ def run(originals: list[Original], numbers: range, folder: Path) -> list[Find]:
     a traceback, where compiled code crashes or hangs.
     """
     signal.signal(signal.SIGPROF, _stop)
+    _keep_one_arena()
     for original in originals:
         path = folder / f"whole-{original.name}"
         path.write_bytes(original.content)
@@ -87,6 +93,13 @@ def run(originals: list[Original], numbers: range, folder: Path) -> list[Find]:
         else:
             finds.append(Find(original.name, number, found))
     return finds
+
+
+def _keep_one_arena() -> None:
+    """Have all threads allocate in one place: glibc reserves 64 MB of addresses for each other one, which the limit counts."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
 
 
 def limit_memory() -> None:

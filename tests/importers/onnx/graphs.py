@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
@@ -186,3 +187,14 @@ def varint(number: int) -> bytes:
 def field(number: int, payload: bytes) -> bytes:
     """A protobuf field of bytes or of a message."""
     return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+DATA = Path("../shared/data")
+
+
+def real(name: str) -> Path:
+    """A network that others trained; skipped where it is not here."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there; it is optional")
+    return path

@@ -1,0 +1,145 @@
+"""Functions of each entry by itself: the table ACTIVATIONS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .... import layers as fl
+from ....errors import FormatError
+from ....layers import Layer
+from ...ir import elementwise as el
+from ...ir.movement import reshape
+from ...ir.values import Value
+from .values import floating, optional, real, tensor
+
+Operator = Callable[..., Any]
+
+
+def _function(function: Callable[[Value], Value]) -> Operator:
+    """A function that the intermediate form has."""
+    return lambda self: function(floating(tensor(self)))
+
+
+def _layer(layer: Layer) -> Operator:
+    """A layer without options."""
+    return lambda self: el.apply(tensor(self), [layer])
+
+
+def _leaky_relu(self: Any, negative_slope: Any = 0.01) -> Value:
+    return el.leaky_relu(tensor(self), real(negative_slope))
+
+
+def _elu(self: Any, alpha: Any = 1.0, scale: Any = 1.0, input_scale: Any = 1.0) -> Value:
+    layers = [fl.Scale(real(input_scale)), fl.ELU(real(alpha)), fl.Scale(real(scale))]
+    plain = (real(input_scale) == 1.0, False, real(scale) == 1.0)
+    return el.apply(tensor(self), [layer for layer, without in zip(layers, plain, strict=True) if not without])
+
+
+def _celu(self: Any, alpha: Any = 1.0) -> Value:
+    return el.apply(tensor(self), [fl.CELU(real(alpha))])
+
+
+def _gelu(self: Any, approximate: Any = "none") -> Value:
+    return el.apply(tensor(self), [fl.GELU(approximate)])
+
+
+def _softplus(self: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Value:
+    return el.softplus(tensor(self), real(beta), real(threshold))
+
+
+def _hardtanh(self: Any, min_val: Any = -1.0, max_val: Any = 1.0) -> Value:
+    return el.apply(tensor(self), [fl.HardTanh(real(min_val), real(max_val))])
+
+
+def _softshrink(self: Any, lambd: Any = 0.5) -> Value:
+    return el.apply(tensor(self), [fl.SoftShrink(real(lambd))])
+
+
+def _hardshrink(self: Any, lambd: Any = 0.5) -> Value:
+    return el.apply(tensor(self), [fl.HardShrink(real(lambd))])
+
+
+def _threshold(self: Any, threshold: Any, value: Any) -> Value:
+    return el.apply(tensor(self), [fl.Threshold(real(threshold), real(value))])
+
+
+def _prelu(self: Any, weight: Any) -> Value:
+    """Slopes for each index of axis 1, or one for all."""
+    value, slopes = tensor(self), tensor(weight, "weight")
+    behind = len(value.shape) - 2
+    return el.prelu(value, reshape(slopes, [-1, *[1] * behind]) if behind > 0 and slopes.shape != (1,) else slopes)
+
+
+def _rrelu(self: Any, lower: Any = 1 / 8, upper: Any = 1 / 3, training: Any = False, generator: Any = None) -> Value:
+    """In evaluation the random slope is its mean."""
+    check_evaluating(training)
+    return el.leaky_relu(tensor(self), (real(lower) + real(upper)) / 2)
+
+
+def _clamp(self: Any, min: Any = None, max: Any = None) -> Value:
+    return el.clip(tensor(self), optional(min, "min"), optional(max, "max"))
+
+
+def _clamp_min(self: Any, min: Any) -> Value:
+    return _clamp(self, min)
+
+
+def _clamp_max(self: Any, max: Any) -> Value:
+    return _clamp(self, None, max)
+
+
+def check_evaluating(training: Any) -> None:
+    """Raise FormatError in training mode."""
+    if training:
+        raise FormatError(
+            "it is in training mode, where it computes something else at every call; call .eval() on the module before it is "
+            "scripted, traced or exported"
+        )
+
+
+ACTIVATIONS: dict[str, Operator] = {
+    "relu": _function(el.relu),
+    "leaky_relu": _leaky_relu,
+    "prelu": _prelu,
+    "_prelu_kernel": _prelu,
+    "rrelu": _rrelu,
+    "relu6": _layer(fl.ReLU6()),
+    "elu": _elu,
+    "selu": _layer(fl.SELU()),
+    "celu": _celu,
+    "gelu": _gelu,
+    "silu": _function(el.swish),
+    "mish": _layer(fl.Mish()),
+    "tanh": _function(el.tanh),
+    "sigmoid": _function(el.sigmoid),
+    "special_expit": _function(el.sigmoid),
+    "log_sigmoid": _layer(fl.LogSigmoid()),
+    "hardsigmoid": _layer(fl.HardSigmoid()),
+    "hardswish": _layer(fl.HardSwish()),
+    "hardtanh": _hardtanh,
+    "softplus": _softplus,
+    "softshrink": _softshrink,
+    "hardshrink": _hardshrink,
+    "threshold": _threshold,
+    "clamp": _clamp,
+    "clip": _clamp,
+    "clamp_min": _clamp_min,
+    "clamp_max": _clamp_max,
+    "exp": _function(el.exp),
+    "log": _function(el.log),
+    "sqrt": _function(el.sqrt),
+    "rsqrt": _function(lambda value: el.reciprocal(el.sqrt(value))),
+    "reciprocal": _function(el.reciprocal),
+    "abs": lambda self: el.absolute(tensor(self)),
+    "absolute": lambda self: el.absolute(tensor(self)),
+    "square": lambda self: el.square(tensor(self)),
+    "sin": _function(el.sine),
+    "cos": _function(el.cosine),
+    "tan": _function(lambda value: el.divide(el.sine(value), el.cosine(value))),
+    "erf": _function(el.erf),
+    "special_erf": _function(el.erf),
+    "log1p": _function(lambda value: el.log(el.add(value, tensor(1.0)))),
+    "expm1": _function(lambda value: el.subtract(el.exp(value), tensor(1.0))),
+}
+"""By torch's names; an underscore behind one stands for the same in place."""

@@ -1,0 +1,252 @@
+"""Arithmetic and comparisons of two operands, each a tensor or a number: the table ARITHMETIC."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ....errors import FormatError, UnsupportedLayerError
+from ...ir import choice as ch
+from ...ir import elementwise as el
+from ...ir.values import Constant, Flow, Value, computed
+from .values import NUMBERS, floating, is_number, number_of, of_constants, paired, tensor, whole
+
+Operator = Callable[..., Any]
+MOST_FACTOR = 64
+"""Times that an exponent of whole numbers may multiply its base."""
+
+
+def _of_two(of_numbers: Callable[[Any, Any], Any], function: Callable[[Value, Value], Any]) -> Operator:
+    """A function of two tensors, and the same of two numbers."""
+
+    def call(self: Any, other: Any) -> Any:
+        if isinstance(self, NUMBERS) and isinstance(other, NUMBERS):
+            return _bounded(_called(of_numbers, self, other))
+        if is_number(self) and is_number(other):
+            return number_of(computed(of_numbers, tensor(self), tensor(other)))
+        return function(*paired(self, other))
+
+    return call
+
+
+def _called(function: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    try:
+        return function(a, b)
+    except ArithmeticError as error:
+        raise FormatError(f"it computes with {a!r:.40} and {b!r:.40}: {error}") from error
+
+
+def _bounded(number: Any) -> Any:
+    return whole(number) if isinstance(number, int) and not isinstance(number, bool) else number
+
+
+def _scaled(function: Operator) -> Operator:
+    """An operator whose second operand is multiplied by `alpha` first."""
+    return lambda self, other, alpha=1: function(self, other if alpha == 1 else MULTIPLY(other, alpha))
+
+
+MULTIPLY = _of_two(operator.mul, el.multiply)
+ADD = _of_two(operator.add, el.add)
+SUBTRACT = _of_two(operator.sub, el.subtract)
+DIVIDE = _of_two(operator.truediv, lambda a, b: el.divide(floating(a), floating(b)))
+
+
+def _add(self: Any, other: Any, alpha: Any = 1) -> Any:
+    """A sum; of two lists, one behind the other."""
+    if isinstance(self, list) and isinstance(other, list):
+        return [*self, *other]
+    return _scaled(ADD)(self, other, alpha)
+
+
+def _divide(self: Any, other: Any, rounding_mode: Any = None) -> Any:
+    if rounding_mode is None:
+        return DIVIDE(self, other)
+    return ROUNDED[rounding_mode](self, other) if rounding_mode in ROUNDED else _unknown_rounding(rounding_mode)
+
+
+def _unknown_rounding(mode: Any) -> Any:
+    raise FormatError(f"it divides with rounding_mode {mode!r:.40}; torch has {' and '.join(ROUNDED)}")
+
+
+def _rounded_division(of_numbers: Callable[[Any, Any], Any], what: str) -> Operator:
+    return _of_two(
+        of_numbers,
+        lambda a, b: of_constants(
+            of_numbers, a, b, what=f"{what} values that depend on the network's input; fastjac has no derivative of that"
+        ),
+    )
+
+
+FLOOR_DIVIDE = _rounded_division(operator.floordiv, "it divides and rounds")
+REMAINDER = _rounded_division(operator.mod, "it takes remainders of")
+ROUNDED = {"floor": FLOOR_DIVIDE, "trunc": FLOOR_DIVIDE}
+
+
+def _power(self: Any, exponent: Any) -> Any:
+    if isinstance(self, NUMBERS) and isinstance(exponent, NUMBERS):
+        if abs(exponent) > MOST_FACTOR and isinstance(exponent, int) and isinstance(self, int):
+            raise FormatError(f"it raises a number to the power of {exponent}; fastjac computes up to {MOST_FACTOR}")
+        return _bounded(_called(operator.pow, self, exponent))
+    return el.power(*paired(self, exponent))
+
+
+def _bound(of_numbers: Callable[[Any, Any], Any], function: Callable[[Value, Value], Value]) -> Operator:
+    return _of_two(of_numbers, function)
+
+
+MAXIMUM = _bound(max, el.maximum)
+MINIMUM = _bound(min, el.minimum)
+
+
+def _compared(of_values: Callable[[Any, Any], Any], function: Callable[[Value, Value], Any]) -> Operator:
+    """A comparison: of tensors by entry, of anything else as a whole."""
+
+    def call(self: Any, other: Any) -> Any:
+        if isinstance(self, (Constant, Flow)) or isinstance(other, (Constant, Flow)):
+            if is_number(self) and is_number(other):
+                return _agreed(number_of(computed(of_values, tensor(self), tensor(other))))
+            return function(*paired(self, other))
+        if isinstance(self, (list, tuple)) and isinstance(other, (list, tuple)):
+            return of_values([_agreed(one) for one in self], [_agreed(one) for one in other])
+        try:
+            return of_values(self, other)
+        except TypeError as error:
+            raise FormatError(
+                f"it compares a {type(self).__name__} with a {type(other).__name__}; the file is damaged"
+            ) from error
+
+    return call
+
+
+def _agreed(value: Any) -> Any:
+    """What holds for one sample and for a batch; UnsupportedLayerError where the number of samples decides."""
+    if isinstance(value, Constant):
+        if isinstance(value.batch, np.ndarray) and not np.array_equal(value.alone, value.batch):
+            raise UnsupportedLayerError(
+                "it asks how many samples a batch has, and does something else for one than for several; fastjac takes "
+                "programs that do the same to each sample"
+            )
+        return value.alone.item() if value.alone.size == 1 else value.alone.tolist()
+    return value
+
+
+def _not_equal(a: Value, b: Value) -> Any:
+    return ch.opposite(ch.equal(a, b))
+
+
+def _logical(of_values: Callable[[Any, Any], Any], function: Callable[[Any, Any], Any]) -> Operator:
+    def call(self: Any, other: Any) -> Any:
+        if isinstance(self, bool) and isinstance(other, bool):
+            return of_values(self, other)
+        return function(_truth(self), _truth(other))
+
+    return call
+
+
+def _truth(value: Any) -> Any:
+    return value if isinstance(value, ch.Condition) else tensor(value)
+
+
+def _not(self: Any) -> Any:
+    return not truth_of(self) if not isinstance(self, (Constant, Flow, ch.Condition)) else ch.opposite(_truth(self))
+
+
+def truth_of(value: Any) -> bool:
+    """Whether a condition holds by which a program chooses its way."""
+    if isinstance(value, (Flow, ch.Condition)):
+        raise UnsupportedLayerError(
+            "it goes one way or another by a value that depends on the network's input; fastjac takes torch.where there"
+        )
+    if isinstance(value, Constant) and value.alone.size != 1:
+        raise FormatError(f"it goes one way or another by a tensor of shape {value.shape}, which is not one number")
+    found = _agreed(value)
+    if not isinstance(found, (bool, *NUMBERS)):
+        raise FormatError(f"it goes one way or another by a {type(found).__name__}; the file is damaged")
+    return bool(found)
+
+
+def _where(condition: Any, self: Any = None, other: Any = None) -> Any:
+    a, b = paired(self, other)
+    return ch.where(_truth(condition), a, b)
+
+
+def _negative(self: Any) -> Any:
+    return -self if isinstance(self, NUMBERS) else el.negative(tensor(self))
+
+
+def _rounding(name: str, of_number: Callable[[Any], Any], function: Callable[[np.ndarray], np.ndarray]) -> Operator:
+    def call(self: Any) -> Any:
+        if isinstance(self, NUMBERS):
+            return of_number(self)
+        what = f"it rounds values that depend on the network's input ({name}), so no derivative goes through it"
+        return of_constants(function, tensor(self), what=what)
+
+    return call
+
+
+def _lerp(self: Any, end: Any, weight: Any) -> Any:
+    return ADD(self, MULTIPLY(weight, SUBTRACT(end, self)))
+
+
+def _addcmul(self: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Any:
+    return _add(self, MULTIPLY(tensor1, tensor2), value)
+
+
+def _addcdiv(self: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Any:
+    return _add(self, DIVIDE(tensor1, tensor2), value)
+
+
+def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
+    return _where(mask, value, self)
+
+
+ARITHMETIC: dict[str, Operator] = {
+    "add": _add,
+    "sub": _scaled(SUBTRACT),
+    "subtract": _scaled(SUBTRACT),
+    "rsub": lambda self, other, alpha=1: SUBTRACT(other, self if alpha == 1 else MULTIPLY(self, alpha)),
+    "mul": MULTIPLY,
+    "multiply": MULTIPLY,
+    "div": _divide,
+    "divide": _divide,
+    "true_divide": DIVIDE,
+    "floordiv": FLOOR_DIVIDE,
+    "floor_divide": FLOOR_DIVIDE,
+    "remainder": REMAINDER,
+    "pow": _power,
+    "neg": _negative,
+    "negative": _negative,
+    "maximum": MAXIMUM,
+    "minimum": MINIMUM,
+    "fmax": MAXIMUM,
+    "fmin": MINIMUM,
+    "lerp": _lerp,
+    "addcmul": _addcmul,
+    "addcdiv": _addcdiv,
+    "masked_fill": _masked_fill,
+    "where": _where,
+    "sign": lambda self: ch.sign(tensor(self)),
+    "floor": _rounding("floor", math.floor, np.floor),
+    "ceil": _rounding("ceil", math.ceil, np.ceil),
+    "round": _rounding("round", round, np.round),
+    "eq": _compared(operator.eq, ch.equal),
+    "ne": _compared(operator.ne, _not_equal),
+    "gt": _compared(operator.gt, ch.greater),
+    "ge": _compared(operator.ge, ch.at_least),
+    "lt": _compared(operator.lt, ch.less),
+    "le": _compared(operator.le, ch.at_most),
+    "logical_and": _logical(operator.and_, ch.both),
+    "logical_or": _logical(operator.or_, ch.either),
+    "logical_not": _not,
+    "bitwise_and": _logical(operator.and_, ch.both),
+    "bitwise_or": _logical(operator.or_, ch.either),
+    "bitwise_not": _not,
+    "__and__": _logical(operator.and_, ch.both),
+    "__or__": _logical(operator.or_, ch.either),
+    "__not__": _not,
+}
+"""By torch's names; an underscore behind one stands for the same in place."""

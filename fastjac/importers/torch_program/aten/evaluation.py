@@ -1,0 +1,136 @@
+"""Carry out the operators of a program, and keep account of what becomes of each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ....errors import FastjacError, FormatError, UnsupportedLayerError
+from ....nodes import Node
+from ...ir.assembly import Record
+from ...ir.choice import Condition
+from ...ir.values import Constant, Flow, Single
+from ...reading.limits import MOST_LAYERS, check_count
+from .operators import NOTES, operator
+
+IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
+"""Options that say where a tensor lies, and not what it holds; where a result is written to, `out`, is None or refused."""
+MOST_NESTED = 8
+"""Levels of lists inside lists that an operator may be given."""
+
+
+class Evaluation:
+    """What a program makes of its inputs, operator by operator.
+
+    record : what became of each operator.  sizes : of all tensors.
+    is_double : whether a tensor of float64 that has axes meets the network's inputs, so that torch computes in float64.
+    folded : how many operators computed constants.
+    """
+
+    def __init__(self) -> None:
+        self.record = Record()
+        self.sizes: set[int] = set()
+        self.is_double = False
+        self.folded = 0
+        self._calls = 0
+        self._replaced: dict[Flow, Flow] = {}
+        self._changed: set[Node] = set()
+
+    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str) -> Any:
+        """What an operator gives; `place` names the module that calls it."""
+        self._calls += 1
+        check_count(self._calls, 10 * MOST_LAYERS, "operators that its program carries out")
+        if options.get("out") is not None:
+            raise UnsupportedLayerError("it writes its result into another tensor (out=); fastjac takes results as new tensors")
+        function, is_in_place = operator(name)
+        args = args if name == "append" else [self.current(one) for one in args]  # which changes a list itself
+        options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
+        result = _called(function, args, options)
+        operands = [*args, *options.values()]
+        self._note(name, operands, result, place)
+        return self._written(operands, result) if is_in_place else _as_new(operands, result)
+
+    def current(self, value: Any, depth: int = 0) -> Any:
+        """A variable as it is now; UnsupportedLayerError where another name for a part of it was used to change it."""
+        if isinstance(value, list) and any(isinstance(one, (Flow, list)) for one in value):
+            check_count(depth, MOST_NESTED, "levels of lists")
+            return [self.current(one, depth + 1) for one in value]
+        if not isinstance(value, Flow):
+            return value
+        while value in self._replaced:
+            value = self._replaced[value]
+        if value.node in self._changed:
+            raise UnsupportedLayerError(
+                "it uses a tensor that was changed in place under another name; use operators without an underscore at their "
+                "end, and layers without inplace=True"
+            )
+        return value
+
+    def _written(self, operands: Sequence[Any], result: Any) -> Any:
+        """The result of an operator in place, which takes the place of its first operand."""
+        first = operands[0] if operands else None
+        if result is first:
+            return result
+        if not isinstance(first, Flow) or not isinstance(result, Flow) or first.shape != result.shape:
+            raise UnsupportedLayerError(
+                "it changes a tensor in place that is not a value on the way from input to output; fastjac takes modules that "
+                "compute their outputs from their inputs alone"
+            )
+        result = replace(result)
+        if result.node is not first.node:
+            self._changed.add(first.node)
+        self._replaced[first] = result
+        return result
+
+    def _note(self, name: str, operands: Sequence[Any], result: Any, place: str) -> None:
+        results = [
+            one for one in (result if isinstance(result, list) else [result]) if isinstance(one, (Constant, Flow, Condition))
+        ]
+        flat = [one for given in operands for one in (given if isinstance(given, (list, tuple)) else [given])]
+        for one in results:
+            if isinstance(one, (Constant, Flow)):
+                self.sizes.update(one.shape)
+                if isinstance(one.batch, Single) and not one.batch.reason and not _has_single(flat):
+                    one.batch.reason = f"{place} ({name})"
+        if not any(isinstance(one, (Flow, Condition)) for one in flat):
+            self.folded += bool(results)
+        elif any(isinstance(one, (Flow, Condition)) for one in results):
+            self.is_double |= any(_is_double(one) for one in flat)
+            nodes = [one.node for one in results if isinstance(one, Flow)]
+            self.record.add(place, name, nodes, NOTES.get(name, ""))
+
+
+def _called(function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    try:
+        bound = _signature(function).bind(*args, **options)
+    except TypeError as error:
+        raise FormatError(f"it is given other arguments than torch gives it ({error}); the file is damaged") from error
+    try:
+        return function(*bound.args, **bound.kwargs)
+    except FastjacError:
+        raise
+    except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+        raise FormatError(f"its arguments do not fit it ({error!s:.200}); the file is damaged") from error
+
+
+@lru_cache(maxsize=1000)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _as_new(operands: Sequence[Any], result: Any) -> Any:
+    """A result that is no operand itself, so that it can be told from it when one of them is changed in place."""
+    return replace(result) if isinstance(result, Flow) and any(result is one for one in operands) else result
+
+
+def _has_single(operands: Sequence[Any]) -> bool:
+    return any(isinstance(one, (Constant, Flow)) and isinstance(one.batch, Single) for one in operands)
+
+
+def _is_double(value: Any) -> bool:
+    return isinstance(value, Constant) and value.alone.dtype == np.float64 and value.alone.ndim > 0

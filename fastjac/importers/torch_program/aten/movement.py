@@ -1,0 +1,286 @@
+"""Operators that move entries about: the table MOVEMENTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ....errors import FormatError, UnsupportedLayerError
+from ...ir import movement as mv
+from ...ir.values import Flow, MixedSamplesError, Value, computed, constant, fixed, moved
+from .values import axes, listed, sizes, tensor, tensors, whole
+
+Operator = Callable[..., Any]
+
+
+def _view(self: Any, size: Any) -> Value:
+    return mv.reshape(tensor(self), sizes(size))
+
+
+def _reshape(self: Any, shape: Any) -> Value:
+    return mv.reshape(tensor(self), sizes(shape))
+
+
+def _view_as(self: Any, other: Any) -> Value:
+    return mv.reshape(tensor(self), mv.shape_of(tensor(other)))
+
+
+def _flatten(self: Any, start_dim: Any = 0, end_dim: Any = -1) -> Value:
+    value, first, last = tensor(self), whole(start_dim), whole(end_dim)
+    rank = len(value.shape)
+    if not rank:
+        return mv.reshape(value, [1])
+    start, end = mv.checked_axis(first, rank), mv.checked_axis(last, rank)
+    if start > end:
+        raise FormatError(f"it flattens from axis {first} to axis {last}, which is before it")
+
+    def shape(told: np.ndarray) -> np.ndarray:
+        return np.array([*told[:start], np.prod(told[start : end + 1], dtype=np.int64), *told[end + 1 :]], np.int64)
+
+    return mv.reshape(value, computed(shape, mv.shape_of(value)))
+
+
+def _unflatten(self: Any, dim: Any, sizes: Any) -> Value:
+    value = tensor(self)
+    axis = mv.checked_axis(whole(dim), len(value.shape))
+    told = np.array([whole(one) for one in listed(sizes)], np.int64)
+    return mv.reshape(value, computed(lambda shape: np.array([*shape[:axis], *told, *shape[axis + 1 :]]), mv.shape_of(value)))
+
+
+def _unsqueeze(self: Any, dim: Any) -> Value:
+    return mv.unsqueeze(tensor(self), [whole(dim)])
+
+
+def _squeeze(self: Any, dim: Any = None) -> Value:
+    """Without axes of size 1; one that is named and of another size stays. The axis of the samples is not of size 1."""
+    value, named = tensor(self), axes(dim)
+    rank = len(value.shape)
+    gone = range(rank) if named is None else mv.checked_axes(named, rank)
+    batch = value.batch if isinstance(value.batch, np.ndarray) else value.alone
+    return mv.squeeze(value, [axis for axis in gone if value.shape[axis] == 1 and batch.shape[axis] == 1])
+
+
+def _transpose(self: Any, dim0: Any, dim1: Any) -> Value:
+    return mv.swap_axes(tensor(self), whole(dim0), whole(dim1))
+
+
+def _t(self: Any) -> Value:
+    value = tensor(self)
+    return mv.swap_axes(value, 0, 1) if len(value.shape) == 2 else value
+
+
+def _permute(self: Any, dims: Any) -> Value:
+    value = tensor(self)
+    return mv.transpose(value, mv.checked_axes([whole(one) for one in listed(dims)], len(value.shape)))
+
+
+def _expand(self: Any, size: Any, implicit: Any = False) -> Value:
+    """Spread over a shape, where -1 keeps the old size."""
+    value, told = tensor(self), sizes(size)
+
+    def shape(own: np.ndarray, new: np.ndarray) -> np.ndarray:
+        behind = np.concatenate([np.ones(max(0, len(new) - len(own)), np.int64), own])
+        return np.where(new == -1, behind, new)
+
+    return mv.expand(value, computed(shape, mv.shape_of(value), told))
+
+
+def _expand_as(self: Any, other: Any) -> Value:
+    return mv.expand(tensor(self), mv.shape_of(tensor(other)))
+
+
+def _repeat(self: Any, repeats: Any) -> Value:
+    return mv.tile(tensor(self), sizes(repeats))
+
+
+def _slice(self: Any, dim: Any = 0, start: Any = None, end: Any = None, step: Any = 1) -> Any:
+    if isinstance(self, (list, tuple)):  # of which the slice has no axis: its arguments are start, end and step
+        return _slice_of_list(self, dim, start, end)
+    value = tensor(self)
+    first = constant(np.array([0])) if start is None else sizes([start])
+    last = constant(np.array([np.iinfo(np.int64).max])) if end is None else sizes([end])
+    if not value.shape:
+        raise FormatError("it takes a slice of a number; the file is damaged")
+    by = whole(step, "step")
+    if by < 1:
+        raise FormatError(f"a slice has step {by}, and torch takes those from 1 on")
+    return mv.slice_(value, first, last, constant(np.array([whole(dim, "axis")])), constant(np.array([by])))
+
+
+def _slice_of_list(values: Sequence[Any], start: Any, end: Any, step: Any) -> Sequence[Any]:
+    return values[slice(start or None, None if end is None else whole(end), 1 if step is None else whole(step))]
+
+
+def _narrow(self: Any, dim: Any, start: Any, length: Any) -> Value:
+    first = whole(start, "start")
+    value = tensor(self)
+    along = mv.checked_axis(whole(dim, "axis"), len(value.shape))
+    first += value.shape[along] if first < 0 else 0
+    return mv.part(value, along, first, first + whole(length, "length"))
+
+
+def _select(self: Any, dim: Any, index: Any) -> Value:
+    """The entries with one number along an axis, which falls away."""
+    value, axis, number = tensor(self), whole(dim, "axis"), whole(index, "index")
+    along = mv.checked_axis(axis, len(value.shape))
+
+    return moved(lambda array: np.take(array, number, axis=along), value)
+
+
+def _index_select(self: Any, dim: Any, index: Any) -> Value:
+    value, numbers = tensor(self), tensor(index, "index")
+    return mv.gather(value, mv.reshape(numbers, [-1]), whole(dim, "axis"))
+
+
+def _index(self: Any, indices: Any) -> Value:
+    """`x[:, index]` with one list of numbers, or of truth values, for one axis."""
+    value = tensor(self)
+    given = [(axis, one) for axis, one in enumerate(listed(indices)) if one is not None]
+    if len(given) != 1:
+        raise UnsupportedLayerError(
+            f"it picks entries by {len(given)} lists of numbers at once; fastjac takes one list for one axis"
+        )
+    axis, one = given[0]
+    numbers = fixed(tensor(one, "index"), "index")
+    if numbers.dtype == bool:
+        if numbers.ndim != 1 or numbers.shape != value.shape[axis : axis + 1]:
+            raise UnsupportedLayerError(
+                f"it picks entries by truth values of shape {numbers.shape}; fastjac takes those of one axis"
+            )
+        numbers = np.flatnonzero(numbers)
+    return mv.gather(value, constant(numbers), axis)
+
+
+def _gather(self: Any, dim: Any, index: Any, sparse_grad: Any = False) -> Value:
+    return mv.gather_elements(tensor(self), tensor(index, "index"), whole(dim, "axis"))
+
+
+def _split(self: Any, split_size: Any, dim: Any = 0) -> list[Value]:
+    """Parts of one size, or of several that are listed."""
+    value, along = _along(self, dim)
+    if isinstance(split_size, (list, tuple)):
+        return mv.split(value, along, [whole(one, "size") for one in split_size])
+    each = whole(split_size, "size")
+    total = value.shape[along]
+    if each < 1 and total:
+        raise FormatError(f"it splits into parts of {each}; the file is damaged")
+    return mv.split(value, along, [min(each, total - start) for start in range(0, total, each)])
+
+
+def _split_with_sizes(self: Any, split_sizes: Any, dim: Any = 0) -> list[Value]:
+    return _split(self, list(listed(split_sizes)), dim)
+
+
+def _chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
+    value, along = _along(self, dim)
+    parts = whole(chunks, "number of parts")
+    if not 0 < parts <= max(1, value.shape[along]):
+        parts = max(1, value.shape[along])
+    return mv.split(value, along, [size for size in mv.even_sizes(value.shape[along], parts) if size])
+
+
+def _unbind(self: Any, dim: Any = 0) -> list[Value]:
+    value, along = _along(self, dim)
+    return [_select(value, along, number) for number in range(value.shape[along])]
+
+
+def _along(self: Any, dim: Any) -> tuple[Value, int]:
+    """A tensor and one of its axes, along which the samples of a batch do not lie."""
+    value = tensor(self)
+    along = mv.checked_axis(whole(dim, "axis"), len(value.shape))
+    if isinstance(value.batch, np.ndarray) and value.batch.shape[along] != value.shape[along]:
+        raise MixedSamplesError(f"it takes a value apart along axis {along}, which counts the samples of a batch")
+    return value, along
+
+
+def _cat(tensors_: Any, dim: Any = 0) -> Value:
+    return mv.concatenate([value for value in tensors(tensors_) if value.shape != (0,)], whole(dim, "axis"))
+
+
+def _stack(tensors_: Any, dim: Any = 0) -> Value:
+    return mv.stack(tensors(tensors_), whole(dim, "axis"))
+
+
+def _pad(self: Any, pad: Any, value: Any = 0.0, mode: str = "constant") -> Value:
+    """More entries at the ends of the last axes, from the last one on."""
+    found, widths = tensor(self), [whole(one, "width") for one in listed(pad)]
+    rank = len(found.shape)
+    if len(widths) % 2 or len(widths) > 2 * rank:
+        raise FormatError(f"it pads by {widths}, which does not fit a tensor of {rank} axes")
+    none = [0] * (rank - len(widths) // 2)
+    return mv.pad(found, none + widths[-2::-2], none + widths[::-2], tensor(0.0 if value is None else value), mode)
+
+
+def _pad_by_mode(self: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Value:
+    return _pad(self, pad, value, {"replicate": "edge", "circular": "wrap"}.get(str(mode), str(mode)))
+
+
+def _flip(self: Any, dims: Any) -> Value:
+    return mv.flip(tensor(self), [whole(one) for one in listed(dims)])
+
+
+def same(self: Any) -> Value:
+    """The same entries as another tensor."""
+    value = tensor(self)
+    return replace(value) if isinstance(value, Flow) else value
+
+
+def _moved_axis(self: Any, source: Any, destination: Any) -> Value:
+    value = tensor(self)
+    rank = len(value.shape)
+    first, last = mv.checked_axis(whole(source), rank), mv.checked_axis(whole(destination), rank)
+    order = [axis for axis in range(rank) if axis != first]
+    order.insert(last, first)
+    return mv.transpose(value, order)
+
+
+MOVEMENTS: dict[str, Operator] = {
+    "view": _view,
+    "_unsafe_view": _view,
+    "reshape": _reshape,
+    "view_as": _view_as,
+    "reshape_as": _view_as,
+    "flatten": _flatten,
+    "unflatten": _unflatten,
+    "unsqueeze": _unsqueeze,
+    "squeeze": _squeeze,
+    "transpose": _transpose,
+    "swapaxes": lambda self, axis0, axis1: _transpose(self, axis0, axis1),
+    "t": _t,
+    "numpy_T": lambda self: mv.transpose(tensor(self)),
+    "permute": _permute,
+    "movedim": lambda self, source, destination: _moved_axis(self, source, destination),
+    "expand": _expand,
+    "expand_as": _expand_as,
+    "repeat": _repeat,
+    "tile": lambda self, dims: _repeat(self, dims),
+    "slice": _slice,
+    "narrow": _narrow,
+    "select": _select,
+    "index_select": _index_select,
+    "index": _index,
+    "gather": _gather,
+    "split": _split,
+    "split_with_sizes": _split_with_sizes,
+    "chunk": _chunk,
+    "unbind": _unbind,
+    "cat": lambda tensors, dim=0: _cat(tensors, dim),
+    "concat": lambda tensors, dim=0: _cat(tensors, dim),
+    "concatenate": lambda tensors, dim=0: _cat(tensors, dim),
+    "stack": lambda tensors, dim=0: _stack(tensors, dim),
+    "hstack": lambda tensors: _cat(tensors, 1),
+    "constant_pad_nd": lambda self, pad, value=0.0: _pad(self, pad, value),
+    "pad": _pad_by_mode,
+    "flip": _flip,
+    "clone": lambda self, memory_format=None: same(self),
+    "contiguous": lambda self, memory_format=None: same(self),
+    "detach": same,
+    "alias": same,
+    "lift_fresh": same,
+    "lift_fresh_copy": same,
+    "positive": same,
+}
+"""By torch's names."""

@@ -1,0 +1,67 @@
+"""OPERATORS: every operator that fastjac reads in a program of torch, and what is said of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ....errors import UnsupportedLayerError
+from .activations import ACTIVATIONS
+from .arithmetic import ARITHMETIC
+from .movement import MOVEMENTS
+from .products import PRODUCTS
+from .queries import QUERIES
+from .reductions import REDUCTIONS
+
+OPERATORS: dict[str, Callable[..., Any]] = {**QUERIES, **ARITHMETIC, **ACTIVATIONS, **MOVEMENTS, **PRODUCTS, **REDUCTIONS}
+"""By torch's names, with the arguments that torch's own schemas give them."""
+
+ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
+NOTES = {
+    **dict.fromkeys(("view", "reshape", "flatten", "unsqueeze", "squeeze", "contiguous", "view_as", "unflatten"), ONLY_SHAPE),
+    **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), NOT_AT_INFERENCE),
+    "batch_norm": FOLDED,
+}
+"""What a user may want to know where the network's inputs flow through an operator."""
+
+RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
+QUANTIZED = "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
+REASONS = {
+    **dict.fromkeys(
+        ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), RECURRENT
+    ),
+    "embedding": "it looks rows up by whole numbers, by which there is no derivative",
+    "scaled_dot_product_attention": "it is attention, which fastjac does not have yet",
+    "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
+    "index_put_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
+    "fill_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
+    "empty": "it makes a tensor that is filled later; build the tensor by torch.cat or torch.stack instead",
+}
+"""What is said of operators that no table holds."""
+
+
+def operator(name: str) -> tuple[Callable[..., Any], bool]:
+    """The operator of that name, and whether it changes its first operand in place, which torch says by an underscore at the end.
+
+    Raises UnsupportedLayerError where fastjac does not have it.
+    """
+    if name in OPERATORS:
+        return OPERATORS[name], False
+    if name.endswith("_") and not name.endswith("__") and name[:-1] in OPERATORS:
+        return OPERATORS[name[:-1]], True
+    raise UnsupportedLayerError(missing(name))
+
+
+def is_known(name: str) -> bool:
+    """Whether fastjac has the operator."""
+    return name in OPERATORS or (name.endswith("_") and not name.endswith("__") and name[:-1] in OPERATORS)
+
+
+def missing(name: str) -> str:
+    """Why fastjac does not have an operator."""
+    if name in REASONS or name.rstrip("_") in REASONS:
+        return REASONS.get(name, REASONS.get(name.rstrip("_"), ""))
+    if "quantize" in name:
+        return QUANTIZED
+    names = ", ".join(sorted(known for known in OPERATORS if known[0].isalpha() and "." not in known))
+    return f"fastjac does not have torch's operator {name!r:.80}; it has {names}"

@@ -1,0 +1,303 @@
+"""A graph of torch.export: what it takes and gives, and how its nodes are carried out in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....arguments import positive_count
+from ....errors import FormatError, LayerError, OptionError, UnsupportedLayerError
+from ...located import located
+from ...precision import refuse_rounding
+from ...reading.limits import MOST_ENDS, MOST_LAYERS, MOST_NESTING, check_count
+from ..aten.arithmetic import ARITHMETIC
+from ..aten.evaluation import Evaluation
+from ..aten.network import Source
+from ..aten.operators import is_known, missing
+from ..aten.values import DTYPES
+from .weights import TYPES, Weights, integer
+
+ATEN, PYTHON = "torch.ops.aten.", "_operator."
+FLOATS = ("float32", "float64")
+NUMBER_OF_TYPE = {name: number for number, name in DTYPES.items()}
+PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_string", "as_strings", "as_bool", "as_bools")
+NAMED = ("as_tensor", "as_sym_int", "as_sym_float", "as_sym_bool", "as_optional_tensor")
+LISTS = ("as_tensors", "as_sym_ints", "as_sym_floats", "as_sym_bools", "as_optional_tensors")
+PLACES = ("as_device", "as_memory_format", "as_layout")
+PYTHON_OPERATORS: dict[str, Callable[..., Any]] = {
+    **{name: ARITHMETIC[name] for name in ("add", "sub", "mul", "floordiv", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge")},
+    "truediv": ARITHMETIC["div"],
+    "mod": ARITHMETIC["remainder"],
+    "and_": ARITHMETIC["__and__"],
+    "or_": ARITHMETIC["__or__"],
+    "not_": ARITHMETIC["__not__"],
+}
+"""Python's functions of sizes, by their names in its module operator."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator of a graph.
+
+    target : its name with its overload.  label : what the graph calls it.
+    inputs : its arguments with their names in torch's schema.  outputs : descriptions of its results.
+    """
+
+    target: str
+    label: str
+    inputs: Sequence[tuple[str, Any]]
+    outputs: Sequence[Any]
+
+    @property
+    def name(self) -> str:
+        """The operator without its library and overload."""
+        return self.target.removeprefix(ATEN).partition(".")[0]
+
+
+class Graph:
+    """A graph and its signature, out of parsed JSON."""
+
+    def __init__(self, module: Mapping[str, Any]) -> None:
+        graph, signature = _dict(module, "graph"), _dict(module, "signature")
+        self.nodes = [_node(one) for one in _list(graph, "nodes", MOST_LAYERS)]
+        self._shapes = _dict(graph, "tensor_values")
+        self._inputs = [_only(one, "an input") for one in _list(signature, "input_specs", 10 * MOST_ENDS)]
+        self._outputs = [_only(one, "an output") for one in _list(signature, "output_specs", MOST_ENDS)]
+
+    def refuse_missing(self) -> None:
+        """Raise UnsupportedLayerError for the first operator that fastjac does not have; it counts all such."""
+        unknown = [node for node in self.nodes if not _has(node.target)]
+        if not unknown:
+            return
+        counts = Counter(node.target for node in unknown)
+        told = ", ".join(f"{name} ({count})" for name, count in counts.most_common(10))
+        more = f"; in all {len(unknown)} nodes are missing: {told}" if len(unknown) > 1 else ""
+        with located(f"{unknown[0].label:.80} ({unknown[0].target:.80})"):
+            raise UnsupportedLayerError(missing(unknown[0].name if _is_atens(unknown[0].target) else unknown[0].target) + more)
+
+    def sources(self, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
+        """The inputs of the network, in the order of the graph or of the names that were chosen."""
+        names = [_name(spec.get("arg")) for kind, spec in self._inputs if kind == "user_input" and "as_tensor" in _arg(spec)]
+        if not names:
+            raise UnsupportedLayerError("it takes no tensor as its input; fastjac takes networks, not constants")
+        wanted = names if chosen is None else list(chosen)
+        if sorted(map(str, wanted)) != sorted(names):
+            raise OptionError(f"inputs must name {', '.join(names)}, each once; got {', '.join(map(str, wanted))}")
+        return [self._source(name, n_in if len(names) == 1 else None) for name in wanted]
+
+    def _source(self, name: str, n_in: int | None) -> Source:
+        """An input, whose first axis counts samples where the graph leaves its size open."""
+        with located(f"input {name!r:.80}"):
+            meta = _dict(self._shapes, name)
+            dtype = TYPES.get(meta["dtype"], "") if isinstance(meta.get("dtype"), int) else ""
+            if dtype not in FLOATS:
+                raise UnsupportedLayerError(f"it holds {dtype or 'no numbers'}; fastjac takes inputs of {' or '.join(FLOATS)}")
+            sizes = [None if "as_expr" in one else integer(one) for one in _list(meta, "sizes", 16)]
+            is_open = bool(sizes) and sizes[0] is None
+            shape = [1, *sizes[1:]] if is_open else sizes
+            given = positive_count(n_in, "n_in")
+            if shape.count(None) == 1 and given is not None:
+                shape[shape.index(None)] = given
+            if None in shape:
+                raise LayerError(
+                    "its size is open along another axis than the first, so the number of units is not known; pass it as "
+                    "n_in, where it is one axis, or export the program with a fixed size"
+                )
+            return Source(name, tuple(size or 1 for size in shape), 0 if is_open else None, dtype)
+
+    def run(self, evaluation: Evaluation, weights: Weights, inputs: Mapping[str, Any]) -> Any:
+        """What the graph gives: a dict of its outputs by name."""
+        values: dict[str, Any] = {}
+        for kind, spec in self._inputs:
+            _set_input(values, kind, spec, weights, inputs)
+        for node in self.nodes:
+            with located(f"{node.label:.80} ({node.target:.80})"):
+                _compute(node, values, evaluation)
+        found: dict[str, Any] = {}
+        for number, (kind, spec) in enumerate(self._outputs):
+            if kind == "user_output":
+                arg = _arg(spec)
+                name = _name(arg) if "as_tensor" in arg else f"output {number}"
+                found[name if name not in found else f"{name} {number}"] = _argument(arg, values)
+            elif kind not in ("token",):
+                raise UnsupportedLayerError(
+                    f"it changes what it holds as it runs ({kind:.40}); export the model in evaluation mode"
+                )
+        return found
+
+
+def _set_input(values: dict[str, Any], kind: str, spec: Mapping[str, Any], weights: Weights, inputs: Mapping[str, Any]) -> None:
+    keys = {"parameter": "parameter_name", "buffer": "buffer_name", "tensor_constant": "tensor_constant_name"}
+    if kind == "user_input":
+        arg = _arg(spec)
+        if "as_tensor" in arg:
+            values[_name(arg)] = inputs[_name(arg)]
+    elif kind in keys:
+        target = spec.get(keys[kind])
+        if not isinstance(target, str):
+            raise FormatError(f"a {kind} of its graph has no name; the file is damaged")
+        values[_name(spec.get("arg"))] = _Lazy(weights, target)
+    elif kind == "constant_input":
+        values[_name(spec)] = next(iter(_arg(spec, "value").values()), None)
+    else:
+        raise UnsupportedLayerError(f"its graph takes a {kind:.40}; fastjac takes tensors and numbers")
+
+
+@dataclass(frozen=True)
+class _Lazy:
+    """A tensor of the archive that is read when a node takes it."""
+
+    weights: Weights
+    name: str
+
+
+def _compute(node: Node, values: dict[str, Any], evaluation: Evaluation) -> None:
+    arguments = {name: _argument(arg, values) for name, arg in node.inputs}
+    if node.target.startswith(PYTHON):
+        name = node.target.removeprefix(PYTHON)
+        made = _item(*arguments.values()) if name == "getitem" else PYTHON_OPERATORS[name](*arguments.values())
+    else:
+        made = evaluation.call(node.name, (), arguments, node.label)
+    outputs = node.outputs
+    if len(outputs) == 1 and isinstance(outputs[0], dict) and "as_tensors" in outputs[0]:
+        outputs = [{"as_tensor": one} for one in _items(outputs[0]["as_tensors"])]
+        made = made if isinstance(made, list) else [made]
+    results = made if isinstance(made, list) and (len(outputs) > 1 or len(made) == len(outputs)) else [made]
+    for output, result in zip(outputs, results, strict=False):
+        if isinstance(output, dict) and not output.get("as_none"):
+            values[_name(output)] = result
+
+
+def _item(values: Any, number: Any = 0) -> Any:
+    if not isinstance(values, list) or not isinstance(number, int) or not -len(values) <= number < len(values):
+        raise FormatError("it takes an entry out of what is no list of so many; the file is damaged")
+    return values[number]
+
+
+def _argument(arg: Any, values: Mapping[str, Any], depth: int = 0) -> Any:
+    """What an argument stands for."""
+    check_count(depth, MOST_NESTING, "levels of arguments inside arguments")
+    if not isinstance(arg, dict) or len(arg) != 1:
+        raise FormatError("an argument of a node is not one thing of one kind; the file is damaged")
+    ((kind, value),) = arg.items()
+    if kind in PLAIN:
+        return _number(value) if kind == "as_float" else value
+    if kind in NAMED:
+        return _value(value, values, depth)
+    if kind in LISTS:
+        return [_value(one, values, depth) for one in _items(value)]
+    if kind == "as_none" or kind in PLACES:
+        return None
+    if kind == "as_scalar_type":
+        name = TYPES.get(value, "") if isinstance(value, int) else ""
+        if name not in NUMBER_OF_TYPE:
+            refuse_rounding(f"torch.export's type {value!s:.20}")
+        return NUMBER_OF_TYPE[name]
+    raise UnsupportedLayerError(f"it takes an argument of kind {kind:.40}, which fastjac does not read")
+
+
+def _number(value: Any) -> Any:
+    """A number, which JSON cannot write where it is infinite or none."""
+    return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
+
+
+def _value(one: Any, values: Mapping[str, Any], depth: int) -> Any:
+    """A value by its name, or a number that stands in its place."""
+    if isinstance(one, dict) and not {"name", "as_name"} & set(one):
+        return _argument(one, values, depth + 1)
+    name = _name(one)
+    if name not in values:
+        raise FormatError(f"it takes {name!r:.80}, which nothing before it gives; the file is damaged")
+    found = values[name]
+    return found.weights[found.name] if isinstance(found, _Lazy) else found
+
+
+# What the JSON must be
+
+
+def _node(described: Any) -> Node:
+    if not isinstance(described, dict) or not isinstance(described.get("target"), str):
+        raise FormatError("a node of its graph has no target; the file is damaged")
+    inputs = [(_text(_as_dict(one), "name"), _as_dict(one).get("arg")) for one in _list(described, "inputs", MOST_LAYERS)]
+    outputs = _list(described, "outputs", MOST_LAYERS)
+    label = described.get("name") or next((_name(one) for one in outputs if _has_name(one)), "node")
+    return Node(described["target"], str(label)[:200], inputs, outputs)
+
+
+def _has(target: str) -> bool:
+    if target.startswith(PYTHON):
+        name = target.removeprefix(PYTHON)
+        return name == "getitem" or name in PYTHON_OPERATORS
+    return _is_atens(target) and is_known(target.removeprefix(ATEN).partition(".")[0])
+
+
+def _is_atens(target: str) -> bool:
+    return target.startswith(ATEN)
+
+
+def _only(described: Any, what: str) -> tuple[str, Mapping[str, Any]]:
+    """The one kind that something is of, and its description."""
+    if not isinstance(described, dict) or len(described) != 1:
+        raise FormatError(f"{what} of its graph is not of one kind; the file is damaged")
+    ((kind, spec),) = described.items()
+    return kind, _as_dict(spec)
+
+
+def _arg(spec: Mapping[str, Any], key: str = "arg") -> Mapping[str, Any]:
+    return _as_dict(spec.get(key))
+
+
+def _name(described: Any) -> str:
+    """The name in a description of a value, which may stand one level deeper."""
+    found = described
+    for _ in range(3):
+        if isinstance(found, dict) and len(found) == 1 and not isinstance(next(iter(found.values())), str):
+            found = next(iter(found.values()))
+    for key in ("name", "as_name"):
+        if isinstance(found, dict) and isinstance(found.get(key), str):
+            return str(found[key])
+    raise FormatError("a value of its graph has no name; the file is damaged")
+
+
+def _has_name(described: Any) -> bool:
+    try:
+        return bool(_name(described))
+    except FormatError:
+        return False
+
+
+def _dict(described: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = described.get(key)
+    if not isinstance(found, dict):
+        raise FormatError(f"its description has no {key!r:.80}; the file is damaged")
+    return found
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise FormatError("its graph has a list or a number where a description should be; the file is damaged")
+    return value
+
+
+def _list(described: Mapping[str, Any], key: str, most: int) -> list[Any]:
+    found = described.get(key)
+    if not isinstance(found, list):
+        raise FormatError(f"its description has no list {key!r:.80}; the file is damaged")
+    check_count(len(found), most, f"entries in {key}")
+    return found
+
+
+def _items(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise FormatError("an argument of a node is no list where one should be; the file is damaged")
+    check_count(len(value), MOST_LAYERS, "entries in an argument")
+    return value
+
+
+def _text(described: Mapping[str, Any], key: str) -> str:
+    found = described.get(key)
+    if not isinstance(found, str):
+        raise FormatError(f"its description has no text {key!r}; the file is damaged")
+    return found

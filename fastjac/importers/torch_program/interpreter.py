@@ -1,0 +1,293 @@
+"""Follow a program in TorchScript from the inputs of its module's forward to its outputs, statement by statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import FormatError, UnsupportedLayerError
+from ..located import located
+from ..reading.limits import check_count
+from .aten.arithmetic import truth_of
+from .aten.evaluation import Evaluation
+from .aten.operators import is_known
+from .aten.queries import OPERATORS_OF_PYTHON
+from .aten.values import kind_of, whole
+from .objects import Module, Objects, advice
+from .program import Program
+from .trees import (
+    Assign,
+    Attribute,
+    Call,
+    Class,
+    Expression,
+    Function,
+    Index,
+    Items,
+    Literal,
+    Loop,
+    Name,
+    Pairs,
+    Return,
+    Statement,
+)
+
+MOST_STEPS = 100_000
+"""Statements and expressions that are followed; a layer takes some thirty."""
+MOST_CALLS = 40
+"""Modules inside modules, and functions that call functions."""
+
+
+class _NoValue:
+    """What a statement gives that is no return."""
+
+
+GO_ON = _NoValue()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A function of the program, or a name that leads to one."""
+
+    name: str
+
+
+@dataclass
+class Frame:
+    """The variables of a function that is being followed.
+
+    place : the path of its module, or its name.
+    """
+
+    place: str
+    variables: dict[str, Any]
+
+
+class Interpreter:
+    """Follows functions of a program.
+
+    constants : gives those that the program calls `CONSTANTS.c0` and so on.  evaluation : carries out torch's operators.
+    """
+
+    def __init__(self, program: Program, objects: Objects, constants: Callable[[str], Any], evaluation: Evaluation) -> None:
+        self._program, self._objects, self._constant, self._evaluation = program, objects, constants, evaluation
+        self._steps = self._calls = 0
+
+    def method(self, module: Module, name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+        """What a method of a module gives."""
+        function = self._program.method(module.kind, name)
+        return self._function(function, [module, *args], keywords, module.path or "forward")
+
+    def _function(self, function: Function, args: Sequence[Any], keywords: Mapping[str, Any], place: str) -> Any:
+        with self._called():
+            frame = Frame(place, self._bound(function, args, keywords))
+            found = self._block(function, function.body, frame)
+            return None if isinstance(found, _NoValue) else found
+
+    @contextmanager
+    def _called(self) -> Iterator[None]:
+        self._calls += 1
+        check_count(self._calls, MOST_CALLS, "functions that call one another")
+        try:
+            yield
+        finally:
+            self._calls -= 1
+
+    def _bound(self, function: Function, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+        if len(args) > len(function.parameters) or not set(keywords) <= set(function.parameters):
+            raise FormatError(f"{function.name:.200} is called with other arguments than it has; the file is damaged")
+        bound = {**dict(zip(function.parameters, args, strict=False)), **keywords}
+        for name, parameter in function.parameters.items():
+            if name not in bound:
+                if parameter.default is None:
+                    raise FormatError(f"{function.name:.200} is called without {name!r:.80}; the file is damaged")
+                bound[name] = self._value(parameter.default, Frame("", {}))
+        return bound
+
+    # Statements
+
+    def _block(self, function: Function, block: Sequence[Statement], frame: Frame) -> Any:
+        for statement in block:
+            found = self._statement(function, statement, frame)
+            if not isinstance(found, _NoValue):
+                return found
+        return GO_ON
+
+    def _statement(self, function: Function, statement: Statement, frame: Frame) -> Any:
+        self._step()
+        if isinstance(statement, Loop):
+            return self._loop(function, statement, frame)
+        with located(f"{_short(function.name)} line {statement.line}"):
+            if isinstance(statement, Return):
+                return self._value(statement.value, frame)
+            if isinstance(statement, Assign):
+                self._assign(statement, frame)
+                return GO_ON
+            holds = truth_of(self._evaluation.current(self._value(statement.condition, frame)))
+        return self._block(function, statement.then if holds else statement.otherwise, frame)
+
+    def _assign(self, statement: Assign, frame: Frame) -> None:
+        value = self._value(statement.value, frame)
+        if not statement.is_unpacked:
+            for target in statement.targets:
+                frame.variables[target] = value
+            return
+        if not isinstance(value, (list, tuple)) or len(value) != len(statement.targets):
+            raise FormatError(f"it takes {len(statement.targets)} values out of {kind_of(value)}; the file is damaged")
+        frame.variables.update(zip(statement.targets, value, strict=True))
+
+    def _loop(self, function: Function, loop: Loop, frame: Frame) -> Any:
+        if not loop.target:
+            while truth_of(self._value(loop.source, frame)):
+                found = self._block(function, loop.body, frame)
+                if not isinstance(found, _NoValue):
+                    return found
+            return GO_ON
+        source = self._value(loop.source, frame)
+        if not isinstance(source, (list, tuple, range)):
+            raise FormatError(f"it goes through {kind_of(source)} one by one; the file is damaged")
+        for one in source:
+            self._step()
+            frame.variables[loop.target] = one
+            found = self._block(function, loop.body, frame)
+            if not isinstance(found, _NoValue):
+                return found
+        return GO_ON
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise FormatError(f"its program runs for more than {MOST_STEPS} steps; fastjac follows programs of up to that many")
+
+    # Expressions
+
+    def _value(self, expression: Expression, frame: Frame) -> Any:
+        self._step()
+        if isinstance(expression, Literal):
+            return expression.value
+        if isinstance(expression, Name):
+            return self._variable(expression.name, frame)
+        if isinstance(expression, Call):
+            return self._call(expression, frame)
+        if isinstance(expression, Attribute):
+            return self._attribute(expression, frame)
+        if isinstance(expression, Items):
+            return expression.kind(self._value(one, frame) for one in expression.items)
+        if isinstance(expression, Pairs):
+            return {_key(self._value(key, frame)): self._value(value, frame) for key, value in expression.items}
+        return self._entry(expression, frame)
+
+    def _variable(self, name: str, frame: Frame) -> Any:
+        if name in frame.variables:
+            return frame.variables[name]
+        if name in ROOTS:
+            return Reference(name)
+        raise FormatError(f"it uses {name!r:.80}, which has no value; the file is damaged")
+
+    def _attribute(self, expression: Attribute, frame: Frame) -> Any:
+        value, name = self._value(expression.value, frame), expression.name
+        if isinstance(value, Module):
+            return self._objects.attribute(value, name)
+        if isinstance(value, Reference):
+            return self._constant(name) if value.name == CONSTANTS else Reference(f"{value.name}.{name}")
+        raise FormatError(f"it takes {name!r:.80} of {kind_of(value)}; the file is damaged")
+
+    def _entry(self, expression: Index, frame: Frame) -> Any:
+        value, index = self._value(expression.value, frame), self._value(expression.index, frame)
+        if isinstance(value, dict):
+            if _key(index) not in value:
+                raise FormatError(f"it takes {index!r:.80} out of a dict that does not hold it; the file is damaged")
+            return value[index]
+        number = whole(index, "index")
+        if not isinstance(value, (list, tuple)) or not -len(value) <= number < len(value):
+            raise FormatError(f"it takes entry {number} of {kind_of(value)}; the file is damaged")
+        return value[number]
+
+    def _call(self, call: Call, frame: Frame) -> Any:
+        if isinstance(call.function, Name) and call.function.name not in frame.variables:
+            return self._builtin(call.function.name, call, frame)
+        args = [self._value(one, frame) for one in call.args]
+        keywords = {name: self._value(one, frame) for name, one in call.keywords.items()}
+        if isinstance(call.function, Attribute):
+            owner = self._value(call.function.value, frame)
+            if isinstance(owner, Module):
+                return self.method(owner, call.function.name, args, keywords)
+            if not isinstance(owner, Reference):
+                raise FormatError(f"it calls {call.function.name!r:.80} of {kind_of(owner)}; the file is damaged")
+            return self._named(f"{owner.name}.{call.function.name}", args, keywords, frame)
+        function = self._value(call.function, frame)
+        if not isinstance(function, Reference):
+            raise FormatError(f"it calls {kind_of(function)}; the file is damaged")
+        return self._named(function.name, args, keywords, frame)
+
+    def _named(self, name: str, args: Sequence[Any], keywords: Mapping[str, Any], frame: Frame) -> Any:
+        """A function by its dotted name: one of torch's operators, or of the program."""
+        root, _, rest = name.partition(".")
+        if root == "torch":
+            return self._operator(rest, args, keywords, frame)
+        if root == "ops":
+            library, _, rest = rest.partition(".")
+            if name == "ops.prim.RaiseException":
+                raise UnsupportedLayerError(f"the module refuses its input: {args[0] if args else ''!s:.300}")
+            if library == "aten" or (library == "prim" and is_known(f"prim.{rest}")):
+                return self._operator(rest if library == "aten" else f"prim.{rest}", args, keywords, frame)
+            raise UnsupportedLayerError(f"it calls {library}::{rest:.80}, which fastjac does not have; {advice(library)}")
+        if root == "__torch__":
+            found = self._program.definition(name)
+            if isinstance(found, Class):
+                return self._made(found, args)
+            return self._function(found, args, keywords, frame.place)
+        raise FormatError(f"it calls {name:.80}; the file is damaged")
+
+    def _operator(self, name: str, args: Sequence[Any], keywords: Mapping[str, Any], frame: Frame) -> Any:
+        with located(f"torch.{name:.80}"):
+            return self._evaluation.call(name, args, keywords, frame.place)
+
+    def _made(self, kind: Class, args: Sequence[Any]) -> Any:
+        if kind.base != "NamedTuple":
+            raise UnsupportedLayerError(
+                f"it makes an object of {kind.name:.200} as it runs; fastjac takes tensors, tuples, lists and dicts"
+            )
+        return tuple(args)
+
+    def _builtin(self, name: str, call: Call, frame: Frame) -> Any:
+        """A function of Python's that TorchScript has; a first argument that is a type is not looked at."""
+        if name in CASTS:
+            return self._value(call.args[1], frame) if len(call.args) > 1 else None
+        if name == "uninitialized":
+            return None
+        args = [self._value(one, frame) for one in call.args]
+        if name == "getattr" and len(args) == 2 and isinstance(args[0], Module):
+            return self._objects.attribute(args[0], str(args[1]))
+        if name == "range":
+            return _range(args)
+        if name in OPERATORS_OF_PYTHON:
+            with located(name):
+                return OPERATORS_OF_PYTHON[name](*args[:1])
+        raise UnsupportedLayerError(f"it calls Python's {name:.80}, which fastjac does not follow")
+
+
+CONSTANTS = "CONSTANTS"
+ROOTS = ("torch", "ops", "__torch__", CONSTANTS)
+"""The first parts of the names that a program may use besides its variables."""
+CASTS = ("annotate", "unchecked_cast")
+
+
+def _range(args: Sequence[Any]) -> range:
+    numbers = [whole(one) for one in args]
+    if not 1 <= len(numbers) <= 3 or numbers[2:] == [0]:
+        raise FormatError(f"it counts by {numbers[:5]}; the file is damaged")
+    return range(*numbers)
+
+
+def _key(value: Any) -> Any:
+    if not isinstance(value, (str, int, float)):
+        raise FormatError(f"a dict has {kind_of(value)} as a key; the file is damaged")
+    return value
+
+
+def _short(name: str) -> str:
+    """The last two parts of a dotted name."""
+    return ".".join(name.split(".")[-2:])[:100]

@@ -1,0 +1,170 @@
+"""TorchScript archives, which torch.jit.save writes of scripted and traced modules: read without torch, and nothing is executed.
+
+An archive holds the module's attributes in a pickle, data.pkl, which is read as data, and its program as text in a small part of
+Python, which is followed with tensors that stand for the network's inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...arguments import positive_count
+from ...errors import FormatError, LayerError, OptionError, UnsupportedLayerError
+from ..ir.account import Account, accounting
+from ..options import Options
+from ..parts import Imported
+from ..reading import archive
+from ..reading.archive import Archive
+from ..reading.limits import MOST_ENDS, MOST_TEXT, check_count
+from ..reading.opcodes import interpret
+from ..reading.probe import Probe
+from ..reading.records import Call
+from ..torch_file.container import PICKLE, SCRIPT_CONSTANTS
+from ..torch_file.storages import ZipStorages
+from ..torch_file.tensors import Tensors, is_tensor, layout
+from . import survey, widths
+from .aten.evaluation import Evaluation
+from .aten.network import Source, network
+from .interpreter import Interpreter
+from .objects import Constants, Module, Objects, plain
+from .program import Program
+from .trees import Function
+
+TRACED_INPUTS = "traced_inputs.pkl"
+MANY_SHAPES = "script it by torch.jit.trace with examples of its inputs, whose shapes a newer torch writes into the file"
+
+
+def recognise(probe: Probe) -> bool:
+    """Whether the file is a zip archive with a pickle and, beside it, the constants of a program."""
+    folders = [name.removesuffix(SCRIPT_CONSTANTS) for name in probe.zip_names if name.rpartition("/")[2] == SCRIPT_CONSTANTS]
+    return any(f"{folder}{PICKLE}" in probe.zip_names for folder in folders)
+
+
+@np.errstate(all="ignore")  # a file may hold any numbers, also such as overflow or are none
+def load(probe: Probe, options: Options) -> Imported:
+    """The network that a program in TorchScript computes from the inputs of its module's forward.
+
+    Raises FormatError where the file is damaged, or its program takes too long; UnsupportedLayerError where it holds what fastjac
+    does not have; LayerError where nothing tells how many entries an input has.
+    """
+    options.refuse_all_but("n_in", "inputs", "outputs")
+    with archive.opened(probe.path) as found, accounting(account := Account()):
+        return _Script(found, probe, account).network(options)
+
+
+class _Script:
+    """An archive that is open."""
+
+    def __init__(self, found: Archive, probe: Probe, account: Account) -> None:
+        name = next(name for name in found.names if name.rpartition("/")[2] == SCRIPT_CONSTANTS)
+        self._archive, self._folder = found, name.removesuffix(SCRIPT_CONSTANTS)
+        self._program = Program(found, self._folder)
+        self._objects = Objects(Tensors(ZipStorages(found, self._folder), probe.size), account)
+        self._root = self._pickle(PICKLE)
+        constants = Objects(Tensors(ZipStorages(found, self._folder, "constants"), probe.size), account)
+        self._constants = Constants(constants, self._pickle(SCRIPT_CONSTANTS))
+
+    def network(self, options: Options) -> Imported:
+        """The network of the outermost module's forward."""
+        if not isinstance(self._root, Call):
+            raise FormatError(
+                f"its pickle holds a {type(self._root).__name__}, and TorchScript writes a module; the file is damaged"
+            )
+        root = self._objects.convert(self._root, "")
+        if not isinstance(root, Module):
+            raise FormatError("its pickle holds a tensor, and TorchScript writes a module; the file is damaged")
+        try:
+            forward = self._program.method(root.kind, "forward")
+            names = _inputs(forward, options.inputs)
+
+            def run(evaluation: Evaluation, inputs: Sequence[Any]) -> Any:
+                interpreter = Interpreter(self._program, self._objects, self._constants, evaluation)
+                return interpreter.method(root, "forward", [], dict(zip(names, inputs, strict=True)))
+
+            sources = self._traced(forward, names)
+            if sources:
+                _check_told(sources, options.n_in)
+            else:
+                sources = _by_width(names, options.n_in, lambda: widths.find(names, run))
+            return network(run, sources, options)
+        except UnsupportedLayerError as error:
+            lacking = survey.missing(self._program, self._root)
+            if lacking:
+                raise UnsupportedLayerError(f"{error}; operators in it that fastjac does not have: {lacking}") from error
+            raise
+
+    def _traced(self, forward: Function, names: Sequence[str]) -> list[Source]:
+        """The inputs as torch.jit.trace has recorded them; none where it has not."""
+        if f"{self._folder}{TRACED_INPUTS}" not in self._archive.names:
+            return []
+        recorded = plain(self._pickle(TRACED_INPUTS))
+        examples = plain(recorded.get("forward")) if isinstance(recorded, dict) else None
+        parameters = list(forward.parameters)[1:]
+        by_name = dict(zip(parameters, examples if isinstance(examples, (list, tuple)) else (), strict=False))
+        if not all(isinstance(by_name.get(name), Call) and is_tensor(by_name[name]) for name in names):
+            return []
+        return [_source(name, by_name[name]) for name in names]
+
+    def _pickle(self, name: str) -> Any:
+        member = f"{self._folder}{name}"
+        check_count(self._archive.size(member), MOST_TEXT, f"bytes in {member}")
+        return interpret(self._archive.read(member)).value
+
+
+def _source(name: str, example: Call) -> Source:
+    """An input like an example of it: the first of several axes counts samples."""
+    found = layout(example)
+    if len(found.size) < 2:
+        return Source(name, found.size or (1,), None, found.dtype)
+    return Source(name, (1, *found.size[1:]), 0, found.dtype)
+
+
+def _inputs(forward: Function, chosen: Sequence[str] | None) -> list[str]:
+    """The parameters of forward that are inputs of the network: those without a default, or those that are named."""
+    parameters = dict(list(forward.parameters.items())[1:])
+    check_count(len(parameters), MOST_ENDS, "inputs")
+    needed = [name for name, parameter in parameters.items() if parameter.default is None]
+    names = needed if chosen is None else list(chosen)
+    if not set(needed) <= set(names) <= set(parameters) or len(set(names)) != len(names):
+        raise OptionError(
+            f"inputs must name {', '.join(needed) or 'some'} of forward's parameters {', '.join(parameters)}; got "
+            f"{', '.join(map(str, names))}"
+        )
+    for name in names:
+        kind = parameters[name].kind
+        if kind not in ("Tensor", "Optional[Tensor]"):
+            raise UnsupportedLayerError(
+                f"forward takes {name!r:.80}, a {kind:.200}, as the state of a recurrent layer is; fastjac takes inputs that are "
+                "tensors"
+            )
+    if not names:
+        raise UnsupportedLayerError("forward takes no input; fastjac takes networks, not constants")
+    return names
+
+
+def _check_told(sources: Sequence[Source], n_in: int | None) -> None:
+    """Refuse a number of inputs that is not the one of the example that the program was traced with."""
+    given = positive_count(n_in, "n_in")
+    sizes = [math.prod(source.shape) for source in sources]
+    if given is not None and sizes != [given]:
+        told = ", ".join(map(str, sizes))
+        raise LayerError(f"n_in={given} was given, but the program was traced with inputs of {told} entries; leave n_in out")
+
+
+def _by_width(names: Sequence[str], n_in: int | None, found: Any) -> list[Source]:
+    """Inputs (N, n), with n as it is told, or as the program shows it."""
+    given = positive_count(n_in, "n_in")
+    if given is not None and len(names) > 1:
+        raise OptionError(
+            f"n_in is the size of one input, and forward takes {', '.join(names)}; leave n_in out, or {MANY_SHAPES}"
+        )
+    known = {names[0]: given} if given is not None else found()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        way = "pass it as n_in" if len(names) == 1 else MANY_SHAPES
+        raise LayerError(f"the program does not tell how many entries its input {unknown[0]!r:.80} has; {way}")
+    return [Source(name, (1, known[name])) for name in names]

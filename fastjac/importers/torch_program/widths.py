@@ -1,0 +1,121 @@
+"""How many entries the inputs of a program have that does not say so: as many as the first weight that each meets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import FastjacError
+from ..ir.values import Constant
+from .aten.evaluation import Evaluation
+
+
+@dataclass(eq=False)
+class Open:
+    """An input (N, n) whose n is not known, or a tensor of the same shape that is made of it; n is None for any other tensor."""
+
+    name: str = ""
+
+
+class AllFoundError(BaseException):
+    """Every width is known, so that the program need not be followed further."""
+
+
+class Widths(Evaluation):
+    """Follows a program as far as it goes without the widths of its inputs, and notes the first weight that each meets.
+
+    found : the widths by the names of the inputs.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._names = frozenset(names)
+        self.found: dict[str, int] = {}
+
+    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str) -> Any:
+        """What an operator gives, as far as that is known; an Open of no name where it is not."""
+        opens = [one for one in _flat([*args, *options.values()]) if isinstance(one, Open)]
+        if not opens:
+            return super().call(name, args, options, place)
+        first = opens[0]
+        if not first.name:
+            return Open()
+        plain = name.rstrip("_")
+        if plain == "dim":
+            return 2
+        if plain in MEETS:
+            self._meet(first.name, MEETS[plain](args, options))
+            return Open()
+        if plain in KEEPS or (plain == "view" and _keeps_shape(args)):
+            return first
+        if plain in BESIDE:
+            self._meet_beside(first.name, args)
+            return first if len(opens) == 1 else Open()
+        return Open()
+
+    def _meet(self, name: str, width: Any) -> None:
+        """Take note of the width that a weight shows."""
+        if isinstance(width, int):
+            self.found.setdefault(name, width)
+        if self._names <= set(self.found):
+            raise AllFoundError
+
+    def _meet_beside(self, name: str, args: Sequence[Any]) -> None:
+        """An array whose last axis is spread over the input's."""
+        for one in args:
+            if isinstance(one, Constant) and one.shape and one.shape[-1] > 1:
+                self._meet(name, one.shape[-1])
+
+
+def find(names: Sequence[str], run: Callable[[Evaluation, Sequence[Any]], Any]) -> dict[str, int]:
+    """The widths that a program shows of its inputs; those are missing that it does not show."""
+    widths = Widths(names)
+    with suppress(AllFoundError, FastjacError):  # what the program lacks is said when it is read with all widths
+        run(widths, [Open(name) for name in names])
+    return widths.found
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [one for value in values for one in (value if isinstance(value, (list, tuple)) else [value])]
+
+
+def _shape(position: int, axis: int, option: str) -> Callable[[Sequence[Any], Mapping[str, Any]], Any]:
+    """The size of an axis of an argument that is a constant."""
+
+    def width(args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        value = args[position] if position < len(args) else options.get(option)
+        return value.shape[axis] if isinstance(value, Constant) and len(value.shape) >= abs(axis) else None
+
+    return width
+
+
+def _last_size(args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    sizes = args[1] if len(args) > 1 else None
+    return sizes[-1] if isinstance(sizes, list) and sizes and isinstance(sizes[-1], int) and sizes[-1] > 0 else None
+
+
+def _keeps_shape(args: Sequence[Any]) -> bool:
+    """Whether a tensor (N, n) is viewed as (N, -1)."""
+    return len(args) > 1 and isinstance(args[1], list) and len(args[1]) == 2 and args[1][1] == -1
+
+
+MEETS: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {
+    "linear": _shape(1, -1, "weight"),
+    "matmul": lambda args, options: _shape(1, -2 if _rank(args) > 1 else -1, "other")(args, options),
+    "mm": _shape(1, -2, "mat2"),
+    "addmm": _shape(2, -2, "mat2"),
+    "layer_norm": _last_size,
+    "batch_norm": _shape(3, -1, "running_mean"),
+}
+"""Operators that a tensor (N, n) meets a weight in, with what tells n."""
+KEEPS = frozenset(
+    ("relu", "tanh", "sigmoid", "silu", "elu", "gelu", "leaky_relu", "softplus", "clamp", "clip", "exp", "log", "sqrt", "abs")
+) | frozenset(("neg", "square", "sin", "cos", "flatten", "contiguous", "clone", "detach", "to", "dropout", "softmax", "hardtanh"))
+"""Operators whose result is of the shape of their operand (N, n)."""
+BESIDE = frozenset(("add", "sub", "mul", "div", "rsub"))
+
+
+def _rank(args: Sequence[Any]) -> int:
+    return len(args[1].shape) if len(args) > 1 and isinstance(args[1], Constant) else 0
