@@ -17,7 +17,7 @@ from ...layers import Affine, HardTanh
 from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_LAYERS, check_count
-from .account import spend
+from .account import spend, spend_places
 from .layout import Layout
 from .values import (
     Constant,
@@ -262,8 +262,8 @@ def concatenate(values: Sequence[Value], axis: int) -> Value:
         spend(sum(value.alone.size for value in values))
         return computed(lambda *arrays: np.concatenate(arrays, along), *values)
     flows = on_one_node(as_flows(values, along))
+    spend_places(sum(flow.alone.size for flow in flows), flows[0].samples)
     alone, batch = in_both(lambda *arrays: np.concatenate(arrays, along), *flows)
-    spend(alone.size)
     return Flow(flows[0].node, alone, batch, flows[0].samples)
 
 
@@ -360,7 +360,7 @@ def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
 
     def moved_to(flow: Flow) -> Flow:
         start = np.int32(starts[flow.node])
-        spend(flow.alone.size)
+        spend_places(flow.alone.size, flow.samples)
         batch = flow.batch
         if isinstance(batch, np.ndarray):
             owner, unit = np.divmod(batch, np.int32(flow.node.size))

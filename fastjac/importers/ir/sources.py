@@ -98,7 +98,7 @@ def chosen_outputs(known: Sequence[End], chosen: Sequence[str] | None) -> tuple[
             )
         return [by_name[name] for name in chosen], []
     if not known:
-        raise UnsupportedLayerError("it has 0 outputs that depend on an input, so there is nothing to differentiate")
+        raise UnsupportedLayerError("it has no output that depends on an input, so there is nothing to differentiate")
     kept = [end for end in known if not end.dtype or end.dtype in FLOATS]
     if not kept:
         raise UnsupportedLayerError(

@@ -12,7 +12,7 @@ from ..ir.account import Account
 from ..ir.graph import Node
 from ..located import located
 from ..reading.limits import MOST_JOINED, MOST_LAYERS, MOST_NESTING, check_count
-from .graphdef import Function, Library, NodeDef
+from .graphdef import LOOPS, Function, Library, NodeDef
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
@@ -21,10 +21,6 @@ MANY_RESULTS = {name: {"y": 0} for name in ("FusedBatchNorm", "FusedBatchNormV2"
 """Operators with several results of which each has a name of its own, with the place of those that fastjac takes."""
 
 
-LOOPS = (
-    "it repeats a graph when the model runs, as a recurrent layer does; fastjac takes plain operators, so make the layer with "
-    "unroll=True, as in keras.layers.LSTM(8, unroll=True), or load the .keras file"
-)
 ReadVariable = Callable[[NodeDef], np.ndarray]
 """What gives the array of the variable that a node stands for."""
 
@@ -83,8 +79,7 @@ class Flattener:
     def _array(self, node: NodeDef) -> np.ndarray:
         """The array of a constant or a variable, which is read once, however often its function is called."""
         if node not in self._arrays:
-            with located(f"constant {node.name!r:.80}"):
-                read = node.tensor(self._account) if node.operator == "Const" else self._read_variable(node)
+            read = node.tensor(self._account) if node.operator == "Const" else self._read_variable(node)
             self._arrays[node] = read
         return self._arrays[node]
 

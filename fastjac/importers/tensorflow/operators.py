@@ -20,7 +20,7 @@ from . import arithmetic as ar
 from . import images, movement, products
 from .arithmetic import Convert
 from .calls import Call
-from .flatten import LOOPS
+from .graphdef import LOOPS
 from .types import TYPES
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"

@@ -139,7 +139,7 @@ def unfolded(rows: np.ndarray, like: np.ndarray, batched: bool) -> np.ndarray:
     return np.moveaxis(rows.reshape(len(rows), *np.delete(like.shape, axis)), 0, axis)
 
 
-LABELS = "hold no floating-point numbers, and labels have no derivative"
+LABELS = "hold no floating-point numbers, which alone have a derivative"
 NOT_EXPRESSIBLE = {
     r"(shape|size)(_.*)?": LABELS,
     r"pow_types_int(32|64)_float32": LABELS,
@@ -153,7 +153,11 @@ NOT_EXPRESSIBLE = {
     r"mod_.*": "it takes remainders of values",
     r"range_.*": "depends on the network's input; fastjac takes a constant there",
     r"einsum_batch_diagonal": "has an ellipsis or a diagonal",
-    r"(basic_)?conv_.*": "fastjac has no convolution over images yet|pads as auto_pad says",
+    r"(max|average)pool_3d_default": "claims to unpack to .* from 0",
+    r"(max|average)pool_(2d_ceil.*|.*ceil_mode_is_True)": "ceil_mode=1 lets windows reach beyond the image",
+    r"maxpool_3d_dilations_use_ref_impl_large|averagepool_(2d_dilations|3d_dilations_small)": "ceil_mode=1 lets windows reach",
+    r"maxpool_with_argmax_.*": "its second output, the places of the largest entries, has no derivative",
+    r"lstm_with_peepholes": "it couples its gates or has peepholes",
     r"slice_start_out_of_bounds": "which holds nothing",
 }
 """Cases that fastjac refuses, and why."""

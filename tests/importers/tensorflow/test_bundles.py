@@ -97,7 +97,7 @@ def test_variables_that_share_their_bytes_do_not_multiply_them(tmp_path):
 def test_a_variable_that_is_never_restored_is_told(tmp_path):
     functions = (LAYER, MODEL)
     nodes = NODES[:-1]
-    with pytest.raises(UnsupportedLayerError, match=r"constant 'variable_kernel': the model does not say where its value is"):
+    with pytest.raises(UnsupportedLayerError, match=r"constant 'variable_kernel:0': the model does not say where its value is"):
         fastjac.load(write(tmp_path, functions=functions, nodes=nodes))
 
 

@@ -100,7 +100,7 @@ def changed_tensor(number, **changes):
 
 SCALED = {2: np.array([0.5], np.float32), 3: np.array([3], np.int64)}
 REFUSED = {
-    "constant 'w': it is quantized; fastjac takes floating-point models": changed_tensor(2, _1=("b", 9), _4=SCALED),
+    "constant '2': it is quantized; fastjac takes floating-point models": changed_tensor(2, _1=("b", 9), _4=SCALED),
     "it is quantized; fastjac takes": changed_tensor(0, _1=("b", 9), _4=SCALED),
     "its zeros are left out; convert the model again without sparsity": changed_tensor(2, _6={}),
     "it keeps a state between calls": changed_tensor(2, _5=("?", True)),

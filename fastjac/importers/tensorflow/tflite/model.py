@@ -13,7 +13,6 @@ from ....errors import FormatError, UnsupportedLayerError
 from ...ir.account import Account
 from ...ir.graph import End, Graph, Node
 from ...ir.movement import MOST_AXES, MOST_ENTRIES
-from ...located import located
 from ...reading.flatbuffer import Table, check_reach, root
 from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
 from . import schema as s
@@ -119,10 +118,6 @@ class Reader:
     def _constant(self, number: int) -> np.ndarray:
         """The array of a tensor that the file holds; half precision is widened to float32."""
         tensor = self._tensors[number]
-        with located(f"constant {(tensor.text(s.Tensor.NAME) or str(number))!r:.80}"):
-            return self._array(tensor)
-
-    def _array(self, tensor: Table) -> np.ndarray:
         self._check_float(tensor)
         if tensor.table(s.Tensor.SPARSITY) is not None:
             raise UnsupportedLayerError("its zeros are left out; convert the model again without sparsity")
