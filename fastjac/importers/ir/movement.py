@@ -17,7 +17,7 @@ from ...layers import Affine, HardTanh
 from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_LAYERS, check_count
-from .account import spend
+from .account import spend, spend_places
 from .layout import Layout
 from .values import (
     Constant,
@@ -198,7 +198,7 @@ def gather(value: Value, indices: Value, axis: int = 0) -> Value:
     if isinstance(indices, Flow):
         raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
     along = checked_axis(axis, len(value.shape))
-    spend(value.alone.size // max(value.shape[along], 1) * indices.alone.size)
+    _spend(value, value.alone.size // max(value.shape[along], 1) * indices.alone.size)
 
     def gathered(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         return np.take(array, numbers.astype(np.int64, casting="same_kind"), axis=along)
@@ -211,7 +211,7 @@ def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
     if isinstance(indices, Flow):
         raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
     along = checked_axis(axis, len(value.shape))
-    spend(indices.alone.size)
+    _spend(value, indices.alone.size)
 
     def gathered(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         return np.take_along_axis(array, np.where(numbers < 0, numbers + array.shape[along], numbers), along)
@@ -262,8 +262,8 @@ def concatenate(values: Sequence[Value], axis: int) -> Value:
         spend(sum(value.alone.size for value in values))
         return computed(lambda *arrays: np.concatenate(arrays, along), *values)
     flows = on_one_node(as_flows(values, along))
+    spend_places(sum(flow.alone.size for flow in flows), flows[0].samples)
     alone, batch = in_both(lambda *arrays: np.concatenate(arrays, along), *flows)
-    spend(alone.size)
     return Flow(flows[0].node, alone, batch, flows[0].samples)
 
 
@@ -280,7 +280,7 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
         inner = [slice(max(0, -first), min(0, last) or None) for first, last in zip(before, behind, strict=True)]
         value = moved(lambda array: array[tuple(inner)], value)
     widths = [(max(0, first), max(0, last)) for first, last in zip(before, behind, strict=True)]
-    spend(math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
+    _spend(value, math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
     if mode in ("edge", "reflect", "wrap"):
         return moved(partial(np.pad, pad_width=widths, mode=mode), value)
     if mode != "constant":
@@ -360,7 +360,7 @@ def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
 
     def moved_to(flow: Flow) -> Flow:
         start = np.int32(starts[flow.node])
-        spend(flow.alone.size)
+        spend_places(flow.alone.size, flow.samples)
         batch = flow.batch
         if isinstance(batch, np.ndarray):
             owner, unit = np.divmod(batch, np.int32(flow.node.size))
@@ -368,6 +368,14 @@ def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
         return Flow(joined, flow.alone + start, batch, flow.samples)
 
     return [moved_to(flow) for flow in flows]
+
+
+def _spend(value: Value, entries: int) -> None:
+    """Count entries that are made of a tensor by moving its own."""
+    if isinstance(value, Flow):
+        spend_places(entries, value.samples)
+    else:
+        spend(entries)
 
 
 def _as_value(sizes: Value | Sequence[int]) -> Value:
