@@ -8,13 +8,11 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.choice import Condition, Logical, as_number
+from ..ir.evaluation import Operand
 from ..ir.values import Constant, Flow, MixedSamplesError, Value, constant, fixed
 from ..reading.limits import MOST_LAYERS, check_count
 from .graph import Node
 from .tensor import MOST_AXES, TensorReader
-
-Operand = Value | Condition | None
-"""What a node is given: a tensor, what a comparison gives, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)

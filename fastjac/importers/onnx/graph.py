@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir import graph
+from ..ir.graph import End
 from ..located import located
 from ..reading.limits import MOST_LAYERS, MOST_NAME, check_count
-from .tensor import MOST_AXES
+from .tensor import MOST_AXES, dtype_name
 
 OWN_DOMAINS = ("", "ai.onnx")
 OLDEST_OPSET, NEWEST_OPSET = 1, 28
@@ -30,30 +32,11 @@ ATTRIBUTE_FIELDS = {
 
 
 @dataclass(frozen=True)
-class Node:
-    """One node of a graph.
+class Node(graph.Node):
+    """One node of a graph; its attributes are AttributeProtos.
 
-    position : which one it is in the file, counted from 0.
-    name : its own name, or else that of its output.
     operator : "Gemm"; of another domain than ONNX's own, "com.microsoft.Gelu".
-    inputs, outputs : names of values; "" stands for one left out.
-    attributes : AttributeProtos by name.
     """
-
-    position: int
-    name: str
-    operator: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        return f"node {self.position} {self.name!r:.80} ({self.operator})"
-
-    @property
-    def label(self) -> str:
-        """How the parts of an imported model call it."""
-        return f"{self.name} ({self.operator})"
 
     def real(self, name: str, default: float) -> float:
         """An attribute that is a number. Those are float32 numbers, and so is the default."""
@@ -104,21 +87,8 @@ class Node:
 
 
 @dataclass(frozen=True)
-class GraphEnd:
-    """An input of a graph, or an output.
-
-    element_type : ONNX's number of its type, 0 where it is no tensor or does not tell.
-    dims : its shape, with None for each size that is not fixed; None where not even the number of axes is told.
-    """
-
-    name: str
-    element_type: int
-    dims: tuple[int | None, ...] | None
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A graph: what goes in, what the nodes compute in order, what comes out.
+class Model:
+    """What a ModelProto holds: what goes in, what the nodes compute, what comes out.
 
     initializers, sparse_initializers : TensorProtos and SparseTensorProtos by name.
     inputs : those without an initializer.
@@ -129,31 +99,31 @@ class Graph:
     nodes: tuple[Node, ...]
     initializers: Mapping[str, Any]
     sparse_initializers: Mapping[str, Any]
-    inputs: tuple[GraphEnd, ...]
-    outputs: tuple[GraphEnd, ...]
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
     opset: int
     functions: frozenset[str]
 
 
-def read_graph(model: Any) -> Graph:
-    """The graph of a ModelProto.
+def read_model(model: Any) -> Model:
+    """The contents of a ModelProto.
 
     Raises FormatError where it is damaged or too large, UnsupportedLayerError where its opset is too old or too new.
     """
-    graph = model.graph
-    check_count(len(graph.node), MOST_LAYERS, "nodes")
+    given = model.graph
+    check_count(len(given.node), MOST_LAYERS, "nodes")
     for what in ("initializer", "sparse_initializer", "input", "output"):
-        check_count(len(getattr(graph, what)), 10 * MOST_LAYERS, f"entries in {what}")
-    initializers = _by_name((tensor.name, tensor) for tensor in graph.initializer)
-    sparse = _by_name((tensor.values.name, tensor) for tensor in graph.sparse_initializer)
-    inputs = tuple(_graph_input(value) for value in graph.input if value.name and value.name not in initializers)
+        check_count(len(getattr(given, what)), 10 * MOST_LAYERS, f"entries in {what}")
+    initializers = _by_name((tensor.name, tensor) for tensor in given.initializer)
+    sparse = _by_name((tensor.values.name, tensor) for tensor in given.sparse_initializer)
+    inputs = tuple(_end(value) for value in given.input if value.name and value.name not in initializers)
     opset = _opset(model)
-    return Graph(
-        nodes=tuple(_node(position, node) for position, node in enumerate(graph.node)),
+    return Model(
+        nodes=tuple(_node(position, node) for position, node in enumerate(given.node)),
         initializers=initializers,
         sparse_initializers=sparse,
         inputs=inputs,
-        outputs=tuple(_graph_input(value) for value in graph.output),
+        outputs=tuple(_end(value) for value in given.output),
         opset=opset,
         functions=frozenset(_operator(function.domain, function.name) for function in model.functions),
     )
@@ -189,15 +159,14 @@ def _name(name: Any) -> str:
     return name
 
 
-def _graph_input(value: Any) -> GraphEnd:
-    kind = value.type.tensor_type
+def _end(value: Any) -> End:
+    kind, name = value.type.tensor_type, _name(value.name)
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
-        return GraphEnd(_name(value.name), kind.elem_type, None)
+        return End(name, name, dtype_name(kind.elem_type), None)
     check_count(len(kind.shape.dim), MOST_AXES, "axes in an input")
     # Old exporters write 0 or -1 for a size that is not fixed.
-    return GraphEnd(
-        _name(value.name), kind.elem_type, tuple(dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim)
-    )
+    dims = tuple(dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim)
+    return End(name, name, dtype_name(kind.elem_type), dims)
 
 
 def _opset(model: Any) -> int:
@@ -212,6 +181,26 @@ def _opset(model: Any) -> int:
     return opset
 
 
-def fixing(name: str, axis: int) -> str:
-    """The statement that fixes an open size of an input of a `model` at 1."""
-    return f"next(i for i in model.graph.input if i.name == {name!r}).type.tensor_type.shape.dim[{axis}].dim_value = 1"
+def needed_for(outputs: Sequence[str], model: Model) -> list[Node]:
+    """The nodes that outputs depend on, in the order of the file; FormatError where two things give one value."""
+    producers = _producers(model)
+    needed: dict[int, Node] = {}
+    waiting = list(outputs)
+    while waiting:
+        node = producers.get(waiting.pop())
+        if node is not None and node.position not in needed:
+            needed[node.position] = node
+            waiting.extend(node.inputs)
+    return [needed[position] for position in sorted(needed)]
+
+
+def _producers(model: Model) -> dict[str, Node]:
+    """The nodes by the names of their outputs, each of which only one may have."""
+    producers: dict[str, Node] = {}
+    taken = {end.name for end in model.inputs}.union(model.initializers, model.sparse_initializers)
+    for node in model.nodes:
+        for name in filter(None, node.outputs):
+            if name in producers or name in taken:
+                raise FormatError(f"{node} gives {name!r:.80}, which something else gives too; the file is damaged")
+            producers[name] = node
+    return producers

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
-from ..ir.choice import Condition
+from ..ir.evaluation import Operator, Result
 from ..ir.values import Constant, Flow, Value, computed, constant
 from . import constants, normalization, products
 from .activations import ACTIVATIONS
@@ -22,20 +21,6 @@ from .images import IMAGES
 from .ml import MODELS
 from .movement import MOVEMENTS
 from .recurrent import RECURRENT
-
-Result = Value | Condition | Sequence[Value | Condition | None]
-
-
-@dataclass(frozen=True)
-class Operator:
-    """How fastjac reads an operator.
-
-    convert : from the call to its results.
-    note : what a user may want to know where the network's inputs flow through it.
-    """
-
-    convert: Callable[[Call], Result]
-    note: str = ""
 
 
 def _pair(function: Callable[[Value, Value], Value]) -> Operator:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..ir.missing import Missing, refuse_missing
-from .graph import Graph, Node
-from .operators import OPERATORS
+from ..ir.graph import Node
 
 REASONS = {
     "If": "it chooses between two graphs when the model runs; fastjac takes one graph, so export the branch that is wanted",
@@ -19,22 +15,18 @@ QUANTIZED = ("quantize", "qlinear", "qgemm", "qattention", "integer")
 """What the names of quantized operators hold, as QuantizeLinear, DequantizeLinear and MatMulInteger do."""
 
 
-def refuse(graph: Graph, nodes: Sequence[Node]) -> None:
-    """Raise UnsupportedLayerError for the first node that fastjac does not have; it counts all such nodes by operator."""
-    reasons = ((node, _reason(node, graph)) for node in nodes)
-    refuse_missing((Missing(str(node), node.operator, reason) for node, reason in reasons if reason), "nodes")
+OWN_FUNCTION = "own function "
+"""What stands before the name of an operator that the model itself defines by other nodes."""
 
 
-def _reason(node: Node, graph: Graph) -> str:
-    """Why fastjac does not have a node; empty if it has."""
+def refusal(node: Node) -> str:
+    """Why fastjac does not have an operator; empty where it is only not among those that it has."""
     name = node.operator
-    if name in graph.functions:
+    if name.startswith(OWN_FUNCTION):
         return (
             "it is a function that the model defines by other nodes; put these in its place: "
             "import onnx.inliner; model = onnx.inliner.inline_local_functions(model)"
         )
-    if name in REASONS:
-        return REASONS[name]
     if any(word in name.lower() for word in QUANTIZED):
         return "it is quantized; fastjac takes floating-point models, so import the model from before quantization"
-    return "" if name in OPERATORS else f"fastjac does not have it; it has {', '.join(sorted(OPERATORS))}"
+    return REASONS.get(name, "")

@@ -49,8 +49,8 @@ ELEMENT_TYPES = {
     16: ElementType("BFLOAT16", "<u2", "int32_data"),
 }
 """The types whose entries fastjac reads, by ONNX's number; the others are strings, complex, or of fewer than eight bits."""
-FLOATS = ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16")
-"""The types of what flows through a network."""
+NUMPY_NAMES = {"FLOAT": "float32", "DOUBLE": "float64"}
+"""What NumPy calls a type where that is not ONNX's name in small letters."""
 
 
 def element_type(number: int) -> ElementType:
@@ -59,6 +59,14 @@ def element_type(number: int) -> ElementType:
         names = ", ".join(known.name for known in ELEMENT_TYPES.values())
         raise UnsupportedLayerError(f"element type {number} is not supported; fastjac reads {names}")
     return ELEMENT_TYPES[number]
+
+
+def dtype_name(number: int) -> str:
+    """What NumPy would call the type of that number; "" for 0, which stands for none."""
+    if number not in ELEMENT_TYPES:
+        return f"type {number} of ONNX" if number else ""
+    name = ELEMENT_TYPES[number].name
+    return NUMPY_NAMES.get(name, name.lower())
 
 
 class TensorReader:

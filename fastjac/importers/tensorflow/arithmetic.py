@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ... import layers as fl
+from ... import nodes
 from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from ..ir import choice as ch
@@ -16,9 +17,10 @@ from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir.account import spend
+from ..ir.evaluation import Result
+from ..ir.layout import aligned
 from ..ir.values import Constant, Flow, Value, computed, constant
 from .calls import Call
-from .evaluate import Result
 
 Convert = Callable[[Call], Result]
 SMALLEST_NORM = 1e-6
@@ -123,8 +125,16 @@ def reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> C
 
 
 def add_all(call: Call) -> Value:
-    """The sum of any number of tensors."""
-    return el.total(call.values())
+    """The sum of any number of tensors of one shape."""
+    values = call.values()
+    flows = [value for value in values if isinstance(value, Flow)]
+    constants = [value for value in values if isinstance(value, Constant)]
+    if len(flows) < 2:
+        return el.total(values)
+    spend(sum(flow.alone.size for flow in flows))
+    operands, layout = aligned(flows)
+    total: Value = layout.flow(nodes.add(operands))
+    return el.total([total, *([el.total(constants)] if constants else [])])
 
 
 def clipped(call: Call) -> Value:

@@ -9,13 +9,11 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.choice import Condition, Logical, as_number
+from ..ir.evaluation import Operand
+from ..ir.graph import Node
 from ..ir.movement import MOST_AXES
 from ..ir.values import Constant, Flow, Value, fixed
 from ..reading.limits import MOST_NAME, check_count
-from .graph import Node
-
-Operand = Value | Condition | None
-"""What a node is given: a tensor, what a comparison gives, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,17 +10,17 @@ import numpy as np
 
 from ...errors import FileError, FormatError, UnsupportedLayerError
 from ..ir.account import Account
+from ..ir.build import build
+from ..ir.graph import End, Graph
+from ..ir.sources import chosen_outputs
 from ..options import Options
 from ..parts import Imported
 from ..reading.limits import check_count
 from ..reading.probe import Probe
 from ..reading.protobuf import Message
 from ..reading.wire import LENGTH, VARINT, fields
-from .build import build
 from .bundle import Variables
-from .ends import chosen_outputs
 from .flatten import SOURCES, Flattener
-from .graph import End, Graph
 from .graphdef import (
     GRAPH_LIBRARY,
     GRAPH_NODES,

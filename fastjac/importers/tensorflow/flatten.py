@@ -9,9 +9,9 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import Account
+from ..ir.graph import Node
 from ..located import located
 from ..reading.limits import MOST_JOINED, MOST_LAYERS, MOST_NESTING, check_count
-from .graph import Node
 from .graphdef import Function, Library, NodeDef
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")

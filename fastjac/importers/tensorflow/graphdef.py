@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -55,9 +55,28 @@ class NodeDef:
         return self.attributes["f"].message(FUNCTION).text(1) if "f" in self.attributes else ""
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Mapping[str, Any]:
         """The attributes that are numbers, truth values, bytes, or lists of these."""
-        return {name: value for name, found in self.attributes.items() if (value := _option(found)) is not None}
+        return _Options(self)
+
+
+class _Options(Mapping[str, Any]):
+    """The attributes of a node, each of which is read when it is asked for."""
+
+    def __init__(self, node: NodeDef) -> None:
+        self._node = node
+
+    def __getitem__(self, name: str) -> Any:
+        value = _option(self._node.attributes[name])
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._node.attributes)
+
+    def __len__(self) -> int:
+        return len(self._node.attributes)
 
 
 def _option(value: Message) -> Any:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir import movement as mv
+from ..ir.evaluation import Result
 from ..ir.values import Flow, Value, constant, moved
 from .calls import Call
-from .evaluate import Result
 
 NO_FLOW = "it picks entries by numbers that depend on the network's input; fastjac takes constant ones"
 

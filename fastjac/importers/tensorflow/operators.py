@@ -11,14 +11,15 @@ from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir.choice import as_number
+from ..ir.evaluation import Dialect, Operator
+from ..ir.graph import Node
+from ..ir.sources import Source
 from ..ir.values import Constant, Value, computed
 from ..precision import refuse_rounding
 from . import arithmetic as ar
 from . import images, movement, products
 from .arithmetic import Convert
 from .calls import Call
-from .evaluate import Dialect, Operator
-from .graph import Node
 from .types import TYPES
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
@@ -191,4 +192,9 @@ def refusal(node: Node) -> str:
     return REASONS.get(node.operator, "")
 
 
-GRAPHS = Dialect(OPERATORS, refusal)
+def one_sample(source: Source) -> str:
+    """What a user can do whose model is only ever given one sample."""
+    return "if it is only ever given one sample, save the model with an input whose batch is fixed at 1"
+
+
+GRAPHS = Dialect(OPERATORS, refusal, Call, one_sample)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir.graph import End, listed
 from ..reading.limits import MOST_ENDS, MOST_NESTING, check_count
 from ..reading.protobuf import Message
 from .flatten import CALLS
-from .graph import End, listed
 from .graphdef import GRAPH_LIBRARY, GRAPH_NODES, TENSOR, Library, NodeDef, read_dims, read_nodes, type_name
 from .tensors import read_strings
 

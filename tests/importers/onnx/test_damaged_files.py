@@ -168,5 +168,5 @@ def test_an_attribute_that_is_no_text_is_refused():
 def test_a_graph_without_anything_is_told():
     with pytest.raises(FormatError, match="it does not tell the opset"):
         fastjac.from_onnx(b"\x08\x09" + field(7, b""))
-    with pytest.raises(FormatError, match="it has 0 outputs"):
+    with pytest.raises(FormatError, match="it has no output that depends on an input"):
         fastjac.from_onnx(b"\x08\x09" + field(7, b"") + field(8, b"\x10\x0d"))

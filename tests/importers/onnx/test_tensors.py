@@ -24,7 +24,8 @@ def with_weight(tensor: onnx.TensorProto) -> onnx.ModelProto:
     """A MatMul with that tensor."""
     tensor.name = "w"
     proto = written("y = MatMul(x, w)", ("N", 2))
-    proto.graph.input[0].type.tensor_type.elem_type = tensor.data_type
+    if tensor.data_type in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        proto.graph.input[0].type.tensor_type.elem_type = tensor.data_type
     proto.graph.initializer.append(tensor)
     return proto
 

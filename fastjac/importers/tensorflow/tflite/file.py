@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from ....errors import FileError
 from ...ir.account import Account
+from ...ir.build import build
+from ...ir.graph import needed_for
+from ...ir.sources import chosen_outputs
 from ...options import Options
 from ...parts import Imported
 from ...reading.limits import check_count
 from ...reading.probe import Probe
-from ..build import build
-from ..ends import chosen_outputs
-from ..graph import needed_for
 from .model import read_graph
 from .operators import LITE
 

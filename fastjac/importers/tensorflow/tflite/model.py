@@ -11,10 +11,10 @@ import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir.account import Account
+from ...ir.graph import End, Graph, Node
 from ...ir.movement import MOST_AXES, MOST_ENTRIES
 from ...reading.flatbuffer import Table, check_reach, root
 from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
-from ..graph import End, Graph, Node
 from . import schema as s
 
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so convert the model again without converter.optimizations"
@@ -55,14 +55,15 @@ class Reader:
         codes = [_operator(code) for code in self._model.tables(s.Model.OPERATOR_CODES, MOST_LAYERS, "operators")]
         operators = self._graph.tables(s.SubGraph.OPERATORS, MOST_LAYERS, "nodes")
         nodes: list[Node] = []
-        count = 0
+        takes = gives = 0
         for position, operator in enumerate(operators):
             number = operator.integer(s.Operator.CODE, "I")
             if number >= len(codes):
                 raise FormatError(f"node {position} is of operator {number} of {len(codes)}; the file is damaged")
             taken, given = (self._numbers(operator, part, MOST_LAYERS) for part in (s.Operator.INPUTS, s.Operator.OUTPUTS))
-            count += len(taken) + len(given)
-            check_count(count, MOST_JOINED, "tensors that its nodes take or give")
+            takes, gives = takes + len(taken), gives + len(given)
+            check_count(takes, MOST_JOINED, "tensors that its nodes take")
+            check_count(gives, MOST_LAYERS, "tensors that its nodes give")
             inputs = tuple("" if i == -1 else self._names[i] for i in taken)
             name = self._tensors[given[0]].text(s.Tensor.NAME) if given and given[0] >= 0 else None
             outputs = tuple("" if i == -1 else self._names[i] for i in given)

@@ -10,14 +10,14 @@ from ...ir import choice as ch
 from ...ir import contraction as ct
 from ...ir import elementwise as el
 from ...ir import movement as mv
+from ...ir.evaluation import Dialect, Operator
+from ...ir.graph import Node
 from ...ir.values import Flow, Value
 from .. import arithmetic as ar
 from .. import images, movement, products
 from ..arithmetic import Convert
 from ..calls import Call
-from ..evaluate import Dialect, Operator
-from ..graph import Node
-from ..operators import ONE_PRECISION, ONLY_SHAPE, RECURRENT, cast_to
+from ..operators import ONE_PRECISION, ONLY_SHAPE, RECURRENT, cast_to, one_sample
 from .model import QUANTIZED
 from .schema import ACTIVATIONS, TYPES
 
@@ -174,4 +174,4 @@ def refusal(node: Node) -> str:
     return ""
 
 
-LITE = Dialect(OPERATORS, refusal)
+LITE = Dialect(OPERATORS, refusal, Call, one_sample)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from ...arguments import positive_count
 from ...errors import LayerError, OptionError, UnsupportedLayerError
-from ..ir.values import Shape
-from ..located import located
 from ..parts import Part
 from ..reading.limits import MOST_UNITS, check_count
 from .graph import FLOATS, End, Graph, listed
+from .values import Shape
 
 NO_NETWORK = "its output does not depend on its input; fastjac takes networks, not constants"
 
@@ -47,33 +46,38 @@ def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> 
     for end in found.values():
         if end.dtype and end.dtype not in FLOATS:
             raise UnsupportedLayerError(
-                f"input {end.name!r:.80} holds {end.dtype}, by which a network has no derivative; save the model with an input "
-                "of floating-point numbers"
+                f"input {end.name!r:.80} holds {end.dtype}, by which a network has no derivative; export the model with an "
+                "input of floating-point numbers"
             )
     return [_with_sizes(found[name], n_in if len(names) == 1 else None) for name in names]
 
 
 def _with_sizes(end: End, n_in: int | None) -> Source:
-    """The input for a batch of one: axis 0 of several counts the samples if its size is open, `n_in` fills another open one."""
+    """The input for a batch of one: axis 0 of several counts the samples if its size is open, `n_in` fills another open one.
+
+    An open axis that `n_in` gives the size 1 counts samples too, as the columns of `W x` do.
+    """
     given = positive_count(n_in, "n_in")
     dims = [None, None] if end.dims is None else list(end.dims)
     sizes = [1, *dims[1:]] if len(dims) > 1 and dims[0] is None else list(dims)
+    if len(dims) > 2 and dims.count(None) == 1 and dims[1] is None:
+        sizes[1] = 1  # a sequence of steps has the samples along axis 1
     known = math.prod(size for size in sizes if size is not None)
     if sizes.count(None) == 1 and given is not None and known and given % known == 0:
         sizes[sizes.index(None)] = given // known
     shape = tuple(size for size in sizes if size is not None)
-    with located(f"input {end.name!r:.80}"):
-        if len(shape) < len(dims):
-            what = "has no declared shape" if end.dims is None else f"is of shape {shown(end.dims)}"
-            raise LayerError(
-                f"it {what}, so the number of units is not known; pass it as n_in, where one axis besides the batch is open, or "
-                "save the model with a fixed input"
-            )
-        if given not in (None, math.prod(shape)):
-            raise LayerError(f"n_in={given} was given, but it has {math.prod(shape)} entries; leave n_in out")
-        if not math.prod(shape):
-            raise LayerError(f"it is of shape {shape}, which holds nothing")
-        check_count(math.prod(shape), MOST_UNITS, "units")
+    name = f"input {end.name!r:.80}"
+    if len(shape) < len(dims):
+        what = "does not state its shape" if end.dims is None else f"is of shape {shown(end.dims)}"
+        raise LayerError(
+            f"{name} {what}, so the number of units is not known; pass it as n_in, where one axis besides the batch is open, or "
+            "export the model with a fixed input"
+        )
+    if given not in (None, math.prod(shape)):
+        raise LayerError(f"n_in={given} was given, but {name} has {math.prod(shape)} entries; leave n_in out")
+    if not math.prod(shape):
+        raise LayerError(f"{name} is of shape {shape}, which holds nothing")
+    check_count(math.prod(shape), MOST_UNITS, "units in its input")
     open_axes = [axis for axis, (size, dim) in enumerate(zip(shape, dims, strict=True)) if dim is None and size == 1]
     return Source(end, shape, open_axes[0] if open_axes else None)
 

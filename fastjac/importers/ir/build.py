@@ -1,61 +1,63 @@
-"""From a graph of TensorFlow's to a network."""
+"""From a graph to a network."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ...errors import UnsupportedLayerError
-from ..ir.account import Account, accounting
-from ..ir.assembly import assemble, output_node
-from ..ir.choice import Condition, as_number
-from ..ir.values import Flow, MixedSamplesError, Single
 from ..located import located
 from ..options import Options
 from ..parts import Imported, Part
-from .ends import NO_NETWORK, Source, shown, sources_of
-from .evaluate import Dialect, Evaluation, evaluate
-from .graph import Graph
-
-FIX_BATCH = "if it is only ever given one sample, save the model with an input whose batch is fixed at 1"
+from .account import Account, accounting
+from .assembly import assemble, output_node
+from .choice import Condition, as_number
+from .evaluation import Dialect, Evaluation, evaluate
+from .graph import End, Graph
+from .missing import Missing, refuse_missing
+from .sources import NO_NETWORK, Source, shown, sources_of
+from .values import Flow, MixedSamplesError, Single
 
 
 def build(graph: Graph, dialect: Dialect, options: Options, account: Account) -> Imported:
     """The network of a graph, and its parts."""
-    _refuse_missing(graph, dialect)
+    _refuse(graph, dialect)
     sources = sources_of(graph, options.n_in, options.inputs)
     with accounting(account), np.errstate(all="ignore"):  # a file may hold any numbers, also such as overflow or are none
         try:
-            found = evaluate(graph, dialect.operators, sources)
-            ends = [_end(found, end.value) for end in graph.outputs]
+            found = evaluate(graph, dialect, sources)
+            ends = [_end(found, end) for end in graph.outputs]
+            nodes = [output_node(flow, end.name) for flow, end in zip(ends, graph.outputs, strict=True)]
         except MixedSamplesError as error:
-            raise UnsupportedLayerError(f"for a batch of samples, {error}; {FIX_BATCH}") from error
-        nodes = [output_node(flow, end.name) for flow, end in zip(ends, graph.outputs, strict=True)]
+            raise UnsupportedLayerError(f"for a batch of samples, {error}; {dialect.one_sample(sources[0])}") from error
         parts = [*_inputs(sources, ends), *_folded(found), *graph.left_out]
-        return assemble(found.inputs, nodes, found.record, np.dtype(np.float64 if found.is_double else np.float32), parts)
+        return assemble(found.inputs, nodes, found.record, _precision(found, sources), parts)
 
 
-def _refuse_missing(graph: Graph, dialect: Dialect) -> None:
+def _refuse(graph: Graph, dialect: Dialect) -> None:
     """Raise UnsupportedLayerError for the first node that fastjac does not have; it counts all such nodes by operator."""
+    known = ", ".join(sorted(dialect.operators))
     missing = [node for node in graph.nodes if node.operator not in dialect.operators]
-    if not missing:
-        return
-    reason = dialect.refusal(missing[0]) or f"fastjac does not have it; it has {', '.join(sorted(dialect.operators))}"
-    if len(missing) > 1:
-        counts = Counter(node.operator for node in missing).most_common()
-        reason += (
-            f"; in all {len(missing)} nodes are missing: {', '.join(f'{name:.80} ({count})' for name, count in counts[:20])}"
-        )
-    with located(str(missing[0])):
-        raise UnsupportedLayerError(reason)
+    reasons = [dialect.refusal(node) or f"fastjac does not have it; it has {known}" for node in missing]
+    found = zip(missing, reasons, strict=True)
+    refuse_missing((Missing(str(node), node.operator, reason) for node, reason in found), "nodes")
 
 
-def _end(found: Evaluation, name: str) -> Flow:
+def _precision(found: Evaluation, sources: Sequence[Source]) -> np.dtype:
+    """That of the widest constant, or of the widest input where there is none."""
+    double = np.dtype(np.float64)
+    is_double = double in found.precisions
+    if not found.precisions:
+        is_double = any(source.declared.dtype == "float64" for source in sources)
+    return double if is_double else np.dtype(np.float32)
+
+
+def _end(found: Evaluation, end: End) -> Flow:
     """The tensor of an output."""
-    value = found.value(name)
+    with located(f"output {end.name!r:.80}"):
+        value = found.value(end.value)
     if isinstance(value, Condition):
         value = as_number(value)
     if not isinstance(value, Flow):

@@ -1,4 +1,4 @@
-"""A graph of TensorFlow's, whatever file it comes from: nodes with names for their inputs and outputs."""
+"""A model as a graph, whatever file it comes from: nodes with names for their inputs and outputs, and arrays by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Node:
     position : which one it is in the file, counted from 0.
     name : its own name, or else that of its output.
     inputs, outputs : names of values; "" stands for one left out.
-    attributes : its options by name: numbers, truth values, bytes, and lists of these.
+    attributes : its options by name, as the format has them.
     """
 
     position: int
@@ -54,8 +54,10 @@ class End:
 class Graph:
     """A graph: what goes in, what the nodes compute in order, what comes out.
 
+    nodes : those that the outputs depend on.
     constants : what reads the arrays that the file holds, by the names of values.
-    left_out : outputs of the model that the network does not give.
+    left_out : what the model has besides, which the network does not give.
+    sizes : such as its arrays have, as far as they are known before it is followed.
     """
 
     nodes: Sequence[Node]
@@ -63,6 +65,7 @@ class Graph:
     outputs: Sequence[End]
     constants: Mapping[str, Callable[[], np.ndarray]]
     left_out: Sequence[Part] = ()
+    sizes: frozenset[int] = frozenset()
 
 
 def needed_for(values: Iterable[str], nodes: Sequence[Node]) -> list[Node]:

@@ -5,31 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ...nodes import Input
-from ..ir.assembly import SAMPLES, Record, input_flow
-from ..ir.choice import Condition
-from ..ir.values import Constant, Flow, Single, Value, constant
 from ..located import located
-from .calls import Call, Operand
-from .ends import Source
+from .assembly import SAMPLES, Record, input_flow
+from .choice import Condition
 from .graph import Graph, Node
+from .sources import Source
+from .values import Constant, Flow, Single, Value, constant
 
-Result = Value | Condition | Sequence[Value | Condition]
+Operand = Value | Condition | None
+"""What a node is given: a tensor, what a comparison gives, or nothing."""
+Result = Value | Condition | Sequence[Value | Condition | None]
 
 
 @dataclass(frozen=True)
 class Operator:
     """How fastjac reads an operator.
 
-    convert : from the call to its results.
+    convert : from a node with its operands, as the dialect calls it, to its results.
     note : what a user may want to know where the network's inputs flow through it.
     """
 
-    convert: Callable[[Call], Result]
+    convert: Callable[[Any], Result]
     note: str = ""
 
 
@@ -37,30 +39,35 @@ class Operator:
 class Dialect:
     """The operators of a kind of file.
 
-    operators : all that fastjac reads.  refusal : why another one is not, where there is more to say than that.
+    operators : all that fastjac reads.
+    refusal : why a node of another operator is not read, where there is more to say than that; else "".
+    call : a node with its operands, for `Operator.convert`.
+    one_sample : what a user can do whose model is only ever given one sample.
     """
 
     operators: Mapping[str, Operator]
-    refusal: Callable[[Node], str]
+    refusal: Callable[[Any], str]
+    call: Callable[[Any, tuple[Operand, ...]], Any]
+    one_sample: Callable[[Source], str]
 
 
 class Evaluation:
     """The values of a graph, for one sample and for a batch of so many.
 
     inputs : of the network.  values : of the graph, by name.  record : of its nodes.
-    is_double : whether a constant that meets the network's inputs is double, a single number too.
+    precisions : of the constants that meet the network's inputs, single numbers too.
     folded : the nodes that compute constants.
     """
 
-    def __init__(self, graph: Graph, operators: Mapping[str, Operator], sources: Sequence[Source], samples: int) -> None:
-        self._graph, self._operators = graph, operators
+    def __init__(self, graph: Graph, dialect: Dialect, sources: Sequence[Source], samples: int) -> None:
+        self._graph, self._dialect = graph, dialect
         self.inputs = [Input(math.prod(source.shape), source.declared.name) for source in sources]
         self.values: dict[str, Operand] = {"": None}
         for node, source in zip(self.inputs, sources, strict=True):
             self.values[source.declared.value] = input_flow(node, source.shape, source.batch_axis, samples)
         self.record = Record()
         self.folded: list[Node] = []
-        self.is_double = any(source.declared.dtype == "float64" for source in sources)
+        self.precisions: set[np.dtype] = set()
         self.sizes: set[int] = set()
 
     def run(self) -> None:
@@ -71,11 +78,12 @@ class Evaluation:
 
     def _compute(self, node: Node) -> None:
         operands = tuple(self.value(name) for name in node.inputs)
-        operator = self._operators[node.operator]
-        made = operator.convert(Call(node, operands))
-        results: Sequence[Operand] = [made] if isinstance(made, (Constant, Flow, Condition)) else made
-        self.values.update(zip(node.outputs, results, strict=False))
-        self._note(node, operands, results, operator.note)
+        operator = self._dialect.operators[node.operator]
+        made = operator.convert(self._dialect.call(node, operands))
+        results: list[Operand] = [made] if isinstance(made, (Constant, Flow, Condition)) else list(made)
+        results += [None] * (len(node.outputs) - len(results))
+        self.values.update((name, result) for name, result in zip(node.outputs, results, strict=False) if name)
+        self._note(node, operands, [result for result in results if result is not None], operator.note)
 
     def _note(self, node: Node, operands: Sequence[Operand], results: Sequence[Operand], note: str) -> None:
         for result in results:
@@ -85,8 +93,8 @@ class Evaluation:
                     result.batch.reason = f"{node}: {result.batch.reason}"
         flows = any(isinstance(operand, (Flow, Condition)) for operand in operands)
         if flows and not all(isinstance(result, Constant) for result in results):
-            doubles = [one for one in operands if isinstance(one, Constant) and one.alone.dtype == np.float64]
-            self.is_double |= bool(doubles)
+            constants = (one.alone.dtype for one in operands if isinstance(one, Constant))
+            self.precisions.update(dtype for dtype in constants if dtype.kind == "f")
             self.record.add(node.name, node.operator, [result.node for result in results if isinstance(result, Flow)], note)
         else:
             self.folded.append(node)
@@ -95,29 +103,43 @@ class Evaluation:
         """The value of that name; an array of the file is read when it is first asked for."""
         if name not in self.values:
             if name not in self._graph.constants:
-                raise FormatError(f"it takes {name!r:.80}, which nothing before it gives; the file is damaged")
-            with located(f"constant {name!r:.80}"):
-                self.values[name] = constant(self._graph.constants[name](), name)
+                raise self._unknown(name)
+            self.values[name] = constant(self._graph.constants[name](), name)
+        elif self.values[name] is None and name:
+            raise UnsupportedLayerError(
+                f"it takes {name!r:.80}, not the first output of {self._maker(name)}; fastjac knows that one only"
+            )
         return self.values[name]
+
+    def _maker(self, name: str) -> Node | None:
+        """The node that gives a value."""
+        return next((node for node in self._graph.nodes if name in node.outputs), None)
+
+    def _unknown(self, name: str) -> FormatError:
+        node = self._maker(name)
+        if node is not None:
+            return FormatError(f"it takes {name!r:.80}, which {node} computes only later; sort the nodes of the model")
+        return FormatError(f"it takes {name!r:.80}, which is nowhere in the file; the file is damaged")
 
 
 def _is_single(operand: Operand, batch: Single) -> bool:
     return isinstance(operand, (Constant, Flow)) and operand.batch is batch
 
 
-def evaluate(graph: Graph, operators: Mapping[str, Operator], sources: Sequence[Source]) -> Evaluation:
+def evaluate(graph: Graph, dialect: Dialect, sources: Sequence[Source]) -> Evaluation:
     """What the nodes of a graph make of its sources.
 
     Raises UnsupportedLayerError where a node cannot be said in a network, or mixes the samples of a batch; FormatError where its
     operands do not fit it.
     """
-    known = {size for source in sources for size in source.shape}
+    known = {size for source in sources for size in source.shape} | graph.sizes
     for samples in SAMPLES:
         if all(size % samples for size in known if size):
-            evaluation = Evaluation(graph, operators, sources, samples)
+            evaluation = Evaluation(graph, dialect, sources, samples)
             evaluation.run()
             if all(size % samples for size in evaluation.sizes if size):
                 return evaluation
+            known |= evaluation.sizes  # so that a graph is followed twice at most, whatever its sizes are
     raise UnsupportedLayerError(
         f"its values have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model"
     )
