@@ -364,7 +364,7 @@ def test_every_node_is_told_with_what_became_of_it(tmp_path):
         ("nodes of constants (Identity, Transpose)", [], "2, computed once, beforehand"),
         ("other nodes", [], "1, on which no output of the network depends"),
         ("/flatten (Flatten)", [], "only the shape"),
-        ("a to b (MatMul, Add)", ["Affine"], "2 nodes that are one affine layer"),
+        ("a to b (MatMul, Add)", ["Affine"], "together one affine layer"),
         ("d (Dropout)", [], "nothing at inference"),
         ("y (Relu)", ["ReLU"], ""),
     ]

@@ -139,7 +139,7 @@ def unfolded(rows: np.ndarray, like: np.ndarray, batched: bool) -> np.ndarray:
     return np.moveaxis(rows.reshape(len(rows), *np.delete(like.shape, axis)), 0, axis)
 
 
-LABELS = "hold no floating-point numbers, and labels have no derivative"
+LABELS = "hold no floating-point numbers, which alone have a derivative"
 NOT_EXPRESSIBLE = {
     r"(shape|size)(_.*)?": LABELS,
     r"pow_types_int(32|64)_float32": LABELS,
@@ -153,7 +153,10 @@ NOT_EXPRESSIBLE = {
     r"mod_.*": "it takes remainders of values",
     r"range_.*": "depends on the network's input; fastjac takes a constant there",
     r"einsum_batch_diagonal": "has an ellipsis or a diagonal",
-    r"(basic_)?conv_.*": "fastjac has no convolution over images yet|pads as auto_pad says",
+    r"lstm_with_peepholes": "it couples its gates or has peepholes, which fastjac does not have",
+    r"(average|max)pool_.*(ceil.*|dilations|dilations_small|impl_large)": "ceil_mode=1 lets windows reach beyond the image",
+    r"(average|max)pool_3d_default": "the model claims to unpack to",
+    r"maxpool_with_argmax_.*": "the places of the largest entries, has no derivative",
     r"slice_start_out_of_bounds": "which holds nothing",
 }
 """Cases that fastjac refuses, and why."""
