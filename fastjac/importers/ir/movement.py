@@ -279,7 +279,11 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
     if any(number < 0 for number in (*before, *behind)):
         inner = [slice(max(0, -first), min(0, last) or None) for first, last in zip(before, behind, strict=True)]
         value = moved(lambda array: array[tuple(inner)], value)
+    if 0 in value.shape:
+        raise FormatError(f"it pads a value of which nothing is left, of shape {value.shape}")
     widths = [(max(0, first), max(0, last)) for first, last in zip(before, behind, strict=True)]
+    if not any(map(any, widths)):
+        return value
     _spend(value, math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
     if mode in ("edge", "reflect", "wrap"):
         return moved(partial(np.pad, pad_width=widths, mode=mode), value)
