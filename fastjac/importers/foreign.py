@@ -62,11 +62,6 @@ ARRAYS = "fastjac.from_state_dict(state, layers=[...])"
 EXTRACT = "take it out, as by zipfile.ZipFile(path).extract(name), and load that"
 UNPACK = "unpack it and load what is in it; what joblib.dump wrote, joblib.load(path) reads, for fastjac.from_sklearn(model)"
 FOREIGN_FORMATS = (
-    ForeignFormat(
-        "a program of torch.export (.pt2)",
-        _holds("/models/model.json"),
-        "pass torch.export.load(path).state_dict to fastjac.from_state_dict(state, layers=[...])",
-    ),
     *(
         ForeignFormat(f"a zip archive with a {suffix} file in it", _holds(suffix), EXTRACT)
         for suffix in (".keras", ".h5", ".onnx", ".pth", ".pt", ".ckpt", ".safetensors", ".nnet", ".npz")

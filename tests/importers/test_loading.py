@@ -168,7 +168,6 @@ def test_an_hdf5_file_that_is_open_is_not_said_to_be_damaged(tmp_path):
 
 FOREIGN = {
     r"a NumPy array \(.npy\); it may hold inputs of a network, but no network\.": write_npy,
-    r"a program of torch.export \(.pt2\); pass torch.export.load": lambda path: write_zip(path, "m/models/model.json"),
     "a zip archive; a .keras file holds": write_zip,
     r"of no format that fastjac knows \(it starts with b'hello'\)": lambda path: path.write_bytes(b"hello"),
 }

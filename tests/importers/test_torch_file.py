@@ -286,11 +286,11 @@ def test_quantized_weights_are_told(path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_torchscript_archive_is_told(path):
-    torch.jit.script(nn.Linear(2, 2)).save(path)
-    with pytest.raises(
-        FormatError, match=r"it is a TorchScript archive, which holds a program .* torch.jit.load\(path\) and pass"
-    ):
+def test_a_torchscript_archive_is_no_state_dict_but_a_network(path):
+    module = scramble(nn.Sequential(nn.Linear(2, 3), nn.Tanh()))
+    torch.jit.script(module).save(path)
+    assert_agrees(fastjac.load(path), module, (2,))
+    with pytest.raises(OptionError, match="this format tells layers itself or has no use for it, so leave layers out"):
         fastjac.load(path, ["identity"])
 
 

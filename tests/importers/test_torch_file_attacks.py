@@ -364,7 +364,8 @@ def test_bits_that_are_not_set_change_nothing(path):
 
 CONTAINERS = {
     "two pickles": ({"other/data.pkl": b"\x80\x02}."}, "it holds 2 pickles, archive/data.pkl, archive/other/data.pkl"),
-    "TorchScript": ({"constants.pkl": b"\x80\x02)."}, "TorchScript archive"),
+    "TorchScript": ({"constants.pkl": b"\x80\x02)."}, "this format tells layers itself .* so leave layers out"),
+    "TorchScript elsewhere": ({"other/constants.pkl": b"\x80\x02)."}, "it holds a TorchScript archive beside or inside"),
     "a byte order of its own": ({"byteorder": b"middle"}, "archive/byteorder must say little or big, it says 'middle'"),
     "a long byte order": ({"byteorder": bytes(1000)}, "archive/byteorder must say little or big"),
 }

@@ -123,6 +123,7 @@ CALLS = {
     "log": lambda x: torch.log(F.softplus(x)),
     "sin": torch.sin,
     "cos": lambda x: x.cos(),
+    "erf": torch.erf,
     "hardtanh": lambda x: F.hardtanh(x, -0.3, 0.8),
     "hardsigmoid": F.hardsigmoid,
     "hardswish": F.hardswish,

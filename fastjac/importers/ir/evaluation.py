@@ -104,7 +104,8 @@ class Evaluation:
         if name not in self.values:
             if name not in self._graph.constants:
                 raise self._unknown(name)
-            self.values[name] = constant(self._graph.constants[name](), name)
+            with located(f"constant {name!r:.80}"):
+                self.values[name] = constant(self._graph.constants[name](), name)
         elif self.values[name] is None and name:
             raise UnsupportedLayerError(
                 f"it takes {name!r:.80}, not the first output of {self._maker(name)}; fastjac knows that one only"

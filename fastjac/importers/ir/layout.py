@@ -48,6 +48,8 @@ class Layout:
         flat = self.owners.ravel()
         if flat.size != self.samples * self.size or np.any(np.bincount(flat, minlength=self.samples) != self.size):
             raise MixedSamplesError("the number of units that it gives depends on the number of samples in a batch")
+        if np.all(flat[:-1] <= flat[1:]):  # as they mostly are; this takes half the memory
+            return np.arange(flat.size, dtype=np.int32).reshape(self.samples, self.size)
         return np.argsort(flat, kind="stable").reshape(self.samples, self.size)
 
     def flow(self, node: Node) -> Flow:

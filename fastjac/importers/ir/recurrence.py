@@ -65,10 +65,11 @@ def lstm(
     state: Value | None = None,
     cell: Value | None = None,
     functions: tuple[Function, Function, Function] = (sigmoid, tanh, tanh),
+    bound: Function | None = None,
 ) -> tuple[list[Value], Value]:
     """The states behind each step, and the last cell, of a long short-term memory with gates i, f, g, o.
 
-    `c' = f c + i g`, `h' = o tanh(c')`; state and cell are 0 at first, unless given.
+    `c' = f c + i g`, `h' = o tanh(c')`; state and cell are 0 at first, unless given. Each new cell is passed through `bound`.
     """
     _check(steps)
     gate, candidate, output = functions
@@ -79,6 +80,7 @@ def lstm(
         i, f, g, o = split(_sum(of_input, step, of_state, state), 1, [units] * 4)
         fresh = multiply(gate(i), candidate(g))
         cell = fresh if cell is None else add(multiply(gate(f), cell), fresh)
+        cell = cell if bound is None else bound(cell)
         state = multiply(gate(o), output(cell))
         states.append(state)
     assert cell is not None

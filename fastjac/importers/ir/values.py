@@ -83,7 +83,7 @@ class Flow:
     def owners(self) -> np.ndarray:
         """For a batch, the sample at each place."""
         assert isinstance(self.batch, np.ndarray)
-        return self.batch // self.node.size
+        return np.asarray(self.batch // self.node.size)  # of a tensor without axes, NumPy makes a number
 
 
 Value = Constant | Flow

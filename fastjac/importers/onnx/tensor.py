@@ -10,7 +10,6 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import Account
-from ..located import located
 from ..reading.bfloat16 import widen_bfloat16
 from .external import ExternalData
 
@@ -85,31 +84,29 @@ class TensorReader:
         Raises FormatError where shape and bytes do not fit, UnsupportedLayerError where the entries are no numbers or are
         outside the file without leave.
         """
-        with located(f"tensor {tensor.name!r:.80}"):
-            kind = element_type(tensor.data_type)
-            shape = _shape(tensor.dims)
-            size = math.prod(shape) * np.dtype(kind.dtype).itemsize
-            if tensor.data_location == EXTERNAL:
-                stored = np.frombuffer(self._external_bytes(tensor, size), kind.dtype)
-            else:
-                stored = _stored_entries(tensor, kind, shape, size)
-            self.account.store(size)
-            return _as_numbers(stored, kind).reshape(shape)
+        kind = element_type(tensor.data_type)
+        shape = _shape(tensor.dims)
+        size = math.prod(shape) * np.dtype(kind.dtype).itemsize
+        if tensor.data_location == EXTERNAL:
+            stored = np.frombuffer(self._external_bytes(tensor, size), kind.dtype)
+        else:
+            stored = _stored_entries(tensor, kind, shape, size)
+        self.account.store(size)
+        return _as_numbers(stored, kind).reshape(shape)
 
     def sparse(self, tensor: Any) -> np.ndarray:
         """The array whose few entries other than zero a SparseTensorProto holds, with all its zeros."""
-        with located(f"sparse tensor {tensor.values.name!r:.80}"):
-            shape = _shape(tensor.dims)
-            values, indices = self.dense(tensor.values), self.dense(tensor.indices)
-            self.account.make(math.prod(shape))
-            try:
-                if indices.ndim == 2:
-                    indices = np.ravel_multi_index(tuple(indices.T), shape)
-                array = np.zeros(math.prod(shape), values.dtype)
-                array[indices] = values
-            except (ValueError, IndexError, TypeError) as error:
-                raise FormatError(f"its indices do not fit its values or its shape {shape}: {error}") from error
-            return array.reshape(shape)
+        shape = _shape(tensor.dims)
+        values, indices = self.dense(tensor.values), self.dense(tensor.indices)
+        self.account.make(math.prod(shape))
+        try:
+            if indices.ndim == 2:
+                indices = np.ravel_multi_index(tuple(indices.T), shape)
+            array = np.zeros(math.prod(shape), values.dtype)
+            array[indices] = values
+        except (ValueError, IndexError, TypeError) as error:
+            raise FormatError(f"its indices do not fit its values or its shape {shape}: {error}") from error
+        return array.reshape(shape)
 
     def _external_bytes(self, tensor: Any, size: int) -> bytes:
         if self._external is None:

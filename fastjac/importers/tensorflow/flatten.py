@@ -12,7 +12,7 @@ from ..ir.account import Account
 from ..ir.graph import Node
 from ..located import located
 from ..reading.limits import MOST_JOINED, MOST_LAYERS, MOST_NESTING, check_count
-from .graphdef import Function, Library, NodeDef
+from .graphdef import LOOPS, Function, Library, NodeDef
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
@@ -145,7 +145,10 @@ def _name_of(value: str, body: Mapping[str, NodeDef], names: Mapping[str, str]) 
 
 
 def _in_order(body: Mapping[str, NodeDef], wanted: Sequence[str], given: Iterable[str]) -> list[NodeDef]:
-    """The nodes that some nodes depend on, each after those that it depends on; FormatError where they do so in a circle."""
+    """The nodes that some nodes depend on, each after those that it depends on.
+
+    Raises UnsupportedLayerError where they do so in a circle, FormatError where one is missing.
+    """
     order: list[NodeDef] = []
     state: dict[str, bool] = {}  # whether a node is done
     stack = [(name, False) for name in reversed(wanted) if name]
@@ -156,7 +159,7 @@ def _in_order(body: Mapping[str, NodeDef], wanted: Sequence[str], given: Iterabl
             order.append(body[name])
         elif name in state:
             if not state[name]:
-                raise FormatError(f"node {name!r:.80} depends on itself; fastjac takes feed-forward networks")
+                raise UnsupportedLayerError(f"node {name!r:.80} depends on itself: {LOOPS}")
         else:
             if name not in body:
                 raise FormatError(f"node {name!r:.80} is nowhere in the graph; the file is damaged")

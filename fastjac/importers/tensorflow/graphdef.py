@@ -17,6 +17,11 @@ from ..reading.protobuf import Message
 from .tensors import read_tensor
 from .types import TYPES
 
+LOOPS = (
+    "it repeats a graph when the model runs, as a recurrent layer does; fastjac takes plain operators, so make the layer with "
+    "unroll=True, as in keras.layers.LSTM(8, unroll=True), or load the .keras file"
+)
+
 GRAPH_NODES, GRAPH_LIBRARY = 1, 2
 LIBRARY_FUNCTIONS = 1
 NODE_NAME, NODE_OPERATOR, NODE_INPUTS, NODE_ATTRIBUTES = 1, 2, 3, 5

@@ -20,6 +20,7 @@ from . import arithmetic as ar
 from . import images, movement, products
 from .arithmetic import Convert
 from .calls import Call
+from .graphdef import LOOPS
 from .types import TYPES
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
@@ -171,7 +172,6 @@ OPERATORS: dict[str, Operator] = {
 """Every operator that fastjac reads."""
 
 RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
-LOOPS = "it repeats a graph when the model runs, as a recurrent layer does; fastjac takes feed-forward networks"
 CHOICES = "it chooses between graphs when the model runs; fastjac takes one graph, so save the model for inference"
 RANDOM = "it draws random numbers; save the model for inference"
 REASONS = {

@@ -131,6 +131,7 @@ FUNCTIONS: dict[str, Callable[..., Converted]] = {
     "log": lambda input: [fl.Log()],
     "sin": lambda input: [fl.Sin()],
     "cos": lambda input: [fl.Cos()],
+    "erf": lambda input: [fl.Erf()],
     "hardtanh": lambda input, min_val=-1.0, max_val=1.0, inplace=False: [fl.HardTanh(min_val, max_val)],
     "hardsigmoid": lambda input, inplace=False: [fl.HardSigmoid()],
     "hardswish": lambda input, inplace=False: [fl.HardSwish()],

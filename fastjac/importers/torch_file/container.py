@@ -57,8 +57,8 @@ def _pickle_of(found: archive.Archive) -> str:
     """The name of the pickle with the tensors."""
     if any(name.rpartition("/")[2] == SCRIPT_CONSTANTS for name in found.names):
         raise FormatError(
-            "it is a TorchScript archive, which holds a program and not only weights; load it with torch.jit.load(path) and pass "
-            "fastjac.from_state_dict(module.state_dict(), layers=[...]), or save the state dict with torch.save"
+            "it holds a TorchScript archive beside or inside other things, so a program and not only weights; take it out and "
+            "load it by itself"
         )
     pickles = [name for name in found.names if name.rpartition("/")[2] == PICKLE]
     if len(pickles) != 1:

@@ -5,4 +5,6 @@ tokens.py, parser.py, trees.py   the text of a program in them, as trees
 program.py      the files of a program; objects.py its modules and tensors
 interpreter.py  follows the program, and calls the operators of aten/
 widths.py       how many inputs it has, where it does not say so; survey.py what it holds that fastjac does not have
+    export/         archives of torch.export: recognise, load
+    aten/           torch's operators, for both
 """

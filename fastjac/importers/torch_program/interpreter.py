@@ -17,6 +17,7 @@ from .aten.queries import OPERATORS_OF_PYTHON
 from .aten.values import kind_of, whole
 from .objects import Module, Objects, advice
 from .program import Program
+from .python import key_of, range_of, short_of
 from .trees import (
     Assign,
     Attribute,
@@ -119,7 +120,7 @@ class Interpreter:
         self._step()
         if isinstance(statement, Loop):
             return self._loop(function, statement, frame)
-        with located(f"{_short(function.name)} line {statement.line}"):
+        with located(f"{short_of(function.name)} line {statement.line}"):
             if isinstance(statement, Return):
                 return self._value(statement.value, frame)
             if isinstance(statement, Assign):
@@ -156,8 +157,18 @@ class Interpreter:
                 return found
         return GO_ON
 
-    def _step(self) -> None:
-        self._steps += 1
+    def _weighed(self, value: Any) -> Any:
+        """A list, tuple or dict, all of whose entries, of those inside it too, are counted as steps."""
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, (list, tuple, dict)):
+                waiting.extend(one.values() if isinstance(one, dict) else one)
+                self._step(len(one))
+        return value
+
+    def _step(self, count: int = 1) -> None:
+        self._steps += count
         if self._steps > MOST_STEPS:
             raise FormatError(f"its program runs for more than {MOST_STEPS} steps; fastjac follows programs of up to that many")
 
@@ -174,9 +185,10 @@ class Interpreter:
         if isinstance(expression, Attribute):
             return self._attribute(expression, frame)
         if isinstance(expression, Items):
-            return expression.kind(self._value(one, frame) for one in expression.items)
+            return self._weighed(expression.kind(self._value(one, frame) for one in expression.items))
         if isinstance(expression, Pairs):
-            return {_key(self._value(key, frame)): self._value(value, frame) for key, value in expression.items}
+            pairs = {key_of(self._value(key, frame)): self._value(value, frame) for key, value in expression.items}
+            return self._weighed(pairs)
         return self._entry(expression, frame)
 
     def _variable(self, name: str, frame: Frame) -> Any:
@@ -197,7 +209,7 @@ class Interpreter:
     def _entry(self, expression: Index, frame: Frame) -> Any:
         value, index = self._value(expression.value, frame), self._value(expression.index, frame)
         if isinstance(value, dict):
-            if _key(index) not in value:
+            if key_of(index) not in value:
                 raise FormatError(f"it takes {index!r:.80} out of a dict that does not hold it; the file is damaged")
             return value[index]
         number = whole(index, "index")
@@ -243,7 +255,7 @@ class Interpreter:
 
     def _operator(self, name: str, args: Sequence[Any], keywords: Mapping[str, Any], frame: Frame) -> Any:
         with located(f"torch.{name:.80}"):
-            return self._evaluation.call(name, args, keywords, frame.place)
+            return self._weighed(self._evaluation.call(name, args, keywords, frame.place))
 
     def _made(self, kind: Class, args: Sequence[Any]) -> Any:
         if kind.base != "NamedTuple":
@@ -262,7 +274,7 @@ class Interpreter:
         if name == "getattr" and len(args) == 2 and isinstance(args[0], Module):
             return self._objects.attribute(args[0], str(args[1]))
         if name == "range":
-            return _range(args)
+            return range_of(args)
         if name in OPERATORS_OF_PYTHON:
             with located(name):
                 return OPERATORS_OF_PYTHON[name](*args[:1])
@@ -273,21 +285,3 @@ CONSTANTS = "CONSTANTS"
 ROOTS = ("torch", "ops", "__torch__", CONSTANTS)
 """The first parts of the names that a program may use besides its variables."""
 CASTS = ("annotate", "unchecked_cast")
-
-
-def _range(args: Sequence[Any]) -> range:
-    numbers = [whole(one) for one in args]
-    if not 1 <= len(numbers) <= 3 or numbers[2:] == [0]:
-        raise FormatError(f"it counts by {numbers[:5]}; the file is damaged")
-    return range(*numbers)
-
-
-def _key(value: Any) -> Any:
-    if not isinstance(value, (str, int, float)):
-        raise FormatError(f"a dict has {kind_of(value)} as a key; the file is damaged")
-    return value
-
-
-def _short(name: str) -> str:
-    """The last two parts of a dotted name."""
-    return ".".join(name.split(".")[-2:])[:100]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -42,6 +43,8 @@ def _damage_for(content: bytes) -> Damage:
         return damage_zlib
     if content.startswith(b"//"):
         return damage_text
+    if content.startswith((b"class ", b"def ")):
+        return damage_program
     if content.startswith(PROTOBUF):
         return damage_protobuf
     return damage_json if content.lstrip().startswith(b"{") else damage_bytes
@@ -78,6 +81,31 @@ def damage_text(content: bytes, rng: random.Random) -> bytes:
     cells[rng.randrange(len(cells))] = rng.choice((b"", b"-1", b"nan", b"1e999", b"1e12", b"0x10", b"1.5", b"9" * 5000, b"a"))
     lines[at : at + 1] = rng.choice(([b",".join(cells)], [b",".join(cells)], [], [lines[at]] * 3))
     return b"\n".join(lines)
+
+
+WORDS = re.compile(rb"\w+|\s+|.", re.DOTALL)
+STRANGE_WORDS = (b"self", b"None", b"-1", b"0", b"1e400", b"9" * 400, b"[]", b"(x,)", b"inf", b'"a"', b"while", b"torch", b"True")
+
+
+def damage_program(content: bytes, rng: random.Random) -> bytes:
+    """Words of a program exchanged, replaced, dropped or repeated, or some of its lines."""
+    words = WORDS.findall(content)
+    if rng.random() < 0.3:
+        words = content.splitlines(keepends=True)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        at, other = rng.randrange(len(words)), rng.randrange(len(words))
+        kind = rng.randrange(5)
+        if kind == 0:
+            words[at], words[other] = words[other], words[at]
+        elif kind == 1:
+            words[at] = words[other]
+        elif kind == 2:
+            words[at] = rng.choice(STRANGE_WORDS)
+        elif kind == 3:
+            words[at] *= rng.choice((0, 2, 300))
+        else:
+            words[at:at] = words[other : other + rng.choice((1, 5, 50))]
+    return b"".join(words)
 
 
 def damage_zip(content: bytes, rng: random.Random) -> bytes:

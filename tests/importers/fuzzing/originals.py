@@ -41,6 +41,7 @@ def write_all() -> list[Original]:
             *estimators(),
             *graphs(list(weights().values())),
             *_agents(Path(folder)),
+            *torch_programs(Path(folder)),
         ]
 
 
@@ -139,6 +140,20 @@ def _whole_modules() -> Iterator[Original]:
         target = io.BytesIO()
         torch.save(module, target)
         yield Original(name, target.getvalue(), options)
+
+
+def torch_programs(folder: Path) -> Iterator[Original]:
+    """Programs that torch has scripted, traced, frozen and exported."""
+    import warnings
+
+    from ..torch_programs.models import WRITERS, build
+
+    for name, writer in (("choosing", "scripted"), ("classifier", "traced"), ("gated", "frozen"), ("policy", "exported")):
+        module, inputs = build(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of its own functions
+            WRITERS[writer](module, inputs, folder / "program.pt2")
+        yield Original(f"{name}.{writer}", (folder / "program.pt2").read_bytes())
 
 
 def _arrays() -> Iterator[Original]:

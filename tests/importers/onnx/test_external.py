@@ -38,7 +38,7 @@ def folder(tmp_path):
 def test_it_is_refused_without_leave(folder):
     path = model_at(folder, "weights.bin", offset=4, length=48)
     with pytest.raises(
-        UnsupportedLayerError, match=r"tensor 'w': its entries stand outside the file; .* pass external_data=True"
+        UnsupportedLayerError, match=r"constant 'w': its entries stand outside the file; .* pass external_data=True"
     ):
         fastjac.load(path)
     with pytest.raises(UnsupportedLayerError, match="outside the file"):
@@ -88,7 +88,7 @@ LEADING_OUT = {
 @pytest.mark.parametrize("location", LEADING_OUT.values(), ids=LEADING_OUT)
 def test_a_location_that_leads_out_is_refused(folder, location):
     path = model_at(folder, location(folder))
-    with pytest.raises(FormatError, match=r"tensor 'w': its location '.*' leads out of the model's directory"):
+    with pytest.raises(FormatError, match=r"constant 'w': its location '.*' leads out of the model's directory"):
         fastjac.load(path, external_data=True)
 
 
@@ -124,7 +124,7 @@ NOWHERE = {
 
 @pytest.mark.parametrize(("location", "entries", "message"), NOWHERE.values(), ids=NOWHERE)
 def test_a_place_where_it_is_not_is_told(folder, location, entries, message):
-    with pytest.raises(FormatError, match=f"tensor 'w': .*{message}"):
+    with pytest.raises(FormatError, match=f"constant 'w': .*{message}"):
         fastjac.load(model_at(folder, location, **entries), external_data=True)
 
 
@@ -142,7 +142,9 @@ def test_a_file_that_cannot_be_read_is_told(folder, monkeypatch):
     path = model_at(folder, "weights.bin")
     model = onnx.load(path, load_external_data=False)
     monkeypatch.setattr("builtins.open", refused)  # the tests may run as root, who may read everything
-    with pytest.raises(FileError, match=r"tensor 'w': 'weights.bin', which holds its entries, cannot be read: Permission denied"):
+    with pytest.raises(
+        FileError, match=r"constant 'w': 'weights.bin', which holds its entries, cannot be read: Permission denied"
+    ):
         build(model, ExternalData(folder))
 
 

@@ -109,8 +109,8 @@ REFUSED = {
     r"its outputs \('y'\) hold no floating-point numbers": changed_tensor(1, _1=("b", 2)),
     "its weights are shuffled for quantized arithmetic": dense(weights_format=1),
     r"its activation 5 is not supported": dense(fused=5),
-    r"node 0 'y' \(UNIDIRECTIONAL_SEQUENCE_RNN\): it is a recurrent layer": lite.model(
-        [lite.operator("UNIDIRECTIONAL_SEQUENCE_RNN", [0], [1])], {"x": (None, 5)}, ["y"]
+    r"node 0 'y' \(BIDIRECTIONAL_SEQUENCE_RNN\): it is a recurrent layer": lite.model(
+        [lite.operator("BIDIRECTIONAL_SEQUENCE_RNN", [0], [1])], {"x": (None, 5)}, ["y"]
     ),
     r"node 0 'y' \(QUANTIZE\): it is quantized": lite.model([lite.operator("QUANTIZE", [0], [1])], {"x": (None, 5)}, ["y"]),
     r"node 0 'y' \(VAR_HANDLE\): its weights are variables": lite.model(

@@ -1,6 +1,7 @@
 """Folders of SavedModels: signatures, functions, variables, and what is said where one of these is missing."""
 
 import os
+import random
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import fastjac
 from fastjac.errors import FileError, FormatError, OptionError, UnsupportedLayerError
 from fastjac.importers import Options, read
 
+from ..fuzzing.mutation import damage_bytes
 from . import graphs as gr
 
 RNG = np.random.default_rng(2)
@@ -300,3 +302,18 @@ def test_calls_of_calls_do_not_multiply(tmp_path):
     served = {"serving_default": gr.signature({"x": gr.end("x:0", (None, 3))}, {"y": gr.end("y:0", (None, 3))})}
     with pytest.raises(FormatError, match=r"it has 10001 nodes, or results of these"):
         fastjac.load(write(tmp_path, functions=functions, nodes=nodes, signatures=served))
+
+
+def test_a_damaged_table_ends_in_a_network_or_in_an_error_of_fastjacs_own(tmp_path):
+    folder = write(tmp_path)
+    index = folder / "variables" / "variables.index"
+    content = index.read_bytes()
+    outcomes = {"loaded": 0, "refused": 0}
+    for number in range(400):
+        index.write_bytes(damage_bytes(content, random.Random(number)))
+        try:
+            fastjac.load(folder)
+            outcomes["loaded"] += 1
+        except fastjac.FastjacError:
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 20

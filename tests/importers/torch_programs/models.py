@@ -196,8 +196,11 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]]] =
     "clipped": (Clipped, ((4,),)),
 }
 """Modules, and the shapes of one sample of each of their inputs."""
-UNSIZED = ("dynamics", "classifier", "convolutional", "normalized")
-"""Those whose programs do not show how many entries an input has, unless they are traced or exported with examples."""
+
+
+def unsized(name: str, writer: str) -> bool:
+    """Whether a program does not show how many entries its inputs have, as one that is compiled without examples may not."""
+    return writer == "scripted" and name in ("dynamics", "classifier", "convolutional")
 
 
 def build(name: str, dtype: torch.dtype = torch.float64) -> tuple[nn.Module, tuple[torch.Tensor, ...]]:

@@ -16,6 +16,7 @@ from ...ir.movement import MOST_AXES, MOST_ENTRIES
 from ...reading.flatbuffer import Table, check_reach, root
 from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
 from . import schema as s
+from .recurrent import STATES
 
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so convert the model again without converter.optimizations"
 
@@ -64,7 +65,8 @@ class Reader:
             takes, gives = takes + len(taken), gives + len(given)
             check_count(takes, MOST_JOINED, "tensors that its nodes take")
             check_count(gives, MOST_LAYERS, "tensors that its nodes give")
-            inputs = tuple("" if i == -1 else self._names[i] for i in taken)
+            states = STATES.get(codes[number], ())
+            inputs = tuple("" if i == -1 or place in states else self._names[i] for place, i in enumerate(taken))
             name = self._tensors[given[0]].text(s.Tensor.NAME) if given and given[0] >= 0 else None
             outputs = tuple("" if i == -1 else self._names[i] for i in given)
             options = _options(operator.table(s.Operator.OPTIONS), codes[number])

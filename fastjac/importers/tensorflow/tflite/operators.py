@@ -18,8 +18,11 @@ from .. import images, movement, products
 from ..arithmetic import Convert
 from ..calls import Call
 from ..operators import ONE_PRECISION, ONLY_SHAPE, RECURRENT, cast_to, one_sample
+from . import recurrent
 from .model import QUANTIZED
 from .schema import ACTIVATIONS, TYPES
+
+FROM_ZERO = "it starts from a state of 0"
 
 
 def cast(call: Call) -> Value:
@@ -152,6 +155,8 @@ SHAPES: dict[str, Convert] = {
 OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | MOVEMENTS).items()},
     **{name: Operator(convert, ONLY_SHAPE) for name, convert in SHAPES.items()},
+    recurrent.LSTM: Operator(recurrent.lstm, FROM_ZERO),
+    recurrent.RNN: Operator(recurrent.rnn, FROM_ZERO),
     "CAST": Operator(cast, ONE_PRECISION),
     "DEQUANTIZE": Operator(dequantize),
 }

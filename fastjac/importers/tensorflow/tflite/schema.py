@@ -152,6 +152,13 @@ OPTIONS: dict[str, Fields] = {
         "dilation_h_factor": (6, INT, 1),
     },
     **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), POOLING),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": {
+        "fused": (0, BYTE, 0),
+        "cell_clip": (1, FLOAT, 0.0),
+        "proj_clip": (2, FLOAT, 0.0),
+        "time_major": (3, BOOL, 0),
+    },
+    "UNIDIRECTIONAL_SEQUENCE_RNN": {"time_major": (0, BOOL, 0), "fused": (1, BYTE, 0)},
     "CAST": {"out_data_type": (1, BYTE, 0)},
 }
 """The options of operators by name: the number of the field, its kind, and its default."""

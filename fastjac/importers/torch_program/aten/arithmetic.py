@@ -13,6 +13,7 @@ from ....errors import FormatError, UnsupportedLayerError
 from ...ir import choice as ch
 from ...ir import elementwise as el
 from ...ir.values import Constant, Flow, Value, computed
+from ...reading.limits import MOST_LAYERS, check_count
 from .values import NUMBERS, floating, is_number, number_of, of_constants, paired, tensor, whole
 
 Operator = Callable[..., Any]
@@ -58,6 +59,7 @@ DIVIDE = _of_two(operator.truediv, lambda a, b: el.divide(floating(a), floating(
 def _add(self: Any, other: Any, alpha: Any = 1) -> Any:
     """A sum; of two lists, one behind the other."""
     if isinstance(self, list) and isinstance(other, list):
+        check_count(len(self) + len(other), MOST_LAYERS, "entries in one list")
         return [*self, *other]
     return _scaled(ADD)(self, other, alpha)
 

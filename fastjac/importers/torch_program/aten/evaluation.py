@@ -15,11 +15,13 @@ from ....nodes import Node
 from ...ir.assembly import Record
 from ...ir.choice import Condition
 from ...ir.values import Constant, Flow, Single
-from ...reading.limits import MOST_LAYERS, check_count
+from ...reading.limits import check_count
 from .operators import NOTES, operator
 
 IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
 """Options that say where a tensor lies, and not what it holds; where a result is written to, `out`, is None or refused."""
+MOST_OPERATORS = 2_000
+"""Operators that a program carries out, questions about shapes too; each takes some tenth of a millisecond."""
 MOST_NESTED = 8
 """Levels of lists inside lists that an operator may be given."""
 
@@ -44,7 +46,7 @@ class Evaluation:
     def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str) -> Any:
         """What an operator gives; `place` names the module that calls it."""
         self._calls += 1
-        check_count(self._calls, 10 * MOST_LAYERS, "operators that its program carries out")
+        check_count(self._calls, MOST_OPERATORS, "operators that its program carries out")
         if options.get("out") is not None:
             raise UnsupportedLayerError("it writes its result into another tensor (out=); fastjac takes results as new tensors")
         function, is_in_place = operator(name)

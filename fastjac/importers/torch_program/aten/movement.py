@@ -11,6 +11,7 @@ import numpy as np
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import movement as mv
 from ...ir.values import Flow, MixedSamplesError, Value, computed, constant, fixed, moved
+from ...reading.limits import MOST_ENDS, check_count
 from .values import axes, listed, sizes, tensor, tensors, whole
 
 Operator = Callable[..., Any]
@@ -165,6 +166,7 @@ def _split(self: Any, split_size: Any, dim: Any = 0) -> list[Value]:
         return mv.split(value, along, [whole(one, "size") for one in split_size])
     each = whole(split_size, "size")
     total = value.shape[along]
+    check_count(total // max(each, 1), MOST_ENDS, "parts of one tensor")
     if each < 1 and total:
         raise FormatError(f"it splits into parts of {each}; the file is damaged")
     return mv.split(value, along, [min(each, total - start) for start in range(0, total, each)])
@@ -177,6 +179,7 @@ def _split_with_sizes(self: Any, split_sizes: Any, dim: Any = 0) -> list[Value]:
 def _chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
     value, along = _along(self, dim)
     parts = whole(chunks, "number of parts")
+    check_count(parts, MOST_ENDS, "parts of one tensor")
     if not 0 < parts <= max(1, value.shape[along]):
         parts = max(1, value.shape[along])
     return mv.split(value, along, [size for size in mv.even_sizes(value.shape[along], parts) if size])
@@ -184,6 +187,7 @@ def _chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
 
 def _unbind(self: Any, dim: Any = 0) -> list[Value]:
     value, along = _along(self, dim)
+    check_count(value.shape[along], MOST_ENDS, "parts of one tensor")
     return [_select(value, along, number) for number in range(value.shape[along])]
 
 

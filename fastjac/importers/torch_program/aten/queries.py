@@ -163,7 +163,7 @@ def _item(self: Any) -> Any:
     value = tensor(self)
     if isinstance(value, Flow):
         raise UnsupportedLayerError(
-            "it takes a number out of a tensor that depends on the network's input; fastjac keeps it a tensor"
+            "it takes a number out of a tensor that depends on the network's input; keep it a tensor, and choose by torch.where"
         )
     if value.alone.size != 1:
         raise FormatError(f"it takes one number out of a tensor of shape {value.shape}")
@@ -275,7 +275,7 @@ def _as_number(kind: type) -> Operator:
     def call(value: Any) -> Any:
         if isinstance(value, str) and kind is float and value.lower().lstrip("+-") in ("inf", "infinity", "nan"):
             return float(value)
-        found = _item(value) if isinstance(value, (Constant, Flow)) else value
+        found = _item(value) if isinstance(value, (Constant, Flow, Condition)) else value
         if isinstance(found, Constant):
             return found  # a size that depends on the number of samples
         if not isinstance(found, (int, float)) or (kind is int and not math.isfinite(found)):

@@ -17,6 +17,7 @@ from ..aten.evaluation import Evaluation
 from ..aten.network import Source
 from ..aten.operators import is_known, missing
 from ..aten.values import DTYPES
+from .described import argument_of, as_dict, dict_of, has_name, items_of, list_of, name_of, only, text_of
 from .weights import TYPES, Weights, integer
 
 ATEN, PYTHON = "torch.ops.aten.", "_operator."
@@ -60,11 +61,11 @@ class Graph:
     """A graph and its signature, out of parsed JSON."""
 
     def __init__(self, module: Mapping[str, Any]) -> None:
-        graph, signature = _dict(module, "graph"), _dict(module, "signature")
-        self.nodes = [_node(one) for one in _list(graph, "nodes", MOST_LAYERS)]
-        self._shapes = _dict(graph, "tensor_values")
-        self._inputs = [_only(one, "an input") for one in _list(signature, "input_specs", 10 * MOST_ENDS)]
-        self._outputs = [_only(one, "an output") for one in _list(signature, "output_specs", MOST_ENDS)]
+        graph, signature = dict_of(module, "graph"), dict_of(module, "signature")
+        self.nodes = [_node(one) for one in list_of(graph, "nodes", MOST_LAYERS)]
+        self._shapes = dict_of(graph, "tensor_values")
+        self._inputs = [only(one, "an input") for one in list_of(signature, "input_specs", 10 * MOST_ENDS)]
+        self._outputs = [only(one, "an output") for one in list_of(signature, "output_specs", MOST_ENDS)]
 
     def refuse_missing(self) -> None:
         """Raise UnsupportedLayerError for the first operator that fastjac does not have; it counts all such."""
@@ -79,7 +80,9 @@ class Graph:
 
     def sources(self, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
         """The inputs of the network, in the order of the graph or of the names that were chosen."""
-        names = [_name(spec.get("arg")) for kind, spec in self._inputs if kind == "user_input" and "as_tensor" in _arg(spec)]
+        names = [
+            name_of(spec.get("arg")) for kind, spec in self._inputs if kind == "user_input" and "as_tensor" in argument_of(spec)
+        ]
         if not names:
             raise UnsupportedLayerError("it takes no tensor as its input; fastjac takes networks, not constants")
         wanted = names if chosen is None else list(chosen)
@@ -90,11 +93,11 @@ class Graph:
     def _source(self, name: str, n_in: int | None) -> Source:
         """An input, whose first axis counts samples where the graph leaves its size open."""
         with located(f"input {name!r:.80}"):
-            meta = _dict(self._shapes, name)
+            meta = dict_of(self._shapes, name)
             dtype = TYPES.get(meta["dtype"], "") if isinstance(meta.get("dtype"), int) else ""
             if dtype not in FLOATS:
                 raise UnsupportedLayerError(f"it holds {dtype or 'no numbers'}; fastjac takes inputs of {' or '.join(FLOATS)}")
-            sizes = [None if "as_expr" in one else integer(one) for one in _list(meta, "sizes", 16)]
+            sizes = [None if "as_expr" in one else integer(one) for one in list_of(meta, "sizes", 16)]
             is_open = bool(sizes) and sizes[0] is None
             shape = [1, *sizes[1:]] if is_open else sizes
             given = positive_count(n_in, "n_in")
@@ -118,8 +121,8 @@ class Graph:
         found: dict[str, Any] = {}
         for number, (kind, spec) in enumerate(self._outputs):
             if kind == "user_output":
-                arg = _arg(spec)
-                name = _name(arg) if "as_tensor" in arg else f"output {number}"
+                arg = argument_of(spec)
+                name = name_of(arg) if "as_tensor" in arg else f"output {number}"
                 found[name if name not in found else f"{name} {number}"] = _argument(arg, values)
             elif kind not in ("token",):
                 raise UnsupportedLayerError(
@@ -131,16 +134,16 @@ class Graph:
 def _set_input(values: dict[str, Any], kind: str, spec: Mapping[str, Any], weights: Weights, inputs: Mapping[str, Any]) -> None:
     keys = {"parameter": "parameter_name", "buffer": "buffer_name", "tensor_constant": "tensor_constant_name"}
     if kind == "user_input":
-        arg = _arg(spec)
+        arg = argument_of(spec)
         if "as_tensor" in arg:
-            values[_name(arg)] = inputs[_name(arg)]
+            values[name_of(arg)] = inputs[name_of(arg)]
     elif kind in keys:
         target = spec.get(keys[kind])
         if not isinstance(target, str):
             raise FormatError(f"a {kind} of its graph has no name; the file is damaged")
-        values[_name(spec.get("arg"))] = _Lazy(weights, target)
+        values[name_of(spec.get("arg"))] = _Lazy(weights, target)
     elif kind == "constant_input":
-        values[_name(spec)] = next(iter(_arg(spec, "value").values()), None)
+        values[name_of(spec)] = next(iter(argument_of(spec, "value").values()), None)
     else:
         raise UnsupportedLayerError(f"its graph takes a {kind:.40}; fastjac takes tensors and numbers")
 
@@ -162,12 +165,12 @@ def _compute(node: Node, values: dict[str, Any], evaluation: Evaluation) -> None
         made = evaluation.call(node.name, (), arguments, node.label)
     outputs = node.outputs
     if len(outputs) == 1 and isinstance(outputs[0], dict) and "as_tensors" in outputs[0]:
-        outputs = [{"as_tensor": one} for one in _items(outputs[0]["as_tensors"])]
+        outputs = [{"as_tensor": one} for one in items_of(outputs[0]["as_tensors"])]
         made = made if isinstance(made, list) else [made]
     results = made if isinstance(made, list) and (len(outputs) > 1 or len(made) == len(outputs)) else [made]
     for output, result in zip(outputs, results, strict=False):
         if isinstance(output, dict) and not output.get("as_none"):
-            values[_name(output)] = result
+            values[name_of(output)] = result
 
 
 def _item(values: Any, number: Any = 0) -> Any:
@@ -187,7 +190,7 @@ def _argument(arg: Any, values: Mapping[str, Any], depth: int = 0) -> Any:
     if kind in NAMED:
         return _value(value, values, depth)
     if kind in LISTS:
-        return [_value(one, values, depth) for one in _items(value)]
+        return [_value(one, values, depth) for one in items_of(value)]
     if kind == "as_none" or kind in PLACES:
         return None
     if kind == "as_scalar_type":
@@ -207,22 +210,19 @@ def _value(one: Any, values: Mapping[str, Any], depth: int) -> Any:
     """A value by its name, or a number that stands in its place."""
     if isinstance(one, dict) and not {"name", "as_name"} & set(one):
         return _argument(one, values, depth + 1)
-    name = _name(one)
+    name = name_of(one)
     if name not in values:
         raise FormatError(f"it takes {name!r:.80}, which nothing before it gives; the file is damaged")
     found = values[name]
     return found.weights[found.name] if isinstance(found, _Lazy) else found
 
 
-# What the JSON must be
-
-
 def _node(described: Any) -> Node:
     if not isinstance(described, dict) or not isinstance(described.get("target"), str):
         raise FormatError("a node of its graph has no target; the file is damaged")
-    inputs = [(_text(_as_dict(one), "name"), _as_dict(one).get("arg")) for one in _list(described, "inputs", MOST_LAYERS)]
-    outputs = _list(described, "outputs", MOST_LAYERS)
-    label = described.get("name") or next((_name(one) for one in outputs if _has_name(one)), "node")
+    inputs = [(text_of(as_dict(one), "name"), as_dict(one).get("arg")) for one in list_of(described, "inputs", MOST_LAYERS)]
+    outputs = list_of(described, "outputs", MOST_LAYERS)
+    label = described.get("name") or next((name_of(one) for one in outputs if has_name(one)), "node")
     return Node(described["target"], str(label)[:200], inputs, outputs)
 
 
@@ -235,69 +235,3 @@ def _has(target: str) -> bool:
 
 def _is_atens(target: str) -> bool:
     return target.startswith(ATEN)
-
-
-def _only(described: Any, what: str) -> tuple[str, Mapping[str, Any]]:
-    """The one kind that something is of, and its description."""
-    if not isinstance(described, dict) or len(described) != 1:
-        raise FormatError(f"{what} of its graph is not of one kind; the file is damaged")
-    ((kind, spec),) = described.items()
-    return kind, _as_dict(spec)
-
-
-def _arg(spec: Mapping[str, Any], key: str = "arg") -> Mapping[str, Any]:
-    return _as_dict(spec.get(key))
-
-
-def _name(described: Any) -> str:
-    """The name in a description of a value, which may stand one level deeper."""
-    found = described
-    for _ in range(3):
-        if isinstance(found, dict) and len(found) == 1 and not isinstance(next(iter(found.values())), str):
-            found = next(iter(found.values()))
-    for key in ("name", "as_name"):
-        if isinstance(found, dict) and isinstance(found.get(key), str):
-            return str(found[key])
-    raise FormatError("a value of its graph has no name; the file is damaged")
-
-
-def _has_name(described: Any) -> bool:
-    try:
-        return bool(_name(described))
-    except FormatError:
-        return False
-
-
-def _dict(described: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = described.get(key)
-    if not isinstance(found, dict):
-        raise FormatError(f"its description has no {key!r:.80}; the file is damaged")
-    return found
-
-
-def _as_dict(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise FormatError("its graph has a list or a number where a description should be; the file is damaged")
-    return value
-
-
-def _list(described: Mapping[str, Any], key: str, most: int) -> list[Any]:
-    found = described.get(key)
-    if not isinstance(found, list):
-        raise FormatError(f"its description has no list {key!r:.80}; the file is damaged")
-    check_count(len(found), most, f"entries in {key}")
-    return found
-
-
-def _items(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise FormatError("an argument of a node is no list where one should be; the file is damaged")
-    check_count(len(value), MOST_LAYERS, "entries in an argument")
-    return value
-
-
-def _text(described: Mapping[str, Any], key: str) -> str:
-    found = described.get(key)
-    if not isinstance(found, str):
-        raise FormatError(f"its description has no text {key!r}; the file is damaged")
-    return found

@@ -1,0 +1,75 @@
+"""Parts of a graph's description in JSON, each of which must be what torch.export writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ....errors import FormatError
+from ...reading.limits import MOST_LAYERS, check_count
+
+
+def only(described: Any, what: str) -> tuple[str, Mapping[str, Any]]:
+    """The one kind that something is of, and its description."""
+    if not isinstance(described, dict) or len(described) != 1:
+        raise FormatError(f"{what} of its graph is not of one kind; the file is damaged")
+    ((kind, spec),) = described.items()
+    return kind, as_dict(spec)
+
+
+def argument_of(spec: Mapping[str, Any], key: str = "arg") -> Mapping[str, Any]:
+    return as_dict(spec.get(key))
+
+
+def name_of(described: Any) -> str:
+    """The name in a description of a value, which may stand one level deeper."""
+    found = described
+    for _ in range(3):
+        if isinstance(found, dict) and len(found) == 1 and not isinstance(next(iter(found.values())), str):
+            found = next(iter(found.values()))
+    for key in ("name", "as_name"):
+        if isinstance(found, dict) and isinstance(found.get(key), str):
+            return str(found[key])
+    raise FormatError("a value of its graph has no name; the file is damaged")
+
+
+def has_name(described: Any) -> bool:
+    try:
+        return bool(name_of(described))
+    except FormatError:
+        return False
+
+
+def dict_of(described: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = described.get(key)
+    if not isinstance(found, dict):
+        raise FormatError(f"its description has no {key!r:.80}; the file is damaged")
+    return found
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise FormatError("its graph has a list or a number where a description should be; the file is damaged")
+    return value
+
+
+def list_of(described: Mapping[str, Any], key: str, most: int) -> list[Any]:
+    found = described.get(key)
+    if not isinstance(found, list):
+        raise FormatError(f"its description has no list {key!r:.80}; the file is damaged")
+    check_count(len(found), most, f"entries in {key}")
+    return found
+
+
+def items_of(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise FormatError("an argument of a node is no list where one should be; the file is damaged")
+    check_count(len(value), MOST_LAYERS, "entries in an argument")
+    return value
+
+
+def text_of(described: Mapping[str, Any], key: str) -> str:
+    found = described.get(key)
+    if not isinstance(found, str):
+        raise FormatError(f"its description has no text {key!r}; the file is damaged")
+    return found
