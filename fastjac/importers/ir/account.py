@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from ..reading.limits import refuse_expansion
+from ..reading.limits import MOST_LAYERS, check_count, refuse_expansion
 
 Made = TypeVar("Made")
 ENTRY_BYTES = 8
 """The most that one entry of an array takes."""
+MOST_VECTORS = 2 * MOST_LAYERS
+"""Each is a layer, unless several are found to be one."""
 
 
 class Account:
@@ -21,7 +23,7 @@ class Account:
     """
 
     def __init__(self) -> None:
-        self._stored = self._made = 0
+        self._stored = self._made = self._vectors = 0
         self.shared: dict[Any, Any] = {}
 
     def store(self, size: int) -> None:
@@ -32,6 +34,11 @@ class Account:
         """Take note of entries of arrays before they are made; FormatError if they outgrow by far what the file holds."""
         self._made += ENTRY_BYTES * entries
         refuse_expansion(self._made, self._stored, "the model")
+
+    def take_apart(self, vectors: int) -> None:
+        """Take note of vectors that an operation acts on one after another; FormatError if there are far too many of them all."""
+        self._vectors += vectors
+        check_count(self._vectors, MOST_VECTORS, "vectors that operations take one after another")
 
 
 def shared(key: Any, make: Callable[[], Made]) -> Made:
@@ -67,6 +74,13 @@ def hold(entries: int) -> None:
     account = _current.get()
     if account is not None:
         account.store(ENTRY_BYTES * entries)
+
+
+def take_apart(vectors: int) -> None:
+    """Count vectors of the model that is being read that an operation acts on one after another."""
+    account = _current.get()
+    if account is not None:
+        account.take_apart(vectors)
 
 
 def spend(entries: int) -> None:

@@ -13,7 +13,7 @@ from ...nodes import Input, Node, in_order
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
 from ..reading.limits import MOST_UNITS, check_count
-from .account import spend_places
+from .account import MOST_VECTORS, spend_places
 from .layout import units
 from .recognition import Recognized, recognized
 from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
@@ -58,6 +58,7 @@ class Record:
                 self._owners[node] = len(self.operations)
                 made.append(node)
                 stack.extend(node.operands)
+        check_count(len(self._owners), MOST_VECTORS, "vectors that its operations compute")
         self.operations.append(Operation(name, kind, tuple(made), note))
 
     def operation_of(self, node: Node) -> int:

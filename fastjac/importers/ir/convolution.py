@@ -79,7 +79,12 @@ def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, gr
     """The convolution with a constant kernel (channels out, channels in / groups, places ...)."""
     weight = fixed(kernel, "kernel")
     shift = None if bias is None else fixed(bias, "bias")
-    if weight.ndim != len(value.shape) or weight.ndim > MOST_AXES or value.shape[1] != weight.shape[1] * groups:
+    if (
+        groups < 1
+        or not 3 <= weight.ndim <= MOST_AXES
+        or weight.ndim != len(value.shape)
+        or value.shape[1] != weight.shape[1] * groups
+    ):
         raise FormatError(f"it convolves a value of shape {value.shape} with a kernel of shape {weight.shape} in {groups} groups")
     if weight.shape[0] % groups or (shift is not None and shift.shape != weight.shape[:1]):
         raise FormatError(f"its kernel of shape {weight.shape} does not fall into {groups} groups, or does not fit its bias")

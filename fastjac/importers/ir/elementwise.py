@@ -15,7 +15,7 @@ from ...errors import UnsupportedLayerError
 from ...layers import Layer
 from ...nodes import Node
 from ..tensors import float_dtype
-from .account import spend
+from .account import spend, take_apart
 from .layout import aligned, broadcast_shape, each_unit, spread
 from .values import Constant, Flow, Value, computed, size_of
 
@@ -182,6 +182,7 @@ def minimum(a: Value, b: Value) -> Value:
 
 def total(values: Sequence[Value], function: Callable[[Value, Value], Value] = add) -> Value:
     """What a function of two makes of any number, from the first to the last; constants in a row first."""
+    take_apart(len(values))
     return functools.reduce(function, values)
 
 

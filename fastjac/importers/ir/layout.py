@@ -17,7 +17,7 @@ from ...layers import Layer, Parameter
 from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_UNITS, check_count
-from .account import spend, spend_places
+from .account import spend, spend_places, take_apart
 from .values import Constant, Flow, MisfitError, MixedSamplesError, Shape, Single, Value, shown, size_of
 
 MOST_ROWS = 1024
@@ -58,10 +58,10 @@ class Layout:
         spend_places(self.size, self.samples)
         alone = np.arange(self.size, dtype=np.int32).reshape(self.shape)
         if isinstance(self.owners, Single):
-            return Flow(node, alone, self.owners, self.samples)
+            return Flow(node, alone, self.owners, self.samples, whole=self)
         batch = np.empty(self.owners.size, np.int32)
         batch[self.order.ravel()] = np.arange(batch.size, dtype=np.int32)
-        return Flow(node, alone, batch.reshape(self.owners.shape), self.samples)
+        return Flow(node, alone, batch.reshape(self.owners.shape), self.samples, whole=self)
 
     def per_unit(self, value: Constant) -> Parameter:
         """A constant as one number, or as one for each unit, spread over the tensor."""
@@ -91,6 +91,8 @@ class Layout:
 
 def units(flow: Flow) -> tuple[Node, Layout]:
     """The vector of a tensor's entries, and where they stand."""
+    if flow.whole is not None:
+        return flow.node, flow.whole
     layout = Layout(flow.shape, flow.batch if isinstance(flow.batch, Single) else flow.owners, flow.samples)
     index = flow.alone.ravel()
     if not index.size:
@@ -139,6 +141,8 @@ def spread(values: Sequence[Value]) -> list[Value]:
     spend(sum(size_of(shape) for flow in flows if flow.shape != shape))
 
     def over(flow: Flow) -> Flow:
+        if flow.shape == shape and single is None and flow.batch.shape == batch_shape:  # type: ignore[union-attr]
+            return flow
         batch = single if single is not None else np.broadcast_to(flow.batch, batch_shape)  # type: ignore[arg-type]
         return Flow(flow.node, np.broadcast_to(flow.alone, shape), batch, flow.samples)
 
@@ -175,6 +179,7 @@ class Rows:
     def each(self, record: Callable[[Node, int], Node]) -> Flow:
         """What `record` makes of each vector and its number, along a last axis."""
         check_count(self.count, MOST_ROWS, "vectors of one sample that one operation acts on")
+        take_apart(self.count)
         length = self.length
         parts = [self.node] if self.count == 1 else [self.node[i * length : (i + 1) * length] for i in range(self.count)]
         return self.along_last(concatenate_nodes([record(part, number) for number, part in enumerate(parts)]))
@@ -190,6 +195,7 @@ class Rows:
     def columns(self) -> list[Node]:
         """The first entries of all vectors, the second ones, and so on."""
         check_count(self.length, MOST_ROWS, "entries that one operation takes together")
+        take_apart(self.length)
         return [self.node[number :: self.length] for number in range(self.length)]
 
 

@@ -198,7 +198,7 @@ def gather(value: Value, indices: Value, axis: int = 0) -> Value:
     if isinstance(indices, Flow):
         raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
     along = checked_axis(axis, len(value.shape))
-    spend(value.alone.size // max(value.shape[along], 1) * indices.alone.size)
+    _spend(value, value.alone.size // max(value.shape[along], 1) * indices.alone.size)
 
     def gathered(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         return np.take(array, numbers.astype(np.int64, casting="same_kind"), axis=along)
@@ -211,7 +211,7 @@ def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
     if isinstance(indices, Flow):
         raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
     along = checked_axis(axis, len(value.shape))
-    spend(indices.alone.size)
+    _spend(value, indices.alone.size)
 
     def gathered(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         return np.take_along_axis(array, np.where(numbers < 0, numbers + array.shape[along], numbers), along)
@@ -279,8 +279,12 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
     if any(number < 0 for number in (*before, *behind)):
         inner = [slice(max(0, -first), min(0, last) or None) for first, last in zip(before, behind, strict=True)]
         value = moved(lambda array: array[tuple(inner)], value)
+    if 0 in value.shape:
+        raise FormatError(f"it pads a value of which nothing is left, of shape {value.shape}")
     widths = [(max(0, first), max(0, last)) for first, last in zip(before, behind, strict=True)]
-    spend(math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
+    if not any(map(any, widths)):
+        return value
+    _spend(value, math.prod(size + sum(width) for size, width in zip(value.shape, widths, strict=True)))
     if mode in ("edge", "reflect", "wrap"):
         return moved(partial(np.pad, pad_width=widths, mode=mode), value)
     if mode != "constant":
@@ -368,6 +372,14 @@ def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
         return Flow(joined, flow.alone + start, batch, flow.samples)
 
     return [moved_to(flow) for flow in flows]
+
+
+def _spend(value: Value, entries: int) -> None:
+    """Count entries that are made of a tensor by moving its own."""
+    if isinstance(value, Flow):
+        spend_places(entries, value.samples)
+    else:
+        spend(entries)
 
 
 def _as_value(sizes: Value | Sequence[int]) -> Value:

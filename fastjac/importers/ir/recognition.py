@@ -6,6 +6,7 @@ part of it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,14 +113,20 @@ def _into_affine(layer: Layer, operand: Node) -> fl.Affine | None:
     if isinstance(layer, fl.Scale) and affine.bias is None and _is_one(layer.weight):
         spend(affine.weight.size)
         bias = layer.bias
-        if not isinstance(bias, np.ndarray):  # a number that the weight's precision does not hold is not rounded to it
-            bias = np.full(operand.size, bias, affine.weight.dtype if affine.weight.dtype.type(bias) == bias else np.float64)
+        if not isinstance(bias, np.ndarray):
+            bias = np.full(operand.size, bias, _precision_of(bias, affine.weight.dtype))
         return fl.Affine(affine.weight, bias)
     if isinstance(layer, Take):
         index = np.array(layer.index)
         spend(len(index) * affine.weight.shape[1])
         return fl.Affine(affine.weight[index], None if affine.bias is None else affine.bias[index])
     return None
+
+
+def _precision_of(number: float, least: np.dtype) -> np.dtype:
+    """That of an array, or float64 where the array's does not hold the number."""
+    is_held = math.isnan(number) or float(least.type(number)) == number
+    return least if is_held else np.dtype(np.float64)
 
 
 def _is_one(weight: Any) -> bool:

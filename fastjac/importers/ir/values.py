@@ -64,6 +64,7 @@ class Flow:
     alone : for one sample, the number of the unit at each place.
     batch : for a batch of `samples`, the number `s * node.size + u` of unit u of sample s at each place.
     name : what the model calls it.
+    whole : the Layout of the vector, where the entries are all of its units in order.
     """
 
     node: Node
@@ -71,6 +72,7 @@ class Flow:
     batch: np.ndarray | Single
     samples: int
     name: str = ""
+    whole: Any = None
 
     @property
     def shape(self) -> Shape:

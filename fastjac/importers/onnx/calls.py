@@ -10,7 +10,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..ir.choice import Condition, Logical, as_number
 from ..ir.evaluation import Operand
 from ..ir.values import Constant, Flow, MixedSamplesError, Value, constant, fixed
-from ..reading.limits import check_count
+from ..reading.limits import MOST_LAYERS, check_count
 from .graph import Node
 from .tensor import MOST_AXES, TensorReader
 
@@ -46,6 +46,7 @@ class Call:
 
     def values(self) -> list[Value]:
         """All operands."""
+        check_count(len(self.operands), MOST_LAYERS, "operands of one node")
         return [self.value(position) for position in range(len(self.operands))]
 
     def logical(self, position: int) -> Logical:

@@ -1,0 +1,105 @@
+"""What became of each operation, and when the samples of a batch take turns in an output."""
+
+import numpy as np
+import pytest
+
+import fastjac as fj
+from fastjac.errors import LayerError
+from fastjac.importers.ir import contraction as ct
+from fastjac.importers.ir import elementwise as el
+from fastjac.importers.ir import movement as mv
+from fastjac.importers.ir.assembly import SAMPLES, Record, assemble, output_node, samples_beside
+from fastjac.importers.ir.values import Flow, MixedSamplesError, constant
+
+from .tensors import flow_of
+
+
+def recorded(flow: Flow, *steps):
+    """The parts of a network, where each step is (name, kind, function, note)."""
+    record, value = Record(), flow
+    for name, kind, function, note in steps:
+        value = function(value)
+        record.add(name, kind, [value.node], note)
+    return assemble([flow.node], [output_node(value, "y")], record, np.dtype(np.float64))
+
+
+def test_each_operation_is_a_part_with_its_layers():
+    imported = recorded(
+        flow_of((1, 3)),
+        ("f", "Flatten", mv.flatten, "only the shape"),
+        ("m", "MatMul", lambda v: ct.matmul(v, constant(np.ones((3, 2)))), ""),
+        ("a", "Add", lambda v: el.add(v, constant(np.ones(2))), "noted"),
+        ("t", "Tanh", el.tanh, ""),
+    )
+    told = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
+    assert told == [
+        ("f (Flatten)", [], "only the shape"),
+        ("m to a (MatMul, Add)", ["Affine"], "together one affine layer; noted"),
+        ("t (Tanh)", ["Tanh"], ""),
+    ]
+
+
+def test_a_pattern_is_named_with_all_of_its_operations():
+    record, flow = Record(), flow_of((1, 3))
+    gate = el.sigmoid(flow)
+    record.add("g", "Sigmoid", [gate.node])
+    result = el.multiply(flow, gate)
+    record.add("y", "Mul", [result.node])
+    parts = assemble([flow.node], [output_node(result, "y")], record).parts
+    assert [(part.source, part.note) for part in parts] == [("g to y (Sigmoid, Mul)", "together one SiLU")]
+
+
+def test_units_that_only_an_output_picks_belong_to_what_moved_them():
+    imported = recorded(flow_of((1, 3)), ("s", "Slice", lambda v: mv.part(v, 1, 0, 2), ""))
+    assert [(part.source, [type(layer).__name__ for layer in part.layers]) for part in imported.parts] == [
+        ("s (Slice)", ["Take"])
+    ]
+
+
+def test_a_chain_is_a_network_of_layers():
+    net = recorded(flow_of((1, 3)), ("t", "Tanh", el.tanh, ""), ("r", "Relu", el.relu, "")).network
+    assert [type(layer).__name__ for layer in net] == ["Tanh", "ReLU"]
+
+
+def test_outputs_that_are_one_vector_are_each_given():
+    flow, record = flow_of((1, 3)), Record()
+    value = el.tanh(flow)
+    record.add("t", "Tanh", [value.node])
+    node = output_node(value, "y")
+    net = assemble([flow.node], [node, node], record, np.dtype(np.float64)).network
+    y, z = net(np.ones(3))
+    np.testing.assert_array_equal(y, z)
+
+
+def test_what_leaves_no_layer_or_an_input_aside_is_refused():
+    with pytest.raises(LayerError, match="no layer is left"):
+        recorded(flow_of((1, 3)), ("i", "Identity", lambda v: v, ""))
+    x, other, record = flow_of((1, 3)), flow_of((1, 2), name="other"), Record()
+    value = el.tanh(x)
+    record.add("t", "Tanh", [value.node])
+    with pytest.raises(LayerError, match="other"):
+        assemble([x.node, other.node], [output_node(value, "y")], record)
+
+
+TURNS = {
+    "samples along the last axis of all": (lambda v: mv.reshape(mv.transpose(v), [1, -1]), "is of shape .1, 3N."),
+    "samples that are mixed": (lambda v: mv.reshape(mv.transpose(v), [-1, 3]), "of different samples of a batch take turns"),
+}
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_an_output_in_which_samples_take_turns_is_refused(name):
+    function, message = TURNS[name]
+    with pytest.raises(MixedSamplesError, match=f"output 'y': .*{message}"):
+        output_node(function(el.tanh(flow_of((1, 3)))), "y")
+
+
+def test_samples_along_any_axis_of_an_output_are_told_apart():
+    for function in (mv.transpose, lambda v: mv.unsqueeze(v, [0, 3]), lambda v: mv.reshape(v, [-1])):
+        node = output_node(function(el.tanh(flow_of((1, 3)))), "y")
+        assert isinstance(node.operation, fj.Tanh)
+
+
+def test_a_batch_has_a_number_of_samples_that_divides_no_size():
+    assert samples_beside([3, 14, 0]) == 11
+    assert samples_beside([]) == SAMPLES[0]
