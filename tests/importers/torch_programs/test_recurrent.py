@@ -30,11 +30,11 @@ class Cells(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second = nn.LSTMCell(FEATURES, 4), nn.GRUCell(4, 5)
+        self.first, self.second = nn.LSTMCell(FEATURES, 4), nn.GRUCell(4, 4)
 
     def forward(self, x: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
         h, c = self.first(x, (state, 2.0 * state))
-        return self.second(torch.tanh(h + c))
+        return self.second(torch.tanh(h + c), state)
 
 
 MODULES = {
