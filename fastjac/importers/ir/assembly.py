@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import numpy as np
 
+from ...errors import UnsupportedLayerError
 from ...layers import LAYERS
 from ...network import Network
 from ...nodes import Input, Node, in_order
@@ -72,6 +74,35 @@ def samples_beside(sizes: Iterable[int]) -> int:
     """How many samples a batch has by which a model with such sizes is read."""
     known = {size for size in sizes if size}
     return next((count for count in SAMPLES if all(size % count for size in known)), SAMPLES[-1])
+
+
+class Followed(Protocol):
+    """What is known of a model once its tensors have been computed.
+
+    sizes : which the tensors have.
+    """
+
+    sizes: set[int]
+
+
+_Followed = TypeVar("_Followed", bound=Followed)
+
+
+def followed(follow: Callable[[int], _Followed], sizes: Iterable[int]) -> _Followed:
+    """What `follow` makes of a model for so many samples that no size of the model is taken for their number.
+
+    sizes : of the model, such as are known before.
+    """
+    known = {size for size in sizes if size}
+    for samples in SAMPLES:
+        if all(size % samples for size in known):
+            found = follow(samples)
+            if all(size % samples for size in found.sizes if size):
+                return found
+            known |= found.sizes - {0}  # so that a model is followed twice at most, whatever its sizes are
+    raise UnsupportedLayerError(
+        f"its tensors have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model"
+    )
 
 
 def input_flow(node: Input, shape: Shape, batch_axis: int | None, samples: int) -> Flow:

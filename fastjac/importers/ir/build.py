@@ -14,10 +14,10 @@ from ..parts import Imported, Part
 from .account import Account, accounting
 from .assembly import assemble, output_node
 from .choice import Condition, as_number
-from .evaluation import Dialect, Evaluation, evaluate
+from .evaluation import Dialect, Evaluation, Operand, evaluate
 from .graph import End, Graph
 from .missing import Missing, refuse_missing
-from .sources import NO_NETWORK, Source, shown, sources_of
+from .sources import Source, shown, sources_of
 from .values import Flow, MixedSamplesError, Single
 
 
@@ -32,7 +32,7 @@ def build(graph: Graph, dialect: Dialect, options: Options, account: Account) ->
             nodes = [output_node(flow, end.name) for flow, end in zip(ends, graph.outputs, strict=True)]
         except MixedSamplesError as error:
             raise UnsupportedLayerError(f"for a batch of samples, {error}; {dialect.one_sample(sources[0])}") from error
-        parts = [*_inputs(sources, ends), *_folded(found), *graph.left_out]
+        parts = [*input_parts(sources, ends), *_folded(found), *graph.left_out]
         return assemble(found.inputs, nodes, found.record, _precision(found, sources), parts)
 
 
@@ -54,18 +54,16 @@ def _precision(found: Evaluation, sources: Sequence[Source]) -> np.dtype:
     return double if is_double else np.dtype(np.float32)
 
 
-def _end(found: Evaluation, end: End) -> Flow:
-    """The tensor of an output."""
-    with located(f"output {end.name!r:.80}"):
-        value = found.value(end.value)
+def end_flow(value: Operand, name: str) -> Flow:
+    """The tensor of an output, of which a comparison makes zeros and ones."""
     if isinstance(value, Condition):
         value = as_number(value)
     if not isinstance(value, Flow):
-        raise UnsupportedLayerError(NO_NETWORK)
+        raise UnsupportedLayerError(f"output {name!r:.80} does not depend on the inputs; fastjac takes networks, not constants")
     return value
 
 
-def _inputs(sources: Sequence[Source], ends: Sequence[Flow]) -> Iterator[Part]:
+def input_parts(sources: Sequence[Source], ends: Sequence[Flow]) -> Iterator[Part]:
     """The inputs, what is one sample of each, and why the model takes no larger batch, if it does not."""
     reasons = [flow.batch.reason for flow in ends if isinstance(flow.batch, Single)]
     only_one = next((reason for reason in reasons if reason), "")
@@ -76,6 +74,12 @@ def _inputs(sources: Sequence[Source], ends: Sequence[Flow]) -> Iterator[Part]:
         flat = f", flattened: x (..., {math.prod(sample)})" if len(sample) > 1 else ""
         reason = f"; its shapes fit one sample only: {only_one}" if only_one and source.batch_axis is not None else ""
         yield Part(f"{end.name} (input)", (), f"{end.dtype or 'numbers'} {dims}, a sample is {sample}{flat}{reason}")
+
+
+def _end(found: Evaluation, end: End) -> Flow:
+    with located(f"output {end.name!r:.80}"):
+        value = found.value(end.value)
+    return end_flow(value, end.name)
 
 
 def _folded(found: Evaluation) -> Iterator[Part]:

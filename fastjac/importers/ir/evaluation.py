@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ...nodes import Input
 from ..located import located
-from .assembly import SAMPLES, Record, input_flow
+from .assembly import Record, followed, input_flow
 from .choice import Condition
 from .graph import Graph, Node
 from .sources import Source
@@ -133,14 +133,10 @@ def evaluate(graph: Graph, dialect: Dialect, sources: Sequence[Source]) -> Evalu
     Raises UnsupportedLayerError where a node cannot be said in a network, or mixes the samples of a batch; FormatError where its
     operands do not fit it.
     """
-    known = {size for source in sources for size in source.shape} | graph.sizes
-    for samples in SAMPLES:
-        if all(size % samples for size in known if size):
-            evaluation = Evaluation(graph, dialect, sources, samples)
-            evaluation.run()
-            if all(size % samples for size in evaluation.sizes if size):
-                return evaluation
-            known |= evaluation.sizes  # so that a graph is followed twice at most, whatever its sizes are
-    raise UnsupportedLayerError(
-        f"its values have sizes that each of {SAMPLES[0]} to {SAMPLES[-1]} divides; fastjac reads no such model"
-    )
+
+    def follow(samples: int) -> Evaluation:
+        evaluation = Evaluation(graph, dialect, sources, samples)
+        evaluation.run()
+        return evaluation
+
+    return followed(follow, {size for source in sources for size in source.shape} | graph.sizes)

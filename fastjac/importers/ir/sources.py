@@ -29,6 +29,22 @@ class Source:
     shape: Shape
     batch_axis: int | None
 
+    @staticmethod
+    def of(name: str, shape: Shape, batch_axis: int | None = 0, dtype: str = "") -> Source:
+        """An input that is known by its shape for one sample alone."""
+        dims = tuple(None if axis == batch_axis else size for axis, size in enumerate(shape))
+        return Source(End(name, name, dtype, dims), shape, batch_axis)
+
+    @property
+    def name(self) -> str:
+        """What the model's users call it."""
+        return self.declared.name
+
+    @property
+    def size(self) -> int:
+        """How many units one sample of it is."""
+        return math.prod(self.shape)
+
 
 def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
     """The inputs that the nodes depend on, in the order of the model or of the names that were chosen.

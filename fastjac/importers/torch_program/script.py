@@ -6,7 +6,6 @@ Python, which is followed with tensors that stand for the network's inputs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from ...arguments import positive_count
 from ...errors import FormatError, LayerError, OptionError, UnsupportedLayerError
 from ..ir.account import Account, accounting
+from ..ir.sources import Source
 from ..options import Options
 from ..parts import Imported
 from ..reading import archive
@@ -28,7 +28,7 @@ from ..torch_file.storages import ZipStorages
 from ..torch_file.tensors import Tensors, is_tensor, layout
 from . import survey, widths
 from .aten.evaluation import Evaluation
-from .aten.network import Source, network
+from .aten.network import network
 from .interpreter import Interpreter
 from .objects import Constants, Module, Objects, plain
 from .program import Program
@@ -119,8 +119,8 @@ def _source(name: str, example: Call) -> Source:
     """An input like an example of it: the first of several axes counts samples."""
     found = layout(example)
     if len(found.size) < 2:
-        return Source(name, found.size or (1,), None, found.dtype)
-    return Source(name, (1, *found.size[1:]), 0, found.dtype)
+        return Source.of(name, found.size or (1,), None, found.dtype)
+    return Source.of(name, (1, *found.size[1:]), 0, found.dtype)
 
 
 def _inputs(forward: Function, chosen: Sequence[str] | None) -> list[str]:
@@ -149,7 +149,7 @@ def _inputs(forward: Function, chosen: Sequence[str] | None) -> list[str]:
 def _check_told(sources: Sequence[Source], n_in: int | None) -> None:
     """Refuse a number of inputs that is not the one of the example that the program was traced with."""
     given = positive_count(n_in, "n_in")
-    sizes = [math.prod(source.shape) for source in sources]
+    sizes = [source.size for source in sources]
     if given is not None and sizes != [given]:
         told = ", ".join(map(str, sizes))
         raise LayerError(f"n_in={given} was given, but the program was traced with inputs of {told} entries; leave n_in out")
@@ -167,4 +167,4 @@ def _by_width(names: Sequence[str], n_in: int | None, found: Any) -> list[Source
     if unknown:
         way = "pass it as n_in" if len(names) == 1 else MANY_SHAPES
         raise LayerError(f"the program does not tell how many entries its input {unknown[0]!r:.80} has; {way}")
-    return [Source(name, (1, known[name])) for name in names]
+    return [Source.of(name, (1, known[name])) for name in names]

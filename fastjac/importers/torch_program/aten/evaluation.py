@@ -31,7 +31,7 @@ class Evaluation:
 
     record : what became of each operator.  sizes : of all tensors.
     is_double : whether a tensor of float64 that has axes meets the network's inputs, so that torch computes in float64.
-    folded : how many operators computed constants.
+    folded : how many operators computed constants.  given : what the program returned.
     """
 
     def __init__(self) -> None:
@@ -39,6 +39,7 @@ class Evaluation:
         self.sizes: set[int] = set()
         self.is_double = False
         self.folded = 0
+        self.given: Any = None
         self._calls = 0
         self._replaced: dict[Flow, Flow] = {}
         self._changed: set[Node] = set()

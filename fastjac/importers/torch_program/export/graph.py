@@ -9,12 +9,12 @@ from typing import Any
 
 from ....arguments import positive_count
 from ....errors import FormatError, LayerError, OptionError, UnsupportedLayerError
+from ...ir.sources import Source
 from ...located import located
 from ...precision import refuse_rounding
 from ...reading.limits import MOST_ENDS, MOST_LAYERS, MOST_NESTING, check_count
 from ..aten.arithmetic import ARITHMETIC
 from ..aten.evaluation import Evaluation
-from ..aten.network import Source
 from ..aten.operators import is_known, missing
 from ..aten.values import DTYPES
 from .described import argument_of, as_dict, dict_of, has_name, items_of, list_of, name_of, only, text_of
@@ -108,7 +108,7 @@ class Graph:
                     "its size is open along another axis than the first, so the number of units is not known; pass it as "
                     "n_in, where it is one axis, or export the program with a fixed size"
                 )
-            return Source(name, tuple(size or 1 for size in shape), 0 if is_open else None, dtype)
+            return Source.of(name, tuple(size or 1 for size in shape), 0 if is_open else None, dtype)
 
     def run(self, evaluation: Evaluation, weights: Weights, inputs: Mapping[str, Any]) -> Any:
         """What the graph gives: a dict of its outputs by name."""
