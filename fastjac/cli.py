@@ -7,6 +7,7 @@ the command or its files, told in one line, and 130 after Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -166,10 +167,19 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     weights.add_argument("--outputs", metavar="A,B,...", type=_names, help="the outputs of a graph that are wanted")
     weights.add_argument("--policy", metavar="NAME", help="which network of an agent: actor, critic or value")
     weights.add_argument("--activation", metavar="NAME", help="what stands between an agent's layers, such as elu")
+    classes = "what classes of your own do in a torch module, as for fastjac.load: a dict of lists"
+    weights.add_argument("--classes", metavar="CLASSES.json", type=_classes, help=classes)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
+
+
+def _classes(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{path} is no JSON: {error}") from error
 
 
 def _read(args: argparse.Namespace) -> tuple[str, Imported]:
@@ -187,6 +197,7 @@ def _read(args: argparse.Namespace) -> tuple[str, Imported]:
             outputs=args.outputs,
             policy=args.policy,
             activation=args.activation,
+            classes=args.classes,
         ),
     )
 

@@ -115,10 +115,35 @@ def test_options_reach_the_reader(monkeypatch, tmp_path, net):
         return "some format", Imported(net, ())
 
     monkeypatch.setattr(cli, "read", read)
+    classes = tmp_path / "classes.json"
+    classes.write_text('{"__main__.Net": ["fc1", "relu"]}')
     options = ["--layers", "relu, softmax", "--order", "b,a", "--n-in", "3", "--config", str(config), "--external-data"]
-    options += ["--scaling", "none", "--policy", "actor", "--activation", "elu"]
+    options += ["--scaling", "none", "--inputs", "x, u", "--outputs", "y", "--policy", "actor", "--activation", "elu"]
+    options += ["--classes", str(classes)]
     assert cli.main(["info", "any", *options]) == 0
-    assert seen == [(Path("any"), Options(["relu", "softmax"], ["b", "a"], 3, "{}", True, "none", "actor", "elu"))]
+    expected = Options(
+        layers=["relu", "softmax"],
+        order=["b", "a"],
+        n_in=3,
+        config="{}",
+        external_data=True,
+        scaling="none",
+        inputs=["x", "u"],
+        outputs=["y"],
+        policy="actor",
+        activation="elu",
+        classes={"__main__.Net": ["fc1", "relu"]},
+    )
+    assert seen == [(Path("any"), expected)]
+
+
+def test_classes_that_are_no_json_are_refused(capsys, tmp_path):
+    (tmp_path / "classes.json").write_text("{'__main__.Net': []}")
+    with pytest.raises(SystemExit):
+        cli.main(["info", "any", "--classes", str(tmp_path / "classes.json")])
+    told = capsys.readouterr().err
+    assert "argument --classes: " in told
+    assert "classes.json is no JSON: Expecting" in told
 
 
 @pytest.mark.parametrize("option", [["--layers", "relu"], ["--n-in", "3"], ["--external-data"], ["--scaling", "none"]])

@@ -251,7 +251,7 @@ def test_an_output_that_is_constant_is_refused():
     proto = written("y = Add(w, w)", w=random(3))
     with pytest.raises(UnsupportedLayerError, match="its output does not depend on its input"):
         fastjac.from_onnx(proto)
-    with pytest.raises(UnsupportedLayerError, match="output .y. does not depend on the inputs; fastjac takes networks"):
+    with pytest.raises(UnsupportedLayerError, match="output 'y' does not depend on the inputs; fastjac takes networks"):
         fastjac.from_onnx(written("y = Shape(x)"))
 
 
