@@ -80,6 +80,7 @@ def load(
     path : the file, or the folder of a TensorFlow SavedModel.
     layers, order, n_in : for a file that holds weights alone, what `from_state_dict` takes. For Keras's, names in `layers` mean
         what they mean in Keras, and groups are called by their path in the file, such as "layers/dense_1".
+        `n_in` also gives the size of an only input that a graph or a program leaves open.
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
     scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units
