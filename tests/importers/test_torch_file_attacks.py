@@ -364,7 +364,6 @@ def test_bits_that_are_not_set_change_nothing(path):
 
 CONTAINERS = {
     "two pickles": ({"other/data.pkl": b"\x80\x02}."}, "it holds 2 pickles, archive/data.pkl, archive/other/data.pkl"),
-    "TorchScript": ({"constants.pkl": b"\x80\x02)."}, "this format tells layers itself .* so leave layers out"),
     "TorchScript elsewhere": ({"other/constants.pkl": b"\x80\x02)."}, "it holds a TorchScript archive beside or inside"),
     "a byte order of its own": ({"byteorder": b"middle"}, "archive/byteorder must say little or big, it says 'middle'"),
     "a long byte order": ({"byteorder": bytes(1000)}, "archive/byteorder must say little or big"),
@@ -376,6 +375,12 @@ def test_archives_that_torch_does_not_write_are_refused(name, path):
     members, message = CONTAINERS[name]
     write_zip(path, dictionary(weight=tensor()), **members)
     refuse(path, message)
+
+
+def test_a_torchscript_archive_that_holds_no_module_is_refused(path):
+    write_zip(path, dictionary(weight=tensor()), **{"constants.pkl": b"\x80\x02)."})
+    with pytest.raises(FormatError, match="its pickle holds a dict, and TorchScript writes a module"):
+        fastjac.load(path)
 
 
 def test_a_pickle_that_unpacks_to_gigabytes_is_refused(path):

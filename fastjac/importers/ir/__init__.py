@@ -14,4 +14,7 @@ computes are dealt with here, once.
     account.py        how much may be made of a file; missing.py: all that a model has and fastjac lacks
     assembly.py       the network that the outputs are made of, and what became of each operation
     recognition.py    operations that are one layer together, which patterns.py lists in the language of trees.py
+
+A file that holds a graph of named nodes (ONNX, TensorFlow) is a Graph of graph.py, and its operators are a Dialect of
+evaluation.py, which follows the nodes from the inputs that sources.py finds; build.py is the whole way.
 """

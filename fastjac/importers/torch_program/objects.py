@@ -8,11 +8,12 @@ from typing import Any
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import Account
-from ..ir.values import Constant, constant
+from ..ir.values import Constant
 from ..located import located
 from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
 from ..reading.records import Call
 from ..torch_file.tensors import Tensors, is_tensor
+from .aten.values import stored
 
 CLASSES = "__torch__."
 CUSTOM = "__torch__.torch.classes."
@@ -80,7 +81,7 @@ class Objects:
             with located(path[-200:]):
                 array = self._tensors.array(value)
             self._account.store(array.nbytes)
-            self._arrays[id(value)] = constant(array, path[-200:])
+            self._arrays[id(value)] = stored(array, path[-200:])
         return self._arrays[id(value)]
 
 

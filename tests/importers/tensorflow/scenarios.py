@@ -52,10 +52,6 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return powers / powers.sum(-1, keepdims=True)
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
 def windows(x: np.ndarray, size: int, function: Callable[..., np.ndarray]) -> np.ndarray:
     """What a function makes of each window of x (N, height, width, channels) with stride 1, within its ends."""
     height, width = (n - size + 1 for n in x.shape[1:3])
@@ -78,7 +74,7 @@ ELEMENTWISE = {
     "leaky relu": Scenario(lambda x: np.where(x > 0, x, 0.25 * x), graph="LeakyRelu", lite="LEAKY_RELU", both={"alpha": 0.25}),
     "elu": Scenario(lambda x: np.where(x > 0, x, np.expm1(x)), graph="Elu", lite="ELU"),
     "selu": Scenario(lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)), graph="Selu"),
-    "sigmoid": Scenario(sigmoid, graph="Sigmoid", lite="LOGISTIC"),
+    "sigmoid": Scenario(lambda x: 1 / (1 + np.exp(-x)), graph="Sigmoid", lite="LOGISTIC"),
     "tanh": Scenario(np.tanh, graph="Tanh", lite="TANH"),
     "softplus": Scenario(lambda x: np.logaddexp(x, 0), graph="Softplus"),
     "softsign": Scenario(lambda x: x / (1 + np.abs(x)), graph="Softsign"),

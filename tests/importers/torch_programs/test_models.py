@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import fastjac
+from fastjac.errors import UnsupportedLayerError
 from fastjac.importers import Options, read
 
 from .models import MODELS, TORCH_WARNS, WRITERS, assert_agrees, build, unsized
@@ -58,6 +59,17 @@ def test_a_chain_is_the_list_of_its_layers(writer, tmp_path):
             "3 (gelu)",
             "4 (linear)",
         ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
+def test_weights_of_half_precision_are_widened(dtype, tmp_path):
+    module, inputs = build("chain", dtype)
+    path = tmp_path / "program.pt2"
+    WRITERS["exported"](module, inputs, path)
+    with pytest.raises(UnsupportedLayerError, match=f"it holds {str(dtype).removeprefix('torch.')}; fastjac takes inputs of"):
+        fastjac.load(path)
+    WRITERS["scripted"](module, inputs, path)
+    assert_agrees(fastjac.load(path), module.float(), tuple(x.float() for x in inputs), 2e-5)
 
 
 class Block(nn.Module):

@@ -32,15 +32,6 @@ class First(nn.Module):
         return torch.tanh(x[0])
 
 
-class Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(3, 4, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.lstm(x)[0][:, -1]
-
-
 class Largest(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * x.argmax(1, keepdim=True)
@@ -77,7 +68,6 @@ REFUSED = {
         r"for a batch of samples, x of shape \(N, ...\), .*torch.mean: it acts over axis 0",
     ),
     "one sample of a batch": (First(), r"for a batch of samples.*one sample of fixed shape"),
-    "recurrence": (Recurrent(), r"torch.lstm: it is a recurrent layer.*operators in it that fastjac does not have: lstm \(2\)"),
     "places of entries": (Largest(), "it uses the places of the largest or smallest entries"),
     "writing into a part": (Writing(), "it writes into a part of a tensor; build the tensor by torch.cat"),
     "a way that the input chooses": (Branching(), "for a batch of samples.*torch.gt"),
@@ -93,7 +83,7 @@ REFUSED = {
 def test_what_no_network_is_is_named(refused, message, path):
     save_scripted(refused.eval(), (), path)
     with pytest.raises(UnsupportedLayerError, match=message) as caught:
-        fastjac.load(path, n_in=3 if isinstance(refused, Recurrent) else 4)
+        fastjac.load(path, n_in=4)
     assert str(caught.value).startswith(str(path))
 
 
@@ -233,5 +223,5 @@ def test_a_real_recurrent_network_is_refused():
     path = DATA / "anydrive_v3_lstm.pt"
     if not path.exists():
         pytest.skip("the file of a network that others trained is not in ../shared/data")
-    with pytest.raises(UnsupportedLayerError, match=r"forward takes 'hc0', a Tuple.*recurrent.*does not have: lstm \(2\)"):
+    with pytest.raises(UnsupportedLayerError, match=r"forward takes 'hc0', a Tuple.*as the state of a recurrent layer is"):
         fastjac.load(path)

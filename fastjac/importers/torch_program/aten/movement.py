@@ -10,6 +10,7 @@ import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import movement as mv
+from ...ir.layout import units
 from ...ir.values import Flow, MixedSamplesError, Value, computed, constant, fixed, moved
 from ...reading.limits import MOST_ENDS, check_count
 from .values import axes, listed, sizes, tensor, tensors, whole
@@ -241,6 +242,18 @@ def _moved_axis(self: Any, source: Any, destination: Any) -> Value:
     return mv.transpose(value, order)
 
 
+def _unsafe_chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
+    """Such parts as new tensors, each of which may be changed in place without the others."""
+    return [_own(part) for part in _chunk(self, chunks, dim)]
+
+
+def _own(value: Value) -> Value:
+    if not isinstance(value, Flow):
+        return value
+    node, places = units(value)
+    return places.flow(node)
+
+
 MOVEMENTS: dict[str, Operator] = {
     "view": _view,
     "_unsafe_view": _view,
@@ -270,6 +283,7 @@ MOVEMENTS: dict[str, Operator] = {
     "split": _split,
     "split_with_sizes": _split_with_sizes,
     "chunk": _chunk,
+    "unsafe_chunk": _unsafe_chunk,
     "unbind": _unbind,
     "cat": lambda tensors, dim=0: _cat(tensors, dim),
     "concat": lambda tensors, dim=0: _cat(tensors, dim),

@@ -11,9 +11,18 @@ from .arithmetic import ARITHMETIC
 from .movement import MOVEMENTS
 from .products import PRODUCTS
 from .queries import QUERIES
+from .recurrent import RECURRENT
 from .reductions import REDUCTIONS
 
-OPERATORS: dict[str, Callable[..., Any]] = {**QUERIES, **ARITHMETIC, **ACTIVATIONS, **MOVEMENTS, **PRODUCTS, **REDUCTIONS}
+OPERATORS: dict[str, Callable[..., Any]] = {
+    **QUERIES,
+    **ARITHMETIC,
+    **ACTIVATIONS,
+    **MOVEMENTS,
+    **PRODUCTS,
+    **REDUCTIONS,
+    **RECURRENT,
+}
 """By torch's names, with the arguments that torch's own schemas give them."""
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
@@ -21,15 +30,12 @@ NOTES = {
     **dict.fromkeys(("view", "reshape", "flatten", "unsqueeze", "squeeze", "contiguous", "view_as", "unflatten"), ONLY_SHAPE),
     **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), NOT_AT_INFERENCE),
     "batch_norm": FOLDED,
+    **dict.fromkeys(RECURRENT, "unrolled, step by step"),
 }
 """What a user may want to know where the network's inputs flow through an operator."""
 
-RECURRENT = "it is a recurrent layer, whose state runs along a sequence; fastjac takes feed-forward networks"
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
 REASONS = {
-    **dict.fromkeys(
-        ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), RECURRENT
-    ),
     "embedding": "it looks rows up by whole numbers, by which there is no derivative",
     "scaled_dot_product_attention": "it is attention, which fastjac does not have yet",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",

@@ -123,6 +123,11 @@ def sizes(value: Any) -> Constant:
     return computed(lambda *arrays: np.array([int(array.item()) for array in arrays], np.int64), *parts)
 
 
+def stored(array: np.ndarray, name: str) -> Constant:
+    """A tensor of the file; half precision is widened to float32, which changes no number."""
+    return constant(array.astype(np.float32) if array.dtype == np.float16 else array, name)
+
+
 def number_of(value: Constant) -> Any:
     """A constant without axes as a number of Python's, unless it depends on the number of samples."""
     return value.alone.item() if value.batch is value.alone else value

@@ -10,7 +10,7 @@ import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir.account import Account
-from ...ir.values import Constant, constant
+from ...ir.values import Constant
 from ...located import located
 from ...reading import archive
 from ...reading.archive import Archive
@@ -20,6 +20,7 @@ from ...torch_file.checkpoint import entries_of
 from ...torch_file.container import zip_content
 from ...torch_file.storages import Described, item_size
 from ...torch_file.tensors import Layout, Tensors, check_layout, is_tensor
+from ..aten.values import stored
 
 Reader = Callable[[], np.ndarray]
 TYPES = {
@@ -53,7 +54,7 @@ class Weights:
             with located(f"tensor {name!r:.80}"):
                 array = self._readers[name]()
             self._account.store(array.nbytes)
-            self._arrays[name] = constant(array, name[:80])
+            self._arrays[name] = stored(array, name[:80])
         return self._arrays[name]
 
 
