@@ -1,12 +1,13 @@
 """Graphs at the edges of what a graph may be: without weights, with empty derivatives, with very many paths, of single units."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 
 from fastjac import layers as fl
 from fastjac.graph import Graph
-from fastjac.layers.joins import Add, Concatenate, Maximum, Minimum, Multiply
+from fastjac.layers.joins import Add, Concatenate, Condition, Gate, Maximum, Minimum, Multiply
 from tests.graph_builder import GraphBuilder
 
 MANY = 24
@@ -67,6 +68,14 @@ def larger_of_itself(b: GraphBuilder) -> Graph:
     x = b.input(4)
     h = b.affine(x, 6)
     return b.graph([x], [b.join(Maximum(), h, h), b.join(Minimum(), x, x)])
+
+
+def gates_of_every_kind(b: GraphBuilder) -> Graph:
+    """Each Gate by rectified units, many of which are exactly 0, of itself, and of what another Gate lets through."""
+    x = b.input(5)
+    rectified, h = b.layer(fl.ReLU(), b.affine(x, 7)), b.layer(fl.Tanh(), b.affine(x, 7))
+    first, *others = (b.join(Gate(when), rectified, h) for when in get_args(Condition))
+    return b.graph([x], [b.join(Gate(), h, h), b.join(Gate("not a > 0"), others[0], first), *others[1:]])
 
 
 def all_dead(b: GraphBuilder) -> Graph:
@@ -191,6 +200,7 @@ CORNERS: dict[str, Callable[[GraphBuilder], Graph]] = {
         nothing_left,
         without_influence,
         larger_of_itself,
+        gates_of_every_kind,
         all_dead,
         many_paths,
         many_blocks,

@@ -22,7 +22,7 @@ def applied(step: BlockStep, operands: list[Array]) -> Array:
     if isinstance(operator, Selection):
         return operands[0][list(operator.index)]
     if isinstance(operator, Pair):
-        return naive_graph.JOINS[type(operator.join)](*operands)[0]
+        return naive_graph.rule_of(operator.join)(*operands)[0]
     layers = [normalized(operator)] if isinstance(operator, Normalization) else operator.layers
     return naive.value(layers, operands[0])
 
@@ -50,7 +50,7 @@ def matrix_of(block: Block, edge: Edge, values: list[Array]) -> Array:
         return naive.jacobian([normalized(map_)], x)
     if isinstance(map_, Slopes) and isinstance(map_.operator, Pair):
         (step,) = (step for step in block.steps if step.operator is map_.operator)
-        slopes = naive_graph.JOINS[type(map_.operator.join)](*(values[operand] for operand in step.operands))[1]
+        slopes = naive_graph.rule_of(map_.operator.join)(*(values[operand] for operand in step.operands))[1]
         return np.diag(slopes[map_.part])
     if isinstance(map_, Slopes):
         return naive.jacobian(map_.operator.layers, x)

@@ -11,6 +11,7 @@ vector x (..., n_in), one input after another, and all outputs are one flat vect
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -89,10 +90,14 @@ def push(vertex: Vertex, values: Sequence[Array], tangents: Sequence[Array]) -> 
         index = list(operation.index)
         return values[0][..., index], tangents[0][..., index, :]
     if isinstance(operation, fl.Join):
-        rule = JOINS[type(operation)]
-        joined, slopes = rule(operation.when, *values) if isinstance(operation, fl.Gate) else rule(*values)
+        joined, slopes = rule_of(operation)(*values)
         return joined, sum(slope[..., :, None] * tangent for slope, tangent in zip(slopes, tangents, strict=True))
     return naive.layer_value(operation, values[0]), naive.push(operation, values[0], tangents[0])
+
+
+def rule_of(join: fl.Join) -> Callable[..., tuple[Array, Slopes]]:
+    """The function that gives the value of a join and its slopes by each operand."""
+    return partial(gate, join.when) if isinstance(join, fl.Gate) else JOINS[type(join)]
 
 
 def add(*values: Array) -> tuple[Array, Slopes]:
@@ -134,5 +139,4 @@ JOINS: dict[type[Layer], Callable[..., tuple[Array, Slopes]]] = {
     fl.Divide: divide,
     fl.Maximum: maximum,
     fl.Minimum: minimum,
-    fl.Gate: gate,
 }

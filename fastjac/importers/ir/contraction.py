@@ -80,6 +80,8 @@ def contract(flow: Flow, axis: int, matrices: Constant) -> Flow:
 
     The leading axes of the matrices are spread over the tensor's other axes, but for the last one of these.
     """
+    if 0 in matrices.shape:
+        raise FormatError(f"it multiplies by a matrix of shape {matrices.shape}, which holds nothing; the file is damaged")
     found = rows(flow, [axis])
     weights = matrices.alone.reshape(-1, *matrices.shape[-2:])
     if weights.shape[1] != found.length:

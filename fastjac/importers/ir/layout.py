@@ -95,13 +95,17 @@ def units(flow: Flow) -> tuple[Node, Layout]:
         return flow.node, flow.whole
     layout = Layout(flow.shape, flow.batch if isinstance(flow.batch, Single) else flow.owners, flow.samples)
     index = flow.alone.ravel()
-    if not index.size:
-        raise FormatError(f"its operand is of shape {flow.shape}, which holds nothing; the file is damaged")
+    _refuse_empty(flow)
     if isinstance(flow.batch, np.ndarray):
         numbers = (flow.batch % flow.node.size).ravel()
         if np.any(numbers[layout.order] != index):
             raise MixedSamplesError("it takes other units of one sample of a batch than of another")
     return taken(flow.node, index), layout
+
+
+def _refuse_empty(flow: Flow) -> None:
+    if not flow.alone.size:
+        raise FormatError(f"its operand is of shape {flow.shape}, which holds nothing; the file is damaged")
 
 
 def taken(node: Node, index: np.ndarray) -> Node:
@@ -201,6 +205,7 @@ class Rows:
 
 def rows(flow: Flow, axes: Sequence[int]) -> Rows:
     """The vectors along some axes, in their order; UnsupportedLayerError where one would hold entries of several samples."""
+    _refuse_empty(flow)
     kept = [axis for axis in range(flow.alone.ndim) if axis not in axes]
 
     def last(array: np.ndarray) -> np.ndarray:

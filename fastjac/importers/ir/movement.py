@@ -189,6 +189,7 @@ def split(value: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
 
 def even_sizes(whole: int, parts: int) -> list[int]:
     """The sizes of so many parts of one size, the last of which may be smaller."""
+    check_count(parts, MOST_LAYERS, "parts")
     each = -(-whole // parts)
     return [max(0, min(each, whole - i * each)) for i in range(parts)]
 

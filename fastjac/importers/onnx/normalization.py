@@ -38,7 +38,7 @@ def batch_normalization(call: Call) -> Value:
     value = call.value(0)
     if not call.node.integer("spatial", 1) and len(value.shape) > 2:
         raise UnsupportedLayerError("it normalizes each place of an image by itself; fastjac takes one number a channel")
-    gamma, beta, mean, variance = (call.optional(position) for position in (1, 2, 3, 4))
+    gamma, beta, mean, variance = (call.value(position) for position in (1, 2, 3, 4))
     return nm.batch_norm(value, 1, (mean, variance, gamma, beta), call.node.real("epsilon", 1e-5))
 
 

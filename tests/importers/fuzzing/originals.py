@@ -33,6 +33,7 @@ def write_all() -> list[Original]:
             *_arrays(),
             *_own(Path(folder)),
             _onnx(),
+            _onnx_graph(),
             _nnet(),
             _packed(),
             *_lists(),
@@ -200,6 +201,28 @@ def _onnx() -> Original:
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     return Original("model.onnx", model.SerializeToString())
+
+
+def _onnx_graph() -> Original:
+    """An ONNX model of two inputs and two outputs, with nodes of many kinds."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    text = """s, t = Split <axis = 1> (x, halves); a = Concat <axis = 1> (t, u, s); b = Slice(a, one, three, one)
+        g = Gather <axis = 1> (a, places); c = Greater(s, half); w = Where(c, t, half); m = Mul(w, w); p = Pow(m, two)
+        e = Einsum <equation = "nc,dc->nd"> (p, matrix); r = ReduceMean(e, one); f = Sub(e, r); n = Shape(f); i = Expand(r, n)
+        j = Pad <mode = "edge"> (i, pads); k = Tile(j, pair); l = Max(b, half); q = LpNormalization <axis = 1> (l)
+        o = Concat <axis = 1> (q, k, f); y = Softmax(o); z = Erf(g)"""
+    numbers = {"halves": [2, 2], "one": [1], "three": [4], "places": [0, 2, 2], "pads": [0, 1, 0, 0], "pair": [1, 2]}
+    arrays = {name: np.array(values, np.int64) for name, values in numbers.items()}
+    reals = {"half": np.float32(0.5), "two": np.float32(2.0), "matrix": weights()["net.0.weight"][:3, :2]}
+    initializers = [numpy_helper.from_array(np.asarray(array), name) for name, array in (arrays | reals).items()]
+    nodes = [onnx.parser.parse_node(node) for node in text.replace("\n", ";").split(";")]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", size]) for name, size in (("x", 4), ("u", 2))]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "z")]
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    return Original("graph.onnx", model.SerializeToString())
 
 
 def _agents(folder: Path) -> Iterator[Original]:

@@ -8,7 +8,7 @@ import pytest
 from fastjac.errors import FormatError, UnsupportedLayerError
 from fastjac.importers.ir import contraction as ct
 from fastjac.importers.ir import elementwise as el
-from fastjac.importers.ir.movement import transpose
+from fastjac.importers.ir.movement import part, transpose
 from fastjac.importers.ir.values import MixedSamplesError, constant
 
 from .tensors import assert_computed, flow_of
@@ -133,3 +133,9 @@ DAMAGED = {
 def test_what_cannot_be_taken_together_is_told(kind, message, function):
     with pytest.raises(kind, match=message):
         function(flow_of((1, 3)))
+
+
+def test_what_holds_nothing_is_told():
+    for function in (ct.reduce_sum, lambda x, axes: ct.contract(x, axes[0], constant(np.ones((2, 2))))):
+        with pytest.raises(FormatError, match=r"is of shape .1, 0, 2., which holds nothing"):
+            function(part(flow_of((1, 3, 2)), 1, 0, 0), [2])
