@@ -19,8 +19,8 @@ from fastjac.steps import Mode
 from tests import naive, torch_reference
 from tests.random_networks import BATCHES, DRAWN, fair_inputs, random_network
 
-# In network 43 a small unit meets a TanhShrink, whose derivative torch takes as 1 - (1 - tanh^2), which loses its digits.
-SEEDS = [seed for seed in range(120) if seed != 43]
+# In network 79 a small unit meets a TanhShrink, whose derivative torch takes as 1 - (1 - tanh^2), which loses its digits.
+SEEDS = [seed for seed in range(120) if seed != 79]
 MODES: tuple[Mode, ...] = ("auto", "forward", "reverse", "mixed")
 FLOAT64_TOLERANCE = 1e-12
 FLOAT32_TOLERANCE = 2e-5

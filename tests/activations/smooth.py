@@ -31,7 +31,7 @@ def gelu(layer: fl.GELU, x: Array) -> tuple[Array, Array]:
 
 
 def gated_swish(layer: fl.GatedSwish, x: Array) -> tuple[Array, Array]:
-    floor, u = layer.floor, layer.beta * x
+    floor, u = np.asarray(layer.floor, np.float64), layer.beta * x
     gate = floor + (1 - floor) * special.expit(u)
     return x * gate, gate + (1 - floor) * u * special.expit(u) * special.expit(-u)
 
@@ -96,7 +96,11 @@ TWINS = {
         layers=[fl.GatedSwish(0.25, 2.0), fl.GatedSwish(), fl.GatedSwish(1.5, -0.5)],
         naive=gated_swish,
         torch=lambda layer, x: (
-            x * (tensor(layer.floor).to(x.dtype) + (1 - tensor(layer.floor)) * torch.sigmoid(tensor(layer.beta).to(x.dtype) * x))
+            x
+            * (
+                tensor(layer.floor).to(x.dtype)
+                + (1 - tensor(layer.floor).to(x.dtype)) * torch.sigmoid(tensor(layer.beta).to(x.dtype) * x)
+            )
         ),
         exact=lambda layer, x: x * (mpf(layer.floor) + (1 - mpf(layer.floor)) * logistic(layer.beta * x)),
         draws=[
