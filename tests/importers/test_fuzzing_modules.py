@@ -23,7 +23,7 @@ from .fuzzing.modules.judge import ACCEPTED, REFUSED, Verdict, judge
 from .fuzzing.modules.training import judge_training
 from .fuzzing.modules.trial import TRAINED, Tally
 
-MODULES = 2000
+MODULES = 1000
 ROOT = Path(__file__).parents[2]
 LINEAR = "nn.Linear($n, $m)"
 
