@@ -6,9 +6,10 @@ computes are dealt with here, once.
 
     values.py         Constant and Flow: every tensor for one sample, and for a batch that shows whether samples are mixed
     layout.py         from a tensor's entries to a vector of a network, and back
-    movement.py       reshape, transpose, slice, gather, concatenate, pad: what only moves entries, whatever they are
+    movement.py       reshape, transpose, slice, gather, tile: what only moves entries, whatever they are; joining.py: several
+                      tensors as one, and padding
     elementwise.py    functions of each entry, and arithmetic; choice.py: comparisons, and choices by them
-    contraction.py    matrix products, einsum, sums and means along axes
+    reduction.py      sums, means, products, extremes and norms along axes; contraction.py: matrix products and einsum
     convolution.py    convolution and pooling over small images; recurrence.py: recurrent layers over fixed numbers of steps
     normalization.py  softmax and its kin, layer and batch normalization
     account.py        how much may be made of a file; missing.py: all that a model has and fastjac lacks

@@ -20,8 +20,8 @@ from ...layers.joins import Condition as When
 from ..reading.limits import check_count
 from .account import spend
 from .elementwise import subtract
+from .joining import constant_flow, on_one_node
 from .layout import aligned, broadcast_shape, spread
-from .movement import constant_flow, on_one_node
 from .values import Constant, Flow, Single, Value, computed, constant, in_both, size_of
 
 MOST_COMPARISONS = 100

@@ -1,22 +1,20 @@
-"""Operations that take many entries together: products with constant matrices, sums and means along axes."""
+"""Products with constant matrices, along whatever axes, and sums of products by einsum."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ... import layers as fl
-from ... import nodes
 from ...errors import FormatError, UnsupportedLayerError
-from ...nodes import Node
 from ..tensors import float_dtype
 from .account import spend
-from .elementwise import absolute, add, divide, multiply, sqrt, square
-from .layout import Rows, broadcast_shape, rows
-from .movement import checked_axes, squeeze, swap_axes, transpose
+from .elementwise import add, multiply
+from .layout import broadcast_shape, rows
+from .movement import squeeze, swap_axes, transpose
+from .reduction import reduce_sum
 from .values import Constant, Flow, Shape, Value, computed, constant, fixed, moved
 
 PRODUCTS_PER_ENTRY = 128
@@ -234,90 +232,3 @@ def _einsum_work(inputs: Sequence[str], shapes: Sequence[Shape]) -> int:
         letter: size for letters, shape in zip(inputs, shapes, strict=True) for letter, size in zip(letters, shape, strict=True)
     }
     return math.prod(sizes.values())
-
-
-# Along axes
-
-
-def reduce_sum(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
-    """The sum of the entries along some axes, of all by default."""
-    return _reduced(value, axes, keep, np.sum, _sum)
-
-
-def reduce_mean(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
-    """The mean of the entries along some axes, of all by default."""
-
-    def mean(array: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
-        return np.asarray(np.sum(array, axis=axis) / math.prod(array.shape[i] for i in axis)).astype(array.dtype)
-
-    return _reduced(value, axes, keep, mean, lambda found: fl.Scale(1.0 / found.length)(_sum(found)))
-
-
-def reduce_max(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
-    """The largest of the entries along some axes, of all by default."""
-    return _reduced(value, axes, keep, np.max, lambda found: functools.reduce(nodes.maximum, found.columns()))
-
-
-def reduce_min(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
-    """The smallest of the entries along some axes, of all by default."""
-    return _reduced(value, axes, keep, np.min, lambda found: functools.reduce(nodes.minimum, found.columns()))
-
-
-def reduce_product(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
-    """The product of the entries along some axes, of all by default."""
-    return _reduced(value, axes, keep, np.prod, lambda found: nodes.multiply(found.columns()))
-
-
-def norm(value: Value, axes: Sequence[int] | None = None, keep: bool = True, order: int = 2) -> Value:
-    """The Euclidean norm of the entries along some axes, or the sum of their sizes (order 1)."""
-    if order not in (1, 2):
-        raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
-    return reduce_sum(absolute(value), axes, keep) if order == 1 else sqrt(reduce_sum(square(value), axes, keep))
-
-
-def normalized(value: Value, axes: Sequence[int], order: int = 2) -> Value:
-    """The entries over their norm along some axes."""
-    return divide(value, norm(value, axes, True, order))
-
-
-def _reduced(
-    value: Value,
-    axes: Sequence[int] | None,
-    keep: bool,
-    function: Callable[..., np.ndarray],
-    record: Callable[[Rows], Node],
-) -> Value:
-    """What a function makes of the entries along some axes; `record` makes one unit of each vector of a network."""
-    rank = len(value.shape)
-    along = tuple(range(rank)) if axes is None else checked_axes(axes, rank)
-    if not along:
-        return value
-    if isinstance(value, Constant):
-        spend(value.alone.size)
-        return computed(lambda array: np.asarray(function(array, axis=along)).reshape(_left(array.shape, along, keep)), value)
-    found = rows(value, along)
-    reduced = found.along_last(record(found))
-    kept = [axis for axis in range(rank) if axis not in along]
-
-    def put_back(array: np.ndarray) -> np.ndarray:
-        if not keep:
-            return array[..., 0]
-        return np.expand_dims(array[..., 0], tuple(axis for axis in range(rank) if axis not in kept))
-
-    return moved(put_back, reduced)
-
-
-def _left(shape: Shape, gone: Sequence[int], keep: bool) -> Shape:
-    if keep:
-        return tuple(1 if axis in gone else size for axis, size in enumerate(shape))
-    return tuple(size for axis, size in enumerate(shape) if axis not in gone)
-
-
-def _sum(found: Rows) -> Node:
-    """The sum of each vector."""
-    if found.length == 1:
-        return found.node
-    if found.count == 1:
-        spend(found.length)
-        return fl.Affine(np.ones((1, found.length), np.float32))(found.node)
-    return nodes.add(found.columns())

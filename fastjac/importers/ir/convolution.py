@@ -20,7 +20,8 @@ from ..reading.limits import check_count
 from .account import spend
 from .contraction import affine
 from .elementwise import add, divide, maximum
-from .movement import MOST_AXES, concatenate, pad, split, stack
+from .joining import concatenate, pad, stack
+from .movement import MOST_AXES, split
 from .values import Flow, Shape, Value, constant, fixed, moved
 
 MOST_WINDOW = 1024

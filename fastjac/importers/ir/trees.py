@@ -66,7 +66,7 @@ class Units:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of all units, as `contraction.reduce_mean` makes it."""
+    """The mean of all units, as `reduction.reduce_mean` makes it."""
 
     tree: Tree
 

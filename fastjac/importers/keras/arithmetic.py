@@ -14,6 +14,7 @@ from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
 from ..ir import contraction as ct
 from ..ir import elementwise as el
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.choice import Condition
 from ..ir.values import Constant, Value, constant, moved
@@ -87,7 +88,7 @@ def _stack(call: Call, values: Sequence[Operand]) -> Operand:
     axis = mv.checked_axis(call.entry.config.get("axis", 0), rank)
     if axis == 0:
         raise UnsupportedLayerError("axis=0 puts samples of several batches together; fastjac takes the axes of one sample")
-    return mv.stack(tensors, axis)
+    return jn.stack(tensors, axis)
 
 
 def _item(call: Call, values: Sequence[Operand]) -> Operand:

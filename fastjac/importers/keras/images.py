@@ -11,7 +11,7 @@ from ...errors import UnsupportedLayerError
 from ..ir import convolution as cv
 from ..ir.account import shared
 from ..ir.convolution import Window
-from ..ir.movement import pad
+from ..ir.joining import pad
 from ..ir.values import Value, constant, moved
 from .arrays import arrays, float_type
 from .config import Entry

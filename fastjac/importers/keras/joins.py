@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..ir import elementwise as el
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.values import Value, constant
 from .config import Entry
@@ -35,7 +36,7 @@ def concatenate(entry: Entry, values: Sequence[Value]) -> Value:
     axis = own_axis(entry.config["axis"], values[0])
     if len({(*value.shape[:axis], *value.shape[axis + 1 :]) for value in values}) != 1:
         raise FormatError(f"it concatenates along axis {axis} samples of shapes {_listed(values)}, which differ in others")
-    return mv.concatenate(values, axis)
+    return jn.concatenate(values, axis)
 
 
 def _joined(function: Callable[[Value, Value], Value]) -> Merge:

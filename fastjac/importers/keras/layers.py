@@ -15,6 +15,7 @@ from ...errors import UnsupportedLayerError
 from ..ir import contraction as ct
 from ..ir import movement as mv
 from ..ir import normalization as nm
+from ..ir import reduction as rd
 from ..ir.account import shared, spend
 from ..ir.choice import Condition, as_number
 from ..ir.elementwise import apply
@@ -283,10 +284,10 @@ CONVERTERS: dict[str, Conversion] = {
     "GRU": Conversion(recurrent, UNROLLED),
     "SimpleRNN": Conversion(recurrent, UNROLLED),
     "Bidirectional": Conversion(bidirectional, UNROLLED),
-    "GlobalAveragePooling1D": Conversion(_pooled(ct.reduce_mean)),
-    "GlobalAveragePooling2D": Conversion(_pooled(ct.reduce_mean)),
-    "GlobalMaxPooling1D": Conversion(_pooled(ct.reduce_max)),
-    "GlobalMaxPooling2D": Conversion(_pooled(ct.reduce_max)),
+    "GlobalAveragePooling1D": Conversion(_pooled(rd.reduce_mean)),
+    "GlobalAveragePooling2D": Conversion(_pooled(rd.reduce_mean)),
+    "GlobalMaxPooling1D": Conversion(_pooled(rd.reduce_max)),
+    "GlobalMaxPooling2D": Conversion(_pooled(rd.reduce_max)),
     "TimeDistributed": Conversion(_distributed),
     "Identity": Conversion(_identity),
     "Dropout": Conversion(_identity, AT_INFERENCE),

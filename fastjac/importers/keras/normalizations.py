@@ -10,9 +10,9 @@ import numpy as np
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from .. import folding
-from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import normalization as nm
+from ..ir import reduction as rd
 from ..ir.values import Value, constant
 from ..tensors import float_dtype
 from .arrays import arrays, as_list, float_type
@@ -57,7 +57,7 @@ def layer_normalization(entry: Entry, value: Value) -> Value:
 
 def unit_normalization(entry: Entry, value: Value) -> Value:
     """`x / sqrt(max(sum x^2, 1e-12))` along some axes."""
-    total = ct.reduce_sum(el.square(value), own_axes(entry.config["axis"], value))
+    total = rd.reduce_sum(el.square(value), own_axes(entry.config["axis"], value))
     return el.divide(value, el.sqrt(el.maximum(total, constant(np.float64(UNIT_EPSILON)))))
 
 

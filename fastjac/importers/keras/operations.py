@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
-from ..ir import contraction as ct
 from ..ir import movement as mv
 from ..ir import normalization as nm
+from ..ir import reduction as rd
 from ..ir.elementwise import apply
 from ..ir.values import Value
 from .activations import ACTIVATIONS, MIXING
@@ -105,11 +105,11 @@ FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
 OPERATIONS: dict[str, Operation] = {
     "Softmax": softmax,
     "LogSoftmax": _log_softmax,
-    "Sum": _reduced(ct.reduce_sum),
-    "Mean": _reduced(ct.reduce_mean),
-    "Max": _reduced(ct.reduce_max),
-    "Min": _reduced(ct.reduce_min),
-    "Prod": _reduced(ct.reduce_product),
+    "Sum": _reduced(rd.reduce_sum),
+    "Mean": _reduced(rd.reduce_mean),
+    "Max": _reduced(rd.reduce_max),
+    "Min": _reduced(rd.reduce_min),
+    "Prod": _reduced(rd.reduce_product),
     "Sign": lambda entry, value: ch.sign(value),
     "Reshape": _reshape,
     "Transpose": _transpose,

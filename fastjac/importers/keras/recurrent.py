@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import UnsupportedLayerError
 from ..ir import elementwise as el
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir import recurrence as rc
 from ..ir.account import shared
@@ -30,7 +31,7 @@ GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 def recurrent(entry: Entry, value: Value) -> Value:
     """The state behind each step (batch, steps, units), or the last one (batch, units)."""
     states = _states(entry, value)
-    return mv.stack(states, 1) if entry.config["return_sequences"] else states[-1]
+    return jn.stack(states, 1) if entry.config["return_sequences"] else states[-1]
 
 
 def bidirectional(entry: Entry, value: Value) -> Value:
@@ -46,7 +47,7 @@ def bidirectional(entry: Entry, value: Value) -> Value:
             is_backward = name == "backward_layer"
             states = _states(part, value, is_backward)
             in_order = states[::-1] if is_backward else states
-            results.append(mv.stack(in_order, 1) if part.config["return_sequences"] else states[-1])
+            results.append(jn.stack(in_order, 1) if part.config["return_sequences"] else states[-1])
     if config["merge_mode"] not in MERGES:
         raise UnsupportedLayerError(
             f"merge_mode={config['merge_mode']!r:.40} gives both results apart; fastjac takes {', '.join(MERGES)}"
@@ -55,7 +56,7 @@ def bidirectional(entry: Entry, value: Value) -> Value:
 
 
 MERGES: dict[str, Callable[[Sequence[Value]], Value]] = {
-    "concat": lambda values: mv.concatenate(values, -1),
+    "concat": lambda values: jn.concatenate(values, -1),
     "sum": el.total,
     "mul": lambda values: el.total(values, el.multiply),
     "ave": lambda values: el.multiply(el.total(values), constant(np.float64(0.5))),

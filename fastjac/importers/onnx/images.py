@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...errors import FormatError, UnsupportedLayerError
-from ..ir import contraction as ct
 from ..ir import convolution as cv
+from ..ir import reduction as rd
 from ..ir.convolution import Window
 from ..ir.values import Value
 from .calls import Call
@@ -72,7 +72,7 @@ IMAGES: dict[str, Callable[[Call], Value]] = {
     "Conv": conv,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
-    "GlobalAveragePool": _whole(ct.reduce_mean),
-    "GlobalMaxPool": _whole(ct.reduce_max),
+    "GlobalAveragePool": _whole(rd.reduce_mean),
+    "GlobalMaxPool": _whole(rd.reduce_max),
 }
 """Every operator on images that fastjac reads, by name."""

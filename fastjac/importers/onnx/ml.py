@@ -9,8 +9,10 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir import contraction as ct
 from ..ir import elementwise as el
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir import normalization as nm
+from ..ir import reduction as rd
 from ..ir.values import Value, constant, moved
 from .calls import Call
 
@@ -28,7 +30,7 @@ def _normalizer(call: Call) -> Value:
     value, norm = call.value(0), call.node.text("norm", "MAX")
     if norm not in ("L1", "L2"):
         raise UnsupportedLayerError(f"it divides by the norm {norm!r:.40}; fastjac has L1 and L2")
-    return ct.normalized(value, [len(value.shape) - 1], 1 if norm == "L1" else 2)
+    return rd.normalized(value, [len(value.shape) - 1], 1 if norm == "L1" else 2)
 
 
 def _linear(call: Call, attribute: str, default_count: int) -> Value:
@@ -72,7 +74,7 @@ TRANSFORMS: dict[str, Callable[[Value], Value]] = {
 
 def _vectorizer(call: Call) -> Value:
     """The features of all operands, one operand after another."""
-    return mv.concatenate(call.values(), -1)
+    return jn.concatenate(call.values(), -1)
 
 
 def _feature(call: Call) -> Value:

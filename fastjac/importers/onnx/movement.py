@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...errors import FormatError
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.values import Value, constant
 from ..reading.limits import MOST_LAYERS, check_count
@@ -63,7 +64,7 @@ def _split_sizes(call: Call) -> tuple[int, ...] | None:
 
 
 def _concat(call: Call) -> Value:
-    return mv.concatenate(call.values(), call.node.integer("axis", 1 if call.opset < 4 else 0))
+    return jn.concatenate(call.values(), call.node.integer("axis", 1 if call.opset < 4 else 0))
 
 
 def _pad(call: Call) -> Value:
@@ -75,7 +76,7 @@ def _pad(call: Call) -> Value:
         raise FormatError("it must say how many entries it puts before and behind along each axis; the file is damaged")
     axes = call.integers(3) if call.opset >= 18 else None
     before, behind = _widths(pads, axes, len(value.shape))
-    return mv.pad(value, before, behind, constant(np.float32(0.0)) if filling is None else filling, mode)
+    return jn.pad(value, before, behind, constant(np.float32(0.0)) if filling is None else filling, mode)
 
 
 def _widths(pads: tuple[int, ...], axes: tuple[int, ...] | None, rank: int) -> tuple[list[int], list[int]]:

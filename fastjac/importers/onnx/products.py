@@ -11,6 +11,7 @@ from ..ir import choice as ch
 from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
+from ..ir import reduction as rd
 from ..ir.values import Flow, Value, constant
 from .calls import Call
 
@@ -74,7 +75,7 @@ def lp_normalization(call: Call) -> Value:
     if order not in (1, 2):
         raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
     axis = mv.checked_axis(call.node.integer("axis", -1), len(value.shape))
-    total = ct.reduce_sum(el.square(value) if order == 2 else el.absolute(value), [axis])
+    total = rd.reduce_sum(el.square(value) if order == 2 else el.absolute(value), [axis])
     # The root of 0 has no derivative, so 1 stands in its place before it is taken.
     is_zero = ch.opposite(ch.greater(total, constant(np.float32(0.0))))
     total = el.add(total, ch.as_number(is_zero))
@@ -83,22 +84,22 @@ def lp_normalization(call: Call) -> Value:
 
 def squares(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:
     """The sum of squares along some axes."""
-    return ct.reduce_sum(el.square(value), axes, keep)
+    return rd.reduce_sum(el.square(value), axes, keep)
 
 
 def log_sum(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:
     """The logarithm of the sum along some axes."""
-    return el.log(ct.reduce_sum(value, axes, keep))
+    return el.log(rd.reduce_sum(value, axes, keep))
 
 
 REDUCTIONS: dict[str, Reduction] = {
-    "ReduceSum": ct.reduce_sum,
-    "ReduceMean": ct.reduce_mean,
-    "ReduceMax": ct.reduce_max,
-    "ReduceMin": ct.reduce_min,
-    "ReduceProd": ct.reduce_product,
-    "ReduceL1": lambda value, axes, keep: ct.norm(value, axes, keep, 1),
-    "ReduceL2": lambda value, axes, keep: ct.norm(value, axes, keep, 2),
+    "ReduceSum": rd.reduce_sum,
+    "ReduceMean": rd.reduce_mean,
+    "ReduceMax": rd.reduce_max,
+    "ReduceMin": rd.reduce_min,
+    "ReduceProd": rd.reduce_product,
+    "ReduceL1": lambda value, axes, keep: rd.norm(value, axes, keep, 1),
+    "ReduceL2": lambda value, axes, keep: rd.norm(value, axes, keep, 2),
     "ReduceSumSquare": squares,
     "ReduceLogSum": log_sum,
 }

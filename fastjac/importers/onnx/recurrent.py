@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir import recurrence as rc
 from ..ir.elementwise import apply
@@ -81,9 +82,9 @@ def _recurrent(run: Run, gates: int, defaults: Sequence[str]) -> Callable[[Call]
 def _outputs(results: Sequence[tuple[list[Value], Value, Value]], batch_first: bool, has_cell: bool) -> list[Value]:
     """All states (steps, directions, batch, units), the last one, and the last cell; perhaps with the batch in front."""
     axis = 2 if batch_first else 1
-    every = mv.concatenate([mv.unsqueeze(mv.stack(states, 1 if batch_first else 0), [axis]) for states, _, _ in results], axis)
+    every = jn.concatenate([mv.unsqueeze(jn.stack(states, 1 if batch_first else 0), [axis]) for states, _, _ in results], axis)
     axis = 1 if batch_first else 0
-    state, cell = mv.stack([state for _, state, _ in results], axis), mv.stack([cell for _, _, cell in results], axis)
+    state, cell = jn.stack([state for _, state, _ in results], axis), jn.stack([cell for _, _, cell in results], axis)
     return [every, state, *([cell] if has_cell else [])]
 
 

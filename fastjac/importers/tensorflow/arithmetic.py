@@ -12,10 +12,10 @@ from ... import nodes
 from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from ..ir import choice as ch
-from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
+from ..ir import reduction as rd
 from ..ir.account import spend
 from ..ir.evaluation import Result
 from ..ir.layout import aligned
@@ -116,7 +116,7 @@ def log_softmax(call: Call) -> Value:
 def l2_normalization(call: Call) -> Value:
     """The entries over their norm along the last axis, which is taken to be no smaller than SMALLEST_NORM."""
     value = call.value(0)
-    return el.divide(value, el.maximum(ct.norm(value, [-1]), constant(np.float32(SMALLEST_NORM))))
+    return el.divide(value, el.maximum(rd.norm(value, [-1]), constant(np.float32(SMALLEST_NORM))))
 
 
 def reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> Convert:

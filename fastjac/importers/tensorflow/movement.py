@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.evaluation import Result
 from ..ir.values import Flow, Value, constant, moved
@@ -39,17 +40,17 @@ def transpose(call: Call) -> Value:
 
 def concat(call: Call) -> Value:
     """The tensors one after another along an axis, which is an attribute."""
-    return mv.concatenate(call.values(), call.integer("axis"))
+    return jn.concatenate(call.values(), call.integer("axis"))
 
 
 def concat_last(call: Call) -> Value:
     """The tensors one after another along an axis, which is the last operand."""
-    return mv.concatenate(call.values(-1), call.axis(-1))
+    return jn.concatenate(call.values(-1), call.axis(-1))
 
 
 def pack(call: Call) -> Value:
     """The tensors one after another along a new axis."""
-    return mv.stack(call.values(), call.integer("axis"))
+    return jn.stack(call.values(), call.integer("axis"))
 
 
 def unpack(call: Call) -> Result:
@@ -149,7 +150,7 @@ def pad(call: Call) -> Value:
     filling = constant(np.float32(0.0)) if call.optional(2) is None else call.value(2)
     if isinstance(filling, Flow):
         raise UnsupportedLayerError("it pads with a value that depends on the network's input; fastjac takes a constant there")
-    return mv.pad(call.value(0), widths[::2].tolist(), widths[1::2].tolist(), filling)
+    return jn.pad(call.value(0), widths[::2].tolist(), widths[1::2].tolist(), filling)
 
 
 def tile(call: Call) -> Value:

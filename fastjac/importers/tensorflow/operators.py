@@ -7,9 +7,9 @@ import numpy as np
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
-from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
+from ..ir import reduction as rd
 from ..ir.choice import as_number
 from ..ir.evaluation import Dialect, Operator
 from ..ir.graph import Node
@@ -111,11 +111,11 @@ ELEMENTWISE: dict[str, Convert] = {
 ALONG_AXES: dict[str, Convert] = {
     "Softmax": ar.softmax,
     "LogSoftmax": ar.log_softmax,
-    "Sum": ar.reduced(ct.reduce_sum),
-    "Mean": ar.reduced(ct.reduce_mean),
-    "Max": ar.reduced(ct.reduce_max),
-    "Min": ar.reduced(ct.reduce_min),
-    "Prod": ar.reduced(ct.reduce_product),
+    "Sum": ar.reduced(rd.reduce_sum),
+    "Mean": ar.reduced(rd.reduce_mean),
+    "Max": ar.reduced(rd.reduce_max),
+    "Min": ar.reduced(rd.reduce_min),
+    "Prod": ar.reduced(rd.reduce_product),
     **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), products.matmul),
     "_FusedMatMul": products.fused_matmul,
     "BiasAdd": products.bias_add,

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from fastjac.errors import FormatError, UnsupportedLayerError
+from fastjac.importers.ir import joining as jn
 from fastjac.importers.ir import movement as mv
 from fastjac.importers.ir.account import Account, accounting
-from fastjac.importers.ir.values import Constant, MixedSamplesError, Single, constant
+from fastjac.importers.ir.values import Constant, Single, constant
 
-from .tensors import SAMPLES, arrays_of, assert_computed, assert_moved, entries, flow_of
+from .tensors import SAMPLES, arrays_of, assert_moved, entries, flow_of
 
 INDEX = np.array([[2, -1], [0, 0]])
 MOVES = {
@@ -40,16 +41,16 @@ MOVES = {
     "tile": (lambda v: mv.tile(v, [1, 2, 3]), lambda a: np.tile(a, (1, 2, 3))),
     "flip": (lambda v: mv.flip(v, [1, 2]), lambda a: a[:, ::-1, ::-1]),
     "pad by the edge": (
-        lambda v: mv.pad(v, [0, 1, 0], [0, 0, 2], constant(0.0), "edge"),
+        lambda v: jn.pad(v, [0, 1, 0], [0, 0, 2], constant(0.0), "edge"),
         lambda a: np.pad(a, [(0, 0), (1, 0), (0, 2)], mode="edge"),
     ),
     "pad by reflection": (
-        lambda v: mv.pad(v, [0, 1, 0], [0, 0, 2], constant(0.0), "reflect"),
+        lambda v: jn.pad(v, [0, 1, 0], [0, 0, 2], constant(0.0), "reflect"),
         lambda a: np.pad(a, [(0, 0), (1, 0), (0, 2)], mode="reflect"),
     ),
-    "pad that takes away": (lambda v: mv.pad(v, [0, -1, 0], [0, 0, -1], constant(0.0)), lambda a: a[:, 1:, :-1]),
-    "concatenate": (lambda v: mv.concatenate([v, v], 2), lambda a: np.concatenate([a, a], 2)),
-    "stack": (lambda v: mv.stack([v, v], -1), lambda a: np.stack([a, a], -1)),
+    "pad that takes away": (lambda v: jn.pad(v, [0, -1, 0], [0, 0, -1], constant(0.0)), lambda a: a[:, 1:, :-1]),
+    "concatenate": (lambda v: jn.concatenate([v, v], 2), lambda a: np.concatenate([a, a], 2)),
+    "stack": (lambda v: jn.stack([v, v], -1), lambda a: np.stack([a, a], -1)),
     "the second part of a split": (lambda v: mv.split(v, 2, [1, 2])[1], lambda a: a[:, :, 1:]),
 }
 
@@ -89,27 +90,6 @@ def test_random_moves_one_after_another():
         assert_moved(moved, partial(moved, part=1), (1, 2, 4))
 
 
-def test_constants_beside_a_network_are_units_of_it():
-    extra = np.array([[[5.0, 6.0, 7.0]]])
-
-    def joined(value):
-        beside = mv.expand(constant(extra), mv.concatenate([mv.shape_of(value, 0, 1), constant(np.array([1, 3]))], 0))
-        return mv.concatenate([value, beside], 1)
-
-    assert_computed(joined, lambda a: np.concatenate([a, np.broadcast_to(extra, (len(a), 1, 3))], 1), (1, 2, 3))
-    filled = partial(mv.pad, before=[0, 1, 0], behind=[0, 0, 2], filling=constant(0.5))
-    assert_computed(filled, lambda a: np.pad(a, [(0, 0), (1, 0), (0, 2)], constant_values=0.5), (1, 2, 3))
-
-
-def test_tensors_of_several_vectors_are_joined():
-    assert_computed(
-        lambda a, b: mv.concatenate([b, mv.transpose(a, [0, 2, 1]), b], 1),
-        lambda a, b: np.concatenate([b, a.transpose(0, 2, 1), b], 1),
-        (1, 2, 3),
-        (1, 4, 2),
-    )
-
-
 def test_shapes_know_what_of_them_the_batch_changes():
     flow = flow_of((1, 2, 3))
     whole = mv.shape_of(flow)
@@ -124,14 +104,6 @@ def test_what_fits_one_sample_only_is_read_for_one():
     result = mv.reshape(flow_of((1, 2, 3)), [1, 6])
     assert isinstance(result.batch, Single)
     assert "a value of shape (7, 2, 3) cannot take the shape (1, 6)" in result.batch.reason
-    beside = mv.concatenate([flow_of((1, 2)), constant(np.ones((1, 2)))], 1)
-    assert isinstance(beside.batch, Single)
-    assert beside.batch.reason == "a constant of shape (1, 2) does not fit beside a value of shape (N, 2)"
-
-
-def test_a_constant_along_the_axis_of_the_samples_is_refused():
-    with pytest.raises(MixedSamplesError, match=r"puts a constant beside a value of shape .N, 2. along the axis of the samples"):
-        mv.concatenate([flow_of((1, 2)), constant(np.ones((3, 2)))], 0)
 
 
 def test_constants_are_moved_too():
@@ -154,7 +126,7 @@ REFUSED = {
     "it picks entries by numbers that depend on": lambda v: mv.gather(v, v),
     "it starts or ends where the network's input says": lambda v: mv.slice_(v, v, v),
     "a shape depends on the network's input": lambda v: mv.reshape(v, v),
-    "it pads by 'mirror'": lambda v: mv.pad(v, [0, 0, 1], [0, 0, 0], constant(0.0), "mirror"),
+    "it pads by 'mirror'": lambda v: jn.pad(v, [0, 0, 1], [0, 0, 0], constant(0.0), "mirror"),
 }
 DAMAGED = {
     "axis 3 is none of a value of 3 axes": lambda v: mv.gather(v, constant(np.array(0)), 3),
@@ -163,9 +135,9 @@ DAMAGED = {
     "are not all of size 1": lambda v: mv.squeeze(v, [1]),
     "it has 18 axes in a value": lambda v: mv.unsqueeze(v, range(15)),
     "it splits 3 entries along axis 2 into .1, 1.": lambda v: mv.split(v, 2, [1, 1]),
-    "it joins tensors, and takes none": lambda v: mv.concatenate([], 0),
-    "it pads a value of which nothing is left": lambda v: mv.pad(v, [0, -2, 0], [0, 0, 1], constant(0.0)),
-    "it pads 1 axes of a value of 3": lambda v: mv.pad(v, [1], [1], constant(0.0)),
+    "it joins tensors, and takes none": lambda v: jn.concatenate([], 0),
+    "it pads a value of which nothing is left": lambda v: jn.pad(v, [0, -2, 0], [0, 0, 1], constant(0.0)),
+    "it pads 1 axes of a value of 3": lambda v: jn.pad(v, [1], [1], constant(0.0)),
     "cannot be computed from operands of shapes": lambda v: mv.gather(v, constant(np.array(9)), 1),
 }
 
@@ -184,7 +156,7 @@ def test_what_cannot_be_moved_is_told(kind, message, function):
     [
         lambda v: mv.expand(v, [1 << 20, 2, 3]),
         lambda v: mv.tile(v, [1, 1 << 20, 1 << 20]),
-        lambda v: mv.pad(v, [0, 1 << 40, 0], [0, 0, 0], constant(0.0), "edge"),
+        lambda v: jn.pad(v, [0, 1 << 40, 0], [0, 0, 0], constant(0.0), "edge"),
         lambda v: mv.gather(v, constant(np.zeros(1 << 20, int)), 1),
     ],
 )

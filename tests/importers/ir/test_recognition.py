@@ -11,6 +11,7 @@ from fastjac.importers.ir import contraction as ct
 from fastjac.importers.ir import elementwise as el
 from fastjac.importers.ir import movement as mv
 from fastjac.importers.ir import normalization as nm
+from fastjac.importers.ir import reduction as rd
 from fastjac.importers.ir.assembly import output_node
 from fastjac.importers.ir.patterns import PATTERNS
 from fastjac.importers.ir.recognition import recognized
@@ -36,8 +37,8 @@ def shift(value, offset):
 
 
 def normalized(x, eps=0.125):
-    deviation = el.subtract(x, ct.reduce_mean(x, [1]))
-    variance = ct.reduce_mean(el.square(deviation), [1])
+    deviation = el.subtract(x, rd.reduce_mean(x, [1]))
+    variance = rd.reduce_mean(el.square(deviation), [1])
     return el.divide(deviation, el.sqrt(shift(variance, eps)))
 
 
@@ -111,7 +112,7 @@ NEARLY = {
     "2 in place of 1": lambda x: el.divide(x, shift(el.absolute(x), 2.0)),
     "sides of two widths": lambda x: sides(x, 0.75, 0.5),
     "a bound of 5": lambda x: scale(el.multiply(x, el.clip(shift(x, 3.0), number(0.0), number(5.0))), 1 / 6),
-    "the mean of another value": lambda x: el.subtract(x, ct.reduce_mean(el.tanh(x), [1])),
+    "the mean of another value": lambda x: el.subtract(x, rd.reduce_mean(el.tanh(x), [1])),
     "an eps below 0": lambda x: normalized(x, -0.001),
 }
 
@@ -148,7 +149,7 @@ def test_a_bias_and_a_selection_become_part_of_an_affine_map():
 
 def test_a_number_that_float32_does_not_hold_is_not_rounded_into_an_affine_map():
     flow = flow_of((1, N))
-    node = output_node(shift(ct.reduce_sum(flow, [1]), 0.1), "y")
+    node = output_node(shift(rd.reduce_sum(flow, [1]), 0.1), "y")
     new = recognized([node]).nodes[node]
     assert fj.Network(inputs=flow.node, outputs=new, dtype=np.float64)(np.zeros(N)).item() == 0.1
 

@@ -7,9 +7,9 @@ import numpy as np
 from .... import layers as fl
 from ....errors import UnsupportedLayerError
 from ...ir import choice as ch
-from ...ir import contraction as ct
 from ...ir import elementwise as el
 from ...ir import movement as mv
+from ...ir import reduction as rd
 from ...ir.evaluation import Dialect, Operator
 from ...ir.graph import Node
 from ...ir.values import Flow, Value
@@ -118,11 +118,11 @@ ALONG_AXES: dict[str, Convert] = {
     "SOFTMAX": ar.softmax,
     "LOG_SOFTMAX": ar.log_softmax,
     "L2_NORMALIZATION": fused(ar.l2_normalization),
-    "MEAN": ar.reduced(ct.reduce_mean),
-    "SUM": ar.reduced(ct.reduce_sum),
-    "REDUCE_MAX": ar.reduced(ct.reduce_max),
-    "REDUCE_MIN": ar.reduced(ct.reduce_min),
-    "REDUCE_PROD": ar.reduced(ct.reduce_product),
+    "MEAN": ar.reduced(rd.reduce_mean),
+    "SUM": ar.reduced(rd.reduce_sum),
+    "REDUCE_MAX": ar.reduced(rd.reduce_max),
+    "REDUCE_MIN": ar.reduced(rd.reduce_min),
+    "REDUCE_PROD": ar.reduced(rd.reduce_product),
 }
 """Operators that take entries along axes together."""
 MOVEMENTS: dict[str, Convert] = {

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import elementwise as el
+from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir import recurrence as rc
 from ...ir.recurrence import Function, Weights
@@ -39,7 +40,7 @@ def lstm(call: Call) -> Value:
     weights = Weights(*(_joined(call, first) for first in (1, 5, 12)))
     bound = _bound(call, function, len(steps))
     states, _ = rc.lstm(steps, weights, functions=(el.sigmoid, function, function), bound=bound)
-    return mv.stack(states, _time_axis(call))
+    return jn.stack(states, _time_axis(call))
 
 
 def _bound(call: Call, function: Function, steps: int) -> Function | None:
@@ -54,7 +55,7 @@ def _bound(call: Call, function: Function, steps: int) -> Function | None:
 def rnn(call: Call) -> Value:
     """The states behind all steps, each of which is a function of the input and of the last state."""
     weights = Weights(call.array(1), call.array(2), call.array(3))
-    return mv.stack(rc.rnn(_steps(call), weights, function=_function(call)), _time_axis(call))
+    return jn.stack(rc.rnn(_steps(call), weights, function=_function(call)), _time_axis(call))
 
 
 def _joined(call: Call, first: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
+from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir.layout import units
 from ...ir.values import Flow, MixedSamplesError, Value, computed, constant, fixed, moved
@@ -202,11 +203,11 @@ def _along(self: Any, dim: Any) -> tuple[Value, int]:
 
 
 def _cat(tensors_: Any, dim: Any = 0) -> Value:
-    return mv.concatenate([value for value in tensors(tensors_) if value.shape != (0,)], whole(dim, "axis"))
+    return jn.concatenate([value for value in tensors(tensors_) if value.shape != (0,)], whole(dim, "axis"))
 
 
 def _stack(tensors_: Any, dim: Any = 0) -> Value:
-    return mv.stack(tensors(tensors_), whole(dim, "axis"))
+    return jn.stack(tensors(tensors_), whole(dim, "axis"))
 
 
 def _pad(self: Any, pad: Any, value: Any = 0.0, mode: str = "constant") -> Value:
@@ -216,7 +217,7 @@ def _pad(self: Any, pad: Any, value: Any = 0.0, mode: str = "constant") -> Value
     if len(widths) % 2 or len(widths) > 2 * rank:
         raise FormatError(f"it pads by {widths}, which does not fit a tensor of {rank} axes")
     none = [0] * (rank - len(widths) // 2)
-    return mv.pad(found, none + widths[-2::-2], none + widths[::-2], tensor(0.0 if value is None else value), mode)
+    return jn.pad(found, none + widths[-2::-2], none + widths[::-2], tensor(0.0 if value is None else value), mode)
 
 
 def _pad_by_mode(self: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Value:

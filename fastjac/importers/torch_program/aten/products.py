@@ -13,6 +13,7 @@ from ...ir import convolution as cv
 from ...ir import elementwise as el
 from ...ir import movement as mv
 from ...ir import normalization as nm
+from ...ir import reduction as rd
 from ...ir.values import Constant, Value, computed
 from ...precision import refuse_rounding
 from .activations import check_evaluating
@@ -47,7 +48,7 @@ def _einsum(equation: Any, tensors_: Any, path: Any = None) -> Value:
 
 def _outer_of_one(self: Any, other: Any) -> Value:
     """The sum of products of two vectors."""
-    return ct.reduce_sum(MULTIPLY(tensor(self), tensor(other)), None, False)
+    return rd.reduce_sum(MULTIPLY(tensor(self), tensor(other)), None, False)
 
 
 def _bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Value:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
+from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir import recurrence as rc
 from ...ir.elementwise import relu
@@ -70,8 +71,8 @@ def _layers(
             found.append(made[::-1] if direction else made)
             states.append(made[-1])
             cells += [] if last is None else [last]
-        steps = [mv.concatenate(list(parts), -1) for parts in zip(*found, strict=True)]
-    return [mv.stack(steps, along), mv.stack(states, 0), *([mv.stack(cells, 0)] if cells else [])]
+        steps = [jn.concatenate(list(parts), -1) for parts in zip(*found, strict=True)]
+    return [jn.stack(steps, along), jn.stack(states, 0), *([jn.stack(cells, 0)] if cells else [])]
 
 
 def _start(starts: Sequence[Value], which: int, number: int) -> Value | None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...ir import contraction as ct
 from ...ir import elementwise as el
+from ...ir import reduction as rd
 from ...ir.values import Constant, Value, size_of
 from ...precision import refuse_rounding
 from .arithmetic import MAXIMUM, MINIMUM
@@ -26,7 +26,7 @@ def _along(function: Reduction) -> Operator:
 
 
 def _mean(value: Value, along: Sequence[int] | None, keep: bool) -> Value:
-    return ct.reduce_mean(floating(value), along, keep)
+    return rd.reduce_mean(floating(value), along, keep)
 
 
 def _extreme(function: Reduction, of_two: Operator) -> Operator:
@@ -53,8 +53,8 @@ def _norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, dtype: A
     order = 2.0 if p is None else real(p, "order")
     value, along = tensor(self), axes(dim)
     if order == math.inf:
-        return ct.reduce_max(el.absolute(value), along, bool(keepdim))
-    return ct.norm(value, along, bool(keepdim), int(order) if order.is_integer() else 0)
+        return rd.reduce_max(el.absolute(value), along, bool(keepdim))
+    return rd.norm(value, along, bool(keepdim), int(order) if order.is_integer() else 0)
 
 
 def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> Value:
@@ -65,8 +65,8 @@ def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = F
     taken = range(len(value.shape)) if along is None else along
     count = size_of(tuple(value.shape[axis] for axis in taken))
     less = (1.0 if unbiased else 0.0) if correction is None else real(correction)
-    deviation = el.subtract(value, ct.reduce_mean(value, along, True))
-    mean = ct.reduce_mean(el.square(deviation), along, bool(keepdim))
+    deviation = el.subtract(value, rd.reduce_mean(value, along, True))
+    mean = rd.reduce_mean(el.square(deviation), along, bool(keepdim))
     return el.multiply(mean, tensor(count / max(count - less, 0.0) if count > less else math.nan)) if less else mean
 
 
@@ -75,11 +75,11 @@ def _deviation(*args: Any, **options: Any) -> Value:
 
 
 def _log_sum_exp(self: Any, dim: Any, keepdim: Any = False) -> Value:
-    return el.log(ct.reduce_sum(el.exp(tensor(self)), axes(dim), bool(keepdim)))
+    return el.log(rd.reduce_sum(el.exp(tensor(self)), axes(dim), bool(keepdim)))
 
 
 def _product(self: Any, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Value:
-    return ct.reduce_product(tensor(self), axes(dim), bool(keepdim))
+    return rd.reduce_product(tensor(self), axes(dim), bool(keepdim))
 
 
 def _cosine_similarity(x1: Any, x2: Any, dim: Any = 1, eps: Any = 1e-8) -> Value:
@@ -87,18 +87,18 @@ def _cosine_similarity(x1: Any, x2: Any, dim: Any = 1, eps: Any = 1e-8) -> Value
     first, second = tensor(x1), tensor(x2)
     along = [whole(dim, "axis")]
     least = tensor(real(eps))
-    a, b = (el.divide(value, el.maximum(ct.norm(value, along), least)) for value in (first, second))
-    return ct.reduce_sum(el.multiply(a, b), along, False)
+    a, b = (el.divide(value, el.maximum(rd.norm(value, along), least)) for value in (first, second))
+    return rd.reduce_sum(el.multiply(a, b), along, False)
 
 
 REDUCTIONS: dict[str, Operator] = {
-    "sum": _along(ct.reduce_sum),
+    "sum": _along(rd.reduce_sum),
     "mean": _along(_mean),
     "prod": _product,
-    "max": _extreme(ct.reduce_max, MAXIMUM),
-    "min": _extreme(ct.reduce_min, MINIMUM),
-    "amax": _extreme_along(ct.reduce_max),
-    "amin": _extreme_along(ct.reduce_min),
+    "max": _extreme(rd.reduce_max, MAXIMUM),
+    "min": _extreme(rd.reduce_min, MINIMUM),
+    "amax": _extreme_along(rd.reduce_max),
+    "amin": _extreme_along(rd.reduce_min),
     "argmax": lambda self, dim=None, keepdim=False: PLACES,
     "argmin": lambda self, dim=None, keepdim=False: PLACES,
     "norm": _norm,

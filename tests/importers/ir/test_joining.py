@@ -1,0 +1,44 @@
+"""Tensors of several vectors, and constants beside them, are one tensor as NumPy joins arrays."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from fastjac.importers.ir import joining as jn
+from fastjac.importers.ir import movement as mv
+from fastjac.importers.ir.values import MixedSamplesError, Single, constant
+
+from .tensors import assert_computed, flow_of
+
+
+def test_constants_beside_a_network_are_units_of_it():
+    extra = np.array([[[5.0, 6.0, 7.0]]])
+
+    def joined(value):
+        beside = mv.expand(constant(extra), jn.concatenate([mv.shape_of(value, 0, 1), constant(np.array([1, 3]))], 0))
+        return jn.concatenate([value, beside], 1)
+
+    assert_computed(joined, lambda a: np.concatenate([a, np.broadcast_to(extra, (len(a), 1, 3))], 1), (1, 2, 3))
+    filled = partial(jn.pad, before=[0, 1, 0], behind=[0, 0, 2], filling=constant(0.5))
+    assert_computed(filled, lambda a: np.pad(a, [(0, 0), (1, 0), (0, 2)], constant_values=0.5), (1, 2, 3))
+
+
+def test_tensors_of_several_vectors_are_joined():
+    assert_computed(
+        lambda a, b: jn.concatenate([b, mv.transpose(a, [0, 2, 1]), b], 1),
+        lambda a, b: np.concatenate([b, a.transpose(0, 2, 1), b], 1),
+        (1, 2, 3),
+        (1, 4, 2),
+    )
+
+
+def test_a_constant_for_one_sample_is_read_for_one():
+    beside = jn.concatenate([flow_of((1, 2)), constant(np.ones((1, 2)))], 1)
+    assert isinstance(beside.batch, Single)
+    assert beside.batch.reason == "a constant of shape (1, 2) does not fit beside a value of shape (N, 2)"
+
+
+def test_a_constant_along_the_axis_of_the_samples_is_refused():
+    with pytest.raises(MixedSamplesError, match=r"puts a constant beside a value of shape .N, 2. along the axis of the samples"):
+        jn.concatenate([flow_of((1, 2)), constant(np.ones((3, 2)))], 0)

@@ -1,0 +1,44 @@
+"""What makes one entry of many equals NumPy's."""
+
+import numpy as np
+import pytest
+
+from fastjac.errors import UnsupportedLayerError
+from fastjac.importers.ir import reduction as rd
+from fastjac.importers.ir.values import MixedSamplesError, constant
+
+from .tensors import assert_computed, flow_of
+
+REDUCTIONS = {
+    "sum": (rd.reduce_sum, np.sum),
+    "mean": (rd.reduce_mean, np.mean),
+    "max": (rd.reduce_max, np.max),
+    "min": (rd.reduce_min, np.min),
+    "product": (rd.reduce_product, np.prod),
+    "norm": (rd.norm, lambda a, axis, keepdims: np.sqrt(np.sum(a * a, axis=axis, keepdims=keepdims))),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("axes", [(1,), (2,), (1, 2), (-1, 1)])
+@pytest.mark.parametrize("keep", [False, True])
+def test_reductions(name, axes, keep):
+    function, twin = REDUCTIONS[name]
+    assert_computed(lambda x: function(x, axes, keep), lambda x: twin(x, axis=axes, keepdims=keep), (1, 2, 3))
+    array = np.random.default_rng(1).normal(size=(2, 2, 3))
+    found = function(constant(array), axes, keep)
+    np.testing.assert_allclose(found.alone, twin(array, axis=axes, keepdims=keep), rtol=1e-14)
+
+
+REFUSED = {
+    "it acts over axis 0 of a value of shape .N, 3.": (MixedSamplesError, lambda x: rd.reduce_sum(x, [0])),
+    "it acts over axes 0, 1 of a value": (MixedSamplesError, lambda x: rd.reduce_max(x)),
+    "the norm of order 3": (UnsupportedLayerError, lambda x: rd.norm(x, [1], order=3)),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_cannot_be_reduced_is_told(message):
+    kind, function = REFUSED[message]
+    with pytest.raises(kind, match=message):
+        function(flow_of((1, 3)))
