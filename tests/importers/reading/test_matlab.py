@@ -68,7 +68,9 @@ def test_what_matlab_wrote_is_read_as_scipy_reads_it(path):
     elif path.stem not in OTHERS_REFUSE:
         expected = scipy.io.loadmat(path)
         found = {name: value for name, value in matlab.read(path.read_bytes()).items() if name}
-        assert found.keys() == {name for name in expected if not name.startswith("__")}
+        # SciPy 1.18 gives names to objects of MATLAB's classes too, in which no weights stand.
+        objects = {name for name, value in expected.items() if isinstance(value, scipy.io.matlab.MatlabOpaque)}
+        assert found.keys() == {name for name in expected if not name.startswith("__")} - objects
         for name, value in found.items():
             assert_same(value, expected[name])
 
