@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ..errors import DtypeError, FileError, FormatError
+from ..errors import DtypeError, FormatError
 from .emulator_layers import LISTS, NUMBERS, imported
 from .located import located
 from .options import Options
@@ -135,10 +135,7 @@ def _converted(probe: Probe) -> Values:
 
 def _listed(probe: Probe) -> Values:
     """The arrays in the list of a pickle."""
-    try:
-        found = interpret(probe.path.read_bytes()).value
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
+    found = interpret(probe.read()).value
     if not isinstance(found, list) or len(found) not in ORDERS:
         count = len(found) if isinstance(found, list) else "no"
         raise FormatError(

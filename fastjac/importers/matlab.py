@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FileError, FormatError, OptionError
+from ..errors import FormatError, OptionError
 from .groups import MOST_SHOWN, Group, as_groups, groups_in_order
 from .options import Options
 from .parts import Imported, Part
@@ -66,11 +66,7 @@ def load(probe: Probe, options: Options) -> Imported:
 def _variables(probe: Probe) -> dict[str, Any]:
     if probe.start.startswith(HDF5):
         return matlab_hdf5.read(probe.path)
-    try:
-        content = probe.path.read_bytes()
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
-    return {name: value for name, value in matlab.read(content).items() if name}
+    return {name: value for name, value in matlab.read(probe.read()).items() if name}
 
 
 def _network(variables: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], dict[str, np.ndarray]]:

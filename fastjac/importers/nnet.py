@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import layers as fl
-from ..errors import FileError, FormatError, OptionError
+from ..errors import FormatError, OptionError
 from ..network import Network
 from . import nnet_text
 from .located import located
@@ -22,7 +22,7 @@ from .nnet_text import Scaling
 from .options import Options, ScalingName
 from .parts import Imported, Part, assemble
 from .reading.packed import unpacked_probe
-from .reading.probe import Probe
+from .reading.probe import Probe, opened
 
 DEFAULT_SCALING: ScalingName = "linear"
 START = re.compile(rb"\s*(//|\d+\s*[,\s]\s*\d+\s*([,\s]|$))")
@@ -88,11 +88,8 @@ def _check_scaling(scaling: Any) -> None:
 
 
 def _imported(probe: Probe, scaling: ScalingName) -> Imported:
-    try:
-        with open(probe.path, "rb") as file:
-            stated, affines = nnet_text.read(file, probe.size)
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
+    with opened(probe.path) as file:
+        stated, affines = nnet_text.read(file, probe.size)
     inner = [Part(f"layer {i} (affine, relu)", (affine, fl.ReLU())) for i, affine in enumerate(affines[:-1], start=1)]
     inner.append(Part(f"layer {len(affines)} (affine)", (affines[-1],)))
     with np.errstate(all="ignore"):  # what overflows is told

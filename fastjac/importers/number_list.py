@@ -22,13 +22,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import layers as fl
-from ..errors import FileError, FormatError, OptionError
+from ..errors import FormatError, OptionError
 from .groups import MOST_SHOWN
 from .options import Options
 from .parts import Imported, Part, assemble
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 from .reading.lines import Lines
-from .reading.probe import Probe
+from .reading.probe import Probe, opened
 from .state_dict import imported
 
 START = re.compile(rb"\s*\d+[ \t]*\r?\n\s*\d+[ \t]*\r?\n")
@@ -51,13 +51,10 @@ def load(probe: Probe, options: Options) -> Imported:
     Raises FormatError where the file is damaged or names another activation; OptionError where layers is needed or not.
     """
     options.refuse_all_but("layers")
-    try:
-        with open(probe.path, "rb") as file:
-            n_lines = sum(1 for _ in Lines(file, COMMENT).entry_counts())
-            file.seek(0)
-            return _read(file, n_lines, options)
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
+    with opened(probe.path) as file:
+        n_lines = sum(1 for _ in Lines(file, COMMENT).entry_counts())
+        file.seek(0)
+        return _read(file, n_lines, options)
 
 
 def _read(file: BinaryIO, n_lines: int, options: Options) -> Imported:

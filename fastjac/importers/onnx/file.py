@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ...errors import FileError, FormatError
+from ...errors import FormatError
 from ..options import Options
 from ..parts import Imported
 from ..reading.limits import check_count
@@ -25,7 +23,7 @@ def recognise(probe: Probe) -> bool:
     if not probe.head.startswith(b"\x08"):  # the tag of the version
         return False
     try:
-        for number, kind, _, _ in fields(_read(probe.path, HEAD_BYTES), 0, 1 << 62):
+        for number, kind, _, _ in fields(probe.read(HEAD_BYTES), 0, 1 << 62):
             if (number, kind) == (GRAPH, LENGTH):
                 return True
             if FIELDS_BEFORE_GRAPH.get(number) != kind:
@@ -44,13 +42,4 @@ def load(probe: Probe, options: Options) -> Imported:
     options.refuse_all_but("n_in", "external_data", "inputs", "outputs")
     check_count(probe.size, MOST_BYTES, "bytes")
     external = ExternalData(probe.origin.parent) if options.external_data else None
-    return build(parse(_read(probe.path, probe.size)), external, options)
-
-
-def _read(path: Path, size: int) -> bytes:
-    """At most `size` bytes from the start of the file."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
+    return build(parse(probe.read()), external, options)

@@ -59,7 +59,7 @@ def unpacked(probe: Probe) -> bytes:
 
     Raises FormatError where it is damaged or unpacks to far more than it has.
     """
-    content = probe.path.read_bytes()
+    content = probe.read()
     make = _method(probe)
     if make is None:
         return content

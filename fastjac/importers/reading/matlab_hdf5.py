@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import FileError, FormatError
+from ...errors import FormatError
 from . import hdf5
 from .hdf5_array import NUMBERS, Array
 from .limits import MOST_NAME, check_count
 from .matlab import MOST_DEPTH, Unread
+from .probe import opened
 
 MOST_VALUES = 2_000
 """Variables, fields and cells together; HDF5 takes a quarter of a millisecond for each."""
@@ -27,12 +28,9 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises MissingDependencyError without h5py, FormatError where the file is damaged, FileError where it cannot be read.
     """
-    try:
-        with open(path, "rb") as file:
-            file.seek(USER_BLOCK)
-            content = file.read()
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
+    with opened(path) as file:
+        file.seek(USER_BLOCK)
+        content = file.read()
     with hdf5.opened(content, "the file") as root:
         return _Reader(root).group(root, MOST_DEPTH)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...arguments import file_path
 from ...errors import FileError, FormatError, MissingFileError
@@ -39,6 +41,21 @@ class Probe:
     def head(self) -> bytes:
         """Its first 16 bytes, or fewer if it is shorter."""
         return self.start[:HEAD_SIZE]
+
+    def read(self, most: int | None = None) -> bytes:
+        """Its first bytes, all by default; FileError where it cannot be read."""
+        with opened(self.path) as file:
+            return file.read(self.size if most is None else most)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read from; FileError where that cannot be done."""
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise FileError(f"it cannot be read: {error.strerror}") from error
 
 
 def probe(path: Any, origin: Path | None = None) -> Probe:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from ...errors import FileError, FormatError, UnsupportedLayerError
+from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import Account
 from ..ir.build import build
 from ..ir.graph import End, Graph
@@ -80,7 +79,7 @@ def recognise_saved_model(probe: Probe) -> bool:
         return False
     known = (META_INFO, GRAPH, 3, 4, SIGNATURES, 6, 7)
     try:
-        data = _read(probe.path, HEAD_BYTES)
+        data = probe.read(HEAD_BYTES)
         outer = list(_first(data, 2))
         if [(number, kind) for number, kind, _, _ in outer] != [(1, VARINT), (META_GRAPHS, LENGTH)]:
             return False
@@ -178,13 +177,4 @@ def _no_variable(node: NodeDef) -> np.ndarray:
 
 def _message(probe: Probe) -> Message:
     check_count(probe.size, MOST_BYTES, "bytes")
-    return Message(_read(probe.path, probe.size))
-
-
-def _read(path: Path, size: int) -> bytes:
-    """At most `size` bytes from the start of the file."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
+    return Message(probe.read())

@@ -68,9 +68,7 @@ def _pickle_of(found: archive.Archive) -> str:
 
 def _legacy(probe: Probe) -> tuple[Any, Storages]:
     """Five pickles, of which the fourth is the object and the fifth lists the storages behind them."""
-    with open(probe.path, "rb") as file:
-        data = file.read(MOST_TEXT)
-    _magic, version, system, content, keys = _five_pickles(data)
+    _magic, version, system, content, keys = _five_pickles(probe.read(MOST_TEXT))
     if version.value != LEGACY_VERSION:
         raise FormatError(f"it does not have version {LEGACY_VERSION} of torch's format before 1.6; the file is damaged")
     if not isinstance(system.value, dict) or system.value.get("little_endian") is not True:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ....errors import FileError
 from ...ir.account import Account
 from ...ir.build import build
 from ...ir.graph import needed_for
@@ -32,12 +31,8 @@ def load(probe: Probe, options: Options) -> Imported:
     """
     options.refuse_all_but("n_in", "inputs", "outputs")
     check_count(probe.size, MOST_BYTES, "bytes")
-    try:
-        data = probe.path.read_bytes()
-    except OSError as error:
-        raise FileError(f"it cannot be read: {error.strerror}") from error
     account = Account()
-    graph = read_graph(data, account)
+    graph = read_graph(probe.read(), account)
     outputs, left_out = chosen_outputs(graph.outputs, options.outputs)
     nodes = needed_for([end.value for end in outputs], graph.nodes)
     return build(replace(graph, nodes=nodes, outputs=outputs, left_out=left_out), LITE, options, account)
