@@ -17,5 +17,6 @@ computes are dealt with here, once.
     recognition.py    operations that are one layer together, which patterns.py lists in the language of trees.py
 
 A file that holds a graph of named nodes (ONNX, TensorFlow) is a Graph of graph.py, and its operators are a Dialect of
-evaluation.py, which follows the nodes from the inputs that sources.py finds; build.py is the whole way.
+evaluation.py, which follows the nodes from the inputs that sources.py finds and gives each its operands.py; build.py is
+the whole way.
 """

@@ -69,11 +69,14 @@ class Window:
         return array[tuple(index)]
 
 
-def same_padding(places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[int]:
-    """How many places TensorFlow's padding "SAME" adds along each axis, at both ends together."""
+def same_padding(
+    places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """How many places TensorFlow's padding "SAME" adds before and behind each axis; an odd one stands behind."""
     reach = [(size - 1) * step + 1 for size, step in zip(sizes, dilations, strict=True)]
     ends = zip(places, reach, strides, strict=True)
-    return [max((-(-place // stride) - 1) * stride + long - place, 0) for place, long, stride in ends]
+    added = [max((-(-place // stride) - 1) * stride + long - place, 0) for place, long, stride in ends]
+    return [count // 2 for count in added], [count - count // 2 for count in added]
 
 
 def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, groups: int = 1) -> Value:

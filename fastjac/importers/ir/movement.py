@@ -20,6 +20,7 @@ from .values import (
     Shape,
     Single,
     Value,
+    computed,
     constant,
     moved,
     size_of,
@@ -131,6 +132,17 @@ def shape_of(value: Value, start: int = 0, end: int | None = None) -> Constant:
 def count_of(value: Value) -> Constant:
     """The number of entries."""
     return _asked(value, lambda shape: np.array(math.prod(shape), np.int64))
+
+
+def number_range(start: Value, limit: Value, step: Value) -> Constant:
+    """Numbers from `start`, each `step` more than the one before, as far as they are before `limit`."""
+
+    def numbers(first: np.ndarray, end: np.ndarray, by: np.ndarray) -> np.ndarray:
+        count = max(math.ceil((end.item() - first.item()) / by.item()), 0)
+        spend(count)
+        return (first + np.arange(count) * by).astype(first.dtype)
+
+    return computed(numbers, start, limit, step)
 
 
 def _asked(value: Value, function: Any) -> Constant:

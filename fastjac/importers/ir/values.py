@@ -158,7 +158,7 @@ def fixed(value: Value | None, what: str) -> np.ndarray:
     if isinstance(value, Flow):
         raise UnsupportedLayerError(f"its {what} depends on the network's input; fastjac takes a constant there")
     if value.batch is not value.alone and not isinstance(value.batch, Single):
-        raise MixedSamplesError(f"its {what} depends on the number of samples")
+        raise MixedSamplesError(f"its {what} is not the same for each sample of a batch and for one alone")
     return value.alone
 
 

@@ -80,8 +80,7 @@ def _window(entry: Entry, places: Shape, sizes: Shape, strides: Any, dilations: 
         return Window(sizes, strides, dilations, ((sizes[0] - 1) * dilations[0],), (0,))
     if padding != SAME:
         raise UnsupportedLayerError(f"padding={padding!r:.40} is none that Keras knows")
-    added = cv.same_padding(places, sizes, strides, dilations)
-    return Window(sizes, strides, dilations, [number // 2 for number in added], [number - number // 2 for number in added])
+    return Window(sizes, strides, dilations, *cv.same_padding(places, sizes, strides, dilations))
 
 
 def _channels_first(entry: Entry, value: Value) -> Value:

@@ -6,42 +6,30 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
-from ..ir.choice import Condition, Logical, as_number
-from ..ir.evaluation import Operand
-from ..ir.values import Constant, Flow, MixedSamplesError, Value, constant, fixed
+from ...errors import FormatError
+from ..ir.operands import Operands
+from ..ir.values import Constant, Flow, Value, constant, fixed
 from ..reading.limits import MOST_LAYERS, check_count
 from .graph import Node
 from .tensor import MOST_AXES, TensorReader
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
-    """A node, the opset that tells its meaning, its operands, and what reads tensors among its attributes."""
+class Call(Operands):
+    """A node and its operands, the opset that tells its meaning, and what reads tensors among its attributes."""
 
     node: Node
     opset: int
-    operands: tuple[Operand, ...]
     reader: TensorReader
 
-    def operand(self, position: int) -> Operand:
-        """The operand there, None if it is left out."""
-        return self.operands[position] if position < len(self.operands) else None
+    def label(self, position: int) -> str:
+        return f"operand {self.node.inputs[position]!r:.80}"
 
     def optional(self, position: int) -> Value | None:
-        """The tensor there, or None if it is left out; comparisons are numbers, 1 where they hold."""
-        operand = self.operand(position)
-        if isinstance(operand, Condition):
-            operand = as_number(operand)
+        """The tensor there, or None if it is left out, which is called what the node calls it."""
+        operand = super().optional(position)
         if isinstance(operand, Constant) and position < len(self.node.inputs):
             return replace(operand, name=self.node.inputs[position])
-        return operand
-
-    def value(self, position: int) -> Value:
-        """The tensor there; FormatError if it is left out."""
-        operand = self.optional(position)
-        if operand is None:
-            raise FormatError(f"it has no operand {position}, which its operator needs; the file is damaged")
         return operand
 
     def values(self) -> list[Value]:
@@ -49,32 +37,10 @@ class Call:
         check_count(len(self.operands), MOST_LAYERS, "operands of one node")
         return [self.value(position) for position in range(len(self.operands))]
 
-    def logical(self, position: int) -> Logical:
-        """What a comparison gives, or an array of truth values."""
-        operand = self.operand(position)
-        if isinstance(operand, Condition):
-            return operand
-        value = self.value(position)
-        if isinstance(value, Flow):
-            raise UnsupportedLayerError(
-                f"its operand {self.node.inputs[position]!r:.80} must be what a comparison gives; fastjac takes >, >=, < and <="
-            )
-        return value
-
     def array(self, position: int) -> np.ndarray | None:
         """The constant there, which no number of samples changes, or None if it is left out."""
         value = self.optional(position)
-        return None if value is None else self._fixed(value, position)
-
-    def _fixed(self, value: Value, position: int) -> np.ndarray:
-        name = self.node.inputs[position]
-        if isinstance(value, Flow):
-            raise UnsupportedLayerError(
-                f"its operand {name!r:.80} depends on the network's input; fastjac takes a constant there"
-            )
-        if value.batch is not value.alone and isinstance(value.batch, np.ndarray):
-            raise MixedSamplesError(f"its operand {name!r:.80} is not the same for each sample of a batch and for one alone")
-        return fixed(value, name)
+        return None if value is None else fixed(value, self.label(position))
 
     def number(self, position: int, default: float) -> float:
         """The constant there as a number; FormatError if it has more entries than one."""
@@ -95,7 +61,7 @@ class Call:
         """Refuse what is there unless it is a short list of whole numbers, or left out."""
         value = self.optional(position)
         if isinstance(value, Flow):
-            self._fixed(value, position)
+            fixed(value, self.label(position))
         if isinstance(value, Constant):
             check_count(value.alone.size, MOST_AXES, f"entries in {self.node.inputs[position]!r}, which tells axes or sizes")
             if value.alone.dtype.kind not in "iu":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir import movement as mv
 from ..ir.account import spend
 from ..ir.choice import Condition, as_number
 from ..ir.values import Constant, Flow, Value, computed, constant
@@ -45,25 +45,14 @@ def of_shape(call: Call) -> Value:
     if value.size != 1:
         raise FormatError(f"its value must have one entry, it has shape {value.shape}")
 
-    def filled(sizes: np.ndarray) -> np.ndarray:
-        shape = tuple(sizes.ravel().tolist())
-        spend(math.prod(map(abs, shape)))
-        return np.full(shape, value.item(), value.dtype)
-
-    return computed(filled, call.sizes(0))
+    return mv.expand(constant(value.reshape(())), call.sizes(0))
 
 
 def arange(call: Call) -> Value:
-    """Numbers from `start`, each `delta` more than the one before, as far as they are before `limit`."""
-
-    def numbers(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray:
-        count = max(math.ceil((limit.item() - start.item()) / delta.item()), 0)
-        spend(count)
-        return (start + np.arange(count) * delta).astype(start.dtype)
-
+    """The numbers of a range, of which each operand is one number."""
     for position in range(3):
         call.number(position, 0.0)
-    return computed(numbers, *(call.value(position) for position in range(3)))
+    return mv.number_range(*(call.value(position) for position in range(3)))
 
 
 def cast(call: Call) -> Value | Condition:

@@ -63,8 +63,7 @@ def _pads(
         return (0,) * (2 * len(sizes))
     if kind not in ("SAME_UPPER", "SAME_LOWER"):
         raise FormatError(f"auto_pad={kind!r:.40} is none that ONNX knows")
-    added = cv.same_padding(places, sizes, strides, dilations)
-    less, more = [number // 2 for number in added], [number - number // 2 for number in added]
+    less, more = cv.same_padding(places, sizes, strides, dilations)
     return (*less, *more) if kind == "SAME_UPPER" else (*more, *less)
 
 

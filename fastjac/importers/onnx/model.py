@@ -96,7 +96,7 @@ def build(model: Any, external: ExternalData | None, options: Options = NO_OPTIO
     )
 
     def call(node: Node, operands: tuple[Operand, ...]) -> Call:
-        return Call(node, held.opset, operands, reader)
+        return Call(node, operands, held.opset, reader)
 
     return build_network(graph, Dialect(OPERATORS, refusal, call, _one_sample), options, account)
 

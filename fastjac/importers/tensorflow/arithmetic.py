@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -186,11 +185,5 @@ def filled_like(number: float) -> Convert:
 
 
 def number_range(call: Call) -> Value:
-    """Numbers from the first on and before the second, each so much more than the one before."""
-
-    def numbers(start: np.ndarray, limit: np.ndarray, step: np.ndarray) -> np.ndarray:
-        count = max(math.ceil((limit.item() - start.item()) / step.item()), 0)
-        spend(count)
-        return (start + np.arange(count) * step).astype(start.dtype)
-
-    return computed(numbers, *(constant(call.array(position)) for position in range(3)))
+    """The numbers of a range, which no number of samples changes."""
+    return mv.number_range(*(constant(call.array(position)) for position in range(3)))

@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
-from ..ir.choice import Condition, Logical, as_number
-from ..ir.evaluation import Operand
-from ..ir.graph import Node
 from ..ir.movement import MOST_AXES
+from ..ir.operands import Operands
 from ..ir.values import Constant, Flow, Value, fixed
 from ..reading.limits import MOST_NAME, check_count
 
 
-@dataclass(frozen=True, eq=False)
-class Call:
-    """A node and its operands. Positions below 0 count from the last operand, as axes do."""
-
-    node: Node
-    operands: tuple[Operand, ...]
-
-    def optional(self, position: int) -> Value | None:
-        """The tensor there, or None if it is left out; comparisons are numbers, 1 where they hold."""
-        operand = self.operands[position] if -len(self.operands) <= position < len(self.operands) else None
-        return as_number(operand) if isinstance(operand, Condition) else operand
-
-    def value(self, position: int) -> Value:
-        """The tensor there; FormatError if it is left out."""
-        operand = self.optional(position)
-        if operand is None:
-            raise FormatError(f"it has no operand {position}, which its operator needs; the file is damaged")
-        return operand
+class Call(Operands):
+    """A node and its operands, with what TensorFlow's operators ask of them."""
 
     def values(self, end: int | None = None) -> list[Value]:
         """All operands, or those before `end`."""
         return [self.value(position) for position in range(len(self.operands))[:end]]
 
-    def logical(self, position: int) -> Logical:
-        """What a comparison gives, or an array of truth values."""
-        operand = self.operands[position] if position < len(self.operands) else None
-        if isinstance(operand, Condition):
-            return operand
-        value = self.value(position)
-        if isinstance(value, Flow):
-            raise UnsupportedLayerError(f"its operand {position} must be what a comparison gives; fastjac takes >, >=, < and <=")
-        return value
-
     def array(self, position: int) -> np.ndarray:
         """The constant there, which no number of samples changes."""
-        return fixed(self.value(position), f"operand {position}")
+        return fixed(self.value(position), self.label(position))
 
     def whole(self, position: int) -> Constant:
         """A short list of whole numbers for axes or sizes, which the number of samples may change."""

@@ -134,6 +134,6 @@ def _window(
         raise UnsupportedLayerError(f"its padding {padding!r:.40} is not supported; fastjac takes SAME and VALID")
     if not len(places) == len(sizes) == len(strides) == len(dilations) or min((*strides, *sizes, *dilations)) < 1:
         raise FormatError(f"a window of {tuple(sizes)} with strides {tuple(strides)} and dilations {tuple(dilations)} is none")
-    added = cv.same_padding(places, sizes, strides, dilations) if padding == "SAME" else [0] * len(sizes)
-    before = [count // 2 for count in added]
-    return Window(sizes, strides, dilations, before, [count - first for count, first in zip(added, before, strict=True)])
+    if padding == "VALID":
+        return Window(sizes, strides, dilations, (0,) * len(sizes), (0,) * len(sizes))
+    return Window(sizes, strides, dilations, *cv.same_padding(places, sizes, strides, dilations))
