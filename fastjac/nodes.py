@@ -250,6 +250,13 @@ def as_nodes(given: Any, name: str) -> tuple[Node, ...]:
     return nodes
 
 
+def row(node: Node, *layers: Layer) -> Node:
+    """The node behind layers in a row."""
+    for layer in layers:
+        node = node.follow(layer)
+    return node
+
+
 def graph_of(inputs: Any, outputs: Any) -> Graph:
     """The graph that leads from `inputs` to `outputs`, each a node or a sequence of nodes.
 

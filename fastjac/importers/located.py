@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import FastjacError
+from ..errors import FastjacError, FormatError
 
 
 @contextmanager
@@ -19,3 +19,14 @@ def located(place: str) -> Iterator[None]:
         if isinstance(error, ImportError):
             error.msg = message  # what an ImportError tells, whatever its arguments are
         raise
+
+
+@contextmanager
+def malformed_told(fault: str) -> Iterator[None]:
+    """Turn what reading something that lacks or mistypes a part raises into a FormatError; `fault` says what is wrong then."""
+    try:
+        yield
+    except FastjacError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"{fault}: {error!r:.200}") from error

@@ -11,7 +11,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from .parts import Imported, Part
 from .reading import matlab, matlab_hdf5
 from .reading.probe import Probe
 from .state_dict import ACTIVATIONS
-from .weights import as_named
+from .weights import as_named, follow_each_other
 
 LEVEL_5, HDF5 = b"MATLAB 5.0 MAT-", b"MATLAB 7."
 """How files start: of versions 5 to 7, and of version 7.3."""
@@ -148,7 +147,7 @@ def _fit(groups: Sequence[Group]) -> bool:
     """Whether weights (n_out, n_in) fit their biases and each other."""
     shapes = [np.shape(group.fields[WEIGHT]) for group in groups]
     biases = all(np.size(group.fields.get(BIAS, np.empty(rows))) == rows for group, (rows, _) in zip(groups, shapes, strict=True))
-    return biases and all(before[0] == behind[1] for before, behind in pairwise(shapes))
+    return biases and follow_each_other(groups)
 
 
 def _named_activations(table: Mapping[str, Any], count: int) -> list[str] | None:

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import layers as fl
+from ..blocks import Item
 from ..errors import FormatError, OptionError
 from .groups import MOST_SHOWN
 from .options import Options
@@ -71,8 +72,10 @@ def _read(file: BinaryIO, n_lines: int, options: Options) -> Imported:
         )
     arrays = [_affine(lines, n_in, n_out, number) for number, (n_in, n_out) in enumerate(sizes)]
     state = {name: array for affine in arrays for name, array in affine.items()}
-    inner = imported(state, _activations(names, len(sizes), options)).parts
-    return assemble([*inner, *_scaling(lines, n_left)], None, "fastjac.load")
+    inner = imported(state, _activations(names, len(sizes), options))
+    scaling = _scaling(lines, n_left)
+    items: list[fl.Layer | Item] = [inner.network, *(layer for part in scaling for layer in part.layers)]
+    return assemble([*inner.parts, *scaling], None, "fastjac.load", items=items)
 
 
 def _widths(lines: Lines) -> list[int]:

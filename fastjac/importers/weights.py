@@ -62,7 +62,7 @@ def _layers_needed(groups: Sequence[Group]) -> str:
     known = [group for group in groups if group.kind is not None]
     layers, meaning = _proposal([group.kind for group in known if group.kind is not None])
     note = registered_twice(known)
-    if note or not _follow_each_other(known):
+    if note or not follow_each_other(known):
         layers = "[...], order=[...]"
         note = note or (
             " They do not follow each other, so some belong to another network: order names those of one, from input to output."
@@ -90,7 +90,7 @@ def _proposal(kinds: Sequence[str]) -> tuple[str, str]:
     return "[" + ", ".join(f'"{layer}"' for layer in layers) + "]", meaning
 
 
-def _follow_each_other(groups: Sequence[Group]) -> bool:
+def follow_each_other(groups: Sequence[Group]) -> bool:
     """Whether each affine layer takes as many units as the one before it gives."""
     shapes = [np.shape(group.fields["weight"]) for group in groups if group.kind == "affine"]
     return all(len(behind) != 2 or before[:1] == behind[1:] for before, behind in pairwise(shapes))

@@ -55,24 +55,27 @@ def _shares(a, b):
     return (none if a < b else equal), (none if b < a else equal)
 
 
+@piece
+def _through(is_open, b):
+    """b with slope 1 where the gate is open, 0 with slope 0 elsewhere; the slope by what opens it is 0."""
+    zero, one = type(b)(0.0), type(b)(1.0)
+    return (b, zero, one) if is_open else (zero, zero, zero)
+
+
 def _gate_above(a, b):
-    zero, one = type(a)(0.0), type(a)(1.0)
-    return (b, zero, one) if a > zero else (zero, zero, zero)
+    return _through(a > type(a)(0.0), b)
 
 
 def _gate_from(a, b):
-    zero, one = type(a)(0.0), type(a)(1.0)
-    return (b, zero, one) if a >= zero else (zero, zero, zero)
+    return _through(a >= type(a)(0.0), b)
 
 
 def _gate_not_above(a, b):
-    zero, one = type(a)(0.0), type(a)(1.0)
-    return (zero, zero, zero) if a > zero else (b, zero, one)
+    return _through(not a > type(a)(0.0), b)  # so that nan opens it
 
 
 def _gate_not_from(a, b):
-    zero, one = type(a)(0.0), type(a)(1.0)
-    return (zero, zero, zero) if a >= zero else (b, zero, one)
+    return _through(not a >= type(a)(0.0), b)
 
 
 PAIRWISE = {

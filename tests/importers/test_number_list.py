@@ -56,6 +56,17 @@ def test_an_offset_and_a_factor_of_the_outputs_may_follow_a_list_without_names(t
     assert_agrees(fastjac.load(path, layers=["relu", "relu", "tanh"]), model(["ReLU", "ReLU", "tanh"], 0.25, 3.0), (3,))
 
 
+def test_blocks_stand_among_the_layers_and_a_scaling_behind_them(tmp_path):
+    weights = {"0": (np.full((3, 3), 0.5), np.zeros(3)), "1": (np.ones((2, 3)), np.zeros(2))}
+    numbers = [
+        float(entry) for weight, bias in weights.values() for row, b in zip(weight, bias, strict=True) for entry in (*row, b)
+    ]
+    path = write(tmp_path, [3, 2, 1, 3, *numbers, 0.25, 3.0])
+    net = fastjac.load(path, layers=[("residual", ["affine", "tanh"]), "affine"])
+    x = np.array([0.1, -0.2, 0.7])
+    np.testing.assert_allclose(net(x), 3.0 * (np.ones((2, 3)) @ (x + np.tanh(0.5 * np.full(3, x.sum()))) - 0.25), rtol=1e-14)
+
+
 def test_an_offset_of_0_and_a_factor_of_1_are_no_layers(tmp_path):
     net = fastjac.load(write(tmp_path, [*COUNTS, "ReLU", "ReLU", "Affine", *NUMBERS, 0.0, 1.0]))
     assert [type(layer).__name__ for layer in net] == ["Affine", "ReLU", "Affine", "ReLU", "Affine"]

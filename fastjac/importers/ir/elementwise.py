@@ -126,21 +126,21 @@ def swish(value: Value, alpha: float = 1.0) -> Value:
 
 def add(a: Value, b: Value) -> Value:
     """`a + b`."""
-    return _of_two(a, b, np.add, lambda one, other: one + other, lambda value, first: fl.Scale(1.0, value))
+    return _of_two(a, b, np.add, lambda one, other: one + other, lambda value, first: [fl.Scale(1.0, value)])
 
 
 def subtract(a: Value, b: Value) -> Value:
     """`a - b`."""
 
-    def beside(value: fl.Parameter, first: bool) -> Layer:
-        return fl.Scale(-1.0, value) if first else fl.Scale(1.0, -value)
+    def beside(value: fl.Parameter, first: bool) -> list[Layer]:
+        return [fl.Scale(-1.0, value) if first else fl.Scale(1.0, -value)]
 
     return _of_two(a, b, np.subtract, lambda one, other: one - other, beside)
 
 
 def multiply(a: Value, b: Value) -> Value:
     """`a * b`."""
-    return _of_two(a, b, np.multiply, lambda one, other: one * other, lambda value, first: fl.Scale(value))
+    return _of_two(a, b, np.multiply, lambda one, other: one * other, lambda value, first: [fl.Scale(value)])
 
 
 def divide(a: Value, b: Value) -> Value:
@@ -172,12 +172,12 @@ def power(a: Value, b: Value) -> Value:
 
 def maximum(a: Value, b: Value) -> Value:
     """The larger of both."""
-    return _bounded(a, b, np.maximum, nodes.maximum, _at_least)
+    return _of_two(a, b, np.maximum, nodes.maximum, lambda value, first: _at_least(value))
 
 
 def minimum(a: Value, b: Value) -> Value:
     """The smaller of both."""
-    return _bounded(a, b, np.minimum, nodes.minimum, _at_most)
+    return _of_two(a, b, np.minimum, nodes.minimum, lambda value, first: _at_most(value))
 
 
 def total(values: Sequence[Value], function: Callable[[Value, Value], Value] = add) -> Value:
@@ -202,7 +202,6 @@ def clip(value: Value, low: Value | None, high: Value | None, layer: type[fl.Cla
 def prelu(value: Value, slope: Value) -> Value:
     """`x` above 0, `slope x` below."""
     if isinstance(value, Flow) and isinstance(slope, Constant):
-        broadcast_shape([value.shape, slope.shape])
         return _beside(value, slope, lambda parameter: [fl.PReLU(parameter)])
     if isinstance(value, Constant) and isinstance(slope, Constant):
         return _of_constants(value, slope, lambda x, s: np.where(x < 0, s * x, x))
@@ -214,17 +213,17 @@ def _of_two(
     b: Value,
     function: Callable[[Any, Any], Any],
     join: Callable[[Node, Node], Node],
-    beside: Callable[[Any, bool], Layer],
+    beside: Callable[[Any, bool], Sequence[Layer]],
 ) -> Value:
     """A function of two tensors.
 
     function : of NumPy, for constants.  join : of the vectors of two tensors that depend on the network's inputs.
-    beside : makes the layer for one of these and a constant, and is given whether the constant comes first.
+    beside : makes the layers for one of these and a constant, and is given whether the constant comes first.
     """
     if isinstance(a, Flow):
-        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, lambda parameter: [beside(parameter, False)])
+        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, lambda parameter: beside(parameter, False))
     if isinstance(b, Flow):
-        return _beside(b, a, lambda parameter: [beside(parameter, True)])
+        return _beside(b, a, lambda parameter: beside(parameter, True))
     return _of_constants(a, b, function)
 
 
@@ -241,9 +240,7 @@ def _of_constants(a: Constant, b: Constant, function: Callable[[Any, Any], Any])
 def _beside(flow: Flow, value: Constant, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
     """What layers with a constant as their parameter make of a tensor, spread over the constant."""
     (node,), layout = aligned([one for one in spread([flow, value]) if isinstance(one, Flow)])
-    for layer in layers(_real(layout.per_unit(value))):
-        node = layer(node)
-    return layout.flow(node)
+    return layout.flow(nodes.row(node, *layers(_real(layout.per_unit(value)))))
 
 
 def _real(parameter: Any) -> fl.Parameter:
@@ -295,19 +292,6 @@ def _bound(bound: Value | None, default: float) -> float | None:
 
 
 # Bounds
-
-
-def _bounded(
-    a: Value,
-    b: Value,
-    function: Callable[[Any, Any], Any],
-    join: Callable[[Node, Node], Node],
-    layers: Callable[[fl.Parameter], Sequence[Layer]],
-) -> Value:
-    """A bound of one tensor by another; `layers` makes those for a constant one."""
-    if isinstance(a, Flow):
-        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, layers)
-    return _beside(b, a, layers) if isinstance(b, Flow) else _of_constants(a, b, function)
 
 
 LARGEST_BOUND = 1e30

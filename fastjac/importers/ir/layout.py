@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ...layers import Layer, Parameter
-from ...nodes import Node
+from ...nodes import Node, row
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_UNITS, check_count
 from .account import spend, spend_places, take_apart
@@ -242,6 +242,4 @@ def check_rank(flow: Flow) -> None:
 def each_unit(flow: Flow, layers: Sequence[Layer]) -> Flow:
     """What layers that act on each unit by itself make of a tensor."""
     node, layout = units(flow)
-    for layer in layers:
-        node = layer(node)
-    return layout.flow(node)
+    return layout.flow(row(node, *layers))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from .values import (
     Constant,
     Flow,
     Shape,
-    Single,
     Value,
     computed,
     constant,
@@ -126,12 +124,12 @@ def swap_axes(value: Value, first: int, second: int) -> Value:
 
 def shape_of(value: Value, start: int = 0, end: int | None = None) -> Constant:
     """The sizes of the axes from `start` on and before `end`."""
-    return _asked(value, lambda shape: np.array(shape[start:end], np.int64))
+    return computed(lambda array: np.array(array.shape[start:end], np.int64), value)
 
 
 def count_of(value: Value) -> Constant:
     """The number of entries."""
-    return _asked(value, lambda shape: np.array(math.prod(shape), np.int64))
+    return computed(lambda array: np.array(array.size, np.int64), value)
 
 
 def number_range(start: Value, limit: Value, step: Value) -> Constant:
@@ -143,13 +141,6 @@ def number_range(start: Value, limit: Value, step: Value) -> Constant:
         return (first + np.arange(count) * by).astype(first.dtype)
 
     return computed(numbers, start, limit, step)
-
-
-def _asked(value: Value, function: Any) -> Constant:
-    alone = function(value.alone.shape)
-    batch = value.batch if isinstance(value.batch, Single) else function(value.batch.shape)
-    same = isinstance(batch, np.ndarray) and np.array_equal(batch, alone)
-    return Constant(alone, alone if same else batch)
 
 
 # Parts and copies
@@ -188,6 +179,16 @@ def split(value: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
         raise FormatError(f"it splits {value.shape[along]} entries along axis {along} into {list(sizes)[:10]}")
     ends = np.cumsum(sizes).tolist()
     return [part(value, along, end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+
+def entry(value: Value, axis: int, number: int) -> Value:
+    """The entries at one place of an axis, without that axis."""
+    return squeeze(part(value, axis, number, number + 1), [axis])
+
+
+def unstack(value: Value, axis: int) -> list[Value]:
+    """The tensors that lie one after another along an axis, without that axis."""
+    return [entry(value, axis, number) for number in range(value.shape[checked_axis(axis, len(value.shape))])]
 
 
 def even_sizes(whole: int, parts: int) -> list[int]:

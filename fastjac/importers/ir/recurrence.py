@@ -15,8 +15,8 @@ from ...errors import FormatError
 from ..reading.limits import check_count
 from .account import spend
 from .contraction import affine
-from .elementwise import add, apply, multiply, subtract
-from .movement import split
+from .elementwise import add, multiply, sigmoid, subtract, tanh
+from .movement import split, unstack
 from .values import Flow, Value, constant
 
 MOST_STEPS = 1024
@@ -49,14 +49,16 @@ class Weights:
         return fl.Affine(self.input, self.bias), fl.Affine(self.state, self.state_bias)
 
 
-def sigmoid(value: Value) -> Value:
-    """The usual function of a gate."""
-    return apply(value, [fl.Sigmoid()])
+def steps_along(value: Value, axis: int) -> list[Value]:
+    """The steps of a sequence that lie one after another along an axis."""
+    check_count(value.shape[axis], MOST_STEPS, "steps of a sequence")
+    return unstack(value, axis)
 
 
-def tanh(value: Value) -> Value:
-    """The usual function of a state."""
-    return apply(value, [fl.Tanh()])
+def in_order(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    """The rows of all gates, of which each comes from the place in `order`."""
+    gates = np.split(array, len(order))
+    return np.concatenate([gates[gate] for gate in order])
 
 
 def lstm(

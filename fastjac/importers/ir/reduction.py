@@ -16,7 +16,7 @@ from .account import spend
 from .elementwise import absolute, divide, sqrt, square
 from .layout import Rows, rows
 from .movement import checked_axes
-from .values import Constant, Shape, Value, computed, moved
+from .values import Constant, Value, computed, moved
 
 
 def reduce_sum(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
@@ -72,25 +72,15 @@ def _reduced(
     along = tuple(range(rank)) if axes is None else checked_axes(axes, rank)
     if not along:
         return value
-    if isinstance(value, Constant):
-        spend(value.alone.size)
-        return computed(lambda array: np.asarray(function(array, axis=along)).reshape(_left(array.shape, along, keep)), value)
-    found = rows(value, along)
-    reduced = found.along_last(record(found))
-    kept = [axis for axis in range(rank) if axis not in along]
 
     def put_back(array: np.ndarray) -> np.ndarray:
-        if not keep:
-            return array[..., 0]
-        return np.expand_dims(array[..., 0], tuple(axis for axis in range(rank) if axis not in kept))
+        return np.expand_dims(array, along) if keep else array
 
-    return moved(put_back, reduced)
-
-
-def _left(shape: Shape, gone: Sequence[int], keep: bool) -> Shape:
-    if keep:
-        return tuple(1 if axis in gone else size for axis, size in enumerate(shape))
-    return tuple(size for axis, size in enumerate(shape) if axis not in gone)
+    if isinstance(value, Constant):
+        spend(value.alone.size)
+        return computed(lambda array: put_back(np.asarray(function(array, axis=along))), value)
+    found = rows(value, along)
+    return moved(lambda array: put_back(array[..., 0]), found.along_last(record(found)))
 
 
 def _sum(found: Rows) -> Node:

@@ -63,7 +63,6 @@ class Flow:
     node : the vector of the network whose units its entries are.
     alone : for one sample, the number of the unit at each place.
     batch : for a batch of `samples`, the number `s * node.size + u` of unit u of sample s at each place.
-    name : what the model calls it.
     whole : the Layout of the vector, where the entries are all of its units in order.
     """
 
@@ -71,7 +70,6 @@ class Flow:
     alone: np.ndarray
     batch: np.ndarray | Single
     samples: int
-    name: str = ""
     whole: Any = None
 
     @property
@@ -93,11 +91,6 @@ def constant(array: Any, name: str = "") -> Constant:
     """A constant that does not depend on the number of samples."""
     entries = np.asarray(array)
     return Constant(entries, entries, name)
-
-
-def depends(value: Value | None) -> bool:
-    """Whether it is a tensor that depends on the network's inputs."""
-    return isinstance(value, Flow)
 
 
 def moved(function: Callable[..., np.ndarray], value: Value, *others: Value) -> Value:

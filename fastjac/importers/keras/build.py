@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import FastjacError, FormatError, LayerError, UnsupportedLayerError
+from ...errors import LayerError, UnsupportedLayerError
 from ...nodes import Input, Node
 from ..ir.account import Account, accounting
 from ..ir.assembly import Record, assemble, input_flow, output_node, samples_beside
 from ..ir.values import Flow
-from ..located import located
+from ..located import located, malformed_told
 from ..parts import Imported
 from ..reading.limits import MOST_UNITS, check_count
 from .arithmetic import Operand, Precision
@@ -109,12 +109,6 @@ def _evaluated(
     return outputs, record
 
 
-@contextmanager
-def malformed_told(what: str) -> Iterator[None]:
+def malformed_config_told(what: str) -> AbstractContextManager[None]:
     """Turn what reading a config that lacks or mistypes something raises into a FormatError; `what` names the config."""
-    try:
-        yield
-    except FastjacError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"{what} does not describe a model as Keras does: {error!r:.200}") from error
+    return malformed_told(f"{what} does not describe a model as Keras does")

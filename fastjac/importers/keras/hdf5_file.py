@@ -20,7 +20,7 @@ from ..reading.hdf5_heaps import SIGNATURE
 from ..reading.jsontext import read_object
 from ..reading.probe import Probe
 from . import bare_weights
-from .build import build, malformed_told
+from .build import build, malformed_config_told
 from .config import Config
 from .legacy import generation, modern
 from .weight_lists import ListedWeights, Listing, is_listing
@@ -62,7 +62,7 @@ def _whole_model(root: Group, text: str) -> Imported:
     weights = root.group(WEIGHTS)
     if weights is None:
         raise FormatError(f"it has a {CONFIG} but no group {WEIGHTS}; the file is damaged or not from Keras")
-    with malformed_told(CONFIG):
+    with malformed_config_told(CONFIG):
         model = modern(read_object(text, CONFIG), written_by)
         return build(model, ListedWeights(Listing(model, weights))).imported
 
@@ -72,7 +72,7 @@ def _with_config(root: Group, given: str | Mapping[str, Any]) -> Imported:
     with located("config"):
         config = read_object(_as_text(given), "the given text")
         written_by = _config_generation(config)
-    with malformed_told("the given config"):
+    with malformed_config_told("the given config"):
         model = modern(config, written_by)
         return build(model, ListedWeights(Listing(model, root)) if is_listing(root) else TreeWeights(root)).imported
 

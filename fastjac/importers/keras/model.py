@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import DtypeError, FormatError, OptionError, UnsupportedLayerError
 from ...network import Network
 from .activations import ACTIVATIONS
-from .build import build, malformed_told
+from .build import build, malformed_config_told
 from .evaluation import compare
 from .legacy import NEWEST, modern
 
@@ -60,7 +60,7 @@ def from_keras(model: Any, input_shape: Any = None, *, n_in: int | None = None) 
     if not model.built:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)
-    with malformed_told("the model's config"):
+    with malformed_config_told("the model's config"):
         config = modern({"module": "keras", "class_name": type(model).__name__, "config": _config(model)}, NEWEST)
         imported, shapes = build(config, LiveWeights(model, keras), input_shape if n_in is None else n_in)
     if not any(layer.compute_dtype in HALF_PRECISION for _, layer in _leaves(model)):

@@ -6,6 +6,7 @@ Every function takes a layer and the tensor (batch, steps, features) that it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,6 @@ import numpy as np
 from ...errors import UnsupportedLayerError
 from ..ir import elementwise as el
 from ..ir import joining as jn
-from ..ir import movement as mv
 from ..ir import recurrence as rc
 from ..ir.account import shared
 from ..ir.elementwise import apply
@@ -72,8 +72,7 @@ def _states(entry: Entry, value: Value, backward: bool | None = None) -> list[Va
             raise UnsupportedLayerError(f"{option}=True is not supported; fastjac takes what a sequence gives from a state of 0")
     if not isinstance(value, Flow) or len(value.shape) != 3:
         raise UnsupportedLayerError(f"it runs along steps of features, and samples of shape {value.shape[1:]} are none")
-    count = value.shape[1]
-    steps = [mv.squeeze(mv.part(value, 1, step, step + 1), [1]) for step in range(count)]
+    steps = rc.steps_along(value, 1)
     is_backward = bool(config.get("go_backwards")) if backward is None else backward
     weights = shared((id(entry), "weights"), lambda: _weights(entry, value.shape[2]))
     return _run(entry, [step for step in steps if isinstance(step, Flow)][:: -1 if is_backward else 1], weights)
@@ -98,13 +97,13 @@ def _weights(entry: Entry, n_in: int) -> Weights:
     expected: list[Expected] = [(n_in, wide), (units, wide)]
     if config["use_bias"]:
         expected.append((2, wide) if both else (wide,))
-    held = entry if entry.weights.shapes() else entry_of_cell(entry)
+    held = entry if entry.weights.shapes() else replace(entry, weights=entry.weights.inner("cell"))
     kernel, state, *bias = arrays(held, *expected)
     order = (1, 0, 2) if entry.class_name == "GRU" else range(gates)
 
     def turned(array: np.ndarray) -> np.ndarray:
         """The gates along the first axis, in torch's order."""
-        return np.concatenate([np.split(array, gates)[gate] for gate in order])
+        return rc.in_order(array, order)
 
     of_input, of_state = (turned(array.T) for array in (kernel, state))
     if not bias:
@@ -112,11 +111,6 @@ def _weights(entry: Entry, n_in: int) -> Weights:
     if both:
         return Weights(of_input, of_state, turned(bias[0][0]), turned(bias[0][1]))
     return Weights(of_input, of_state, turned(bias[0]))
-
-
-def entry_of_cell(entry: Entry) -> Entry:
-    """The layer with the weights of its cell."""
-    return Entry(entry.module, entry.class_name, entry.registered_name, entry.name, entry.config, entry.weights.inner("cell"))
 
 
 def _function(entry: Entry, option: str) -> rc.Function:

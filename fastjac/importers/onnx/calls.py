@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...errors import FormatError
+from ..ir.movement import MOST_AXES
 from ..ir.operands import Operands
 from ..ir.values import Constant, Flow, Value, constant, fixed
 from ..reading.limits import MOST_LAYERS, check_count
 from .graph import Node
-from .tensor import MOST_AXES, TensorReader
+from .tensor import TensorReader
 
 
 @dataclass(frozen=True, eq=False)

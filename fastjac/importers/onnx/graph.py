@@ -11,9 +11,10 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir import graph
 from ..ir.graph import End
+from ..ir.movement import MOST_AXES
 from ..located import located
 from ..reading.limits import MOST_LAYERS, MOST_NAME, check_count
-from .tensor import MOST_AXES, dtype_name
+from .tensor import dtype_name
 
 OWN_DOMAINS = ("", "ai.onnx")
 OLDEST_OPSET, NEWEST_OPSET = 1, 28

@@ -23,7 +23,7 @@ from .movement import MOVEMENTS
 from .recurrent import RECURRENT
 
 
-def _pair(function: Callable[[Value, Value], Value]) -> Operator:
+def _pair(function: Callable[[Value, Value], Result]) -> Operator:
     """A function of two tensors, which in opsets before 7 is spread as the node says."""
     return Operator(lambda call: function(*_paired(call)))
 
@@ -54,10 +54,6 @@ def _any_number(function: Callable[[Value, Value], Value], of_constants: np.ufun
 def _mean(call: Call) -> Value:
     values = call.values()
     return el.divide(el.total(values), constant(np.float32(len(values)))) if len(values) > 1 else values[0]
-
-
-def _compared(function: Callable[[Value, Value], ch.Logical]) -> Operator:
-    return Operator(lambda call: function(*_paired(call)))
 
 
 def _logical(function: Callable[..., ch.Logical], count: int = 2) -> Operator:
@@ -91,10 +87,6 @@ def _shape(call: Call) -> Value:
     return mv.shape_of(value, call.node.integer("start", 0), end)
 
 
-def _equal(call: Call) -> Result:
-    return ch.equal(*_paired(call))
-
-
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
 UNROLLED = "unrolled, step by step"
 ONE_PRECISION = "fastjac computes in one precision"
@@ -122,11 +114,11 @@ OPERATORS: dict[str, Operator] = {
     "Min": _any_number(el.minimum, np.minimum),
     "Mod": Operator(_modulo),
     "Where": Operator(lambda call: ch.where(call.logical(0), call.value(1), call.value(2))),
-    "Greater": _compared(ch.greater),
-    "GreaterOrEqual": _compared(ch.at_least),
-    "Less": _compared(ch.less),
-    "LessOrEqual": _compared(ch.at_most),
-    "Equal": Operator(_equal),
+    "Greater": _pair(ch.greater),
+    "GreaterOrEqual": _pair(ch.at_least),
+    "Less": _pair(ch.less),
+    "LessOrEqual": _pair(ch.at_most),
+    "Equal": _pair(ch.equal),
     "And": _logical(ch.both),
     "Or": _logical(ch.either),
     "Not": _logical(ch.opposite, 1),

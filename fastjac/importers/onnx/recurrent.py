@@ -52,8 +52,8 @@ def _rnn(
     return states, states[-1]
 
 
-def _recurrent(run: Run, gates: int, defaults: Sequence[str]) -> Callable[[Call], list[Value]]:
-    """An operator with so many gates and with these functions where the node names none."""
+def _recurrent(run: Run, defaults: Sequence[str]) -> Callable[[Call], list[Value]]:
+    """An operator with these functions where the node names none."""
 
     def convert(call: Call) -> list[Value]:
         _check(call)
@@ -62,8 +62,7 @@ def _recurrent(run: Run, gates: int, defaults: Sequence[str]) -> Callable[[Call]
         along = 1 if batch_first else 0
         if not isinstance(value, Flow) or len(value.shape) != 3:
             raise FormatError(f"it runs along a sequence (steps, batch, features), got a value of shape {value.shape}")
-        count = value.shape[along]
-        steps = [mv.squeeze(mv.part(value, along, t, t + 1), [along]) for t in range(count)]
+        steps = rc.steps_along(value, along)
         names = call.node.texts("activations") or [*defaults, *(defaults if direction == "bidirectional" else [])]
         results = []
         for number, backwards in enumerate(_directions(direction)):
@@ -72,7 +71,7 @@ def _recurrent(run: Run, gates: int, defaults: Sequence[str]) -> Callable[[Call]
                 raise FormatError(f"it names {len(names)} activations, and takes {len(defaults)} for each direction")
             order = steps[::-1] if backwards else steps
             state, cell = (_start(call, position, number, batch_first) for position in (5, 6))
-            states, last = run(call, order, _weights(call, number, gates), state, cell, functions)  # type: ignore[arg-type]
+            states, last = run(call, order, _weights(call, number), state, cell, functions)  # type: ignore[arg-type]
             results.append((states[::-1] if backwards else states, states[-1], last))
         return _outputs(results, batch_first, run is _lstm)
 
@@ -88,7 +87,7 @@ def _outputs(results: Sequence[tuple[list[Value], Value, Value]], batch_first: b
     return [every, state, *([cell] if has_cell else [])]
 
 
-def _weights(call: Call, number: int, gates: int) -> Weights:
+def _weights(call: Call, number: int) -> Weights:
     """Those of one direction, whose gates are put in torch's order."""
     order = TORCH_ORDER[call.node.operator]
     of_input, of_state, bias = (call.array(position) for position in (1, 2, 3))
@@ -102,9 +101,9 @@ def _weights(call: Call, number: int, gates: int) -> Weights:
         raise FormatError("its weights W and R must be of shape (directions, gates * units, ...); the file is damaged")
 
     def turned(array: np.ndarray) -> np.ndarray:
-        if len(array) % gates:
-            raise FormatError(f"an array of {len(array)} rows does not fall into {gates} gates; the file is damaged")
-        return np.concatenate([np.split(array, gates)[gate] for gate in order])
+        if len(array) % len(order):
+            raise FormatError(f"an array of {len(array)} rows does not fall into {len(order)} gates; the file is damaged")
+        return rc.in_order(array, order)
 
     if bias is None:
         return Weights(turned(of_input[number]), turned(of_state[number]))
@@ -124,8 +123,7 @@ def _start(call: Call, position: int, number: int, batch_first: bool) -> Value |
         if array is None or np.any(array):
             raise UnsupportedLayerError("it starts from a constant state other than 0; make that an input of the model")
         return None
-    axis = 1 if batch_first else 0
-    return mv.squeeze(mv.part(value, axis, number, number + 1), [axis])
+    return mv.entry(value, 1 if batch_first else 0, number)
 
 
 def _check(call: Call) -> None:
@@ -152,8 +150,8 @@ def _function(name: str) -> rc.Function:
 
 
 RECURRENT: dict[str, Callable[[Call], list[Value]]] = {
-    "LSTM": _recurrent(_lstm, 4, ("Sigmoid", "Tanh", "Tanh")),
-    "GRU": _recurrent(_gru, 3, ("Sigmoid", "Tanh")),
-    "RNN": _recurrent(_rnn, 1, ("Tanh",)),
+    "LSTM": _recurrent(_lstm, ("Sigmoid", "Tanh", "Tanh")),
+    "GRU": _recurrent(_gru, ("Sigmoid", "Tanh")),
+    "RNN": _recurrent(_rnn, ("Tanh",)),
 }
 """Every recurrent operator, by name."""

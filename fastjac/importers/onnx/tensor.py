@@ -10,11 +10,10 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import Account
-from ..reading.bfloat16 import widen_bfloat16
+from ..ir.movement import MOST_AXES, MOST_ENTRIES
+from ..reading.bfloat16 import as_numbers
 from .external import ExternalData
 
-MOST_AXES = 16
-MOST_ENTRIES = 1 << 60
 EXTERNAL = 1
 
 
@@ -92,7 +91,7 @@ class TensorReader:
         else:
             stored = _stored_entries(tensor, kind, shape, size)
         self.account.store(size)
-        return _as_numbers(stored, kind).reshape(shape)
+        return as_numbers(stored, kind.name.lower()).reshape(shape)
 
     def sparse(self, tensor: Any) -> np.ndarray:
         """The array whose few entries other than zero a SparseTensorProto holds, with all its zeros."""
@@ -139,11 +138,3 @@ def _stored_entries(tensor: Any, kind: ElementType, shape: tuple[int, ...], size
     # Half precision comes as the numbers whose two lower bytes it is.
     bits = "<u2" if kind.name == "FLOAT16" else kind.dtype
     return np.array(numbers).astype(bits).view(kind.dtype)
-
-
-def _as_numbers(stored: np.ndarray, kind: ElementType) -> np.ndarray:
-    if kind.name == "BFLOAT16":
-        return widen_bfloat16(stored)
-    if kind.name == "BOOL":
-        return stored != 0
-    return stored.astype(np.float32 if kind.name == "FLOAT16" else stored.dtype.newbyteorder("="), copy=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +14,8 @@ from ...errors import DtypeError, FormatError, OptionError, UnsupportedLayerErro
 from ..groups import Group, as_groups
 from ..located import located
 from ..parts import Part
-from ..state_dict import ACTIVATIONS
-from ..tensors import slopes
+from ..state_dict import ACTIVATIONS, WITH_WEIGHTS
+from ..tensors import float_dtype
 
 MakeActivation = Callable[[], Part]
 """Gives the activation that stands between layers; raises OptionError where nobody has stated it."""
@@ -46,7 +46,7 @@ class Weights:
         """The linear layer of the group of this name; FormatError where there is none."""
         if name not in self._groups:
             raise FormatError(f"it holds no weights of {name}; the file is damaged, or of another version of the library")
-        return _affine(self._groups[name])
+        return _with_weights(self._groups[name], "affine", "Linear")
 
     def row(self, name: str, activation: MakeActivation, ends: bool = False) -> list[Part]:
         """The layers of torch's Sequential of this name, which an activation follows each but the last.
@@ -61,30 +61,36 @@ class Weights:
         _check_row(name, groups, numbers, slopes_behind)
         parts: list[Part] = []
         for number in numbers:
-            parts.append(_affine(groups[number]))
+            parts.append(_with_weights(groups[number], "affine", "Linear"))
             if number + 1 in slopes_behind:
-                parts.append(_prelu(groups[number + 1]))
+                parts.append(_with_weights(groups[number + 1], "prelu", "PReLU"))
             elif number != numbers[-1] or ends:
                 parts.append(activation())
         return parts
 
 
+def numbered(names: Iterable[str], start: str) -> list[int]:
+    """The numbers behind those names that are `start` and a number, in order."""
+    return sorted(int(name.removeprefix(start)) for name in names if re.fullmatch(rf"{start}\d{{1,4}}", name, re.ASCII))
+
+
 def output_size(parts: Sequence[Part]) -> int:
     """The number of outputs of a row of parts, which ends in a linear layer or in activations behind one."""
-    sizes = [layer.n_out for part in parts for layer in part.layers if isinstance(layer, fl.Affine)]
-    return int(sizes[-1])
+    return _affines(parts)[-1].n_out
 
 
 def input_size(parts: Sequence[Part]) -> int:
     """The number of inputs of a row of parts that begins with a linear layer."""
-    sizes = [layer.weight.shape[1] for part in parts for layer in part.layers if isinstance(layer, fl.Affine)]
-    return int(sizes[0])
+    return _affines(parts)[0].n_in
 
 
 def dtype_of(parts: Sequence[Part]) -> np.dtype:
     """The precision of the first linear layer, which its library computes in."""
-    weights = [layer.weight for part in parts for layer in part.layers if isinstance(layer, fl.Affine)]
-    return np.dtype(np.float64 if weights[0].dtype == np.float64 else np.float32)
+    return np.dtype(float_dtype(_affines(parts)[0].weight))
+
+
+def _affines(parts: Sequence[Part]) -> list[fl.Affine]:
+    return [layer for part in parts for layer in part.layers if isinstance(layer, fl.Affine)]
 
 
 def given_activation(value: Any) -> Part:
@@ -103,15 +109,9 @@ def given_activation(value: Any) -> Part:
     return Part(f"{value} (given)", ACTIVATIONS[value])
 
 
-def _affine(group: Group) -> Part:
+def _with_weights(group: Group, kind: str, called: str) -> Part:
     with located(str(group)):
-        arrays = group.arrays("weight", optional=("bias",))
-        return Part(f"{group.name} (Linear)", (fl.Affine(arrays["weight"], arrays.get("bias")),))
-
-
-def _prelu(group: Group) -> Part:
-    with located(str(group)):
-        return Part(f"{group.name} (PReLU)", (fl.PReLU(slopes(group.fields["weight"])),))
+        return Part(f"{group.name} ({called})", (WITH_WEIGHTS[kind](group),))
 
 
 def _number(name: str, row: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from ...layers.base import as_float_array
 from ...nodes import Input, Node
 from ..groups import Group
 from ..parts import Imported, Part, assemble, assemble_graph
-from .mlp import STATE_LAYERS, MakeActivation, Weights, dtype_of, input_size, output_size
+from .mlp import STATE_LAYERS, MakeActivation, Weights, dtype_of, input_size, numbered, output_size
 from .normalizers import Normalizer
 
 MakeNetwork = Callable[[Weights, MakeActivation], Imported]
@@ -114,8 +113,7 @@ def pair_network(rows: Sequence[Sequence[Part]], n_action: int, *before: Part) -
 
 def _numbered(weights: Weights, root: str, activation: MakeActivation) -> list[Part]:
     """The linear layers fc1, fc2 and so on, with an activation between them."""
-    names = (group.name.removeprefix(f"{root}.") for group in weights.below(root))
-    numbers = sorted(int(name[2:]) for name in names if re.fullmatch(r"fc\d{1,4}", name, re.ASCII))
+    numbers = numbered((group.name.removeprefix(f"{root}.") for group in weights.below(root)), "fc")
     if not numbers or numbers != list(range(1, len(numbers) + 1)):
         told = ", ".join(f"fc{number}" for number in numbers[:5]) or "none"
         raise FormatError(f"of the linear layers fc1, fc2 and so on, {root} holds {told}; it is damaged, or of another script")
@@ -137,6 +135,4 @@ def _scale(group: Group | None, size: int, dtype: np.dtype) -> fl.Layer:
 
 
 def _behind(node: Node, parts: Sequence[Part]) -> Node:
-    for layer in (layer for part in parts for layer in part.layers):
-        node = layer(node)
-    return node
+    return nodes.row(node, *(layer for part in parts for layer in part.layers))

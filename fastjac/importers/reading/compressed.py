@@ -49,7 +49,8 @@ def start_of(probe: Probe) -> bytes:
     try:
         with open(probe.path, "rb") as file:
             # bzip2 gives nothing before the end of its first block, which may have 900,000 bytes.
-            return _some(make(), file.read(PIECE), START_SIZE)
+            found: bytes = make().decompress(file.read(PIECE), START_SIZE)
+            return found
     except (*ERRORS, MemoryError):
         return b""
 
@@ -66,26 +67,16 @@ def unpacked(probe: Probe) -> bytes:
     floor = EXPANSION_FLOOR // SLOWNESS if content.startswith(BZIP2) else EXPANSION_FLOOR
     most = max(floor, EXPANSION * len(content))
     try:
-        found, is_whole = _all(make(), content, most + 1)
+        method = make()
+        found: bytes = method.decompress(content, most + 1)
     except ERRORS as error:
         raise FormatError(f"it cannot be unpacked ({error!s:.200}); it is truncated or damaged") from error
     if len(found) > most:
         raise FormatError(f"it unpacks to more than {most} bytes from {len(content)}; fastjac does not open such a file")
-    if not is_whole:
+    if not method.eof:
         raise FormatError("it ends before what it packs does; it is truncated")
     return found
 
 
 def _method(probe: Probe) -> Callable[[], Any] | None:
     return next((make for start, make in METHODS.items() if probe.start.startswith(start)), None)
-
-
-def _some(method: Any, content: bytes, most: int) -> bytes:
-    found: bytes = method.decompress(content, most)
-    return found
-
-
-def _all(method: Any, content: bytes, most: int) -> tuple[bytes, bool]:
-    """The unpacked bytes, but no more than `most`, and whether they are all."""
-    found: bytes = method.decompress(content, most)
-    return found, method.eof

@@ -10,7 +10,8 @@ import struct
 import numpy as np
 
 from ...errors import FormatError
-from .limits import MOST_NAME, check_count
+from .limits import check_count
+from .names import name_text
 
 DAMAGED = "the file is truncated or damaged"
 
@@ -58,13 +59,7 @@ class Table:
     def text(self, field: int) -> str | None:
         """A text."""
         content = self.array(field, "u1")
-        if content is None:
-            return None
-        check_count(content.size, MOST_NAME, "letters in a name")
-        try:
-            return content.tobytes().decode()
-        except UnicodeDecodeError as error:
-            raise FormatError(f"the name {content.tobytes()!r:.80} is not valid UTF-8; the file is damaged") from error
+        return None if content is None else name_text(content.tobytes())
 
     def tables(self, field: int, most: int, what: str) -> list[Table]:
         """A vector of tables; FormatError where it has more than `most` of `what`, which is a plural."""

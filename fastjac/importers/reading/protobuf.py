@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...errors import FormatError
-from .limits import MOST_FIELDS, MOST_NAME, check_count
+from .limits import MOST_FIELDS, MOST_NAME
+from .names import name_text
 from .wire import LENGTH, VARINT, fields, varint
 
 HALF, WHOLE = 1 << 63, 1 << 64
@@ -87,11 +88,11 @@ class Message:
 
     def texts(self, number: int) -> list[str]:
         """The texts of each field of that number."""
-        return [_text(content) for content in self.contents(number)]
+        return [name_text(content) for content in self.contents(number)]
 
     def text(self, number: int) -> str:
         """A text."""
-        return _text(bytes(self.content(number)[: MOST_NAME + 1]))
+        return name_text(bytes(self.content(number)[: MOST_NAME + 1]))
 
     def messages(self, number: int) -> list[Message]:
         """The messages in each field of that number."""
@@ -114,11 +115,3 @@ class Message:
 
     def _unfit(self, number: int, wanted: str) -> FormatError:
         return FormatError(f"field {number} of a message does not hold {wanted}; the file is damaged")
-
-
-def _text(content: bytes) -> str:
-    check_count(len(content), MOST_NAME, "letters in a name")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise FormatError(f"the name {content!r:.80} is not valid UTF-8; the file is damaged") from error

@@ -62,9 +62,14 @@ def units_of(indices: Sequence[int], count: int, categories: Categories) -> list
     """The numbers of the units of some columns."""
     if not categories:
         return list(indices)
-    widths = [len(categories[index]) if index in categories else 1 for index in range(count)]
-    starts = np.concatenate([[0], np.cumsum(widths)]).tolist()
+    starts = starts_of(count, categories)
     return [unit for index in indices for unit in range(starts[index], starts[index + 1])]
+
+
+def starts_of(count: int, categories: Categories) -> list[int]:
+    """Where the units of each of `count` columns start, and where those of the last end."""
+    widths = [len(categories[index]) if index in categories else 1 for index in range(count)]
+    return [0, *np.cumsum(widths).tolist()]
 
 
 def names_of(names: Sequence[str], count: int, categories: Categories) -> tuple[str, ...]:

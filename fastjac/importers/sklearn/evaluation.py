@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ...network import Network
-from .columns import Categories, n_units
+from .columns import Categories, n_units, starts_of
 from .fitted import Fitted
 from .steps import is_binary
 from .survey import last
@@ -31,7 +32,9 @@ class Encoded:
     def vjp(self, x: np.ndarray, u: np.ndarray, *, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The values at `x (n, n_in)`, and the Jacobians multiplied by `u (n_out,)`."""
         x = np.abs(x) if self._positive else x.copy()
-        for units in _blocks(self.n_in, self._categories).values():
+        starts = _starts(self.n_in, self._categories)
+        for column in self._categories:
+            units = range(starts[column], starts[column + 1])
             chosen = np.argmax(x[:, units], axis=1)
             x[:, units] = chosen[:, None] == np.arange(len(units))
         return self._network.vjp(x, u, threads=threads)
@@ -53,32 +56,21 @@ def rows(x: np.ndarray, categories: Categories, names: Sequence[str]) -> Any:
     pandas: Any = sys.modules.get("pandas")
     if not categories and (not names or pandas is None):
         return x
-    blocks = _blocks(x.shape[1], categories)
-    encoded = {unit for units in blocks.values() for unit in units}
-    numbers = iter(unit for unit in range(x.shape[1]) if unit not in encoded)
     table: list[np.ndarray] = []
-    for column in range(x.shape[1] - sum(len(units) - 1 for units in blocks.values())):
+    for column, (start, end) in enumerate(pairwise(_starts(x.shape[1], categories))):
         if column in categories:
             values = np.array([*categories[column], None], object)[:-1]
-            table.append(values[np.argmax(x[:, blocks[column]], axis=1)])
+            table.append(values[np.argmax(x[:, start:end], axis=1)])
         else:
-            table.append(x[:, next(numbers)])
+            table.append(x[:, start])
     if names and pandas is not None:
         return pandas.DataFrame(dict(zip(names, table, strict=True)))
     return np.array(table, object).T
 
 
-def _blocks(size: int, categories: Categories) -> dict[int, list[int]]:
-    """The units of each column that is encoded."""
-    count = size - n_units(0, categories)
-    starts = {}
-    unit = 0
-    for column in range(count):
-        width = len(categories[column]) if column in categories else 1
-        if column in categories:
-            starts[column] = list(range(unit, unit + width))
-        unit += width
-    return starts
+def _starts(size: int, categories: Categories) -> list[int]:
+    """Where the units of each column start, of `size` units in all."""
+    return starts_of(size - n_units(0, categories), categories)
 
 
 def evaluated(estimator: Any, view: Fitted, x: Any, two_columns: bool) -> np.ndarray:

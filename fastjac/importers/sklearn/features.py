@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
-from ...nodes import Node, concatenate, multiply
+from ...nodes import Node, concatenate, multiply, row
 from ..reading.limits import MOST_JOINED, MOST_NESTING, check_count
 from .fitted import Fitted
 from .linear import PROBABILITIES, divided_by_sum
@@ -21,13 +21,6 @@ Combination = tuple[int, ...]
 """The numbers of the columns that are multiplied."""
 TINY = float(np.finfo(np.float32).tiny)
 """What stands for the norm of a vector of zeros, which then stays one."""
-
-
-def row(node: Node, *layers: fl.Layer) -> Node:
-    """The node behind layers in a row."""
-    for layer in layers:
-        node = node.follow(layer)
-    return node
 
 
 def polynomial(transformer: Fitted, node: Node) -> Node:

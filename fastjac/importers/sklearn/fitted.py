@@ -122,9 +122,9 @@ class Fitted:
         return None if value is None or is_word(value, "passthrough") else self.as_estimator(value, name)
 
 
-def is_word(value: Any, word: str) -> bool:
-    """Whether a value is this text."""
-    return isinstance(value, str) and value == word
+def is_word(value: Any, *words: str) -> bool:
+    """Whether a value is one of these texts."""
+    return isinstance(value, str) and value in words
 
 
 def is_inert(value: Any) -> bool:

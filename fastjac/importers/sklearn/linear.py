@@ -10,7 +10,7 @@ from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from ...nodes import Node
 from ..reading.limits import MOST_JOINED, check_count
-from .fitted import Fitted
+from .fitted import Fitted, is_word
 
 Layers = Sequence[fl.Layer]
 SOFTMAX_SINCE = (0, 20)
@@ -62,9 +62,9 @@ def logistic(model: Fitted) -> tuple[Layers, bool]:
     """The layers of a LogisticRegression, and whether its probabilities are to be divided by their sum."""
     linear, kind = affine(model), model.get("multi_class")
     if n_classes(model) == 2:
-        is_softmax = _is(kind, "multinomial") and model.version >= SOFTMAX_SINCE
+        is_softmax = is_word(kind, "multinomial") and model.version >= SOFTMAX_SINCE
         return [linear, *([fl.Scale(2.0)] if is_softmax else []), fl.Sigmoid()], False
-    if _is(kind, "ovr", "warn") or (_is(kind, "auto", "deprecated") and _is(model.get("solver"), "liblinear")):
+    if is_word(kind, "ovr", "warn") or (is_word(kind, "auto", "deprecated") and is_word(model.get("solver"), "liblinear")):
         return [linear, fl.Sigmoid()], True
     return [linear, fl.Softmax()], False
 
@@ -77,10 +77,6 @@ def descent(model: Fitted) -> tuple[Layers, bool]:
     if loss not in ("log", "log_loss"):
         return [affine(model)], False
     return [affine(model), fl.Sigmoid()], n_classes(model) > 2
-
-
-def _is(value: object, *words: str) -> bool:
-    return isinstance(value, str) and value in words
 
 
 def divided_by_sum(node: Node) -> Node:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ...errors import FastjacError, FormatError
+from ...errors import FormatError
 from ..foreign import PICKLES
+from ..located import malformed_told
 from ..options import Options
 from ..parts import Imported, Part
 from ..reading.compressed import start_of, unpacked
@@ -44,21 +43,10 @@ def load(probe: Probe, options: Options) -> Imported:
     estimator = Pickled(PickledArrays(probe.size)).fitted(value)
     if estimator is None:
         raise FormatError(f"it holds {_told(value)}; {SAVE_IT}")
-    with _malformed_told():
+    with malformed_told("it does not hold an estimator as scikit-learn makes it"):
         found, version = imported(estimator), estimator.get("_sklearn_version")
     wrote = (Part(f"scikit-learn {shown(version)}", (), "wrote the file"),) if isinstance(version, str) else ()
     return replace(found, parts=(*wrote, *found.parts))
-
-
-@contextmanager
-def _malformed_told() -> Iterator[None]:
-    """Turn what attributes of another kind than scikit-learn's raise into a FormatError."""
-    try:
-        yield
-    except FastjacError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"it does not hold an estimator as scikit-learn makes it: {error!r:.200}") from error
 
 
 class Pickled:

@@ -9,13 +9,13 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, LayerError, UnsupportedLayerError
-from ...nodes import Input, Node
+from ...nodes import Input, Node, row
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
 from ..reading.limits import MOST_LAYERS, MOST_LETTERS, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count
 from .columns import Columns, n_units, names_of
 from .composites import COMPOSITES
-from .features import FEATURES, row
+from .features import FEATURES
 from .fitted import Fitted
 from .refusals import METHODS, REMEDIES
 from .steps import CONVERTERS, UNFITTED, note

@@ -6,14 +6,13 @@ are discrete.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ... import layers as fl
 from ...errors import FormatError
 from ..parts import Imported, Part, assemble
-from ..policies.mlp import STATE_LAYERS, MakeActivation, Weights
+from ..policies.mlp import STATE_LAYERS, MakeActivation, Weights, numbered
 from ..policies.networks import pair_network
 from .actions import as_given, chosen, squashed
 from .settings import Settings
@@ -95,8 +94,7 @@ def _deterministic_actor(agent: Agent) -> Imported:
 def _critics(agent: Agent) -> Imported:
     """Q(observation, action), an output for each critic."""
     names = {group.name.split(".")[1] for group in agent.weights.below("critic")}
-    numbers = sorted(int(name[2:]) for name in names if re.fullmatch(r"qf\d{1,4}", name, re.ASCII))
-    rows = [agent.weights.row(f"critic.qf{number}", agent.activation) for number in numbers]
+    rows = [agent.weights.row(f"critic.qf{number}", agent.activation) for number in numbered(names, "qf")]
     if not rows:
         raise FormatError("it holds no weights of critic.qf0; the archive is damaged")
     told = Part("action", (), "in [-1, 1]: what the actor gives before it is scaled to the bounds of actions")

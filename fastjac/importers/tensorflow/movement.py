@@ -13,8 +13,6 @@ from ..ir.evaluation import Result
 from ..ir.values import Flow, Value, constant, moved
 from .calls import Call
 
-NO_FLOW = "it picks entries by numbers that depend on the network's input; fastjac takes constant ones"
-
 
 def reshape(call: Call) -> Value:
     """Another shape, which is the second operand or an attribute."""
@@ -57,9 +55,8 @@ def unpack(call: Call) -> Result:
     """The tensors that lie one after another along an axis, which they lose."""
     value = call.value(0)
     axis = mv.checked_axis(call.integer("axis"), len(value.shape))
-    count = value.shape[axis]
-    _check_results(call, count)
-    return [mv.squeeze(part, [axis]) for part in mv.split(value, axis, [1] * count)]
+    _check_results(call, value.shape[axis])
+    return mv.unstack(value, axis)
 
 
 def _check_results(call: Call, count: int) -> None:

@@ -23,7 +23,7 @@ from .calls import Call
 from .graphdef import LOOPS
 from .types import TYPES
 
-ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
+ONLY_SHAPE, FOLDED = "only the shape", "folded to one scale and shift"
 ONE_PRECISION = "fastjac computes in one precision"
 
 

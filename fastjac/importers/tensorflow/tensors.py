@@ -10,7 +10,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..ir.account import Account
 from ..ir.movement import MOST_AXES, MOST_ENTRIES
 from ..ir.values import Shape
-from ..reading.bfloat16 import widen_bfloat16
+from ..reading.bfloat16 import as_numbers
 from ..reading.limits import check_count
 from ..reading.protobuf import Message
 from .types import STRING, TYPES, ElementType
@@ -59,7 +59,7 @@ def read_tensor(tensor: Message, account: Account) -> np.ndarray:
     account.make(size)
     entries = np.full(size, listed[-1] if listed.size else 0, listed.dtype)
     entries[: listed.size] = listed[:size]
-    return as_numbers(entries, kind).reshape(shape)
+    return as_numbers(entries, kind.name).reshape(shape)
 
 
 def _whole(tensor: Message, kind: ElementType) -> np.ndarray:
@@ -78,16 +78,7 @@ def as_array(content: bytes | memoryview, kind: ElementType, shape: Shape) -> np
             f"{kind.name} of shape {shape} takes {needed} bytes, the file holds {len(content)} for it; it is truncated or damaged"
         )
     stored = np.frombuffer(content, "u1" if kind.name == "bool" else kind.stored)
-    return as_numbers(stored, kind).reshape(shape)
-
-
-def as_numbers(stored: np.ndarray, kind: ElementType) -> np.ndarray:
-    """Stored entries as numbers of the precisions that fastjac computes in."""
-    if kind.name == "bfloat16":
-        return widen_bfloat16(stored)
-    if kind.name == "bool":
-        return stored != 0
-    return stored.astype(np.float32 if kind.name == "float16" else stored.dtype.newbyteorder("="), copy=False)
+    return as_numbers(stored, kind.name).reshape(shape)
 
 
 def read_strings(tensor: Message) -> list[bytes]:

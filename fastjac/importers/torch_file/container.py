@@ -49,8 +49,13 @@ def opened(probe: Probe) -> Iterator[tuple[Any, Storages]]:
 def zip_content(found: archive.Archive) -> tuple[Any, Storages]:
     """The same of an archive that is open."""
     pickle = _pickle_of(found)
-    check_count(found.size(pickle), MOST_TEXT, f"bytes in {pickle}")
-    return interpret(found.read(pickle)).value, ZipStorages(found, pickle.removesuffix(PICKLE))
+    return pickled(found, pickle), ZipStorages(found, pickle.removesuffix(PICKLE))
+
+
+def pickled(found: archive.Archive, member: str) -> Any:
+    """What a pickle in an archive describes."""
+    check_count(found.size(member), MOST_TEXT, f"bytes in {member}")
+    return interpret(found.read(member)).value
 
 
 def _pickle_of(found: archive.Archive) -> str:

@@ -58,14 +58,15 @@ def load(probe: Probe, options: Options) -> Imported:
 
 def _from_states(found: list[StateDict], tensors: Tensors, options: Options) -> tuple[list[StateDict], Imported]:
     """The network of the state dicts in a file, and those among them that it is of."""
+    owners = _owners(found) if options.layers is None or len(found) > 1 else {}
     if options.layers is None:
-        agent = recognised({checkpoints.without_wrappers(name) for name in _owners(found)})
+        agent = recognised({checkpoints.without_wrappers(name) for name in owners})
         if agent is not None or options.policy is not None:
-            return _agent(agent, found, tensors, options)
+            return _agent(agent, found, owners, tensors, options)
     if len(found) == 1:
         kind = OrderedDict if found[0].is_ordered else dict
         return found, imported_weights(kind(arrays_of(found[0].tensors(), tensors)), options)
-    chosen, named = _chosen(found, options.order)
+    chosen, named = _chosen(found, owners, options.order)
     return chosen, as_named(arrays_of(named, tensors), options)
 
 
@@ -86,18 +87,18 @@ def _module_in(value: Any) -> Call | None:
 
 
 def _agent(
-    known: Checkpoint | None, found: list[StateDict], tensors: Tensors, options: Options
+    known: Checkpoint | None, found: list[StateDict], owners: Mapping[str, Owner], tensors: Tensors, options: Options
 ) -> tuple[list[StateDict], Imported]:
     """The network of an agent in a checkpoint that is known, which the user names, and the state dicts of the agent."""
     if known is None:
         libraries = ", ".join(dict.fromkeys(checkpoint.library for checkpoint in CHECKPOINTS))
         raise OptionError(
             f"policy={options.policy!r:.80} is for the agents of {libraries}, and the names in the file are those of none; pass "
-            f"layers=[...]. {_choice(found, list(_owners(found)))}"
+            f"layers=[...]. {_choice(found, list(owners))}"
         )
     checkpoints.check_policy(known, options)
-    owners = {checkpoints.without_wrappers(key): owner for key, owner in _owners(found).items()}
-    chosen, wanted = _of_owners(found, {key: owner for key, owner in owners.items() if known.reads(key)})
+    unwrapped = {checkpoints.without_wrappers(key): owner for key, owner in owners.items()}
+    chosen, wanted = _of_owners(found, {key: owner for key, owner in unwrapped.items() if known.reads(key)})
     return chosen, checkpoints.imported_agent(known, arrays_of(wanted, tensors), options)
 
 
@@ -108,9 +109,11 @@ def _owners(found: list[StateDict]) -> dict[str, Owner]:
     return {".".join((*state.path, name)): (state, name) for state in found for name in state.names()}
 
 
-def _chosen(found: list[StateDict], order: Sequence[str] | None) -> tuple[list[StateDict], dict[str, Call]]:
+def _chosen(
+    found: list[StateDict], owners: Mapping[str, Owner], order: Sequence[str] | None
+) -> tuple[list[StateDict], dict[str, Call]]:
     """The state dicts that the groups in `order` belong to, and the tensors of these groups by their full names."""
-    owners = without_wrappers(_owners(found))
+    owners = without_wrappers(owners)
     starts = tuple(f"{group}." for group in order) if isinstance(order, (list, tuple)) else ()
     if not starts or not all(any(key.startswith(start) for key in owners) for start in starts):
         raise OptionError(_choice(found, list(owners)))

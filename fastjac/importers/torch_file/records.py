@@ -12,7 +12,7 @@ from ..located import located
 from ..reading.records import Call, Name
 from ..torch.modified import HOOKS
 from .checkpoint import entries_of
-from .tensors import Tensors, is_tensor
+from .tensors import Tensors, is_tensor, unsized
 
 DEFAULTS: dict[str, dict[str, Any]] = {"GELU": {"approximate": "none"}}
 """Attributes that a class of torch did not have at first, with what it computed then."""
@@ -43,6 +43,7 @@ class Module:
         self.children: Mapping[Any, Any] = entries_of(record.state[CHILDREN]) or {}
         self.training = False
         self._state: Mapping[Any, Any] = record.state
+        self._held: list[Mapping[Any, Any]] = [entries_of(record.state[held]) or {} for held in (PARAMETERS, BUFFERS)]
         self._tensors = tensors
 
     def check_plain(self) -> None:
@@ -61,23 +62,21 @@ class Module:
     @property
     def own_names(self) -> list[str]:
         """The names of its own parameters and buffers that are there, but for counts."""
-        held = ((entries_of(self._state[group]) or {}).items() for group in (PARAMETERS, BUFFERS))
-        return [str(name) for entries in held for name, value in entries if value is not None and name != COUNT]
+        return [str(name) for held in self._held for name, value in held.items() if value is not None and name != COUNT]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Its own parameters and buffers by name; FormatError where one is no tensor of plain numbers."""
         found = {}
-        for held in (PARAMETERS, BUFFERS):
-            for name, value in (entries_of(self._state[held]) or {}).items():
+        for held in self._held:
+            for name, value in held.items():
                 if value is not None:
                     found[str(name)] = self._array(name, value)
         return found
 
     def __getattr__(self, name: str) -> Any:
-        for held in (PARAMETERS, BUFFERS):
-            entries = entries_of(self._state[held]) or {}
-            if name in entries:
-                return None if entries[name] is None else self._array(name, entries[name])
+        for held in self._held:
+            if name in held:
+                return None if held[name] is None else self._array(name, held[name])
         if name in self._state:
             return _plain(self._state[name], name)
         kind = self.class_name.rpartition(".")[2]
@@ -94,8 +93,7 @@ class Module:
 
 def _plain(value: Any, name: str) -> Any:
     """An attribute that is a number, a text or a tuple of whole numbers; FormatError for anything else."""
-    if isinstance(value, Call) and str(value) == "torch.Size" and isinstance(value.args, tuple) and len(value.args) == 1:
-        value = value.args[0]
+    value = unsized(value)
     items = value if isinstance(value, (tuple, list)) else (value,)
     if not all(item is None or isinstance(item, (int, float, str)) for item in items):
         raise FormatError(f"its {name} is of type {type(value).__name__}, which is no option that torch gives it")

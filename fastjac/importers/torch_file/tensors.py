@@ -217,10 +217,15 @@ def _check_state(state: Any) -> None:
                 raise FormatError(f"the pickle replaces the tensor's numbers by its attribute {name}, as torch.save never does")
 
 
+def unsized(value: Any) -> Any:
+    """The tuple in a torch.Size; any other value as it is."""
+    is_size = isinstance(value, Call) and str(value) == "torch.Size" and isinstance(value.args, tuple) and len(value.args) == 1
+    return value.args[0] if is_size else value
+
+
 def _sizes(value: Any) -> tuple[Any, ...]:
     """A tuple of sizes, also if it is given as a torch.Size."""
-    if isinstance(value, Call) and str(value) == "torch.Size" and isinstance(value.args, tuple) and len(value.args) == 1:
-        value = value.args[0]
+    value = unsized(value)
     if not isinstance(value, tuple):
         raise FormatError("a tensor's size or stride is no tuple; the file is damaged")
     return value

@@ -11,7 +11,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..located import located
 from ..reading.limits import check_count
 from .aten.arithmetic import truth_of
-from .aten.evaluation import Evaluation
+from .aten.evaluation import Evaluation, called
 from .aten.operators import is_known
 from .aten.queries import OPERATORS_OF_PYTHON
 from .aten.values import kind_of, whole
@@ -85,7 +85,7 @@ class Interpreter:
         with self._called():
             frame = Frame(place, self._bound(function, args, keywords))
             found = self._block(function, function.body, frame)
-            return None if isinstance(found, _NoValue) else found
+            return None if found is GO_ON else found
 
     @contextmanager
     def _called(self) -> Iterator[None]:
@@ -112,7 +112,7 @@ class Interpreter:
     def _block(self, function: Function, block: Sequence[Statement], frame: Frame) -> Any:
         for statement in block:
             found = self._statement(function, statement, frame)
-            if not isinstance(found, _NoValue):
+            if found is not GO_ON:
                 return found
         return GO_ON
 
@@ -140,22 +140,25 @@ class Interpreter:
         frame.variables.update(zip(statement.targets, value, strict=True))
 
     def _loop(self, function: Function, loop: Loop, frame: Frame) -> Any:
+        for _ in self._rounds(loop, frame):
+            found = self._block(function, loop.body, frame)
+            if found is not GO_ON:
+                return found
+        return GO_ON
+
+    def _rounds(self, loop: Loop, frame: Frame) -> Iterator[None]:
+        """Once for each time that the body runs: while the source holds, or for each of its entries, which the target becomes."""
         if not loop.target:
             while truth_of(self._value(loop.source, frame)):
-                found = self._block(function, loop.body, frame)
-                if not isinstance(found, _NoValue):
-                    return found
-            return GO_ON
+                yield
+            return
         source = self._value(loop.source, frame)
         if not isinstance(source, (list, tuple, range)):
             raise FormatError(f"it goes through {kind_of(source)} one by one; the file is damaged")
         for one in source:
             self._step()
             frame.variables[loop.target] = one
-            found = self._block(function, loop.body, frame)
-            if not isinstance(found, _NoValue):
-                return found
-        return GO_ON
+            yield
 
     def _weighed(self, value: Any) -> Any:
         """A list, tuple or dict, all of whose entries, of those inside it too, are counted as steps."""
@@ -277,7 +280,7 @@ class Interpreter:
             return range_of(args)
         if name in OPERATORS_OF_PYTHON:
             with located(name):
-                return OPERATORS_OF_PYTHON[name](*args[:1])
+                return called(OPERATORS_OF_PYTHON[name], args[:1], {})
         raise UnsupportedLayerError(f"it calls Python's {name:.80}, which fastjac does not follow")
 
 

@@ -13,6 +13,7 @@ from ..located import located
 from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
 from ..reading.records import Call
 from ..torch_file.tensors import Tensors, is_tensor
+from .aten.operators import QUANTIZED
 from .aten.values import stored
 
 CLASSES = "__torch__."
@@ -111,5 +112,5 @@ class Constants:
 def advice(kind: str) -> str:
     """What to do about a class or an operator that C++ code defines."""
     if "quantize" in kind:
-        return "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
+        return QUANTIZED
     return "fastjac reads what torch's own operators compute, so write it by these"

@@ -87,7 +87,7 @@ class _Parser(Cursor):
         name = f"{self._module}.{self.word()}"
         self.expect("(")
         base = self.word()
-        methods, constants = {}, {}
+        methods = {}
         for word in self._block():
             if word == "def":
                 method = self._function(name)
@@ -96,8 +96,8 @@ class _Parser(Cursor):
                 self.position = 2
                 self.pass_type()
                 if self.take("="):
-                    constants[word] = self._expression()
-        return Class(name, base, methods, constants)
+                    self._expression()  # a constant, which the archive's own list holds too
+        return Class(name, base, methods)
 
     def _function(self, owner: str) -> Function:
         self.expect("def")

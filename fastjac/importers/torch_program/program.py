@@ -35,13 +35,6 @@ class Program:
             )
         return found
 
-    def function(self, name: str) -> Function:
-        """A function; FormatError where the name is that of a class."""
-        found = self.definition(name)
-        if not isinstance(found, Function):
-            raise FormatError(f"its program calls the class {name:.200} as a function; the file is damaged")
-        return found
-
     def method(self, kind: str, name: str) -> Function:
         """A method of a class."""
         found = self.definition(kind)

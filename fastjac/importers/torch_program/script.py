@@ -19,11 +19,10 @@ from ..options import Options
 from ..parts import Imported
 from ..reading import archive
 from ..reading.archive import Archive
-from ..reading.limits import MOST_ENDS, MOST_TEXT, check_count
-from ..reading.opcodes import interpret
+from ..reading.limits import MOST_ENDS, check_count
 from ..reading.probe import Probe
 from ..reading.records import Call
-from ..torch_file.container import PICKLE, SCRIPT_CONSTANTS
+from ..torch_file.container import PICKLE, SCRIPT_CONSTANTS, pickled
 from ..torch_file.storages import ZipStorages
 from ..torch_file.tensors import Tensors, is_tensor, layout
 from . import survey, widths
@@ -110,9 +109,7 @@ class _Script:
         return [_source(name, by_name[name]) for name in names]
 
     def _pickle(self, name: str) -> Any:
-        member = f"{self._folder}{name}"
-        check_count(self._archive.size(member), MOST_TEXT, f"bytes in {member}")
-        return interpret(self._archive.read(member)).value
+        return pickled(self._archive, f"{self._folder}{name}")
 
 
 def _source(name: str, example: Call) -> Source:

@@ -132,12 +132,11 @@ class Function:
 
 @dataclass(frozen=True)
 class Class:
-    """A class: its methods, and the constants that stand in it."""
+    """A class and its methods."""
 
     name: str
     base: str
     methods: Mapping[str, Function]
-    constants: Mapping[str, Expression]
 
 
 Definition = Function | Class

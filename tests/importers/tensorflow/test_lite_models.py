@@ -45,6 +45,12 @@ def test_several_inputs_and_outputs_have_names(tmp_path):
         fastjac.load(path, outputs=["c"])
 
 
+def test_an_output_of_a_node_may_be_left_out(tmp_path):
+    nodes = [lite.operator("TANH", [0], [-1]), lite.operator("TANH", [0], [1])]
+    path = saved(tmp_path, lite.model(nodes, {"x": (None, 3)}, ["y"]))
+    assert str(fastjac.load(path)[0]) == "Tanh()"
+
+
 def test_a_signature_names_inputs_and_outputs(tmp_path):
     tensors = [lite.tensor("serving_x:0", (1, 4)), lite.tensor("StatefulPartitionedCall:0", (1, 4))]
     graph = {0: tensors, 1: np.array([0], np.int32), 2: np.array([1], np.int32), 3: [{1: np.array([0]), 2: np.array([1])}]}

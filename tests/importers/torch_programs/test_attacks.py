@@ -76,6 +76,7 @@ PROGRAMS = {
     "outputs in outputs": (body("y = (x,)", *["y = (y, y)"] * 30, "return y"), "more than 100000 steps"),
     "Python's operators": (body("return x + x"), r"'\+ x"),
     "Python's comprehensions": (body("return [y for y in x]"), "TorchScript expects"),
+    "Python's functions without arguments": (body("y = int()", "return x"), "it is given other arguments than torch gives it"),
     "Python's functions": (body('return eval("x")'), "it calls Python's eval, which fastjac does not follow"),
     "Python's attributes": (body("return x.__class__"), "it takes '__class__' of a tensor"),
     "an import": ("import os\n" + body("return os.system(x)"), "it uses 'os', which has no value"),
@@ -182,6 +183,10 @@ def in_config(**changes):
 CHANGES = {
     "no graph": (lambda described: described.pop("graph_module", None), "no graph_module"),
     "a node of a name": (in_graph(lambda graph: first_node(graph).update(target="os.system")), "does not have .* 'os.system'"),
+    "a function of Python of too many arguments": (
+        in_graph(lambda graph: first_node(graph).update(target="_operator.neg")),
+        "it is given other arguments than torch gives it",
+    ),
     "an argument that is nothing": (in_graph(lambda graph: first_node(graph)["inputs"][0].update(arg={})), "not one thing"),
     "arguments in one another": (in_graph(lambda graph: first_node(graph)["inputs"][0].update(arg=nested(60))), "no product"),
     "a value that comes later": (

@@ -83,6 +83,9 @@ CASES = {
     "masked_fill": lambda x: x.masked_fill(x <= 0.2, -3.0),
     "masks as numbers": lambda x: x * (x > 0.3).to(x.dtype),
     "sign": lambda x: torch.sign(x) * x * x,
+    "division that rounds": lambda x: (
+        x * torch.div(C * 3, 2.0, rounding_mode="trunc") + torch.div(C * 3, 2.0, rounding_mode="floor")
+    ),
     "constants": lambda x: x * torch.floor(C * 2).sum() + torch.arange(6) * torch.ones_like(C),
     # Movement
     "view": lambda x: x.view(-1, 3, 2).permute(0, 2, 1).reshape(x.size(0), -1),

@@ -13,6 +13,7 @@ from ....errors import FormatError, UnsupportedLayerError
 from ...ir.account import Account
 from ...ir.graph import End, Graph, Node
 from ...ir.movement import MOST_AXES, MOST_ENTRIES
+from ...reading.bfloat16 import as_numbers
 from ...reading.flatbuffer import Table, check_reach, root
 from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
 from . import schema as s
@@ -40,9 +41,9 @@ class Reader:
         """The graph, with all of its outputs."""
         inputs, outputs = (self._numbers(self._graph, part, MOST_ENDS) for part in (s.SubGraph.INPUTS, s.SubGraph.OUTPUTS))
         nodes = self._nodes()
-        given = {*inputs, *(int(name) for node in nodes for name in node.outputs)}
+        given = {*map(str, inputs), *(name for node in nodes for name in node.outputs)}
         constants: dict[str, Callable[[], np.ndarray]] = {
-            self._names[i]: partial(self._constant, i) for i in range(len(self._tensors)) if i not in given
+            name: partial(self._constant, i) for i, name in enumerate(self._names) if name not in given
         }
         called = self._signature()
         return Graph(
@@ -136,8 +137,7 @@ class Reader:
         stored = content.view(dtype)
         if name in ("bool", "float16"):
             self._account.make(stored.size)
-        entries = stored != 0 if name == "bool" else stored.astype("float32" if name == "float16" else name, copy=False)
-        return entries.reshape(shape)
+        return as_numbers(stored, name).reshape(shape)
 
     def _content(self, number: int) -> np.ndarray:
         """The bytes of a buffer."""

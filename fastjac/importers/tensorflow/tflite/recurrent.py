@@ -9,7 +9,6 @@ import numpy as np
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import elementwise as el
 from ...ir import joining as jn
-from ...ir import movement as mv
 from ...ir import recurrence as rc
 from ...ir.recurrence import Function, Weights
 from ...ir.values import Flow, Value, constant
@@ -82,5 +81,4 @@ def _steps(call: Call) -> Sequence[Flow]:
     value, axis = call.value(0), _time_axis(call)
     if not isinstance(value, Flow) or len(value.shape) != 3:
         raise UnsupportedLayerError(f"it takes sequences (batch, steps, features) of the input, got shape {value.shape}")
-    parts = mv.split(value, axis, [1] * value.shape[axis])
-    return [mv.squeeze(part, [axis]) for part in parts]  # type: ignore[misc]  # parts of a Flow are such
+    return rc.steps_along(value, axis)  # type: ignore[return-value]  # steps of a Flow are such

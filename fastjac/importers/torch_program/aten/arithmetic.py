@@ -83,9 +83,15 @@ def _rounded_division(of_numbers: Callable[[Any, Any], Any], what: str) -> Opera
     )
 
 
+def _cut_quotient(a: Any, b: Any) -> Any:
+    """The quotient without the digits behind the point, for numbers and arrays."""
+    below = a // b
+    return below + ((below < 0) & (below * b != a))
+
+
 FLOOR_DIVIDE = _rounded_division(operator.floordiv, "it divides and rounds")
 REMAINDER = _rounded_division(operator.mod, "it takes remainders of")
-ROUNDED = {"floor": FLOOR_DIVIDE, "trunc": FLOOR_DIVIDE}
+ROUNDED = {"floor": FLOOR_DIVIDE, "trunc": _rounded_division(_cut_quotient, "it divides and rounds")}
 
 
 def _power(self: Any, exponent: Any) -> Any:
@@ -96,12 +102,8 @@ def _power(self: Any, exponent: Any) -> Any:
     return el.power(*paired(self, exponent))
 
 
-def _bound(of_numbers: Callable[[Any, Any], Any], function: Callable[[Value, Value], Value]) -> Operator:
-    return _of_two(of_numbers, function)
-
-
-MAXIMUM = _bound(max, el.maximum)
-MINIMUM = _bound(min, el.minimum)
+MAXIMUM = _of_two(max, el.maximum)
+MINIMUM = _of_two(min, el.minimum)
 
 
 def _compared(of_values: Callable[[Any, Any], Any], function: Callable[[Value, Value], Any]) -> Operator:

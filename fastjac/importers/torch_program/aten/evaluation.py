@@ -53,7 +53,7 @@ class Evaluation:
         function, is_in_place = operator(name)
         args = args if name == "append" else [self.current(one) for one in args]  # which changes a list itself
         options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
-        result = _called(function, args, options)
+        result = called(function, args, options)
         operands = [*args, *options.values()]
         self._note(name, operands, result, place)
         return self._written(operands, result) if is_in_place else _as_new(operands, result)
@@ -108,7 +108,8 @@ class Evaluation:
             self.record.add(place, name, nodes, NOTES.get(name, ""))
 
 
-def _called(function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def called(function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """What a function gives; FormatError where its arguments do not fit it."""
     try:
         bound = _signature(function).bind(*args, **options)
     except TypeError as error:

@@ -51,22 +51,28 @@ def operator(name: str) -> tuple[Callable[..., Any], bool]:
 
     Raises UnsupportedLayerError where fastjac does not have it.
     """
-    if name in OPERATORS:
-        return OPERATORS[name], False
-    if name.endswith("_") and not name.endswith("__") and name[:-1] in OPERATORS:
-        return OPERATORS[name[:-1]], True
-    raise UnsupportedLayerError(missing(name))
+    plain = _plain(name)
+    if plain not in OPERATORS:
+        raise UnsupportedLayerError(missing(name))
+    return OPERATORS[plain], plain != name
 
 
 def is_known(name: str) -> bool:
     """Whether fastjac has the operator."""
-    return name in OPERATORS or (name.endswith("_") and not name.endswith("__") and name[:-1] in OPERATORS)
+    return _plain(name) in OPERATORS
+
+
+def _plain(name: str) -> str:
+    """The name of the operator that gives its result as a new tensor."""
+    is_in_place = name not in OPERATORS and name.endswith("_") and not name.endswith("__")
+    return name[:-1] if is_in_place else name
 
 
 def missing(name: str) -> str:
     """Why fastjac does not have an operator."""
-    if name in REASONS or name.rstrip("_") in REASONS:
-        return REASONS.get(name, REASONS.get(name.rstrip("_"), ""))
+    reason = REASONS.get(name) or REASONS.get(name.rstrip("_"))
+    if reason:
+        return reason
     if "quantize" in name:
         return QUANTIZED
     names = ", ".join(sorted(known for known in OPERATORS if known[0].isalpha() and "." not in known))

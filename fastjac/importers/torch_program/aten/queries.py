@@ -16,7 +16,21 @@ from ...ir.values import Constant, Flow, Value, computed, constant, size_of
 from ...precision import refuse_rounding
 from ...reading.limits import MOST_LAYERS, check_count
 from .movement import same
-from .values import DTYPES, FlowType, dtype_name, is_number, kind_of, listed, number_of, real, sizes, tensor, whole
+from .values import (
+    NUMBER_OF_TYPE,
+    FlowType,
+    cast,
+    dtype_name,
+    is_number,
+    kind_of,
+    listed,
+    number_of,
+    real,
+    sizes,
+    stored_dtype,
+    tensor,
+    whole,
+)
 
 Operator = Callable[..., Any]
 
@@ -47,8 +61,7 @@ def _dtype(a: Any) -> Any:
     """The number of a type."""
     if isinstance(a, (Flow, Condition)):
         return FlowType()
-    name = tensor(a).alone.dtype.name
-    return next((number for number, known in DTYPES.items() if known == name), FlowType())
+    return NUMBER_OF_TYPE.get(tensor(a).alone.dtype.name, FlowType())
 
 
 def _is_floating(self: Any) -> bool:
@@ -70,9 +83,8 @@ def _typed(self: Any, dtype: Any) -> Value:
     if isinstance(value, Flow):
         refuse_rounding(dtype_name(dtype, "float32"))
         return same(value)
-    name = dtype_name(dtype, value.alone.dtype.name)
-    name = "float32" if name in ("float16", "bfloat16") else name
-    return value if name == value.alone.dtype.name else computed(lambda array: array.astype(name), value)
+    name = stored_dtype(dtype, value.alone.dtype.name)
+    return value if name == value.alone.dtype.name else cast(value, name)
 
 
 # Constants
@@ -112,7 +124,7 @@ def _full_like(self: Any, fill_value: Any, *rest: Any, **options: Any) -> Consta
     value = tensor(self)
     shape = mv.shape_of(value)
     found = _full([number_of(computed(lambda told, at=axis: told[at], shape)) for axis in range(len(value.shape))], fill_value)
-    return found if isinstance(value, Flow) else computed(lambda array: array.astype(value.alone.dtype), found)
+    return found if isinstance(value, Flow) else cast(found, value.alone.dtype.name)
 
 
 def _new_filled(number: float | int) -> Operator:
@@ -125,8 +137,7 @@ def _tensor(data: Any, *rest: Any, dtype: Any = None, **options: Any) -> Value:
         return data
     entries = _numbers(data, 0)
     default = "float32" if any(isinstance(one, float) for one in _flat(entries)) else "int64"
-    name = dtype_name(dtype if not rest else rest[0], default)
-    name = "float32" if name in ("float16", "bfloat16") else name
+    name = stored_dtype(dtype if not rest else rest[0], default)
     try:
         return constant(np.array(entries, name))
     except (ValueError, OverflowError) as error:

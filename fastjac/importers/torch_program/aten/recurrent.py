@@ -12,7 +12,7 @@ from ....errors import FormatError, UnsupportedLayerError
 from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir import recurrence as rc
-from ...ir.elementwise import relu
+from ...ir.elementwise import relu, tanh
 from ...ir.recurrence import Weights
 from ...ir.values import Flow, Value, fixed
 from .values import listed, tensor, tensors, whole
@@ -20,10 +20,6 @@ from .values import listed, tensor, tensors, whole
 States = tuple[list[Value], Value | None]
 """The states behind each step, and the last cell where there is one."""
 Run = Callable[[Sequence[Flow], Weights, "Value | None", "Value | None"], States]
-
-
-def _lstm(steps: Sequence[Flow], weights: Weights, state: Value | None, cell: Value | None) -> States:
-    return rc.lstm(steps, weights, state, cell)
 
 
 def _gru(steps: Sequence[Flow], weights: Weights, state: Value | None, cell: Value | None) -> States:
@@ -58,7 +54,7 @@ def _layers(
     each = 4 if has_biases else 2
     if len(arrays) != each * directions * whole(num_layers):
         raise FormatError(f"it has {len(arrays)} arrays of weights, which do not make {num_layers} layers without projections")
-    steps = [mv.squeeze(mv.part(value, along, t, t + 1), [along]) for t in range(value.shape[along])]
+    steps = rc.steps_along(value, along)
     states, cells = [], []
     for layer in range(whole(num_layers)):
         found = []
@@ -80,11 +76,7 @@ def _start(starts: Sequence[Value], which: int, number: int) -> Value | None:
     if which >= len(starts):
         return None
     value = starts[which]
-    if isinstance(value, Flow):
-        return mv.squeeze(mv.part(value, 0, number, number + 1), [0])
-    if np.any(value.alone):
-        raise UnsupportedLayerError("it starts from a constant state other than 0; make that an input of the program")
-    return None
+    return mv.entry(value, 0, number) if isinstance(value, Flow) else _given(value)
 
 
 def _cell(run: Run, input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
@@ -109,9 +101,9 @@ def _flow(value: Value) -> Flow:
 
 
 RUNS: dict[str, Run] = {
-    "lstm": _lstm,
+    "lstm": rc.lstm,
     "gru": _gru,
-    "rnn_tanh": partial(_rnn, function=rc.tanh),
+    "rnn_tanh": partial(_rnn, function=tanh),
     "rnn_relu": partial(_rnn, function=relu),
 }
 RECURRENT: dict[str, Callable[..., Any]] = {

@@ -30,6 +30,7 @@ DTYPES = {
     15: "bfloat16",
 }
 """What torch's numbers for its types stand for."""
+NUMBER_OF_TYPE = {name: number for number, name in DTYPES.items()}
 NUMBERS = (int, float)
 
 
@@ -176,6 +177,12 @@ def dtype_name(dtype: Any, default: str) -> str:
     if not isinstance(dtype, int) or dtype not in DTYPES:
         raise UnsupportedLayerError(f"it asks for torch's type {dtype!s:.40}; fastjac knows {', '.join(DTYPES.values())}")
     return DTYPES[dtype]
+
+
+def stored_dtype(dtype: Any, default: str) -> str:
+    """The type that constants of such a type have here, where half precision is widened."""
+    name = dtype_name(dtype, default)
+    return "float32" if name in ("float16", "bfloat16") else name
 
 
 def of_constants(function: Callable[..., np.ndarray], *values: Value, what: str) -> Value:

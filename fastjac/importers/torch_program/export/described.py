@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....errors import FormatError
-from ...reading.limits import MOST_LAYERS, check_count
+from ...reading.archive import Archive
+from ...reading.jsontext import read_object
+from ...reading.limits import MOST_LAYERS, MOST_TEXT, check_count
+
+
+def object_in(found: Archive, member: str) -> dict[str, Any]:
+    """The object that a member of an archive holds as JSON."""
+    check_count(found.size(member), MOST_TEXT, f"bytes in {member:.200}")
+    return read_object(found.read(member), member[:200])
 
 
 def only(described: Any, what: str) -> tuple[str, Mapping[str, Any]]:

@@ -13,11 +13,10 @@ from ...options import Options
 from ...parts import Imported
 from ...reading import archive
 from ...reading.archive import Archive
-from ...reading.jsontext import read_object
-from ...reading.limits import MOST_TEXT, check_count
 from ...reading.probe import Probe
 from ..aten.evaluation import Evaluation
 from ..aten.network import network
+from .described import object_in
 from .graph import Graph
 from .weights import weights
 
@@ -50,8 +49,7 @@ def load(probe: Probe, options: Options) -> Imported:
     options.refuse_all_but("n_in", "inputs", "outputs")
     with archive.opened(probe.path) as found, accounting(account := Account()):
         member = _graph_of(found)
-        check_count(found.size(member), MOST_TEXT, f"bytes in {member:.200}")
-        graph = Graph(_graph_module(read_object(found.read(member), member[:200])))
+        graph = Graph(_graph_module(object_in(found, member)))
         graph.refuse_missing()
         folder, _, model = member.removesuffix(".json").rpartition(MODELS)
         tensors = weights(found, f"{folder}/", model, probe.size, account)

@@ -14,15 +14,14 @@ from ...located import located
 from ...precision import refuse_rounding
 from ...reading.limits import MOST_ENDS, MOST_LAYERS, MOST_NESTING, check_count
 from ..aten.arithmetic import ARITHMETIC
-from ..aten.evaluation import Evaluation
+from ..aten.evaluation import Evaluation, called
 from ..aten.operators import is_known, missing
-from ..aten.values import DTYPES
+from ..aten.values import NUMBER_OF_TYPE
 from .described import argument_of, as_dict, dict_of, has_name, items_of, list_of, name_of, only, text_of
 from .weights import TYPES, Weights, integer
 
 ATEN, PYTHON = "torch.ops.aten.", "_operator."
 FLOATS = ("float32", "float64")
-NUMBER_OF_TYPE = {name: number for number, name in DTYPES.items()}
 PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_string", "as_strings", "as_bool", "as_bools")
 NAMED = ("as_tensor", "as_sym_int", "as_sym_float", "as_sym_bool", "as_optional_tensor")
 LISTS = ("as_tensors", "as_sym_ints", "as_sym_floats", "as_sym_bools", "as_optional_tensors")
@@ -124,7 +123,7 @@ class Graph:
                 arg = argument_of(spec)
                 name = name_of(arg) if "as_tensor" in arg else f"output {number}"
                 found[name if name not in found else f"{name} {number}"] = _argument(arg, values)
-            elif kind not in ("token",):
+            elif kind != "token":
                 raise UnsupportedLayerError(
                     f"it changes what it holds as it runs ({kind:.40}); export the model in evaluation mode"
                 )
@@ -160,7 +159,7 @@ def _compute(node: Node, values: dict[str, Any], evaluation: Evaluation) -> None
     arguments = {name: _argument(arg, values) for name, arg in node.inputs}
     if node.target.startswith(PYTHON):
         name = node.target.removeprefix(PYTHON)
-        made = _item(*arguments.values()) if name == "getitem" else PYTHON_OPERATORS[name](*arguments.values())
+        made = called(_item if name == "getitem" else PYTHON_OPERATORS[name], list(arguments.values()), {})
     else:
         made = evaluation.call(node.name, (), arguments, node.label)
     outputs = node.outputs

@@ -14,13 +14,13 @@ from ...ir.values import Constant
 from ...located import located
 from ...reading import archive
 from ...reading.archive import Archive
-from ...reading.jsontext import read_object
-from ...reading.limits import MOST_ARRAYS, MOST_TEXT, check_count
+from ...reading.limits import MOST_ARRAYS, check_count
 from ...torch_file.checkpoint import entries_of
 from ...torch_file.container import zip_content
 from ...torch_file.storages import Described, item_size
 from ...torch_file.tensors import Layout, Tensors, check_layout, is_tensor
 from ..aten.values import stored
+from .described import object_in
 
 Reader = Callable[[], np.ndarray]
 TYPES = {
@@ -96,8 +96,7 @@ OLDER = tuple(f"serialized_{part}.{suffix}" for part in ("state_dict", "constant
 
 def _listed(found: Archive, config: str, tensors: Tensors) -> dict[str, Reader]:
     """The tensors that a list in JSON describes, each a file of its own."""
-    check_count(found.size(config), MOST_TEXT, f"bytes in {config:.200}")
-    entries = read_object(found.read(config), config[:200]).get("config")
+    entries = object_in(found, config).get("config")
     if not isinstance(entries, dict):
         raise FormatError(f"{config:.200} lists no tensors; the file is damaged")
     folder = config.rpartition("/")[0]
