@@ -59,7 +59,7 @@ class Op:
 
 @dataclass(frozen=True)
 class Units:
-    """Units that are constants, such as `movement.constant_node` makes: of one number, or of one for each."""
+    """Units that are constants, such as `joining.constant_node` makes: of one number, or of one for each."""
 
     value: float | Named
 

@@ -34,7 +34,7 @@ def recognise(probe: Probe) -> bool:
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read a model that is a chain from one input to one output; see `from_onnx`.
+    """Read a model; see `from_onnx`.
 
     Raises MissingDependencyError without onnx, FormatError where the file is damaged, UnsupportedLayerError where fastjac cannot
     say it, LayerError where neither the file nor the option n_in tells the number of inputs.

@@ -14,7 +14,10 @@ from .aten.evaluation import Evaluation
 
 @dataclass(eq=False)
 class Open:
-    """An input (N, n) whose n is not known, or a tensor of the same shape that is made of it; n is None for any other tensor."""
+    """An input of two axes whose second has an unknown length, or a tensor of the same shape that is made of it.
+
+    name : the input's; empty for a tensor of another shape.
+    """
 
     name: str = ""
 
