@@ -1,4 +1,4 @@
-"""Some thousands of damaged files; `python -m tests.importers.fuzzing` tries as many as you like."""
+"""More than a thousand damaged files; `python -m tests.importers.fuzzing` tries as many as you like."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from .fuzzing import trial
 from .fuzzing.mutation import damage_json
 from .fuzzing.originals import Original
 
-FILES = 2500
+FILES = 1500
 ROOT = Path(__file__).parents[2]
 
 

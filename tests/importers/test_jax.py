@@ -244,7 +244,9 @@ def test_flax_nnx():
 # What the list of layers means
 
 
-@pytest.mark.parametrize("name", [name for name in TORCH_ACTIVATIONS.keys() | ACTIVATIONS.keys() if hasattr(jax.nn, name)])
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(TORCH_ACTIVATIONS.keys() | ACTIVATIONS.keys()) if hasattr(jax.nn, name)]
+)
 def test_every_name_that_jax_knows_means_its_function(name):
     tree = {"w": jnp.eye(3) * 20.0}
     net = fastjac.from_jax(tree, [name])

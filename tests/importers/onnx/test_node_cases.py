@@ -33,7 +33,7 @@ def load_cases() -> list[Any]:
     names = {"range": "rangeop"} | {name.replace("_", ""): name for _, name, _ in pkgutil.iter_modules(case_modules.__path__)}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the cases overflow on purpose
-        for operator in CLAIMED:
+        for operator in sorted(CLAIMED):
             importlib.import_module(f"{case_modules.__name__}.{names[operator.lower()]}")
         return [case for case in case_modules._NodeTestCases if {node.op_type for node in case.model.graph.node} & CLAIMED]
 
