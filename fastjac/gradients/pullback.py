@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ends import End
 from ..layers import Layer
-from .runner import GradientRunner
+from .runner import GradientRunner, addresses_of
 from .scratch import Kept
 from .structure import blocks_of, gather, shapes_of
 
@@ -76,7 +76,8 @@ class Pullback:
         if gy is None and gJ is None:
             arrays["y_gradient"] = np.zeros((n, net.n_out), lowered.dtype)
         parameters = np.empty(int(lowered.layout[0]["n_parameters"]), lowered.dtype)
-        self._runner.run(arrays, threads, {"parameter_gradient": parameters}, self._kept)
+        self._runner.run(n, addresses_of(parameter_gradient=parameters, **arrays), threads, self._kept)
+        self._runner.clear_unused(parameters)
         by_x = net._inputs.split(x_gradient.reshape(*self._lead, net.n_in), -1)
         return Gradient(by_x, parameters, tuple(views_of(parameters, net.layers)))
 

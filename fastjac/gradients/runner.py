@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -15,18 +15,18 @@ from ..kernels.float_mode import default_mode
 from ..kernels.gradient_tables import REQUEST
 from ..kernels.pack import SOURCES
 from ..kernels.stages import kernels_for
+from ..kernels.target import round_up
 from ..layers import Affine, Layer
 from ..memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
+from ..sharing import PARALLEL_COST
 from .lowering import Lowered
 from .operations import ParameterName, parameter_keys, rule_parameters
 from .places import Place
-from .scratch import Kept, Lent, Pool, Scratch
+from .scratch import Held, Kept, Lent, Pool, Scratch
 
 CALL_COST = 1_000_000_000
 """Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
-PARALLEL_COST = 1_000_000
-"""Multiply-adds below which a second thread does not pay."""
 MOVING_COST = 8
 """Multiply-adds in whose time a number is moved from one array to another."""
 MOST_SUMS = 16
@@ -43,6 +43,21 @@ Sources = Mapping[ParameterName, int]
 _WORDS = {name: number for number, name in enumerate(REQUEST.names or ())}
 
 
+def addresses_of(**arrays: np.ndarray | None) -> dict[str, int]:
+    """Where arrays lie, by the names that a request has for them; None stands for one that is neither read nor written.
+
+    The arrays must be C-contiguous, and their owner must hold them until the request has been carried out.
+    """
+    return {name: array.ctypes.data for name, array in arrays.items() if array is not None}
+
+
+class Division(NamedTuple):
+    """How the samples of a batch are cut: into blocks of so many, and into chunks of whole blocks, each with a sum of its own."""
+
+    block: int
+    chunks: int
+
+
 class GradientRunner:
     """Tables, parameters and scratch memory of one network; may be used from several threads at once.
 
@@ -54,130 +69,130 @@ class GradientRunner:
         self.lowered, self._own_team = lowered, team
         self._values = pack(lowered, layers)
         self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
-        tables = {"values": lowered.value_table, "operations": lowered.operations, "layout": lowered.layout}
-        fixed = {"task": REQUESTED, "n_in": 1, "kernel": gradient.compiled_address(lowered.dtype)}
-        fixed |= {name: table.ctypes.data for name, table in tables.items()}
+        self._fixed = {"task": REQUESTED, "n_in": 1, "kernel": gradient.compiled_address(lowered.dtype)}
+        self._fixed |= addresses_of(
+            values=lowered.value_table, operations=lowered.operations, layout=lowered.layout, parameters=self._values
+        )
         named = zip(lowered.unfolded.operations, lowered.operations["repeats"], strict=True)
-        fields = ((op, None if repeats else op.fields.get(key)) for op, repeats in named for key in SOURCES)
-        self._source_names = [None if field is None else (op.position, field) for op, field in fields]
-        self._fixed = [fixed.get(name, 0) for name in _WORDS]
+        fields = [(op, None if repeats else op.fields.get(key)) for op, repeats in named for key in SOURCES]
+        self._no_sources = np.zeros(len(fields), np.int64)
+        self._source_places = {(op.position, field): place for place, (op, field) in enumerate(fields) if field}
+        self._templates: dict[frozenset[str], np.ndarray] = {}
         self._idle: Pool[Scratch] = Pool()
-        self._idle_parameters: Pool[np.ndarray] = Pool()
+        self._idle_parameters: Pool[Held] = Pool()
         self._nothing = np.empty(0, lowered.dtype)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         refuse_pickling(self, "send the network")
 
-    def run(
-        self,
-        arrays: Mapping[str, np.ndarray | None],
-        threads: int | None,
-        shared: Mapping[str, np.ndarray] | None = None,
-        kept: Kept | None = None,
-    ) -> None:
-        """Evaluate, differentiate or go back, for inputs `x (n, n_in)`.
+    def run(self, n: int, given: Mapping[str, int], threads: int | None = None, kept: Kept | None = None) -> None:
+        """Evaluate, differentiate or go back, for n inputs.
 
-        arrays : C-contiguous, of the network's dtype, one entry for each sample, by the names of REQUEST's fields; x, what else
-            is read, and what is written. What is missing or None is neither.
-        shared : the same for arrays that serve all samples.
-            "parameter_gradient", (n_parameters,), is where gradients go; those that are not wanted stay as they are.
+        given : addresses by the names of REQUEST's fields, as `addresses_of` finds them: of x (n, n_in), of what else is read,
+            and of what is written. Gradients go to "parameter_gradient"; those that are not wanted stay as they are there.
         kept : what `keep` gave for these samples. A first call, for their values and Jacobians, leaves there what it computes on
             the way, and those that follow find it.
         """
         threads = positive_count(threads, "threads")
-        n = len(arrays["x"])  # type: ignore[arg-type]
-        shared = {"parameters": self._values, **(shared or {})}
-        gradient = shared.pop("parameter_gradient", None)
-        cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
-        chunks, block = self._chunks(n, gradient is not None), self._layout["block"]
+        words = dict(given)
+        gradient = words.pop("parameter_gradient", None)
         held = None if kept is None else kept.take()
         taken = self._take(self._team.most_threads) if held is None else held
-        if len(taken.buffers) < self._team.most_threads:
-            taken.buffers = self._new_buffers()
-        threads = min(self._threads(n * cost, threads), len(taken.buffers), len(taken.work if held is None else taken.buffers))
+        if len(taken.arrays["buffers"]) < self._team.most_threads:
+            taken.hold("buffers", self._new_buffers())
+        block, chunks = self._division(n)
+        words |= taken.words | {"n": n, "block": block, "keeps": held is not None, "filled": taken.filled}
         if gradient is not None:
-            shared["sums"] = self._sums(taken, chunks)
-            shared["sums"][: n == 0] = 0.0
-        step = max(1, CALL_COST // (cost * block)) * block
-        for first in range(0, n, step):
-            part = {name: array[first : first + step] for name, array in arrays.items() if array is not None}
-            slots = {"work": taken.work, "lists": taken.lists}
-            if held is not None:
-                slots = {name: array[first // block :] for name, array in slots.items()}
-            words = {"n": min(step, n - first), "keeps": held is not None, "filled": taken.filled}
-            words |= {"starts_sums": gradient is not None and first == 0}
-            request = self._request(part | shared | slots | {"buffers": taken.buffers}, words)
-            self._share(request, threads, chunks)
-        for unused in self.lowered.unused:
-            for result in (gradient, arrays.get("parameter_jacobian")):
-                if result is not None:
-                    result[..., unused] = 0.0
+            words["sums"] = self._sums(taken, chunks)
+        cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
+        blocks, step = -(-n // block), max(1, CALL_COST // (cost * block))
+        room = taken.arrays["buffers" if held else "work"]
+        sharing = min(self._threads(n * cost, threads), len(taken.arrays["buffers"]), len(room))
+        request = self._request(words)
+        for first in range(0, max(1, blocks), step):
+            count = min(step, blocks - first)
+            request[_WORDS["first_block"]], request[_WORDS["blocks"]] = first, count
+            request[_WORDS["starts_sums"]] = gradient is not None and first == 0
+            self._share(request, sharing, chunks if gradient is not None else max(1, count))
         if gradient is not None:
-            self._add_up(shared["sums"], gradient, threads)
+            self._add_up(words["sums"], chunks, gradient, threads)
         taken.filled = held is not None
         (self._idle if kept is None or held is None else kept).give_back(taken)
 
+    def clear_unused(self, result: Any) -> None:
+        """Write zeros to the gradients, along the last axis of an array, of parameters that no operation makes use of."""
+        for unused in self.lowered.unused:
+            result[..., unused] = 0.0
+
     def keep(self, n: int) -> Kept | None:
         """Memory for all that is computed of so many samples; None if there are too many of them."""
-        blocks, size = -(-n // self._layout["block"]), self._layout["work_size"] * self.lowered.dtype.itemsize
+        blocks, size = -(-n // self._division(n).block), self._layout["work_size"] * self.lowered.dtype.itemsize
         return Lent(self._take(blocks), self._idle) if 0 < blocks * size <= KEPT_BYTES else None
 
     def features(self, x: np.ndarray, threads: int | None) -> np.ndarray:
         """What the tangent kernel needs of inputs `x (n, n_in)`: see `fastjac.kernels.tangent_kernel`."""
         features = np.zeros((len(x), self._layout["features_size"]), self.lowered.dtype)
-        self.run({"x": x, "features": features}, threads)
+        self.run(len(x), addresses_of(x=x, features=features), threads)
         return features
 
     def tangent_kernel(self, left: np.ndarray, right: np.ndarray, result: np.ndarray, threads: int | None) -> None:
         """Write the tangent kernel (n, m, n_out, n_out) of features (n, size) and (m, size) to `result`."""
-        self.run({"x": left, "features": left, "tangent_kernel": result}, threads, {"right_features": right})
+        given = addresses_of(features=left, right_features=right, tangent_kernel=result)
+        self.run(len(left), given | {"n_right": len(right)}, threads)
 
-    def packed(self, sources: Sources) -> Lent[np.ndarray]:
+    def packed(self, sources: Sources) -> Lent[Held]:
         """A flat array of parameters, as a request reads them, with these in the places of the layers' own.
 
         The sources must name the same parameters at every call, since arrays that were used before are used again.
         """
         flat = self._idle_parameters.take()
         if flat is None:
-            flat = self._like_parameters()
-            flat[...] = self._values
-        self._pack(flat, sources)
+            flat = Held(parameters=aligned_zeros(self._values.size, self.lowered.dtype))
+            flat.arrays["parameters"][...] = self._values
+        self._pack(flat.words["parameters"], sources)
         return Lent(flat, self._idle_parameters)
 
     def direction(self, sources: Sources) -> np.ndarray:
         """A direction of the parameters, laid out as they are; 0 for those that are not among the sources."""
-        flat = self._like_parameters()
+        flat = aligned_zeros(self.lowered.values_size, self.lowered.dtype)
         self.lowered.ones.of(flat)[...] = 1.0
-        self._pack(flat, sources)
+        self._pack(flat.ctypes.data, sources)
         return flat
 
-    def _like_parameters(self) -> np.ndarray:
-        return aligned_zeros(self.lowered.values_size, self.lowered.dtype)
-
-    def _pack(self, flat: np.ndarray, sources: Sources) -> None:
+    def _pack(self, target: int, sources: Sources) -> None:
         # Held until the kernel has read it: the request has its address alone.
-        table = np.array([sources.get(name, 0) if name else 0 for name in self._source_names], np.int64)
-        request = self._request({"parameters": flat, "sources": table}, {})
-        self._share(request, self._threads(flat.size * MOVING_COST, None), self._team.most_threads)
+        table = self._no_sources.copy()
+        for name, source in sources.items():
+            if name in self._source_places:
+                table[self._source_places[name]] = source
+        request = self._request({"parameters": target, "sources": table.ctypes.data})
+        self._share(request, self._threads(self._values.size * MOVING_COST, None), self._team.most_threads)
 
-    def _add_up(self, sums: np.ndarray, gradient: np.ndarray, threads: int | None) -> None:
-        request = self._request({"sums": sums, "parameter_gradient": gradient}, {"n_sums": len(sums)})
-        self._share(request, self._threads(sums.size * MOVING_COST, threads), self._team.most_threads)
+    def _add_up(self, sums: int, count: int, gradient: int, threads: int | None) -> None:
+        request = self._request({"sums": sums, "n_sums": count, "parameter_gradient": gradient})
+        cost = count * self.lowered.gradients_size * MOVING_COST
+        self._share(request, self._threads(cost, threads), self._team.most_threads)
 
-    def _sums(self, scratch: Scratch, chunks: int) -> np.ndarray:
-        """Memory that was used before if there is any: fresh pages cost more than the sums."""
-        if len(scratch.sums) < chunks:
-            scratch.sums = np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype)
-        return scratch.sums[:chunks]
+    def _sums(self, scratch: Scratch, chunks: int) -> int:
+        """The address of so many sums, in memory that was used before if there is any: fresh pages cost more than the sums."""
+        if scratch.sums is None or len(scratch.sums.arrays["sums"]) < chunks:
+            scratch.sums = Held(sums=np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype))
+        return scratch.sums.words["sums"]
 
-    def _chunks(self, n: int, goes_back: bool) -> int:
-        """How many parts to work on: from sizes alone, so that the order of their sums does not depend on the threads."""
+    def _division(self, n: int) -> Division:
+        """From sizes alone, so that the order of sums does not depend on the threads.
+
+        Chunks have equally many blocks, and blocks equally many samples. Where two threads pay, the chunks are an even number.
+        """
         layout = self._layout
-        most = min(-(-n // layout["block"]), MOST_SUMS)
-        if goes_back:
-            room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
-            most = min(most, max(2, room // max(1, self.lowered.gradients_size)))
-        return max(1, most)
+        room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
+        most = max(2, min(MOST_SUMS, room // max(1, self.lowered.gradients_size) // 2 * 2))
+        blocks = max(1, -(-n // layout["block"]))
+        rounds = -(-blocks // most)
+        chunks = -(-blocks // rounds)
+        if n > 1 and n * self.lowered.cost >= PARALLEL_COST:
+            chunks = round_up(chunks, 2)
+        return Division(max(1, -(-n // (chunks * rounds))), chunks)
 
     def _threads(self, cost: int, threads: int | None) -> int:
         most = self._team.most_threads
@@ -195,29 +210,25 @@ class GradientRunner:
         if threads == 1 or chunks == 1 or not self._team.share(threads, chunks, request, nothing, nothing, nothing, nothing):
             call_chunks(request, chunks)
 
-    def _request(self, arrays: Mapping[str, np.ndarray], words: Mapping[str, int]) -> np.ndarray:
-        request = self._fixed.copy()
-        for name, array in arrays.items():
-            request[_WORDS[name]] = array.ctypes.data
-            stride = _WORDS.get(f"{name}_stride")
-            if stride is not None:
-                request[stride] = array.strides[0]
-        for name, word in {**self._kernels_for(arrays), **words}.items():
+    def _request(self, words: Mapping[str, int]) -> np.ndarray:
+        """A request of these words, with all that serves every one that asks for the same."""
+        asked = frozenset(words)
+        if asked not in self._templates:
+            kernels = kernels_for(asked, self.lowered.dtype, self.lowered.has_joins)
+            self._templates[asked] = np.array([(self._fixed | kernels).get(name, 0) for name in _WORDS], np.int64)
+        request = self._templates[asked].copy()
+        for name, word in words.items():
             request[_WORDS[name]] = word
-        request[_WORDS["n_right"]] = len(arrays.get("right_features", ()))
-        return np.array(request, np.int64)
-
-    def _kernels_for(self, asked: Iterable[str]) -> dict[str, int]:
-        return kernels_for(frozenset(asked), self.lowered.dtype, self.lowered.has_joins)
+        return request
 
     def _take(self, slots: int) -> Scratch:
         """Scratch with at least so many slots, used before if any is idle."""
         found = self._idle.take()
-        if found is not None and len(found.work) >= slots:
+        if found is not None and len(found.arrays["work"]) >= slots:
             found.filled = False
             return found
         work, lists = scratch(self.lowered.layout[0], self.lowered.dtype, slots)
-        return Scratch(work, lists, self._new_buffers(), np.empty((0, 0), self.lowered.dtype))
+        return Scratch(work=work, lists=lists, buffers=self._new_buffers())
 
     def _new_buffers(self) -> np.ndarray:
         threads = self._team.most_threads

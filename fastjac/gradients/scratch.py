@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
 
+from ..kernels.gradient_tables import REQUEST
 from ..pickling import refuse_pickling
 
 MOST_IDLE = 2
@@ -15,21 +15,36 @@ MOST_IDLE = 2
 Memory = TypeVar("Memory")
 
 
-@dataclass(eq=False)
-class Scratch:
+class Held:
+    """Arrays that requests use again and again, and what these say of them: to ask NumPy for an address takes 2 us each time.
+
+    arrays : by the names of a request's fields.  words : their addresses, and the bytes from row to row, by such names.
+    """
+
+    def __init__(self, **arrays: np.ndarray) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self.words: dict[str, int] = {}
+        for name, array in arrays.items():
+            self.hold(name, array)
+
+    def hold(self, name: str, array: np.ndarray) -> None:
+        """Hold an array under this name, in the place of any other."""
+        self.arrays[name], self.words[name] = array, array.ctypes.data
+        if f"{name}_stride" in (REQUEST.names or ()):
+            self.words[f"{name}_stride"] = array.strides[0]
+
+
+class Scratch(Held):
     """Memory of one call at a time.
 
     work, lists : (slots, size), what is kept of a block of samples; a slot for each thread, or for each block.
     buffers : (threads, size).
-    sums : (chunks, gradients_size), or fewer as long as no gradient was asked for.
+    sums : (chunks, gradients_size), once a gradient was asked for.
     filled : whether the slots hold what the samples of a call have at every boundary.
     """
 
-    work: np.ndarray
-    lists: np.ndarray
-    buffers: np.ndarray
-    sums: np.ndarray
-    filled: bool = False
+    sums: Held | None = None
+    filled = False
 
 
 class Pool(list[Memory]):

@@ -15,7 +15,7 @@ from ..optional import optional
 from .lowering import Lowered, lower
 from .operations import check_bends, unfold
 from .pullback import Pullback, views_of
-from .runner import GradientRunner
+from .runner import GradientRunner, addresses_of
 
 
 class Trainable:
@@ -82,7 +82,7 @@ class Trainable:
         y, jacobians = (np.empty((len(points), *core), self.dtype) for core in ((self.n_out,), (self.n_out, self.n_in)))
         runner = self._gradient_runner()
         kept = runner.keep(len(points))
-        runner.run({"x": points, "y": y, "jacobian": jacobians}, threads, kept=kept)
+        runner.run(len(points), addresses_of(x=points, y=y, jacobian=jacobians), threads, kept)
         pullback = Pullback(self, runner, points, lead, kept)
         jacobians = jacobians.reshape(*lead, self.n_out, self.n_in)
         return self._outputs.split(y.reshape(*lead, self.n_out), -1), blocks(jacobians, self._outputs, self._inputs), pullback
@@ -101,7 +101,9 @@ class Trainable:
         result = out if isinstance(out, np.ndarray) and out.flags.carray else np.empty(shape, self.dtype)
         parts = self._outputs.split(result, -2)
         target = result.reshape(len(points), self.n_out, self.n_parameters)
-        self._gradient_runner(at_output=True).run({"x": points, "parameter_jacobian": target}, threads)
+        runner = self._gradient_runner(at_output=True)
+        runner.run(len(points), addresses_of(x=points, parameter_jacobian=target), threads)
+        runner.clear_unused(target)
         if out is None:
             return parts
         if out is not result:
@@ -127,7 +129,8 @@ class Trainable:
             for position, arrays in enumerate(views_of(direction, self._graph.layers))
             for name, array in arrays.items()
         }
-        runner.run({"x": points, "y": y, "y_tangent": tangents}, threads, {"direction": runner.direction(sources)})
+        tangent = runner.direction(sources)
+        runner.run(len(points), addresses_of(x=points, y=y, y_tangent=tangents, direction=tangent), threads)
         return y.reshape(*lead, self.n_out), tangents.reshape(*lead, self.n_out)
 
     def parameter_vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[Any, np.ndarray]:
@@ -145,8 +148,9 @@ class Trainable:
         seeds = np.broadcast_to(u, (*lead, self.n_out) if lead else (1, self.n_out))
         cotangents = arguments.for_kernels(seeds.reshape(len(points), self.n_out), self.dtype)
         y, gradient = np.empty((len(points), self.n_out), self.dtype), np.empty(self.n_parameters, self.dtype)
-        shared = {"parameter_gradient": gradient}
-        self._gradient_runner().run({"x": points, "y": y, "y_gradient": cotangents}, threads, shared)
+        runner, results = self._gradient_runner(), {"y": y, "parameter_gradient": gradient}
+        runner.run(len(points), addresses_of(x=points, y_gradient=cotangents, **results), threads)
+        runner.clear_unused(gradient)
         return y.reshape(*lead, self.n_out), gradient
 
     def gauss_newton_product(self, x: Any, v: Any, H: Any = None, *, threads: int | None = None) -> np.ndarray:  # noqa: N803

@@ -58,13 +58,13 @@ def _run(zero, address, thread, chunk, chunks):
     if request.starts_sums:
         clear(zero, gradient, layout.gradient_size)
     stages = view(WORD, address + FIRST_STAGE, N_STAGES)
-    blocks = (request.n + layout.block - 1) // layout.block
-    for number in range(blocks * chunk // chunks, blocks * (chunk + 1) // chunks):
-        first = number * layout.block
+    start, blocks = request.first_block, request.blocks
+    for number in range(start + blocks * chunk // chunks, start + blocks * (chunk + 1) // chunks):
+        first = number * request.block
         slot = number if request.keeps else thread
         buffers = request.buffers + thread * request.buffers_stride
         block = Block(
-            min(layout.block, request.n - first), layout.seeds, layout.seeds_at, layout.turn,
+            min(request.block, request.n - first), layout.seeds, layout.seeds_at, layout.turn,
             request.values, layout.n_values, request.operations, layout.n_operations, request.parameters,
             request.work + slot * request.work_stride, request.lists + slot * request.lists_stride,
             buffers, buffers + layout.spare * size, layout.list_row,

@@ -90,7 +90,7 @@ LAYOUT = record(
     "seeds_at",  # the value whose units are the seeds
     "turn",  # the first operation behind the seeds
     "seeds",  # how many
-    "block",  # samples that are worked on together
+    "block",  # samples that are worked on together, at most
     "spare",  # offsets in the buffers: rows that are made again, and a piece of a weight's gradient
     "piece",
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
@@ -147,6 +147,9 @@ REQUEST = record(
     "n_right",
     "tangent_kernel",
     "n",
+    "block",  # samples that are worked on together, as many as there is room for or fewer
+    "first_block",  # the blocks of this request, which may be a part of them all
+    "blocks",
     "keeps",  # whether each block has a workspace and lists of its own, or each thread
     "filled",  # whether they hold what an earlier request for the same samples has computed
     "work",

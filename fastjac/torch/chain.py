@@ -117,8 +117,7 @@ class Call:
         """Values and Jacobians."""
         chain = self.chain
         y, jacobians = _empty(chain, len(points), chain.n_out), _empty(chain, len(points), chain.n_out, chain.n_in)
-        results = {"y": y.numpy(), "jacobian": jacobians.numpy()}
-        self._runner.run({"x": _array(points)} | results, None, {"parameters": self._values.memory}, self._kept)
+        self._run(x=points, y=y, jacobian=jacobians)
         return y, jacobians
 
     def gradients(self, needed: Needed, by_y: Any, by_jacobian: Any, points: Any) -> tuple[Any, ...]:
@@ -126,10 +125,16 @@ class Call:
         chain = self.chain
         x_gradient = _empty(chain, *points.shape) if needed[0] else None
         gradient = _empty(chain, sum(chain.sizes))
-        arrays = {"x": points, "x_gradient": x_gradient, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
-        shared = {"parameters": self._values.memory, "parameter_gradient": gradient.numpy()}
-        self._runner.run({name: _array(tensor) for name, tensor in arrays.items()}, None, shared, self._kept)
+        read = {"x": points, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
+        self._run(x_gradient=x_gradient, parameter_gradient=gradient, **read)
+        self._runner.clear_unused(gradient)
         return x_gradient, *chain.split(gradient, needed[1:])
+
+    def _run(self, x: Any, **tensors: Any) -> None:
+        """Carry out a request of these tensors, by the names that it has for them."""
+        dense = {name: _dense(tensor) for name, tensor in {"x": x, **tensors}.items() if tensor is not None}
+        given = {name: tensor.data_ptr() for name, tensor in dense.items()}
+        self._runner.run(len(x), given | self._values.memory.words, None, self._kept)
 
     def is_of(self, needed: Needed, points: Any, tensors: Sequence[Any]) -> bool:
         """Whether the call was made with these very tensors, which nothing has changed since."""
@@ -192,7 +197,3 @@ def _empty(chain: ModuleChain, *shape: int) -> Any:
 def _dense(tensor: Any) -> Any:
     """The tensor itself if its entries lie in C order, with their own signs."""
     return tensor if tensor.is_contiguous() and not tensor.is_neg() else tensor.resolve_neg().contiguous()
-
-
-def _array(tensor: Any) -> np.ndarray | None:
-    return None if tensor is None else _dense(tensor.detach()).numpy()

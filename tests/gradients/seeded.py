@@ -9,7 +9,7 @@ import fastjac as fj
 from fastjac.gradients.lowering import lower
 from fastjac.gradients.operations import ParameterName, Unfolded, unfold
 from fastjac.gradients.pullback import Pullback
-from fastjac.gradients.runner import GradientRunner
+from fastjac.gradients.runner import GradientRunner, addresses_of
 from fastjac.gradients.seeds import cuts
 from fastjac.layers import Layer
 
@@ -43,7 +43,7 @@ def pullback(net: fj.Network, x: np.ndarray, seeds_at: int) -> Pullback:
 def jacobian(net: fj.Network, x: np.ndarray, seeds_at: int) -> np.ndarray:
     """J (n, n_out, n_in) at x (n, n_in), by the gradient kernel from seeds at this boundary."""
     found = np.full((len(x), net.n_out, net.n_in), np.nan, net.dtype)
-    runner(net, seeds_at).run({"x": x, "jacobian": found}, threads=1)
+    runner(net, seeds_at).run(len(x), addresses_of(x=x, jacobian=found), threads=1)
     return found
 
 

@@ -8,8 +8,8 @@ import pytest
 import fastjac as fj
 from fastjac.gradients import runner as runner_module
 from fastjac.gradients.pullback import views_of
-from fastjac.gradients.runner import GradientRunner, Sources, pack
-from fastjac.gradients.scratch import MOST_IDLE, Kept
+from fastjac.gradients.runner import GradientRunner, Sources, addresses_of, pack
+from fastjac.gradients.scratch import MOST_IDLE, Kept, Lent
 from fastjac.kernels.gradient_tables import REQUEST
 from tests import naive
 from tests.bits import assert_same_bits
@@ -39,7 +39,8 @@ def arrays_for(n: int, seed: int = 1) -> dict[str, np.ndarray]:
 def gradients(n: int, wanted: list | None = None, threads: int = 1) -> tuple[np.ndarray, dict]:
     """The gradient by x, and that by each parameter that is wanted."""
     runner, by_x, flat = seeded.runner(NET, wanted=wanted), np.full((n, 5), np.nan), np.full(NET.n_parameters, np.nan)
-    runner.run(arrays_for(n) | {"x_gradient": by_x}, threads, {"parameter_gradient": flat})
+    arrays = arrays_for(n)
+    runner.run(n, addresses_of(x_gradient=by_x, parameter_gradient=flat, **arrays), threads)
     views = views_of(flat, NET.layers)
     by_name = {(position, name): views[position][name] for position, name in seeded.names(NET)}
     return by_x, {name: array for name, array in by_name.items() if not np.isnan(array).any()}
@@ -91,7 +92,8 @@ class TestSums:
     def test_scratch_is_used_again(self) -> None:
         runner = seeded.runner(NET)
         for n in (40, 3, 200):
-            runner.run(arrays_for(n) | {"x_gradient": np.empty((n, 5))}, 2, {"parameter_gradient": np.empty(NET.n_parameters)})
+            arrays = arrays_for(n) | {"x_gradient": np.empty((n, 5)), "parameter_gradient": np.empty(NET.n_parameters)}
+            runner.run(n, addresses_of(**arrays), 2)
         assert len(runner._idle) == 1
 
 
@@ -107,7 +109,8 @@ class TestRequests:
         runner = seeded.runner(NET, seeds_at=seeded.boundaries(NET)[-1])
         goes_back = "x_gradient" in names
         given = arrays_for(n) if goes_back else {"x": arrays_for(n)["x"]}
-        runner.run(given | results, 1, {"parameter_gradient": np.empty(NET.n_parameters)} if goes_back else None)
+        gradient = np.empty(NET.n_parameters) if goes_back else None
+        runner.run(n, addresses_of(parameter_gradient=gradient, **given, **results), 1)
         return results
 
     def test_any_results_at_once_have_the_bits_that_each_has_alone(self) -> None:
@@ -133,14 +136,14 @@ def forward(runner: GradientRunner, arrays: dict[str, np.ndarray], kept: Kept | 
     """Values and Jacobians."""
     n = len(arrays["x"])
     y, jacobian = np.full((n, 4), np.nan), np.full((n, 4, 5), np.nan)
-    runner.run({"x": arrays["x"], "y": y, "jacobian": jacobian}, threads, kept=kept)
+    runner.run(len(y), addresses_of(x=arrays["x"], y=y, jacobian=jacobian), threads, kept)
     return y, jacobian
 
 
 def back(runner: GradientRunner, arrays: dict[str, np.ndarray], kept: Kept | None = None, threads: int = 1) -> Pair:
     """The gradient by x, and that by all parameters."""
     by_x, flat = np.full((len(arrays["x"]), 5), np.nan), np.full(NET.n_parameters, np.nan)
-    runner.run(arrays | {"x_gradient": by_x}, threads, {"parameter_gradient": flat}, kept)
+    runner.run(len(by_x), addresses_of(x_gradient=by_x, parameter_gradient=flat, **arrays), threads, kept)
     return by_x, flat
 
 
@@ -210,7 +213,7 @@ class TestKept:
         runner = seeded.runner(NET)
         size = int(runner.lowered.layout[0]["work_size"]) * runner.lowered.dtype.itemsize
         monkeypatch.setattr(runner_module, "KEPT_BYTES", 3 * size)
-        assert len(runner.keep(3 * BLOCK).memory.work) == 3
+        assert len(runner.keep(3 * BLOCK).memory.arrays["work"]) == 3
         assert runner.keep(3 * BLOCK + 1) is None
         monkeypatch.setattr(runner_module, "KEPT_BYTES", size - 1)
         assert runner.keep(1) is None
@@ -246,7 +249,8 @@ class TestKept:
         forward(runner, arrays, kept, threads=8)
         team.most_threads = 8
         back(runner, arrays, kept, threads=8)
-        buffers = {scratch.buffers.ctypes.data: len(scratch.buffers) for scratch in (kept.memory, *runner._idle)}
+        held = [scratch.arrays["buffers"] for scratch in (kept.memory, *runner._idle)]
+        buffers = {array.ctypes.data: len(array) for array in held}
         threads, address = team.asked[-1]
         assert threads <= buffers[address]
 
@@ -261,6 +265,12 @@ class Idlers:
         address = int(handle.view(REQUEST)["buffers"][0])
         self.asked += [(threads, address)] if address else []
         return False
+
+
+def flat(lent: Lent) -> np.ndarray:
+    """The parameters that a runner has packed."""
+    array: np.ndarray = lent.memory.arrays["parameters"]
+    return array
 
 
 class TestPacked:
@@ -278,19 +288,19 @@ class TestPacked:
         theta = NET.parameters()
         views_of(theta, NET.layers)[position][field][...] = net[position].arrays[field]
         expected = pack(runner.lowered, NET.with_parameters(theta).layers)
-        assert_same_bits((runner.packed({name: sources[name]}).memory,), (expected,))
+        assert_same_bits((flat(runner.packed({name: sources[name]})),), (expected,))
 
     def test_arrays_are_used_again_once_they_are_released(self) -> None:
         runner, (first, at_first), (second, at_second) = seeded.runner(NET), self.other(1), self.other(2)
         lent, also_lent = runner.packed(at_first), runner.packed(at_second)
-        assert not np.shares_memory(lent.memory, also_lent.memory)
+        assert not np.shares_memory(flat(lent), flat(also_lent))
         expected = [pack(runner.lowered, net.layers) for net in (first, second)]
-        assert_same_bits((lent.memory, also_lent.memory), expected)
-        array = lent.memory
+        assert_same_bits((flat(lent), flat(also_lent)), expected)
+        array = flat(lent)
         del lent
         lent = runner.packed(at_second)
-        assert lent.memory is array
-        assert_same_bits((array, also_lent.memory), (expected[1], expected[1]))
+        assert flat(lent) is array
+        assert_same_bits((array, flat(also_lent)), (expected[1], expected[1]))
 
     def test_the_pool_stays_small(self) -> None:
         runner, (_, sources) = seeded.runner(NET), self.other(1)

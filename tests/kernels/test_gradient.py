@@ -90,6 +90,8 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
         "task": REQUESTED,
         "n_in": 1,
         "n": n,
+        "block": layout["block"],
+        "blocks": -(-n // layout["block"]),
         "starts_sums": True,
         "n_sums": chunks,
     }

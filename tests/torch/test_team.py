@@ -14,7 +14,7 @@ from torch import Tensor
 import fastjac.torch
 from fastjac import crew
 from fastjac.crew import Crew, Team
-from fastjac.gradients.runner import GradientRunner
+from fastjac.gradients.runner import GradientRunner, addresses_of
 from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, REQUESTED, TASK, WORD
 from fastjac.kernels.gradient import SIGNATURE
 from fastjac.kernels.jit import address_of_compiled, jit
@@ -83,11 +83,11 @@ def results_of(team: Team, threads: int, chunks: int) -> tuple[np.ndarray, np.nd
     """The gradient by x, and that by all parameters, of a request that is shared."""
     runner = GradientRunner(seeded.runner(NET).lowered, NET.layers, team)
     scratch, given = runner._take(MOST), arrays_for(500)
-    by_x, sums, gradient = np.full((500, 5), np.nan), runner._sums(scratch, chunks), np.full(NET.n_parameters, np.nan)
-    arrays = given | {"x_gradient": by_x, "sums": sums, "parameters": runner._values}
-    arrays |= {"work": scratch.work, "lists": scratch.lists, "buffers": scratch.buffers}
-    runner._share(runner._request(arrays, {"n": 500, "starts_sums": True}), threads, chunks)
-    runner._add_up(sums, gradient, 1)
+    by_x, gradient = np.full((500, 5), np.nan), np.full(NET.n_parameters, np.nan)
+    words = addresses_of(x_gradient=by_x, **given) | scratch.words | {"sums": runner._sums(scratch, chunks)}
+    words |= {"n": 500, "block": 10, "blocks": 50, "starts_sums": True}
+    runner._share(runner._request(words), threads, chunks)
+    runner._add_up(words["sums"], chunks, gradient.ctypes.data, 1)
     return by_x, gradient
 
 
