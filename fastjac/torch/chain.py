@@ -36,8 +36,7 @@ class ModuleChain:
     names : the parameters' places among those layers, in the order of `tensors`.
     readers : the modules that hold them, with what reads them.
     dtype : torch's, of all parameters.
-    sizes : of all parameters whose gradients the kernel gives, one after another.
-    places : which of these each of `names` is, and its shape.
+    places : the shape of each of these parameters, and its strides and its start among all gradients, one after another.
     runners : by which of the parameters they give a gradient of.
 
     The modules are held weakly, so that the chain does not keep alive the one that it belongs to.
@@ -49,8 +48,7 @@ class ModuleChain:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     dtype: Any
-    sizes: list[int]
-    places: list[tuple[int, torch.Size]]
+    places: list[tuple[torch.Size, tuple[int, ...], int]]
     sized: bool = False
     runners: dict[Needed, GradientRunner] = field(default_factory=dict)
 
@@ -65,6 +63,11 @@ class ModuleChain:
         return sum(self.outputs)
 
     @cached_property
+    def n_parameters(self) -> int:
+        """How many gradients the kernel gives."""
+        return self.unfolded.n_parameters
+
+    @cached_property
     def several(self) -> bool:
         """Whether there are several inputs, or several outputs."""
         return len(self.inputs) > 1 or len(self.outputs) > 1
@@ -77,7 +80,7 @@ class ModuleChain:
         """Whether these may be its parameters."""
         if len(tensors) != len(self.places):
             return False
-        for tensor, (_, shape) in zip(tensors, self.places, strict=True):
+        for tensor, (shape, _, _) in zip(tensors, self.places, strict=True):
             if tensor.shape != shape or tensor.dtype != self.dtype or not is_plain(tensor) or not tensor.is_cpu:
                 return False
         return True
@@ -94,8 +97,7 @@ class ModuleChain:
 
     def split(self, gradient: Any, needed: Needed) -> list[Any]:
         """The parts of a flat gradient that belong to the parameters, one for each name; None for those that are not needed."""
-        parts, found = gradient.split_with_sizes(self.sizes), zip(self.places, needed, strict=True)
-        return [_shaped(parts[place], shape) if is_needed else None for (place, shape), is_needed in found]
+        return [gradient.as_strided(*place) if wanted else None for place, wanted in zip(self.places, needed, strict=True)]
 
 
 class Call:
@@ -124,7 +126,7 @@ class Call:
         """The derivatives of a loss by points and parameters from those by values and Jacobians; None for what is not needed."""
         chain = self.chain
         x_gradient = _empty(chain, *points.shape) if needed[0] else None
-        gradient = _empty(chain, sum(chain.sizes))
+        gradient = _empty(chain, chain.n_parameters)
         read = {"x": points, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
         self._run(x_gradient=x_gradient, parameter_gradient=gradient, **read)
         self._runner.clear_unused(gradient)
@@ -184,10 +186,6 @@ def _restored(chain: ModuleChain, tensor: Any) -> Any:
 def _identity(points: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
     """What tells tensors from others. The kernel reads the points anew on the way back, and copies of the parameters."""
     return points.data_ptr(), points._version, points.dtype, points.shape, *[tensor.data_ptr() for tensor in tensors]
-
-
-def _shaped(vector: Any, shape: torch.Size) -> Any:
-    return vector if len(shape) == 1 else vector.view(shape)
 
 
 def _empty(chain: ModuleChain, *shape: int) -> Any:

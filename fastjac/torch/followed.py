@@ -81,11 +81,10 @@ def _chain(module: Any, found: Followed, dtype: Any, sized: bool) -> ModuleChain
             raise _not_registered(source)
         readers.append((ref(inner), reader))
         names += [(position, name) for name in reader(inner)]
-    trained = list(unfolded.positions)
-    arrays = [unfolded.layers[position].arrays[name] for position, name in trained]
-    places = [(number, torch.Size(arrays[number].shape)) for number in map(trained.index, names)]
-    sizes = [array.size for array in arrays]
-    return ModuleChain(unfolded, names, readers, network.inputs, network.outputs, dtype, sizes, places, sized)
+    shapes = [torch.Size(unfolded.layers[position].arrays[name].shape) for position, name in names]
+    strides = [(*shape[1:], 1) for shape in shapes]  # a weight's, or a vector's
+    places = list(zip(shapes, strides, map(unfolded.positions.__getitem__, names), strict=True))
+    return ModuleChain(unfolded, names, readers, network.inputs, network.outputs, dtype, places, sized)
 
 
 def _called(found: Traced) -> Iterator[tuple[Any, str, Sequence[Layer]]]:
