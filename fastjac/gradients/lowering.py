@@ -14,7 +14,7 @@ from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
 from ..matrix import Record
 from ..memory import LINE, LIST_ROOM
-from .operations import Operation, ParameterName, Unfolded, parameter_keys
+from .operations import Operation, ParameterName, Unfolded, parameter_keys, rule_parameters
 from .places import Flat, Place
 from .rules import is_sparse, kernels_of, rules_of, slopes_of
 from .seeds import cheapest_seeds, multiply_adds
@@ -78,6 +78,8 @@ class _Lowering:
         self._made_again = [self._remaker(value) for value in range(len(self._sizes))]
         self._values, self._sums, self._work, self._buffers = (Flat(dtype) for _ in range(4))
         self._zeros, self._ones = (self._values.take(1, max(self._widest, RIGHT_ROWS)) for _ in range(2))
+        self._block = self._samples_in_block()
+        self._constants: dict[tuple[float, ...], dict[str, Place]] = {}
         self._twins = [self._first_alike(number) for number in range(len(self._ops))]
         self._places: list[dict[str, Place]] = []
         self._wanted: list[dict[str, Place]] = []
@@ -89,7 +91,6 @@ class _Lowering:
         self._unused = tuple(
             slice(start, start + unfolded.layers[layer].arrays[name].size) for (layer, name), start in starts.items()
         )
-        self._block = self._samples_in_block()
         self._list_row = round_up(1 + self._widest + LIST_ROOM, LINE)
         self._list_size = round_up(max(self._block * self._seeds, self._widest) + LIST_ROOM, LINE)
 
@@ -222,18 +223,28 @@ class _Lowering:
         return next(numbers) if op.fields else number
 
     def _place_values(self, op: Operation) -> dict[str, Place]:
-        shapes: dict[str, tuple[int, int]] = {}
+        """Room for an operation's numbers: for those of an activation, as many rows as a block has samples."""
         if op.kind == AFFINE:
             shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
-        elif op.kind in KINDS_OF_CHAINS:
-            # Of one size each, so that they lie as far apart as p and q.
-            shapes = dict.fromkeys(parameter_keys(op), (1, op.n_in))
-        return {key: self._values.take(*shape) for key, shape in shapes.items()}
+            return {key: self._values.take(*shape) for key, shape in shapes.items()}
+        if op.kind not in KINDS_OF_CHAINS:
+            return {}
+        if op.fields:
+            return self._place_rule(op, op.n_in)
+        # What is not trained is the same number for every unit, and one room serves all that have these numbers.
+        constants = tuple(map(float, rule_parameters(op, op.layer)))
+        if constants not in self._constants:
+            self._constants[constants] = self._place_rule(op, padded(self._widest, self._dtype))
+        return self._constants[constants]
+
+    def _place_rule(self, op: Operation, columns: int) -> dict[str, Place]:
+        """Room for each parameter of a rule, of one size, so that the others lie as far apart as p and q."""
+        return {key: self._values.take(self._block, columns) for key in parameter_keys(op)}
 
     def _place_gradients(self, op: Operation, wanted: Collection[ParameterName]) -> dict[str, Place]:
         places = self._places[-1]
         keys = [key for key, field in op.fields.items() if (op.position, field) in wanted]
-        return {key: self._sums.take(places[key].rows, places[key].columns) for key in keys}
+        return {key: self._sums.take(op.n_out if key == "weight" else 1, places[key].columns) for key in keys}
 
     def _remaker(self, value: int) -> int:
         """The operation that makes the rows at a value again, which are not kept; or KEPT.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from ..pickling import refuse_pickling
 from ..sharing import PARALLEL_COST
 from .lowering import Lowered
 from .operations import ParameterName, parameter_keys, rule_parameters
-from .places import Place
 from .scratch import Held, Kept, Lent, Pool, Scratch
 
 CALL_COST = 1_000_000_000
@@ -49,13 +48,6 @@ def addresses_of(**arrays: np.ndarray | None) -> dict[str, int]:
     The arrays must be C-contiguous, and their owner must hold them until the request has been carried out.
     """
     return {name: array.ctypes.data for name, array in arrays.items() if array is not None}
-
-
-class Division(NamedTuple):
-    """How the samples of a batch are cut: into blocks of so many, and into chunks of whole blocks, each with a sum of its own."""
-
-    block: int
-    chunks: int
 
 
 class GradientRunner:
@@ -126,7 +118,7 @@ class GradientRunner:
 
     def keep(self, n: int) -> Kept | None:
         """Memory for all that is computed of so many samples; None if there are too many of them."""
-        blocks, size = -(-n // self._division(n).block), self._layout["work_size"] * self.lowered.dtype.itemsize
+        blocks, size = -(-n // self._division(n)[0]), self._layout["work_size"] * self.lowered.dtype.itemsize
         return Lent(self._take(blocks), self._idle) if 0 < blocks * size <= KEPT_BYTES else None
 
     def features(self, x: np.ndarray, threads: int | None) -> np.ndarray:
@@ -152,11 +144,12 @@ class GradientRunner:
         self._pack(flat.words["parameters"], sources)
         return Lent(flat, self._idle_parameters)
 
-    def direction(self, sources: Sources) -> np.ndarray:
-        """A direction of the parameters, laid out as they are; 0 for those that are not among the sources."""
-        flat = aligned_zeros(self.lowered.values_size, self.lowered.dtype)
+    def direction(self, theta: np.ndarray) -> np.ndarray:
+        """A direction of the parameters, a flat vector of all of them, laid out as they are."""
+        flat, start = aligned_zeros(self.lowered.values_size, self.lowered.dtype), theta.ctypes.data
         self.lowered.ones.of(flat)[...] = 1.0
-        self._pack(flat.ctypes.data, sources)
+        positions = self.lowered.unfolded.positions
+        self._pack(flat.ctypes.data, {name: start + place * theta.itemsize for name, place in positions.items()})
         return flat
 
     def _pack(self, target: int, sources: Sources) -> None:
@@ -179,10 +172,11 @@ class GradientRunner:
             scratch.sums = Held(sums=np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype))
         return scratch.sums.words["sums"]
 
-    def _division(self, n: int) -> Division:
-        """From sizes alone, so that the order of sums does not depend on the threads.
+    def _division(self, n: int) -> tuple[int, int]:
+        """How many samples are a block, and how many chunks of whole blocks have a sum of their own.
 
         Chunks have equally many blocks, and blocks equally many samples. Where two threads pay, the chunks are an even number.
+        All follows from sizes alone, so that the order of sums does not depend on the threads.
         """
         layout = self._layout
         room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
@@ -192,7 +186,7 @@ class GradientRunner:
         chunks = -(-blocks // rounds)
         if n > 1 and n * self.lowered.cost >= PARALLEL_COST:
             chunks = round_up(chunks, 2)
-        return Division(max(1, -(-n // (chunks * rounds))), chunks)
+        return max(1, -(-n // (chunks * rounds))), chunks
 
     def _threads(self, cost: int, threads: int | None) -> int:
         most = self._team.most_threads
@@ -241,20 +235,12 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
     lowered.ones.of(flat)[...] = 1.0
     for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
-        if not places:
-            continue
         layer = layers[op.position]
-        values: dict[str, np.ndarray | float]
         if isinstance(layer, Affine):
-            values = {"weight": layer.weight, "transposed": layer.weight.T}
-            values |= {} if layer.bias is None else {"bias": layer.bias}
+            bias = 0.0 if layer.bias is None else layer.bias
+            values = {"weight": layer.weight, "transposed": layer.weight.T, "bias": bias}
         else:
-            values = dict(zip(parameter_keys(op), rule_parameters(op, layer), strict=True))
-        put(flat, places, values)
+            values = dict(zip(parameter_keys(op), rule_parameters(op, layer), strict=True)) if places else {}
+        for key, value in values.items():
+            places[key].of(flat)[...] = value
     return flat
-
-
-def put(flat: np.ndarray, places: dict[str, Place], values: Mapping[str, np.ndarray | float]) -> None:
-    """Write numbers of an operation to their places in the flat array."""
-    for key, value in values.items():
-        places[key].of(flat)[...] = value

@@ -124,12 +124,7 @@ class Trainable:
         direction = arguments.for_kernels(self._parameter_vector(v, "v"), self.dtype)
         y, tangents = (np.empty((len(points), self.n_out), self.dtype) for _ in range(2))
         runner = self._gradient_runner()
-        sources = {
-            (position, name): array.ctypes.data
-            for position, arrays in enumerate(views_of(direction, self._graph.layers))
-            for name, array in arrays.items()
-        }
-        tangent = runner.direction(sources)
+        tangent = runner.direction(direction)
         runner.run(len(points), addresses_of(x=points, y=y, y_tangent=tangents, direction=tangent), threads)
         return y.reshape(*lead, self.n_out), tangents.reshape(*lead, self.n_out)
 

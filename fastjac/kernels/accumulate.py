@@ -33,7 +33,6 @@ from .operators import (
     clear,
     copy_vector,
     factors_at,
-    mask_columns,
     normalize_columns,
     normalize_rows,
     scale_columns,
@@ -159,10 +158,7 @@ def _finish_stacked(program, layout, step, group, samples, source, columns):
         sample, c = samples[0] + number, source[0] + number * step.rows * source[1] * size
         if step.state != DENSE:
             d = view(zero, sample_state(program, step, group, sample) + columns[0] * size, columns[1])
-            if step.masked:
-                mask_columns(zero, c, source[1], step.rows, d)
-            else:
-                scale_columns(zero, c, source[1], step.rows, d)
+            scale_columns(zero, c, source[1], step.rows, d, step.masked)
         if step.turned != DENSE:
             _turn(program, layout, step, group, sample, (c, source[1]), columns, step.rows)
 
@@ -204,10 +200,8 @@ def scale_step(zero, addresses, task, number, group):
     for sample in range(group.samples):
         matrix = result_at(program, group, step, sample)
         d = view(zero, sample_state(program, step, group, sample), step.columns if step.units_on_columns else step.rows)
-        if step.masked:
-            mask_columns(zero, matrix, step.c_row, step.rows, d)
-        elif step.units_on_columns:
-            scale_columns(zero, matrix, step.c_row, step.rows, d)
+        if step.units_on_columns:
+            scale_columns(zero, matrix, step.c_row, step.rows, d, step.masked)
         else:
             scale_rows(zero, matrix, step.c_row, step.columns, d)
 

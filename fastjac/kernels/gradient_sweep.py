@@ -9,7 +9,8 @@ from .gradient_tables import BRING, PAIR, TAKEN, read_block, read_operation, rea
 from .jit import kernel, piece
 from .memory import call_address, itemsize, stored, view
 from .multiply import multiply
-from .tables import ACTIVATE, AFFINE, DENSE, INDEX_BYTES
+from .operators import copy_vector
+from .tables import ACTIVATE, AFFINE, DENSE, INDEX_BYTES, NORMALIZE
 
 INDEX = np.int32(0)
 """Says of which type the numbers in a list are."""
@@ -50,14 +51,16 @@ def evaluate(zero, request, block, first, gradient):
 def _activate(zero, block, o, source, target):
     """An activation or a normalizer."""
     size = itemsize(zero)
-    call_address(block.copy, (zero, source, o.in_row, 1, target, o.in_row, block.samples, o.n_in, block.ones))
     p, q = block.parameters + o.p * size, block.parameters + o.q * size
+    # The whole block with its rows' padding: a short row would leave most lanes idle.
+    count = block.samples * o.in_row
+    copy_vector(zero, source, target, count)
+    if o.operation == ACTIVATE:
+        call_address(o.rule, (zero, target, p, q, slopes_of(zero, block, o, 0), count))
     for sample in range(block.samples):
-        values, slopes = target + sample * o.in_row * size, slopes_of(zero, block, o, sample)
-        if o.operation == ACTIVATE:
-            call_address(o.rule, (zero, values, p, q, slopes, o.n_in))
-        else:
-            call_address(o.rule, (zero, values, o.n_in, p, slopes))
+        slopes = slopes_of(zero, block, o, sample)
+        if o.operation == NORMALIZE:
+            call_address(o.rule, (zero, target + sample * o.in_row * size, o.n_in, p, slopes))
         if o.live != DENSE:
             count, units = list_of(block, o.live, sample)
             count[0] = list_nonzero(zero, slopes, o.n_in, units)

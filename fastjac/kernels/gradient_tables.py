@@ -51,7 +51,7 @@ OPERATION = record(
     "normalize_columns",  # NORMALIZE: the address of that kernel, and the terms of the Jacobian
     "rank",
     "parameter_pull",  # ACTIVATE: the address of the kernel of derivatives by p and q, or 0 where neither is trained
-    "p",  # ACTIVATE, NORMALIZE: the rule's parameters, padded rows
+    "p",  # ACTIVATE, NORMALIZE: the rule's parameters, padded rows, one for each sample of a block
     "q",
     "first",  # BRING: the first unit at the source, and at the target, and how many there are
     "place",
@@ -204,6 +204,8 @@ class Block(NamedTuple):
 
 
 read_block = tuple_reader(tuple_type(Block))
+ONE_ROW = 1
+"""Of each sample, where it is the values, or derivatives by them, that go through an operation."""
 TAKEN = (NUMBER,) * 4
 """What the kernel of a stage takes: addresses of the request and of a block, the block's first sample, and where sums go."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .gradient_tables import PAIR, TAKEN, read_block, read_layout, read_operation, read_request, read_value
+from .gradient_tables import ONE_ROW, PAIR, TAKEN, read_block, read_layout, read_operation, read_request, read_value
 from .jit import kernel, piece
 from .joins import add_bends_of_pair
 from .memory import call_address, itemsize, view
@@ -10,9 +10,6 @@ from .operators import clear
 from .rows import PULL, derivative_at, move_rows
 from .second_order import add_parameter_gradient, add_weight_gradient
 from .tables import AFFINE, DENSE
-
-ONE_ROW = 1
-"""Of each sample."""
 
 
 @kernel(*TAKEN)

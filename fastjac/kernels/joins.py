@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .gradient_sweep import slopes_of
-from .gradient_tables import BRING, CLEARS, WRITES, read_block, read_operation
+from .gradient_tables import BRING, CLEARS, ONE_ROW, WRITES, read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import add_scaled, add_units, clear, copy_vector
@@ -13,7 +13,6 @@ from .tables import DENSE, NORMALIZE
 
 INDEX = np.int32(0)
 """Says of which type the numbers of units are."""
-ONE_ROW = 1
 
 
 @kernel(NUMBER, NUMBER, NUMBER, numbers(2), numbers(2))

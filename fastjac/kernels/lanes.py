@@ -19,7 +19,7 @@ from .floating import of_order_key, order_key
 from .group import group_of, matrix_of
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
-from .operators import mask_columns, scale_columns
+from .operators import scale_columns
 from .sweep import ones, store_values, sweep, zeros
 from .tables import DENSE, Tables, read_layout, read_primal
 
@@ -123,7 +123,7 @@ def _pull(program, layout, work, buffers, lists):
         for o in range(last.row):
             for i in range(layout.n_in):
                 row, d = here + (o * layout.n_in + i) * line, work + last.state * size + o * line
-                scale_columns(program.zero, row, layout.lane_samples, 1, view(program.zero, d, layout.lane_samples))
+                scale_columns(program.zero, row, layout.lane_samples, 1, view(program.zero, d, layout.lane_samples), False)
     return here
 
 
@@ -178,11 +178,7 @@ def _scale(program, layout, step, work, rows):
     if slopes == 0:
         return
     numbers = step.row * layout.lane_samples
-    d = view(program.zero, slopes, numbers)
-    if step.skip:
-        mask_columns(program.zero, rows, numbers, layout.lane_rows, d)
-    else:
-        scale_columns(program.zero, rows, numbers, layout.lane_rows, d)
+    scale_columns(program.zero, rows, numbers, layout.lane_rows, view(program.zero, slopes, numbers), step.skip)
 
 
 @piece

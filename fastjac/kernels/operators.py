@@ -123,21 +123,16 @@ def add_units(zero, target, source, units, scatters):
 
 
 @piece
-def scale_columns(zero, matrix, row, rows, d):
-    """`M diag(d)`."""
+def scale_columns(zero, matrix, row, rows, d, masked):
+    """`M diag(d)`; if it is masked, a column of `d = 0` is 0 whatever it held."""
     for i in range(rows):
         m = view(zero, matrix + i * row * itemsize(zero), d.size)
-        for j in range(d.size):
-            m[j] *= d[j]
-
-
-@piece
-def mask_columns(zero, matrix, row, rows, d):
-    """`M diag(d)`, in which a column of `d = 0` is 0 whatever it held."""
-    for i in range(rows):
-        m = view(zero, matrix + i * row * itemsize(zero), d.size)
-        for j in range(d.size):
-            m[j] = m[j] * d[j] if d[j] != zero else zero
+        if masked:
+            for j in range(d.size):
+                m[j] = m[j] * d[j] if d[j] != zero else zero
+        else:
+            for j in range(d.size):
+                m[j] *= d[j]
 
 
 @piece

@@ -37,15 +37,18 @@ def pack_parameters(zero, request, chunk, chunks):
                 turned = request.parameters + (o.transposed + first) * size
                 call_address(request.copy, (zero, source, 1, o.n_in, turned, o.out_row, o.n_in, count, ones))
         if chunk == 0:
-            _copy_given(zero, given[1], request.parameters + o.bias * size, o.n_out)
-            _copy_given(zero, given[2], request.parameters + o.p * size, o.n_in)
-            _copy_given(zero, given[3], request.parameters + o.q * size, o.n_in)
+            _copy_given(zero, given[1], request.parameters + o.bias * size, (1, o.n_out, o.out_row))
+            for source, place in ((given[2], o.p), (given[3], o.q)):
+                _copy_given(zero, source, request.parameters + place * size, (layout.block, o.n_in, o.in_row))
 
 
 @piece
-def _copy_given(zero, source, target, count):
+def _copy_given(zero, source, target, shape):
+    """Copy a vector, if it is given, to each of some rows; shape is their number, their size and the elements between them."""
+    rows, count, row = shape
     if source != 0:
-        copy_vector(zero, source, target, count)
+        for number in range(rows):
+            copy_vector(zero, source, target + number * row * itemsize(zero), count)
 
 
 @kernel(NUMBER, NUMBER, NUMBER)

@@ -7,7 +7,7 @@ With u_a the row of cotangents of output a at an affine map's output, and v the 
 from __future__ import annotations
 
 from .gradient_sweep import write_rows
-from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request, read_value
+from .gradient_tables import ONE_ROW, TAKEN, read_block, read_layout, read_operation, read_request, read_value
 from .jit import kernel, piece
 from .memory import itemsize, view
 from .multiply import multiply
@@ -15,9 +15,6 @@ from .operators import clear, copy_vector
 from .rows import PUSH, derivative_at, move_rows, rows_at
 from .second_order import pull_parameters
 from .tables import AFFINE, DENSE
-
-ONE_ROW = 1
-"""Of each sample."""
 
 
 @kernel(*TAKEN)

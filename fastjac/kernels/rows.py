@@ -122,7 +122,7 @@ def _transform(zero, block, o, source, target, direction, count):
         first, slopes = sample * count * size, slopes_of(zero, block, o, sample)
         rows, to = source + first * o.in_row, target[0] + first * target[1]
         if rows == to and o.operation == ACTIVATE:
-            scale_columns(zero, to, target[1], count, view(zero, slopes, o.n_in))
+            scale_columns(zero, to, target[1], count, view(zero, slopes, o.n_in), False)
         elif rows != to:
             scale = slopes if o.operation == ACTIVATE else block.ones
             call_address(block.copy, (zero, rows, o.in_row, 1, to, target[1], count, o.n_in, scale))

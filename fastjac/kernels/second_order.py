@@ -9,12 +9,12 @@ two values leaves the derivative by the slopes at either of its operations; `joi
 from __future__ import annotations
 
 from .gradient_sweep import slopes_of
-from .gradient_tables import PAIR, read_block, read_operation
+from .gradient_tables import read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .multiply import multiply
 from .operators import clear
-from .tables import ACTIVATE, AFFINE, DENSE
+from .tables import ACTIVATE, AFFINE, DENSE, NORMALIZE
 
 PIECE_ELEMENTS = 8192
 """Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added."""
@@ -46,15 +46,17 @@ def second_order(zero, block, number, rows, gradient, scratch):
         return
     for sample in range(block.samples):
         first = sample * block.seeds * o.in_row * size
-        if o.operation == PAIR:
-            _sum_by_slopes(zero, block, o, (u + first, t + first), block.work + (o.bends + sample * o.in_row) * size)
-        elif o.operation == ACTIVATE:
-            _bend(zero, block, o, sample, (u + first, t + first), gradient, scratch)
-        else:
-            bends = block.work + (o.bends + sample * o.in_row) * size
+        bends = block.work + (o.bends + sample * o.in_row) * size if o.bends != DENSE else scratch
+        if o.operation == NORMALIZE:
             slopes = slopes_of(zero, block, o, sample)
             shape = (block.seeds, o.n_in, o.in_row)
             call_address(o.bend, (zero, slopes, (u + first, t + first), shape, bends, scratch))
+            continue
+        _sum_by_slopes(zero, block, o, (u + first, t + first), bends)
+        if o.operation == ACTIVATE:
+            add_parameter_gradient(zero, block, o, sample, (block.zeros, bends), gradient)
+    if o.operation == ACTIVATE and o.bends != DENSE:
+        _bend(zero, block, o)
 
 
 @piece
@@ -111,16 +113,14 @@ def _sum_by_slopes(zero, block, o, rows, target):
 
 
 @piece
-def _bend(zero, block, o, sample, rows, gradient, scratch):
-    """An activation: N is the diagonal of its slopes, whose own derivatives are the bends."""
-    size = itemsize(zero)
-    _sum_by_slopes(zero, block, o, rows, scratch)
-    add_parameter_gradient(zero, block, o, sample, (block.zeros, scratch), gradient)
-    if o.bends != DENSE:
-        p, q = block.parameters + o.p * size, block.parameters + o.q * size
-        row = sample * o.in_row
-        z, b = block.work + (o.inputs + row) * size, block.work + (o.bends + row) * size
-        call_address(o.bend, (zero, z, p, q, b, o.n_in))
-        bends, by_slope = view(zero, b, o.n_in), view(zero, scratch, o.n_in)
-        for j in range(o.n_in):
-            bends[j] *= by_slope[j]
+def _bend(zero, block, o):
+    """Multiply the derivatives by an activation's slopes by the slopes' own derivatives, for the whole block.
+
+    The spare buffer takes the latter, since rows that were made again there have been read.
+    """
+    size, count = itemsize(zero), block.samples * o.in_row
+    p, q = block.parameters + o.p * size, block.parameters + o.q * size
+    call_address(o.bend, (zero, block.work + o.inputs * size, p, q, block.spare, count))
+    bends, found = view(zero, block.work + o.bends * size, count), view(zero, block.spare, count)
+    for j in range(count):
+        bends[j] *= found[j]

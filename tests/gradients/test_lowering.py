@@ -35,7 +35,8 @@ def assert_apart(places: list[Place], size: int) -> None:
 def test_places_do_not_overlap(seed: int, dtype: np.dtype) -> None:
     net = fj.Network(random_network(seed).layers, dtype=dtype)
     found = lowered(net)
-    assert_apart([place for places in found.values for place in places.values()], found.values_size)
+    # Numbers that are the same for several operations have one place.
+    assert_apart(list({place: None for places in found.values for place in places.values()}), found.values_size)
     assert_apart([place for places in found.gradients for place in places.values()], found.gradients_size)
 
 

@@ -15,7 +15,7 @@ normalize_rows = callable_piece(operators.normalize_rows)
 @jit
 def call_scale(zero, matrix, row, other, d, along_columns):
     if along_columns:
-        operators.scale_columns(zero, matrix, row, other, d)
+        operators.scale_columns(zero, matrix, row, other, d, False)
     else:
         operators.scale_rows(zero, matrix, row, other, d)
 
