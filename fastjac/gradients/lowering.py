@@ -28,7 +28,6 @@ MOST_SAMPLES = 48
 """Samples in a block: a multiple of the rows of every tile."""
 KEPT = DENSE
 """In place of an operation that makes rows again: they are kept."""
-KINDS_OF_CHAINS = AFFINE, ACTIVATE, NORMALIZE
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +56,12 @@ class Lowered:
     values_size: int
     gradients_size: int
     cost: int
-    has_joins: bool
+
+    @property
+    def has_joins(self) -> bool:
+        """Whether values are made of several, or read by several."""
+        kinds, push, pull = (self.operations[name] for name in ("operation", "push", "pull"))
+        return bool((kinds > NORMALIZE).any() or (push != WRITES).any() or (pull != WRITES).any())
 
 
 def lower(unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int | None = None) -> Lowered:
@@ -98,32 +102,13 @@ class _Lowering:
         row = self._block * max(self._seeds * self._widest_rows(), padded(self._widest, self._dtype))
         self._slot_places = [self._buffers.take(1, row).offset for _ in range(max(self._slots) + 1)]
         spare = self._buffers.take(1, row).offset
-        values: dict[int, Record] = {}
-        rows: list[Record] = []
-        for number, op in enumerate(self._ops):
-            # A value and what is kept of the operation that reads it lie side by side.
-            for value in range(len(values), op.source + 1):
-                values[value] = self._value(value)
-            rows.append(self._operation(number))
-        values |= {value: self._value(value) for value in range(len(values), len(self._sizes))}
-        push, pull = modes(self._unfolded)
-        units = np.concatenate([np.array(op.units.index or (), np.int32) for op in self._ops])
-        first = 0
-        for number, (op, record) in enumerate(zip(self._ops, rows, strict=True)):
-            record |= {"inputs": values[op.source]["numbers"], "outputs": values[op.target]["numbers"]}
-            record |= {"push": push[number], "pull": pull[number]}
-            if op.units.index is not None:
-                record["units"] = units.ctypes.data + first * units.itemsize
-                first += len(op.units.index)
+        values, rows = self._records()
+        units = self._add_units(rows)
         self._add_features(rows)
-        for op, record in zip(self._ops, rows, strict=True):
-            makers, readers = self._unfolded.makers[op.source], self._unfolded.readers[op.target]
-            record["live_in"] = rows[makers[0]]["live"] if len(makers) == 1 else DENSE
-            record["live_out"] = rows[readers[0]]["live"] if len(readers) == 1 else DENSE
         return Lowered(
             self._dtype,
             self._unfolded,
-            records(VALUE, values.values()),
+            records(VALUE, values),
             records(OPERATION, rows),
             records(LAYOUT, [self._layout(spare)]),
             units,
@@ -134,8 +119,34 @@ class _Lowering:
             self._values.size,
             self._sums.size,
             multiply_adds(self._unfolded, self._seeds_at),
-            any(op.kind not in KINDS_OF_CHAINS for op in self._ops) or any(mode != WRITES for mode in (*push, *pull)),
         )
+
+    def _records(self) -> tuple[list[Record], list[Record]]:
+        """The records of values and operations, with what these say of each other."""
+        values: list[Record] = []
+        rows: list[Record] = []
+        for number, op in enumerate(self._ops):
+            # A value and what is kept of the operation that reads it lie side by side.
+            values += [self._value(value) for value in range(len(values), op.source + 1)]
+            rows.append(self._operation(number))
+        values += [self._value(value) for value in range(len(values), len(self._sizes))]
+        for op, record, push, pull in zip(self._ops, rows, *modes(self._unfolded), strict=True):
+            record |= {"inputs": values[op.source]["numbers"], "outputs": values[op.target]["numbers"]}
+            record |= {"push": push, "pull": pull}
+            makers, readers = self._unfolded.makers[op.source], self._unfolded.readers[op.target]
+            record["live_in"] = rows[makers[0]]["live"] if len(makers) == 1 else DENSE
+            record["live_out"] = rows[readers[0]]["live"] if len(readers) == 1 else DENSE
+        return values, rows
+
+    def _add_units(self, rows: list[Record]) -> np.ndarray:
+        """Where the numbers of the units lie that are brought one by one; these numbers."""
+        units = np.concatenate([np.array(op.units.index or (), np.int32) for op in self._ops])
+        address = units.ctypes.data
+        for op, record in zip(self._ops, rows, strict=True):
+            if op.units.index is not None:
+                record["units"] = address
+                address += len(op.units.index) * units.itemsize
+        return units
 
     def _layout(self, spare: int) -> Record:
         seeds, block = self._seeds, self._block
@@ -227,7 +238,7 @@ class _Lowering:
         if op.kind == AFFINE:
             shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
             return {key: self._values.take(*shape) for key, shape in shapes.items()}
-        if op.kind not in KINDS_OF_CHAINS:
+        if op.kind > NORMALIZE:
             return {}
         if op.fields:
             return self._place_rule(op, op.n_in)

@@ -235,12 +235,14 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
     lowered.ones.of(flat)[...] = 1.0
     for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
+        if not places:
+            continue
         layer = layers[op.position]
         if isinstance(layer, Affine):
             bias = 0.0 if layer.bias is None else layer.bias
             values = {"weight": layer.weight, "transposed": layer.weight.T, "bias": bias}
         else:
-            values = dict(zip(parameter_keys(op), rule_parameters(op, layer), strict=True)) if places else {}
+            values = dict(zip(parameter_keys(op), rule_parameters(op, layer), strict=True))
         for key, value in values.items():
             places[key].of(flat)[...] = value
     return flat

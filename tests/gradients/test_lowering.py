@@ -8,6 +8,7 @@ import pytest
 import fastjac as fj
 from fastjac.gradients.lowering import MOST_SAMPLES, Lowered, lower
 from fastjac.gradients.places import Place
+from fastjac.gradients.runner import addresses_of
 from fastjac.kernels.tables import DENSE
 from fastjac.layers import Layer
 from tests import naive
@@ -139,7 +140,7 @@ def test_jacobians_and_gradients_from_every_boundary(word: str, n_in: int) -> No
     expected, gradient = naive.jacobian(net.layers, x), torch_gradients.pullback(net.layers, x, by_y, by_jacobian)
     for boundary in seeded.boundaries(net):
         found, given = shifted(np.full_like(by_jacobian, np.nan)), shifted(by_jacobian)
-        seeded.runner(net, boundary).run({"x": x, "jacobian": found}, threads=1)
+        seeded.runner(net, boundary).run(len(x), addresses_of(x=x, jacobian=found), threads=1)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
         assert_gradient(seeded.pullback(net, x, boundary)(by_y, given), *gradient, FLOAT64_TOLERANCE)
         assert_same_bits([given], [by_jacobian])
