@@ -88,7 +88,7 @@ class Unfolded:
                 start += array.size
         return positions
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """How many numbers that vector has."""
         return sum(layer.n_parameters for layer in self.layers)

@@ -97,6 +97,7 @@ class GradientRunner:
         if gradient is not None:
             words["sums"] = self._sums(taken, chunks)
         cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
+        # Without sums every block may be a chunk.
         blocks, step = -(-n // block), max(1, CALL_COST // (cost * block))
         room = taken.arrays["buffers" if held else "work"]
         sharing = min(self._threads(n * cost, threads), len(taken.arrays["buffers"]), len(room))

@@ -39,7 +39,7 @@ class Scratch(Held):
 
     work, lists : (slots, size), what is kept of a block of samples; a slot for each thread, or for each block.
     buffers : (threads, size).
-    sums : (chunks, gradients_size), once a gradient was asked for.
+    sums : the same, of (chunks, gradients_size), once a gradient was asked for.
     filled : whether the slots hold what the samples of a call have at every boundary.
     """
 

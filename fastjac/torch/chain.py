@@ -63,11 +63,6 @@ class ModuleChain:
         return sum(self.outputs)
 
     @cached_property
-    def n_parameters(self) -> int:
-        """How many gradients the kernel gives."""
-        return self.unfolded.n_parameters
-
-    @cached_property
     def several(self) -> bool:
         """Whether there are several inputs, or several outputs."""
         return len(self.inputs) > 1 or len(self.outputs) > 1
@@ -126,7 +121,7 @@ class Call:
         """The derivatives of a loss by points and parameters from those by values and Jacobians; None for what is not needed."""
         chain = self.chain
         x_gradient = _empty(chain, *points.shape) if needed[0] else None
-        gradient = _empty(chain, chain.n_parameters)
+        gradient = _empty(chain, chain.unfolded.n_parameters)
         read = {"x": points, "y_gradient": by_y, "jacobian_gradient": by_jacobian}
         self._run(x_gradient=x_gradient, parameter_gradient=gradient, **read)
         self._runner.clear_unused(gradient)
