@@ -6,7 +6,7 @@ from .gradient_tables import ONE_ROW, PAIR, TAKEN, read_block, read_layout, read
 from .jit import kernel, piece
 from .joins import add_bends_of_pair
 from .memory import call_address, itemsize, view
-from .operators import clear
+from .operators import add_scaled, clear
 from .rows import PULL, derivative_at, move_rows
 from .second_order import add_parameter_gradient, add_weight_gradient
 from .tables import AFFINE, DENSE
@@ -55,12 +55,9 @@ def _start_at_values(zero, block, layout, request, first):
 def _add_bias_gradient(zero, block, o, rows, gradient):
     if gradient == 0 or o.bias_gradient == DENSE:
         return
-    size = itemsize(zero)
-    sums = view(zero, gradient + o.bias_gradient * size, o.n_out)
+    size, ones = itemsize(zero), view(zero, block.ones, o.n_out)
     for sample in range(block.samples):
-        found = view(zero, rows + sample * o.out_row * size, o.n_out)
-        for j in range(o.n_out):
-            sums[j] += found[j]
+        add_scaled(zero, gradient + o.bias_gradient * size, rows + sample * o.out_row * size, ones)
 
 
 @piece

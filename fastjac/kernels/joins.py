@@ -1,23 +1,20 @@
-"""Rows that meet others: of units brought as they are, of functions of two values, and of whatever adds to what is there."""
+"""Rows that meet others: units brought as they are, and whatever adds to what is there."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .gradient_sweep import slopes_of
+from .gradient_sweep import INDEX, slopes_of
 from .gradient_tables import BRING, CLEARS, ONE_ROW, WRITES, read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import add_scaled, add_units, clear, copy_vector
 from .tables import DENSE, NORMALIZE
 
-INDEX = np.int32(0)
-"""Says of which type the numbers of units are."""
-
 
 @kernel(NUMBER, NUMBER, NUMBER, numbers(2), numbers(2))
 def join(zero, block, number, source, target, way):
-    """`move`, through any operation but an affine map.
+    """`move` of units that are brought, or of rows that are added to others, through any operation but an affine map.
 
     way : whether to push, and how many rows each sample has.
     """
@@ -43,17 +40,7 @@ def join(zero, block, number, source, target, way):
             call_address(o.normalize_columns, (zero, *normalized))
             add_scaled(zero, to, block.spare, view(zero, block.ones, o.n_in))
         else:
-            _scale(zero, from_, to, view(zero, slopes, o.n_in), mode)
-
-
-@piece
-def _scale(zero, source, target, slopes, mode):
-    if mode != WRITES:
-        add_scaled(zero, target, source, slopes)
-        return
-    found, result = view(zero, source, slopes.size), view(zero, target, slopes.size)
-    for j in range(slopes.size):
-        result[j] = found[j] * slopes[j]
+            add_scaled(zero, to, from_, view(zero, slopes, o.n_in))
 
 
 @piece

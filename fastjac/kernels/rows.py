@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from .gradient_sweep import list_of, slopes_of
-from .gradient_tables import ADDS, WRITES, read_block, read_operation, read_value
+from .gradient_tables import ADDS, BRING, WRITES, read_block, read_operation, read_value
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .multiply import multiply
 from .operators import clear, scale_columns
-from .tables import ACTIVATE, AFFINE, DENSE, NORMALIZE
+from .tables import AFFINE, DENSE, NORMALIZE
 
 LEAST_ROWS = 4
 """Rows of a sample from which on it pays to skip its own dead units: fewer fill a tile only together with other samples' rows."""
@@ -35,7 +35,7 @@ def move(zero, block, number, source, target, way):
     forward = direction == PUSH
     mode = o.push if forward else o.pull
     if o.operation != AFFINE:
-        if mode == WRITES and o.operation <= NORMALIZE:
+        if mode == WRITES and o.operation != BRING:
             _transform(zero, block, o, source, target, direction, count)
         else:
             call_address(block.join, (zero, stored(block), number, source, target, (direction, count)))
@@ -116,16 +116,16 @@ def _multiply(zero, block, shape, live, source, weight, target, adds):
 
 @piece
 def _transform(zero, block, o, source, target, direction, count):
-    """Rows times the Jacobian of an activation or a normalizer."""
+    """Rows times the Jacobian of an activation or a normalizer, or times the slopes by one of two operands."""
     size = itemsize(zero)
     for sample in range(block.samples):
         first, slopes = sample * count * size, slopes_of(zero, block, o, sample)
         rows, to = source + first * o.in_row, target[0] + first * target[1]
-        if rows == to and o.operation == ACTIVATE:
+        if rows == to and o.operation != NORMALIZE:
             scale_columns(zero, to, target[1], count, view(zero, slopes, o.n_in), False)
         elif rows != to:
-            scale = slopes if o.operation == ACTIVATE else block.ones
+            scale = slopes if o.operation != NORMALIZE else block.ones
             call_address(block.copy, (zero, rows, o.in_row, 1, to, target[1], count, o.n_in, scale))
-        if o.operation != ACTIVATE:
+        if o.operation == NORMALIZE:
             normalized = (to, target[1], count, slopes, o.n_in, o.rank, direction)
             call_address(o.normalize_columns, (zero, *normalized))
