@@ -19,7 +19,8 @@ The way of a call, which is also the way imports point:
                       lanes:   lanes.py writes the steps of narrow networks
                     matrix.py says where an operand lies
     product.py      what is wanted of a chain, as a product of matrices: J, some of its rows and columns, or J times a seed
-    plan.py         the order of contractions: forward, reverse, mixed (steps.py shows it); cost.py predicts their time
+    plan.py         the order of contractions: forward, reverse, mixed (steps.py shows it); bracketing.py and pure_order.py
+                    find the cheapest, contractions.py says what each step does, and cost.py predicts its time
     cuts.py         a graph as a chain: simplify.py rewrites it, and where one vector is all that passes it is cut into layers and
                     blocks (block.py)
     graph.py        vectors, and the operations that make them

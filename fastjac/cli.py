@@ -23,7 +23,7 @@ from .ends import whole
 from .errors import FastjacError, ShapeError
 from .importers import FORMATS, Imported, Options, read
 from .network import Network
-from .plan import PLANNERS
+from .plan import ORDERS
 from .steps import Mode
 from .table import format_table
 
@@ -208,7 +208,7 @@ def _load(args: argparse.Namespace) -> Network:
 
 def _add_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--mode", choices=tuple(PLANNERS), default="auto", help="order of accumulation (default: auto, the cheapest)"
+        "--mode", choices=tuple(ORDERS), default="auto", help="order of accumulation (default: auto, the cheapest)"
     )
 
 

@@ -7,17 +7,24 @@ Only the registers differ from CPU to CPU: constants that each machine measured 
 repeats. They are fitted to times measured on one core with AVX-512. Of 60 random networks there, and of 60 more held to AVX2, the
 chosen order took 1 % longer than the fastest, in the geometric mean; `asv_benches/planner.py` shows what it predicts beside
 what is measured.
+
+Every extent may be a number, or an array: cycles are then computed for all of its entries at once.
 """
 
 from __future__ import annotations
 
-import functools
-from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from .caches import caches
-from .kernels.target import MAX_TILE_VECTORS, even_piece, max_rows, max_vectors, vector_unit
+from .kernels.contract import TALLEST, WIDEST
+from .kernels.target import MAX_TILE_VECTORS, even_piece, vector_unit
 from .memory import PANEL_ROWS
 from .steps import BlockShape
+
+Extent = Any
+"""A number, or an array of them."""
 
 FMA_LATENCY = 4.0
 """Cycles until the sum of a multiply-add can take the next one."""
@@ -55,18 +62,17 @@ PACK_ELEMENTS = 1 << 22
 """Size of a weight up to which it can."""
 
 
-@functools.cache
-def contraction_cycles(rows: int, depth: float, columns: float, lanes: int) -> float:
+def contraction_cycles(rows: Extent, depth: Extent, columns: Extent, lanes: int) -> Extent:
     """Cycles of `C = A B` with C of `rows` by `columns`, the columns being vectorized, and an inner index of `depth`."""
-    vectors = -(-columns // lanes)
-    tile_rows = even_piece(rows, max_rows(min(int(vectors), MAX_TILE_VECTORS)))
-    tile_vectors = even_piece(int(vectors), max_vectors(tile_rows))
+    vectors = np.asarray(-(-columns // lanes), int)
+    tile_rows = even_piece(rows, TALLEST[np.minimum(vectors, MAX_TILE_VECTORS)])
+    tile_vectors = even_piece(vectors, WIDEST[tile_rows])
     tiles = -(-rows // tile_rows) * -(-vectors // tile_vectors)
-    work = max(tile_rows * tile_vectors, tile_rows + tile_vectors) / PER_CYCLE
-    return STEP + tiles * (TILE + depth * max(work, FMA_LATENCY))
+    work = np.maximum(tile_rows * tile_vectors, tile_rows + tile_vectors) / PER_CYCLE
+    return STEP + tiles * (TILE + depth * np.maximum(work, FMA_LATENCY))
 
 
-def block_cycles(block: BlockShape, rows: int, forward: bool, own: bool, lanes: int) -> float:
+def block_cycles(block: BlockShape, rows: Extent, forward: bool, own: bool, lanes: int) -> Extent:
     """Cycles to push so many tangents through a block, or to pull cotangents.
 
     own : whether they are the identity, so that products at the end where they start are the weights themselves.
@@ -75,31 +81,32 @@ def block_cycles(block: BlockShape, rows: int, forward: bool, own: bool, lanes: 
     for product in block.products:
         depth, columns = product.extent(forward)
         if own and product.at_end[0 if forward else 1]:
-            cycles += scaling_cycles(rows * columns, lanes)
+            cycles = cycles + scaling_cycles(rows * columns, lanes)
         else:
-            cycles += contraction_cycles(rows, depth, columns if rows >= PACK_ROWS else product.sizes[forward], lanes)
+            made = np.where(rows >= PACK_ROWS, columns, product.sizes[forward])
+            cycles = cycles + contraction_cycles(rows, depth, made, lanes)
     return cycles
 
 
-def moving_cycles(elements: float) -> float:
+def moving_cycles(elements: Extent) -> Extent:
     """Cycles to copy so many elements to the other orientation."""
     return STEP + MOVE * elements
 
 
-def scaling_cycles(elements: float, lanes: int) -> float:
+def scaling_cycles(elements: Extent, lanes: int) -> Extent:
     """Cycles to copy so many elements as they lie, scaled."""
     return STEP + SCALE * elements / lanes
 
 
-def packing_cycles(rows: float, columns: int, lanes: int) -> float:
+def packing_cycles(rows: Extent, columns: Extent, lanes: int) -> Extent:
     """Cycles to copy the live units of `rows` rows side by side."""
     return STEP + PACK * rows * -(-columns // lanes)
 
 
-def reading_cycles(elements: float, lanes: int) -> float:
+def reading_cycles(elements: Extent, lanes: int) -> Extent:
     """Cycles to read so many elements for every sample anew, which the second-level cache may not hold in between."""
     size = elements * (vector_unit()[0] // lanes)
-    return size / READ_BYTES if size > caches().second else 0.0
+    return np.where(size > caches().second, size / READ_BYTES, 0.0)
 
 
 def lane_samples(lanes: int) -> int:
@@ -114,10 +121,11 @@ def fits_lanes(sizes: tuple[int, ...], rows: int, lanes: int) -> bool:
 
 def value_cycles(sizes: tuple[int, ...], lanes: int) -> float:
     """Cycles of the primal sweep's contractions for one sample of a block."""
-    return sum(contraction_cycles(PANEL_ROWS, n_in, n_out, lanes) / PANEL_ROWS for n_in, n_out in pairwise(sizes))
+    n_in, n_out = np.array(sizes[:-1]), np.array(sizes[1:])
+    return float(np.sum(contraction_cycles(PANEL_ROWS, n_in, n_out, lanes))) / PANEL_ROWS
 
 
-def lane_product_cycles(rows: int, depth: int, lanes: int) -> float:
+def lane_product_cycles(rows: Extent, depth: Extent, lanes: int) -> Extent:
     """One sample's share of the cycles of a product with samples along the lanes."""
     samples = lane_samples(lanes)
     return contraction_cycles(rows, depth, samples, lanes) / samples
@@ -126,8 +134,8 @@ def lane_product_cycles(rows: int, depth: int, lanes: int) -> float:
 def lane_cycles(sizes: tuple[int, ...], forward: bool, lanes: int) -> tuple[float, float]:
     """The same with samples along the lanes, and the cycles of all that makes the Jacobian then."""
     rows = sizes[0 if forward else -1]
-    pairs = list(pairwise(sizes))
-    pushed = pairs[1:] if forward else [pair[::-1] for pair in pairs[:-1]]
-    values = sum(lane_product_cycles(n_out, n_in + 1, lanes) for n_in, n_out in pairs)
-    products = rows * sum(lane_product_cycles(n_out, n_in, lanes) for n_in, n_out in pushed)
-    return values, products + SCALE * rows * sum(sizes) / lanes + MOVE * sizes[0] * sizes[-1]
+    n_in, n_out = np.array(sizes[:-1]), np.array(sizes[1:])
+    pushed = (n_out[1:], n_in[1:]) if forward else (n_in[:-1], n_out[:-1])
+    values = np.sum(lane_product_cycles(n_out, n_in + 1, lanes))
+    products = rows * np.sum(lane_product_cycles(*pushed, lanes))
+    return float(values), float(products + SCALE * rows * sum(sizes) / lanes + MOVE * sizes[0] * sizes[-1])

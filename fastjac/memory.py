@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Parameters:
 
     def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
-        self._parts: list[np.ndarray] = []
+        self._parts: list[tuple[np.ndarray, int]] = []
         self._offsets: dict[tuple[tuple[int, ...], int, bytes], int] = {}
         self._size = 0
 
@@ -69,16 +70,15 @@ class Parameters:
             wide reads it as it lies; by default it is row-major.
         """
         with np.errstate(all="ignore"):
-            rows = np.atleast_2d(values).astype(self.dtype)
+            rows = np.atleast_2d(values).astype(self.dtype, copy=False)
         width = padded(rows.shape[1], self.dtype)
         panel = width if panel is None else panel
-        key = (rows.shape, panel, rows.tobytes())
+        # A digest of a large matrix takes less memory than its numbers, until all are put together.
+        key = (rows.shape, panel, sha256(np.ascontiguousarray(rows).data).digest())
         if key not in self._offsets:
-            part = np.zeros((rows.shape[0], round_up(width, panel)), self.dtype)
-            part[:, : rows.shape[1]] = rows
             self._offsets[key] = self._size
-            self._parts.append(part.reshape(len(part), -1, panel).swapaxes(0, 1).ravel())
-            self._size += part.size
+            self._parts.append((rows, panel))
+            self._size += len(rows) * round_up(width, panel)
         return self._offsets[key]
 
     def add_blocks(self, values: Sequence[float | np.ndarray], size: int, block: int) -> tuple[int, int]:
@@ -100,7 +100,11 @@ class Parameters:
     def array(self) -> np.ndarray:
         """All parts in one aligned, read-only array."""
         flat = aligned_zeros(self._size, self.dtype)
-        np.concatenate(self._parts, out=flat)
+        for (rows, panel), offset in zip(self._parts, self._offsets.values(), strict=True):
+            for first in range(0, rows.shape[1], panel):
+                columns = rows[:, first : first + panel]
+                start = offset + first * len(rows)
+                flat[start : start + len(rows) * panel].reshape(len(rows), panel)[:, : columns.shape[1]] = columns
         return np.frombuffer(flat.data.toreadonly(), self.dtype)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .table import format_sizes, format_table
 
@@ -19,6 +19,16 @@ Order = Literal["forward", "reverse", "mixed"]
 Mode = Literal["auto", Order]
 """What can be asked for: an order, or the cheapest one."""
 Span = tuple[int, int]
+
+
+class Split(NamedTuple):
+    """A step that is chosen: the boundaries of the spans that it joins, and two facts that a `Step` explains."""
+
+    start: int
+    middle: int
+    stop: int
+    transposed: bool
+    through: bool = False
 
 
 @dataclass(frozen=True)

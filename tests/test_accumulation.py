@@ -6,18 +6,17 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from fastjac import LayerNorm, LogSoftmax, ReLU, ReLU6, Softmax, Tanh, chain
-from fastjac import plan as plan_module
+from fastjac import LayerNorm, LogSoftmax, ReLU, ReLU6, Softmax, Tanh, chain, contractions
 from fastjac.batch import Runner
 from fastjac.chain import chain_of
+from fastjac.contractions import StepTable
 from fastjac.kernels.tables import CONTRACT, DENSE, OUT, PACK
 from fastjac.kernels.target import lanes
 from fastjac.layers import Affine
 from fastjac.plan import plan as make_plan
-from fastjac.plan import step_of
 from fastjac.product import Wanted, product_of
 from fastjac.program import lower
-from fastjac.steps import Plan
+from fastjac.steps import Plan, Split
 
 from . import naive
 
@@ -87,7 +86,7 @@ def expected_of(link, sizes):
 @pytest.fixture(params=[False, True], ids=["dead units kept", "dead units dropped"])
 def drops(request, monkeypatch):
     """Whether dead units are dropped wherever they can be, or nowhere."""
-    monkeypatch.setattr(plan_module, "PACK_ROWS", 1 if request.param else np.inf)
+    monkeypatch.setattr(contractions, "PACK_ROWS", 1 if request.param else np.inf)
     return request.param
 
 
@@ -102,8 +101,9 @@ def lowered(link, sizes, splits, orientations):
     network_chain = chain_of(layers_with(link, sizes), sizes[0], np.dtype(np.float64))
     whole = product_of(network_chain)
     shape = whole.shape(lanes(np.dtype(np.float64)))
-    steps = tuple(step_of(shape, *split, way) for split, way in zip(splits, orientations, strict=True))
-    return lower(network_chain, [(whole, Plan(shape, "mixed", "mixed", steps, 0.0))])
+    chosen = [Split(*split, way) for split, way in zip(splits, orientations, strict=True)]
+    steps = map(StepTable(shape).step, chosen)
+    return lower(network_chain, [(whole, Plan(shape, "mixed", "mixed", tuple(steps), 0.0))])
 
 
 def assert_correct(program, link, sizes):
@@ -155,7 +155,7 @@ def test_a_step_that_drops_units_packs_its_weight_and_any_other_reads_it_in_plac
 )
 def test_a_program_stores_each_weight_only_in_the_orientations_it_reads(splits, transposed, stored, monkeypatch):
     """The primal sweep reads the three weights transposed, in panels; products read these, other panels, or rows."""
-    monkeypatch.setattr(plan_module, "PACK_ROWS", np.inf)
+    monkeypatch.setattr(contractions, "PACK_ROWS", np.inf)
     program = lowered("relu and nothing", (64,) * 4, splits, (transposed,) * 2)
     assert program.parameters.size // 64**2 == stored
 

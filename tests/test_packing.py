@@ -98,7 +98,7 @@ def test_dropping_does_not_change_a_bit(mode, monkeypatch):
     """Live units are multiplied in the same order, whether they lie side by side or not."""
     x = inputs(9)
     dropped = varied(RUNS[0], np.float64).jacobian(x, mode)
-    monkeypatch.setattr("fastjac.plan.PACK_ROWS", np.inf)
+    monkeypatch.setattr("fastjac.contractions.PACK_ROWS", np.inf)
     kept = varied(RUNS[0], np.float64)
     assert not any(step.drops for step in kept.plan(mode).steps)
     assert_same_bits([kept.jacobian(x, mode)], [dropped])

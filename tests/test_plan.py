@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastjac import Affine, Network, ReLU, Softmax, Tanh
-from fastjac import plan as plan_module
+from fastjac import Affine, Network, ReLU, Softmax, Tanh, bracketing, contractions
 from fastjac.cost import PACK_ROWS, moving_cycles, scaling_cycles
 from fastjac.errors import OptionError
-from fastjac.plan import PLANNERS, plan, step_of
+from fastjac.plan import ORDERS, plan
 from fastjac.steps import LEGEND, ChainShape
+from tests.single_steps import contraction
 
 ONE_OF = {
     "forward": lambda start, stop: [stop - 1],
@@ -52,12 +52,11 @@ def every_cost(shape, splits):
         """All costs of computing the span this way round."""
         found = [np.empty(0)]
         for middle in splits(start, stop):
-            step = step_of(shape, start, middle, stop, transposed)
-            if step is not None:
-                vectors, strided = ((middle, stop), (start, middle)) if transposed else ((start, middle), (middle, stop))
-                turned = moving_cycles(shape.sizes[vectors[0]] * shape.sizes[vectors[1]])
-                extra = {transposed: 0.0, not transposed: turned}
-                found.append(step.cycles + np.add.outer(made(*vectors, extra), made(*strided, {})).ravel())
+            step = contraction(shape, start, middle, stop, transposed)
+            vectors, strided = ((middle, stop), (start, middle)) if transposed else ((start, middle), (middle, stop))
+            turned = moving_cycles(shape.sizes[vectors[0]] * shape.sizes[vectors[1]])
+            extra = {transposed: 0.0, not transposed: turned}
+            found.append(step.cycles + np.add.outer(made(*vectors, extra), made(*strided, {})).ravel())
         return np.concatenate(found)
 
     def made(start, stop, extra):
@@ -104,12 +103,12 @@ def test_brute_force_sees_every_bracketing_in_every_orientation():
     assert every_cost(dense((3, 4, 5, 6, 5, 4, 3, 2)), ONE_OF["mixed"]).size == 132 * 2**6
 
 
-@given(chain_shapes(), st.sampled_from(sorted(PLANNERS)))
+@given(chain_shapes(), st.sampled_from(sorted(ORDERS)))
 def test_the_cost_of_a_plan_is_that_of_its_steps(shape, mode):
     chosen = plan(shape, mode)
     assert chosen.cost == pytest.approx(cost_of_steps(shape, chosen.steps), rel=1e-12)
     for step in chosen.steps:
-        assert step == step_of(shape, step.start, step.middle, step.stop, step.transposed)
+        assert step == contraction(shape, step.start, step.middle, step.stop, step.transposed)
 
 
 @given(chain_shapes())
@@ -121,7 +120,7 @@ def test_auto_is_never_dearer_than_any_mode_and_prefers_a_pure_order(shape):
         assert auto.cost < min(costs["forward"], costs["reverse"])
 
 
-@given(chain_shapes(), st.sampled_from(sorted(PLANNERS)))
+@given(chain_shapes(), st.sampled_from(sorted(ORDERS)))
 def test_every_plan_multiplies_each_span_it_makes_exactly_once(shape, mode):
     available = {(k, k + 1) for k in range(shape.n_layers)}
     for step in plan(shape, mode).steps:
@@ -139,7 +138,7 @@ def test_pure_orders_take_the_multiply_adds_that_the_textbook_says(shape):
     assert plan(plain, "reverse").multiply_adds == reverse
 
 
-@given(chain_shapes(), st.sampled_from(sorted(PLANNERS)))
+@given(chain_shapes(), st.sampled_from(sorted(ORDERS)))
 def test_a_seed_is_never_the_operand_that_is_read_in_vectors(shape, mode):
     for step in plan(shape, mode).steps:
         if shape.seed == step.start and step.middle == step.start + 1:
@@ -160,24 +159,24 @@ def test_a_seed_is_never_the_operand_that_is_read_in_vectors(shape, mode):
 def test_units_are_dropped_where_it_pays(change, drops):
     sizes, live, binary = (784, 256, 256, PACK_ROWS), (1.0, 0.5, 0.5, 1.0), (True,) * 4
     shape = ChainShape(**({"sizes": sizes, "live": live, "binary": binary, "lanes": 16} | change))
-    assert step_of(shape, 1, 2, 3, False).drops == drops
+    assert contraction(shape, 1, 2, 3, False).drops == drops
     mirrored = ChainShape(shape.sizes[::-1], shape.live[::-1], shape.binary[::-1], 16)
-    assert step_of(mirrored, 0, 1, 2, False).drops == drops
+    assert contraction(mirrored, 0, 1, 2, False).drops == drops
 
 
 def test_units_are_dropped_only_at_an_inner_boundary_and_from_a_weight():
     sizes = (64,) * 6
     shape = ChainShape(sizes, (0.5,) * 6, (True,) * 6, 16)
-    assert not step_of(shape, 0, 2, 5, False).drops  # both ends: nothing is contracted next
-    assert not step_of(shape, 1, 2, 4, False).drops  # neither end: it meets another inner matrix
-    assert not step_of(shape, 1, 3, 5, False).drops  # J[1:3] holds the boundary, which is no weight
-    assert step_of(shape, 1, 2, 5, False).drops
-    assert step_of(shape, 0, 3, 4, False).drops
+    assert not contraction(shape, 0, 2, 5, False).drops  # both ends: nothing is contracted next
+    assert not contraction(shape, 1, 2, 4, False).drops  # neither end: it meets another inner matrix
+    assert not contraction(shape, 1, 3, 5, False).drops  # J[1:3] holds the boundary, which is no weight
+    assert contraction(shape, 1, 2, 5, False).drops
+    assert contraction(shape, 0, 3, 4, False).drops
 
 
 def test_dropping_counts_only_live_units_as_produced():
     kept, dropped = (ChainShape((784, 256, 256, 64), (1.0, live, 1.0, 1.0), (True,) * 4, 16) for live in (1.0, 0.25))
-    whole, part = (step_of(shape, 1, 2, 3, False) for shape in (kept, dropped))
+    whole, part = (contraction(shape, 1, 2, 3, False) for shape in (kept, dropped))
     assert part.multiply_adds == whole.multiply_adds / 4
     assert part.cycles < whole.cycles
 
@@ -187,12 +186,14 @@ def test_steps_count_what_they_do_to_their_operands_besides():
     binary, smooth = (ChainShape(sizes, (1.0,) * 4, (kind,) * 4, 8) for kind in (True, False))
     # Derivatives other than 0 and 1 are multiplied onto a copy of the left weight, or of the right one by a transposed product.
     for transposed, copied in ((False, 30 * 40), (True, 30 * 20)):
-        cycles = [step_of(shape, 0, 1, 2, transposed).cycles for shape in (binary, smooth)]
+        cycles = [contraction(shape, 0, 1, 2, transposed).cycles for shape in (binary, smooth)]
         assert cycles[1] - cycles[0] == pytest.approx(scaling_cycles(copied, 8))
     # Onto what was accumulated they are multiplied as it is stored, but the whole is turned round if it was made transposed.
-    assert step_of(binary, 0, 2, 3, False) == step_of(smooth, 0, 2, 3, False)
+    assert contraction(binary, 0, 2, 3, False) == contraction(smooth, 0, 2, 3, False)
     inner = ChainShape((*sizes, 1), (1.0,) * 5, (True,) * 5, 8)
-    assert step_of(binary, 0, 2, 3, True).cycles - step_of(inner, 0, 2, 3, True).cycles == pytest.approx(moving_cycles(20 * 50))
+    assert contraction(binary, 0, 2, 3, True).cycles - contraction(inner, 0, 2, 3, True).cycles == pytest.approx(
+        moving_cycles(20 * 50)
+    )
 
 
 def test_autoencoder_meets_at_its_waist():
@@ -226,7 +227,7 @@ def test_lanes_round_up_the_vectorized_side(transposed):
     def cycles(n):
         """Of a product in the middle of a chain, whose vectorized side is n."""
         ends = (1, 6, 70, n, 1) if transposed else (1, n, 70, 6, 1)
-        return step_of(dense(ends, 16), 1, 2, 3, transposed).cycles
+        return contraction(dense(ends, 16), 1, 2, 3, transposed).cycles
 
     assert cycles(1) == cycles(15) == cycles(16) < cycles(17) == cycles(32) < cycles(33)
 
@@ -257,8 +258,9 @@ def test_unknown_mode_lists_the_valid_ones():
 @pytest.fixture
 def round_costs(monkeypatch):
     """Costs that are the same on every CPU: a cycle for ten multiply-adds."""
-    monkeypatch.setattr(plan_module, "contraction_cycles", lambda rows, depth, columns, lanes: rows * depth * columns / 10)
-    monkeypatch.setattr(plan_module, "moving_cycles", lambda elements: elements)
+    for module in (contractions, bracketing):
+        monkeypatch.setattr(module, "contraction_cycles", lambda rows, depth, columns, lanes: rows * depth * columns / 10)
+        monkeypatch.setattr(module, "moving_cycles", lambda elements: elements)
 
 
 @pytest.mark.usefixtures("round_costs")

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from fastjac.cost import PACK_ROWS, moving_cycles
 from fastjac.kernels.target import lanes
-from fastjac.plan import PLANNERS, plan, step_of, step_through
+from fastjac.plan import ORDERS, plan
 from fastjac.product import product_of
 from fastjac.steps import BlockShape, ChainShape, ProductShape
 from tests.graph_by_nodes import network_of
 from tests.graph_families import graph_named
+from tests.single_steps import contraction, passage
 
 DENSE_ENDS = (False, False)
 
@@ -51,15 +52,14 @@ def cheapest(shape):
     def made(start, stop, way):
         """All costs of having a span lie one way, without turning it round."""
         if stop == start + 1:
-            own = step_through(shape, start, start, stop, way)
+            own = passage(shape, start, start, stop, way)
             return np.array([own.cycles if own else 0.0])
         found = [np.empty(0)]
         for middle in range(start + 1, stop):
-            step = step_of(shape, start, middle, stop, way)
-            if step:
-                left, right = (turned if way else either)(middle, stop, way), (either if way else turned)(start, middle, way)
-                found.append(step.cycles + np.add.outer(left, right).ravel())
-            passed = step_through(shape, start, middle, stop, way)
+            step = contraction(shape, start, middle, stop, way)
+            left, right = (turned if way else either)(middle, stop, way), (either if way else turned)(start, middle, way)
+            found.append(step.cycles + np.add.outer(left, right).ravel())
+            passed = passage(shape, start, middle, stop, way)
             if passed:
                 found.append(passed.cycles + turned(*((start, middle) if way else (middle, stop)), way))
         return np.concatenate(found)
@@ -92,7 +92,7 @@ def test_the_mixed_plans_of_graphs_are_the_cheapest_of_all():
     assert tried > 20
 
 
-@given(shapes(), st.sampled_from(sorted(PLANNERS)))
+@given(shapes(), st.sampled_from(sorted(ORDERS)))
 def test_every_step_takes_what_is_there_and_the_last_gives_the_whole(shape, mode):
     there = {(k, k + 1) for k in range(shape.n_layers) if shape.block(k) is None}
     for step in plan(shape, mode).steps:
@@ -112,7 +112,7 @@ def test_a_pure_order_makes_no_jacobian_of_a_block_but_the_first(shape, mode):
         assert step.middle > step.start or number == 0
 
 
-@given(shapes(), st.sampled_from(sorted(PLANNERS)))
+@given(shapes(), st.sampled_from(sorted(ORDERS)))
 def test_only_a_weight_is_packed_or_met_by_a_stack(shape, mode):
     for step in plan(shape, mode).steps:
         weights = [k for k in (step.start, step.stop - 1) if shape.block(k) is None]
@@ -125,8 +125,8 @@ def test_units_are_dropped_before_a_block_only_if_weights_alone_read_them(ends):
     block = residual(n, 400, ends)
     forward = ChainShape((n,) * 4, (0.5,) * 4, (True,) * 4, 16, blocks=(None, None, block))
     backward = ChainShape((n,) * 4, (0.5,) * 4, (True,) * 4, 16, blocks=(block, None, None))
-    assert step_of(forward, 0, 1, 2, True).drops == ends[0]
-    assert step_of(backward, 1, 2, 3, False).drops == ends[1]
+    assert contraction(forward, 0, 1, 2, True).drops == ends[0]
+    assert contraction(backward, 1, 2, 3, False).drops == ends[1]
 
 
 def test_the_jacobian_of_a_block_is_no_weight():
@@ -134,7 +134,7 @@ def test_the_jacobian_of_a_block_is_no_weight():
     for blocks in ((None, residual(n, 400), None), (None, None, None)):
         shape = ChainShape((n,) * 4, (0.5,) * 4, (True,) * 4, 16, blocks=blocks)
         # The boundary behind it, or before it, has dead units, of which only a weight's can be left out.
-        steps = step_of(shape, 0, 1, 2, True), step_of(shape, 1, 2, 3, False)
+        steps = contraction(shape, 0, 1, 2, True), contraction(shape, 1, 2, 3, False)
         assert [step.drops for step in steps] == [blocks[1] is None] * 2
 
 

@@ -1,9 +1,11 @@
 """A network's lowered programs: made once, kept while they are among the latest, made again after that."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from fastjac import Affine, Network, ReLU
+from fastjac import Affine, Network, ReLU, Residual
 from fastjac.graph import path
 from fastjac.runners import MOST_RUNNERS, Runners
 
@@ -31,3 +33,28 @@ def test_more_widths_of_tangents_than_are_kept_give_right_answers():
     for k in [*range(1, 3 * MOST_RUNNERS), 1]:
         tangents = np.arange(4.0 * k).reshape(4, k)
         np.testing.assert_array_equal(net.pushforward(np.ones(4), tangents)[1], tangents)
+
+
+def calls_to_lower(n_blocks):
+    """How many functions are called until so many blocks and layers in a row are a program."""
+    layers = [
+        layer for _ in range(n_blocks) for layer in (Residual([Affine(np.eye(3)), ReLU()]), Affine(np.ones((3, 3))), ReLU())
+    ]
+    runners, n_calls = Network(layers)._runners, 0
+
+    def count(frame, event, argument):
+        nonlocal n_calls
+        n_calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        runners.get("auto")
+    finally:
+        sys.setprofile(before)
+    return n_calls
+
+
+def test_twice_as_many_layers_take_twice_as_many_calls_to_plan_and_to_lower():
+    calls_to_lower(50)  # loads the kernels
+    assert calls_to_lower(50) < 2.2 * calls_to_lower(25)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import llvmlite.binding as llvm
 import numba
@@ -78,6 +79,6 @@ def tile_vectors(rows: int, columns: int, dtype: np.dtype) -> int:
     return even_piece(vectors, max_vectors(even_piece(rows, tallest)))
 
 
-def even_piece(total: int, largest: int) -> int:
-    """The size of the fewest pieces, none above `largest`, that `total` is cut into evenly."""
+def even_piece(total: Any, largest: Any) -> Any:
+    """The size of the fewest pieces, none above `largest`, that `total` is cut into evenly; of numbers, or of arrays."""
     return -(-total // -(-total // largest))
