@@ -8,7 +8,7 @@ off this one form.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,7 @@ def chain_of(layers: Iterable[Layer | Block], n_in: int, dtype: np.dtype) -> Cha
     into the affine layer behind it: with a mean far above the deviation, `W (x - mean)` keeps digits that `W x - W mean` loses.
     """
     factors: list[Affine | Block] = []
-    links: list[list[Diagonal | Normalization]] = [[]]
+    links: list[list[_Run | Normalization]] = [[]]
     width = n_in
     for layer in _split_layer_norms(layers):
         link = links[-1]
@@ -92,13 +92,43 @@ def chain_of(layers: Iterable[Layer | Block], n_in: int, dtype: np.dtype) -> Cha
         elif isinstance(layer, Scale) and isinstance(last, Affine) and (folded := scaled_outputs(last, layer, dtype)):
             factors[-1] = folded
         elif isinstance(layer, Activation):
-            if link and isinstance(link[-1], Diagonal) and _slopes_fit(link[-1].layers, layer, dtype):
-                link[-1] = Diagonal((*link[-1].layers, layer), width)
-            else:
-                link.append(Diagonal((layer,), width))
+            if not (link and isinstance(link[-1], _Run) and link[-1].goes_on(layer, dtype)):
+                link.append(_Run(layer, width, dtype))
         else:
             raise LayerError(f"a {type(layer).__name__} says nothing of what it computes; build the network from fastjac.layers")
-    return Chain(tuple(factors), tuple(map(tuple, links)), n_in, dtype)
+    return Chain(tuple(factors), tuple(_finished(link) for link in links), n_in, dtype)
+
+
+class _Run:
+    """A diagonal while elementwise layers are added to it.
+
+    slopes : what the slopes of its Scales come to, multiplied in advance; None where dtype does not hold that.
+    """
+
+    def __init__(self, first: Activation, size: int, dtype: np.dtype) -> None:
+        self.layers = [first]
+        self._size, self._slopes = size, _with_slopes(np.ones(1), first, dtype)
+
+    def goes_on(self, layer: Activation, dtype: np.dtype) -> bool:
+        """Add a layer behind, if the slopes may be multiplied in advance with it too."""
+        slopes = None if self._slopes is None else _with_slopes(self._slopes, layer, dtype)
+        if slopes is None:
+            return False
+        self.layers.append(layer)
+        self._slopes = slopes
+        return True
+
+    def finished(self) -> Diagonal:
+        """The diagonal."""
+        return Diagonal(tuple(self.layers), self._size)
+
+
+def _with_slopes(slopes: np.ndarray, layer: Activation, dtype: np.dtype) -> np.ndarray | None:
+    return product(np.multiply, slopes, layer.weight, dtype) if isinstance(layer, Scale) else slopes
+
+
+def _finished(link: Sequence[_Run | Normalization]) -> Link:
+    return tuple(one.finished() if isinstance(one, _Run) else one for one in link)
 
 
 def _split_layer_norms(layers: Iterable[Layer | Block]) -> list[Layer | Block]:
@@ -121,23 +151,14 @@ def _is_cheaper_folded(first: Affine, second: Affine) -> bool:
     return second.n_out * first.n_in <= second.weight.size + first.weight.size
 
 
-def _absorb_scales(affine: Affine, link: list[Diagonal | Normalization], dtype: np.dtype) -> Affine:
+def _absorb_scales(affine: Affine, link: list[_Run | Normalization], dtype: np.dtype) -> Affine:
     """`W diag(a) x + c` as one affine layer, for the Scales at the link's end that add nothing; they leave the link."""
-    while link and isinstance(diagonal := link[-1], Diagonal):
-        scale = diagonal.layers[-1]
+    while link and isinstance(run := link[-1], _Run):
+        scale = run.layers[-1]
         if not isinstance(scale, Scale) or np.any(scale.bias) or not (folded := scaled_inputs(affine, scale, dtype)):
             break
         affine = folded
-        link.pop()
-        if len(diagonal.layers) > 1:
-            link.append(Diagonal(diagonal.layers[:-1], diagonal.size))
+        run.layers.pop()
+        if not run.layers:
+            link.pop()
     return affine
-
-
-def _slopes_fit(layers: tuple[Activation, ...], layer: Activation, dtype: np.dtype) -> bool:
-    """Whether the slopes of a diagonal's Scales, and of another layer behind them, may be multiplied in advance."""
-    slopes: np.ndarray | None = np.ones(1)
-    for scale in (*layers, layer):
-        if isinstance(scale, Scale) and slopes is not None:
-            slopes = product(np.multiply, slopes, scale.weight, dtype)
-    return slopes is not None

@@ -53,8 +53,9 @@ class Node:
     size: int
 
     def __init__(self, operation: Layer | None, operands: tuple[Node, ...], size: int) -> None:
-        for name, value in (("operation", operation), ("operands", operands), ("size", size)):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "operation", operation)
+        object.__setattr__(self, "operands", operands)
+        object.__setattr__(self, "size", size)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a node is frozen, so its {name} cannot be set; what is called on it gives a new one")

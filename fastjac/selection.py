@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from typing import Any
 
@@ -64,7 +63,7 @@ def _integers(index: Any, name: str) -> list[int]:
         raise DtypeError(f"{name} must be an integer, a slice or an array of integers, got {_shown(index)}")
     if array.ndim > 1:
         raise ShapeError(f"{name} must have one dimension, got shape {array.shape}")
-    return [operator.index(number) for number in array.ravel()]
+    return array.ravel().tolist()
 
 
 def _shown(index: Any) -> str:

@@ -29,7 +29,7 @@ def simplified(graph: Graph) -> Flow:
     """The graph's vertices that its outputs need."""
     flow = joined(graph)
     while True:
-        # A selection moves past one vertex at a time, since what else reads that one is known only when the rest is gone.
+        # What else reads a vertex is known only when the rest is gone.
         shorter = _rewritten(flow)
         if _keys(shorter) == _keys(flow):
             return shorter
@@ -58,10 +58,11 @@ def _rewritten(flow: Flow) -> Flow:
     builder = _Builder(flow.sizes[0])
     readers = Counter(operand for operands in flow.operands for operand in operands)
     made = [0]
-    for operation, operands in zip(flow.operations[1:], flow.operands[1:], strict=True):
-        assert operation is not None  # the input alone has none
-        alone = all(readers[operand] == 1 for operand in operands)
-        made.append(builder.apply(operation, [made[operand] for operand in operands], alone))
+    for number, (operation, operands) in enumerate(zip(flow.operations, flow.operands, strict=True)):
+        if operation is not None:  # the input alone has none
+            made.append(builder.apply(operation, [made[operand] for operand in operands]))
+        if readers[number] == 1:
+            builder.alone.add(made[number])
     return builder.flow(made[-1])
 
 
@@ -70,41 +71,63 @@ def _keys(flow: Flow) -> tuple[Hashable, ...]:
 
 
 class _Builder:
-    """Vertices while they are made; equal ones are made once."""
+    """Vertices while they are made; equal ones are made once.
+
+    alone : the vertices that one other reads, as far as that is known.
+    """
 
     def __init__(self, n_in: int) -> None:
+        self.alone: set[int] = set()
         self._operations: list[Layer | None] = [None]
         self._operands: list[tuple[int, ...]] = [()]
         self._sizes = [n_in]
         self._numbers: dict[Hashable, int] = {}
 
-    def apply(self, operation: Layer, operands: Sequence[int], alone: bool = False) -> int:
-        """The vertex that an operation makes. alone : whether nothing else reads its operands."""
+    def apply(self, operation: Layer, operands: Sequence[int]) -> int:
+        """The vertex that an operation makes."""
         if isinstance(operation, Take):
-            return self.take(operands[0], operation.index, alone)
+            return self.take(operands[0], operation.index)
         if isinstance(operation, Concatenate):
             return self._concatenate(operands)
         size = self._sizes[operands[0]] if operation.n_out is None else operation.n_out
         return self._add(operation, tuple(operands), size)
 
-    def take(self, vertex: int, index: tuple[int, ...], alone: bool = False) -> int:
+    def take(self, vertex: int, index: tuple[int, ...]) -> int:
         """These units of a vertex, selected as near to the input as can be."""
-        if index == tuple(range(self._sizes[vertex])):
-            return vertex
+        passed: list[Activation] = []
+        while not self._is_whole(vertex, index):
+            operation, operands = self._operations[vertex], self._operands[vertex]
+            if isinstance(operation, Take):
+                vertex, index = operands[0], tuple([operation.index[unit] for unit in index])
+            elif isinstance(operation, Concatenate) and (found := self._inside(operands, index)):
+                vertex, index = found
+            elif isinstance(operation, Activation) and vertex in self.alone:
+                passed.append(_of_units(operation, index))
+                vertex = operands[0]
+            else:
+                vertex = self._selected(vertex, index)
+                break
+        for activation in reversed(passed):
+            vertex = self._add(activation, (vertex,), len(index))
+        return vertex
+
+    def _is_whole(self, vertex: int, index: tuple[int, ...]) -> bool:
+        return len(index) == self._sizes[vertex] and index == tuple(range(len(index)))
+
+    def _inside(self, parts: Sequence[int], index: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
+        """The one of several vertices in a row that all these units belong to, and their numbers in it."""
+        first, least, most = 0, min(index), max(index)
+        for part in parts:
+            if first <= least and most < first + self._sizes[part]:
+                return part, tuple([unit - first for unit in index])
+            first += self._sizes[part]
+        return None
+
+    def _selected(self, vertex: int, index: tuple[int, ...]) -> int:
         operation, operands = self._operations[vertex], self._operands[vertex]
-        if isinstance(operation, Take):
-            return self.take(operands[0], tuple(operation.index[unit] for unit in index))
-        if isinstance(operation, Concatenate):
-            first = 0
-            for operand in operands:
-                if first <= min(index) and max(index) < first + self._sizes[operand]:
-                    return self.take(operand, tuple(unit - first for unit in index))
-                first += self._sizes[operand]
-        if alone and isinstance(operation, Affine):
+        if isinstance(operation, Affine) and vertex in self.alone:
             bias = None if operation.bias is None else operation.bias[np.array(index)]
             return self._add(Affine(operation.weight[np.array(index)], bias), operands, len(index))
-        if alone and isinstance(operation, Activation):
-            return self._add(_of_units(operation, index), (self.take(operands[0], index),), len(index))
         return self._add(Take(index, self._sizes[vertex]), (vertex,), len(index))
 
     def _concatenate(self, operands: Sequence[int]) -> int:

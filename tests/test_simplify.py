@@ -8,7 +8,7 @@ import pytest
 import fastjac as fj
 from fastjac.graph import Graph, Vertex
 from fastjac.layers import Concatenate, Take
-from fastjac.nodes import graph_of
+from fastjac.nodes import graph_of, row
 from fastjac.simplify import Flow, simplified
 from tests import naive_graph
 from tests.corner_graphs import CORNERS
@@ -67,6 +67,10 @@ class TestSelections:
         assert names(flow) == ["Affine", "Scale", "Tanh"]
         np.testing.assert_array_equal(flow.operations[2].weight, [3.0, 4.0])
         assert flow.operations[2].bias == 2.0
+
+    def test_move_past_very_many_layers(self):
+        flow = flow_of(lambda x: row(HIDDEN(x), *[fj.Tanh()] * 3000)[1:3])
+        assert flow.sizes == (5, *[2] * 3001)
 
     def test_stay_where_others_need_all_units(self):
         flow = flow_of(lambda x: fj.concatenate([(h := fj.Tanh()(HIDDEN(x)))[:2], fj.Softmax()(h)]))

@@ -9,8 +9,8 @@ from ..errors import FastjacError, FormatError
 
 
 @contextmanager
-def located(place: str) -> Iterator[None]:
-    """Put `place` in front of the message of any fastjac error raised inside."""
+def located(place: object) -> Iterator[None]:
+    """Put `place`, as text, in front of the message of any fastjac error raised inside."""
     try:
         yield
     except FastjacError as error:

@@ -21,6 +21,7 @@ class Options:
     layers: Sequence[Any] | None = None
     order: Sequence[str] | None = None
     n_in: int | None = None
+    input_shape: Any = None
     config: str | Mapping[str, Any] | None = None
     external_data: bool = False
     scaling: ScalingName | None = None

@@ -69,7 +69,7 @@ class PerUnit(Activation):
 
     @property
     def n_in(self) -> int | None:
-        return next((array.size for array in self.arrays.values()), None)
+        return next((value.size for value in vars(self).values() if isinstance(value, np.ndarray)), None)
 
     @property
     def rule_parameters(self) -> tuple[Parameter, ...]:

@@ -26,13 +26,17 @@ def as_float_array(value: Any, what: str, rank: int) -> np.ndarray:
         array = array.astype(np.float32)
     if array.ndim != rank:
         raise ShapeError(f"{what} must have {rank} dimension{'s' * (rank != 1)}, got shape {array.shape}")
-    dtype = np.float64 if array.dtype.itemsize >= 8 else np.float32
-    with np.errstate(all="ignore"):
-        return frozen(array.astype(dtype, copy=False))
+    dtype = np.dtype(np.float64 if array.dtype.itemsize >= 8 else np.float32)
+    if array.dtype != dtype:
+        with np.errstate(all="ignore"):
+            array = array.astype(dtype)
+    return frozen(array)
 
 
 def as_float(value: Any, what: str) -> float:
     """`value` as a Python float, or an error that names `what`."""
+    if type(value) is float:  # as it mostly is
+        return value
     try:
         if isinstance(value, (bool, str, bytes)) or np.iscomplexobj(value) or np.ndim(value) != 0:
             raise TypeError
@@ -58,13 +62,12 @@ class Layer:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """The layer's array parameters by field name."""
-        return {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), np.ndarray)}
+        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
 
     @property
     def options(self) -> dict[str, Any]:
         """The layer's scalar options by field name; arrays and absent parameters are not among them."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: v for name, v in values.items() if v is not None and not isinstance(v, np.ndarray)}
+        return {name: value for name, value in vars(self).items() if not (value is None or isinstance(value, np.ndarray))}
 
     @property
     def shown(self) -> dict[str, str]:

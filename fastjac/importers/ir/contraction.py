@@ -10,7 +10,7 @@ import numpy as np
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from ..tensors import float_dtype
-from .account import spend
+from .account import shared, spend
 from .elementwise import add, multiply
 from .layout import broadcast_shape, rows
 from .movement import squeeze, swap_axes, transpose
@@ -43,7 +43,7 @@ def _times(flow: Flow, matrices: Constant, is_vector: bool) -> Value:
         return squeeze(_times(flow, computed(lambda array: array[:, None], matrices), False), [-1])
     if matrices.alone.ndim > 2 and flow.alone.ndim == 1:
         raise UnsupportedLayerError(f"it multiplies a vector by several matrices, of shape {matrices.shape}; fastjac takes one")
-    if flow.alone.ndim > 1:
+    if matrices.alone.ndim > 2:
         flow = _spread_over(flow, matrices)
     return contract(flow, flow.alone.ndim - 1, matrices)
 
@@ -86,7 +86,7 @@ def contract(flow: Flow, axis: int, matrices: Constant) -> Flow:
         raise FormatError(f"vectors of {found.length} entries and matrices of shape {matrices.shape} have no product")
     if len(weights) == 1:
         fixed(matrices, "matrix")
-        affine = fl.Affine(_counted(weights[0].T))
+        affine = shared((fl.Affine, matrices), lambda: fl.Affine(_counted(weights[0].T)))
         return found.each(lambda node, number: affine(node))
     lead = matrices.shape[:-2]
     numbers = np.arange(len(weights)).reshape(*lead, 1)

@@ -15,7 +15,7 @@ from ...errors import UnsupportedLayerError
 from ...layers import Layer
 from ...nodes import Node
 from ..tensors import float_dtype
-from .account import spend, take_apart
+from .account import shared, spend, take_apart
 from .layout import aligned, broadcast_shape, each_unit, spread
 from .values import Constant, Flow, Value, computed, size_of
 
@@ -202,7 +202,7 @@ def clip(value: Value, low: Value | None, high: Value | None, layer: type[fl.Cla
 def prelu(value: Value, slope: Value) -> Value:
     """`x` above 0, `slope x` below."""
     if isinstance(value, Flow) and isinstance(slope, Constant):
-        return _beside(value, slope, lambda parameter: [fl.PReLU(parameter)])
+        return _beside(value, slope, fl.PReLU, lambda parameter: [fl.PReLU(parameter)])
     if isinstance(value, Constant) and isinstance(slope, Constant):
         return _of_constants(value, slope, lambda x, s: np.where(x < 0, s * x, x))
     return add(relu(value), multiply(slope, subtract(value, relu(value))))
@@ -221,9 +221,9 @@ def _of_two(
     beside : makes the layers for one of these and a constant, and is given whether the constant comes first.
     """
     if isinstance(a, Flow):
-        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, lambda parameter: beside(parameter, False))
+        return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, function, lambda one: beside(one, False))
     if isinstance(b, Flow):
-        return _beside(b, a, lambda parameter: beside(parameter, True))
+        return _beside(b, a, (function, "first"), lambda one: beside(one, True))
     return _of_constants(a, b, function)
 
 
@@ -237,10 +237,14 @@ def _of_constants(a: Constant, b: Constant, function: Callable[[Any, Any], Any])
     return computed(function, a, b)
 
 
-def _beside(flow: Flow, value: Constant, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
-    """What layers with a constant as their parameter make of a tensor, spread over the constant."""
+def _beside(flow: Flow, value: Constant, key: Any, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
+    """What layers with a constant as their parameter make of a tensor, spread over the constant.
+
+    key : says which layers they are, so that those with one constant at several places are one.
+    """
     (node,), layout = aligned([one for one in spread([flow, value]) if isinstance(one, Flow)])
-    return layout.flow(nodes.row(node, *layers(_real(layout.per_unit(value)))))
+    made = shared((key, value, layout), lambda: layers(_real(layout.per_unit(value))))
+    return layout.flow(nodes.row(node, *made))
 
 
 def _real(parameter: Any) -> fl.Parameter:
@@ -262,7 +266,7 @@ def _divided_by_constant(flow: Flow, value: Constant) -> Flow:
         first = [] if np.all(power == 1.0) else [fl.Scale(_number_or_array(power))]
         return [*first, fl.Scale(_number_or_array(inverse))]
 
-    return _beside(flow, value, layers)
+    return _beside(flow, value, np.divide, layers)
 
 
 def _power_of_two(divisor: np.ndarray) -> np.ndarray:

@@ -73,16 +73,18 @@ class Evaluation:
     def run(self) -> None:
         """Compute what the nodes give, in order."""
         for node in self._graph.nodes:
-            with located(str(node)):
+            with located(node):
                 self._compute(node)
 
     def _compute(self, node: Node) -> None:
-        operands = tuple(self.value(name) for name in node.inputs)
+        operands = tuple([self.value(name) for name in node.inputs])
         operator = self._dialect.operators[node.operator]
         made = operator.convert(self._dialect.call(node, operands))
         results: list[Operand] = [made] if isinstance(made, (Constant, Flow, Condition)) else list(made)
         results += [None] * (len(node.outputs) - len(results))
-        self.values.update((name, result) for name, result in zip(node.outputs, results, strict=False) if name)
+        for name, result in zip(node.outputs, results, strict=False):
+            if name:
+                self.values[name] = result
         self._note(node, operands, [result for result in results if result is not None], operator.note)
 
     def _note(self, node: Node, operands: Sequence[Operand], results: Sequence[Operand], note: str) -> None:

@@ -14,9 +14,12 @@ from ...nodes import Node
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_LAYERS, check_count
 from .account import spend, spend_places
-from .layout import Layout
+from .layout import Layout, taken
 from .movement import checked_axis, spend_moved, unsqueeze
 from .values import Constant, Flow, MixedSamplesError, Single, Value, computed, in_both, moved, shown
+
+FEW = 4
+"""One in so many units is few."""
 
 
 def concatenate(values: Sequence[Value], axis: int) -> Value:
@@ -103,7 +106,7 @@ def _beside(value: Constant, like: Flow, axis: int) -> Flow:
 
 def constant_flow(value: Constant, owners: np.ndarray | Single, like: Flow) -> Flow:
     """A constant as units of the network that another tensor belongs to; `owners` says which sample each place belongs to."""
-    layout = Layout(value.shape, owners, like.samples)
+    layout = Layout.of(value.shape, owners, like.samples)
     layout.check_same(value, value.alone.ravel())
     return layout.flow(constant_node(value.alone.ravel(), like.node))
 
@@ -125,17 +128,33 @@ def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
     nodes = list(dict.fromkeys(flow.node for flow in flows))
     if len(nodes) == 1:
         return list(flows)
-    ends = np.cumsum([node.size for node in nodes])
+    used = {node: _used([flow for flow in flows if flow.node is node]) for node in nodes}
+    ends = np.cumsum([len(numbers) for numbers in used.values()])
     starts = dict(zip(nodes, [0, *ends[:-1].tolist()], strict=True))
-    joined = concatenate_nodes(nodes)
+    joined = concatenate_nodes([taken(node, numbers) for node, numbers in used.items()])
 
     def moved_to(flow: Flow) -> Flow:
-        start = np.int32(starts[flow.node])
+        start, numbers = np.int32(starts[flow.node]), used[flow.node]
         spend_places(flow.alone.size, flow.samples)
         batch = flow.batch
         if isinstance(batch, np.ndarray):
             owner, unit = np.divmod(batch, np.int32(flow.node.size))
-            batch = owner * np.int32(joined.size) + unit + start
-        return Flow(joined, flow.alone + start, batch, flow.samples)
+            batch = owner * np.int32(joined.size) + _places(numbers, unit) + start
+        return Flow(joined, _places(numbers, flow.alone) + start, batch, flow.samples)
 
     return [moved_to(flow) for flow in flows]
+
+
+def _used(flows: Sequence[Flow]) -> np.ndarray:
+    """The units of a vector that stand in one of some tensors, or all where these are not few.
+
+    Else the vector of a tensor that is sliced and joined again, over and over, would grow at every turn.
+    """
+    size = flows[0].node.size
+    units = [flow.batch % np.int32(size) for flow in flows if isinstance(flow.batch, np.ndarray)]
+    used = np.unique(np.concatenate([array.ravel() for array in (*units, *(flow.alone for flow in flows))]))
+    return used if FEW * used.size < size else np.arange(size, dtype=np.int32)
+
+
+def _places(numbers: np.ndarray, units: np.ndarray) -> np.ndarray:
+    return np.searchsorted(numbers, units).astype(np.int32)

@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import FormatError
-from ...layers import Layer, Parameter
+from ...layers import Layer, Parameter, Take
 from ...nodes import Node, row
 from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_UNITS, check_count
-from .account import spend, spend_places, take_apart
+from .account import shared, spend, spend_places, take_apart
 from .values import Constant, Flow, MisfitError, MixedSamplesError, Shape, Single, Value, shown, size_of
 
 MOST_ROWS = 1024
@@ -26,7 +26,7 @@ MOST_ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the units of a vector stand in a tensor.
+    """Where the units of a vector stand in a tensor; `Layout.of` makes one.
 
     shape : of the tensor for one sample, whose entries in order are the units.
     owners : for a batch, the sample at each place.
@@ -36,7 +36,13 @@ class Layout:
     owners: np.ndarray | Single
     samples: int
 
-    @property
+    @staticmethod
+    def of(shape: Shape, owners: np.ndarray | Single, samples: int) -> Layout:
+        """The layout; equal ones are one object while a model is read, so that what follows of one is computed once."""
+        key = owners if isinstance(owners, Single) else (owners.shape, owners.tobytes())
+        return shared((shape, key, samples), lambda: Layout(shape, owners, samples))
+
+    @cached_property
     def size(self) -> int:
         """The number of units."""
         return size_of(self.shape)
@@ -52,16 +58,40 @@ class Layout:
             return np.arange(flat.size, dtype=np.int32).reshape(self.samples, self.size)
         return np.argsort(flat, kind="stable").reshape(self.samples, self.size)
 
-    def flow(self, node: Node) -> Flow:
-        """The tensor whose entries are the units of a vector."""
-        check_count(node.size, MOST_UNITS, "units in a layer")
+    @cached_property
+    def places(self) -> tuple[np.ndarray, np.ndarray | Single]:
+        """The number of the unit at each place, for one sample and for a batch."""
         spend_places(self.size, self.samples)
         alone = np.arange(self.size, dtype=np.int32).reshape(self.shape)
         if isinstance(self.owners, Single):
-            return Flow(node, alone, self.owners, self.samples, whole=self)
+            return alone, self.owners
         batch = np.empty(self.owners.size, np.int32)
         batch[self.order.ravel()] = np.arange(batch.size, dtype=np.int32)
-        return Flow(node, alone, batch.reshape(self.owners.shape), self.samples, whole=self)
+        return alone, batch.reshape(self.owners.shape)
+
+    @cached_property
+    def inner(self) -> int:
+        """Of a batch, how many of the last axes are those of one sample: what is spread over them is the same for each sample."""
+        assert isinstance(self.owners, np.ndarray)
+        owners, count = self.owners, 0
+        for mine, its in zip(owners.shape[::-1], self.shape[::-1], strict=False):
+            if mine != its or np.any(owners != owners[..., :1]):
+                break
+            owners, count = owners[..., 0], count + 1
+        return count
+
+    @cached_property
+    def vectors(self) -> Layout | None:
+        """The layout of one entry for each vector along the last axis; None where one holds entries of several samples."""
+        if isinstance(self.owners, Single):
+            return Layout.of(self.shape[:-1], self.owners, self.samples)
+        return Layout.of(self.shape[:-1], self.owners[..., 0], self.samples) if self.inner else None
+
+    def flow(self, node: Node) -> Flow:
+        """The tensor whose entries are the units of a vector."""
+        check_count(node.size, MOST_UNITS, "units in a layer")
+        alone, batch = self.places
+        return Flow(node, alone, batch, self.samples, whole=self)
 
     def per_unit(self, value: Constant) -> Parameter:
         """A constant as one number, or as one for each unit, spread over the tensor."""
@@ -80,20 +110,29 @@ class Layout:
         """Refuse a constant that, spread over a batch, differs from the entries for one sample."""
         if isinstance(self.owners, Single) or isinstance(value.batch, Single):
             return
+        if value.batch is value.alone and value.alone.ndim <= self.inner:
+            return
         try:
             spread = np.broadcast_to(value.batch, self.owners.shape).ravel()[self.order]
         except ValueError:
             spread = None
-        if spread is None or not np.all((spread == entries) | ((spread != spread) & (entries != entries))):
+        if spread is None or not ((spread == entries) | ((spread != spread) & (entries != entries))).all():
             what = f" {value.name!r:.80}" if value.name else ""
             raise MixedSamplesError(f"its operand{what} is not the same for each sample of a batch and for one alone")
 
 
+def layout_of(flow: Flow) -> Layout:
+    """Where the entries of a tensor stand."""
+    if flow.whole is not None:
+        return flow.whole
+    return Layout.of(flow.shape, flow.batch if isinstance(flow.batch, Single) else flow.owners, flow.samples)
+
+
 def units(flow: Flow) -> tuple[Node, Layout]:
     """The vector of a tensor's entries, and where they stand."""
+    layout = layout_of(flow)
     if flow.whole is not None:
-        return flow.node, flow.whole
-    layout = Layout(flow.shape, flow.batch if isinstance(flow.batch, Single) else flow.owners, flow.samples)
+        return flow.node, layout
     index = flow.alone.ravel()
     _refuse_empty(flow)
     if isinstance(flow.batch, np.ndarray):
@@ -113,13 +152,13 @@ def taken(node: Node, index: np.ndarray) -> Node:
     if index.size == node.size and np.array_equal(index, np.arange(node.size)):
         return node
     spend(8 * index.size)  # a tuple of numbers takes several times the memory of an array
-    return node[index]
+    return node.follow(Take(tuple(index.tolist()), node.size))
 
 
 def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
     """The shape of arrays spread over one another; MisfitError where they do not fit."""
     try:
-        return np.broadcast_shapes(*shapes)
+        return _common_shape(shapes)
     except ValueError as error:
         raise MisfitError(f"its operands of shapes {', '.join(map(str, shapes))} do not fit each other") from error
 
@@ -127,12 +166,20 @@ def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
 def _batch_shape(shapes: Sequence[Shape], samples: int) -> Shape:
     """The shape of a batch's arrays spread over one another; MixedSamplesError where they do not fit."""
     try:
-        return np.broadcast_shapes(*shapes)
+        return _common_shape(shapes)
     except ValueError as error:
         told = ", ".join(shown(shape, samples) for shape in shapes)
         raise MixedSamplesError(
             f"its operands of shapes {told}, where N counts the samples of a batch, do not fit each other"
         ) from error
+
+
+def _common_shape(shapes: Sequence[Shape]) -> Shape:
+    longest = max(shapes, key=len)
+    # NumPy takes far longer where each is the end of the longest, as they mostly are.
+    if all(shape == longest[len(longest) - len(shape) :] for shape in shapes):
+        return longest
+    return np.broadcast_shapes(*shapes)
 
 
 def spread(values: Sequence[Value]) -> list[Value]:
@@ -158,7 +205,9 @@ def aligned(flows: Sequence[Flow]) -> tuple[list[Node], Layout]:
     found = [units(flow) for flow in flows]
     first = found[0][1]
     for _, layout in found[1:]:
-        if isinstance(first.owners, np.ndarray) and not np.array_equal(first.owners, layout.owners):  # type: ignore[arg-type]
+        if layout is first or isinstance(first.owners, Single):
+            continue
+        if not np.array_equal(first.owners, layout.owners):  # type: ignore[arg-type]
             raise MixedSamplesError("its operands hold the samples of a batch along different axes, so that samples are mixed")
     return [node for node, _ in found], first
 
@@ -194,7 +243,7 @@ class Rows:
         owners = self.layout.owners
         if isinstance(owners, np.ndarray):
             owners = np.broadcast_to(owners[..., None], (*owners.shape, width))
-        return Layout((*self.layout.shape, width), owners, self.layout.samples).flow(node)
+        return Layout.of((*self.layout.shape, width), owners, self.layout.samples).flow(node)
 
     def columns(self) -> list[Node]:
         """The first entries of all vectors, the second ones, and so on."""
@@ -206,28 +255,30 @@ class Rows:
 def rows(flow: Flow, axes: Sequence[int]) -> Rows:
     """The vectors along some axes, in their order; UnsupportedLayerError where one would hold entries of several samples."""
     _refuse_empty(flow)
-    kept = [axis for axis in range(flow.alone.ndim) if axis not in axes]
-
-    def last(array: np.ndarray) -> np.ndarray:
-        shape = [array.shape[axis] for axis in kept]
-        return array.transpose(*kept, *axes).reshape(*shape, -1)
-
-    alone = last(flow.alone)
-    length = alone.shape[-1]
-    if isinstance(flow.batch, Single):
-        node, layout = units(Flow(flow.node, alone, flow.batch, flow.samples))
-        return Rows(node, length, Layout(layout.shape[:-1], layout.owners, flow.samples))
-    check_rank(flow)
-    batch = last(flow.batch)
-    owners = batch // flow.node.size
-    if batch.shape[-1] != length or np.any(owners != owners[..., :1]):
+    turned = _with_last(flow, tuple(axes))
+    layout = layout_of(turned)
+    if layout.vectors is None:
+        assert isinstance(flow.batch, np.ndarray)
         named = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
         raise MixedSamplesError(
             f"it acts over {named} of a value of shape {shown(flow.batch.shape, flow.samples)}, where N counts the samples of a "
             "batch; that is not one whole sample, and mixes samples"
         )
-    node, _ = units(Flow(flow.node, alone, batch, flow.samples))
-    return Rows(node, length, Layout(alone.shape[:-1], owners[..., 0], flow.samples))
+    return Rows(units(turned)[0], layout.shape[-1], layout.vectors)
+
+
+def _with_last(flow: Flow, axes: tuple[int, ...]) -> Flow:
+    """The tensor with some axes, in their order, as its last one."""
+    check_rank(flow)
+    if axes == (flow.alone.ndim - 1,):
+        return flow
+    kept = [axis for axis in range(flow.alone.ndim) if axis not in axes]
+
+    def turned(array: np.ndarray) -> np.ndarray:
+        return array.transpose(*kept, *axes).reshape(*(array.shape[axis] for axis in kept), -1)
+
+    batch = flow.batch if isinstance(flow.batch, Single) else turned(flow.batch)
+    return Flow(flow.node, turned(flow.alone), batch, flow.samples)
 
 
 def check_rank(flow: Flow) -> None:

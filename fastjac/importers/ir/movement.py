@@ -6,13 +6,13 @@ Each takes constants, and tensors that depend on the network's inputs, by the sa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
 from ..reading.limits import MOST_LAYERS, check_count
-from .account import spend, spend_places
+from .account import shared, spend, spend_places
 from .values import (
     Constant,
     Flow,
@@ -114,12 +114,23 @@ def transpose(value: Value, order: Sequence[int] | None = None) -> Value:
             raise FormatError(f"perm={tuple(order)} is no order of {array.ndim} axes")
         return array.transpose(order)
 
-    return moved(transposed, value)
+    return _turned(transposed, value, order)
 
 
 def swap_axes(value: Value, first: int, second: int) -> Value:
     """Two axes exchanged."""
-    return moved(lambda array: array.swapaxes(checked_axis(first, array.ndim), checked_axis(second, array.ndim)), value)
+
+    def swapped(array: np.ndarray) -> np.ndarray:
+        return array.swapaxes(checked_axis(first, array.ndim), checked_axis(second, array.ndim))
+
+    return _turned(swapped, value, (first, second))
+
+
+def _turned(function: Callable[[np.ndarray], np.ndarray], value: Value, axes: Sequence[int] | None) -> Value:
+    """What a function makes of a tensor; of one constant one, so that a matrix that several operations take is one layer."""
+    if isinstance(value, Flow):
+        return moved(function, value)
+    return shared((function.__name__, value, axes and tuple(axes)), lambda: moved(function, value))
 
 
 def shape_of(value: Value, start: int = 0, end: int | None = None) -> Constant:

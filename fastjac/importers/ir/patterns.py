@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from .trees import (
     gate,
     layer,
     less,
+    may_match,
     negated,
     product,
     products,
@@ -216,12 +217,8 @@ PATTERNS = (*LAYER_NORMS, *SMOOTH, *KINKED)
 """Every way in which several operations are taken for one layer."""
 
 
-def trees_of(operation: Any) -> Sequence[tuple[Op, Pattern]]:
-    """The trees whose last operation is of this kind, each with its pattern."""
-    return _BY_OPERATION.get(type(operation), ())
-
-
-_BY_OPERATION: dict[type, list[tuple[Op, Pattern]]] = {}
-for _pattern in PATTERNS:
-    for _tree in _pattern.trees:
-        _BY_OPERATION.setdefault(_tree.operation, []).append((_tree, _pattern))
+@cache
+def trees_of(operation: type, operands: tuple[type, ...]) -> Sequence[tuple[Op, Pattern]]:
+    """The trees, each with its pattern, that end in an operation of this kind and may match operands that these others make."""
+    trees = [(tree, pattern) for pattern in PATTERNS for tree in pattern.trees]
+    return [(tree, pattern) for tree, pattern in trees if tree.operation is operation and may_match(tree, operands)]

@@ -35,6 +35,15 @@ class Recognized:
     nodes: dict[Node, Node] = field(default_factory=dict)
     origins: dict[Node, tuple[Node, ...]] = field(default_factory=dict)
     patterns: dict[Node, str] = field(default_factory=dict)
+    _affine: dict[tuple[Layer, Layer], fl.Affine | None] = field(default_factory=dict)
+
+    def folded(self, layer: Layer | None, behind: Layer) -> fl.Affine | None:
+        """One affine layer in place of two, the same one wherever the two stand; None where they make none."""
+        if not isinstance(layer, fl.Affine):
+            return None
+        if (layer, behind) not in self._affine:
+            self._affine[layer, behind] = _into_affine(layer, behind)
+        return self._affine[layer, behind]
 
 
 def recognized(outputs: Sequence[Node]) -> Recognized:
@@ -74,7 +83,8 @@ class _Step:
 
 
 def _step(node: Node) -> _Step:
-    for tree, pattern in trees_of(node.operation):
+    kind, *others = (type(one.operation) for one in (node, *node.operands))
+    for tree, pattern in trees_of(kind, tuple(others)):  # type: ignore[arg-type]  # every class has a hash
         for match in matches(tree, node):
             layers = pattern.build(match)
             if layers is not None:
@@ -90,9 +100,8 @@ def _make(node: Node, step: _Step, found: Recognized, uses: Mapping[Any, int]) -
     operands = [found.nodes[operand] for operand in step.operands]
     origins = step.origins
     made = operands[0]
-    before = [step.operands[0]] if step.operands else []
-    alone = len(step.layers) == len(operands) == 1 and uses[before[0]] == uses[before[0].operation] == 1
-    if alone and (inside := _into_affine(step.layers[0], made)):
+    alone = len(step.layers) == len(operands) == 1 and _is_alone(step.operands[0], node, uses)
+    if alone and (inside := found.folded(made.operation, step.layers[0])):
         origins = (*origins, *found.origins.get(made, ()))
         made = made.operands[0].follow(inside)
     else:
@@ -105,16 +114,18 @@ def _make(node: Node, step: _Step, found: Recognized, uses: Mapping[Any, int]) -
         found.patterns[made] = step.pattern
 
 
-def _into_affine(layer: Layer, operand: Node) -> fl.Affine | None:
+def _is_alone(operand: Node, node: Node, uses: Mapping[Any, int]) -> bool:
+    """Whether a vector is taken by one node alone, and its layer followed by that node's wherever it stands."""
+    return uses[operand] == 1 and uses[operand.operation] == uses[operand.operation, node.operation]
+
+
+def _into_affine(affine: fl.Affine, layer: Layer) -> fl.Affine | None:
     """The affine map that does what it did and then what a layer behind it does, which adds constants or picks units."""
-    affine = operand.operation
-    if not isinstance(affine, fl.Affine):
-        return None
     if isinstance(layer, fl.Scale) and affine.bias is None and _is_one(layer.weight):
         spend(affine.weight.size)
         bias = layer.bias
         if not isinstance(bias, np.ndarray):
-            bias = np.full(operand.size, bias, _precision_of(bias, affine.weight.dtype))
+            bias = np.full(affine.n_out, bias, _precision_of(bias, affine.weight.dtype))
         return fl.Affine(affine.weight, bias)
     if isinstance(layer, Take):
         index = np.array(layer.index)
@@ -134,8 +145,8 @@ def _is_one(weight: Any) -> bool:
 
 
 def _uses(outputs: Sequence[Node]) -> Counter[Any]:
-    """How often each vector is taken by another, or given by the network; and how often each layer is called."""
+    """How often each vector is taken by another, or given by the network; each layer is called, alone and behind another one."""
     found: Counter[Any] = Counter(outputs)
     for node in in_order(outputs):
-        found.update([*node.operands, node.operation])
+        found.update([*node.operands, node.operation, *((operand.operation, node.operation) for operand in node.operands)])
     return found

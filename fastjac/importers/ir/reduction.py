@@ -13,10 +13,11 @@ from ... import nodes
 from ...errors import UnsupportedLayerError
 from ...nodes import Node
 from .account import spend
-from .elementwise import absolute, divide, sqrt, square
+from .choice import as_number, greater, opposite
+from .elementwise import absolute, add, divide, sqrt, square, subtract
 from .layout import Rows, rows
 from .movement import checked_axes
-from .values import Constant, Value, computed, moved
+from .values import Constant, Value, computed, constant, moved
 
 
 def reduce_sum(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
@@ -49,10 +50,19 @@ def reduce_product(value: Value, axes: Sequence[int] | None = None, keep: bool =
 
 
 def norm(value: Value, axes: Sequence[int] | None = None, keep: bool = True, order: int = 2) -> Value:
-    """The Euclidean norm of the entries along some axes, or the sum of their sizes (order 1)."""
+    """The Euclidean norm of the entries along some axes, whose derivative is 0 where they all are, or the sum of their sizes."""
     if order not in (1, 2):
         raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
-    return reduce_sum(absolute(value), axes, keep) if order == 1 else sqrt(reduce_sum(square(value), axes, keep))
+    if order == 1:
+        return reduce_sum(absolute(value), axes, keep)
+    total = reduce_sum(square(value), axes, keep)
+    one = one_at_zero(total)
+    return subtract(sqrt(add(total, one)), one)
+
+
+def one_at_zero(total: Value) -> Value:
+    """1 where entries, of which none is below 0, are 0, and 0 elsewhere: with it they have a root that can be derived."""
+    return as_number(opposite(greater(total, constant(np.float32(0.0)))))
 
 
 def normalized(value: Value, axes: Sequence[int], order: int = 2) -> Value:

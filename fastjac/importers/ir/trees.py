@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
@@ -102,6 +102,28 @@ def matches(tree: Tree, node: Node, found: Match = NOTHING) -> Iterator[Match]:
     return _MATCHERS[type(tree)](tree, node, found)
 
 
+def may_match(tree: Op, operands: Sequence[type]) -> bool:
+    """Whether a result of the tree's last operation may match it whose operands are made by operations of these kinds."""
+    return len(operands) == len(tree.operands) and any(all(map(_may_end_in, order, operands)) for order in _orders(tree))
+
+
+def _may_end_in(tree: Tree, operation: type) -> bool:
+    match tree:
+        case Op():
+            return operation is tree.operation
+        case OneOf():
+            return any(_may_end_in(one, operation) for one in tree.trees)
+        case Units():
+            return operation is fl.Affine
+        case Mean():
+            return operation is fl.Scale
+    return True
+
+
+def _orders(tree: Op) -> Iterable[Sequence[Tree]]:
+    return permutations(tree.operands) if tree.operation in COMMUTATIVE else [tree.operands]
+
+
 def _start_matches(tree: Start, node: Node, found: Match) -> Iterator[Match]:
     if found.source is None or found.source is node:
         yield replace(found, source=node)
@@ -115,11 +137,10 @@ def _any_matches(tree: OneOf, node: Node, found: Match) -> Iterator[Match]:
 def _op_matches(tree: Op, node: Node, found: Match) -> Iterator[Match]:
     if type(node.operation) is not tree.operation or len(node.operands) != len(tree.operands):
         return
-    given = {name: getattr(node.operation, name) for name in tree.parameters}
-    parameters = _agreed(tree.parameters, given, found.parameters)
+    parameters = _agreed(tree.parameters, vars(node.operation), found.parameters)
     if parameters is not None:
-        inner = replace(found, parameters=parameters, nodes=(*found.nodes, node))
-        for order in permutations(tree.operands) if tree.operation in COMMUTATIVE else [tree.operands]:
+        inner = Match(found.source, parameters, (*found.nodes, node))
+        for order in _orders(tree):
             yield from _all_match(order, node.operands, inner)
 
 

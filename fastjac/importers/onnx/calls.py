@@ -30,7 +30,8 @@ class Call(Operands):
         """The tensor there, or None if it is left out, which is called what the node calls it."""
         operand = super().optional(position)
         if isinstance(operand, Constant) and position < len(self.node.inputs):
-            return replace(operand, name=self.node.inputs[position])
+            name = self.node.inputs[position]
+            return operand if operand.name == name else replace(operand, name=name)
         return operand
 
     def values(self) -> list[Value]:

@@ -132,9 +132,8 @@ def read_model(model: Any) -> Model:
 
 def _node(position: int, node: Any) -> Node:
     with located(f"node {position}"):
-        outputs = tuple(_name(name) for name in node.output)
+        inputs, outputs = tuple(map(_name, node.input)), tuple(map(_name, node.output))
         name = _name(node.name) or next(filter(None, outputs), "")
-        inputs = tuple(_name(name) for name in node.input)
         operator = _operator(node.domain, node.op_type)
         return Node(position, name, operator, inputs, outputs, _by_name((a.name, a) for a in node.attribute))
 

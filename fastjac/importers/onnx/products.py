@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from ...errors import UnsupportedLayerError
-from ..ir import choice as ch
 from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import reduction as rd
-from ..ir.values import Flow, Value, constant
+from ..ir.values import Flow, Value
 from .calls import Call
 
 
@@ -76,9 +73,7 @@ def lp_normalization(call: Call) -> Value:
         raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
     axis = mv.checked_axis(call.node.integer("axis", -1), len(value.shape))
     total = rd.reduce_sum(el.square(value) if order == 2 else el.absolute(value), [axis])
-    # The root of 0 has no derivative, so 1 stands in its place before it is taken.
-    is_zero = ch.opposite(ch.greater(total, constant(np.float32(0.0))))
-    total = el.add(total, ch.as_number(is_zero))
+    total = el.add(total, rd.one_at_zero(total))
     return el.divide(value, el.sqrt(total) if order == 2 else total)
 
 

@@ -117,18 +117,18 @@ class TensorReader:
 
 
 def _shape(dims: Any) -> tuple[int, ...]:
+    shape = tuple(dims[: MOST_AXES + 1])
     # NumPy takes no sizes whose product is beyond it, even if one is 0.
-    if len(dims) > MOST_AXES or any(dim < 0 for dim in dims) or math.prod(max(dim, 1) for dim in dims) > MOST_ENTRIES:
-        raise FormatError(f"its shape {tuple(dims[:MOST_AXES])!s} is none; the file is damaged")
-    return tuple(dims)
+    if len(shape) > MOST_AXES or min(shape, default=0) < 0 or math.prod([max(size, 1) for size in shape]) > MOST_ENTRIES:
+        raise FormatError(f"its shape {shape[:MOST_AXES]} is none; the file is damaged")
+    return shape
 
 
 def _stored_entries(tensor: Any, kind: ElementType, shape: tuple[int, ...], size: int) -> np.ndarray:
     """The entries as the file has them, from raw bytes or from the field of numbers that belongs to their type."""
     raw = tensor.raw_data if tensor.HasField("raw_data") else None
     numbers = getattr(tensor, kind.field)
-    itemsize = np.dtype(kind.dtype).itemsize
-    held = len(numbers) * itemsize if raw is None else len(raw)
+    held = len(numbers) * np.dtype(kind.dtype).itemsize if raw is None else len(raw)
     if held != size:
         raise FormatError(
             f"{kind.name} of shape {shape} takes {size} bytes, the file holds {held} for it; it is truncated or damaged"

@@ -46,6 +46,8 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
 
 def varint(data: bytes, position: int) -> tuple[int, int]:
     """The number whose bytes start at `position`, and where they end."""
+    if position < len(data) and data[position] < 128:  # one byte, as most are
+        return data[position], position + 1
     value, start = 0, position
     while position < len(data) and position - start < VARINT_BYTES:
         byte = data[position]

@@ -19,22 +19,22 @@ from ..options import Options
 from ..parts import Imported
 from ..reading import archive
 from ..reading.archive import Archive
-from ..reading.limits import MOST_ENDS, check_count
 from ..reading.probe import Probe
 from ..reading.records import Call
 from ..torch_file.container import PICKLE, SCRIPT_CONSTANTS, pickled
 from ..torch_file.storages import ZipStorages
 from ..torch_file.tensors import Tensors, is_tensor, layout
-from . import survey, widths
+from . import inputs, survey, widths
 from .aten.evaluation import Evaluation
-from .aten.network import network
+from .aten.network import Run, network
+from .inputs import Taken
 from .interpreter import Interpreter
 from .objects import Constants, Module, Objects, plain
 from .program import Program
 from .trees import Function
 
 TRACED_INPUTS = "traced_inputs.pkl"
-MANY_SHAPES = "script it by torch.jit.trace with examples of its inputs, whose shapes a newer torch writes into the file"
+MANY_SHAPES = "pass the shapes of one sample of each as input_shape=[...], such as (2, None, 8) where axis 1 counts the samples"
 
 
 def recognise(probe: Probe) -> bool:
@@ -50,7 +50,7 @@ def load(probe: Probe, options: Options) -> Imported:
     Raises FormatError where the file is damaged, or its program takes too long; UnsupportedLayerError where it holds what fastjac
     does not have; LayerError where nothing tells how many entries an input has.
     """
-    options.refuse_all_but("n_in", "inputs", "outputs")
+    options.refuse_all_but("n_in", "input_shape", "inputs", "outputs")
     with archive.opened(probe.path) as found, accounting(account := Account()):
         return _Script(found, probe, account).network(options)
 
@@ -78,23 +78,30 @@ class _Script:
             raise FormatError("its pickle holds a tensor, and TorchScript writes a module; the file is damaged")
         try:
             forward = self._program.method(root.kind, "forward")
-            names = _inputs(forward, options.inputs)
+            parameters = inputs.taken(forward, options.inputs)
 
-            def run(evaluation: Evaluation, inputs: Sequence[Any]) -> Any:
+            def run(evaluation: Evaluation, tensors: Sequence[Any]) -> Any:
                 interpreter = Interpreter(self._program, self._objects, self._constants, evaluation)
-                return interpreter.method(root, "forward", [], dict(zip(names, inputs, strict=True)))
+                rest = iter(tensors)
+                return interpreter.method(root, "forward", [], {one.name: one.bound(rest) for one in parameters})
 
-            sources = self._traced(forward, names)
-            if sources:
-                _check_told(sources, options.n_in)
-            else:
-                sources = _by_width(names, options.n_in, lambda: widths.find(names, run))
-            return network(run, sources, options)
+            return network(run, self._sources(forward, parameters, run, options), options)
         except UnsupportedLayerError as error:
             lacking = survey.missing(self._program, self._root)
             if lacking:
                 raise UnsupportedLayerError(f"{error}; operators in it that fastjac does not have: {lacking}") from error
             raise
+
+    def _sources(self, forward: Function, parameters: Sequence[Taken], run: Run, options: Options) -> list[Source]:
+        """The inputs: as they were traced, as the user states them, or as the program shows them."""
+        names = [name for one in parameters for name in one.names]
+        traced = self._traced(forward, [one.name for one in parameters])
+        if traced:
+            _check_told(traced, options)
+            return traced
+        if options.input_shape is not None:
+            return inputs.stated(names, options.input_shape)
+        return _by_width(names, options.n_in, lambda: widths.find(names, run))
 
     def _traced(self, forward: Function, names: Sequence[str]) -> list[Source]:
         """The inputs as torch.jit.trace has recorded them; none where it has not."""
@@ -120,32 +127,13 @@ def _source(name: str, example: Call) -> Source:
     return Source.of(name, (1, *found.size[1:]), 0, found.dtype)
 
 
-def _inputs(forward: Function, chosen: Sequence[str] | None) -> list[str]:
-    """The parameters of forward that are inputs of the network: those without a default, or those that are named."""
-    parameters = dict(list(forward.parameters.items())[1:])
-    check_count(len(parameters), MOST_ENDS, "inputs")
-    needed = [name for name, parameter in parameters.items() if parameter.default is None]
-    names = needed if chosen is None else list(chosen)
-    if not set(needed) <= set(names) <= set(parameters) or len(set(names)) != len(names):
+def _check_told(sources: Sequence[Source], options: Options) -> None:
+    """Refuse shapes, and a number of inputs that is not the one of the example that the program was traced with."""
+    if options.input_shape is not None:
         raise OptionError(
-            f"inputs must name {', '.join(needed) or 'some'} of forward's parameters {', '.join(parameters)}; got "
-            f"{', '.join(map(str, names))}"
+            "the program was traced with examples of its inputs, whose shapes the file holds; leave input_shape out"
         )
-    for name in names:
-        kind = parameters[name].kind
-        if kind not in ("Tensor", "Optional[Tensor]"):
-            raise UnsupportedLayerError(
-                f"forward takes {name!r:.80}, a {kind:.200}, as the state of a recurrent layer is; fastjac takes inputs that are "
-                "tensors"
-            )
-    if not names:
-        raise UnsupportedLayerError("forward takes no input; fastjac takes networks, not constants")
-    return names
-
-
-def _check_told(sources: Sequence[Source], n_in: int | None) -> None:
-    """Refuse a number of inputs that is not the one of the example that the program was traced with."""
-    given = positive_count(n_in, "n_in")
+    given = positive_count(options.n_in, "n_in")
     sizes = [source.size for source in sources]
     if given is not None and sizes != [given]:
         told = ", ".join(map(str, sizes))

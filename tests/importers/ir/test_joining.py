@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from fastjac.importers.ir import elementwise as el
 from fastjac.importers.ir import joining as jn
 from fastjac.importers.ir import movement as mv
 from fastjac.importers.ir.values import MixedSamplesError, Single, constant
@@ -31,6 +32,24 @@ def test_tensors_of_several_vectors_are_joined():
         (1, 2, 3),
         (1, 4, 2),
     )
+
+
+def test_a_tensor_that_is_cut_and_joined_over_and_over_stays_small():
+    sizes = []
+
+    def joined(value):
+        for _ in range(10):
+            value = jn.concatenate([el.tanh(mv.part(value, 1, 0, 1)), mv.part(value, 1, 2, 3), mv.part(value, 1, 1, 2)], 1)
+            sizes.append(value.node.size)
+        return value
+
+    def twin(array):
+        for _ in range(10):
+            array = np.concatenate([np.tanh(array[:, :1]), array[:, 2:], array[:, 1:2]], 1)
+        return array
+
+    assert_computed(joined, twin, (1, 3))
+    assert max(sizes) <= 9
 
 
 def test_a_constant_for_one_sample_is_read_for_one():

@@ -30,6 +30,11 @@ def test_reductions(name, axes, keep):
     np.testing.assert_allclose(found.alone, twin(array, axis=axes, keepdims=keep), rtol=1e-14)
 
 
+def test_the_norm_of_zeros_has_the_derivative_zero():
+    net = assert_computed(lambda x: rd.norm(x, [1]), lambda x: np.sqrt(np.sum(x * x, axis=1, keepdims=True)), (1, 3))
+    np.testing.assert_array_equal(net.jacobian([[0.0, 0.0, 0.0], [0.0, -2.0, 0.0]]), [[[0.0, 0.0, 0.0]], [[0.0, -1.0, 0.0]]])
+
+
 REFUSED = {
     "it acts over axis 0 of a value of shape .N, 3.": (MixedSamplesError, lambda x: rd.reduce_sum(x, [0])),
     "it acts over axes 0, 1 of a value": (MixedSamplesError, lambda x: rd.reduce_max(x)),

@@ -265,10 +265,13 @@ def test_constants_far_larger_than_the_file_are_not_computed(text, constants):
         fastjac.from_onnx(written(f"{text}; {AS_WEIGHT}", ("N", 1), row=np.array([1, -1]), **constants))
 
 
-def test_a_weight_that_many_layers_share_is_not_copied_without_bound():
-    text = "; ".join(["a0 = MatMul(x, w)"] + [f"a{i} = MatMul(a{i - 1}, w)" for i in range(1, 3000)] + ["y = Relu(a2999)"])
-    with pytest.raises(FormatError, match=r"node \d+ .*the model claims to unpack to \d+ bytes from \d+"):
-        fastjac.from_onnx(written(text, ("N", 64), w=np.zeros((64, 64))))
+def test_a_weight_that_many_nodes_take_is_one_layer():
+    step = "m{i} = MatMul(a{i}, v); b{i} = Add(m{i}, b); g{i} = Gemm<transB=1>(b{i}, w); a{n} = Tanh(g{i})"
+    text = "; ".join(["a0 = Tanh(x)", *(step.format(i=i, n=i + 1) for i in range(500)), "y = Relu(a500)"])
+    proto = written(text, ("N", 64), v=0.1 * random(64, 64), w=0.1 * random(64, 64).T, b=random(64))
+    net, x = fastjac.from_onnx(proto), random(3, 64)
+    assert sum(isinstance(layer, fastjac.Affine) for layer in set(net.layers)) == 2
+    np.testing.assert_allclose(net(x), reference(proto, x), rtol=1e-9)
 
 
 def test_zeros_spread_over_many_units_are_not_copied_without_bound():

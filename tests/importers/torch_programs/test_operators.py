@@ -140,6 +140,7 @@ CASES = {
     "max": lambda x: x.max(1)[0] + x.min(dim=1, keepdim=True).values.squeeze(1),
     "amax": lambda x: x.amax(1, keepdim=True) - x.amin((1,), keepdim=True),
     "norm": lambda x: torch.norm(x, dim=1) + torch.linalg.vector_norm(x, 1, dim=1),
+    "norm of zeros": lambda x: torch.linalg.vector_norm(0.0 * x, dim=1) + torch.norm(0.0 * x, dim=1),
     "norm of order infinity": lambda x: torch.linalg.vector_norm(x, math.inf, dim=1),
     "normalize": lambda x: functional.normalize(x, dim=1),
     "var": lambda x: x.var(1) + x.std(1, unbiased=False),

@@ -14,7 +14,7 @@ from ...ir import choice as ch
 from ...ir import elementwise as el
 from ...ir.values import Constant, Flow, Value, computed
 from ...reading.limits import MOST_LAYERS, check_count
-from .values import NUMBERS, floating, is_number, number_of, of_constants, paired, tensor, whole
+from .values import NUMBERS, floating, is_number, number_of, of_constants, paired, sizes, tensor, whole
 
 Operator = Callable[..., Any]
 MOST_FACTOR = 64
@@ -115,7 +115,9 @@ def _compared(of_values: Callable[[Any, Any], Any], function: Callable[[Value, V
                 return _agreed(number_of(computed(of_values, tensor(self), tensor(other))))
             return function(*paired(self, other))
         if isinstance(self, (list, tuple)) and isinstance(other, (list, tuple)):
-            return of_values([_agreed(one) for one in self], [_agreed(one) for one in other])
+            if any(isinstance(one, Constant) for one in (*self, *other)):
+                return _agreed(computed(lambda a, b: of_values(a.tolist(), b.tolist()), sizes(self), sizes(other)))
+            return of_values(self, other)
         try:
             return of_values(self, other)
         except TypeError as error:

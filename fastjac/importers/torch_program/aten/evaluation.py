@@ -20,7 +20,7 @@ from .operators import NOTES, operator
 
 IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
 """Options that say where a tensor lies, and not what it holds; where a result is written to, `out`, is None or refused."""
-MOST_OPERATORS = 2_000
+MOST_OPERATORS = 10_000
 """Operators that a program carries out, questions about shapes too; each takes some tenth of a millisecond."""
 MOST_NESTED = 8
 """Levels of lists inside lists that an operator may be given."""
