@@ -14,6 +14,11 @@ from ..network import Network
 from ..nodes import Input, Node
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 
+NOTHING_LEFT = (
+    "no layer is left: what does nothing at inference, such as dropout, flatten or identity, falls away, and a network takes at "
+    "least one layer"
+)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -83,9 +88,6 @@ def check_layers(parts: Iterable[Part]) -> list[Layer]:
     """The layers of all parts; LayerError where there is none, FormatError where there are more than fastjac imports."""
     layers = [layer for part in parts for layer in part.layers]
     if not layers:
-        raise LayerError(
-            "no layer is left: what does nothing at inference, such as dropout, flatten or identity, falls away, and a network "
-            "takes at least one layer"
-        )
+        raise LayerError(NOTHING_LEFT)
     check_count(len(layers), MOST_LAYERS, "layers")
     return layers

@@ -11,6 +11,7 @@ No graph is recorded of what J is made of: its derivative is computed by `Networ
     followed.py   how it is found, and compared with the module's own values
     watch.py      what is compared to see a change; values.py: attributes, containers and entries; reads.py: which of them the
                   forward reads
+    parameters.py the modules whose parameters are trained, and what reads these
     chain.py      the network, and one call of it
     inputs.py     what a call takes and gives: tensors, in tuples where there are several
     team.py       torch's threads, on which calls run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
@@ -17,14 +17,13 @@ from ..gradients.lowering import lower
 from ..gradients.operations import ParameterName, Unfolded
 from ..gradients.runner import GradientRunner
 from ..importers.torch.modes import is_plain
+from .parameters import Reader
 from .team import team_of_torch
 
 DTYPES: dict[Any, np.dtype] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 Needed = tuple[bool, ...]
 """Which of several tensors a gradient is needed of."""
-Reader = Callable[[Any], dict[str, Any]]
-"""From one of torch's own modules the tensors of the layer that it becomes, by field name, as torch differentiates them."""
 
 
 @dataclass(frozen=True, eq=False)

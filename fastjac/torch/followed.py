@@ -1,10 +1,9 @@
-"""What a live torch module computes, found by torch.fx: a network, and what reads its parameters from the module."""
+"""What a live torch module computes: a network, and what reads its parameters from the module."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -14,16 +13,22 @@ import torch
 from ..errors import DtypeError, OptionError, ShapeError, UnsupportedLayerError
 from ..gradients.operations import ParameterName, unfold
 from ..graph import Graph
+from ..importers.ir.assembly import network_of
+from ..importers.tensors import as_numpy
 from ..importers.torch.evaluation import check_evaluation
-from ..importers.torch.graph import Followed, followed
+from ..importers.torch.following import Followed, followed
 from ..importers.torch.inputs import inputs_of
 from ..importers.torch.modes import is_plain, is_transformed, undisturbed
-from ..importers.torch.modified import Evaluated, own_class
-from ..importers.torch.tracing import Traced
-from ..layers import Layer, PReLU
-from .chain import DTYPES, Call, ModuleChain, Reader
+from ..importers.torch.recording import Call, Given, is_same
+from ..layers import Affine, Layer, LayerNorm, PReLU, Scale
+from .chain import DTYPES, ModuleChain
+from .chain import Call as ChainCall
+from .parameters import TRAINED, Reader, is_shared_slope, is_trained, reader_of
 from .reads import reading
 from .watch import Watch
+
+PARAMETRIZED = (Affine, LayerNorm, PReLU, Scale)
+"""What the modules of TRAINED become."""
 
 
 def followed_chain(module: Any, sizes: Sequence[int]) -> tuple[ModuleChain, Watch]:
@@ -38,14 +43,11 @@ def followed_chain(module: Any, sizes: Sequence[int]) -> tuple[ModuleChain, Watc
     # Gradients are recorded even where the caller wants none now: they tell what is computed from parameters.
     with undisturbed():
         with reading() as reads:
-            found = followed(module, _shapes(sizes) if len(sizes) > 1 else None)
-            sized = len(sizes) > 1 or None in found.sizes
-            if len(sizes) == 1 and sized:
-                found = followed(module, _shapes(sizes))
-        _check_tensors(module, found.traced)
-        reads.add(found.traced.constants)
-        chain = _chain(module, found, dtype, sized)
-        check_evaluation(module, _Values(chain), found.inputs.shapes, found.traced.constants.values())
+            found = followed(module, list(sizes)) if len(sizes) > 1 else followed(module, otherwise=sizes or None)
+        _check_tensors(module, found)
+        reads.add([given.tensor for call in found.calls if not is_trained(call.place.module) for given in call.given()])
+        chain = _chain(module, found, dtype, len(sizes) > 1 or not found.is_sized)
+        check_evaluation(found.subject, _Values(chain))
     return chain, Watch(module, reads)
 
 
@@ -64,34 +66,34 @@ def _check_count(module: Any, sizes: Sequence[int]) -> None:
 
 
 def _chain(module: Any, found: Followed, dtype: Any, sized: bool) -> ModuleChain:
-    network = found.network(DTYPES[dtype])
-    inner_of = {layers[0]: (inner, source) for inner, source, layers in _called(found.traced)}
-    shared = [layer for layer, (inner, _) in inner_of.items() if _is_shared_slope(inner)]
+    network = network_of(found.inputs, found.outputs, DTYPES[dtype])
+    shared = [layer for layer, place in found.places.items() if is_shared_slope(place.module)]
     graph, origins = _spread(network._graph, shared, network.dtype)
     unfolded = unfold(graph)
     names: list[ParameterName] = []
     readers: list[tuple[ref, Reader]] = []
     registered = set(module.modules())
     for position, layer in enumerate(unfolded.layers):
-        inner, source = inner_of.get(origins.get(layer, layer), (None, ""))
-        if inner is None or not layer.arrays:
+        place = found.places.get(origins.get(layer, layer))
+        if place is None or not is_trained(place.module) or not isinstance(layer, PARAMETRIZED):
             continue
-        reader = _reader(inner, layer)
-        if inner not in registered:
-            raise _not_registered(source)
-        readers.append((ref(inner), reader))
-        names += [(position, name) for name in reader(inner)]
+        reader = reader_of(place.module, layer)
+        if place.module not in registered:
+            raise _not_registered(str(place))
+        tensors = reader(place.module)
+        if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != {
+            name: array.shape for name, array in layer.arrays.items()
+        }:
+            raise UnsupportedLayerError(
+                f"{place}: it acts on samples of several axes, or on groups of channels, so that it is no one layer with its "
+                "parameters, which fastjac.torch could train; use fastjac.from_torch(module)"
+            )
+        readers.append((ref(place.module), reader))
+        names += [(position, name) for name in tensors]
     shapes = [torch.Size(unfolded.layers[position].arrays[name].shape) for position, name in names]
     strides = [(*shape[1:], 1) for shape in shapes]  # a weight's, or a vector's
     places = list(zip(shapes, strides, map(unfolded.positions.__getitem__, names), strict=True))
     return ModuleChain(unfolded, names, readers, network.inputs, network.outputs, dtype, places, sized)
-
-
-def _called(found: Traced) -> Iterator[tuple[Any, str, Sequence[Layer]]]:
-    """Torch's own modules that became layers, with their names and layers, of which the first has the parameters."""
-    for node in found.nodes:
-        if node.op == "call_module" and found.layers.get(node):
-            yield found.modules[node.target], found.source(node), found.layers[node]
 
 
 def _spread(graph: Graph, shared: Sequence[Layer], dtype: np.dtype) -> tuple[Graph, dict[Layer, Layer]]:
@@ -107,38 +109,6 @@ def _spread(graph: Graph, shared: Sequence[Layer], dtype: np.dtype) -> tuple[Gra
     return replace(graph, vertices=tuple(vertices)), {layer: origin for (origin, _), layer in spread.items()}
 
 
-def _reader(module: Any, layer: Layer) -> Reader:
-    """What reads the tensors of a module that became this layer."""
-    if own_class(module) in ("BatchNorm1d", "SyncBatchNorm"):
-        return _scale_and_shift
-    return partial(_spread_slope, width=layer.n_in or 1) if _is_shared_slope(module) else _weight_and_bias
-
-
-def _weight_and_bias(module: Any) -> dict[str, Any]:
-    """Weight and bias where there are any, by way of the hooks that compute them."""
-    evaluated = Evaluated(module) if module._forward_pre_hooks else module
-    held = module._parameters  # where attributes are found in the end, if not computed
-    tensors = {name: held[name] if name in held else getattr(evaluated, name, None) for name in ("weight", "bias")}
-    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
-
-
-def _scale_and_shift(module: Any) -> dict[str, Any]:
-    """Batch normalization in evaluation, as it is folded."""
-    scale = torch.rsqrt(module.running_var + module.eps)
-    scale = scale if module.weight is None else scale * module.weight
-    shift = -module.running_mean * scale
-    return {"weight": scale, "bias": shift if module.bias is None else shift + module.bias}
-
-
-def _spread_slope(module: Any, width: int) -> dict[str, Any]:
-    """A slope that all units share, once for each; torch adds up their gradients."""
-    return {"weight": module.weight.expand(width)}
-
-
-def _is_shared_slope(module: Any) -> bool:
-    return own_class(module) == "PReLU" and module.num_parameters == 1
-
-
 class _Values:
     """A chain's values and derivatives, as a network gives them."""
 
@@ -150,7 +120,7 @@ class _Values:
         """The values at `x (n, n_in)`, and the Jacobians multiplied by `u (n_out,)`."""
         points, needed = torch.from_numpy(x), (False, *(tensor.requires_grad for tensor in self._tensors))
         with torch.no_grad():
-            y, jacobians = Call(self._chain, needed, points, self._tensors).evaluate(points)
+            y, jacobians = ChainCall(self._chain, needed, points, self._tensors).evaluate(points)
         return y.numpy(), u @ jacobians.numpy()
 
 
@@ -187,29 +157,37 @@ def _not_registered(source: str) -> UnsupportedLayerError:
     )
 
 
-def _check_tensors(module: Any, found: Traced) -> None:
+def _check_tensors(module: Any, found: Followed) -> None:
     """Refuse a forward that passes parameters on in ways that cannot be read from the module at each call.
 
-    Their gradients would be lost, where it uses them itself, or where it gives others to a module for a call.
+    Their gradients would be lost, where another module than those of TRAINED uses them, or the forward itself, or where the
+    forward gives others to a module for a call.
     """
-    for source in found.replaced:
-        raise UnsupportedLayerError(
-            f"{source}: it is called with other tensors than it holds, as by torch.func.functional_call, whose gradients would "
-            "be lost; put a torch.nn.utils.parametrize parametrization on it instead"
-        )
     names = {id(parameter): name for name, parameter in module.named_parameters()}
-    for constant in found.constants.values():
-        if isinstance(constant, torch.Tensor) and constant.requires_grad:
-            name = names.get(id(_leaf(constant)), "that is not registered")
+    for call in found.calls:
+        used = [given for given in call.given() if given.leaf is not None]
+        if is_trained(call.place.module):
+            _check_own(call, used)
+        elif used:
+            name = names.get(id(used[0].leaf), "that is not registered")
+            user = "the forward itself" if call.place.module is None else call.place.source
             raise UnsupportedLayerError(
-                f"parameter {name} is used by the forward itself; fastjac.torch trains those that Linear, LayerNorm, GroupNorm, "
-                "BatchNorm1d and PReLU hold and use: use one of these, or call requires_grad_(False) on it"
+                f"parameter {name} is used by {user}; fastjac.torch trains those that {', '.join(TRAINED)} hold and use: use one "
+                "of these, or call requires_grad_(False) on it"
             )
 
 
-def _leaf(tensor: Any) -> Any:
-    """A tensor that this one is computed from and that requires grad."""
-    node = tensor.grad_fn
-    while node is not None and not hasattr(node, "variable"):
-        node = next(inner for inner, _ in node.next_functions if inner is not None)
-    return tensor if node is None else node.variable
+def _check_own(call: Call, used: Sequence[Given]) -> None:
+    """Refuse a module that is called with other tensors than it holds, unless it computes them itself."""
+    module = call.place.module
+    if hasattr(module, "parametrizations") or module._forward_pre_hooks:
+        return
+    held = [*module.parameters(), *module.buffers()]
+    for given in used:
+        alike = any(one.shape == given.tensor.shape and is_same(given.entries, as_numpy(one)) for one in held)
+        if alike and any(given.leaf is one for one in held):
+            continue
+        raise UnsupportedLayerError(
+            f"{call.place}: it is called with other tensors than it holds, as by torch.func.functional_call, whose gradients "
+            "would be lost; put a torch.nn.utils.parametrize parametrization on it instead"
+        )

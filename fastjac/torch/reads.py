@@ -1,4 +1,4 @@
-"""What the forward of a live torch module reads while torch.fx follows it: names that its code looks up, and tensors.
+"""What the forward of a live torch module reads while it is followed: names that its code looks up, and tensors.
 
 A module holds much that its forward never asks for, such as counters, histories and optimizers. What is read here is what
 watch.py must watch, and nothing else.
@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..importers.torch.tracing import HIDDEN, traced
+from ..importers.torch.places import HIDDEN, MODULE_CALL
+from ..importers.torch.running import run
+from .parameters import is_trained
 
 COMPUTED_NAMES = frozenset(
     {"getattr", "hasattr", "setattr", "vars", "dir", "eval", "exec", "attrgetter", "__dict__", "__getattr__", "__getattribute__"}
@@ -57,7 +59,7 @@ class Reads:
         """Note that all tensors among the values are results, which may be views of what was read."""
         for tensor in _tensors(values):
             if address(tensor) not in self.memory:
-                self.made[address(tensor)] = tensor.detach()
+                self.made[address(tensor)] = tensor.untyped_storage()
 
 
 def has_memory(tensor: Any) -> bool:
@@ -124,18 +126,17 @@ def _tensors(value: Any) -> Iterator[Any]:
 
 
 def _is_called_by_a_forward() -> bool:
-    """Whether the user's code called torch, and was itself called to follow a forward.
+    """Whether the user's code called torch, and was itself called to record a forward.
 
-    fastjac calls torch too, and calls the user's parametrizations in order to read a weight.
+    What modules of TRAINED read, and parametrizations of theirs, is read anew at each call.
     """
-    torch_files, _ = HIDDEN
     frame: FrameType | None = sys._getframe(2)
     is_users = False
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(HIDDEN):
-            is_users = True
-        elif not name.startswith(torch_files):
-            return is_users and name == traced.__code__.co_filename
+        if frame.f_code is run.__code__:
+            return is_users
+        if frame.f_code is MODULE_CALL and is_trained(frame.f_locals["self"]):
+            return False
+        is_users |= not frame.f_code.co_filename.startswith(HIDDEN)
         frame = frame.f_back
     return False

@@ -13,23 +13,21 @@ from .test_torch import ONE_MODULE, N, scramble
 from .test_torch_forward import Own
 
 UNSEEN = {
-    "isinstance": lambda self, x: self.first(x) * (1 if isinstance(x, torch.Tensor) else 2),
-    "type": lambda self, x: self.first(x) * (1 if type(x) is torch.Tensor else 2),
-    "tracing": lambda self, x: self.first(x) * (2 if torch.fx._symbolic_trace.is_fx_tracing() else 1),
+    "its largest entry": lambda self, x: self.first(x) * (1 if np.abs(x.detach().numpy()).max() < 9 else 2),
+    "what is no operator": lambda self, x: self.first(x) * (1 if x.detach().abs().max().tolist() < 9 else 2),
 }
 
 
 @pytest.mark.parametrize("name", UNSEEN)
-def test_a_branch_that_is_taken_only_while_the_forward_is_followed_is_refused(name):
+def test_numbers_that_leave_torch_are_noticed(name):
     with pytest.raises(UnsupportedLayerError, match=r"the module computes something else .* \(such as a test by isinstance"):
         fastjac.from_torch(Own(UNSEEN[name]).double())
 
 
-def test_a_forward_replaced_in_a_class_of_torch_is_noticed(monkeypatch):
+def test_a_forward_replaced_in_a_class_of_torch_is_what_it_computes(monkeypatch):
     module = scramble(nn.Sequential(nn.Linear(3, 3), nn.Tanh()))
     monkeypatch.setattr(nn.Tanh, "forward", lambda self, x: torch.sin(x))
-    with pytest.raises(UnsupportedLayerError, match="the module computes something else than the network read off it"):
-        fastjac.from_torch(module)
+    assert_agrees(fastjac.from_torch(module), module, (3,))
 
 
 class Reversed(torch.autograd.Function):
@@ -67,7 +65,7 @@ def test_an_option_changed_after_construction_is_computed_or_refused(name, optio
     try:
         net = fastjac.from_torch(module)
     except FastjacError:
-        assert option in ("dim", "num_groups", "start_dim", "end_dim")
+        assert option in ("dim", "num_groups", "start_dim", "end_dim", "num_parameters")
         return
     assert_agrees(net, module, (4,), 1e-7 if name in TORCH_ROUNDS_DERIVATIVE else 1e-12)
 
@@ -79,23 +77,27 @@ def test_the_bounds_of_relu6_are_read():
     np.testing.assert_array_equal(net(np.array([-3.0, -0.5, 1.5, 9.0])), [-1.0, -0.5, 1.5, 2.0])
 
 
+def images_only(self, x):
+    assert x.ndim == 4, "images only"
+    return self.first(x.flatten(1))
+
+
 def test_a_module_that_fails_on_flat_samples_is_refused_with_its_own_words():
+    module = scramble(Own(images_only))
+    with pytest.raises(
+        UnsupportedLayerError, match=r"(?s)^\(Own\), .* of shape \(2, 97\): AssertionError: images only.* input_shape"
+    ):
+        fastjac.from_torch(module)
+    assert_agrees(fastjac.from_torch(module, (1, 1, 3)), module, (1, 1, 3))
+
+
+def test_a_promise_that_only_some_inputs_keep_is_the_users():
     def forward(self, x):
-        if not isinstance(x, torch.fx.Proxy) and x.ndim != 4:
-            raise ValueError("images only")
-        return self.first(x.flatten(1))
-
-    with pytest.raises(UnsupportedLayerError, match=r"fails on a batch of flat samples \(batch, 3\).*ValueError: images only"):
-        fastjac.from_torch(Own(forward))
-
-
-def test_a_shape_that_a_forward_asserts_is_the_users_promise():
-    def forward(self, x):
-        assert x.ndim == 4, "images only"
-        return self.first(x.flatten(1))
+        assert (x < 1).all(), "small numbers only"
+        return self.first(x)
 
     module = scramble(Own(forward))
-    assert_agrees(fastjac.from_torch(module), module, (1, 1, 3))
+    assert_agrees(fastjac.from_torch(module), module.first, (3,))
 
 
 def test_samples_get_the_axes_of_the_constants_beside_them():
@@ -109,7 +111,7 @@ def test_samples_get_the_axes_of_the_constants_beside_them():
 def test_half_precision_is_widened_and_compared_so(dtype):
     assert fastjac.from_torch(nn.Sequential(nn.Linear(4, 3), nn.Tanh()).to(dtype)).dtype == np.float32
     with pytest.raises(UnsupportedLayerError, match="the module computes something else"):
-        fastjac.from_torch(Own(UNSEEN["isinstance"]).to(dtype))
+        fastjac.from_torch(Own(UNSEEN["its largest entry"]).to(dtype))
 
 
 def test_single_and_double_precision_may_meet():
@@ -121,4 +123,4 @@ def test_single_and_double_precision_may_meet():
     x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
     net = fastjac.from_torch(module)
     assert net.dtype == np.float64
-    np.testing.assert_allclose(net(x), module(torch.from_numpy(x)).detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(net(x), module(torch.from_numpy(x)).detach().numpy(), rtol=1e-4)

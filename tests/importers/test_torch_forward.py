@@ -8,10 +8,11 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812  as everyone writes it
 
 import fastjac
-from fastjac.errors import FormatError, LayerError, UnsupportedLayerError
+from fastjac.errors import FormatError, UnsupportedLayerError
 
 from .agreement import assert_agrees
 from .test_torch import scramble
+from .torch_programs.models import assert_agrees as assert_programs_agree
 
 
 class Classifier(nn.Module):
@@ -91,10 +92,39 @@ def decides(self, x):
     return self.second(x)
 
 
+def decides_by_the_batch(self, x):
+    return self.first(x) - 1 if len(x) > 1 else self.first(x) + 1
+
+
+def changes_a_part(self, x):
+    y = self.first(x)
+    y[:, :2].mul_(2)
+    return y + 1
+
+
+def writes_into_a_part(self, x):
+    y = torch.zeros(len(x), 3)
+    y[:, :2] = self.first(x)[:, 1:]
+    return y
+
+
 def decides_by_rank(self, x):
     if x.dim() > 2:
         x = x.flatten(1)
     return self.first(x)
+
+
+def summed(self, x):
+    total = torch.zeros(len(x), 3, dtype=x.dtype)
+    for layer in (self.first, self.second):
+        total += layer(x)
+    return total
+
+
+def copied(self, x):
+    y = torch.empty(len(x), 3, dtype=x.dtype)
+    y.copy_(self.first(x))
+    return y.mul_(2) + y
 
 
 def misspelt(self, x):
@@ -102,20 +132,24 @@ def misspelt(self, x):
 
 
 REFUSED = {
-    r"^second \(Linear\), .*: it uses the result of first \(Linear\), which relu \(relu\), .*, line \d+ has changed in": in_place,
-    r"^its forward at .*test_torch_forward.py, line \d+ decides by the input or its shape, .* pass a chain of modules": decides,
-    r"^its forward at .* decides by the input": decides_by_rank,
-    r"^its forward cannot be .* at .*, line \d+ \(AttributeError: 'Own' object has no attribute 'frist'": misspelt,
-    r"^the output: it returns several things, and number 1 is of type tuple": lambda self, x: (self.first(x), (x, x)),
-    r"^the output: .* number 1 is of type int instead of a tensor computed from the inputs": lambda self, x: {
+    r"^torch.is_nonzero, .*test_torch_forward.py, line \d+: it takes a number out of a tensor .* choose by torch.where": decides,
+    r"^\(Own\), .*, line \d+: its forward fails .*: AttributeError: 'Own' object has no attribute 'frist'": misspelt,
+    r"^the output: it returns several things, and number 1 is of type int instead of a tensor": lambda self, x: {
         "y": self.first(x),
         "n": 3,
     },
+    r"^the output: .* and number 1 is a tensor that is constant": lambda self, x: (self.first(x), self.first.weight),
     r"^the output: it returns something that does not depend on its input": lambda self, x: self.first(torch.ones(1, 3)),
     r"^it draws random numbers": lambda self, x: self.first(x) + torch.randn(3),
-    r"^randn_like .* fastjac does not have it": lambda self, x: torch.randn_like(self.first(x)),
-    r"^unnamed 0 \(LazyLinear\): its sizes are not known yet; call the module once": lambda self, x: nn.LazyLinear(2)(x),
-    r"^unnamed 0 \(GLU\), .*: fastjac does not have it": lambda self, x: nn.GLU()(x),
+    r"^it draws random numbers, so": lambda self, x: torch.randn_like(self.first(x)),
+    r"^torch.lgamma, .*, line \d+: fastjac does not have torch's operator 'lgamma'": lambda self, x: torch.lgamma(self.first(x)),
+    r"^torch.matmul, .* it uses the result of torch.detach, .*, which cuts off the gradient": lambda self, x: (
+        self.first(x).detach() @ torch.ones(3, 1)
+    ),
+    r"^torch.add, .*, which torch.mul_, .*, line \d+ has changed in place since, or a part of it": changes_a_part,
+    r"^torch.copy_, .*: it writes into a part of a tensor; build the tensor by torch.cat": writes_into_a_part,
+    r"^torch.mul, .*, line \d+: its operand is not the same for each sample of a batch": lambda self, x: self.first(x) * len(x),
+    r"^torch.sub, .*: its forward does something else to one sample of a batch than to several": decides_by_the_batch,
 }
 
 
@@ -125,8 +159,26 @@ def test_a_forward_that_is_no_network_is_refused_with_its_line(message, forward)
         fastjac.from_torch(Own(forward))
 
 
+ACCEPTED = {
+    "in place": in_place,
+    "by rank": decides_by_rank,
+    "outputs inside outputs": lambda self, x: (self.first(x), [x, {"y": self.second(x)}]),
+    "a sum that starts with zeros": summed,
+    "a tensor that is filled as a whole": copied,
+    "by its name": lambda self, x: getattr(F, "tanh")(self.first(x)),  # noqa: B009
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_runs_is_followed_as_it_runs(name):
+    module = scramble(Own(ACCEPTED[name]))
+    net = fastjac.from_torch(module)
+    assert len(net.outputs) == (3 if name == "outputs inside outputs" else 1)
+    assert_programs_agree(net, module, (torch.randn(4, 3, dtype=torch.float64),))
+
+
 def test_a_module_without_a_forward_is_told():
-    with pytest.raises(UnsupportedLayerError, match=r"cannot be followed .*missing the required \"forward\" function"):
+    with pytest.raises(UnsupportedLayerError, match=r"its forward fails .*missing the required \"forward\" function"):
         fastjac.from_torch(nn.Module())
 
 
@@ -177,7 +229,9 @@ def test_images_may_be_normalized_pixel_by_pixel_before_they_are_flattened():
 
 def test_widths_that_do_not_fit_a_reshape_are_told():
     wide = nn.Linear(3, 4)
-    with pytest.raises(LayerError, match=r"takes 3 inputs, but layer 0 .* gives 4"):
+    with pytest.raises(
+        UnsupportedLayerError, match=r"^second \(Linear\), .*, line \d+: its forward fails .* mat1 and mat2 shapes"
+    ):
         fastjac.from_torch(Own(lambda self, x: self.second(wide(x).flatten(1))))
 
 

@@ -97,7 +97,7 @@ def test_the_precision_may_change() -> None:
 def test_training_follows_the_module_once(monkeypatch: pytest.MonkeyPatch) -> None:
     followed = []
     original = torch_followed.followed
-    monkeypatch.setattr(torch_followed, "followed", lambda module, shapes: followed.append(module) or original(module, shapes))
+    monkeypatch.setattr(torch_followed, "followed", lambda module, **sizes: followed.append(module) or original(module, **sizes))
     module, x = own(), points(4, 2)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     for _ in range(3):
@@ -117,7 +117,7 @@ def test_nothing_is_kept_of_a_module_that_is_gone(make: Callable[[], nn.Module])
     fastjac.torch.jacobian(module, torch.ones(2, dtype=parameter.dtype)).sum().backward()
     gone = [weakref.ref(module), weakref.ref(parameter)]
     del module, parameter
-    gc.collect()  # torch.fx leaves cycles
+    gc.collect()  # torch leaves cycles
     assert [ref() for ref in gone] == [None, None]
 
 
@@ -218,6 +218,23 @@ class Noisy(nn.Module):
         return self.linear(x) + torch.randn(2)
 
 
+class Gamma(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.lgamma(self.linear(x))
+
+
+def convolution() -> nn.Module:
+    return nn.Sequential(nn.Unflatten(1, (1, 2)), nn.Conv1d(1, 1, 2), nn.Flatten())
+
+
+def stepwise() -> nn.Module:
+    return nn.Sequential(nn.Unflatten(1, (1, 2)), nn.BatchNorm1d(1), nn.Flatten()).eval()
+
+
 def half_frozen() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double())
 
@@ -237,9 +254,15 @@ REFUSED = {
     ),
     "a parameter in a graph": (Skipping, UnsupportedLayerError, r"parameter scale is used by .* requires_grad_\(False\) on it"),
     "two inputs": (lambda: nn.Bilinear(2, 2, 2), ShapeError, "x must hold a tensor for each input of the module's forward"),
-    "unknown": (lambda: nn.Sequential(nn.Linear(2, 2), nn.GLU()), UnsupportedLayerError, r"^1 \(GLU\): fastjac does not have it"),
+    "unknown": (Gamma, UnsupportedLayerError, r"^torch.lgamma, .*, line \d+: fastjac does not have torch's operator 'lgamma'"),
+    "a convolution": (
+        convolution,
+        UnsupportedLayerError,
+        r"parameter 1.weight is used by 1 \(Conv1d\); fastjac.torch trains those",
+    ),
+    "samples of several axes": (stepwise, UnsupportedLayerError, r"^1 \(BatchNorm1d\).*: it acts on samples of several axes"),
     "a parameter in the forward": (Scaled, UnsupportedLayerError, r"parameter scale is used by .* requires_grad_\(False\) on it"),
-    "a hidden list": (Hidden, UnsupportedLayerError, r"unnamed 1 \(Linear\): .* not registered .* torch.nn.ModuleList"),
+    "a hidden list": (Hidden, UnsupportedLayerError, r"unnamed \(Linear\), .* not registered .* torch.nn.ModuleList"),
     "random numbers": (Noisy, UnsupportedLayerError, "it draws random numbers"),
 }
 

@@ -1,5 +1,6 @@
 """The chain that a module is found to be is compared with what the module itself computes."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,14 @@ from .test_torch import assert_agrees, perceptron, points
 
 
 class Louder(nn.Module):
-    """A forward that is another one while it is followed."""
+    """A forward that computes with numbers that torch does not see."""
 
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(2, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x) * (1.0 if torch.fx._symbolic_trace.is_fx_tracing() else 2.0)
+        return self.linear(x) * (1.0 if np.abs(x.detach().numpy()).max() < 10.0 else 2.0)
 
 
 def test_a_module_that_computes_something_else_than_its_chain_is_refused() -> None:

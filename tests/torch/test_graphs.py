@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import fastjac.torch
-from fastjac.errors import DtypeError, LayerError, ShapeError
+from fastjac.errors import DtypeError, ShapeError, UnsupportedLayerError
 from fastjac.torch.known import chain_of
 
 from .test_torch import assert_close, points
@@ -129,7 +129,7 @@ def test_a_training_step_lowers_a_loss_of_the_jacobian() -> None:
 def test_other_sizes_of_inputs_are_another_network() -> None:
     """Where nothing but the call tells them; each is followed once."""
     module = module_named("dynamics")
-    with pytest.raises(LayerError):
+    with pytest.raises(UnsupportedLayerError, match=r"its forward fails on a batch of .*, of shape"):
         fastjac.torch.jacobian(module, (points(4, 2), points(4, 3)))
     fastjac.torch.jacobian(module, (points(4, 3), points(4, 2)))
     chain, _ = chain_of(module, (points(4, 3), points(4, 2)))

@@ -98,7 +98,9 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> list[nn.Module]:
     """The modules that are followed while a test runs."""
     found: list[nn.Module] = []
     original = torch_followed.followed
-    monkeypatch.setattr(torch_followed, "followed", lambda module, *sizes: found.append(module) or original(module, *sizes))
+    monkeypatch.setattr(
+        torch_followed, "followed", lambda module, *given, **sizes: found.append(module) or original(module, *given, **sizes)
+    )
     return found
 
 

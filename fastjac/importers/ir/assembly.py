@@ -155,10 +155,15 @@ def assemble(
     ends = [found.nodes[node] for node in outputs]
     parts = [*before, *_parts(ends, found, record)]
     check_layers(parts)
-    chain = _chain(inputs, ends)
+    return Imported(network_of(inputs, ends, widest), tuple(parts))
+
+
+def network_of(inputs: Sequence[Input], outputs: Sequence[Node], dtype: np.dtype | None = None) -> Network:
+    """The network that leads from inputs to outputs: a row of layers, if that is all there is, or a graph."""
+    chain = _chain(inputs, outputs)
     if chain is not None:
-        return Imported(Network(chain, n_in=inputs[0].size, dtype=widest), tuple(parts))
-    return assemble_graph(inputs, ends, parts, widest)
+        return Network(chain, n_in=inputs[0].size, dtype=dtype)
+    return assemble_graph(inputs, outputs, (), dtype).network
 
 
 def _chain(inputs: Sequence[Input], outputs: Sequence[Node]) -> list | None:

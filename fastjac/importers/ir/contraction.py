@@ -1,4 +1,4 @@
-"""Products with constant matrices, along whatever axes, and sums of products by einsum."""
+"""Products of matrices, along whatever axes, and sums of products by einsum."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..tensors import float_dtype
 from .account import shared, spend
 from .elementwise import add, multiply
 from .layout import broadcast_shape, rows
-from .movement import squeeze, swap_axes, transpose
+from .movement import squeeze, swap_axes, transpose, unsqueeze
 from .reduction import reduce_sum
 from .values import Constant, Flow, Shape, Value, computed, constant, fixed, moved
 
@@ -29,12 +29,20 @@ def matmul(a: Value, b: Value) -> Value:
     if isinstance(a, Constant) and isinstance(b, Constant):
         return _product_of_constants(a, b)
     if isinstance(a, Flow) and isinstance(b, Flow):
-        raise UnsupportedLayerError(
-            "it multiplies matrices that both depend on the network's input; fastjac takes one that is constant"
-        )
+        return _product_of_flows(a, b)
     if isinstance(a, Flow):
         return _times(a, b, len(right) == 1)  # type: ignore[arg-type]
     return _transposed_product(a, b)  # type: ignore[arg-type]
+
+
+def _product_of_flows(a: Flow, b: Flow) -> Value:
+    """The sum of the products of the entries at one place along the last axis of `a` and the one before the last of `b`."""
+    left = unsqueeze(a, [-1])
+    right = unsqueeze(b, [-1]) if len(b.shape) == 1 else unsqueeze(b, [-3]) if len(a.shape) > 1 else b
+    along = -2 if len(a.shape) > 1 or len(b.shape) > 1 else 0
+    product = multiply(left, right)
+    summed = reduce_sum(product, [along], keep=False)
+    return squeeze(summed, [-1]) if len(b.shape) == 1 else summed
 
 
 def _times(flow: Flow, matrices: Constant, is_vector: bool) -> Value:
@@ -156,12 +164,16 @@ def affine(value: Flow, layer: fl.Affine) -> Flow:
 
 def linear(value: Value, weight: Value, bias: Value | None = None) -> Value:
     """`x W^T + b` along the last axis, with W (n_out, n_in) as torch and fastjac have it."""
+    if isinstance(value, Flow) and isinstance(weight, Constant) and (bias is None or isinstance(bias, Constant)):
+        array = fixed(weight, "weight")
+        if array.ndim == 2 and value.shape[-1:] == array.shape[1:]:
+            return affine(value, fl.Affine(_counted(array), None if bias is None else _counted(fixed(bias, "bias"))))
     product = matmul(value, transpose(weight))
     return product if bias is None else add(product, bias)
 
 
 def einsum(equation: str, values: Sequence[Value]) -> Value:
-    """Einstein's sum of one or two tensors, of which one at least is a constant."""
+    """Einstein's sum of one or two tensors."""
     inputs, output = _parsed(equation, [value.shape for value in values])
     if all(isinstance(value, Constant) for value in values):
         spend(_einsum_work(inputs, [value.shape for value in values]))
@@ -171,10 +183,10 @@ def einsum(equation: str, values: Sequence[Value]) -> Value:
         summed = reduce_sum(values[0], [letters.index(letter) for letter in letters if letter not in output], keep=False)
         kept = [letter for letter in letters if letter in output]
         return transpose(summed, [kept.index(letter) for letter in output])
-    if len(values) != 2 or all(isinstance(value, Flow) for value in values):
-        raise UnsupportedLayerError(
-            "it sums products of several values that depend on the network's input; fastjac takes one, and one constant"
-        )
+    if len(values) != 2:
+        raise UnsupportedLayerError("it sums products of three or more values; fastjac takes two, one after the other")
+    if all(isinstance(value, Flow) for value in values):
+        return _einsum_of_flows(values, inputs, output)
     first = 0 if isinstance(values[0], Flow) else 1
     return _einsum(values[first], inputs[first], values[1 - first], inputs[1 - first], output)  # type: ignore[arg-type]
 
@@ -206,6 +218,20 @@ def _einsum(flow: Flow, mine: str, matrix: Constant, its: str, output: str) -> V
     shaped = moved(lambda array: array.reshape((*array.shape[: len(both) + len(own)], *tail)), product)
     found = [*both, *own, *new]
     return transpose(shaped, [found.index(letter) for letter in output])
+
+
+def _einsum_of_flows(values: Sequence[Value], inputs: Sequence[str], output: str) -> Value:
+    """The sum of the products of all entries, each spread over the axes that the other alone has."""
+    letters = [*output, *dict.fromkeys(letter for one in inputs for letter in one if letter not in output)]
+
+    def spread_out(value: Value, mine: str) -> Value:
+        kept = [letter for letter in letters if letter in mine]
+        missing = [axis for axis, letter in enumerate(letters) if letter not in mine]
+        return unsqueeze(transpose(value, [mine.index(letter) for letter in kept]), missing)
+
+    one, other = (spread_out(*pair) for pair in zip(values, inputs, strict=True))
+    summed = range(len(output), len(letters))
+    return reduce_sum(multiply(one, other), list(summed), keep=False) if summed else multiply(one, other)
 
 
 def _parsed(equation: str, shapes: Sequence[Shape]) -> tuple[list[str], str]:

@@ -11,9 +11,9 @@ from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from .. import folding
 from .elementwise import add, apply, multiply
-from .layout import aligned, check_rank, rows, spread
+from .layout import aligned, check_rank, each_unit, rows, spread
 from .movement import checked_axes
-from .values import Constant, Flow, Value, constant, fixed, moved
+from .values import Constant, Flow, Value, constant, fixed, moved, size_of
 
 
 def softmax(value: Value, axes: Sequence[int]) -> Value:
@@ -51,6 +51,8 @@ def batch_norm(value: Value, axis: int, statistics: Sequence[Value | None], eps:
             raise FormatError(f"its arrays must have one entry for each of {channels} channels, one is of shape {array.shape}")
     if isinstance(value, Flow):
         check_rank(value)
+        if size_of(value.shape) == channels:
+            return each_unit(value, [scale])
     weight, bias = (constant(np.reshape(array, shape)) for array in (scale.weight, scale.bias))
     if isinstance(value, Constant):
         return add(multiply(value, weight), bias)

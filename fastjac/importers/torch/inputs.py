@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,18 +20,10 @@ class Inputs:
 
     names : as its forward has them.
     shapes : of one sample of each, None where the user states none.
-    axes : how many a sample of each has: 1 where the user states a tuple of one number, None where fastjac takes samples flat
-        that may have several.
     """
 
     names: tuple[str, ...]
     shapes: tuple[Shape | None, ...]
-    axes: tuple[int | None, ...]
-
-    @property
-    def sizes(self) -> tuple[int | None, ...]:
-        """How many features each has, None where the user states none."""
-        return tuple(None if shape is None else math.prod(shape) for shape in self.shapes)
 
 
 def inputs_of(module: Any, input_shape: Any = None) -> Inputs:
@@ -49,8 +40,7 @@ def inputs_of(module: Any, input_shape: Any = None) -> Inputs:
         raise OptionError(
             f"input_shape must state one shape for each input, and the module's forward takes {wanted}; got {input_shape!r:.100}"
         )
-    axes = tuple(1 if isinstance(one, (list, tuple)) and len(one) == 1 else None for one in stated)
-    return Inputs(tuple(names[: len(shapes)]), shapes, axes)
+    return Inputs(tuple(names[: len(shapes)]), shapes)
 
 
 def _arguments(module: Any) -> tuple[list[str], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -43,6 +44,31 @@ def _unchanged(saved: tuple[Any, int]) -> Any:
     if not tensor.is_inference() and tensor._version != version:
         raise RuntimeError("a tensor needed for gradient computation has been modified by an inplace operation")
     return tensor
+
+
+@contextmanager
+def whole_operators() -> Iterator[None]:
+    """Hand operators to modes of torch's dispatcher as a module calls them, before torch takes them apart."""
+    is_fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # which is one operator for a whole encoder layer
+    try:
+        with torch._C._AutoDispatchBelowAutograd():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(is_fast)
+
+
+@contextmanager
+def as_written() -> Iterator[None]:
+    """Run code that torch.compile has wrapped as it was written, multiply in full precision, and keep warnings back."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with warnings.catch_warnings(), torch.compiler.set_stance("force_eager"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def is_transformed(tensor: Any) -> bool:

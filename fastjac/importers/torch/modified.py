@@ -51,16 +51,10 @@ def own_class(module: Any) -> str | None:
 def check_plain(module: Any) -> None:
     """Raise UnsupportedLayerError where torch or a hook changes what the module computes in a way that cannot be read."""
     origin = _origin(module)
-    if origin.startswith("torch.jit."):
-        raise UnsupportedLayerError(
-            "it is compiled by torch.jit, which hides its options; pass the module that was scripted or traced"
-        )
     if origin.startswith(("torch.ao.", "torch.nn.quantized.")):
         raise UnsupportedLayerError(
             "it is quantized, and fastjac computes with real weights; pass the module before quantization"
         )
-    if any(base.__name__ == "LazyModuleMixin" for base in type(module).__mro__):
-        raise UnsupportedLayerError("its sizes are not known yet; call the module once on an input")
     for kind, name in HOOKS.items():
         for hook in getattr(module, name).values():
             if name != "_forward_pre_hooks" or own_class(module) is None or not _computes_weight(hook):
@@ -77,11 +71,19 @@ def check_global_hooks() -> None:
             )
 
 
-def check_evaluating(module: Any) -> None:
-    """Raise FormatError where a parametrization anywhere in the module has a state that each call in training changes."""
+def check_ready(module: Any) -> None:
+    """Raise where a call of the module would change it.
+
+    FormatError for a parametrization in it with a state that each call in training changes, UnsupportedLayerError for a module
+    in it whose first call makes its weights.
+    """
     for path, inner in module.named_modules():
         if type(inner).__name__ == "ParametrizationList" and inner.training and any(True for _ in inner.buffers()):
             raise FormatError(f"{path} {TRAINING}")
+        if any(base.__name__ == "LazyModuleMixin" for base in type(inner).__mro__):
+            raise UnsupportedLayerError(
+                f"{path} ({type(inner).__name__}): its sizes are not known yet; call the module once on an input"
+            )
 
 
 class Evaluated:
@@ -99,6 +101,12 @@ class Evaluated:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
+
+
+def computed_names(module: Any) -> set[str]:
+    """The weights that a module's hooks compute, which they put into the module before each call."""
+    hooks = [hook for hook in module._forward_pre_hooks.values() if _computes_weight(hook)]
+    return {getattr(hook, "name", None) or hook._tensor_name for hook in hooks}
 
 
 def _computes_weight(hook: Any) -> bool:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import UnsupportedLayerError
+
+
+@cache
+def written_arguments(func: Any) -> Sequence[tuple[int, str]]:
+    """The arguments of an operator whose entries it writes, by their positions and names."""
+    if func is torch.ops.aten.detach_.default:
+        return ()
+    arguments = [(number, one.name, one.alias_info) for number, one in enumerate(func._schema.arguments)]
+    return [(number, name) for number, name, alias in arguments if alias is not None and alias.is_write]
 
 
 class NoWrites(TorchDispatchMode):
@@ -24,11 +35,10 @@ class NoWrites(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         self.draws |= torch.Tag.nondeterministic_seeded in func.tags
-        for position, argument in enumerate(func._schema.arguments):
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                written = args[position] if position < len(args) else kwargs.get(argument.name)
-                for tensor in written if isinstance(written, (list, tuple)) else [written]:
-                    self._check(tensor, func)
+        for position, name in written_arguments(func):
+            written = args[position] if position < len(args) else kwargs.get(name)
+            for tensor in written if isinstance(written, (list, tuple)) else [written]:
+                self._check(tensor, func)
         results = func(*args, **kwargs)
         for result in results if isinstance(results, (list, tuple)) else [results]:
             self._note(result, args)

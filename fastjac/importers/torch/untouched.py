@@ -16,13 +16,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import fx
 
 from ...errors import UnsupportedLayerError
+from .modified import computed_names
 from .no_writes import NoWrites
 
 OWN = ("torch.", "builtins")
 """Classes that no forward changes stand in modules whose names begin so."""
+
+
+IsResult = Callable[[Any], bool]
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def _put_back(module: Any, operations: NoWrites) -> Iterator[Before]:
 
 
 _running = threading.RLock()
-"""Held while a module's code runs here, since torch.fx changes torch's own classes for that time."""
+"""Held while a module's code runs here, since that of another thread might change the same module."""
 
 
 def _replace_lock() -> None:
@@ -181,14 +184,16 @@ class _Contents:
         self._path, self._module, self._class = path, module, type(module)
         self._kept = {name: _Kept(value) for name, value in vars(module).items()}
         self._buffers = {name: _Kept(value) for name, value in module._buffers.items()}
+        self._computed = computed_names(module)
 
-    def changed(self) -> Iterator[str]:
+    def changed(self, is_result: IsResult) -> Iterator[str]:
         """What has changed, by dotted name, but for results of the forward that it only puts down."""
         names = [name for name, buffer in self._buffers.items() if not buffer.is_unchanged()]
         if type(self._module) is not self._class:
             names.append("__class__")
-        for name in (*_changed(self._kept, vars(self._module)), *names):
-            yield f"{self._path}.{name}".lstrip(".")
+        for name in (*_changed(self._kept, vars(self._module), is_result), *names):
+            if name not in self._computed:
+                yield f"{self._path}.{name}".lstrip(".")
 
     def restore(self) -> None:
         """Put all attributes back."""
@@ -206,13 +211,13 @@ class _ClassContents:
         self._class = kind
         self._kept = {name: _Kept(value) for name, value in vars(kind).items()}
 
-    def changed(self) -> Iterator[str]:
+    def changed(self, is_result: IsResult) -> Iterator[str]:
         """The attributes that have changed, behind the name of the class."""
-        return (f"{self._class.__name__}.{name}" for name in _changed(self._kept, vars(self._class)))
+        return (f"{self._class.__name__}.{name}" for name in _changed(self._kept, vars(self._class), is_result))
 
     def restore(self) -> None:
         """Put all attributes back."""
-        for name in list(_changed(self._kept, vars(self._class))):
+        for name in list(_changed(self._kept, vars(self._class), lambda tensor: False)):
             if name in self._kept:
                 self._kept[name].restore()
                 setattr(self._class, name, self._kept[name].value)
@@ -220,23 +225,23 @@ class _ClassContents:
                 delattr(self._class, name)
 
 
-def _changed(before: Mapping[str, _Kept], now: Mapping[str, Any]) -> Iterator[str]:
+def _changed(before: Mapping[str, _Kept], now: Mapping[str, Any], is_result: IsResult) -> Iterator[str]:
     """The names whose values have changed, but for results of the forward."""
     for name in {**before, **now}:
         kept = before.get(name)
         same = kept is not None and name in now and now[name] is kept.value and kept.is_unchanged()
-        if not same and not _holds_results(now.get(name)):
+        if not same and not _holds_results(now.get(name), is_result):
             yield name
 
 
-def _holds_results(value: Any) -> bool:
-    """Whether a value is what torch.fx stands for a result with, or a container of such.
+def _holds_results(value: Any, is_result: IsResult) -> bool:
+    """Whether a value is a result, or a container of such.
 
     An attribute that a forward sets to a result is no state if the forward does not read it. If it does, its values part
     from one call to the next, which is checked elsewhere.
     """
     values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
-    return any(isinstance(inner, fx.Proxy) for inner in values)
+    return any(isinstance(inner, torch.Tensor) and is_result(inner) for inner in values)
 
 
 @dataclass(frozen=True)
@@ -252,11 +257,16 @@ class Before:
     other_numbers: Sequence[_Kept]
     operations: NoWrites
 
-    def check(self) -> None:
-        """Raise UnsupportedLayerError if the module's code has changed something."""
-        if not all(generator.is_unchanged() for generator in self._generators()):
+    def check(self, is_result: IsResult) -> None:
+        """Raise UnsupportedLayerError if the module's code has changed something.
+
+        is_result : whether a tensor is a result of the forward.
+        """
+        with torch._C._DisableTorchDispatch():
+            is_drawn = not all(generator.is_unchanged() for generator in self._generators())
+            changed = sorted({name for contents in self.contents for name in contents.changed(is_result)})
+        if is_drawn:
             raise UnsupportedLayerError("it draws random numbers, so it is no one network; take them out, or call .eval() on it")
-        changed = sorted({name for contents in self.contents for name in contents.changed()})
         if changed:
             raise UnsupportedLayerError(
                 f"its forward changes {', '.join(changed)}, so it may compute something else at each call; leave that out, or, "
@@ -265,10 +275,9 @@ class Before:
 
     def restore(self) -> None:
         """Put everything back."""
-        for contents in self.contents:
-            contents.restore()
-        for generator in self._generators():
-            generator.restore()
+        with torch._C._DisableTorchDispatch():
+            for kept in (*self.contents, *self._generators()):
+                kept.restore()
 
     def _generators(self) -> Sequence[_Kept]:
         """Those that the module's code may have used. Torch's may have been used by another thread alone."""

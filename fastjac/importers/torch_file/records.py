@@ -41,7 +41,6 @@ class Module:
     def __init__(self, record: Call, tensors: Tensors) -> None:
         self.class_name = str(record)
         self.children: Mapping[Any, Any] = entries_of(record.state[CHILDREN]) or {}
-        self.training = False
         self._state: Mapping[Any, Any] = record.state
         self._held: list[Mapping[Any, Any]] = [entries_of(record.state[held]) or {} for held in (PARAMETERS, BUFFERS)]
         self._tensors = tensors

@@ -1,6 +1,6 @@
 """The network of a module that was saved as a whole, by `torch.save(module, path)`: nothing of it is made, imported or called.
 
-What a class of torch computes is known (`torch/modules.py`). What a class of others computes stands in code that is not in the
+What a class of torch computes is known (modules.py). What a class of others computes stands in code that is not in the
 file, so the user lists it.
 """
 
@@ -21,7 +21,7 @@ from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
 from ..reading.records import Call
 from ..state_dict import ACTIVATIONS, all_entries, residual_entries
 from ..torch.modified import MODULE_PREFIX, WRAPPERS
-from ..torch.modules import MODULES
+from .modules import MODULES
 from .records import Module, is_module
 from .tensors import Tensors
 

@@ -89,7 +89,8 @@ def _shape(position: int, axis: int, option: str) -> Callable[[Sequence[Any], Ma
 
     def width(args: Sequence[Any], options: Mapping[str, Any]) -> Any:
         value = args[position] if position < len(args) else options.get(option)
-        return value.shape[axis] if isinstance(value, Constant) and len(value.shape) >= abs(axis) else None
+        shape = getattr(value, "shape", ())
+        return shape[axis] if len(shape) >= abs(axis) else None
 
     return width
 
@@ -121,4 +122,4 @@ BESIDE = frozenset(("add", "sub", "mul", "div", "rsub"))
 
 
 def _rank(args: Sequence[Any]) -> int:
-    return len(args[1].shape) if len(args) > 1 and isinstance(args[1], Constant) else 0
+    return len(getattr(args[1], "shape", ())) if len(args) > 1 else 0

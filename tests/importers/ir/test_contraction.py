@@ -1,4 +1,4 @@
-"""Products with constants equal NumPy's."""
+"""Products of matrices equal NumPy's."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from fastjac.errors import FormatError, UnsupportedLayerError
 from fastjac.importers.ir import contraction as ct
 from fastjac.importers.ir import elementwise as el
 from fastjac.importers.ir import reduction as rd
-from fastjac.importers.ir.movement import part, transpose
+from fastjac.importers.ir.movement import part, reshape, transpose
 from fastjac.importers.ir.values import constant
 
 from .tensors import assert_computed, flow_of
@@ -68,6 +68,31 @@ def test_matrix_products(shape, other, left):
         assert_computed(lambda x: ct.matmul(x, constant(array)), lambda x: np.matmul(x, array), shape)
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [((2, 3), (3, 2)), ((3, 2), (2, 3)), ((1, 6), (6, 1)), ((6, 1), (1, 6)), ((2, 1, 3), (2, 3, 1))],
+)
+def test_matrix_products_of_two_values(left, right):
+    def function(x):
+        return ct.matmul(reshape(x, [-1, *left]), reshape(el.tanh(x), [-1, *right]))
+
+    def twin(x):
+        return np.matmul(x.reshape(-1, *left), np.tanh(x).reshape(-1, *right))
+
+    assert_computed(function, twin, (1, 6))
+
+
+@pytest.mark.parametrize("equation", ["nab,nab->n", "nab,nab->nab", "nab,nba->nb", "nab,ncb->nac", "nab,nac->ncb"])
+def test_einsums_of_two_values(equation):
+    def function(x):
+        return ct.einsum(equation, [x, transpose(el.tanh(x), [0, 2, 1]) if equation == "nab,nba->nb" else el.tanh(x)])
+
+    def twin(x):
+        return np.einsum(equation, x, np.tanh(x).transpose(0, 2, 1) if equation == "nab,nba->nb" else np.tanh(x))
+
+    assert_computed(function, twin, (1, 2, 3))
+
+
 def test_gemm_with_everything():
     weight, bias = numbers(4, 3), numbers(4)
 
@@ -84,8 +109,7 @@ def test_a_product_and_its_bias_are_one_layer():
 
 
 REFUSED = {
-    "that both depend on the network's input": lambda x: ct.matmul(x, transpose(x)),
-    "several values that depend on": lambda x: ct.einsum("ab,ab->a", [x, x]),
+    "three or more values": lambda x: ct.einsum("ab,ab,ab->a", [x, x, x]),
     "has an ellipsis or a diagonal": lambda x: ct.einsum("aa->a", [x]),
     "several matrices": lambda x: ct.matmul(el.tanh(rd.reduce_sum(x, [1], False)), constant(np.ones((2, 1, 3)))),
 }

@@ -9,9 +9,9 @@ from .... import layers as fl
 from ....errors import FormatError
 from ....layers import Layer
 from ...ir import elementwise as el
-from ...ir.movement import reshape
+from ...ir.movement import checked_axis, even_sizes, reshape, split
 from ...ir.values import Value
-from .values import floating, optional, real, tensor
+from .values import floating, optional, real, tensor, whole
 
 Operator = Callable[..., Any]
 
@@ -49,7 +49,8 @@ def _softplus(self: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Value:
 
 
 def _hardtanh(self: Any, min_val: Any = -1.0, max_val: Any = 1.0) -> Value:
-    return el.apply(tensor(self), [fl.HardTanh(real(min_val), real(max_val))])
+    bounds = real(min_val), real(max_val)
+    return el.apply(tensor(self), [fl.ReLU6() if bounds == (0.0, 6.0) else fl.HardTanh(*bounds)])
 
 
 def _softshrink(self: Any, lambd: Any = 0.5) -> Value:
@@ -62,6 +63,14 @@ def _hardshrink(self: Any, lambd: Any = 0.5) -> Value:
 
 def _threshold(self: Any, threshold: Any, value: Any) -> Value:
     return el.apply(tensor(self), [fl.Threshold(real(threshold), real(value))])
+
+
+def _glu(self: Any, dim: Any = -1) -> Value:
+    """The first half along an axis, times the sigmoid of the second."""
+    value = tensor(self)
+    axis = checked_axis(whole(dim, "axis"), len(value.shape))
+    first, second = split(value, axis, even_sizes(value.shape[axis], 2))
+    return el.multiply(first, el.sigmoid(second))
 
 
 def _prelu(self: Any, weight: Any) -> Value:
@@ -109,6 +118,7 @@ ACTIVATIONS: dict[str, Operator] = {
     "selu": _layer(fl.SELU()),
     "celu": _celu,
     "gelu": _gelu,
+    "glu": _glu,
     "silu": _function(el.swish),
     "mish": _layer(fl.Mish()),
     "tanh": _function(el.tanh),

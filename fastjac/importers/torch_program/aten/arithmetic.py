@@ -99,7 +99,7 @@ def _power(self: Any, exponent: Any) -> Any:
         if abs(exponent) > MOST_FACTOR and isinstance(exponent, int) and isinstance(self, int):
             raise FormatError(f"it raises a number to the power of {exponent}; fastjac computes up to {MOST_FACTOR}")
         return _bounded(_called(operator.pow, self, exponent))
-    return el.power(*paired(self, exponent))
+    return el.power(*paired(float(self) if type(self) is int else self, exponent))
 
 
 MAXIMUM = _of_two(max, el.maximum)

@@ -37,7 +37,6 @@ NOTES = {
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
 REASONS = {
     "embedding": "it looks rows up by whole numbers, by which there is no derivative",
-    "scaled_dot_product_attention": "it is attention, which fastjac does not have yet",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
     "index_put_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
     "fill_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ from ...ir import elementwise as el
 from ...ir import movement as mv
 from ...ir import normalization as nm
 from ...ir import reduction as rd
-from ...ir.values import Constant, Value, computed
+from ...ir.choice import where
+from ...ir.values import Constant, Value, computed, constant
 from ...precision import refuse_rounding
 from .activations import check_evaluating
 from .arithmetic import MULTIPLY
@@ -22,6 +24,7 @@ from .movement import same
 from .values import PLACES, axes, dtype_name, listed, optional, real, tensor, tensors, whole
 
 Operator = Callable[..., Any]
+NO_STATISTICS = "without running statistics it uses those of the batch; fastjac takes track_running_stats=True"
 
 
 def _linear(input: Any, weight: Any, bias: Any = None) -> Value:
@@ -62,6 +65,32 @@ def _bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Value:
     return ct.linear(mv.reshape(products, shape), mv.reshape(weights, [weights.shape[0], -1]), optional(bias, "bias"))
 
 
+def _attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: Any = 0.0,
+    is_causal: Any = False,
+    scale: Any = None,
+    enable_gqa: Any = False,
+) -> Value:
+    """`softmax(scale Q K^T) V`, where a mask adds to the scores, or says which of them there are."""
+    check_evaluating(dropout_p != 0)
+    if enable_gqa:
+        raise UnsupportedLayerError("its queries share keys (enable_gqa); repeat these by repeat_interleave instead")
+    queries, keys = tensor(query), tensor(key)
+    factor = 1.0 / math.sqrt(queries.shape[-1]) if scale is None else real(scale, "scale")
+    scores = MULTIPLY(ct.matmul(queries, mv.swap_axes(keys, -1, -2)), factor)
+    if is_causal:
+        attn_mask = constant(np.tri(scores.shape[-2], scores.shape[-1], dtype=bool))
+    if isinstance(attn_mask, Constant) and attn_mask.alone.dtype == bool:
+        scores = where(attn_mask, scores, constant(np.float32(-math.inf)))
+    elif attn_mask is not None:
+        scores = el.add(scores, tensor(attn_mask, "mask"))
+    return ct.matmul(nm.softmax(scores, [-1]), tensor(value))
+
+
 # Images
 
 
@@ -89,11 +118,14 @@ def _convolution(
 def _conv(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
 ) -> Value:
-    if padding == "valid":
-        padding = 0
-    elif padding == "same":
-        raise UnsupportedLayerError("it pads by 'same'; fastjac takes numbers there")
-    return _convolution(input, weight, bias, stride, padding, dilation, groups=groups)
+    if padding == "same":
+        kernel = tensor(weight, "weight")
+        steps = _spread(dilation, len(kernel.shape) - 2)
+        added = [step * (size - 1) for step, size in zip(steps, kernel.shape[2:], strict=True)]
+        before, behind = [count // 2 for count in added], [count - count // 2 for count in added]
+        window = cv.Window(kernel.shape[2:], _spread(stride, len(added)), steps, before, behind)
+        return cv.convolve(tensor(input), kernel, optional(bias, "bias"), window, whole(groups))
+    return _convolution(input, weight, bias, stride, 0 if padding == "valid" else padding, dilation, groups=groups)
 
 
 def _max_pool(
@@ -173,11 +205,9 @@ def _batch_norm(
     eps: Any = 1e-5,
     cudnn_enabled: Any = False,
 ) -> Value:
-    check_evaluating(training)
     if running_mean is None or running_var is None:
-        raise UnsupportedLayerError(
-            "without running statistics it uses those of the batch; fastjac takes track_running_stats=True"
-        )
+        raise UnsupportedLayerError(NO_STATISTICS)
+    check_evaluating(training)
     statistics = [optional(one, "statistics") for one in (running_mean, running_var, weight, bias)]
     return nm.batch_norm(tensor(input), 1, statistics, real(eps))
 
@@ -191,17 +221,37 @@ def _native_batch_norm_no_training(
 def _group_norm(
     input: Any, num_groups: Any, weight: Any = None, bias: Any = None, eps: Any = 1e-5, cudnn_enabled: Any = True
 ) -> Value:
-    """Each group of channels normalized by itself."""
+    """Each group of channels normalized by itself, with all places of an image."""
     value, groups = tensor(input), whole(num_groups)
-    if len(value.shape) != 2 or groups < 1 or value.shape[1] % groups:
-        raise UnsupportedLayerError(
-            f"it normalizes {groups} groups of channels of a tensor of shape {value.shape}; fastjac takes (N, C)"
+    rank = len(value.shape)
+    if rank < 2 or groups < 1 or value.shape[1] % groups:
+        raise FormatError(
+            f"it normalizes {groups} groups of channels of a tensor of shape {value.shape}; torch takes (N, C, ...)"
         )
-    grouped = mv.reshape(value, computed(lambda shape: np.array([shape[0], groups, shape[1] // groups]), mv.shape_of(value)))
+    if groups == 1 and rank == 2:
+        return nm.layer_norm(value, [1], optional(weight, "weight"), optional(bias, "bias"), real(eps))
+    grouped = mv.reshape(value, computed(lambda shape: np.array([shape[0], groups, -1]), mv.shape_of(value)))
     found = mv.reshape(nm.layer_norm(grouped, [2], None, None, real(eps)), mv.shape_of(value))
     for function, array in ((el.multiply, weight), (el.add, bias)):
-        found = found if array is None else function(found, tensor(array))
+        found = found if array is None else function(found, mv.reshape(tensor(array), [-1, *[1] * (rank - 2)]))
     return found
+
+
+def _instance_norm(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: Any,
+    momentum: Any = 0.1,
+    eps: Any = 1e-5,
+    cudnn_enabled: Any = False,
+) -> Value:
+    """Each channel normalized by itself, or by statistics that are held."""
+    if not use_input_stats:
+        return _batch_norm(input, weight, bias, running_mean, running_var, False, momentum, eps)
+    return _group_norm(input, tensor(input).shape[1], weight, bias, eps)
 
 
 def _native_group_norm(input: Any, weight: Any, bias: Any, group: Any, eps: Any, **sizes: Any) -> list[Any]:
@@ -220,7 +270,7 @@ def _along(function: Callable[[Value, Sequence[int]], Value], sign: int = 1) -> 
 
 
 def _dropout(input: Any, p: Any = 0.5, train: Any = False) -> Value:
-    check_evaluating(train)
+    check_evaluating(train and p != 0)
     return same(input)
 
 
@@ -233,6 +283,7 @@ PRODUCTS: dict[str, Operator] = {
     "dot": lambda self, tensor: _outer_of_one(self, tensor),
     "addmm": _addmm,
     "addmv": _addmv,
+    "scaled_dot_product_attention": _attention,
     "einsum": lambda equation, tensors, path=None: _einsum(equation, tensors, path),
     "bilinear": _bilinear,
     "_convolution": _convolution,
@@ -250,6 +301,7 @@ PRODUCTS: dict[str, Operator] = {
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _native_batch_norm_no_training,
     "group_norm": _group_norm,
+    "instance_norm": _instance_norm,
     "native_group_norm": _native_group_norm,
     "softmax": _along(nm.softmax),
     "_softmax": lambda self, dim, half_to_float=False: _along(nm.softmax)(self, dim),

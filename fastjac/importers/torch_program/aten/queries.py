@@ -253,6 +253,7 @@ QUERIES: dict[str, Operator] = {
     "arange": _arange,
     "item": _item,
     "_local_scalar_dense": _item,
+    "is_nonzero": _item,
     "IntImplicit": _item,
     "FloatImplicit": _item,
     "ScalarImplicit": _item,

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...ir import choice as ch
 from ...ir import elementwise as el
 from ...ir import reduction as rd
-from ...ir.values import Constant, Value, size_of
+from ...ir.values import Constant, Flow, Value, size_of
 from ...precision import refuse_rounding
 from .arithmetic import MAXIMUM, MINIMUM
 from .values import PLACES, axes, dtype_name, floating, real, tensor, whole
@@ -54,7 +55,16 @@ def _norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, dtype: A
     value, along = tensor(self), axes(dim)
     if order == math.inf:
         return rd.reduce_max(el.absolute(value), along, bool(keepdim))
+    if order == 2.0 and isinstance(value, Flow):
+        return _length(value, along, bool(keepdim))
     return rd.norm(value, along, bool(keepdim), int(order) if order.is_integer() else 0)
+
+
+def _length(value: Flow, along: Sequence[int] | None, keep: bool) -> Value:
+    """The Euclidean norm, with torch's derivative 0 at 0, where that of the root is infinite."""
+    squares, zero = rd.reduce_sum(el.square(value), along, keep), tensor(0.0)
+    is_longer = ch.greater(squares, zero)
+    return ch.where(is_longer, el.sqrt(ch.where(is_longer, squares, tensor(1.0))), zero)
 
 
 def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> Value:
@@ -87,7 +97,7 @@ def _cosine_similarity(x1: Any, x2: Any, dim: Any = 1, eps: Any = 1e-8) -> Value
     first, second = tensor(x1), tensor(x2)
     along = [whole(dim, "axis")]
     least = tensor(real(eps))
-    a, b = (el.divide(value, el.maximum(rd.norm(value, along), least)) for value in (first, second))
+    a, b = (el.divide(value, el.maximum(_norm(value, 2, along, True), least)) for value in (first, second))
     return rd.reduce_sum(el.multiply(a, b), along, False)
 
 

@@ -13,7 +13,7 @@ import torch
 
 SPECIAL = (0.0, 1.0, -1.0, 0.3, -0.3, 0.5, -0.5, 3.0, -3.0, 6.0, 1e4, -1e4)
 """Bounds and kinks of the activations, and what lies far from them."""
-BATCHES = (slice(0, 1), slice(1, 3), slice(3, 8), slice(None), slice(1, 3))
+BATCHES = (slice(0, 1), slice(1, 8), slice(3, 8), slice(None), slice(1, 8))
 """Samples that are given to the module together."""
 
 
@@ -114,7 +114,8 @@ def _checked(y: Any, n: int) -> Any:
         raise NoFunctionError(f"the module gives a {type(y).__name__}")
     if y.ndim == 0 or y.numel() % n:
         raise NoFunctionError(f"the module gives {tuple(y.shape)} for {n} samples")
-    return y.as_subclass(torch.Tensor).reshape(n, -1)
+    along = next((axis for axis, size in enumerate(y.shape) if size == n), 0)  # of the samples
+    return y.as_subclass(torch.Tensor).movedim(along, 0).reshape(n, -1)
 
 
 def _equal(y: np.ndarray, again: np.ndarray) -> bool:

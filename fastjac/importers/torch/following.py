@@ -1,0 +1,205 @@
+"""What a live module computes: its forward is recorded as it runs, and carried out by fastjac's operators."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import LayerError, UnsupportedLayerError
+from ...layers import Layer
+from ...nodes import Input, Node, in_order
+from ..ir.assembly import followed as with_samples
+from ..ir.assembly import input_flow, output_node
+from ..ir.build import end_flow
+from ..reading.limits import MOST_UNITS, check_count
+from ..torch_program.aten.evaluation import Evaluation
+from .evaluation import Subject
+from .inputs import Inputs, Shape, inputs_of
+from .modes import as_written, whole_operators
+from .modified import check_global_hooks, check_ready
+from .places import Place
+from .recording import Call, Given, check_modes
+from .replay import Replay
+from .running import FailedError, Recording, recorded
+from .sizes import shapes_met
+from .untouched import Before, untouched
+
+HALF_PRECISION = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the forward of a module was found to do.
+
+    subject : the module with the shapes of its inputs.
+    inputs, outputs : vectors of a network.  is_sized : whether the module itself shows the shapes of its inputs.
+    places : where the forward calls what became a layer.  calls : of operators, in order.
+    is_double : whether torch computes in double precision.
+    """
+
+    subject: Subject
+    inputs: Sequence[Input]
+    outputs: Sequence[Node]
+    is_sized: bool
+    places: Mapping[Layer, Place]
+    calls: Sequence[Call]
+    is_double: bool
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The widest precision in which torch computes."""
+        return np.dtype(np.float64 if self.is_double else np.float32)
+
+
+def followed(module: Any, input_shape: Any = None, otherwise: Sequence[int] | None = None) -> Followed:
+    """What a module's forward does.
+
+    otherwise : the sizes of inputs whose shapes neither the user nor the module shows.
+
+    Raises LayerError where the shape of an input is not known, FormatError in training mode where that matters,
+    UnsupportedLayerError where the forward is no one network.
+    """
+    check_global_hooks()
+    check_modes()
+    check_ready(module)
+    inputs = inputs_of(module, input_shape)
+    module = _widened(module)
+    *others, last = _likes(module)
+    for like in others:
+        with suppress(FailedError):
+            return _followed(module, inputs, otherwise, like)
+    try:
+        return _followed(module, inputs, otherwise, last)
+    except FailedError as error:
+        if None not in inputs.shapes:
+            raise
+        raise FailedError(f"{error}; if samples are of another shape, {_advice(inputs.names)}") from error
+
+
+def _followed(module: Any, inputs: Inputs, otherwise: Sequence[int] | None, like: Any) -> Followed:
+    with untouched(module) as before, as_written(), whole_operators(), np.errstate(all="ignore"):
+        copies: dict[int, Given] = {}
+
+        def run_on(shapes: Mapping[str, Shape]) -> None:
+            recorded(module, _samples(shapes.values(), 2, like), before, copies)
+
+        shapes: Mapping[str, Shape] = {}
+        with nullcontext() if otherwise is None else suppress(FailedError):
+            shapes = shapes_met(module, run_on, dict(zip(inputs.names, inputs.shapes, strict=True)))
+        is_sized = len(shapes) == len(inputs.names)
+        if otherwise is not None:
+            shapes = {name: (size,) for name, size in zip(inputs.names, otherwise, strict=True)} | dict(shapes)
+        _check_known(inputs.names, shapes)
+        ordered = [shapes[name] for name in inputs.names]
+        forward = _Forward(module, inputs.names, ordered, like, before, copies)
+        made = with_samples(forward.carried_out, _sizes(module, ordered))
+    axes = [_batch_axis(*pair) for pair in zip(made.batch.shapes, made.alone.shapes, strict=True)]
+    outputs = made.outputs()
+    _check_used(made.inputs, outputs)
+    subject = Subject(module, ordered, like, axes)
+    return Followed(subject, made.inputs, outputs, is_sized, made.replay.places, made.batch.calls, made.batch.is_double)
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """A forward that runs on inputs of known shapes."""
+
+    module: Any
+    names: Sequence[str]
+    shapes: Sequence[Shape]
+    like: Any
+    before: Before
+    copies: dict[int, Given]
+
+    def carried_out(self, samples: int) -> _Made:
+        """What it does to one sample, and to a batch of so many."""
+        given = _samples(self.shapes, samples, self.like)
+        batch = recorded(self.module, given, self.before, self.copies)
+        alone = recorded(self.module, [tensor[:1].clone() for tensor in given], self.before, self.copies)
+        inputs = [Input(math.prod(shape), name) for shape, name in zip(self.shapes, self.names, strict=True)]
+        flows = [input_flow(node, (1, *shape), 0, samples) for node, shape in zip(inputs, self.shapes, strict=True)]
+        evaluation = Evaluation()
+        return _Made(batch, alone, inputs, Replay(batch, alone, flows, evaluation), evaluation.sizes)
+
+
+@dataclass(eq=False)
+class _Made:
+    """What was made of a forward; `sizes` are those of its tensors."""
+
+    batch: Recording
+    alone: Recording
+    inputs: Sequence[Input]
+    replay: Replay
+    sizes: set[int]
+
+    def outputs(self) -> list[Node]:
+        """The vectors that the forward gives for one sample."""
+        names = [f"number {position}" for position in range(len(self.batch.outputs))]
+        values = [self.replay.value(number) for number in self.batch.outputs]
+        return self.replay.shared([output_node(end_flow(value, name), name) for value, name in zip(values, names, strict=True)])
+
+
+def _samples(shapes: Iterable[Shape], count: int, like: Any) -> list[Any]:
+    """A batch of samples for each input, whose numbers do not matter."""
+    rng = np.random.default_rng(0)
+    return [torch.from_numpy(rng.standard_normal((count, *shape))).to(like).clone() for shape in shapes]
+
+
+def _sizes(module: Any, shapes: Sequence[Shape]) -> set[int]:
+    """Sizes that are not to be taken for the number of samples."""
+    held = itertools.chain(module.parameters(), module.buffers())
+    return {size for shape in (*shapes, *(tensor.shape for tensor in held)) for size in shape}
+
+
+def _check_known(names: Sequence[str], shapes: Mapping[str, Shape]) -> None:
+    unknown = [name for name in names if name not in shapes]
+    if unknown:
+        raise LayerError(f"no layer states the size of {' and '.join(unknown)}; {_advice(names)}")
+    check_count(max(math.prod(shape) for shape in shapes.values()), MOST_UNITS, "units in an input")
+
+
+def _advice(names: Sequence[str]) -> str:
+    each = f", one for each of {', '.join(names)}" if len(names) > 1 else ""
+    return f"pass it: fastjac.from_torch(module, input_shape=...){each}"
+
+
+def _check_used(inputs: Sequence[Input], outputs: Sequence[Node]) -> None:
+    """Refuse inputs that reach no output."""
+    needed = set(in_order(outputs))
+    for node in inputs:
+        if node not in needed:
+            raise UnsupportedLayerError(
+                f"what its forward returns does not depend on the input {node.name}; leave this input out of the forward"
+            )
+
+
+def _batch_axis(batch: Shape, alone: Shape) -> int:
+    """The axis of an output along which the samples lie."""
+    return next((axis for axis, (many, one) in enumerate(zip(batch, alone, strict=False)) if many != one), 0)
+
+
+def _likes(module: Any) -> Sequence[Any]:
+    """Tensors of which inputs may be like: the first that the module holds, or where it holds none, of either precision."""
+    held = [tensor for tensor in itertools.chain(module.parameters(), module.buffers()) if tensor.is_floating_point()]
+    return held[:1] or [torch.empty(0, dtype=dtype) for dtype in (torch.float64, torch.float32)]
+
+
+def _widened(module: Any) -> Any:
+    """The module; a copy of it in single precision where its weights are in half precision."""
+    if not any(tensor.dtype in HALF_PRECISION for tensor in itertools.chain(module.parameters(), module.buffers())):
+        return module
+    try:
+        return copy.deepcopy(module).float()
+    except Exception as error:  # such as that of a weight that a hook computes, which torch does not copy
+        raise UnsupportedLayerError(
+            f"a copy of the module in single precision cannot be made, in which fastjac computes ({type(error).__name__}: "
+            f"{error}); call .float() on it first"
+        ) from error

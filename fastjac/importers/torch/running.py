@@ -1,0 +1,107 @@
+"""Run a live module's forward on samples, and record what it does; the module stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ...errors import FastjacError, UnsupportedLayerError
+from ..located import located
+from .places import Places
+from .recording import Call, Given, Recorder
+from .untouched import Before
+
+
+class FailedError(UnsupportedLayerError):
+    """A module fails itself on samples of these shapes."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a forward did in one run.
+
+    calls : of torch's operators, in order.
+    outputs : the numbers of the variables that it returned.  shapes : of these.
+    faults : by their numbers, why some variables may not be used.
+    is_double : whether any variable holds numbers of double precision.
+    """
+
+    calls: Sequence[Call]
+    outputs: Sequence[int]
+    shapes: Sequence[tuple[int, ...]]
+    faults: Mapping[int, str]
+    is_double: bool
+
+
+def recorded(module: Any, samples: Sequence[Any], before: Before, copies: dict[int, Given]) -> Recording:
+    """What the forward does to a batch of samples, one tensor for each input, which are its first variables.
+
+    before : the module as it was, and is again afterwards.  copies : as Recorder has them.
+
+    Raises FormatError in training mode where that matters; UnsupportedLayerError where the forward changes the module or does
+    what cannot be recorded, and FailedError where it fails itself.
+    """
+    places = Places(module, run.__code__)
+    recorder = Recorder(places, samples, copies)
+    try:
+        with recorder:
+            returned = _run(module, samples, places)
+        before.check(lambda tensor: recorder.number(tensor) is not None)
+    finally:
+        before.restore()
+    with located("the output"):
+        tensors = list(_outputs(returned, recorder))
+    numbers = [recorder.number(tensor) or 0 for tensor in tensors]
+    shapes = [tuple(tensor.shape) for tensor in tensors]
+    return Recording(recorder.calls, numbers, shapes, recorder.faults, recorder.is_double)
+
+
+def _run(module: Any, samples: Sequence[Any], places: Places) -> Any:
+    """What the module gives; FailedError, with the line of the user's code, where it raises an error that is not fastjac's."""
+    try:
+        return run(module, samples)
+    except FastjacError:
+        raise
+    except Exception as error:  # the user's own code runs here, and may raise anything
+        shapes = ", ".join(str(tuple(sample.shape)) for sample in samples)
+        raise FailedError(
+            f"{places.of_error(error)}: its forward fails on a batch of {len(samples[0])} samples, of shape {shapes}: "
+            f"{type(error).__name__}: {error!s:.500}"
+        ) from error
+
+
+def run(module: Any, samples: Sequence[Any]) -> Any:
+    """What the module gives. This function marks where the user's code begins in a stack of calls."""
+    return module(*samples)
+
+
+def _outputs(returned: Any, recorder: Recorder) -> Iterator[Any]:
+    """The tensors that a forward returns, in tuples, lists or dictionaries inside one another."""
+    found = list(flattened(returned))
+    if not any(isinstance(one, torch.Tensor) and recorder.number(one) is not None for one in found):
+        raise UnsupportedLayerError(
+            "it returns something that does not depend on its input; fastjac takes a forward that returns tensors computed from "
+            "its inputs"
+        )
+    for position, one in enumerate(found):
+        if not isinstance(one, torch.Tensor) or recorder.number(one) is None:
+            kind = "a tensor that is constant" if isinstance(one, torch.Tensor) else f"of type {type(one).__name__}"
+            raise UnsupportedLayerError(
+                f"it returns several things, and number {position} is {kind} instead of a tensor computed from the inputs; "
+                "fastjac takes a tensor, or a tuple, list or dictionary of tensors"
+            )
+        yield one
+
+
+def flattened(returned: Any) -> Iterator[Any]:
+    """What stands in tuples, lists and dictionaries inside one another."""
+    if isinstance(returned, Mapping):
+        returned = list(returned.values())
+    if isinstance(returned, (tuple, list)):
+        for inner in returned:
+            yield from flattened(inner)
+    else:
+        yield returned
