@@ -178,6 +178,14 @@ def test_a_tied_weight_may_be_frozen_and_is_read_again() -> None:
         fastjac.torch.jacobian(module, x)
 
 
+def test_a_frozen_convolution_may_stand_among_what_is_trained_and_is_watched() -> None:
+    frozen = nn.Sequential(nn.Unflatten(1, (1, 2)), nn.Conv1d(1, 3, 1), nn.Tanh(), nn.Flatten(1)).requires_grad_(False)
+    module, x = nn.Sequential(nn.Linear(2, 2), frozen, nn.Linear(6, 3)).double(), points(4, 2)
+    assert_agrees(module, x)
+    set_entries(frozen[1].weight)
+    assert_agrees(module, x)
+
+
 class Scaled(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -183,7 +183,7 @@ class Recorder(TorchDispatchMode):
 
     def _note(self, name: str, func: Any, taken: Any, args: Any, result: Any, place: Place) -> None:
         """Note an operator that has been called."""
-        written = [args[number] for number, _ in written_arguments(func) if number < len(args)]
+        written = list(tensors_in([args[position] for position, _ in written_arguments(func) if position < len(args)]))
         plain = name.removesuffix("_") if written and is_known(name.removesuffix("_")) else name
         found, options = taken
         if written and name == "copy_":
@@ -215,7 +215,9 @@ class Recorder(TorchDispatchMode):
 
     def _change(self, changed: Any, source: str) -> None:
         """Note that whatever shares the memory of a tensor has changed: what is the same tensor is so still."""
-        number, memory = self._numbers[id(changed)], changed.untyped_storage()._cdata
+        number, memory = self.number(changed), changed.untyped_storage()._cdata
+        if number is None:
+            return
         for key, tensor in self._tensors.items():
             if tensor is changed or tensor.untyped_storage()._cdata != memory:
                 continue
@@ -243,7 +245,9 @@ def _geometry(tensor: Any) -> tuple[Any, ...]:
 
 def is_same(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two arrays are equal, also where their entries are no numbers."""
-    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if one.dtype != other.dtype:
+        return False
+    return np.array_equal(one, other) or (one.dtype.kind == "f" and np.array_equal(one, other, equal_nan=True))
 
 
 def _check_evaluating(func: Any, args: Any, kwargs: Any) -> None:
@@ -252,8 +256,8 @@ def _check_evaluating(func: Any, args: Any, kwargs: Any) -> None:
     options = {**dict(zip(names, args, strict=False)), **kwargs}
     if "training" in names and options.get("running_mean", 0) is None:
         raise UnsupportedLayerError(NO_STATISTICS)
-    is_random = any(options.get(name, 1.0) for name in ("p", "dropout") if name in names) or not {"p", "dropout"} & set(names)
-    if (options.get("training") or options.get("train")) and is_random:
+    chance = options.get("p", options.get("dropout", 1.0))  # of a unit to be dropped
+    if (options.get("training") or options.get("train")) and chance != 0.0:
         raise FormatError(TRAINING)
 
 

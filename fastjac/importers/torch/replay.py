@@ -16,10 +16,11 @@ from ..located import located
 from ..torch_program.aten.evaluation import Evaluation
 from ..torch_program.aten.values import NUMBER_OF_TYPE
 from .places import Place
-from .recording import Call, Given, Variable
+from .recording import Call, Given, Variable, is_same
 from .running import Recording
 
 PLACES_IN_MEMORY = (torch.device, torch.layout, torch.memory_format)
+GIVE_NUMBERS = ("item", "_local_scalar_dense", "is_nonzero", "equal")
 DECIDES = (
     "it takes a number out of a tensor that depends on the network's input, by which a forward may decide; keep it a tensor, and "
     "choose by torch.where"
@@ -86,8 +87,10 @@ class Replay:
         except _MismatchError as error:
             raise _mismatch(many) from error
         except FastjacError as error:
-            if not many.results:
+            if many.name in GIVE_NUMBERS:
                 raise UnsupportedLayerError(f"{many.place}: {DECIDES}") from error
+            if not many.results:
+                raise
             made = [error] * len(many.results)
         found = made if isinstance(made, list) else [made]
         lacking = UnsupportedLayerError(f"{many.place}: it uses a result of this operator that fastjac does not have")
@@ -126,8 +129,7 @@ class Replay:
     def _constant(self, one: Given, many: Given) -> Constant:
         """A tensor that does not depend on the inputs; several times the same where it is."""
         if one is not many:
-            is_same = one.entries.dtype == many.entries.dtype and np.array_equal(one.entries, many.entries)
-            return Constant(one.entries, one.entries if is_same else many.entries)
+            return Constant(one.entries, one.entries if is_same(one.entries, many.entries) else many.entries)
         if id(one) not in self._constants:
             self._constants[id(one)] = Constant(one.entries, one.entries)
         return self._constants[id(one)]

@@ -127,7 +127,9 @@ def _put_back_tensor(tensor: Any, copy: Any) -> None:
 
 
 def _same_entries(tensor: Any, copy: Any) -> bool:
-    return copy is None or bool(torch.all((tensor == copy) | ((tensor != tensor) & (copy != copy))))
+    if copy is None or torch.equal(tensor, copy):
+        return True
+    return bool(torch.all((tensor == copy) | ((tensor != tensor) & (copy != copy))))
 
 
 KINDS = (

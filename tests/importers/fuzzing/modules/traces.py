@@ -13,7 +13,7 @@ from torch.nn.modules import module as module_globals
 DEEPEST = 4
 """Containers and objects in each other that are looked into."""
 PATCHED = ("__call__", "__getattr__", "__setattr__", "_call_impl", "forward")
-"""What torch.fx puts others in the place of, while it follows a module."""
+"""What could be exchanged while a module is followed."""
 UNFROZEN = {"__builtins__", "__warningregistry__", "__dict__", "__weakref__"}
 
 State = dict[str, Any]
