@@ -38,7 +38,6 @@ DECOMPOSITIONS = "torch._decomp.decompositions"
 HALF_PRECISION = (torch.float16, torch.bfloat16)
 CASTS = ("to", "_to_copy", "type_as")
 DETACHES = ("detach", "detach_")
-CUT_OFF = "which cuts off the gradient, so that torch's derivative is not that of the function; leave detach and .data out"
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ class Call:
     name : by torch's own list, without the underscore of one in place.
     args, options : where tensors are Variable and Given.
     results : the numbers of the variables that it makes.
+    cuts_off : whether torch records no gradient through it.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Call:
     options: dict[str, Any]
     results: Sequence[int]
     place: Place
+    cuts_off: bool
 
     def given(self) -> Iterator[Given]:
         """The tensors that it takes and that do not depend on the inputs."""
@@ -194,11 +195,10 @@ class Recorder(TorchDispatchMode):
         for tensor in written:
             self._check_whole(tensor)
         numbers = [self._keep(tensor, str(place)) for tensor in made]
-        if name in DETACHES and torch.is_grad_enabled() and not place.is_compiled:
-            self.faults |= dict.fromkeys(numbers, f"it uses the result of {place}, {CUT_OFF}")
         for tensor in written:
             self._change(tensor, str(place))
-        self.calls.append(Call(plain, found, options, numbers, place))
+        cuts_off = name in DETACHES and torch.is_grad_enabled() and not place.is_compiled
+        self.calls.append(Call(plain, found, options, numbers, place, cuts_off))
 
     def _keep(self, tensor: Any, source: str) -> int:
         """Note a tensor that depends on the inputs."""

@@ -26,6 +26,8 @@ DECIDES = (
     "choose by torch.where"
 )
 
+CUT_OFF = "which cuts off the gradient, so that torch's derivative is not that of the function; leave detach and .data out"
+
 
 class _MismatchError(UnsupportedLayerError):
     """A forward does something else to one sample than to several."""
@@ -96,6 +98,8 @@ class Replay:
         lacking = UnsupportedLayerError(f"{many.place}: it uses a result of this operator that fastjac does not have")
         for position, number in enumerate(many.results):
             self.values[number] = found[position] if position < len(found) else lacking
+            if many.cuts_off and isinstance(self.values[number], Flow):
+                self._faults[number] = f"it uses the result of {many.place}, {CUT_OFF}"
         nodes = [node for operation in record.operations[before:] for node in operation.nodes]
         self._note([node.operation for node in nodes if node.operation is not None], many)
 

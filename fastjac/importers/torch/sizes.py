@@ -16,7 +16,7 @@ from .recording import tensors_in
 from .running import FailedError
 
 FIRST_SIZE = 97
-"""The first inputs have larger sizes than this, so that few of their multiples are sizes of a module."""
+"""Of the first input whose shape is not stated; that of the next one is larger. Few sizes of a module are multiples of these."""
 
 
 class _FoundError(BaseException):

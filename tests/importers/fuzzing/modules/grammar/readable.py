@@ -246,6 +246,17 @@ _OTHERS = {
         """,
         forward="x = self.s$i(x)",
     ),
+    "a convolution": Step(init="self.s$i = nn.Conv1d(1, 2, 3, padding=1)", forward="x = self.s$i(x.unsqueeze(1)).sum(1)"),
+    "a recurrent layer": Step(init="self.s$i = nn.GRU(1, 2, batch_first=True)", forward="x = self.s$i(x[..., None])[0].mean(2)"),
+    "attention": Step("x = F.scaled_dot_product_attention(*[x.unsqueeze(-1)] * 3).squeeze(-1)"),
+    "a choice by comparison": Step("x = torch.where(x > 0.25, x * x, x - 1)"),
+    "a sum of products": Step("x = torch.einsum('bn,mn->bm', x, self.w$i)"),
+    "a tensor that is filled": Step("""
+        y = torch.zeros_like(x)
+        y += torch.tanh(x)
+        x = y.mul_(2) - x
+        """),
+    "a branch by the rank": Step("x = torch.tanh(x) if x.dim() == 2 else x"),
     "a number of the object": Step(init="self.k$i = 2.0", forward="x = x * self.k$i"),
     "an array of the object": Step(init="self.k$i = np.array(2.0)", forward="x = x * float(self.k$i)"),
     "an entry of a list": Step(init="self.k$i = [2.0, 3.0]", forward="x = x * self.k$i[0]"),
