@@ -164,10 +164,11 @@ def affine(value: Flow, layer: fl.Affine) -> Flow:
 
 def linear(value: Value, weight: Value, bias: Value | None = None) -> Value:
     """`x W^T + b` along the last axis, with W (n_out, n_in) as torch and fastjac have it."""
-    if isinstance(value, Flow) and isinstance(weight, Constant) and (bias is None or isinstance(bias, Constant)):
-        array = fixed(weight, "weight")
-        if array.ndim == 2 and value.shape[-1:] == array.shape[1:]:
-            return affine(value, fl.Affine(_counted(array), None if bias is None else _counted(fixed(bias, "bias"))))
+    is_plain = isinstance(value, Flow) and isinstance(weight, Constant) and (bias is None or isinstance(bias, Constant))
+    fits = weight.shape == (*weight.shape[:1], *value.shape[-1:]) and (bias is None or bias.shape == weight.shape[:1])
+    if is_plain and fits and 0 not in weight.shape:
+        array, shift = fixed(weight, "weight"), None if bias is None else fixed(bias, "bias")
+        return affine(value, fl.Affine(_counted(array), None if shift is None else _counted(shift)))  # type: ignore[arg-type]
     product = matmul(value, transpose(weight))
     return product if bias is None else add(product, bias)
 

@@ -2,7 +2,7 @@
 
     live.py         from_torch: the module, checked, and the network that it computes
     following.py    what a forward does: it runs on samples, is recorded, and carried out by fastjac's operators
-    inputs.py       what a forward takes, and what the user states of it; sizes.py: the shapes that he does not state
+    inputs.py       what a forward takes, and what the user states of it; sizes.py: the shapes that nobody states
     running.py      one run of the forward, recorded
     recording.py    the operators of torch that it calls with tensors that depend on its inputs
     places.py       in which module, and in which line of the user's code, it calls them

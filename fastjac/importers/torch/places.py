@@ -71,7 +71,7 @@ class Places:
         return str(Place(self._source(modules[0]) if modules else "the module", line))
 
     def is_asserted(self) -> bool:
-        """Whether the line of the user's code is an assert, by which he promises something of his inputs, and nothing else."""
+        """Whether the line of the user's code is an assert, which promises something of the inputs, and nothing else."""
         frame = next((one for one in self._frames() if not one.f_code.co_filename.startswith(HIDDEN)), None)
         line = "" if frame is None else linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
         return line.startswith("assert ") and ";" not in line
