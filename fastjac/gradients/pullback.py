@@ -73,9 +73,7 @@ class Pullback:
             "y_gradient": self._gathered(gy, "gy"),
             "jacobian_gradient": self._gathered(gJ, "gJ"),
         }
-        if gy is None and gJ is None:
-            arrays["y_gradient"] = np.zeros((n, net.n_out), lowered.dtype)
-        parameters = np.empty(int(lowered.layout[0]["n_parameters"]), lowered.dtype)
+        parameters = np.empty(lowered.unfolded.n_parameters, lowered.dtype)
         self._runner.run(n, addresses_of(parameter_gradient=parameters, **arrays), threads, self._kept)
         self._runner.clear_unused(parameters)
         by_x = net._inputs.split(x_gradient.reshape(*self._lead, net.n_in), -1)

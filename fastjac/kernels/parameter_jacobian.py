@@ -11,7 +11,7 @@ from .gradient_tables import ONE_ROW, TAKEN, read_block, read_layout, read_opera
 from .jit import kernel, piece
 from .memory import itemsize, view
 from .multiply import multiply
-from .operators import clear, copy_vector
+from .operators import add_scaled, clear, copy_vector
 from .rows import PUSH, derivative_at, move_rows, rows_at
 from .second_order import pull_parameters
 from .tables import AFFINE, DENSE
@@ -36,13 +36,13 @@ def write_parameter_jacobian(zero, request, block, first, gradient):
                 u = rows + row * o.out_row * size
                 theta = target + row * n_parameters * size
                 if o.operation == AFFINE:
-                    _write_affine(zero, o, u, v, theta)
+                    _write_affine(zero, block, o, u, v, theta)
                 else:
                     _write_activation(zero, block, o, u, v, theta)
 
 
 @piece
-def _write_affine(zero, o, u, v, theta):
+def _write_affine(zero, block, o, u, v, theta):
     size = itemsize(zero)
     if o.weight_position != DENSE:
         factors, inputs = view(zero, u, o.n_out), view(zero, v, o.n_in)
@@ -56,12 +56,10 @@ def _write_affine(zero, o, u, v, theta):
                     row[j] = factors[i] * inputs[j]
     if o.bias_position == DENSE:
         return
-    if not o.repeats:
-        copy_vector(zero, u, theta + o.bias_position * size, o.n_out)
+    if o.repeats:
+        add_scaled(zero, theta + o.bias_position * size, u, view(zero, block.ones, o.n_out))
     else:
-        found, sums = view(zero, u, o.n_out), view(zero, theta + o.bias_position * size, o.n_out)
-        for i in range(o.n_out):
-            sums[i] += found[i]
+        copy_vector(zero, u, theta + o.bias_position * size, o.n_out)
 
 
 @piece

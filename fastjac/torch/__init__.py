@@ -97,9 +97,9 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
     x = joined_input(chain, x)
     needed = tuple([tensor.requires_grad for tensor in (x, *tensors)])
     keeps = torch.is_grad_enabled() and any(needed)
-    is_batch = x.ndim == 2  # whose results need no other shape, which torch would have to undo on the way back
-    y, jacobians, _ = ValueAndJacobian.apply(chain, needed, keeps, x if is_batch else x.reshape(-1, chain.n_in), *tensors)
-    if not is_batch:
+    points = x if x.ndim == 2 else x.reshape(-1, chain.n_in)
+    y, jacobians, _ = ValueAndJacobian.apply(chain, needed, keeps, points, *tensors)
+    if points is not x:  # torch would undo each change of shape on the way back, also one to the same
         lead = x.shape[:-1]
         y, jacobians = y.reshape(*lead, chain.n_out), jacobians.reshape(*lead, chain.n_out, chain.n_in)
     return blocks(y, jacobians, chain) if chain.several else (y, jacobians)
