@@ -71,6 +71,8 @@ CASES = {
     "div of a number": lambda x: 2.5 / (x + 6),
     "pow": lambda x: (x * x + 0.1) ** 1.5,
     "pow of a number": lambda x: 2.0**x,
+    "pow of a tensor": lambda x: (x * x + 0.1) ** (1 - x),
+    "pow by a number for each unit": lambda x: (x - 3) ** torch.tensor([2.0, 3.0, 1.0, -2.0, 2.0, 0.0], dtype=torch.float64),
     "neg": lambda x: -x,
     "maximum": lambda x: torch.maximum(x, torch.sin(3 * x)),
     "minimum": lambda x: torch.minimum(x, C),
