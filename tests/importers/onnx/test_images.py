@@ -186,7 +186,6 @@ def test_the_last_state_and_the_cell_are_outputs_too():
 REFUSED = {
     "it pools a value of shape|its window of": one_node("MaxPool", "x", dims=("N", 5), kernel_shape=[2]),
     "does not fit an image of": one_node("MaxPool", "x", dims=IMAGE, kernel_shape=[6, 2]),
-    "ceil_mode=1 lets windows reach beyond": one_node("MaxPool", "x", dims=IMAGE, kernel_shape=[2, 2], ceil_mode=1),
     "its kernel depends on the network's input": one_node("Conv", random(1, 2, 5, 4), "x", dims=("N", 2, 3, 2)),
     "in 3 groups": one_node("Conv", "x", KERNEL, dims=IMAGE, group=3),
     "its activation 'Affine' is not supported there": recurrent("RNN", 1, activations=["Affine"]),

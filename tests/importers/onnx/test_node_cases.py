@@ -151,8 +151,6 @@ NOT_EXPRESSIBLE = {
     r"(floor|ceil)(_example)?": "it rounds values that depend on the network's input",
     r"mod_.*": "it takes remainders of values",
     r"range_.*": "depends on the network's input; fastjac takes a constant there",
-    r"(max|average)pool_(2d_ceil.*|.*ceil_mode_is_True)": "ceil_mode=1 lets windows reach beyond the image",
-    r"maxpool_3d_dilations_use_ref_impl_large|averagepool_(2d_dilations|3d_dilations_small)": "ceil_mode=1 lets windows reach",
     r"maxpool_with_argmax_.*": "its second output, the places of the largest entries, has no derivative",
     r"lstm_with_peepholes": "it couples its gates or has peepholes",
     r"slice_start_out_of_bounds": "which holds nothing",
