@@ -7,6 +7,7 @@ import onnx
 import pytest
 import torch
 from onnx import helper
+from onnx.reference import ReferenceEvaluator
 
 import fastjac
 from fastjac.errors import FormatError, UnsupportedLayerError
@@ -150,6 +151,19 @@ def test_a_recurrent_layer(name):
     np.testing.assert_allclose(net(x.numpy()), torch.stack([states(v) for v in x]).detach().numpy(), rtol=1e-12, atol=1e-14)
     jacobian = torch.stack([torch.autograd.functional.jacobian(states, v) for v in x])
     np.testing.assert_allclose(net.jacobian(x.numpy()), jacobian.numpy(), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_an_lstm_with_peepholes(directions):
+    proto = recurrent("LSTM", 4, directions, direction=["forward", "bidirectional"][directions - 1])
+    proto.graph.node[0].input.extend(["", "", "", "p"])
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(random(directions, 3 * UNITS), "p"))
+    x = random(STEPS, 1, FEATURES)
+    expected = ReferenceEvaluator(proto).run(None, {"x": x})[0]
+    np.testing.assert_allclose(fastjac.from_onnx(proto)(x.ravel()), expected.ravel(), rtol=1e-12)
+    proto.graph.initializer[-1].CopyFrom(onnx.numpy_helper.from_array(random(directions, 2), "p"))
+    with pytest.raises(FormatError, match=r"its peepholes P must be of shape \(directions, 3 \* units\)"):
+        fastjac.from_onnx(proto)
 
 
 def test_a_gru_that_resets_before_its_product_and_an_lstm_backwards_agree_with_their_formulas():

@@ -152,7 +152,6 @@ NOT_EXPRESSIBLE = {
     r"mod_.*": "it takes remainders of values",
     r"range_.*": "depends on the network's input; fastjac takes a constant there",
     r"maxpool_with_argmax_.*": "its second output, the places of the largest entries, has no derivative",
-    r"lstm_with_peepholes": "it couples its gates or has peepholes",
     r"slice_start_out_of_bounds": "which holds nothing",
 }
 """Cases that fastjac refuses, and why."""
