@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from string import ascii_letters
 
 import numpy as np
 
@@ -176,9 +177,11 @@ def linear(value: Value, weight: Value, bias: Value | None = None) -> Value:
 def einsum(equation: str, values: Sequence[Value]) -> Value:
     """Einstein's sum of one or two tensors."""
     inputs, output = _parsed(equation, [value.shape for value in values])
+    values = [_diagonal(value, letters) for value, letters in zip(values, inputs, strict=True)]
+    inputs = ["".join(dict.fromkeys(letters)) for letters in inputs]
     if all(isinstance(value, Constant) for value in values):
         spend(_einsum_work(inputs, [value.shape for value in values]))
-        return computed(lambda *arrays: np.einsum(equation.replace(" ", ""), *arrays), *values)
+        return computed(lambda *arrays: np.einsum(f"{','.join(inputs)}->{output}", *arrays), *values)
     if len(values) == 1:
         (letters,) = inputs
         summed = reduce_sum(values[0], [letters.index(letter) for letter in letters if letter not in output], keep=False)
@@ -235,20 +238,33 @@ def _einsum_of_flows(values: Sequence[Value], inputs: Sequence[str], output: str
     return reduce_sum(multiply(one, other), list(summed), keep=False) if summed else multiply(one, other)
 
 
+def _diagonal(value: Value, letters: str) -> Value:
+    """The entries whose numbers along axes of one letter are equal, each letter once."""
+    if len(set(letters)) == len(letters):
+        return value
+    return moved(lambda array: np.einsum(f"{letters}->{''.join(dict.fromkeys(letters))}", array), value)
+
+
 def _parsed(equation: str, shapes: Sequence[Shape]) -> tuple[list[str], str]:
-    """The letters of each operand's axes, and those of the result's."""
+    """The letters of each operand's axes, and those of the result's; the axes of an ellipsis have letters of their own."""
     left, arrow, output = equation.replace(" ", "").partition("->")
     inputs = left.split(",")
-    letters = "".join(inputs)
     if not arrow:
-        output = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
-    plain = all(letter.isalpha() for letter in letters + output)
-    if not plain or any(len(set(one)) != len(one) for one in (*inputs, output)):
+        output = "..." * ("..." in left) + "".join(sorted(one for one in set(left) if one.isalpha() and left.count(one) == 1))
+    if len(inputs) != len(shapes):
+        raise FormatError(f"its equation {equation!r:.80} is of {len(inputs)} operands, and it has {len(shapes)}")
+    counts = [len(shape) - len(one.replace("...", "")) for one, shape in zip(inputs, shapes, strict=True)]
+    spare = "".join(letter for letter in ascii_letters if letter not in equation)[: max([0, *counts])]
+    inputs = [one.replace("...", spare[len(spare) - count :]) for one, count in zip(inputs, counts, strict=True)]
+    output = output.replace("...", spare if "..." in left else "")
+    letters = "".join(inputs)
+    if not all(letter.isalpha() for letter in letters + output) or len(set(output)) != len(output):
         raise UnsupportedLayerError(
-            f"its equation {equation!r:.80} has an ellipsis or a diagonal; fastjac takes letters, each once an operand"
+            f"its equation {equation!r:.80} has more than letters, commas, an arrow and ellipses, or a letter twice behind the "
+            "arrow"
         )
     is_fit = [len(one) for one in inputs] == [len(shape) for shape in shapes] and set(output) <= set(letters)
-    sizes = {pair for one, shape in zip(inputs, shapes, strict=False) for pair in zip(one, shape, strict=False)}
+    sizes = {pair for one, shape in zip(inputs, shapes, strict=True) for pair in zip(one, shape, strict=False)}
     if not is_fit or len(sizes) != len(set(letters)):
         raise FormatError(f"its equation {equation!r:.80} does not fit operands of shapes {', '.join(map(str, shapes))}")
     return inputs, output

@@ -9,7 +9,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from .account import spend
 from .contraction import affine
 from .elementwise import add, divide, maximum
 from .joining import concatenate, pad, stack
-from .movement import MOST_AXES, split
+from .movement import MOST_AXES, spend_moved, split
 from .values import Flow, Shape, Value, constant, fixed, moved
 
 MOST_WINDOW = 1024
@@ -34,6 +34,7 @@ class Window:
 
     sizes : along each axis of places.  strides, dilations : of the windows, and within them.
     before, behind : how many places more there are at the ends of each axis.
+    beyond : how many there are behind these, which no mean counts; none by default.
     """
 
     sizes: Sequence[int]
@@ -41,16 +42,41 @@ class Window:
     dilations: Sequence[int]
     before: Sequence[int]
     behind: Sequence[int]
+    beyond: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        lengths = {len(part) for part in (self.sizes, self.strides, self.dilations, self.before, self.behind)}
+        object.__setattr__(self, "beyond", tuple(self.beyond) or (0,) * len(self.sizes))
+        lengths = {len(part) for part in (self.sizes, self.strides, self.dilations, self.before, self.behind, self.beyond)}
         if len(lengths) != 1 or min([1, *self.sizes, *self.strides, *self.dilations]) < 1:
             raise FormatError(f"its window {tuple(self.sizes)} with strides {tuple(self.strides)} is none")
 
+    @property
+    def reach(self) -> list[int]:
+        """How many places lie from the first to the last of a window, along each axis."""
+        return [(size - 1) * step + 1 for size, step in zip(self.sizes, self.dilations, strict=True)]
+
+    @property
+    def ends(self) -> list[int]:
+        """How many places more there are behind each axis, all together."""
+        return [behind + beyond for behind, beyond in zip(self.behind, self.beyond, strict=True)]
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether there are no places but those of the image."""
+        return not any((*self.before, *self.ends))
+
+    def over_all(self, places: Shape) -> Window:
+        """With one more window along each axis whose last places none holds, if it starts before the places behind the image."""
+        beyond = []
+        for place, long, stride, before, behind in zip(places, self.reach, self.strides, self.before, self.behind, strict=True):
+            missing = (long - place - before - behind) % stride
+            last = place + before + behind + missing - long
+            beyond.append(missing if last < place + before else 0)
+        return replace(self, beyond=beyond)
+
     def counts(self, places: Shape) -> Shape:
         """How many windows stand along each axis of so many places, those beyond the ends included."""
-        reach = [(size - 1) * step + 1 for size, step in zip(self.sizes, self.dilations, strict=True)]
-        counts = tuple((place - long) // stride + 1 for place, long, stride in zip(places, reach, self.strides, strict=True))
+        counts = tuple((place - long) // stride + 1 for place, long, stride in zip(places, self.reach, self.strides, strict=True))
         if min(counts, default=1) < 1:
             raise FormatError(f"its window of {tuple(self.sizes)} does not fit an image of {places}")
         return counts
@@ -92,7 +118,7 @@ def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, gr
         raise FormatError(f"it convolves a value of shape {value.shape} with a kernel of shape {weight.shape} in {groups} groups")
     if weight.shape[0] % groups or (shift is not None and shift.shape != weight.shape[:1]):
         raise FormatError(f"its kernel of shape {weight.shape} does not fall into {groups} groups, or does not fit its bias")
-    patches = stack(_parts(_extended(value, window, "constant"), window), -1)
+    patches = stack(_parts(_extended(value, window), window), -1)
     parts = split(patches, 1, [weight.shape[1]] * groups)
     kernels = np.split(weight.reshape(*weight.shape[:2], -1), groups)
     shifts = [None] * groups if shift is None else np.split(shift, groups)
@@ -113,8 +139,30 @@ def _convolved(patches: Value, kernel: np.ndarray, bias: np.ndarray | None) -> V
 
 def max_pool(value: Value, window: Window) -> Value:
     """The largest entry of each window; the places beyond the ends do not count."""
-    # A window that reaches beyond an end holds the place at that end too, so that repeating it changes nothing.
-    return functools.reduce(maximum, _parts(_extended(value, window, "edge"), window))
+    if window.is_inside:
+        return functools.reduce(maximum, _parts(value, window))
+    _check(value, window)
+    places = value.shape[2:]
+    counts = window.counts(tuple(map(sum, zip(places, window.before, window.ends, strict=True))))
+    spend_moved(value, math.prod((*value.shape[:2], *counts, *window.sizes)))
+    # In place of those beyond the ends stands a place of the same window, since that one twice changes nothing.
+    rows = [_inside(window, axis, size, count) for axis, (size, count) in enumerate(zip(places, counts, strict=True))]
+
+    def at(offset: Sequence[int]) -> Value:
+        index = np.ix_(*(row[number] for row, number in zip(rows, offset, strict=True)))
+        return moved(lambda array: array[(..., *index)], value)
+
+    return functools.reduce(maximum, map(at, window.offsets()))
+
+
+def _inside(window: Window, axis: int, size: int, count: int) -> np.ndarray:
+    """The number, along one axis, of each place of each window (place, window); of another of its places where it is beyond."""
+    steps, starts = np.arange(window.sizes[axis]), np.arange(count)
+    numbers = steps[:, None] * window.dilations[axis] + starts * window.strides[axis] - window.before[axis]
+    is_inside = (numbers >= 0) & (numbers < size)
+    if not is_inside.any(axis=0).all():
+        raise FormatError(f"one of its windows of {tuple(window.sizes)} lies beyond an image of {size} places along an axis")
+    return np.where(is_inside, numbers, numbers[is_inside.argmax(axis=0), starts])
 
 
 def average_pool(value: Value, window: Window, count_padding: bool = True, dtype: Any = np.float64) -> Value:
@@ -122,22 +170,31 @@ def average_pool(value: Value, window: Window, count_padding: bool = True, dtype
 
     dtype : of the numbers of places, which may differ between windows.
     """
-    total = functools.reduce(add, _parts(_extended(value, window, "constant"), window))
-    if count_padding or not any((*window.before, *window.behind)):
+    total = functools.reduce(add, _parts(_extended(value, window), window))
+    if window.is_inside or (count_padding and not any(window.beyond)):
         return divide(total, constant(np.float64(math.prod(window.sizes))))
-    ones = np.pad(np.ones(value.shape[2:], dtype), list(zip(window.before, window.behind, strict=True)))
+    ones = np.pad(
+        np.ones(value.shape[2:], dtype),
+        list(zip(window.before, window.behind, strict=True)),
+        constant_values=1 if count_padding else 0,
+    )
+    ones = np.pad(ones, [(0, count) for count in window.beyond])
     return divide(total, constant(sum(window.at(ones, offset) for offset in window.offsets())))
 
 
-def _extended(value: Value, window: Window, mode: str) -> Value:
-    check_count(math.prod(window.sizes), MOST_WINDOW, "places in a window")
-    if not any((*window.before, *window.behind)):
+def _extended(value: Value, window: Window) -> Value:
+    if window.is_inside:
         return value
-    return pad(value, [0, 0, *window.before], [0, 0, *window.behind], constant(np.float32(0.0)), mode)
+    return pad(value, [0, 0, *window.before], [0, 0, *window.ends], constant(np.float32(0.0)))
 
 
 def _parts(value: Value, window: Window) -> list[Value]:
     """For each place in a window the entries there of all windows."""
+    _check(value, window)
+    return [moved(functools.partial(window.at, offset=offset), value) for offset in window.offsets()]
+
+
+def _check(value: Value, window: Window) -> None:
+    check_count(math.prod(window.sizes), MOST_WINDOW, "places in a window")
     if len(value.shape) != 2 + len(window.sizes):
         raise FormatError(f"it pools a value of shape {value.shape} by windows of {tuple(window.sizes)}")
-    return [moved(functools.partial(window.at, offset=offset), value) for offset in window.offsets()]

@@ -154,20 +154,30 @@ def divide(a: Value, b: Value) -> Value:
 
 
 def power(a: Value, b: Value) -> Value:
-    """`a ** b`."""
+    """`a ** b`; that of two tensors which depend on the network's inputs is `exp(b log(a))`, for a above 0."""
     if isinstance(a, Constant):
         if isinstance(b, Constant):
             return _of_constants(a, b, lambda x, y: np.power(x, y).astype(x.dtype))
         return exp(multiply(b, computed(lambda base: np.log(np.asarray(base, float_dtype(base))), a)))
     if isinstance(b, Flow):
-        raise UnsupportedLayerError(
-            "it raises a value to another that depends on the network's input too; fastjac has x ** number"
-        )
-    exponents = np.unique(b.alone)
-    if exponents.size != 1:
-        raise UnsupportedLayerError("it has an exponent for each unit; fastjac has x ** number")
-    exponent = float(exponents.item())
-    return a if exponent == 1.0 else each_unit(a, [fl.Power(exponent)])
+        return exp(multiply(b, log(a)))
+    (node,), layout = aligned([one for one in spread([a, b]) if isinstance(one, Flow)])
+    return layout.flow(_powers(node, layout.per_unit(b)))
+
+
+def _powers(node: Node, exponents: fl.Parameter) -> Node:
+    """The units to the power of a number, or each to its own: those of one exponent together, put back in their places."""
+    numbers, which = np.unique(exponents, return_inverse=True)
+    take_apart(numbers.size)
+    if numbers.size == 1:
+        return _power(node, float(numbers.item()))
+    units = [np.flatnonzero(which == number) for number in range(numbers.size)]
+    parts = [_power(node[taken], float(number)) for taken, number in zip(units, numbers, strict=True)]
+    return nodes.concatenate(parts)[np.argsort(np.concatenate(units))]
+
+
+def _power(node: Node, exponent: float) -> Node:
+    return node if exponent == 1.0 else node.follow(fl.Power(exponent))
 
 
 def maximum(a: Value, b: Value) -> Value:

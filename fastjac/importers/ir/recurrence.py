@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -30,12 +31,23 @@ class Weights:
 
     input : (gates * units, features).  state : (gates * units, units).  bias : (gates * units,), added to the former's product.
     state_bias : the same for the latter's, where they are apart.
+    peepholes : (3 * units,), what the cell is multiplied by in gates i, f and o of a long short-term memory, if it has these.
     """
 
     input: np.ndarray
     state: np.ndarray
     bias: np.ndarray | None = None
     state_bias: np.ndarray | None = None
+    peepholes: np.ndarray | None = None
+
+    def peephole_parts(self) -> list[Value | None]:
+        """The peepholes of each gate, None where there are none; FormatError where their shape does not fit."""
+        units = self.state.shape[-1]
+        if self.peepholes is None:
+            return [None] * 3
+        if self.peepholes.shape != (3 * units,):
+            raise FormatError(f"its peepholes are of shape {self.peepholes.shape}, which does not fit 3 gates of {units} units")
+        return [constant(part) for part in np.split(self.peepholes, 3)]
 
     def layers(self, gates: int) -> tuple[fl.Affine, fl.Affine]:
         """Both as layers, which every step shares; FormatError where their shapes do not fit."""
@@ -72,21 +84,27 @@ def lstm(
     """The states behind each step, and the last cell, of a long short-term memory with gates i, f, g, o.
 
     `c' = f c + i g`, `h' = o tanh(c')`; state and cell are 0 at first, unless given. Each new cell is passed through `bound`.
+    Through peepholes gates take the cell too: i and f the old one, and o the new one.
     """
     _check(steps)
     gate, candidate, output = functions
+    of_i, of_f, of_o = (partial(_with_peephole, numbers) for numbers in weights.peephole_parts())
     of_input, of_state = weights.layers(4)
     units = weights.state.shape[1]
     states: list[Value] = []
     for step in steps:
         i, f, g, o = split(_sum(of_input, step, of_state, state), 1, [units] * 4)
-        fresh = multiply(gate(i), candidate(g))
-        cell = fresh if cell is None else add(multiply(gate(f), cell), fresh)
+        fresh = multiply(gate(of_i(i, cell)), candidate(g))
+        cell = fresh if cell is None else add(multiply(gate(of_f(f, cell)), cell), fresh)
         cell = cell if bound is None else bound(cell)
-        state = multiply(gate(o), output(cell))
+        state = multiply(gate(of_o(o, cell)), output(cell))
         states.append(state)
     assert cell is not None
     return states, cell
+
+
+def _with_peephole(numbers: Value | None, gate: Value, cell: Value | None) -> Value:
+    return gate if numbers is None or cell is None else add(gate, multiply(numbers, cell))
 
 
 def gru(

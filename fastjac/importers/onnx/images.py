@@ -43,14 +43,13 @@ def _window(call: Call, value: Value, sizes: Sequence[int] | None = None) -> Win
     places = value.shape[2:]
     if sizes is None or len(sizes) != len(places) or (told is not None and tuple(told) != tuple(sizes)):
         raise FormatError(f"its window of {sizes} does not fit a value of shape {value.shape}")
-    if call.node.integer("ceil_mode", 0):
-        raise UnsupportedLayerError("ceil_mode=1 lets windows reach beyond the image; fastjac takes ceil_mode=0 with pads")
     rank = len(places)
     strides, dilations = (call.node.integers(name) or (1,) * rank for name in ("strides", "dilations"))
     pads = _pads(call, places, sizes, strides, dilations)
     if len(pads) != 2 * rank or min(pads, default=0) < 0:
         raise FormatError(f"pads={pads} do not fit a window of {rank} axes")
-    return Window(sizes, strides, dilations, pads[:rank], pads[rank:])
+    window = Window(sizes, strides, dilations, pads[:rank], pads[rank:])
+    return window.over_all(places) if call.node.integer("ceil_mode", 0) else window
 
 
 def _pads(

@@ -32,8 +32,8 @@ Run = Callable[[Call, Sequence[Flow], Weights, "Value | None", "Value | None", l
 def _lstm(
     call: Call, steps: Sequence[Flow], weights: Weights, state: Value | None, cell: Value | None, functions: list[rc.Function]
 ) -> tuple[list[Value], Value]:
-    if call.node.integer("input_forget", 0) or call.optional(7) is not None:
-        raise UnsupportedLayerError("it couples its gates or has peepholes, which fastjac does not have")
+    if call.node.integer("input_forget", 0):
+        raise UnsupportedLayerError("it couples its gates (input_forget), which fastjac does not have")
     return rc.lstm(steps, weights, state, cell, (functions[0], functions[1], functions[2]))
 
 
@@ -105,12 +105,24 @@ def _weights(call: Call, number: int) -> Weights:
             raise FormatError(f"an array of {len(array)} rows does not fall into {len(order)} gates; the file is damaged")
         return rc.in_order(array, order)
 
+    products = turned(of_input[number]), turned(of_state[number])
+    peepholes = _peepholes(call, number)
     if bias is None:
-        return Weights(turned(of_input[number]), turned(of_state[number]))
+        return Weights(*products, peepholes=peepholes)
     if bias.ndim != 2 or bias.shape[1] != 2 * of_input.shape[1] or number >= len(bias):
         raise FormatError(f"its bias of shape {bias.shape} does not fit weights of shape {of_input.shape}; the file is damaged")
     half = bias.shape[1] // 2
-    return Weights(turned(of_input[number]), turned(of_state[number]), turned(bias[number, :half]), turned(bias[number, half:]))
+    return Weights(*products, turned(bias[number, :half]), turned(bias[number, half:]), peepholes)
+
+
+def _peepholes(call: Call, number: int) -> np.ndarray | None:
+    """Those of one direction, which ONNX has in the order i, o, f; None where it is left out."""
+    array = call.array(7)
+    if array is None:
+        return None
+    if array.ndim != 2 or array.shape[1] % 3 or number >= len(array):
+        raise FormatError(f"its peepholes P must be of shape (directions, 3 * units), got {array.shape}; the file is damaged")
+    return rc.in_order(array[number], (0, 2, 1))
 
 
 def _start(call: Call, position: int, number: int, batch_first: bool) -> Value | None:

@@ -48,6 +48,15 @@ def test_an_einsum_of_one_value():
     assert_computed(lambda x: ct.einsum("abc->ac", [x]), lambda x: np.einsum("abc->ac", x), (1, 2, 3))
 
 
+@pytest.mark.parametrize("equation", ["abb->ab", "abb->a", "aBB", "...ij,jk->...ik", "...ii->...i", "abb,bc->ac"])
+def test_an_einsum_of_diagonals_and_ellipses(equation):
+    its = numbers(3, 3 if "jk" in equation else 1) if "," in equation else None
+    others = [] if its is None else [its]
+    assert_computed(
+        lambda x: ct.einsum(equation, [x, *map(constant, others)]), lambda x: np.einsum(equation, x, *others), (1, 3, 3)
+    )
+
+
 @pytest.mark.parametrize(
     ("shape", "other", "left"),
     [
@@ -110,7 +119,8 @@ def test_a_product_and_its_bias_are_one_layer():
 
 REFUSED = {
     "three or more values": lambda x: ct.einsum("ab,ab,ab->a", [x, x, x]),
-    "has an ellipsis or a diagonal": lambda x: ct.einsum("aa->a", [x]),
+    "more than letters, commas, an arrow and ellipses": lambda x: ct.einsum("a1->a", [x]),
+    "a letter twice behind the arrow": lambda x: ct.einsum("ab->aab", [x]),
     "several matrices": lambda x: ct.matmul(el.tanh(rd.reduce_sum(x, [1], False)), constant(np.ones((2, 1, 3)))),
 }
 DAMAGED = {
@@ -118,6 +128,7 @@ DAMAGED = {
     "it multiplies matrices, got shapes": lambda x: ct.gemm(x, constant(np.ones(3))),
     "does not fit operands of shapes": lambda x: ct.einsum("ab,bc->ac", [x, constant(np.ones((4, 2)))]),
     "does not fit operands": lambda x: ct.einsum("abc->a", [x]),
+    "is of 2 operands, and it has 1": lambda x: ct.einsum("ab,ab->ab", [x]),
 }
 
 

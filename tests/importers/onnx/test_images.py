@@ -7,6 +7,7 @@ import onnx
 import pytest
 import torch
 from onnx import helper
+from onnx.reference import ReferenceEvaluator
 
 import fastjac
 from fastjac.errors import FormatError, UnsupportedLayerError
@@ -152,6 +153,19 @@ def test_a_recurrent_layer(name):
     np.testing.assert_allclose(net.jacobian(x.numpy()), jacobian.numpy(), rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize("directions", [1, 2])
+def test_an_lstm_with_peepholes(directions):
+    proto = recurrent("LSTM", 4, directions, direction=["forward", "bidirectional"][directions - 1])
+    proto.graph.node[0].input.extend(["", "", "", "p"])
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(random(directions, 3 * UNITS), "p"))
+    x = random(STEPS, 1, FEATURES)
+    expected = ReferenceEvaluator(proto).run(None, {"x": x})[0]
+    np.testing.assert_allclose(fastjac.from_onnx(proto)(x.ravel()), expected.ravel(), rtol=1e-12)
+    proto.graph.initializer[-1].CopyFrom(onnx.numpy_helper.from_array(random(directions, 2), "p"))
+    with pytest.raises(FormatError, match=r"its peepholes P must be of shape \(directions, 3 \* units\)"):
+        fastjac.from_onnx(proto)
+
+
 def test_a_gru_that_resets_before_its_product_and_an_lstm_backwards_agree_with_their_formulas():
     proto = RECURRENT["GRU"]
     w, r, b = (onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer)
@@ -186,7 +200,6 @@ def test_the_last_state_and_the_cell_are_outputs_too():
 REFUSED = {
     "it pools a value of shape|its window of": one_node("MaxPool", "x", dims=("N", 5), kernel_shape=[2]),
     "does not fit an image of": one_node("MaxPool", "x", dims=IMAGE, kernel_shape=[6, 2]),
-    "ceil_mode=1 lets windows reach beyond": one_node("MaxPool", "x", dims=IMAGE, kernel_shape=[2, 2], ceil_mode=1),
     "its kernel depends on the network's input": one_node("Conv", random(1, 2, 5, 4), "x", dims=("N", 2, 3, 2)),
     "in 3 groups": one_node("Conv", "x", KERNEL, dims=IMAGE, group=3),
     "its activation 'Affine' is not supported there": recurrent("RNN", 1, activations=["Affine"]),

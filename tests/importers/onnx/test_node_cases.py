@@ -143,7 +143,6 @@ LABELS = "hold no floating-point numbers, which alone have a derivative"
 NOT_EXPRESSIBLE = {
     r"(shape|size)(_.*)?": LABELS,
     r"pow_types_int(32|64)_float32": LABELS,
-    r"pow_types_float32_u?int(32|64)": "has an exponent for each unit",
     r"cast(like)?_.*_to_(FLOAT8|FLOAT4|U?INT).*": LABELS,
     r"cast_.*_to_B?FLOAT16": "rounds to B?FLOAT16",
     r"castlike_.*_to_B?FLOAT16_expanded": "rounds to B?FLOAT16",
@@ -152,11 +151,7 @@ NOT_EXPRESSIBLE = {
     r"(floor|ceil)(_example)?": "it rounds values that depend on the network's input",
     r"mod_.*": "it takes remainders of values",
     r"range_.*": "depends on the network's input; fastjac takes a constant there",
-    r"einsum_batch_diagonal": "has an ellipsis or a diagonal",
-    r"(max|average)pool_(2d_ceil.*|.*ceil_mode_is_True)": "ceil_mode=1 lets windows reach beyond the image",
-    r"maxpool_3d_dilations_use_ref_impl_large|averagepool_(2d_dilations|3d_dilations_small)": "ceil_mode=1 lets windows reach",
     r"maxpool_with_argmax_.*": "its second output, the places of the largest entries, has no derivative",
-    r"lstm_with_peepholes": "it couples its gates or has peepholes",
     r"slice_start_out_of_bounds": "which holds nothing",
 }
 """Cases that fastjac refuses, and why."""

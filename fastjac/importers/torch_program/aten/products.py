@@ -155,11 +155,10 @@ def _average_pool(
 
 
 def _pooling(value: Value, sizes: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any) -> cv.Window:
-    if ceil_mode:
-        raise UnsupportedLayerError("it pools windows that reach beyond the image (ceil_mode); fastjac takes those that fit")
-    count = len(value.shape) - 2
-    lengths = _spread(sizes, count)
-    return _window(lengths, lengths if stride in (None, [], ()) else stride, padding, dilation)
+    places = value.shape[2:]
+    lengths = _spread(sizes, len(places))
+    window = _window(lengths, lengths if stride in (None, [], ()) else stride, padding, dilation)
+    return window.over_all(places) if ceil_mode else window
 
 
 def _window(sizes: Sequence[int], stride: Any, padding: Any, dilation: Any) -> cv.Window:
