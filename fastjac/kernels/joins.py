@@ -31,7 +31,7 @@ def join(zero, block, number, source, target, way):
     for row in range(rows):
         from_, to = source + row * from_row * size, target[0] + row * target[1] * size
         if o.operation == BRING:
-            _bring(zero, block, o, from_, to, forward, mode)
+            _bring(zero, o, from_, to, forward, mode)
             continue
         slopes = slopes_of(zero, block, o, row // count)
         if o.operation == NORMALIZE:
@@ -44,7 +44,7 @@ def join(zero, block, number, source, target, way):
 
 
 @piece
-def _bring(zero, block, o, source, target, forward, mode):
+def _bring(zero, o, source, target, forward, mode):
     """The units of one row."""
     size = itemsize(zero)
     source += (o.first if forward else o.place) * size
@@ -60,7 +60,9 @@ def _bring(zero, block, o, source, target, forward, mode):
     elif mode == WRITES:
         copy_vector(zero, source, target, o.count)
     else:
-        add_scaled(zero, target, source, view(zero, block.ones, o.count))
+        found, result = view(zero, source, o.count), view(zero, target, o.count)
+        for j in range(o.count):
+            result[j] += found[j]
 
 
 @piece
