@@ -161,7 +161,6 @@ REFUSED = {
         r"^\(ConvTranspose1d\): it convolves backwards",
     ),
     "places": (lambda: nn.MaxPool1d(2, return_indices=True), (1, 4), r"^\(MaxPool1d\): it uses the places of the largest"),
-    "windows": (lambda: nn.MaxPool1d(2, ceil_mode=True), (1, 3), r"^\(MaxPool1d\): it pools windows that reach beyond the image"),
     "whole numbers": (lambda: nn.Embedding(3, 2), (4,), r"^\(Embedding\): its forward fails .* must be long, int"),
     "steps along the batch": (lambda: nn.GRU(2, 3), (4, 2), r"^\(GRU\): it runs along|^\(GRU\): .* number of samples in a batch"),
 }
