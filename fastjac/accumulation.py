@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .block import Block
+from .block import Block, Slopes
 from .emitter import Emitter
 from .kernels.tables import COLUMNS, CONTRACT, DENSE, OUT, ROWS, SEED, WORK
 from .layers import Affine
@@ -47,6 +47,7 @@ class Accumulation(Emitter):
         """Write the steps that compute `product` in the order of `plan`, into the sample's result."""
         self._product = product
         self._ends = end_spans(product, plan)
+        self.skips_closed = product.can_skip_closed(self._parameters.dtype)
         self.parts = parts_of(product, plan, self._ends)
         made: dict[Span, Matrix] = {}
         for step in plan.steps:
@@ -146,8 +147,8 @@ class Accumulation(Emitter):
         link = self._product.links[step.middle]
         ordered = link if forward else link[::-1]
         last = ordered[-1] if ordered else None
-        live = last if isinstance(last, Diagonal) and last.sparse else None
-        applied = ordered[:-1] if live and live.binary and skips else ordered
+        live = Slopes(last, sparse=True) if isinstance(last, Diagonal) and last.sparse else None
+        applied = ordered[:-1] if live and is_binary(ordered[-1]) and skips else ordered
         matrix = made.pop(span, None)
         if matrix is None:
             matrix = self._source(span, forward)

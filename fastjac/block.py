@@ -9,10 +9,10 @@ end.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .layers import Affine, Pairwise
+from .layers import Affine, Multiply, Pairwise
 from .operators import Diagonal, Normalization
 
 
@@ -83,15 +83,14 @@ class Units:
 
 @dataclass(frozen=True, eq=False)
 class Slopes:
-    """The diagonal of an elementwise map; `part` says by which operand."""
+    """The diagonal of an elementwise map.
+
+    part : by which operand.  sparse : whether entries are exactly 0 on whole intervals of the input.
+    """
 
     operator: Diagonal | Pair
     part: int = 0
-
-    @property
-    def sparse(self) -> bool:
-        """Whether entries are exactly 0 on whole intervals of the input."""
-        return isinstance(self.operator, Diagonal) and self.operator.sparse
+    sparse: bool = False
 
 
 Map = Affine | Normalization | Slopes | Units
@@ -135,7 +134,10 @@ class Block:
         What is only added to a sum has no edges of its own: those that lead to it lead to the sum.
         """
         sizes = self.sizes
-        edges = [edge for number, step in enumerate(self.steps, 1) for edge in _edges_to(number, step, sizes)]
+        zeros = [False]
+        for step in self.steps:
+            zeros.append(_gives_zeros(step, zeros))
+        edges = [edge for number, step in enumerate(self.steps, 1) for edge in _edges_to(number, step, sizes, zeros)]
         readers = Counter(edge.source for edge in edges)
         sums: dict[int, int] = {}
         for edge in reversed(edges):
@@ -145,14 +147,27 @@ class Block:
         return tuple(replace(edge, target=sums.get(edge.target, edge.target)) for edge in edges if edge.source not in sums)
 
 
-def _edges_to(number: int, step: BlockStep, sizes: tuple[int, ...]) -> Iterator[Edge]:
+def _gives_zeros(step: BlockStep, zeros: Sequence[bool]) -> bool:
+    """Whether units that a step makes are exactly 0 on whole intervals of the input; `zeros` says so of the values before."""
+    operator = step.operator
+    if isinstance(operator, Diagonal):
+        return operator.sparse
+    keeps = isinstance(operator, (Selection, Stack)) or (isinstance(operator, Pair) and isinstance(operator.join, Multiply))
+    return keeps and any(zeros[operand] for operand in step.operands)
+
+
+def _edges_to(number: int, step: BlockStep, sizes: tuple[int, ...], zeros: Sequence[bool]) -> Iterator[Edge]:
     """The edges to a value, by the step that makes it."""
     operator, first = step.operator, 0
     for part, operand in enumerate(step.operands):
         if isinstance(operator, (Affine, Normalization)):
             yield Edge(operand, number, operator)
-        elif isinstance(operator, (Diagonal, Pair)):
-            yield Edge(operand, number, Slopes(operator, part))
+        elif isinstance(operator, Diagonal):
+            yield Edge(operand, number, Slopes(operator, sparse=operator.sparse))
+        elif isinstance(operator, Pair):
+            # The slope of a product by a factor is the other factor.
+            has_zeros = isinstance(operator.join, Multiply) and zeros[step.operands[1 - part]]
+            yield Edge(operand, number, Slopes(operator, part, sparse=operator.join.sparse or has_zeros))
         elif isinstance(operator, Sum):
             yield Edge(operand, number, Units(0, 0, step.size))
         elif isinstance(operator, Stack):

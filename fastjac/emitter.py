@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .block import Pair
+from .block import Pair, Slopes
 from .kernels.tables import APPLY, CLEAR, CONTRACT, COPY, DENSE, PACK, PARAMETERS, SUM, WORK
 from .kernels.target import lanes, max_rows, padded
 from .layers import Affine
@@ -22,7 +22,10 @@ class Emitter:
 
     parameters : receives the weights, in the orientation that a step reads.
     state : where each operator's Jacobian vectors lie.
+    skips_closed : whether units that another value closes, as a factor that is 0 does, are left out of products.
     """
+
+    skips_closed = False
 
     def __init__(self, parameters: Parameters, state: StatePlaces) -> None:
         self.steps: list[Record] = []
@@ -30,7 +33,7 @@ class Emitter:
         self.arena = Arena()
         self.list_size = 0
         self._parameters, self._state = parameters, state
-        self._lists: dict[Diagonal | Normalization, Record] = {}
+        self._lists: dict[tuple[Diagonal | Normalization | Pair, int], Record] = {}
 
     def weight(self, factor: Affine, transposed: bool) -> Matrix:
         """A weight, row-major in the orientation asked for."""
@@ -92,7 +95,7 @@ class Emitter:
         if union is not None:
             # As many as fill a tile, so that each tile has units of its own.
             step["stacked"] = max_rows(weight.panel // lanes(self._parameters.dtype)) // step["rows"]
-            self._lists[union]["stacked"] = step["stacked"]
+            self._lists[union, 0]["stacked"] = step["stacked"]
 
     def apply(self, matrix: Matrix, ordered: Link, forward: bool, masked: bool = False) -> None:
         """Multiply by a link's Jacobians: `N t` on logical rows (forward) or `N^T u` on logical columns, in this order.
@@ -151,13 +154,17 @@ class Emitter:
 
     def live_list(self, op: Diagonal | Normalization) -> int:
         """Where the live units of an operator are listed; DENSE if none of them can be dead."""
-        if not isinstance(op, Diagonal) or not op.sparse:
-            return DENSE
-        if op not in self._lists:
-            self._lists[op] = self._state[op] | {"size": op.size, "list": self.list_size, "stacked": 0}
-            self.live.append(self._lists[op])
-            self.list_size += 1 + op.size + LIST_ROOM
-        return self._lists[op]["list"]
+        return self.list_of(Slopes(op)) if isinstance(op, Diagonal) and op.sparse else DENSE
+
+    def list_of(self, slopes: Slopes) -> int:
+        """Where the units are listed whose slope is not 0."""
+        operator, part = slopes.operator, slopes.part
+        if (operator, part) not in self._lists:
+            live = self.slopes(operator, part) | {"size": operator.size, "list": self.list_size, "stacked": 0}
+            self._lists[operator, part] = live
+            self.live.append(live)
+            self.list_size += 1 + operator.size + LIST_ROOM
+        return self._lists[operator, part]["list"]
 
     def slopes(self, operator: Diagonal | Pair, part: int = 0) -> Record:
         """Where the slopes of an elementwise map lie, by which of its operands."""

@@ -31,14 +31,14 @@ class Rows:
     matrix : row-major, as wide as the value.
     region : the region of the workspace that is given back when nothing lies there any more; None if there is none.
     owned : whether nothing else is read from these columns, so that they may be changed.
-    live : the diagonal whose dead units have columns that are not read: they hold nothing of use, or zeros.
+    live : the slopes whose dead units have columns that need not be read: they hold nothing of use, or zeros.
     is_identity : whether it is the identity, whose product with a weight is the weight.
     """
 
     matrix: Matrix
     region: int | None = None
     owned: bool = False
-    live: Diagonal | None = None
+    live: Slopes | None = None
     is_identity: bool = False
 
 
@@ -202,8 +202,7 @@ class Passage:
         """`total + rows W^T` where tangents are pushed, `total + rows W` where cotangents are pulled."""
         assert isinstance(term.map, Affine)  # what the caller has asked
         stacks = self._rows <= STACKED_ROWS
-        # A single row goes over all units, together with those of other samples: dead ones have zeros.
-        live = self._emitter.live_list(source.live) if source.live and self._rows > UNION_ROWS else DENSE
+        live = self._emitter.list_of(source.live) if source.live and self._skips(source.live) else DENSE
         start = None if total is None else self._readable(value, total)
         kept = self._way.kept(value, term.map)
         if kept is not None:
@@ -217,6 +216,16 @@ class Passage:
         if start is not None and into is not start:
             self._drop(start)
         return into
+
+    def _skips(self, slopes: Slopes) -> bool:
+        """Whether a product runs over live units alone.
+
+        A single row goes over all units, together with those of other samples: dead ones have zeros. So do a few rows whose dead
+        units are closed by another value.
+        """
+        if isinstance(slopes.operator, Diagonal):
+            return self._rows > UNION_ROWS
+        return self._rows > STACKED_ROWS and self._emitter.skips_closed
 
     def _multiply_packed(self, value: int, source: Rows, factor: Affine, live: int, kept: Diagonal) -> Rows:
         """A product with the columns of a weight that belong to live units, packed side by side."""
@@ -252,8 +261,7 @@ class Passage:
         """Rows times slopes; where only weights are read from them, columns of dead units are left as they are."""
         source, operator = self._at[term.source], map_.operator
         slopes = self._emitter.slopes(operator, map_.part)
-        alone = len(self._way.terms[value]) == 1
-        live = operator if alone and isinstance(operator, Diagonal) and operator.sparse else None
+        live = map_ if map_.sparse and len(self._way.terms[value]) == 1 else None
         if live and self._way.skips(value, map_):
             owned = self._is_free(term.source)
             source.owned = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from .block import Block, Slopes
+from .block import Block, Pair, Slopes
 from .chain import Chain
 from .cost import fits_lanes
 from .layers import Affine
@@ -38,6 +39,14 @@ class Product:
         unitwise = self.whole and fits_lanes(self.sizes, 1, lanes) and self._is_unitwise()
         blocks = tuple(block_shape(leaf) if isinstance(leaf, Block) else None for leaf in self.leaves)
         return ChainShape(self.sizes, live, binary, lanes, seed, unitwise, blocks)
+
+    def can_skip_closed(self, dtype: np.dtype) -> bool:
+        """Whether units that another value closes can be left out: 0 times a weight is 0 where all of them are finite."""
+        inside = (leaf.operators if isinstance(leaf, Block) else (leaf,) for leaf in self.leaves)
+        operators = [op for part in inside for op in part]
+        # Asked only where something can close units, because it looks at every weight.
+        closes = any(isinstance(op, Pair) for op in operators)
+        return closes and all(is_finite(op, dtype) for op in operators if isinstance(op, Affine))
 
     def _is_unitwise(self) -> bool:
         """Whether samples may lie along the vector lanes: one layer stands at a boundary at most, inside elementwise ones alone.
@@ -127,7 +136,10 @@ def block_shape(block: Block) -> BlockShape:
     """What the time that a block takes depends on."""
     edges = block.edges
     sparse = [edge for edge in edges if isinstance(edge.map, Slopes) and edge.map.sparse]
-    behind, before = {edge.target for edge in sparse}, {edge.source for edge in sparse}
+    # Units are dead at a value that one edge alone leads to, or leads away from.
+    arriving, leaving = Counter(edge.target for edge in edges), Counter(edge.source for edge in edges)
+    behind = {edge.target for edge in sparse if arriving[edge.target] == 1}
+    before = {edge.source for edge in sparse if leaving[edge.source] == 1}
     last = len(block.steps)
     products = tuple(
         ProductShape(

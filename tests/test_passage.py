@@ -9,7 +9,7 @@ import fastjac as fj
 from fastjac.cuts import chain_of_graph
 from fastjac.graph import Graph
 from fastjac.kernels.tables import APPLY, CLEAR, CONTRACT, COPY, DENSE, PACK, SUM
-from fastjac.nodes import graph_of
+from fastjac.nodes import graph_of, maximum
 from fastjac.plan import plan
 from fastjac.product import Wanted, product_of
 from fastjac.program import lower
@@ -93,6 +93,14 @@ class TestSteps:
         steps = table(narrow, "forward", Wanted(seed="tangents", width=4)).steps
         assert np.count_nonzero(steps["live"][steps["operation"] == CONTRACT] != DENSE) == 1
 
+    @pytest.mark.parametrize(("width", "weight", "n_lists"), [(1, 1.0, 0), (4, 1.0, 1), (5, 1.0, 2), (5, np.inf, 1)])
+    def test_units_that_a_factor_closes_are_skipped_where_no_weight_is_infinite(self, width, weight, n_lists):
+        """The units of the ReLU itself are skipped for fewer rows; a single row goes over all, with those of other samples."""
+        out = fj.Affine(np.full((3, 50), weight))
+        gated = graph(6, lambda x: out(fj.ReLU()(affine(50, 6)(x)) * affine(50, 6, 1)(x)))
+        steps = table(gated, "reverse", Wanted(seed="cotangents", width=width)).steps
+        assert np.count_nonzero(steps["live"][steps["operation"] == CONTRACT] != DENSE) == n_lists
+
     @pytest.mark.parametrize(("width", "stacks"), [(1, True), (4, True), (5, False)])
     def test_few_rows_of_many_samples_are_stacked(self, width, stacks):
         steps = table(graph(6, residual), "reverse", Wanted(seed="cotangents", width=width)).steps
@@ -117,6 +125,13 @@ SHAPES = {
     "blocks side by side with a normalizer between": lambda x: residual(fj.LayerNorm()(residual(fj.Softmax()(x)))),
     "a slice and a gather": lambda x: fj.concatenate([fj.Tanh()(x[::-1]), x[[3, 3, 0]], x[5:30]]) * 2.0,
     "a branch within a branch": lambda x: residual(x * fj.Sigmoid()(residual(x))) + x[::-1],
+    "units that a factor closes": lambda x: (
+        affine(30, 50)(fj.ReLU()(affine(50, 40)(x)) * affine(50, 40, 1)(x)) * fj.ReLU()(x[:30])
+    ),
+    "units that the larger one closes": lambda x: affine(30, 50)(maximum(affine(50, 40)(x), affine(50, 40, 1)(x))),
+    "units that a part of a factor closes": lambda x: affine(30, 20)(
+        fj.concatenate([fj.ReLU()(x), x])[30:50] * affine(20, 40)(x)
+    ),
     "one unit through a waist": lambda x: affine(40, 1)(fj.Tanh()(affine(1, 40)(x))) + x,
 }
 

@@ -59,6 +59,6 @@ def test_live_units_alone_are_made_for_many_rows_that_only_weights_read(rows, ke
 
 @pytest.mark.parametrize(("rows", "skips"), [(1, False), (2, True)])
 def test_a_single_row_does_not_skip_dead_units(rows, skips):
-    assert traversal(RESIDUAL, True, rows).skips(2, Slopes(RELU)) == skips
+    assert traversal(RESIDUAL, True, rows).skips(2, Slopes(RELU, sparse=True)) == skips
     assert traversal([(FIRST, 0), (LAST, 1)], True, rows).reads_weights_alone() == skips
     assert not traversal(RESIDUAL, True, rows).reads_weights_alone()

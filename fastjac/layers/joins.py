@@ -53,9 +53,11 @@ class Pairwise(Join):
     """An operation of two vectors of one size, unit by unit: `y[i] = f(a[i], b[i])`.
 
     `rule` names the function of `fastjac.kernels.pairwise` that holds the value and both derivatives.
+    `sparse` says whether these are exactly 0 on whole intervals of the operands, because one of the two is let through.
     """
 
     rule: ClassVar[str]
+    sparse: ClassVar[bool] = False
 
     def __call__(self, *nodes: Any) -> Any:
         if len(nodes) != 2:
@@ -82,6 +84,7 @@ class Maximum(Pairwise):
     """The larger of a and b; where they are equal, each has half of the derivative, as in torch."""
 
     rule = "maximum"
+    sparse = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,6 +92,7 @@ class Minimum(Pairwise):
     """The smaller of a and b; where they are equal, each has half of the derivative, as in torch."""
 
     rule = "minimum"
+    sparse = True
 
 
 Condition = Literal["a > 0", "a >= 0", "not a > 0", "not a >= 0"]
@@ -99,6 +103,7 @@ Condition = Literal["a > 0", "a >= 0", "not a > 0", "not a >= 0"]
 class Gate(Pairwise):
     """`b` where a fulfils a condition, and 0 elsewhere, even if b is inf or nan there. The derivative by a is 0."""
 
+    sparse = True
     when: Condition = "a > 0"
 
     def __post_init__(self) -> None:
