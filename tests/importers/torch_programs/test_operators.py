@@ -164,6 +164,7 @@ CASES = {
     "norm of order infinity": lambda x: torch.linalg.vector_norm(x, math.inf, dim=1),
     "normalize": lambda x: functional.normalize(x, dim=1),
     "var": lambda x: x.var(1) + x.std(1, unbiased=False),
+    "var_mean": lambda x: torch.var_mean(x, 1)[0] * torch.std_mean(x, dim=1, correction=0)[1] + torch.aminmax(x, dim=1)[1],
     "logsumexp": lambda x: torch.logsumexp(x, 1),
     "cosine_similarity": lambda x: functional.cosine_similarity(x, C.expand_as(x), dim=1),
 }
