@@ -85,7 +85,9 @@ def followed(module: Any, input_shape: Any = None, otherwise: Sequence[int] | No
         advice = f"; if samples are of another shape, {_advice(inputs.names)}" if None in inputs.shapes else ""
         raise UnsupportedLayerError(f"{error}{advice}") from error
     except MixedSamplesError as error:
-        raise UnsupportedLayerError(str(error)) from error
+        raise UnsupportedLayerError(
+            f"{error}; fastjac takes a forward that is given a batch, samples along axis 0, and does the same to each"
+        ) from error
 
 
 def _followed(module: Any, inputs: Inputs, otherwise: Sequence[int] | None, like: Any) -> Followed:

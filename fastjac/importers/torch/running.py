@@ -89,8 +89,8 @@ def _outputs(returned: Any, recorder: Recorder) -> Iterator[Any]:
     found = list(flattened(returned))
     if not any(isinstance(one, torch.Tensor) and recorder.number(one) is not None for one in found):
         raise UnsupportedLayerError(
-            "it returns something that does not depend on its input; fastjac takes a forward that returns tensors computed from "
-            "its inputs"
+            f"it returns something that does not depend on its input, of type {type(returned).__name__}; fastjac takes a forward "
+            "that returns tensors computed from its inputs"
         )
     for position, one in enumerate(found):
         if not isinstance(one, torch.Tensor) or recorder.number(one) is None:
