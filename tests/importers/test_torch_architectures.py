@@ -112,10 +112,20 @@ def on_images():
     )
 
 
+def backwards():
+    return nn.Sequential(
+        nn.ConvTranspose2d(2, 4, 3, stride=(2, 3), padding=(1, 0), output_padding=(1, 2), groups=2),
+        nn.Tanh(),
+        nn.ConvTranspose2d(4, 1, 2, padding=2, dilation=(1, 2), bias=False),
+        nn.Flatten(),
+    )
+
+
 ARCHITECTURES = {
     "convolution along a line": (along_a_line, (2, 9)),
     "convolutions of images": (on_images, (1, 6, 6)),
     "residual block of convolutions": (lambda: nn.Sequential(Block(), nn.InstanceNorm2d(2), nn.Flatten()), (2, 3, 3)),
+    "transposed convolutions": (backwards, (2, 2, 3)),
     "patches": (Mixer, (1, 4, 4)),
     "LSTM": (lambda: Last(nn.LSTM(2, 3, batch_first=True)), (4, 2)),
     "LSTM both ways": (lambda: Last(nn.LSTM(2, 3, num_layers=2, batch_first=True, bidirectional=True)), (3, 2)),
@@ -155,11 +165,6 @@ def test_the_places_of_a_convolution_share_its_weights():
 
 
 REFUSED = {
-    "transposed": (
-        lambda: nn.ConvTranspose1d(1, 1, 2),
-        (1, 4),
-        r"^\(ConvTranspose1d\): it convolves backwards",
-    ),
     "places": (lambda: nn.MaxPool1d(2, return_indices=True), (1, 4), r"^\(MaxPool1d\): it uses the places of the largest"),
     "whole numbers": (lambda: nn.Embedding(3, 2), (4,), r"^\(Embedding\): its forward fails .* must be long, int"),
     "steps along the batch": (lambda: nn.GRU(2, 3), (4, 2), r"^\(GRU\): it runs along|^\(GRU\): .* number of samples in a batch"),

@@ -127,6 +127,16 @@ def copied(self, x):
     return y.mul_(2) + y
 
 
+def writes_into_a_list_of_places(self, x):
+    y = torch.zeros(len(x), 3)
+    y[:, torch.tensor([2, 0, 1])] = self.first(x)
+    return y
+
+
+def differentiates(self, x):
+    return torch.autograd.grad(self.first(x).sum(), x)[0]
+
+
 def misspelt(self, x):
     return self.frist(x)
 
@@ -139,7 +149,9 @@ REFUSED = {
         "n": 3,
     },
     r"^the output: .* and number 1 is a tensor that is constant": lambda self, x: (self.first(x), self.first.weight),
-    r"^the output: it returns something that does not depend on its input": lambda self, x: self.first(torch.ones(1, 3)),
+    r"^the output: it returns something that does not depend on its input, of type Tensor": lambda self, x: self.first(
+        torch.ones(1, 3)
+    ),
     r"^it draws random numbers": lambda self, x: self.first(x) + torch.randn(3),
     r"^it draws random numbers, so": lambda self, x: torch.randn_like(self.first(x)),
     r"^torch.lgamma, .*, line \d+: fastjac does not have torch's operator 'lgamma'": lambda self, x: torch.lgamma(self.first(x)),
@@ -148,6 +160,13 @@ REFUSED = {
     ),
     r"^torch.add, .*, which torch.mul_, .*, line \d+ has changed in place since, or a part of it": changes_a_part,
     r"^torch.copy_, .*: it writes into a part of a tensor; build the tensor by torch.cat": writes_into_a_part,
+    r"^torch.index_put, .*: it writes into a part of a tensor": writes_into_a_list_of_places,
+    r"^\(Own\), .* does not require grad .*; a forward that differentiates is no network: import": differentiates,
+    r"^torch.topk, .*: it puts entries in an order that depends on the network's input": lambda self, x: self.first(x).topk(2)[0],
+    r"^the output: it uses the places of the largest": lambda self, x: self.first(x).argmax(1),
+    r"^torch.mean, .*: it acts over axis 0 .* mixes samples; fastjac takes a forward that is given a batch": lambda self, x: (
+        self.first(x) - x.mean(0)
+    ),
     r"^torch.mul, .*, line \d+: its operand is not the same for each sample of a batch": lambda self, x: self.first(x) * len(x),
     r"^torch.sub, .*: its forward does something else to one sample of a batch than to several": decides_by_the_batch,
 }
@@ -155,8 +174,9 @@ REFUSED = {
 
 @pytest.mark.parametrize(("message", "forward"), REFUSED.items(), ids=REFUSED)
 def test_a_forward_that_is_no_network_is_refused_with_its_line(message, forward):
-    with pytest.raises(UnsupportedLayerError, match=message):
+    with pytest.raises(UnsupportedLayerError, match=message) as told:
         fastjac.from_torch(Own(forward))
+    assert told.type is UnsupportedLayerError
 
 
 ACCEPTED = {
@@ -164,6 +184,9 @@ ACCEPTED = {
     "by rank": decides_by_rank,
     "outputs inside outputs": lambda self, x: (self.first(x), [x, {"y": self.second(x)}]),
     "a sum that starts with zeros": summed,
+    "a distribution that checks its parameters": lambda self, x: (
+        torch.distributions.Normal(self.first(x), self.second(x).exp()).mean
+    ),
     "a tensor that is filled as a whole": copied,
     "by its name": lambda self, x: getattr(F, "tanh")(self.first(x)),  # noqa: B009
 }

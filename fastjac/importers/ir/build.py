@@ -59,7 +59,9 @@ def end_flow(value: Operand, name: str) -> Flow:
     if isinstance(value, Condition):
         value = as_number(value)
     if not isinstance(value, Flow):
-        raise UnsupportedLayerError(f"output {name!r:.80} does not depend on the inputs; fastjac takes networks, not constants")
+        raise UnsupportedLayerError(
+            f"output {name!r:.80} does not depend on the inputs; fastjac takes networks, not constants, so leave it out"
+        )
     return value
 
 

@@ -21,7 +21,7 @@ from .account import spend
 from .contraction import affine
 from .elementwise import add, divide, maximum
 from .joining import concatenate, pad, stack
-from .movement import MOST_AXES, spend_moved, split
+from .movement import MOST_AXES, gather, spend_moved, split
 from .values import Flow, Shape, Value, constant, fixed, moved
 
 MOST_WINDOW = 1024
@@ -124,6 +124,39 @@ def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, gr
     shifts = [None] * groups if shift is None else np.split(shift, groups)
     made = [_convolved(part, one, its) for part, one, its in zip(parts, kernels, shifts, strict=True)]
     return concatenate(made, 1)
+
+
+def convolve_backwards(
+    value: Value, kernel: Value, bias: Value | None, window: Window, longer: Sequence[int], groups: int = 1
+) -> Value:
+    """What the transposed matrix of a convolution makes: a convolution of the image with zeros between its places.
+
+    kernel : (channels in, channels out / groups, places ...).  window : of the other convolution.
+    longer : how many more places the image gets along each axis, which the other convolution leaves out.
+    """
+    weight = fixed(kernel, "kernel")
+    if groups < 1 or not 3 <= weight.ndim <= MOST_AXES or weight.ndim != len(value.shape) or weight.shape[0] % groups:
+        raise FormatError(f"it convolves a value of shape {value.shape} with a kernel of shape {weight.shape} in {groups} groups")
+    parts = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    turned = np.flip(parts.reshape(-1, *parts.shape[2:]), tuple(range(2, weight.ndim)))
+    reach = [(size - 1) * step for size, step in zip(window.sizes, window.dilations, strict=True)]
+    before = [long - added for long, added in zip(reach, window.before, strict=True)]
+    behind = [long - added + more for long, added, more in zip(reach, window.behind, longer, strict=True)]
+    spread = Window(window.sizes, [1] * len(reach), window.dilations, before, behind)
+    return convolve(_with_gaps(value, window.strides), constant(turned), bias, spread, groups)
+
+
+def _with_gaps(value: Value, strides: Sequence[int]) -> Value:
+    """An image whose places lie a stride apart along each axis, with zeros between."""
+    for axis, stride in enumerate(strides, 2):
+        if stride > 1:
+            places = value.shape[axis]
+            spend(places * stride)
+            at = np.arange((places - 1) * stride + 1)
+            behind = [int(other == axis) for other in range(len(value.shape))]
+            zeros_last = pad(value, [0] * len(behind), behind, constant(np.float32(0.0)))
+            value = gather(zeros_last, constant(np.where(at % stride, places, at // stride)), axis)
+    return value
 
 
 def _convolved(patches: Value, kernel: np.ndarray, bias: np.ndarray | None) -> Value:

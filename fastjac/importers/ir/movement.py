@@ -222,6 +222,21 @@ def gather(value: Value, indices: Value, axis: int = 0) -> Value:
     return moved(gathered, value, indices)
 
 
+def picked(value: Value, numbers: Sequence[np.ndarray | None]) -> Value:
+    """The entries at some places: lists of numbers, one for each of the first axes, go together, and None stands for all."""
+    rank = len(value.shape)
+    lists = {axis: one for axis, one in enumerate(numbers) if one is not None}
+    if len(numbers) > rank:
+        raise FormatError(f"it picks entries by {len(numbers)} axes of a value of {rank} axes; the file is damaged")
+    try:
+        count = size_of(np.broadcast_shapes(*(one.shape for one in lists.values())))
+    except ValueError as error:
+        raise FormatError(f"its lists of places do not go together: {error}") from error
+    spend_moved(value, count * size_of(tuple(size for axis, size in enumerate(value.shape) if axis not in lists)))
+    index = tuple(slice(None) if one is None else one.astype(np.int64, casting="same_kind") for one in numbers)
+    return moved(lambda array: array[index], value)
+
+
 def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
     """For each place of `indices` the entry with that number along one axis."""
     if isinstance(indices, Flow):

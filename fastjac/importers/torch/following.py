@@ -19,8 +19,11 @@ from ...nodes import Input, Node, in_order
 from ..ir.assembly import followed as with_samples
 from ..ir.assembly import input_flow, output_node
 from ..ir.build import end_flow
+from ..ir.values import MixedSamplesError
+from ..located import located
 from ..reading.limits import MOST_UNITS, check_count
 from ..torch_program.aten.evaluation import Evaluation
+from ..torch_program.aten.values import tensor
 from .evaluation import Subject
 from .inputs import Inputs, Shape, inputs_of
 from .modes import as_written, whole_operators
@@ -73,15 +76,18 @@ def followed(module: Any, input_shape: Any = None, otherwise: Sequence[int] | No
     inputs = inputs_of(module, input_shape)
     module = _widened(module)
     *others, last = _likes(module)
-    for like in others:
-        with suppress(FailedError):
-            return _followed(module, inputs, otherwise, like)
     try:
+        for like in others:
+            with suppress(FailedError):
+                return _followed(module, inputs, otherwise, like)
         return _followed(module, inputs, otherwise, last)
     except FailedError as error:
-        if None not in inputs.shapes:
-            raise
-        raise FailedError(f"{error}; if samples are of another shape, {_advice(inputs.names)}") from error
+        advice = f"; if samples are of another shape, {_advice(inputs.names)}" if None in inputs.shapes else ""
+        raise UnsupportedLayerError(f"{error}{advice}") from error
+    except MixedSamplesError as error:
+        raise UnsupportedLayerError(
+            f"{error}; fastjac takes a forward that is given a batch, samples along axis 0, and does the same to each"
+        ) from error
 
 
 def _followed(module: Any, inputs: Inputs, otherwise: Sequence[int] | None, like: Any) -> Followed:
@@ -143,7 +149,9 @@ class _Made:
     def outputs(self) -> list[Node]:
         """The vectors that the forward gives for one sample."""
         names = [f"number {position}" for position in range(len(self.batch.outputs))]
-        values = [self.replay.value(number) for number in self.batch.outputs]
+        found = [self.replay.value(number) for number in self.batch.outputs]
+        with located("the output"):
+            values = [tensor(value) for value in found]
         return self.replay.shared([output_node(end_flow(value, name), name) for value, name in zip(values, names, strict=True)])
 
 

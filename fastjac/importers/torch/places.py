@@ -19,6 +19,8 @@ from .modified import check_plain, own_class
 
 HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]}{os.sep}")
 """Where code stands that is not the user's."""
+CHECKS_VALUES = torch.distributions.distribution.__file__
+"""Where torch's distributions check what they are given."""
 MODULE_CALL = torch.nn.Module._call_impl.__code__
 
 
@@ -71,8 +73,14 @@ class Places:
         return str(Place(self._source(modules[0]) if modules else "the module", line))
 
     def is_asserted(self) -> bool:
-        """Whether the line of the user's code is an assert, which promises something of the inputs, and nothing else."""
-        frame = next((one for one in self._frames() if not one.f_code.co_filename.startswith(HIDDEN)), None)
+        """Whether what runs promises something of the inputs, and nothing else.
+
+        That does an assert in a line of the user's code, and a distribution of torch's that checks its parameters or a sample.
+        """
+        frames = list(self._frames())
+        if any(one.f_code.co_filename == CHECKS_VALUES for one in frames):
+            return True
+        frame = next((one for one in frames if not one.f_code.co_filename.startswith(HIDDEN)), None)
         line = "" if frame is None else linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
         return line.startswith("assert ") and ";" not in line
 

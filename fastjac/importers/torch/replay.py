@@ -14,6 +14,7 @@ from ...nodes import Input, Node, in_order
 from ..ir.values import Constant, Flow
 from ..located import located
 from ..torch_program.aten.evaluation import Evaluation
+from ..torch_program.aten.operators import REASONS
 from ..torch_program.aten.values import NUMBER_OF_TYPE
 from .places import Place
 from .recording import Call, Given, Variable, is_same
@@ -78,7 +79,9 @@ class Replay:
 
     def _carry_out(self, one: Call, many: Call) -> None:
         if one.name != many.name or len(one.args) != len(many.args) or one.options.keys() != many.options.keys():
-            raise _mismatch(many)
+            # Torch itself may write into a view of the one sample where it writes into a list of places of several.
+            writes = next((call for call in (many, one) if call.name in REASONS), None)
+            raise UnsupportedLayerError(f"{writes.place}: {REASONS[writes.name]}") if writes else _mismatch(many)
         record, self._user = self._evaluation.record, str(many.place)
         before = len(record.operations)
         try:

@@ -14,9 +14,15 @@ from .places import Places
 from .recording import Call, Given, Recorder
 from .untouched import Before
 
+NO_GRADIENT = "does not require grad"
+DIFFERENTIATES = (
+    "; a forward that differentiates is no network: import the module that it differentiates, and compute the gradient from "
+    "net.jacobian"
+)
+
 
 class FailedError(UnsupportedLayerError):
-    """A module fails itself on samples of these shapes."""
+    """A module fails itself on samples of these shapes; what uses the class tries others, or raises UnsupportedLayerError."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def _run(module: Any, samples: Sequence[Any], places: Places) -> Any:
         shapes = ", ".join(str(tuple(sample.shape)) for sample in samples)
         raise FailedError(
             f"{places.of_error(error)}: its forward fails on a batch of {len(samples[0])} samples, of shape {shapes}: "
-            f"{type(error).__name__}: {error!s:.500}"
+            f"{type(error).__name__}: {error!s:.500}{DIFFERENTIATES if NO_GRADIENT in str(error) else ''}"
         ) from error
 
 
@@ -83,8 +89,8 @@ def _outputs(returned: Any, recorder: Recorder) -> Iterator[Any]:
     found = list(flattened(returned))
     if not any(isinstance(one, torch.Tensor) and recorder.number(one) is not None for one in found):
         raise UnsupportedLayerError(
-            "it returns something that does not depend on its input; fastjac takes a forward that returns tensors computed from "
-            "its inputs"
+            f"it returns something that does not depend on its input, of type {type(returned).__name__}; fastjac takes a forward "
+            "that returns tensors computed from its inputs"
         )
     for position, one in enumerate(found):
         if not isinstance(one, torch.Tensor) or recorder.number(one) is None:

@@ -60,6 +60,10 @@ CASES = {
     "erf": torch.erf,
     "log1p": lambda x: torch.log1p(x * x),
     "expm1": torch.expm1,
+    "hyperbolic": lambda x: torch.sinh(x) * torch.cosh(x),
+    "other bases": lambda x: torch.exp2(x) + torch.log2(x * x + 1) + torch.log10(x * x + 1),
+    "logaddexp": lambda x: torch.logaddexp(x, C) + torch.logaddexp(x, x * x),
+    "hypot": lambda x: torch.hypot(x, POSITIVE),
     # Arithmetic
     "add": lambda x: torch.add(x, C, alpha=2),
     "add of two": lambda x: x + torch.tanh(x),
@@ -114,6 +118,12 @@ CASES = {
     "pad": lambda x: functional.pad(x, (1, 2), value=0.5),
     "flip": lambda x: x.flip(1),
     "zeros": lambda x: x + torch.zeros_like(x) + x.new_ones(6) + torch.full((1, 6), 0.5, dtype=x.dtype),
+    "index by lists": lambda x: x.view(-1, 2, 3)[:, [[0], [1]], [2, 0]].flatten(1),
+    "roll": lambda x: x.roll(2, 1) * x.roll((1, -1), (1, 1)) + x.view(-1, 2, 3).roll((1, 2), (1, -1)).flatten(1),
+    "triangles": lambda x: (x.view(-1, 2, 3).tril() * 2 + x.view(-1, 2, 3).triu(1)).flatten(1),
+    "diagonals": lambda x: torch.diag_embed(x.view(-1, 2, 3).diagonal(1, 1, 2)).flatten(1),
+    "pixel_shuffle": lambda x: functional.pixel_shuffle(torch.cat([x, x * x], 1).view(-1, 4, 1, 3), 2).flatten(1),
+    "pixel_unshuffle": lambda x: functional.pixel_unshuffle(torch.cat([x, x * x], 1).view(-1, 1, 2, 6), 2).flatten(1),
     # Products and normalizations
     "linear": lambda x: functional.linear(x, W, C[:4]),
     "linear on steps": lambda x: functional.linear(x.view(-1, 2, 3), W[:, :3]).flatten(1),
@@ -139,7 +149,10 @@ CASES = {
     "softmin": lambda x: functional.softmin(x, 1),
     "softmax of parts": lambda x: torch.softmax(x.view(-1, 2, 3), 1).flatten(1),
     "dropout": lambda x: 2 * functional.dropout(x, 0.5, training=False),
+    "cross": lambda x: torch.linalg.cross(x[:, :3], x[:, 3:]),
     # Reductions
+    "cumsum": lambda x: x.cumsum(1) + x.view(-1, 2, 3).cumsum(1).flatten(1),
+    "cumprod": lambda x: (x + 2).cumprod(-1),
     "sum": lambda x: x.sum(1),
     "sum over two axes": lambda x: (x * x).view(-1, 2, 3).sum((1, 2), keepdim=True).flatten(1),
     "mean": lambda x: x.mean(-1, keepdim=True),
@@ -151,13 +164,14 @@ CASES = {
     "norm of order infinity": lambda x: torch.linalg.vector_norm(x, math.inf, dim=1),
     "normalize": lambda x: functional.normalize(x, dim=1),
     "var": lambda x: x.var(1) + x.std(1, unbiased=False),
+    "var_mean": lambda x: torch.var_mean(x, 1)[0] * torch.std_mean(x, dim=1, correction=0)[1] + torch.aminmax(x, dim=1)[1],
     "logsumexp": lambda x: torch.logsumexp(x, 1),
     "cosine_similarity": lambda x: functional.cosine_similarity(x, C.expand_as(x), dim=1),
 }
 NOISE = 2e-7
 """How far torch's own derivatives are off, which take 1 / 6 as a float32 number."""
 ROUNDED = ("hardsigmoid", "hardswish")
-UNUSUAL = ("rrelu", "bilinear", "logsumexp")
+UNUSUAL = ("rrelu", "bilinear", "logsumexp", "logaddexp", "roll")
 """What torch takes apart into operators that stand for nothing else."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import FormatError, UnsupportedLayerError
+from ....errors import FormatError
 from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir.layout import units
@@ -139,22 +139,23 @@ def _index_select(self: Any, dim: Any, index: Any) -> Value:
 
 
 def _index(self: Any, indices: Any) -> Value:
-    """`x[:, index]` with one list of numbers, or of truth values, for one axis."""
+    """`x[:, rows, columns]` with lists of numbers, or tensors of truth values, which stand for the numbers of what is true."""
     value = tensor(self)
-    given = [(axis, one) for axis, one in enumerate(listed(indices)) if one is not None]
-    if len(given) != 1:
-        raise UnsupportedLayerError(
-            f"it picks entries by {len(given)} lists of numbers at once; fastjac takes one list for one axis"
+    numbers: list[np.ndarray | None] = []
+    for one in listed(indices):
+        numbers += [None] if one is None else _places(fixed(tensor(one, "index"), "index"), value.shape[len(numbers) :])
+    return mv.picked(value, numbers)
+
+
+def _places(index: np.ndarray, shape: Sequence[int]) -> Sequence[np.ndarray]:
+    """The numbers that an index gives for one axis, or truth values for as many as they have, the first ones of a shape."""
+    if index.dtype != bool:
+        return [index]
+    if index.shape != tuple(shape[: index.ndim]):
+        raise FormatError(
+            f"it picks entries by truth values of shape {index.shape}, which do not fit axes of sizes {tuple(shape)}"
         )
-    axis, one = given[0]
-    numbers = fixed(tensor(one, "index"), "index")
-    if numbers.dtype == bool:
-        if numbers.ndim != 1 or numbers.shape != value.shape[axis : axis + 1]:
-            raise UnsupportedLayerError(
-                f"it picks entries by truth values of shape {numbers.shape}; fastjac takes those of one axis"
-            )
-        numbers = np.flatnonzero(numbers)
-    return mv.gather(value, constant(numbers), axis)
+    return index.nonzero()
 
 
 def _gather(self: Any, dim: Any, index: Any, sparse_grad: Any = False) -> Value:
@@ -163,7 +164,7 @@ def _gather(self: Any, dim: Any, index: Any, sparse_grad: Any = False) -> Value:
 
 def _split(self: Any, split_size: Any, dim: Any = 0) -> list[Value]:
     """Parts of one size, or of several that are listed."""
-    value, along = _along(self, dim)
+    value, along = along_axis(self, dim)
     if isinstance(split_size, (list, tuple)):
         return mv.split(value, along, [whole(one, "size") for one in split_size])
     each = whole(split_size, "size")
@@ -179,7 +180,7 @@ def _split_with_sizes(self: Any, split_sizes: Any, dim: Any = 0) -> list[Value]:
 
 
 def _chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
-    value, along = _along(self, dim)
+    value, along = along_axis(self, dim)
     parts = whole(chunks, "number of parts")
     check_count(parts, MOST_ENDS, "parts of one tensor")
     if not 0 < parts <= max(1, value.shape[along]):
@@ -188,12 +189,12 @@ def _chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
 
 
 def _unbind(self: Any, dim: Any = 0) -> list[Value]:
-    value, along = _along(self, dim)
+    value, along = along_axis(self, dim)
     check_count(value.shape[along], MOST_ENDS, "parts of one tensor")
     return [_select(value, along, number) for number in range(value.shape[along])]
 
 
-def _along(self: Any, dim: Any) -> tuple[Value, int]:
+def along_axis(self: Any, dim: Any) -> tuple[Value, int]:
     """A tensor and one of its axes, along which the samples of a batch do not lie."""
     value = tensor(self)
     along = mv.checked_axis(whole(dim, "axis"), len(value.shape))

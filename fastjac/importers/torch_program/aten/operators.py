@@ -8,6 +8,7 @@ from typing import Any
 from ....errors import UnsupportedLayerError
 from .activations import ACTIVATIONS
 from .arithmetic import ARITHMETIC
+from .composed import COMPOSED
 from .movement import MOVEMENTS
 from .products import PRODUCTS
 from .queries import QUERIES
@@ -22,6 +23,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **PRODUCTS,
     **REDUCTIONS,
     **RECURRENT,
+    **COMPOSED,
 }
 """By torch's names, with the arguments that torch's own schemas give them."""
 
@@ -35,10 +37,12 @@ NOTES = {
 """What a user may want to know where the network's inputs flow through an operator."""
 
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
+SORTS = "it puts entries in an order that depends on the network's input; fastjac takes the largest and smallest, amax and amin"
 REASONS = {
+    **dict.fromkeys(("sort", "argsort", "topk", "kthvalue", "median"), SORTS),
     "embedding": "it looks rows up by whole numbers, by which there is no derivative",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
-    "index_put_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
+    "index_put": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
     "fill_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
     "empty": "it makes a tensor that is filled later; build the tensor by torch.cat or torch.stack instead",
 }
@@ -74,5 +78,5 @@ def missing(name: str) -> str:
         return reason
     if "quantize" in name:
         return QUANTIZED
-    names = ", ".join(sorted(known for known in OPERATORS if known[0].isalpha() and "." not in known))
+    names = ", ".join(sorted(known for known in OPERATORS if known[0].islower() and "." not in known))
     return f"fastjac does not have torch's operator {name!r:.80}; it has {names}"

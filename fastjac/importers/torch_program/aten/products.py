@@ -109,9 +109,10 @@ def _convolution(
 ) -> Value:
     """A convolution of an image or sequence with its channels."""
     kernel = tensor(weight, "weight")
-    if transposed:
-        raise UnsupportedLayerError("it convolves backwards (transposed), which fastjac does not have")
     window = _window(kernel.shape[2:], stride, padding, dilation)
+    if transposed:
+        longer = _spread(output_padding, len(window.sizes))
+        return cv.convolve_backwards(tensor(input), kernel, optional(bias, "bias"), window, longer, whole(groups))
     return cv.convolve(tensor(input), kernel, optional(bias, "bias"), window, whole(groups))
 
 

@@ -84,6 +84,16 @@ def _deviation(*args: Any, **options: Any) -> Value:
     return el.sqrt(_variance(*args, **options))
 
 
+def _with_mean(function: Operator) -> Operator:
+    """A variance or deviation, and the mean."""
+
+    def call(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> list[Value]:
+        along = None if isinstance(dim, bool) else axes(dim)
+        return [function(self, dim, unbiased, keepdim, correction), _mean(tensor(self), along, bool(keepdim))]
+
+    return call
+
+
 def _log_sum_exp(self: Any, dim: Any, keepdim: Any = False) -> Value:
     return el.log(rd.reduce_sum(el.exp(tensor(self)), axes(dim), bool(keepdim)))
 
@@ -115,6 +125,11 @@ REDUCTIONS: dict[str, Operator] = {
     "linalg_vector_norm": lambda self, ord=2, dim=None, keepdim=False, dtype=None: _norm(self, ord, dim, keepdim, dtype),
     "var": _variance,
     "std": _deviation,
+    "var_mean": _with_mean(_variance),
+    "std_mean": _with_mean(_deviation),
+    "aminmax": lambda self, dim=None, keepdim=False: [
+        reduce(tensor(self), axes(dim), bool(keepdim)) for reduce in (rd.reduce_min, rd.reduce_max)
+    ],
     "logsumexp": _log_sum_exp,
     "cosine_similarity": _cosine_similarity,
 }
