@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import plan as plan_module
+from fastjac import contractions
 from fastjac.kernels.tables import DENSE
 from tests import naive
 from tests.bits import assert_same_bits
@@ -35,8 +35,8 @@ BATCHES = (1, 2, 13, 50)
 @pytest.fixture
 def unions(monkeypatch):
     """Samples are stacked over the units that are live in any of them wherever that is possible, not only where it pays."""
-    monkeypatch.setattr(plan_module, "UNION_ROWS", plan_module.STACKED_ROWS)
-    monkeypatch.setattr(plan_module, "UNION_DEPTH", 1)
+    monkeypatch.setattr(contractions, "UNION_ROWS", contractions.STACKED_ROWS)
+    monkeypatch.setattr(contractions, "UNION_DEPTH", 1)
 
 
 def network(widths, links, dtype):
