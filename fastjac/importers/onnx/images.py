@@ -11,12 +11,24 @@ from ..ir.convolution import Window
 from ..ir.values import Value
 from .calls import Call
 
+SAME = ("SAME_UPPER", "SAME_LOWER")
+Pads = Callable[[Call, Sequence[int], Sequence[int], Sequence[int], Sequence[int]], tuple[int, ...]]
+
 
 def conv(call: Call) -> Value:
     """A convolution over a small image, whose kernel is a constant."""
     value, kernel = call.value(0), call.value(1)
     window = _window(call, value, kernel.shape[2:])
     return cv.convolve(value, kernel, call.optional(2), window, call.node.integer("group", 1))
+
+
+def conv_transpose(call: Call) -> Value:
+    """What the transposed matrix of a convolution makes of a small image; the kernel is a constant."""
+    value, kernel = call.value(0), call.value(1)
+    window = _window(call, value, kernel.shape[2:], _cut)
+    return cv.convolve_backwards(
+        value, kernel, call.optional(2), window, _longer(call, window.sizes), call.node.integer("group", 1)
+    )
 
 
 def _max_pool(call: Call) -> Value:
@@ -36,8 +48,8 @@ def _whole(function: Callable[[Value, Sequence[int]], Value]) -> Callable[[Call]
     return lambda call: function(call.value(0), range(2, len(call.value(0).shape)))
 
 
-def _window(call: Call, value: Value, sizes: Sequence[int] | None = None) -> Window:
-    """The window of a node, that of its kernel for a convolution."""
+def _window(call: Call, value: Value, sizes: Sequence[int] | None = None, pads_of: Pads | None = None) -> Window:
+    """The window of a node, that of its kernel for a convolution; `pads_of` says how many places more it has, as `_pads` does."""
     told = call.node.integers("kernel_shape")
     sizes = told if sizes is None else sizes
     places = value.shape[2:]
@@ -45,9 +57,9 @@ def _window(call: Call, value: Value, sizes: Sequence[int] | None = None) -> Win
         raise FormatError(f"its window of {sizes} does not fit a value of shape {value.shape}")
     rank = len(places)
     strides, dilations = (call.node.integers(name) or (1,) * rank for name in ("strides", "dilations"))
-    pads = _pads(call, places, sizes, strides, dilations)
-    if len(pads) != 2 * rank or min(pads, default=0) < 0:
-        raise FormatError(f"pads={pads} do not fit a window of {rank} axes")
+    if len(strides) != rank or len(dilations) != rank:
+        raise FormatError(f"strides={strides} and dilations={dilations} do not fit a window of {rank} axes")
+    pads = (pads_of or _pads)(call, places, sizes, strides, dilations)
     window = Window(sizes, strides, dilations, pads[:rank], pads[rank:])
     return window.over_all(places) if call.node.integer("ceil_mode", 0) else window
 
@@ -55,19 +67,60 @@ def _window(call: Call, value: Value, sizes: Sequence[int] | None = None) -> Win
 def _pads(
     call: Call, places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[int, ...]:
-    kind = call.node.text("auto_pad", "NOTSET")
-    if kind in ("NOTSET", ""):
-        return call.node.integers("pads") or (0,) * (2 * len(sizes))
-    if kind == "VALID":
-        return (0,) * (2 * len(sizes))
-    if kind not in ("SAME_UPPER", "SAME_LOWER"):
-        raise FormatError(f"auto_pad={kind!r:.40} is none that ONNX knows")
+    kind = _auto_pad(call)
+    if kind not in SAME:
+        return _told_pads(call, len(sizes))
     less, more = cv.same_padding(places, sizes, strides, dilations)
     return (*less, *more) if kind == "SAME_UPPER" else (*more, *less)
 
 
+def _cut(
+    call: Call, places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[int, ...]:
+    """How many places a transposed convolution leaves out at the ends; below 0 where it has more."""
+    kind, target = _auto_pad(call), call.node.integers("output_shape")
+    if target is None and kind not in SAME:
+        return _told_pads(call, len(sizes))
+    target = target or tuple(place * stride for place, stride in zip(places, strides, strict=True))
+    if len(target) != len(sizes):
+        raise FormatError(f"output_shape={target} does not fit a window of {len(sizes)} axes")
+    axes = zip(places, sizes, strides, dilations, _longer(call, sizes), target, strict=True)
+    cut = [(place - 1) * stride + (size - 1) * step + 1 + more - end for place, size, stride, step, more, end in axes]
+    if kind in SAME and min(cut) < 0:
+        raise UnsupportedLayerError(
+            f"auto_pad={kind!r} does not tell where the places go that are more than its kernel reaches, and runtimes differ; "
+            "export it with pads and output_padding"
+        )
+    before = [count // 2 if kind == "SAME_UPPER" else max(-(-count // 2), 0) for count in cut]
+    return (*before, *(count - first for count, first in zip(cut, before, strict=True)))
+
+
+def _longer(call: Call, sizes: Sequence[int]) -> tuple[int, ...]:
+    """How many places a transposed convolution has more behind each axis."""
+    longer = call.node.integers("output_padding") or (0,) * len(sizes)
+    if len(longer) != len(sizes) or min(longer, default=0) < 0:
+        raise FormatError(f"output_padding={longer} does not fit a window of {len(sizes)} axes")
+    return longer
+
+
+def _auto_pad(call: Call) -> str:
+    kind = call.node.text("auto_pad", "NOTSET")
+    if kind not in ("NOTSET", "", "VALID", *SAME):
+        raise FormatError(f"auto_pad={kind!r:.40} is none that ONNX knows")
+    return kind
+
+
+def _told_pads(call: Call, rank: int) -> tuple[int, ...]:
+    pads = None if _auto_pad(call) == "VALID" else call.node.integers("pads")
+    pads = pads or (0,) * (2 * rank)
+    if len(pads) != 2 * rank or min(pads, default=0) < 0:
+        raise FormatError(f"pads={pads} do not fit a window of {rank} axes")
+    return pads
+
+
 IMAGES: dict[str, Callable[[Call], Value]] = {
     "Conv": conv,
+    "ConvTranspose": conv_transpose,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
     "GlobalAveragePool": _whole(rd.reduce_mean),

@@ -36,6 +36,22 @@ def test_a_convolution_over_an_image(operands, attributes):
     assert_agrees(one_node("Conv", "x", *operands, dims=IMAGE, **attributes), GRID)
 
 
+BACKWARDS = random(2, 3, 3, 2)
+TRANSPOSED = {
+    "plain": ([BACKWARDS, BIAS], {}),
+    "with pads and more behind": ([BACKWARDS], {"pads": [1, 0, 2, 1], "strides": [2, 3], "output_padding": [1, 2]}),
+    "dilated": ([BACKWARDS, BIAS], {"dilations": [2, 3], "pads": [4, 1, 0, 0]}),
+    "of the same size": ([random(2, 3, 4, 3)], {"auto_pad": "SAME_UPPER", "strides": [1, 2], "dilations": [1, 2]}),
+    "of the same size, more before": ([random(2, 3, 4, 3)], {"auto_pad": "SAME_LOWER", "strides": [1, 2]}),
+    "of a shape told": ([BACKWARDS], {"output_shape": [6, 10], "strides": [1, 3], "auto_pad": "SAME_LOWER"}),
+}
+
+
+@pytest.mark.parametrize(("operands", "attributes"), TRANSPOSED.values(), ids=TRANSPOSED)
+def test_a_transposed_convolution(operands, attributes):
+    assert_agrees(one_node("ConvTranspose", "x", *operands, dims=IMAGE, **attributes), GRID)
+
+
 def test_a_convolution_is_one_layer_that_all_places_share():
     net = fastjac.from_onnx(one_node("Conv", "x", KERNEL, BIAS, dims=IMAGE))
     assert net.n_parameters == KERNEL.size + BIAS.size

@@ -24,6 +24,9 @@ REFUSED = {
     "Gather.*by numbers that depend on the network's input": one_node("Gather", ROW, "x"),
     "LpNormalization.*norm of order 3": one_node("LpNormalization", "x", p=3),
     "ai.onnx.ml.Normalizer.*by the norm 'MAX'": one_node("Normalizer", "x", domain="ai.onnx.ml"),
+    "ConvTranspose.*auto_pad='SAME_UPPER' does not tell": one_node(
+        "ConvTranspose", "x", random(2, 1, 2), dims=("N", 2, 3), strides=[4], auto_pad="SAME_UPPER"
+    ),
     "Pad.*pads by 'mirror'": one_node("Pad", "x", np.array([0, 1, 0, 1]), mode="mirror"),
     "BatchNormalization.*in training mode": one_node("BatchNormalization", *BATCH_NORM, training_mode=1, opset=15),
     "BatchNormalization.*one number a channel": one_node(
@@ -102,6 +105,9 @@ DAMAGED = {
     "must hold whole numbers, it holds float64": one_node("Reshape", "x", np.array([1.0, 5.0])),
     "attribute axis must be of type 2 of AttributeProto": one_node("Softmax", "x", axis=0.5),
     "one entry for each of 5 channels": one_node("BatchNormalization", "x", *[np.abs(random(4))] * 4),
+    "output_padding=.1, 1. does not fit a window": one_node(
+        "ConvTranspose", "x", random(2, 1, 2), dims=("N", 2, 3), output_padding=[1, 1]
+    ),
     "it has no offset or no scale": one_node("Scaler", "x", domain="ai.onnx.ml"),
 }
 
