@@ -130,6 +130,22 @@ SEVERAL_AXES = {
     "Conv2D": [grid, lambda: layers.Conv2D(3, (2, 1), activation="relu"), layers.Flatten],
     "Conv2D of the same size": [grid, lambda: layers.Conv2D(3, 3, padding="same"), lambda: layers.Conv2D(2, 1), layers.Flatten],
     "Conv2D that covers its input": [grid, lambda: layers.Conv2D(5, (3, 2)), layers.Flatten],
+    "Conv1DTranspose": [lambda: layers.Conv1DTranspose(4, 3, strides=2, padding="same", activation="tanh"), layers.Flatten],
+    "Conv1DTranspose dilated": [lambda: layers.Conv1DTranspose(2, 2, dilation_rate=3, use_bias=False), layers.Flatten],
+    "Conv1DTranspose with gaps": [lambda: layers.Conv1DTranspose(2, 2, strides=4), layers.Flatten],
+    "Conv1DTranspose with channels first": [
+        lambda: layers.Conv1DTranspose(2, 3, strides=2, data_format="channels_first"),
+        layers.Flatten,
+    ],
+    "Conv2DTranspose": [grid, lambda: layers.Conv2DTranspose(3, (4, 3), strides=(2, 3), padding="same"), layers.Flatten],
+    "Conv2DTranspose with more behind": [
+        grid,
+        lambda: layers.Conv2DTranspose(2, (3, 2), strides=(2, 3), padding="same", output_padding=(1, 2)),
+        lambda: layers.Conv2DTranspose(1, 2, strides=2, output_padding=1),
+        layers.Flatten,
+    ],
+    "UpSampling1D": [lambda: layers.UpSampling1D(2), layers.Flatten],
+    "UpSampling2D": [grid, lambda: layers.UpSampling2D((2, 3)), layers.Flatten],
     "MaxPooling1D": [lambda: layers.MaxPooling1D(2, 1), layers.Flatten],
     "MaxPooling2D": [grid, lambda: layers.MaxPooling2D(2, padding="same"), layers.Flatten],
     "AveragePooling1D": [lambda: layers.AveragePooling1D(2, 1), layers.Flatten],
@@ -245,6 +261,9 @@ def test_every_layer_of_the_table_is_tested():
 REFUSED_LAYERS = {
     "layer 0 'conv' .SeparableConv1D.: fastjac does not have it; it has Activation, ": lambda: layers.SeparableConv1D(
         2, 1, name="conv"
+    ),
+    "UpSampling2D.: interpolation='bicubic' is not supported; fastjac takes 'nearest'": lambda: keras.Sequential(
+        [layers.Reshape((3, 2, 1)), layers.UpSampling2D(2, interpolation="bicubic")]
     ),
     "return_state=True is not supported": lambda: layers.LSTM(2, return_state=True),
     "merge_mode=None gives both results apart": lambda: layers.Bidirectional(layers.LSTM(2), merge_mode=None),

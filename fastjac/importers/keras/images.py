@@ -9,9 +9,10 @@ import numpy as np
 
 from ...errors import UnsupportedLayerError
 from ..ir import convolution as cv
-from ..ir.account import shared
+from ..ir.account import shared, spend
 from ..ir.convolution import Window
 from ..ir.joining import pad
+from ..ir.movement import gather
 from ..ir.values import Value, constant, moved
 from .arrays import arrays, float_type
 from .config import Entry
@@ -22,15 +23,28 @@ CAUSAL, SAME, VALID = "causal", "same", "valid"
 
 def convolution(entry: Entry, value: Value) -> Value:
     """The convolution without its activation."""
-    config = entry.config
-    sizes, groups = tuple(config["kernel_size"]), config.get("groups") or 1
+    config, images = entry.config, _channels_first(entry, value)
+    groups = config.get("groups") or 1
+    kernel, bias = _kernel(entry, images.shape[1] // groups, config["filters"])
+    window = _window(entry, images.shape[2:], tuple(config["kernel_size"]), config["strides"], config["dilation_rate"])
+    return _as_given(entry, cv.convolve(images, kernel, bias, window, groups))
+
+
+def transposed_convolution(entry: Entry, value: Value) -> Value:
+    """The transposed convolution without its activation."""
     images = _channels_first(entry, value)
-    window = _window(entry, images.shape[2:], sizes, config["strides"], config["dilation_rate"])
-    channels, filters = images.shape[1] // groups, config["filters"]
-    expected = [(*sizes, channels, filters)] + [(filters,)] * bool(config["use_bias"])
+    kernel, bias = _kernel(entry, entry.config["filters"], images.shape[1])
+    window = _cut_window(entry, tuple(entry.config["kernel_size"]))
+    return _as_given(entry, cv.convolve_backwards(images, kernel, bias, window, (0,) * len(window.sizes)))
+
+
+def _kernel(entry: Entry, *channels: int) -> tuple[Value, Value | None]:
+    """The kernel (channels, places ...), held as (places ..., channels) with the two reversed, and the bias."""
+    config = entry.config
+    expected = [(*config["kernel_size"], *channels)] + [(config["filters"],)] * bool(config["use_bias"])
     kernel, *bias = shared((id(entry), "arrays"), lambda: arrays(entry, *expected))
     turned = shared((id(entry), "kernel"), lambda: constant(np.moveaxis(kernel, (-1, -2), (0, 1))))
-    return _as_given(entry, cv.convolve(images, turned, constant(bias[0]) if bias else None, window, groups))
+    return turned, constant(bias[0]) if bias else None
 
 
 def pooling(function: Callable[[Value, Window, Any], Value]) -> Callable[[Entry, Value], Value]:
@@ -49,6 +63,19 @@ def pooling(function: Callable[[Value, Window, Any], Value]) -> Callable[[Entry,
 
 max_pooling = pooling(lambda value, window, dtype: cv.max_pool(value, window))
 average_pooling = pooling(lambda value, window, dtype: cv.average_pool(value, window, False, dtype))
+
+
+def upsampling(entry: Entry, value: Value) -> Value:
+    """Each place several times along each axis of places."""
+    if (kind := entry.config.get("interpolation", "nearest")) != "nearest":
+        raise UnsupportedLayerError(f"interpolation={kind!r:.40} is not supported; fastjac takes 'nearest'")
+    images = _channels_first(entry, value)
+    rank = len(images.shape) - 2
+    for axis, times in enumerate(_each(entry.config["size"], rank), 2):
+        places = images.shape[axis]
+        spend(places * times)
+        images = gather(images, constant(np.repeat(np.arange(places), times)), axis)
+    return _as_given(entry, images)
 
 
 def zero_padding(entry: Entry, value: Value) -> Value:
@@ -72,7 +99,7 @@ def _padded(entry: Entry, value: Value, ends: Sequence[Sequence[int]]) -> Value:
 
 
 def _window(entry: Entry, places: Shape, sizes: Shape, strides: Any, dilations: Any) -> Window:
-    strides, dilations = ((option,) * len(sizes) if isinstance(option, int) else tuple(option) for option in (strides, dilations))
+    strides, dilations = _each(strides, len(sizes)), _each(dilations, len(sizes))
     padding = entry.config["padding"]
     if padding == VALID:
         return Window(sizes, strides, dilations, (0,) * len(sizes), (0,) * len(sizes))
@@ -81,6 +108,30 @@ def _window(entry: Entry, places: Shape, sizes: Shape, strides: Any, dilations: 
     if padding != SAME:
         raise UnsupportedLayerError(f"padding={padding!r:.40} is none that Keras knows")
     return Window(sizes, strides, dilations, *cv.same_padding(places, sizes, strides, dilations))
+
+
+def _cut_window(entry: Entry, sizes: Shape) -> Window:
+    """The window of a transposed convolution; below 0 are the places that its image gets beyond those that the kernel reaches."""
+    config, rank = entry.config, len(sizes)
+    strides, dilations = _each(config["strides"], rank), _each(config["dilation_rate"], rank)
+    if config["padding"] not in (SAME, VALID):
+        raise UnsupportedLayerError(f"padding={config['padding']!r:.40} is none that Keras knows")
+    reach = [(size - 1) * step + 1 for size, step in zip(sizes, dilations, strict=True)]
+    if (more := config.get("output_padding")) is not None:
+        longer = [
+            (long % 2 if config["padding"] == SAME else long) + one for long, one in zip(reach, _each(more, rank), strict=True)
+        ]
+    else:
+        longer = list(strides) if config["padding"] == SAME else list(map(max, reach, strides))
+    cut = [long - kept for long, kept in zip(reach, longer, strict=True)]
+    before = [max(count // 2, 0) if config["padding"] == SAME else 0 for count in cut]
+    behind = [count - first for count, first in zip(cut, before, strict=True)]
+    return Window(sizes, strides, dilations, before, behind)
+
+
+def _each(option: Any, rank: int) -> Shape:
+    """An option for each axis of places, which may be one number for all."""
+    return (option,) * rank if isinstance(option, int) else tuple(option)
 
 
 def _channels_first(entry: Entry, value: Value) -> Value:

@@ -27,7 +27,7 @@ from .arithmetic import Operand, Precision, arithmetic, is_arithmetic
 from .arrays import arrays, dtype_name
 from .calls import Call, refuse_extras
 from .config import Entry, entry_of, inner_layer, told_class
-from .images import average_pooling, convolution, cropping, max_pooling, zero_padding
+from .images import average_pooling, convolution, cropping, max_pooling, transposed_convolution, upsampling, zero_padding
 from .joins import MERGES
 from .normalizations import batch_normalization, layer_normalization, normalization, rescaling, unit_normalization
 from .operations import operation, softmax
@@ -178,9 +178,9 @@ def _repeat(entry: Entry, value: Value) -> Value:
     return mv.tile(mv.unsqueeze(value, [1]), [1, entry.config["n"], *[1] * (len(value.shape) - 1)])
 
 
-def _convolution(entry: Entry, value: Value) -> Value:
-    """A convolution with its activation."""
-    return _activation(entry, convolution(entry, value))
+def _activated(convert: Converter) -> Converter:
+    """A layer with its activation behind."""
+    return lambda entry, value: _activation(entry, convert(entry, value))
 
 
 def _pooled(function: Callable[[Value, Sequence[int], bool], Value]) -> Converter:
@@ -274,8 +274,12 @@ CONVERTERS: dict[str, Conversion] = {
     "Cropping2D": Conversion(cropping),
     "ZeroPadding1D": Conversion(zero_padding),
     "ZeroPadding2D": Conversion(zero_padding),
-    "Conv1D": Conversion(_convolution),
-    "Conv2D": Conversion(_convolution),
+    "Conv1D": Conversion(_activated(convolution)),
+    "Conv2D": Conversion(_activated(convolution)),
+    "Conv1DTranspose": Conversion(_activated(transposed_convolution)),
+    "Conv2DTranspose": Conversion(_activated(transposed_convolution)),
+    "UpSampling1D": Conversion(upsampling),
+    "UpSampling2D": Conversion(upsampling),
     "MaxPooling1D": Conversion(max_pooling),
     "MaxPooling2D": Conversion(max_pooling),
     "AveragePooling1D": Conversion(average_pooling),

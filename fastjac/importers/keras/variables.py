@@ -12,6 +12,8 @@ VARIABLES: dict[str, Callable[[dict[str, Any]], Counts]] = {
     "Dense": lambda config: (1 + bool(config["use_bias"]), 0),
     "Conv1D": lambda config: (1 + bool(config["use_bias"]), 0),
     "Conv2D": lambda config: (1 + bool(config["use_bias"]), 0),
+    "Conv1DTranspose": lambda config: (1 + bool(config["use_bias"]), 0),
+    "Conv2DTranspose": lambda config: (1 + bool(config["use_bias"]), 0),
     "LSTM": lambda config: (2 + bool(config["use_bias"]), 0),
     "GRU": lambda config: (2 + bool(config["use_bias"]), 0),
     "SimpleRNN": lambda config: (2 + bool(config["use_bias"]), 0),
