@@ -9,7 +9,7 @@ from ..ir import convolution as cv
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir.convolution import Window
-from ..ir.values import Flow, Value, computed
+from ..ir.values import Flow, Value, computed, fixed
 from .calls import Call
 
 CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -25,6 +25,12 @@ def depthwise_conv(call: Call) -> Value:
     """A DepthwiseConv2dNative, with a kernel (height, width, in, several)."""
     _check_format(call)
     return _depthwise(call, call.text("padding"), call.numbers("strides")[1:3], call.numbers("dilations")[1:3])
+
+
+def conv_transpose(call: Call) -> Value:
+    """A Conv2DBackpropInput: the transposed matrix of a convolution with a kernel (height, width, out, in)."""
+    _check_format(call)
+    return _convolved_back(call, "yxoi", call.text("padding"), call.numbers("strides")[1:3], call.numbers("dilations")[1:3])
 
 
 def max_pool(call: Call) -> Value:
@@ -59,6 +65,11 @@ def lite_depthwise_conv(call: Call) -> Value:
     return _biased(call, _depthwise(inner, _lite_padding(call), _lite_strides(call), _lite_dilations(call)))
 
 
+def lite_conv_transpose(call: Call) -> Value:
+    """A TRANSPOSE_CONV, with a kernel (out, height, width, in)."""
+    return _biased(call, _convolved_back(call, "oyxi", _lite_padding(call), _lite_strides(call), (1, 1)), 3)
+
+
 def lite_pool(is_max: bool) -> Callable[[Call], Value]:
     """A MAX_POOL_2D or an AVERAGE_POOL_2D."""
 
@@ -81,14 +92,26 @@ def _lite_dilations(call: Call) -> Sequence[int]:
     return call.integer("dilation_h_factor"), call.integer("dilation_w_factor")
 
 
-def _biased(call: Call, value: Value) -> Value:
-    return value if call.optional(2) is None else el.add(value, call.value(2))
+def _biased(call: Call, value: Value, position: int = 2) -> Value:
+    return value if call.optional(position) is None else el.add(value, call.value(position))
 
 
 def _convolved(call: Call, letters: str, padding: str, strides: Sequence[int], dilations: Sequence[int]) -> Value:
     """A convolution with a kernel whose axes are the letters: y, x, i for channels in, o for those out."""
     kernel = _kernel(call, [letters.index(letter) for letter in "oiyx"])
     return _with_window(call, kernel, padding, strides, dilations, groups=1)
+
+
+def _convolved_back(call: Call, letters: str, padding: str, strides: Sequence[int], dilations: Sequence[int]) -> Value:
+    """What the transposed matrix of a convolution of images of the shape that operand 0 tells makes of operand 2."""
+    value, kernel = _channels_first(call, 2), _kernel(call, [letters.index(letter) for letter in "ioyx"])
+    target = fixed(mv.part(call.whole(0), 0, 1, 3), "operand 0").ravel().tolist()
+    window = _window(target, kernel.shape[2:], padding, strides, dilations or (1, 1))
+    ends = zip(value.shape[2:], window.strides, window.reach, window.before, window.behind, target, strict=True)
+    longer = [end - (place - 1) * stride - long + before + behind for place, stride, long, before, behind, end in ends]
+    if not all(0 <= more < stride for more, stride in zip(longer, strides, strict=True)):
+        raise FormatError(f"its images of {value.shape[2:]} places do not become images of {target}; the file is damaged")
+    return mv.transpose(cv.convolve_backwards(value, kernel, None, window, longer), CHANNELS_LAST)
 
 
 def _depthwise(call: Call, padding: str, strides: Sequence[int], dilations: Sequence[int]) -> Value:
@@ -119,8 +142,8 @@ def _pooled(call: Call, padding: str, sizes: Sequence[int], strides: Sequence[in
     return mv.transpose(pooled, CHANNELS_LAST)
 
 
-def _channels_first(call: Call) -> Value:
-    value = call.value(0)
+def _channels_first(call: Call, position: int = 0) -> Value:
+    value = call.value(position)
     if len(value.shape) != 4:
         raise FormatError(f"it takes images of four axes with the batch, got shape {value.shape}")
     return mv.transpose(value, CHANNELS_FIRST)

@@ -122,6 +122,7 @@ ALONG_AXES: dict[str, Convert] = {
     "BiasAddV1": products.bias_add,
     "Einsum": products.einsum,
     "Conv2D": images.conv,
+    "Conv2DBackpropInput": images.conv_transpose,
     "DepthwiseConv2dNative": images.depthwise_conv,
     "MaxPool": images.max_pool,
     "AvgPool": images.average_pool,

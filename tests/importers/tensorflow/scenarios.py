@@ -64,8 +64,18 @@ def convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return windows(x, len(kernel), lambda part, axis: np.einsum("nyxi,yxio->no", part, kernel))
 
 
+def spread(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+    """The sum of copies of a kernel (size, size, out, in), a stride apart, each with the entries at one place of x."""
+    size, (count, height, width, _) = len(kernel), x.shape
+    y = np.zeros((count, (height - 1) * stride + size, (width - 1) * stride + size, kernel.shape[2]))
+    for i, j in np.ndindex(height, width):
+        rows, columns = slice(i * stride, i * stride + size), slice(j * stride, j * stride + size)
+        y[:, rows, columns] += np.einsum("ni,yxoi->nyxo", x[:, i, j], kernel)
+    return y
+
+
 C, W, KERNEL, CHANNELS = random(6), random(6, 4), random(2, 2, 2, 3), random(2, 2, 2, 2)
-BIAS = random(4)
+BIAS, TURNED, WIDE = random(4), random(2, 2, 3, 2), random(3, 3, 3, 2)
 VARIANCE = np.array([2.0, 3.0])
 ERF = np.vectorize(math.erf)
 ELEMENTWISE = {
@@ -194,6 +204,27 @@ ALONG_AXES = {
         "Conv2D",
         graph_options={"strides": [1, 2, 2, 1], "padding": "SAME"},
         dims=(4, 4, 2),
+    ),
+    "conv backwards": Scenario(
+        lambda x: np.pad(spread(x, TURNED, 3), ((0, 0), (0, 1), (0, 2), (0, 0))),
+        (ints(3, 12, 10, 3), TURNED, "x"),
+        "Conv2DBackpropInput",
+        graph_options={"strides": [1, 3, 3, 1], "padding": "VALID", "dilations": [1, 1, 1, 1]},
+        dims=IMAGE,
+    ),
+    "conv backwards, same": Scenario(
+        lambda x: spread(x, WIDE, 2)[:, :8, :6],
+        (ints(3, 8, 6, 3), WIDE, "x"),
+        "Conv2DBackpropInput",
+        graph_options={"strides": [1, 2, 2, 1], "padding": "SAME"},
+        dims=IMAGE,
+    ),
+    "conv backwards of Lite": Scenario(
+        lambda x: np.maximum(spread(x, WIDE, 2)[:, :8, :6] + BIAS[:3], 0),
+        (ints(3, 8, 6, 3), WIDE.transpose(2, 0, 1, 3).copy(), "x", BIAS[:3]),
+        lite="TRANSPOSE_CONV",
+        lite_options={"padding": 0, "stride_h": 2, "stride_w": 2, "fused": 1},
+        dims=IMAGE,
     ),
     "depthwise conv": Scenario(
         lambda x: np.concatenate([convolved(x[..., i : i + 1], CHANNELS[:, :, i : i + 1]) for i in (0, 1)], -1),

@@ -12,7 +12,7 @@ from fastjac.importers.tensorflow.tflite.operators import OPERATORS as LITE_OPER
 
 from . import graphs as gr
 from . import lite
-from .scenarios import SCENARIOS, Scenario
+from .scenarios import SCENARIOS, WIDE, Scenario, spread
 
 STEP = 1e-6
 """Of central differences in float64, which are then good to some 1e-9."""
@@ -91,3 +91,27 @@ def test_every_operator_has_a_test():
     others = {*ELSEWHERE.split(), *SAME.split(), "PreventGradient", "PlaceholderWithDefault"}
     assert graph_names | others == set(OPERATORS)
     assert lite_names | set(LITE_ELSEWHERE.split()) == set(LITE_OPERATORS)
+
+
+def transposed(sizes: str, *before: bytes) -> bytes:
+    """A graph of one transposed convolution, to images of sizes that a node gives."""
+    options = {"strides": [1, 2, 2, 1], "padding": "SAME"}
+    operator = gr.node("y", "Conv2DBackpropInput", sizes, "kernel", "x", **options)
+    return gr.graph(gr.placeholder("x", (None, 4, 3, 2)), gr.const("kernel", WIDE), *before, operator)
+
+
+def test_images_of_a_shape_that_counts_the_batch(tmp_path):
+    numbers = {"from": [0], "to": [1], "8": 8, "6": 6, "3": 3}
+    constants = [gr.const(name, np.array(value, np.int32)) for name, value in numbers.items()]
+    count = gr.node("count", "StridedSlice", "shape", "from", "to", "to", shrink_axis_mask=1)
+    packed = gr.node("sizes", "Pack", "count", "8", "6", "3", axis=0)
+    (tmp_path / "model.pb").write_bytes(transposed("sizes", *constants, gr.node("shape", "Shape", "x"), count, packed))
+    x = np.random.default_rng(0).normal(size=(2, 4, 3, 2))
+    expected = spread(x, WIDE, 2)[:, :8, :6].reshape(2, -1)
+    np.testing.assert_allclose(fastjac.load(tmp_path / "model.pb")(x.reshape(2, -1)), expected, atol=1e-12)
+
+
+def test_images_that_become_none_of_the_shape_told(tmp_path):
+    (tmp_path / "model.pb").write_bytes(transposed("sizes", gr.const("sizes", np.array([1, 9, 6, 3], np.int32))))
+    with pytest.raises(fastjac.errors.FormatError, match=r"images of .4, 3. places do not become images of .9, 6."):
+        fastjac.load(tmp_path / "model.pb")

@@ -112,6 +112,7 @@ ALONG_AXES: dict[str, Convert] = {
     "FULLY_CONNECTED": fused(products.fully_connected),
     "BATCH_MATMUL": products.matmul,
     "CONV_2D": fused(images.lite_conv),
+    "TRANSPOSE_CONV": fused(images.lite_conv_transpose),
     "DEPTHWISE_CONV_2D": fused(images.lite_depthwise_conv),
     "MAX_POOL_2D": fused(images.lite_pool(is_max=True)),
     "AVERAGE_POOL_2D": fused(images.lite_pool(is_max=False)),

@@ -143,6 +143,7 @@ OPTIONS: dict[str, Fields] = {
         "dilation_w_factor": (4, INT, 1),
         "dilation_h_factor": (5, INT, 1),
     },
+    "TRANSPOSE_CONV": {"padding": (0, BYTE, 0), "stride_w": (1, INT, 0), "stride_h": (2, INT, 0), "fused": (3, BYTE, 0)},
     "DEPTHWISE_CONV_2D": {
         "padding": (0, BYTE, 0),
         "stride_w": (1, INT, 0),
