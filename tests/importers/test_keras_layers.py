@@ -146,6 +146,7 @@ SEVERAL_AXES = {
     ],
     "UpSampling1D": [lambda: layers.UpSampling1D(2), layers.Flatten],
     "UpSampling2D": [grid, lambda: layers.UpSampling2D((2, 3)), layers.Flatten],
+    "UpSampling2D between": [grid, lambda: layers.UpSampling2D((2, 3), interpolation="bilinear"), layers.Flatten],
     "MaxPooling1D": [lambda: layers.MaxPooling1D(2, 1), layers.Flatten],
     "MaxPooling2D": [grid, lambda: layers.MaxPooling2D(2, padding="same"), layers.Flatten],
     "AveragePooling1D": [lambda: layers.AveragePooling1D(2, 1), layers.Flatten],
@@ -262,7 +263,7 @@ REFUSED_LAYERS = {
     "layer 0 'conv' .SeparableConv1D.: fastjac does not have it; it has Activation, ": lambda: layers.SeparableConv1D(
         2, 1, name="conv"
     ),
-    "UpSampling2D.: interpolation='bicubic' is not supported; fastjac takes 'nearest'": lambda: keras.Sequential(
+    "UpSampling2D.: interpolation='bicubic' is not supported; fastjac takes 'nearest' and 'bilinear'": lambda: keras.Sequential(
         [layers.Reshape((3, 2, 1)), layers.UpSampling2D(2, interpolation="bicubic")]
     ),
     "return_state=True is not supported": lambda: layers.LSTM(2, return_state=True),

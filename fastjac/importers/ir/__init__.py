@@ -10,7 +10,8 @@ computes are dealt with here, once.
                       tensors as one, and padding
     elementwise.py    functions of each entry, and arithmetic; choice.py: comparisons, and choices by them
     reduction.py      sums, means, products, extremes and norms along axes; contraction.py: matrix products and einsum
-    convolution.py    convolution and pooling over small images; recurrence.py: recurrent layers over fixed numbers of steps
+    convolution.py    convolution and pooling over small images; resizing.py: images of another size
+    recurrence.py     recurrent layers over fixed numbers of steps
     normalization.py  softmax and its kin, layer and batch normalization
     account.py        how much may be made of a file; missing.py: all that a model has and fastjac lacks
     assembly.py       the network that the outputs are made of, and what became of each operation

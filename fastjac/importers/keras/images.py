@@ -9,10 +9,10 @@ import numpy as np
 
 from ...errors import UnsupportedLayerError
 from ..ir import convolution as cv
-from ..ir.account import shared, spend
+from ..ir import resizing as rs
+from ..ir.account import shared
 from ..ir.convolution import Window
 from ..ir.joining import pad
-from ..ir.movement import gather
 from ..ir.values import Value, constant, moved
 from .arrays import arrays, float_type
 from .config import Entry
@@ -66,15 +66,15 @@ average_pooling = pooling(lambda value, window, dtype: cv.average_pool(value, wi
 
 
 def upsampling(entry: Entry, value: Value) -> Value:
-    """Each place several times along each axis of places."""
-    if (kind := entry.config.get("interpolation", "nearest")) != "nearest":
-        raise UnsupportedLayerError(f"interpolation={kind!r:.40} is not supported; fastjac takes 'nearest'")
+    """Several places for each along each axis of places, which are copies or, by "bilinear", between two."""
+    kind = entry.config.get("interpolation", "nearest")
+    if kind not in ("nearest", "bilinear"):
+        raise UnsupportedLayerError(f"interpolation={kind!r:.40} is not supported; fastjac takes 'nearest' and 'bilinear'")
     images = _channels_first(entry, value)
-    rank = len(images.shape) - 2
-    for axis, times in enumerate(_each(entry.config["size"], rank), 2):
+    for axis, times in enumerate(_each(entry.config["size"], len(images.shape) - 2), 2):
         places = images.shape[axis]
-        spend(places * times)
-        images = gather(images, constant(np.repeat(np.arange(places), times)), axis)
+        at = rs.positions(places, places * times, rs.HALF_PIXEL)
+        images = rs.nearest(images, axis, np.rint(at)) if kind == "nearest" else rs.linear(images, axis, at)
     return _as_given(entry, images)
 
 

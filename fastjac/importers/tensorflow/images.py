@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir import convolution as cv
 from ..ir import elementwise as el
 from ..ir import movement as mv
+from ..ir import resizing as rs
 from ..ir.convolution import Window
 from ..ir.values import Flow, Value, computed, fixed
 from .calls import Call
@@ -127,6 +130,23 @@ def _kernel(call: Call, order: Sequence[int]) -> Value:
     if isinstance(kernel, Flow) or len(kernel.shape) != 4:
         raise UnsupportedLayerError("its kernel is no constant of four axes, which fastjac takes alone")
     return mv.transpose(kernel, order)
+
+
+def resize(is_nearest: bool) -> Callable[[Call], Value]:
+    """Images of the size that operand 1 tells, of the nearest places or of mixtures of two along each axis."""
+
+    def convert(call: Call) -> Value:
+        images, size = _channels_first(call), call.integers(1)
+        if len(size) != 2:
+            raise FormatError(f"it resizes images to {size}, which is no height and width")
+        kind = rs.ALIGNED if call.flag("align_corners") else rs.HALF_PIXEL if call.flag("half_pixel_centers") else rs.ASYMMETRIC
+        for axis, count in enumerate(size, 2):
+            at = rs.positions(images.shape[axis], count, kind)
+            rounded = np.floor(at if kind == rs.ASYMMETRIC else at + 0.5)
+            images = rs.nearest(images, axis, rounded) if is_nearest else rs.linear(images, axis, at)
+        return mv.transpose(images, CHANNELS_LAST)
+
+    return convert
 
 
 def _with_window(call: Call, kernel: Value, padding: str, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Value:

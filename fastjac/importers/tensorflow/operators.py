@@ -126,6 +126,8 @@ ALONG_AXES: dict[str, Convert] = {
     "DepthwiseConv2dNative": images.depthwise_conv,
     "MaxPool": images.max_pool,
     "AvgPool": images.average_pool,
+    "ResizeNearestNeighbor": images.resize(is_nearest=True),
+    "ResizeBilinear": images.resize(is_nearest=False),
 }
 """Operators that take entries along axes together."""
 MOVEMENTS: dict[str, Convert] = {

@@ -64,6 +64,13 @@ def convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return windows(x, len(kernel), lambda part, axis: np.einsum("nyxi,yxio->no", part, kernel))
 
 
+def mixed(x: np.ndarray, at: Any) -> np.ndarray:
+    """The rows of x at these places, between two rows where a place is none."""
+    before = np.floor(at).astype(int)
+    share = (np.asarray(at) - before)[:, None, None]
+    return x[:, before] * (1 - share) + x[:, np.minimum(before + 1, x.shape[1] - 1)] * share
+
+
 def spread(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     """The sum of copies of a kernel (size, size, out, in), a stride apart, each with the entries at one place of x."""
     size, (count, height, width, _) = len(kernel), x.shape
@@ -224,6 +231,40 @@ ALONG_AXES = {
         (ints(3, 8, 6, 3), WIDE.transpose(2, 0, 1, 3).copy(), "x", BIAS[:3]),
         lite="TRANSPOSE_CONV",
         lite_options={"padding": 0, "stride_h": 2, "stride_w": 2, "fused": 1},
+        dims=IMAGE,
+    ),
+    "nearest": Scenario(
+        lambda x: x[:, [0, 0, 1, 2, 2, 3]][:, :, [0, 1]],
+        ("x", ints(6, 2)),
+        "ResizeNearestNeighbor",
+        "RESIZE_NEAREST_NEIGHBOR",
+        dims=IMAGE,
+    ),
+    "nearest of half pixels": Scenario(
+        lambda x: x[:, [0, 1, 1, 2, 3, 3]][:, :, [0, 2]],
+        ("x", ints(6, 2)),
+        "ResizeNearestNeighbor",
+        "RESIZE_NEAREST_NEIGHBOR",
+        both={"half_pixel_centers": True},
+        dims=IMAGE,
+    ),
+    "bilinear": Scenario(
+        lambda x: mixed(x, np.arange(6) * 2 / 3), ("x", ints(6, 3)), "ResizeBilinear", "RESIZE_BILINEAR", dims=IMAGE
+    ),
+    "bilinear of half pixels": Scenario(
+        lambda x: mixed(x, [0, 0.5, 7 / 6, 11 / 6, 2.5, 3]),
+        ("x", ints(6, 3)),
+        "ResizeBilinear",
+        "RESIZE_BILINEAR",
+        both={"half_pixel_centers": True},
+        dims=IMAGE,
+    ),
+    "bilinear of aligned corners": Scenario(
+        lambda x: mixed(x, np.arange(6) * 3 / 5),
+        ("x", ints(6, 3)),
+        "ResizeBilinear",
+        "RESIZE_BILINEAR",
+        both={"align_corners": True},
         dims=IMAGE,
     ),
     "depthwise conv": Scenario(

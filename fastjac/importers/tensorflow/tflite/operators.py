@@ -116,6 +116,8 @@ ALONG_AXES: dict[str, Convert] = {
     "DEPTHWISE_CONV_2D": fused(images.lite_depthwise_conv),
     "MAX_POOL_2D": fused(images.lite_pool(is_max=True)),
     "AVERAGE_POOL_2D": fused(images.lite_pool(is_max=False)),
+    "RESIZE_NEAREST_NEIGHBOR": images.resize(is_nearest=True),
+    "RESIZE_BILINEAR": images.resize(is_nearest=False),
     "SOFTMAX": ar.softmax,
     "LOG_SOFTMAX": ar.log_softmax,
     "L2_NORMALIZATION": fused(ar.l2_normalization),

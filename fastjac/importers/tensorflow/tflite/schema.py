@@ -153,6 +153,8 @@ OPTIONS: dict[str, Fields] = {
         "dilation_h_factor": (6, INT, 1),
     },
     **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), POOLING),
+    "RESIZE_NEAREST_NEIGHBOR": {"align_corners": (0, BOOL, 0), "half_pixel_centers": (1, BOOL, 0)},
+    "RESIZE_BILINEAR": {"align_corners": (2, BOOL, 0), "half_pixel_centers": (3, BOOL, 0)},
     "UNIDIRECTIONAL_SEQUENCE_LSTM": {
         "fused": (0, BYTE, 0),
         "cell_clip": (1, FLOAT, 0.0),

@@ -1,0 +1,49 @@
+"""Images of another size, along one axis after another: each place takes the nearest one, or mixes the two about it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import FormatError
+from .account import spend
+from .contraction import matmul
+from .movement import gather, swap_axes
+from .values import Value, constant
+
+ALIGNED, HALF_PIXEL, ASYMMETRIC = "align_corners", "half_pixel", "asymmetric"
+
+
+def positions(places: int, count: int, kind: str, whole: float | None = None) -> np.ndarray:
+    """Where each of `count` new places lies on an axis of so many places, which may be beyond its ends.
+
+    kind : ALIGNED, where the middles of the first and the last places coincide; HALF_PIXEL, where the ends of the axis do;
+        ASYMMETRIC, where the middles of the first places do, and a new place is as long as its share of the axis.
+    whole : how many new places stand for the whole axis, which is `count` unless a scale makes another number of it.
+    """
+    if count < 1 or places < 1:
+        raise FormatError(f"it makes {count} places of {places}")
+    spend(count)
+    length = count if whole is None else whole
+    numbers = np.arange(count, dtype=np.float64)
+    if kind == ALIGNED:
+        return numbers * (places - 1) / (length - 1) if length > 1 else 0 * numbers
+    return (numbers + 0.5) * places / length - 0.5 if kind == HALF_PIXEL else numbers * places / length
+
+
+def nearest(value: Value, axis: int, numbers: np.ndarray) -> Value:
+    """The entries at these whole numbers along an axis; beyond its ends those at its ends."""
+    inside = np.clip(numbers, 0, value.shape[axis] - 1).astype(np.int64)
+    return gather(value, constant(inside), axis)
+
+
+def linear(value: Value, axis: int, at: np.ndarray) -> Value:
+    """Between the entries on either side of each position along an axis; beyond its ends those at its ends."""
+    last = value.shape[axis] - 1
+    inside = np.clip(at, 0, last)
+    before = np.floor(inside).astype(np.int64)
+    spend(len(at) * (last + 1))
+    shares = np.zeros((last + 1, len(at)))
+    columns = np.arange(len(at))
+    shares[before, columns] = 1 - (inside - before)
+    shares[np.minimum(before + 1, last), columns] += inside - before
+    return swap_axes(matmul(swap_axes(value, axis, -1), constant(shares)), axis, -1)
