@@ -6,7 +6,7 @@
     graph.py        the nodes of a model and their attributes; tensor.py and external.py read its arrays
     calls.py        a node together with what is known of its operands
     operators.py    what each operator becomes, in tables: activations.py, constants.py, images.py, movement.py,
-                    normalization.py, products.py, recurrent.py, and those of scikit-learn's models in ml.py
+                    normalization.py, products.py, recurrent.py, resizing.py, and those of scikit-learn's models in ml.py
     refusals.py     what fastjac does not have, and what to do about it
 
 A model is read for one sample, whose array is seen as one vector, flattened. An axis of the batch that the file leaves open is

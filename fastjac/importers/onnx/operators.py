@@ -21,6 +21,7 @@ from .images import IMAGES
 from .ml import MODELS
 from .movement import MOVEMENTS
 from .recurrent import RECURRENT
+from .resizing import RESIZING
 
 
 def _pair(function: Callable[[Value, Value], Result]) -> Operator:
@@ -95,7 +96,7 @@ OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in ACTIVATIONS.items()},
     **{name: Operator(convert, ONLY_SHAPE if name in SHAPE_ONLY else "") for name, convert in MOVEMENTS.items()},
     **{name: Operator(convert) for name, convert in MODELS.items()},
-    **{name: Operator(convert) for name, convert in IMAGES.items()},
+    **{name: Operator(convert) for name, convert in (IMAGES | RESIZING).items()},
     **{name: Operator(convert, UNROLLED) for name, convert in RECURRENT.items()},
     **{name: Operator(products.reduced(function)) for name, function in products.REDUCTIONS.items()},
     "Gemm": Operator(products.gemm),

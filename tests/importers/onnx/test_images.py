@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import helper
+from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import fastjac
@@ -50,6 +50,41 @@ TRANSPOSED = {
 @pytest.mark.parametrize(("operands", "attributes"), TRANSPOSED.values(), ids=TRANSPOSED)
 def test_a_transposed_convolution(operands, attributes):
     assert_agrees(one_node("ConvTranspose", "x", *operands, dims=IMAGE, **attributes), GRID)
+
+
+SCALES = np.array([1, 1, 2, 1.5], np.float32)
+RESIZED = {
+    "to sizes": ([None, None, np.array([1, 2, 3, 7])], {"mode": "linear"}),
+    "to one place": ([None, None, np.array([1, 2, 1, 6])], {"coordinate_transformation_mode": "pytorch_half_pixel"}),
+    "by scales": ([None, SCALES], {"mode": "linear", "coordinate_transformation_mode": "align_corners"}),
+    "to nearest places": ([None, SCALES], {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}),
+}
+
+
+@pytest.mark.parametrize(("operands", "attributes"), RESIZED.values(), ids=RESIZED)
+def test_an_image_of_another_size(operands, attributes):
+    is_fixed = operands[1] is None
+    proto = one_node("Resize", "x", *operands, dims=(1, *GRID) if is_fixed else IMAGE, **attributes)
+    proto.graph.node[0].output[0] = "resized"
+    proto.graph.node.append(helper.make_node("Mul", ["resized", "two"], ["y"]))
+    proto.graph.initializer.append(numpy_helper.from_array(np.array(2.0), "two"))
+    assert_agrees(proto, (1, *GRID) if is_fixed else GRID, fixed=is_fixed)
+
+
+def test_sizes_may_count_the_batch():
+    shape = helper.make_node("Shape", ["x"], ["whole"], end=2)
+    sizes = helper.make_node("Concat", ["whole", "target"], ["sizes"], axis=0)
+    resize = helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], mode="linear")
+    assert_agrees(model([shape, sizes, resize], IMAGE, target=np.array([4, 6])), GRID)
+
+
+def test_an_upsampling_of_an_older_opset():
+    old = one_node("Upsample", "x", dims=IMAGE, opset=7, scales=[1.0, 1.0, 2.0, 3.0])
+    new = one_node("Upsample", "x", np.array([1, 1, 2, 3], np.float32), dims=IMAGE, opset=9)
+    x = np.random.default_rng(0).normal(size=(2, 2, 5, 4)).astype(np.float32)
+    expected = x.repeat(2, 2).repeat(3, 3).reshape(2, -1)
+    for proto in (old, new):
+        np.testing.assert_array_equal(fastjac.from_onnx(proto)(x.reshape(2, -1)), expected)
 
 
 def test_a_convolution_is_one_layer_that_all_places_share():

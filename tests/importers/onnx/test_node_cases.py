@@ -152,6 +152,8 @@ NOT_EXPRESSIBLE = {
     r"mod_.*": "it takes remainders of values",
     r"range_.*": "depends on the network's input; fastjac takes a constant there",
     r"maxpool_with_argmax_.*": "its second output, the places of the largest entries, has no derivative",
+    r"resize_.*(cubic|crop)(?!.*antialias).*": "it resizes by mode",
+    r"resize_.*(antialias|not_larger|not_smaller)": "it smooths, or keeps the ratio",
     r"slice_start_out_of_bounds": "which holds nothing",
 }
 """Cases that fastjac refuses, and why."""

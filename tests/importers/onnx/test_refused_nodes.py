@@ -27,6 +27,7 @@ REFUSED = {
     "ConvTranspose.*auto_pad='SAME_UPPER' does not tell": one_node(
         "ConvTranspose", "x", random(2, 1, 2), dims=("N", 2, 3), strides=[4], auto_pad="SAME_UPPER"
     ),
+    "Upsample.*its scales are not told, or are below 1": one_node("Upsample", "x", opset=9, dims=("N", 1, 3)),
     "Pad.*pads by 'mirror'": one_node("Pad", "x", np.array([0, 1, 0, 1]), mode="mirror"),
     "BatchNormalization.*in training mode": one_node("BatchNormalization", *BATCH_NORM, training_mode=1, opset=15),
     "BatchNormalization.*one number a channel": one_node(
@@ -108,6 +109,9 @@ DAMAGED = {
     "output_padding=.1, 1. does not fit a window": one_node(
         "ConvTranspose", "x", random(2, 1, 2), dims=("N", 2, 3), output_padding=[1, 1]
     ),
+    "it tells scales of shape .1,. for 2 axes": one_node("Resize", "x", None, np.array([2.0])),
+    "it tells sizes of shape .1,. for 2 axes": one_node("Resize", "x", None, None, np.array([5])),
+    "it makes 0 places of 5": one_node("Resize", "x", None, np.array([1.0, 0.1])),
     "it has no offset or no scale": one_node("Scaler", "x", domain="ai.onnx.ml"),
 }
 
