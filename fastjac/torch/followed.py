@@ -15,11 +15,12 @@ from ..gradients.operations import ParameterName, unfold
 from ..graph import Graph
 from ..importers.ir.assembly import network_of
 from ..importers.tensors import as_numpy
+from ..importers.torch.calls import Call, Given
 from ..importers.torch.evaluation import check_evaluation
 from ..importers.torch.following import Followed, followed
 from ..importers.torch.inputs import inputs_of
 from ..importers.torch.modes import is_plain, is_transformed, undisturbed
-from ..importers.torch.recording import Call, Given, is_same
+from ..importers.torch.recording import is_same
 from ..layers import Affine, Layer, LayerNorm, PReLU, Scale
 from .chain import DTYPES, ModuleChain
 from .chain import Call as ChainCall

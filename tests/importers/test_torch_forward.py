@@ -96,18 +96,6 @@ def decides_by_the_batch(self, x):
     return self.first(x) - 1 if len(x) > 1 else self.first(x) + 1
 
 
-def changes_a_part(self, x):
-    y = self.first(x)
-    y[:, :2].mul_(2)
-    return y + 1
-
-
-def writes_into_a_part(self, x):
-    y = torch.zeros(len(x), 3)
-    y[:, :2] = self.first(x)[:, 1:]
-    return y
-
-
 def decides_by_rank(self, x):
     if x.dim() > 2:
         x = x.flatten(1)
@@ -127,9 +115,59 @@ def copied(self, x):
     return y.mul_(2) + y
 
 
-def writes_into_a_list_of_places(self, x):
-    y = torch.zeros(len(x), 3)
-    y[:, torch.tensor([2, 0, 1])] = self.first(x)
+def writes_into_what_samples_share(self, x):
+    y = torch.zeros(3, dtype=x.dtype)
+    y[:2] = self.first(x)[0, 1:]
+    return x * y
+
+
+def writes_by_a_comparison(self, x):
+    y = self.first(x)
+    y[y < 0] = self.second(x)[y < 0]
+    return y
+
+
+def changes_a_part(self, x):
+    y = self.first(x)
+    part = y[:, :2]
+    part.mul_(2)
+    y += 1
+    return y * part.sum(1, keepdim=True)
+
+
+def changes_what_lies_otherwise(self, x):
+    y = self.first(x).t().clone().t()
+    y[:, 0] += 1
+    y[:, 1] = 0
+    return y.tanh()
+
+
+def skew_matrix(self, x):
+    w = self.first(x)
+    matrix = torch.zeros(len(x), 3, 3, dtype=x.dtype)
+    matrix[:, 0, 1], matrix[:, 0, 2], matrix[:, 1, 2] = -w[:, 2], w[:, 1], -w[:, 0]
+    return (matrix - matrix.transpose(1, 2)).flatten(1)
+
+
+def lower_triangle(self, x):
+    rows, columns = torch.tril_indices(2, 2)
+    lower = torch.empty(len(x), 2, 2, dtype=x.dtype).fill_(0.5)
+    lower[:, rows, columns] = self.first(x)
+    return torch.bmm(lower, lower.transpose(1, 2)).flatten(1)
+
+
+def steps_along_another_axis(self, x):
+    out = torch.empty(4, len(x), 3, dtype=x.dtype)
+    for step in range(4):
+        x = torch.tanh(self.first(x) + step)
+        out[step] = x
+    return out.permute(1, 0, 2).flatten(1)
+
+
+def writes_where_a_comparison_holds(self, x):
+    y = self.first(x)
+    y[y < 0.1] = 0.25
+    y[:, torch.tensor([2, 0])] = self.second(x)[:, [0, 1]]
     return y
 
 
@@ -142,6 +180,8 @@ def misspelt(self, x):
 
 
 REFUSED = {
+    r"^torch.copy_, .*: it writes what depends on .* into a tensor that all samples share": writes_into_what_samples_share,
+    r"^torch.index, .*: it": writes_by_a_comparison,
     r"^torch.is_nonzero, .*test_torch_forward.py, line \d+: it takes a number out of a tensor .* choose by torch.where": decides,
     r"^\(Own\), .*, line \d+: its forward fails .*: AttributeError: 'Own' object has no attribute 'frist'": misspelt,
     r"^the output: it returns several things, and number 1 is of type int instead of a tensor": lambda self, x: {
@@ -158,9 +198,6 @@ REFUSED = {
     r"^torch.matmul, .* it uses the result of torch.detach, .*, which cuts off the gradient": lambda self, x: (
         self.first(x).detach() @ torch.ones(3, 1)
     ),
-    r"^torch.add, .*, which torch.mul_, .*, line \d+ has changed in place since, or a part of it": changes_a_part,
-    r"^torch.copy_, .*: it writes into a part of a tensor; build the tensor by torch.cat": writes_into_a_part,
-    r"^torch.index_put, .*: it writes into a part of a tensor": writes_into_a_list_of_places,
     r"^\(Own\), .* does not require grad .*; a forward that differentiates is no network: import": differentiates,
     r"^torch.topk, .*: it puts entries in an order that depends on the network's input": lambda self, x: self.first(x).topk(2)[0],
     r"^the output: it uses the places of the largest": lambda self, x: self.first(x).argmax(1),
@@ -188,6 +225,12 @@ ACCEPTED = {
         torch.distributions.Normal(self.first(x), self.second(x).exp()).mean
     ),
     "a tensor that is filled as a whole": copied,
+    "a part that changes in place": changes_a_part,
+    "a part of what lies otherwise": changes_what_lies_otherwise,
+    "a matrix that is filled by entries": skew_matrix,
+    "a triangle that is filled by a list of places": lower_triangle,
+    "a sequence that is filled by steps": steps_along_another_axis,
+    "places where a comparison holds, and a list of them": writes_where_a_comparison_holds,
     "by its name": lambda self, x: getattr(F, "tanh")(self.first(x)),  # noqa: B009
 }
 

@@ -81,6 +81,54 @@ def _padded(flow: Flow, widths: Sequence[tuple[int, int]], filling: np.ndarray) 
     return Flow(node, alone, owners * np.int32(node.size) + numbers, flow.samples)
 
 
+def written(value: Value, places: Constant, source: Value) -> Value:
+    """A tensor with other entries at some places, which are counted row by row.
+
+    source : the entries, one for each of the places.
+    """
+
+    def put(array: np.ndarray, numbers: np.ndarray, entries: np.ndarray) -> np.ndarray:
+        result = array.copy()
+        np.put(result, numbers, entries)
+        return result
+
+    if isinstance(value, Constant) and isinstance(source, Constant):
+        return computed(put, value, places, source)
+    if isinstance(source, Flow):
+        flow, entries = (value, source) if isinstance(value, Flow) else (_of_samples(value, source), source)
+    else:
+        assert isinstance(value, Flow)  # since one of them is
+        flow, entries = value, constant_flow(source, _owners_at(value, places), value)
+    flow, entries = on_one_node([flow, entries])
+    spend_places(flow.alone.size, flow.samples)
+    alone, batch = in_both(put, flow, places, entries)
+    return Flow(flow.node, alone, batch, flow.samples)
+
+
+def _owners_at(flow: Flow, places: Constant) -> np.ndarray | Single:
+    """For a batch, the samples at some places of a tensor."""
+    if isinstance(flow.batch, Single) or isinstance(places.batch, Single):
+        return flow.batch if isinstance(flow.batch, Single) else places.batch
+    return flow.owners.ravel()[places.batch]
+
+
+def _of_samples(value: Constant, like: Flow) -> Flow:
+    """A constant as a tensor whose samples lie along the axis that is longer for a batch."""
+    if isinstance(value.batch, Single) or isinstance(like.batch, Single):
+        return constant_flow(value, like.batch if isinstance(like.batch, Single) else value.batch, like)
+    longer = [axis for axis, sizes in enumerate(zip(value.alone.shape, value.batch.shape, strict=False)) if len(set(sizes)) > 1]
+    if len(longer) != 1:
+        raise MixedSamplesError(
+            "it writes what depends on the network's input into a tensor that all samples share; make one with an axis for the "
+            "samples, as torch.zeros(len(x), 3) is"
+        )
+    size = value.batch.shape[longer[0]]
+    along = [1] * value.batch.ndim
+    along[longer[0]] = size
+    owners = (np.arange(size) * like.samples // size).reshape(along)
+    return constant_flow(value, np.broadcast_to(owners, value.batch.shape), like)
+
+
 def as_flows(values: Sequence[Value], axis: int) -> list[Flow]:
     """Tensors that are joined along an axis, where those that are constants become units of the network too."""
     like = next(value for value in values if isinstance(value, Flow))

@@ -7,6 +7,7 @@
     recording.py    the operators of torch that it calls with tensors that depend on its inputs
     places.py       in which module, and in which line of the user's code, it calls them
     replay.py       the recorded operators carried out by ../torch_program/aten, which is there for programs in files
+    variables.py    which tensors these are, also where it writes to parts of them (memory.py); calls.py: what is recorded
     modified.py     modules that compute something else than their class says
     untouched.py    the module stays as it is while its forward runs here (no_writes.py: its tensors, too)
     modes.py        which of torch's modes are on

@@ -13,9 +13,9 @@ import torch
 
 from ...errors import FastjacError, UnsupportedLayerError
 from ..agreement import Evaluated, check_agreement
+from .calls import leaves
 from .inputs import Shape
 from .modes import as_written
-from .running import flattened
 from .untouched import untouched
 
 REPEATED = 5
@@ -97,7 +97,7 @@ class _Evaluation:
 
     def _outputs(self, samples: Sequence[Any]) -> list[Any]:
         """The tensors that the module gives, (samples, numbers)."""
-        found = zip(flattened(self.subject.module(*samples)), self.subject.batch_axes, strict=True)
+        found = zip(leaves(self.subject.module(*samples)), self.subject.batch_axes, strict=True)
         return [tensor.movedim(axis, 0).reshape(len(samples[0]), -1) for tensor, axis in found]
 
 

@@ -24,12 +24,13 @@ from ..located import located
 from ..reading.limits import MOST_UNITS, check_count
 from ..torch_program.aten.evaluation import Evaluation
 from ..torch_program.aten.values import tensor
+from .calls import Call, Given
 from .evaluation import Subject
 from .inputs import Inputs, Shape, inputs_of
 from .modes import as_written, whole_operators
 from .modified import check_global_hooks, check_ready
 from .places import Place
-from .recording import Call, Given, check_modes
+from .recording import check_modes
 from .replay import Replay
 from .running import FailedError, Recording, recorded
 from .sizes import shapes_met

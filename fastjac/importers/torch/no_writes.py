@@ -46,13 +46,13 @@ class NoWrites(TorchDispatchMode):
 
     def _note(self, result: Any, args: Any) -> None:
         """Note a tensor that an operation has made, unless it lies in the memory of one that was there before."""
-        if isinstance(result, torch.Tensor) and (storage := _storage(result)) is not None:
-            given = [_storage(tensor) for tensor in args if isinstance(tensor, torch.Tensor)]
-            if all(old is None or old._cdata != storage._cdata for old in given):
-                self._made[storage._cdata] = storage  # held, so that no other gets its address
+        if isinstance(result, torch.Tensor) and (made := storage_of(result)) is not None:
+            given = [storage_of(tensor) for tensor in args if isinstance(tensor, torch.Tensor)]
+            if all(old is None or old._cdata != made._cdata for old in given):
+                self._made[made._cdata] = made  # held, so that no other gets its address
 
     def _check(self, tensor: Any, func: Any) -> None:
-        storage = _storage(tensor) if isinstance(tensor, torch.Tensor) else None
+        storage = storage_of(tensor) if isinstance(tensor, torch.Tensor) else None
         if storage is not None and storage._cdata not in self._made:
             raise UnsupportedLayerError(
                 f"it changes a tensor of shape {tuple(tensor.shape)} in place ({func._schema.name.removeprefix('aten::')}) that "
@@ -60,7 +60,7 @@ class NoWrites(TorchDispatchMode):
             )
 
 
-def _storage(tensor: Any) -> Any:
+def storage_of(tensor: Any) -> Any:
     """The memory of a tensor; None for sparse ones and their like, which have none."""
     try:
         return tensor.untyped_storage()

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from dis import opname
 from pathlib import Path
 from traceback import walk_tb
 from types import CodeType, FrameType
@@ -77,12 +78,20 @@ class Places:
 
         That does an assert in a line of the user's code, and a distribution of torch's that checks its parameters or a sample.
         """
-        frames = list(self._frames())
-        if any(one.f_code.co_filename == CHECKS_VALUES for one in frames):
+        if any(one.f_code.co_filename == CHECKS_VALUES for one in self._frames()):
             return True
-        frame = next((one for one in frames if not one.f_code.co_filename.startswith(HIDDEN)), None)
+        frame = self._users_frame()
         line = "" if frame is None else linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
         return line.startswith("assert ") and ";" not in line
+
+    def is_assigned(self) -> bool:
+        """Whether the user's code is assigning to a part of a tensor."""
+        frame = self._users_frame()
+        return frame is not None and opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR"
+
+    def _users_frame(self) -> FrameType | None:
+        """The innermost frame of the user's code."""
+        return next((one for one in self._frames() if not one.f_code.co_filename.startswith(HIDDEN)), None)
 
     def _frames(self) -> Iterator[FrameType]:
         """From the innermost frame on."""

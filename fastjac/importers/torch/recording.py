@@ -6,8 +6,7 @@ apart, so that what is recorded is what torch.jit.trace and torch.export write i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,94 +18,52 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..located import located
 from ..precision import refuse_rounding
 from ..tensors import as_numpy
-from ..torch_program.aten.operators import REASONS, is_known
+from ..torch_program.aten.operators import is_known
 from ..torch_program.aten.products import NO_STATISTICS
+from .calls import Call, Given, Variable, tensors_in
+from .memory import fills, memory
+from .modes import is_plain
 from .no_writes import written_arguments
 from .places import Place, Places
+from .variables import Variables
 
 AUTOCAST_DEVICES = ("cpu", "cuda")
 TRAINING = (
     "it is in training mode, where it computes something else at every call; call .eval() on the whole module first, and let a "
     "function know by training=self.training"
 )
-PART_CHANGED = (
-    "has changed in place since, or a part of it; use operators without an underscore at their end, layers without "
-    "inplace=True, and torch.cat or torch.stack in place of writing into a tensor"
-)
 DECOMPOSITIONS = "torch._decomp.decompositions"
 """Where functions in Python stand that take torch's operators apart into others of them."""
 HALF_PRECISION = (torch.float16, torch.bfloat16)
+FILLS = ("copy_", "fill_", "zero_")
+"""Operators that write to all of a tensor what they are given besides."""
+UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided")
+"""Operators whose results hold anything."""
 CASTS = ("to", "_to_copy", "type_as")
 DETACHES = ("detach", "detach_")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A tensor that depends on the inputs, by its number among all that a forward makes."""
-
-    number: int
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """A tensor that does not depend on the inputs, as it was when an operator took it.
-
-    entries : a copy.  tensor : itself.
-    leaf : the parameter that it is, or is computed from, and of which torch would record the gradient; None where there is none.
-    """
-
-    entries: np.ndarray
-    tensor: Any
-    leaf: Any = None
-
-
-@dataclass(frozen=True)
-class Call:
-    """One operator that a forward calls.
-
-    name : by torch's own list, without the underscore of one in place.
-    args, options : where tensors are Variable and Given.
-    results : the numbers of the variables that it makes.
-    cuts_off : whether torch records no gradient through it.
-    """
-
-    name: str
-    args: Sequence[Any]
-    options: dict[str, Any]
-    results: Sequence[int]
-    place: Place
-    cuts_off: bool
-
-    def given(self) -> Iterator[Given]:
-        """The tensors that it takes and that do not depend on the inputs."""
-        return (one for one in _leaves((self.args, self.options)) if isinstance(one, Given))
 
 
 class Recorder(TorchDispatchMode):
     """Records the operators that are called with tensors that depend on the inputs, while it is entered.
 
-    calls : so far.  faults : by the number of a variable, why its tensor may not be used any more.
-    is_double : whether any of the variables holds numbers of double precision.
+    variables : those tensors, and the calls so far.
+    is_double : whether any of them holds numbers of double precision.
     copies : what is Given, by the addresses of the tensors; several recorders may share them.
     """
 
     def __init__(self, places: Places, inputs: Sequence[Any], copies: dict[int, Given]) -> None:
         super().__init__()
-        self.calls: list[Call] = []
-        self.faults: dict[int, str] = {}
+        self.variables = Variables(self._given)
         self.is_double = False
         self._places, self._copies = places, copies
-        self._tensors: dict[int, Any] = {}
-        self._numbers: dict[int, int] = {}
-        self._sources: list[str] = []
         self._leaf_of: dict[int, tuple[Any, Any]] = {}
         self._gradients: dict[bool, str] = {}
         for tensor in inputs:
-            self._keep(tensor, "the input")
+            self._keep(tensor)
 
     def number(self, tensor: Any) -> int | None:
         """The number of the variable that a tensor is; None where it does not depend on the inputs."""
-        return self._numbers.get(id(tensor))
+        return self.variables.number(tensor)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -120,13 +77,22 @@ class Recorder(TorchDispatchMode):
             self._check_gradients(place)
             _check_evaluating(func, args, kwargs)
             taken = _mapped(self._taken, (args, kwargs))
+            positions = [position for position, _ in written_arguments(func) if position < len(args)]
+            written = list(tensors_in([args[position] for position in positions]))
+            held = [(tensor, self.variables.before_writing(tensor, place)) for tensor in written]
         if name == "is_nonzero" and self._places.is_asserted():
             return True
-        if not is_known(name) and (parts := self._taken_apart(func, args, kwargs)) is not NotImplemented:
+        if name not in FILLS and not is_known(name) and (parts := self._taken_apart(func, args, kwargs)) is not NotImplemented:
             return parts
         result = func(*args, **kwargs)
+        if name == "view" and self._places.is_assigned():
+            # Torch leaves out first axes of size 1 of what is assigned, as that of the samples may be.
+            self.variables.be(result, taken[0][0].number)
+            return result
         with located(str(place)):
-            self._note(name, func, taken, args, result, place)
+            self._note(name, bool(written), taken, result, place)
+        for tensor, before in held:
+            self.variables.after_writing(tensor, before)
         return result
 
     def _taken_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -147,6 +113,12 @@ class Recorder(TorchDispatchMode):
                 raise
             with located(str(place)):
                 raise FormatError(TRAINING) from None
+        given = {memory(tensor) for tensor in tensors_in((args, kwargs)) if is_plain(tensor)}
+        for tensor in tensors_in(result):
+            if is_plain(tensor) and memory(tensor) not in given and fills(tensor):
+                self.variables.note_constant(tensor)
+                if name in UNFILLED:
+                    tensor.zero_()
         leaf = next((found for tensor in tensors_in((args, kwargs)) if (found := self._leaf(tensor)) is not None), None)
         if leaf is not None and torch.is_grad_enabled() and name not in DETACHES:
             for tensor in tensors_in(result):
@@ -161,8 +133,10 @@ class Recorder(TorchDispatchMode):
     def _taken(self, tensor: Any) -> Variable | Given:
         """A tensor as an operator takes it."""
         number = self.number(tensor)
-        if number is not None:
-            return Variable(number)
+        return self._given(tensor) if number is None else Variable(number)
+
+    def _given(self, tensor: Any) -> Given:
+        """A tensor that does not depend on the inputs, as it is now."""
         known = self._copies.get(id(tensor))
         with torch._C._DisableTorchDispatch():
             entries = as_numpy(tensor)
@@ -182,52 +156,23 @@ class Recorder(TorchDispatchMode):
                 "derivative is not that of the function; put torch.no_grad() around the whole forward, or leave it out"
             )
 
-    def _note(self, name: str, func: Any, taken: Any, args: Any, result: Any, place: Place) -> None:
+    def _note(self, name: str, writes: bool, taken: Any, result: Any, place: Place) -> None:
         """Note an operator that has been called."""
-        written = list(tensors_in([args[position] for position, _ in written_arguments(func) if position < len(args)]))
-        plain = name.removesuffix("_") if written and is_known(name.removesuffix("_")) else name
+        plain = name.removesuffix("_") if writes and is_known(name.removesuffix("_")) else name
         found, options = taken
-        if written and name == "copy_":
-            plain, found, options = "expand_as", found[1::-1], {}
+        if name in FILLS:
+            plain, found, options = "expand_as", [_as_given(found[1] if len(found) > 1 else 0.0), found[0]], {}
         made = list(tensors_in(result))
         for tensor in made:
             _check_type(tensor, name)
-        for tensor in written:
-            self._check_whole(tensor)
-        numbers = [self._keep(tensor, str(place)) for tensor in made]
-        for tensor in written:
-            self._change(tensor, str(place))
+        numbers = [self._keep(tensor) for tensor in made]
         cuts_off = name in DETACHES and torch.is_grad_enabled() and not place.is_compiled
-        self.calls.append(Call(plain, found, options, numbers, place, cuts_off))
+        self.variables.calls.append(Call(plain, found, options, numbers, place, cuts_off))
 
-    def _keep(self, tensor: Any, source: str) -> int:
+    def _keep(self, tensor: Any) -> int:
         """Note a tensor that depends on the inputs."""
-        number = len(self._sources)
-        self._sources.append(source)
-        self._tensors[id(tensor)], self._numbers[id(tensor)] = tensor, number
         self.is_double |= tensor.dtype == torch.float64
-        return number
-
-    def _check_whole(self, tensor: Any) -> None:
-        """Refuse to write what depends on the inputs into a part of a constant."""
-        if self.number(tensor) is None and tensor.numel() * tensor.element_size() != tensor.untyped_storage().nbytes():
-            raise UnsupportedLayerError(REASONS["copy_"])
-
-    def _change(self, changed: Any, source: str) -> None:
-        """Note that whatever shares the memory of a tensor has changed: what is the same tensor is so still."""
-        number, memory = self.number(changed), changed.untyped_storage()._cdata
-        if number is None:
-            return
-        for key, tensor in self._tensors.items():
-            if tensor is changed or tensor.untyped_storage()._cdata != memory:
-                continue
-            if _geometry(tensor) == _geometry(changed):
-                self._numbers[key] = number
-            else:
-                fault = f"it uses the result of {self._sources[self._numbers[key]]}, which {source} {PART_CHANGED}"
-                self._numbers[key] = len(self._sources)
-                self.faults[len(self._sources)] = fault
-                self._sources.append(source)
+        return self.variables.add(tensor)
 
 
 def check_modes() -> None:
@@ -239,8 +184,8 @@ def check_modes() -> None:
         )
 
 
-def _geometry(tensor: Any) -> tuple[Any, ...]:
-    return tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.dtype
+def _as_given(value: Any) -> Any:
+    return value if isinstance(value, (Variable, Given)) else Given(np.array(value))
 
 
 def is_same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -267,22 +212,6 @@ def _check_type(tensor: Any, operator: str) -> None:
         raise UnsupportedLayerError(f"it computes numbers of type {tensor.dtype}; fastjac takes real numbers")
     if tensor.dtype in HALF_PRECISION or (operator in CASTS and not tensor.is_floating_point()):
         refuse_rounding(str(tensor.dtype).removeprefix("torch."))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """All that stands in tuples, lists and dictionaries inside one another."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        for inner in value:
-            yield from _leaves(inner)
-    else:
-        yield value
-
-
-def tensors_in(value: Any) -> Iterator[Any]:
-    """All tensors in tuples, lists and dictionaries inside one another."""
-    return (one for one in _leaves(value) if isinstance(one, torch.Tensor))
 
 
 def _mapped(function: Any, value: Any) -> Any:

@@ -16,8 +16,9 @@ from ..located import located
 from ..torch_program.aten.evaluation import Evaluation
 from ..torch_program.aten.operators import REASONS
 from ..torch_program.aten.values import NUMBER_OF_TYPE
+from .calls import Call, Given, Variable
 from .places import Place
-from .recording import Call, Given, Variable, is_same
+from .recording import is_same
 from .running import Recording
 
 PLACES_IN_MEMORY = (torch.device, torch.layout, torch.memory_format)
@@ -48,7 +49,8 @@ class Replay:
         self._same: dict[Layer, Layer] = {}
         self._constants: dict[int, Constant] = {}
         self._user = ""
-        self._faults, self._evaluation = {**alone.faults, **batch.faults}, evaluation
+        self._faults: dict[int, str] = {}
+        self._evaluation = evaluation
         for one, many in zip(alone.calls, batch.calls, strict=False):
             self._carry_out(one, many)
         if len(alone.calls) != len(batch.calls):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ import torch
 
 from ...errors import FastjacError, UnsupportedLayerError
 from ..located import located
+from .calls import Call, Given, leaves
 from .places import Places
-from .recording import Call, Given, Recorder
+from .recording import Recorder
 from .untouched import Before
 
 NO_GRADIENT = "does not require grad"
@@ -31,14 +32,12 @@ class Recording:
 
     calls : of torch's operators, in order.
     outputs : the numbers of the variables that it returned.  shapes : of these.
-    faults : by their numbers, why some variables may not be used.
     is_double : whether any variable holds numbers of double precision.
     """
 
     calls: Sequence[Call]
     outputs: Sequence[int]
     shapes: Sequence[tuple[int, ...]]
-    faults: Mapping[int, str]
     is_double: bool
 
 
@@ -62,7 +61,7 @@ def recorded(module: Any, samples: Sequence[Any], before: Before, copies: dict[i
         tensors = list(_outputs(returned, recorder))
     numbers = [recorder.number(tensor) or 0 for tensor in tensors]
     shapes = [tuple(tensor.shape) for tensor in tensors]
-    return Recording(recorder.calls, numbers, shapes, recorder.faults, recorder.is_double)
+    return Recording(recorder.variables.calls, numbers, shapes, recorder.is_double)
 
 
 def _run(module: Any, samples: Sequence[Any], places: Places) -> Any:
@@ -86,7 +85,7 @@ def run(module: Any, samples: Sequence[Any]) -> Any:
 
 def _outputs(returned: Any, recorder: Recorder) -> Iterator[Any]:
     """The tensors that a forward returns, in tuples, lists or dictionaries inside one another."""
-    found = list(flattened(returned))
+    found = list(leaves(returned))
     if not any(isinstance(one, torch.Tensor) and recorder.number(one) is not None for one in found):
         raise UnsupportedLayerError(
             f"it returns something that does not depend on its input, of type {type(returned).__name__}; fastjac takes a forward "
@@ -100,14 +99,3 @@ def _outputs(returned: Any, recorder: Recorder) -> Iterator[Any]:
                 "fastjac takes a tensor, or a tuple, list or dictionary of tensors"
             )
         yield one
-
-
-def flattened(returned: Any) -> Iterator[Any]:
-    """What stands in tuples, lists and dictionaries inside one another."""
-    if isinstance(returned, Mapping):
-        returned = list(returned.values())
-    if isinstance(returned, (tuple, list)):
-        for inner in returned:
-            yield from flattened(inner)
-    else:
-        yield returned

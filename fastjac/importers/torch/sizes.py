@@ -11,8 +11,8 @@ from typing import Any
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..torch_program.widths import BESIDE, MEETS
+from .calls import tensors_in
 from .inputs import Shape
-from .recording import tensors_in
 from .running import FailedError
 
 FIRST_SIZE = 97

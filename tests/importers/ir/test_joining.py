@@ -8,7 +8,7 @@ import pytest
 from fastjac.importers.ir import elementwise as el
 from fastjac.importers.ir import joining as jn
 from fastjac.importers.ir import movement as mv
-from fastjac.importers.ir.values import MixedSamplesError, Single, constant
+from fastjac.importers.ir.values import MixedSamplesError, Single, computed, constant
 
 from .tensors import assert_computed, flow_of
 
@@ -32,6 +32,34 @@ def test_tensors_of_several_vectors_are_joined():
         (1, 2, 3),
         (1, 4, 2),
     )
+
+
+@pytest.mark.parametrize("filled", ["nothing", "a constant", "the value"])
+def test_entries_are_written_to_places(filled):
+    """Places are counted row by row; what is written and what it is written to may each be a constant."""
+
+    def columns(a):
+        return np.arange(a.size).reshape(a.shape)[:, [2, 0]]
+
+    def written(value):
+        places = computed(columns, value)
+        base = value if filled != "nothing" else computed(np.zeros_like, value)
+        entries = (
+            computed(lambda a: np.full((len(a), 2), 0.5), value) if filled == "a constant" else mv.part(el.tanh(value), 1, 0, 2)
+        )
+        return jn.written(base, places, entries)
+
+    def twin(a):
+        result = np.zeros_like(a) if filled == "nothing" else a.copy()
+        result[:, [2, 0]] = 0.5 if filled == "a constant" else np.tanh(a[:, :2])
+        return result
+
+    assert_computed(written, twin, (1, 3))
+
+
+def test_a_tensor_that_samples_share_takes_nothing_of_one():
+    with pytest.raises(MixedSamplesError, match="into a tensor that all samples share; make one with an axis for the samples"):
+        jn.written(constant(np.zeros((1, 3))), constant(np.array([[0, 1]])), flow_of((1, 2)))
 
 
 def test_a_tensor_that_is_cut_and_joined_over_and_over_stays_small():

@@ -107,6 +107,8 @@ CASES = {
     "select": lambda x: x[:, 1] * x[:, -1],
     "index_select": lambda x: x.index_select(1, torch.tensor([4, 0, 0])),
     "index": lambda x: x[:, [4, 1, 1]],
+    "entries written to places": lambda x: x.select_scatter(x[:, 1] ** 2, 1, 0).slice_scatter(x[:, :2].exp(), 1, 2, 4),
+    "entries written to a list of places": lambda x: x.t().index_put((torch.tensor([4, 1]),), x[:, :2].sin().t()).t(),
     "index by truth values": lambda x: x[:, C > 0],
     "gather": lambda x: x.view(-1, 2, 3)[:, :, [2, 0]].flatten(1),
     "split": lambda x: torch.cat(x.split(4, dim=1)[::-1], 1),

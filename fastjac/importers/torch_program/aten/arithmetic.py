@@ -12,9 +12,11 @@ import numpy as np
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import choice as ch
 from ...ir import elementwise as el
+from ...ir import movement as mv
 from ...ir.values import Constant, Flow, Value, computed
 from ...reading.limits import MOST_LAYERS, check_count
-from .values import NUMBERS, floating, is_number, number_of, of_constants, paired, sizes, tensor, whole
+from .movement import index_put
+from .values import NUMBERS, floating, is_number, listed, number_of, of_constants, paired, sizes, tensor, whole
 
 Operator = Callable[..., Any]
 MOST_FACTOR = 64
@@ -210,6 +212,18 @@ def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
     return _where(mask, value, self)
 
 
+def _index_put(self: Any, indices: Any, values: Any, accumulate: Any = False, unsafe: Any = False) -> Any:
+    """What `x[indices] = values` makes of a tensor; one index may be a comparison of its entries."""
+    first, *others = listed(indices)
+    if not isinstance(first, ch.Condition):
+        return index_put(self, indices, values, accumulate)
+    if others or accumulate or tensor(values).alone.size != 1:
+        raise UnsupportedLayerError(
+            "it writes several numbers to places that depend on the network's input; use torch.where instead"
+        )
+    return _masked_fill(self, first, mv.reshape(tensor(values), []))
+
+
 ARITHMETIC: dict[str, Operator] = {
     "add": _add,
     "sub": _scaled(SUBTRACT),
@@ -234,6 +248,8 @@ ARITHMETIC: dict[str, Operator] = {
     "addcmul": _addcmul,
     "addcdiv": _addcdiv,
     "masked_fill": _masked_fill,
+    "index_put": _index_put,
+    "_index_put_impl": _index_put,
     "where": _where,
     "sign": lambda self: ch.sign(tensor(self)),
     "floor": _rounding("floor", math.floor, np.floor),

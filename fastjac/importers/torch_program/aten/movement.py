@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import FormatError
+from ....errors import FormatError, UnsupportedLayerError
 from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir.layout import units
-from ...ir.values import Flow, MixedSamplesError, Value, computed, constant, fixed, moved
+from ...ir.values import Constant, Flow, MixedSamplesError, Value, computed, constant, fixed, moved
 from ...reading.limits import MOST_ENDS, check_count
 from .values import axes, listed, sizes, tensor, tensors, whole
 
@@ -145,6 +145,52 @@ def _index(self: Any, indices: Any) -> Value:
     for one in listed(indices):
         numbers += [None] if one is None else _places(fixed(tensor(one, "index"), "index"), value.shape[len(numbers) :])
     return mv.picked(value, numbers)
+
+
+def _take(self: Any, index: Any) -> Value:
+    """The entries at some places, counted row by row."""
+    places = tensor(index, "index")
+    if isinstance(places, Flow):
+        raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
+    return moved(lambda array, numbers: array.ravel()[numbers], tensor(self), places)
+
+
+def _put(self: Any, index: Any, source: Any, accumulate: Any = False) -> Value:
+    """A tensor with other entries at some places, counted row by row."""
+    return _with(tensor(self), tensor(index, "index"), source, accumulate)
+
+
+def index_put(self: Any, indices: Any, values: Any, accumulate: Any = False) -> Value:
+    """What `x[:, rows, columns] = values` makes of a tensor."""
+    value = tensor(self)
+    return _with(value, _index(_counted(value), indices), values, accumulate)
+
+
+def _select_scatter(self: Any, src: Any, dim: Any, index: Any) -> Value:
+    """What `x[:, index] = src` makes of a tensor."""
+    value = tensor(self)
+    return _with(value, _select(_counted(value), dim, index), src)
+
+
+def _slice_scatter(self: Any, src: Any, dim: Any = 0, start: Any = None, end: Any = None, step: Any = 1) -> Value:
+    """What `x[:, start:end:step] = src` makes of a tensor."""
+    value = tensor(self)
+    return _with(value, _slice(_counted(value), dim, start, end, step), src)
+
+
+def _counted(value: Value) -> Constant:
+    """For each entry its number, counted row by row."""
+    return computed(lambda array: np.arange(array.size).reshape(array.shape), value)
+
+
+def _with(value: Value, places: Value, entries: Any, accumulate: Any = False) -> Value:
+    if accumulate:
+        raise UnsupportedLayerError(
+            "it adds to entries at places that may be the same (accumulate=True); add two tensors instead"
+        )
+    if isinstance(places, Flow):
+        raise UnsupportedLayerError("it writes to places that depend on the network's input; choose by torch.where instead")
+    return jn.written(value, places, _expand_as(entries, places))
 
 
 def _places(index: np.ndarray, shape: Sequence[int]) -> Sequence[np.ndarray]:
@@ -281,6 +327,10 @@ MOVEMENTS: dict[str, Operator] = {
     "select": _select,
     "index_select": _index_select,
     "index": _index,
+    "select_scatter": _select_scatter,
+    "slice_scatter": _slice_scatter,
+    "put": _put,
+    "take": _take,
     "gather": _gather,
     "split": _split,
     "split_with_sizes": _split_with_sizes,

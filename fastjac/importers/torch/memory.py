@@ -1,0 +1,54 @@
+"""Where tensors lie in memory, of which several may share one piece: what is written to one of them changes the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .no_writes import storage_of
+
+
+def memory(tensor: Any) -> int | None:
+    """Tells the piece of memory in which a tensor lies from others; None for one that lies in none, as sparse ones."""
+    storage = storage_of(tensor)
+    return None if storage is None else int(storage._cdata)
+
+
+def geometry(tensor: Any) -> tuple[Any, ...]:
+    """Where a tensor's entries lie in its memory; the same for two tensors that are always equal."""
+    return tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.dtype
+
+
+def fills(tensor: Any) -> bool:
+    """Whether a tensor's entries are all that is in its memory, each once."""
+    filled = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size != 1 and stride != filled:
+            return False
+        filled *= size
+    return filled * tensor.element_size() == tensor.untyped_storage().nbytes()
+
+
+class Whole:
+    """A tensor that fills its memory, as which that memory is read and written.
+
+    tensor : itself.
+    """
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+        self._numbers = np.empty(tensor.numel(), np.int64)
+        self._numbers[_places(tensor).ravel()] = np.arange(tensor.numel())
+
+    def places(self, part: Any) -> np.ndarray:
+        """For each entry of another tensor in this memory the number of the whole's entry that it is, counted row by row."""
+        return self._numbers[_places(part)]
+
+
+def _places(tensor: Any) -> np.ndarray:
+    """For each entry of a tensor its place in memory."""
+    places = np.array(tensor.storage_offset())
+    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        places = places[..., None] + stride * np.arange(size)
+    return places
