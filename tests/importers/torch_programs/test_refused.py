@@ -57,6 +57,13 @@ class Alias(nn.Module):
         return y
 
 
+class Moving(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = 2.0 * x
+        y[:, torch.tensor([0, 1])] = y[:, torch.tensor([1, 2])]
+        return y
+
+
 class Rounding(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.tanh(x.half()).float()
@@ -75,6 +82,7 @@ REFUSED = {
         Alias(),
         "it uses a tensor that was changed in place .*without inplace=True",
     ),
+    "entries that change places": (Moving(), "torch.index_put_: it moves entries within a tensor in place; make another tensor"),
     "half precision": (Rounding(), "it rounds to float16; fastjac computes in float32 or float64 throughout"),
 }
 

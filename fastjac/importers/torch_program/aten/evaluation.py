@@ -87,6 +87,11 @@ class Evaluation:
         result = replace(result)
         if result.node is not first.node:
             self._changed.add(first.node)
+        elif not np.array_equal(result.alone, first.alone):
+            # Others of this vector, which may share memory with it, could not be told from those that do not.
+            raise UnsupportedLayerError(
+                "it moves entries within a tensor in place; make another tensor of them by torch.cat or torch.stack"
+            )
         self._replaced[first] = result
         return result
 
