@@ -53,7 +53,7 @@ class Window:
     @property
     def reach(self) -> list[int]:
         """How many places lie from the first to the last of a window, along each axis."""
-        return [(size - 1) * step + 1 for size, step in zip(self.sizes, self.dilations, strict=True)]
+        return reach_of(self.sizes, self.dilations)
 
     @property
     def ends(self) -> list[int]:
@@ -95,12 +95,16 @@ class Window:
         return array[tuple(index)]
 
 
+def reach_of(sizes: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    """How many places lie from the first to the last of a window, along each axis."""
+    return [(size - 1) * step + 1 for size, step in zip(sizes, dilations, strict=True)]
+
+
 def same_padding(
     places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[list[int], list[int]]:
     """How many places TensorFlow's padding "SAME" adds before and behind each axis; an odd one stands behind."""
-    reach = [(size - 1) * step + 1 for size, step in zip(sizes, dilations, strict=True)]
-    ends = zip(places, reach, strides, strict=True)
+    ends = zip(places, reach_of(sizes, dilations), strides, strict=True)
     added = [max((-(-place // stride) - 1) * stride + long - place, 0) for place, long, stride in ends]
     return [count // 2 for count in added], [count - count // 2 for count in added]
 
@@ -139,10 +143,9 @@ def convolve_backwards(
         raise FormatError(f"it convolves a value of shape {value.shape} with a kernel of shape {weight.shape} in {groups} groups")
     parts = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
     turned = np.flip(parts.reshape(-1, *parts.shape[2:]), tuple(range(2, weight.ndim)))
-    reach = [(size - 1) * step for size, step in zip(window.sizes, window.dilations, strict=True)]
-    before = [long - added for long, added in zip(reach, window.before, strict=True)]
-    behind = [long - added + more for long, added, more in zip(reach, window.behind, longer, strict=True)]
-    spread = Window(window.sizes, [1] * len(reach), window.dilations, before, behind)
+    before = [long - 1 - added for long, added in zip(window.reach, window.before, strict=True)]
+    behind = [long - 1 - added + more for long, added, more in zip(window.reach, window.behind, longer, strict=True)]
+    spread = Window(window.sizes, [1] * len(before), window.dilations, before, behind)
     return convolve(_with_gaps(value, window.strides), constant(turned), bias, spread, groups)
 
 

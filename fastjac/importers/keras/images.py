@@ -116,7 +116,7 @@ def _cut_window(entry: Entry, sizes: Shape) -> Window:
     strides, dilations = _each(config["strides"], rank), _each(config["dilation_rate"], rank)
     if config["padding"] not in (SAME, VALID):
         raise UnsupportedLayerError(f"padding={config['padding']!r:.40} is none that Keras knows")
-    reach = [(size - 1) * step + 1 for size, step in zip(sizes, dilations, strict=True)]
+    reach = cv.reach_of(sizes, dilations)
     if (more := config.get("output_padding")) is not None:
         longer = [
             (long % 2 if config["padding"] == SAME else long) + one for long, one in zip(reach, _each(more, rank), strict=True)

@@ -30,13 +30,11 @@ from .inputs import Inputs, Shape, inputs_of
 from .modes import as_written, whole_operators
 from .modified import check_global_hooks, check_ready
 from .places import Place
-from .recording import check_modes
+from .recording import HALF_PRECISION, check_modes
 from .replay import Replay
 from .running import FailedError, Recording, recorded
 from .sizes import shapes_met
 from .untouched import Before, untouched
-
-HALF_PRECISION = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
