@@ -62,7 +62,7 @@ def _apple() -> tuple[int, int]:
 
 
 def _sysctl(name: str) -> int:
-    """A number that the system tells by this name, or 0."""
+    """The number that the system states under this name, or 0."""
     value, size = ctypes.c_int64(0), ctypes.c_size_t(8)
     failed = ctypes.CDLL(None).sysctlbyname(name.encode(), ctypes.byref(value), ctypes.byref(size), None, 0)
     return 0 if failed else value.value

@@ -1,4 +1,4 @@
-"""Check a Jacobian against central differences, and tell kinks from errors.
+"""Check a Jacobian against central differences, and distinguish kinks from errors.
 
 An entry passes if it is within `rtol` of the difference, relative to the entry itself, once the difference's own error and
 J's rounding are allowed for. So a wrong derivative shows even where it is small beside its neighbours, and a saturated
@@ -233,7 +233,7 @@ class _Comparison:
         return report
 
     def _along(self, x: np.ndarray, tangents: np.ndarray, derivatives: np.ndarray, first: int = 0) -> JacobianReport:
-        """The report on the directional derivatives (k, n_out) along k tangents, the first of which has number `first`."""
+        """The report on the directional derivatives (k, n_out) along k tangents, numbered from `first` on."""
         differences = self._differences(x, tangents)
         finite = np.isfinite(differences.value) & np.isfinite(differences.error)
         compared = finite & ~differences.crosses_kink[:, None]

@@ -9,7 +9,7 @@ import sys
 
 @functools.cache
 def announce_compilation(what: str, seconds: int, kept: bool) -> None:
-    """Tell on stderr that the kernels for `what`, such as "float32", are about to compile; once in a process.
+    """Announce on stderr that the kernels for `what`, such as "float32", are about to compile; once in a process.
 
     seconds : how long it takes at most, roughly.
     kept : whether the next process will find them on disk.

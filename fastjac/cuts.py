@@ -1,7 +1,7 @@
 """A graph cut into a chain: layers and blocks that follow one another.
 
 A *cut* is a vertex through which every way from the inputs to the outputs passes. Between two neighbouring cuts stands a single
-layer, or a block. Several inputs are one vector, of which each is a selection, and so are several outputs.
+layer, or a block. Several inputs are one vector, and each input a selection from it; the same holds for several outputs.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _BlockSteps:
                 run = []
 
     def _run(self, numbers: list[int]) -> None:
-        """Layers of which each is read by the next one alone."""
+        """Add layers in a row, each read by the next one alone."""
         operand = self._values[self._flow.operands[numbers[0]][0]]
         size = self._flow.sizes[self._flow.operands[numbers[0]][0]]
         chain = chain_of([layer for number in numbers if (layer := self._flow.operations[number])], size, self._dtype)

@@ -1,4 +1,4 @@
-"""Directional derivatives of a network by central differences, with what they cannot tell: their error, and kinks.
+"""Directional derivatives of a network by central differences, with an estimate of their error, and where they cross a kink.
 
 The difference of fourth order is `(4 D(h) - D(2h)) / 3` with `D(h) = (f(x + h t) - f(x - h t)) / 2h`, in float64.
 """
@@ -88,7 +88,10 @@ def coordinate_scales(x: np.ndarray) -> np.ndarray:
 
 
 class _KinkWatch:
-    """A network with its outputs, and all that its layers with kinks take: one sweep tells the sides of all kinks."""
+    """A network that gives, beside its outputs, the inputs of all layers with kinks.
+
+    So one sweep shows on which side of each kink a point lies.
+    """
 
     def __init__(self, net: Network) -> None:
         self._watched = [watched for number, vertex in enumerate(net._graph.vertices) for watched in _watched_at(number, vertex)]

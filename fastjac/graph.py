@@ -49,7 +49,7 @@ class Graph:
 
     @property
     def is_path(self) -> bool:
-        """Whether it is a chain of layers, each of which takes what the one before it gives."""
+        """Whether it is a chain of layers: each takes what the one before it gives."""
         path = all(vertex.operands == (number - 1,) for number, vertex in enumerate(self.vertices) if number)
         return path and self.inputs == (0,) and self.outputs == (len(self.vertices) - 1,)
 

@@ -15,7 +15,7 @@ Record = dict[str, int]
 class Matrix:
     """A matrix in memory: element (i, j) lies at `offset + first + i * row + j * column` of its place.
 
-    first : where it starts in the region at `offset`, of which each sample has one; such a region starts a sample's matrix.
+    first : where the matrix starts in the region at `offset`; each sample has a region of its own there.
     panel : for a weight in panels, the columns of one panel as it lies in memory, and so also `row`; else None.
     strip : of such a weight, how many of its columns all samples take before they go on to the next.
     packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.

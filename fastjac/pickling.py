@@ -1,4 +1,4 @@
-"""What pickle is told: to refuse whatever holds addresses, and to send a compiled function by its name."""
+"""How objects are pickled: whatever holds addresses refuses, and a compiled function is sent by its name."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def plan(shape: ChainShape, mode: Mode = "auto") -> Plan:
     """The plan for a chain of this shape.
 
     mode : "forward", "reverse", "mixed" (the cheapest bracketing), or "auto" (a pure order, unless mixed is cheaper).
-    Raises OptionError for any other mode. Costs O(L^3), in array operations of which there are O(L).
+    Raises OptionError for any other mode. Costs O(L^3), in O(L) array operations.
     """
     table = StepTable(shape)
     return min((_plan(table, mode, order) for order in ORDERS[checked_mode(mode)]), key=lambda candidate: candidate.cost)

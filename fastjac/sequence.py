@@ -72,7 +72,7 @@ def _row_of(layers: Iterable[Layer | Item], n_in: int | None) -> tuple[Graph, Ro
 def _recorded(items: Items, n_in: int | None) -> tuple[Graph, Row]:
     size = n_in if n_in is not None else first_size([items])
     if size is None:
-        raise LayerError("no layer tells how many inputs the network has; pass Network(layers, n_in=...)")
+        raise LayerError("no layer states how many inputs the network has; pass Network(layers, n_in=...)")
     start: Node = Input(size)
     node = start
     widths = [size]

@@ -193,7 +193,7 @@ WRONG_LAYERS = {
     "a name": ("relu", DtypeError, "Network takes fastjac layers, but item 0 is 'r'"),
     "one layer alone": (AFFINE, DtypeError, "Network takes a sequence of layers, got Affine"),
     "a number": (3, DtypeError, "Network takes a sequence of layers, got int"),
-    "no sizes": ([fj.ReLU(), fj.Softmax()], LayerError, r"no layer tells how many inputs .*n_in="),
+    "no sizes": ([fj.ReLU(), fj.Softmax()], LayerError, r"no layer states how many inputs .*n_in="),
     "affine after affine": ([AFFINE, AFFINE], LayerError, r"layer 1 \(Affine\) takes 4 inputs, but layer 0 \(Affine\) gives 3"),
     "past an activation": ([AFFINE, fj.Tanh(), AFFINE], LayerError, r"layer 2 \(Affine\) takes 4 .* layer 0 \(Affine\) gives 3"),
     "scale": ([AFFINE, fj.Scale(np.ones(5))], LayerError, r"layer 1 \(Scale\) takes 5 .* layer 0 \(Affine\) gives 3"),

@@ -131,7 +131,7 @@ WRONG = {
         LayerError,
         r"^item 1 \(Residual\): item 1 \(Affine\): .* takes 4 inputs, but Tanh\(Affine\(Input\)\) gives 6; check the order",
     ),
-    "no size": (lambda: fj.Network([fj.Residual([fj.ReLU()])]), LayerError, r"no layer tells how many inputs .*n_in="),
+    "no size": (lambda: fj.Network([fj.Residual([fj.ReLU()])]), LayerError, r"no layer states how many inputs .*n_in="),
     "a network of two inputs": (
         lambda: fj.Network([SQUARE, fj.Network(inputs=(a := fj.Input(4), b := fj.Input(4)), outputs=a + b), fj.Residual(SQUARE)]),
         LayerError,

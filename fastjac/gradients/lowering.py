@@ -40,7 +40,7 @@ class Lowered:
     ones : where ones lie in the flat array of parameters.
     values : for each operation where its numbers lie in the flat array of parameters, by what the kernel calls them.
     gradients : the same for those whose gradient is wanted, in the flat array of sums.
-    unused : the parts of the flat vector of parameters that are wanted, but of which no operation makes use.
+    unused : the parts of the flat vector of parameters whose gradient is wanted, but that no operation uses.
     """
 
     dtype: np.dtype
@@ -67,7 +67,7 @@ class Lowered:
 def lower(unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int | None = None) -> Lowered:
     """Tables for a network.
 
-    wanted : the parameters of which a gradient is wanted.
+    wanted : the parameters whose gradient is wanted.
     seeds_at : the value where derivatives start; by default the cheapest.
     """
     return _Lowering(unfolded, dtype, wanted, cheapest_seeds(unfolded) if seeds_at is None else seeds_at).result()

@@ -60,7 +60,7 @@ class Operation:
 class Unfolded:
     """Operations in the order of their targets.
 
-    sizes : of all values, of which number 0 is the input, the last one the output.
+    sizes : units of every value; value 0 is the input, and the last one the output.
     layers : the graph's, whose parameters are those of the network.
     """
 

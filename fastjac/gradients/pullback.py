@@ -63,7 +63,7 @@ class Pullback:
         threads : most threads to use. The result has the same bits for any number of them.
 
         Raises ShapeError or DtypeError for a gy or gJ that is no real array of the shape of y or J.
-        Costs about twice the multiply-adds of the Jacobian, and of a large batch, of which not all is kept, three times.
+        Costs about twice the multiply-adds of the Jacobian; three times for a batch too large for its rows to be kept.
         """
         lowered, n, net = self._runner.lowered, len(self._x), self._network
         x_gradient = np.empty((n, net.n_in), lowered.dtype)

@@ -35,7 +35,7 @@ LEAST_SUMS_SIZE = 256 * 1024
 GOING_BACK = 3
 """Multiply-adds of a gradient for each of the Jacobian's."""
 KEPT_BYTES = 16 * 1024 * 1024
-"""The largest batch, by all that is kept of it, of which the way back does not compute everything again."""
+"""Most memory that the rows of a batch may take to be kept for the way back; those of a larger batch are computed again."""
 
 Sources = Mapping[ParameterName, int]
 """Addresses of parameters, which lie there in C order."""

@@ -60,7 +60,7 @@ def store(typingctx, address, value):
 
 @intrinsic
 def pause(typingctx):
-    """Tell the CPU, where it can be told, that this thread looks at a word again and again."""
+    """Hint to the CPU, if it knows such a hint, that this thread reads one word again and again."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if _IS_X86:

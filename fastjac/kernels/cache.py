@@ -31,8 +31,8 @@ from .directory import make_directory, places, read_private, usable_directory, w
 from .target import vector_unit
 
 LONG = {"run": ("", 8), "gradient": ("gradients in ", 10)}
-"""What is told of the kernels that, with those that they reach, take seconds to compile, before the dtype that their names end
-in, and how many at most for a first call. They are compiled before the others; what a later call adds takes half a second."""
+"""The kernels that, with those that they reach, take seconds to compile: the words that announce each, before the dtype that its
+name ends in, and the most seconds for a first call. They are compiled first; what a later call adds takes half a second."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -109,7 +109,7 @@ class _CacheFiles:
 
 
 class KernelCache(FunctionCache):
-    """Numba's function cache in fastjac's own directory; tells the user of what it does not hold.
+    """Numba's function cache in fastjac's own directory; announces to the user what must be compiled.
 
     A file that cannot be read or written costs another compilation, and never an error.
     """
@@ -141,7 +141,7 @@ class KernelCache(FunctionCache):
 
 
 class NoCache(NullCache):
-    """What there is where no directory can be written to: nothing is found and nothing is kept, and the user is told."""
+    """The cache where no directory can be written to: it finds and keeps nothing, and the user is warned."""
 
     def __init__(self, py_func: Any) -> None:
         self._kernel = py_func.__name__
@@ -152,7 +152,7 @@ class NoCache(NullCache):
 
 
 def _announce(kernel: str, kept: bool) -> None:
-    """Tell of the kernels that take long, of which there are two for each type of number."""
+    """Announce a kernel that takes long to compile."""
     what, _, dtype = kernel.partition("_")
     if what in LONG:
         title, seconds = LONG[what]

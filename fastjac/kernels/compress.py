@@ -23,7 +23,7 @@ from .vectors import INDEX, INT32, lane_numbers, load_vector, splat, vector_of
 def list_nonzero(typingctx, zero, row, size, target):
     """Write the places, as int32, at which the row of `size` numbers at address `row` is not 0, and return their count.
 
-    `zero` says of which type they are; nan is not 0. Whole vectors are read and written: the row must be padded, and the
+    `zero` has their type; nan is not 0. Whole vectors are read and written: the row must be padded, and the
     target have room for a vector more than `size` places.
     """
     signature = types.intp(zero, types.intp, types.intp, types.intp)

@@ -46,7 +46,7 @@ class Contraction(NamedTuple):
 
 @piece
 def tile_shape(zero, rows, columns):
-    """Rows and columns of the tiles that a result of this shape is cut into; `zero` says of which type.
+    """Rows and columns of the tiles that a result of this shape is cut into; `zero` has the type of its numbers.
 
     Pieces are of nearly equal size, so that none is left too thin to use the registers.
     """
@@ -64,7 +64,7 @@ def tile_rows_of(zero, rows, tile_columns):
 
 @kernel(tuple_type(Contraction), NUMBER, NUMBER)
 def contract(zero, operands, tile_rows, tile_columns):
-    """Compute the contraction in tiles of the given shape; `zero` says of which type.
+    """Compute the contraction in tiles of the given shape; `zero` has the type of its numbers.
 
     Columns are the outer loop: the panel of B that a piece needs stays in the first-level cache for all rows.
     """

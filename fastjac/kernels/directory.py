@@ -77,7 +77,7 @@ def make_directory(directory: Path) -> bool:
 def is_private(status: os.stat_result, is_right_kind: Callable[[int], bool]) -> bool:
     """Whether a file or directory is of the right kind, the user's own, and closed to what others would write.
 
-    Windows tells neither owner nor group; there, what lies in a user's profile is closed to others from the start.
+    Windows states neither owner nor group. What lies in a user's profile there is closed to others from the start.
     """
     if not is_right_kind(status.st_mode):
         return False

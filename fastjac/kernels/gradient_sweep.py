@@ -13,7 +13,7 @@ from .operators import copy_vector
 from .tables import ACTIVATE, AFFINE, DENSE, INDEX_BYTES, NORMALIZE
 
 INDEX = np.int32(0)
-"""Says of which type the numbers in a list are."""
+"""The type of the numbers in a list."""
 ONE_ROW_FORWARD = np.intp(1), np.intp(1)
 """For `joins.join`: values are pushed, one of each sample."""
 
@@ -68,7 +68,7 @@ def _activate(zero, block, o, source, target):
 
 @piece
 def _combine(zero, block, o, target):
-    """A function of two values, of which `o` is the operation of the second."""
+    """A function of two values; `o` is the operation of the second one."""
     size, other = itemsize(zero), read_operation(block.operations, o.partner)
     for sample in range(block.samples):
         row = sample * o.in_row * size

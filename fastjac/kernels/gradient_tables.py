@@ -86,7 +86,7 @@ LAYOUT = record(
     "n_out",
     "n_operations",
     "n_values",
-    "lowest",  # the first operation of which any gradient is wanted
+    "lowest",  # the first operation with a gradient that is wanted
     "seeds_at",  # the value whose units are the seeds
     "turn",  # the first operation behind the seeds
     "seeds",  # how many

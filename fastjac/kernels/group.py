@@ -12,7 +12,7 @@ from .memory import itemsize, tuple_reader, tuple_type, view
 from .tables import COLUMNS, DENSE, INDEX_BYTES, ROWS, WORK
 
 INDEX = np.int32(0)
-"""Says of which type the numbers in a list are."""
+"""The type of the numbers in a list."""
 
 
 class Group(NamedTuple):

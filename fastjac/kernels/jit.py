@@ -47,8 +47,8 @@ def kernel(*kinds: Any, name: str = "", kept: bool = True) -> Callable[[Callable
 
     A caller that names a function has LLVM optimize it again as a part of itself; through an address (`memory.call_address`) it
     does not, and what a network does not need is never compiled. The kernel takes a `zero` of the type of its numbers, then
-    arguments of these kinds, and returns nothing. A function that is made by another needs a name, for the cache tells apart by
-    their names what were made by one.
+    arguments of these kinds, and returns nothing. A function that is made by another needs a name, because the
+    cache distinguishes what one function has made by their names.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:

@@ -36,7 +36,7 @@ STAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "go_back_through_rows": (go_back_through_rows, ("jacobian_gradient",)),
     "go_back_through_values": (go_back_through_values, ("sums", "x_gradient")),
 }
-"""The kernel of each stage of a block, and the fields any of which asks for it."""
+"""The kernel of each stage of a block, and the request's fields: a stage runs if any of its fields is set."""
 
 
 @functools.cache

@@ -33,7 +33,7 @@ def vector_unit() -> tuple[int, int]:
 
 
 def _cpu_features() -> set[str]:
-    """What Numba tells LLVM: NUMBA_CPU_FEATURES if it is set, else all that the host has."""
+    """The features that Numba hands to LLVM: NUMBA_CPU_FEATURES if it is set, else all that the host has."""
     if numba.config.CPU_FEATURES is not None:
         return {flag[1:] for flag in numba.config.CPU_FEATURES.split(",") if flag.startswith("+")}
     return {name for name, present in llvm.get_host_cpu_features().items() if present}

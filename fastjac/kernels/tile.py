@@ -55,7 +55,7 @@ class TileOperands(NamedTuple):
 
 @intrinsic
 def compute_tile(typingctx, zero, rows, vectors, operands):
-    """Compute one tile of `rows` by `vectors` registers; `zero` says of which type its numbers are."""
+    """Compute one tile of `rows` by `vectors` registers; `zero` has the type of its numbers."""
     signature = types.void(zero, types.intp, types.intp, operands)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -165,7 +165,7 @@ class _Emitter:
         return [b.add(anchors[i // 3], b.mul(stride, INDEX(i % 3))) for i in range(n_rows)]
 
     def _opaque(self, value: Any) -> Any:
-        """The same number, of which LLVM does not know where it comes from."""
+        """The same number, whose origin is hidden from LLVM."""
         kind = ir.FunctionType(INDEX, [INDEX])
         return self.builder.asm(kind, "", "=r,0", [value], side_effect=False)
 

@@ -56,7 +56,7 @@ class Activation(Layer):
 
 
 class PerUnit(Activation):
-    """An activation of which each field is a number for all units, or an array with one entry for each, that may be trained.
+    """An activation whose fields are each a number for all units, or an array with one entry for each unit that may be trained.
 
     The fields are the rule's parameters, in its order. Raises ShapeError where their arrays differ in size.
     """

@@ -178,7 +178,7 @@ def _restored(chain: ModuleChain, tensor: Any) -> Any:
 
 
 def _identity(points: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
-    """What tells tensors from others. The kernel reads the points anew on the way back, and copies of the parameters."""
+    """What identifies tensors. On the way back the kernel reads the points anew, and copies of the parameters."""
     return points.data_ptr(), points._version, points.dtype, points.shape, *[tensor.data_ptr() for tensor in tensors]
 
 

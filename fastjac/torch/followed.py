@@ -41,7 +41,7 @@ def followed_chain(module: Any, sizes: Sequence[int]) -> tuple[ModuleChain, Watc
     """
     dtype = _dtype_of(module)
     _check_count(module, sizes)
-    # Gradients are recorded even where the caller wants none now: they tell what is computed from parameters.
+    # Gradients are recorded even where the caller wants none now: they show what is computed from parameters.
     with undisturbed():
         with reading() as reads:
             found = followed(module, list(sizes)) if len(sizes) > 1 else followed(module, otherwise=sizes or None)
@@ -129,7 +129,7 @@ def _dtype_of(module: Any) -> Any:
     parameters = dict(module.named_parameters())
     if not parameters:
         raise DtypeError(
-            "the module has no parameters to train, which would tell its dtype; use fastjac.from_torch(module, n_in)"
+            "the module has no parameters to train, from which its dtype would follow; use fastjac.from_torch(module, n_in)"
         )
     for name, parameter in parameters.items():
         if is_transformed(parameter) or not is_plain(parameter):
