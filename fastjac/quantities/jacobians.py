@@ -14,9 +14,13 @@ from ..batch import Runner
 from ..kernels.float_mode import default_mode
 from ..product import Wanted
 from ..runners import Runners
+from ..sharing import FAR_READ_COST
 from ..steps import Mode
 from .pieces import in_order, most_workers, pieces_of
-from .waist import Algebra, cheapest_form
+from .waist import Algebra, waist_of
+
+SUM_COST = 500
+"""Multiply-adds that a piece must do for each number that is added to a sum, so that adding takes a small share of its time."""
 
 Result = TypeVar("Result")
 Take = Callable[[slice, np.ndarray, np.ndarray | None], Result]
@@ -59,18 +63,22 @@ class Jacobians:
         """That of J."""
         return self.n_out, self.n_in
 
-    def each(self, algebra: Algebra, take: Take[Result]) -> Iterator[Result]:
+    def each(self, algebra: Algebra, take: Take[Result], result_size: int = 0) -> Iterator[Result]:
         """What `take` gives for every piece of the batch, in order.
 
         algebra : the multiply-adds of what it makes of one J, by which J is taken whole or in two factors.
+        result_size : how many numbers it gives for a piece.
 
         The thread that takes a piece makes its Jacobians. Neither their bits nor the pieces depend on the number of threads.
         """
         chain = self._runners.chain
-        form = cheapest_form(chain, self.n_out, self.n_in, algebra)
-        parts = self._parts(form.waist)
-        sample_bytes = 8 * sum(math.prod(part.shape) for part in parts)
-        pieces = pieces_of(self.n, form.cost, sample_bytes, sum(weight.nbytes for weight in chain.weights))
+        waist = waist_of(chain, self.n_out, self.n_in, algebra)
+        parts = self._parts(waist)
+        works = [part.runner.work for part in parts]
+        r = None if waist is None else chain.sizes[waist]
+        cost = sum(work.cost for work in works) + algebra(self.n_out, self.n_in, r)
+        overhead = FAR_READ_COST * sum(work.weight_bytes for work in works) + SUM_COST * result_size
+        pieces = pieces_of(self.n, cost, 8 * sum(math.prod(part.shape) for part in parts), overhead)
         inner = self._threads if len(pieces) == 1 else 1
 
         def take_piece(part: slice) -> Result:

@@ -254,7 +254,7 @@ class Measurable:
             return summed_gram(*rows_and_weight("inputs", left, right, _of(weights, part)))
 
         total = np.zeros((jacobians.n_in, jacobians.n_in))
-        for partial in jacobians.each(gram_algebra("inputs", weights), take):
+        for partial in jacobians.each(gram_algebra("inputs", weights), take, total.size):
             total += partial
         return total
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from .. import crew
-from ..sharing import CALL_COST, FAR_READ_COST
+from ..sharing import CALL_COST
 
 PIECE_BYTES = 4 * 2**20
 """Room for the Jacobians of a piece, unless one alone takes more."""
@@ -20,13 +20,14 @@ MOST_PIECES = 64
 Result = TypeVar("Result")
 
 
-def pieces_of(n: int, cost: float, sample_bytes: int, weight_bytes: int) -> list[slice]:
+def pieces_of(n: int, cost: float, sample_bytes: int, overhead: float) -> list[slice]:
     """The pieces of `n` samples. They do not depend on the threads, so neither does a sum over them.
 
-    cost : multiply-adds of one sample.  sample_bytes : what its Jacobian takes.  weight_bytes : what each piece reads of weights.
+    cost : multiply-adds of one sample.  sample_bytes : what its Jacobian takes.
+    overhead : multiply-adds from which on a piece takes long beside what it takes once.
     """
     most = max(1, min(PIECE_BYTES // sample_bytes, int(CALL_COST / cost)))
-    worth = math.ceil((PIECE_COST + FAR_READ_COST * weight_bytes) / cost)
+    worth = math.ceil((PIECE_COST + overhead) / cost)
     size = min(most, max(worth, -(-n // MOST_PIECES)))
     return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 

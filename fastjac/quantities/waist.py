@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate
-from typing import NamedTuple
 
 from ..block import Block
 from ..chain import Chain
@@ -14,29 +13,20 @@ Algebra = Callable[[int, int, int | None], float]
 """Multiply-adds of what is made of one J (n_out, n_in): of J itself, for None, or of factors (n_out, r) and (r, n_in) of it."""
 
 
-class Form(NamedTuple):
-    """In which form J is taken, and the multiply-adds of one sample, of what is made of J among them.
+def waist_of(chain: Chain, n_out: int, n_in: int, algebra: Algebra) -> int | None:
+    """The boundary at which J takes fewest multiply-adds as a product of two matrices; None where it takes fewer as one.
 
-    waist : the boundary at which J is a product of two matrices; None where J is one matrix.
+    n_out, n_in : the rows and columns of J that are wanted; a boundary of as many units is no waist.
     """
-
-    waist: int | None
-    cost: float
-
-
-def cheapest_form(chain: Chain, n_out: int, n_in: int, algebra: Algebra) -> Form:
-    """The form of fewest multiply-adds; a boundary that is as wide as J is no waist.
-
-    n_out, n_in : the rows and columns of J that are wanted.
-    """
-    work = _Work(chain)
-    last = len(chain.factors)
-    forms = [Form(None, work.between(0, last, n_out, n_in) + algebra(n_out, n_in, None))]
-    for boundary, r in enumerate(chain.sizes[1:-1], 1):
-        if r < min(n_out, n_in):
-            factors = work.between(0, boundary, r, n_in) + work.between(boundary, last, n_out, r)
-            forms.append(Form(boundary, factors + algebra(n_out, n_in, r)))
-    return min(forms, key=lambda form: form.cost)
+    narrow = [(boundary, r) for boundary, r in enumerate(chain.sizes[1:-1], 1) if r < min(n_out, n_in)]
+    if not narrow:
+        return None
+    work, last = _Work(chain), len(chain.factors)
+    costs: dict[int | None, float] = {None: work.between(0, last, n_out, n_in) + algebra(n_out, n_in, None)}
+    for boundary, r in narrow:
+        factors = work.between(0, boundary, r, n_in) + work.between(boundary, last, n_out, r)
+        costs[boundary] = factors + algebra(n_out, n_in, r)
+    return min(costs, key=costs.__getitem__)
 
 
 class _Work:

@@ -11,9 +11,9 @@ from fastjac.quantities.pieces import MOST_PIECES, PIECE_BYTES, PIECE_COST, in_o
 from fastjac.sharing import CALL_COST
 
 
-@given(st.integers(0, 10**4), st.floats(1, 1e11), st.integers(8, 10**9), st.integers(0, 10**9))
-def test_pieces_cover_the_batch_within_bounds(n, cost, sample_bytes, weight_bytes):
-    pieces = pieces_of(n, cost, sample_bytes, weight_bytes)
+@given(st.integers(0, 10**4), st.floats(1, 1e11), st.integers(8, 10**9), st.floats(0, 1e12))
+def test_pieces_cover_the_batch_within_bounds(n, cost, sample_bytes, overhead):
+    pieces = pieces_of(n, cost, sample_bytes, overhead)
     stops = [piece.stop for piece in pieces]
     assert [piece.start for piece in pieces] == [0, *stops][: len(pieces)]
     assert (stops[-1] if stops else 0) == n
@@ -26,8 +26,7 @@ def test_a_batch_is_cut_where_the_pieces_are_worth_a_thread():
     assert len(pieces_of(1000, PIECE_COST / 2000, 8, 0)) == 1
     assert len(pieces_of(1000, PIECE_COST / 100, 8, 0)) == 10
     assert len(pieces_of(1000, PIECE_COST, 8, 0)) == MOST_PIECES - 1
-    # Each reads all weights.
-    assert len(pieces_of(1000, PIECE_COST / 100, 8, PIECE_COST)) == 1
+    assert len(pieces_of(1000, PIECE_COST / 100, 8, PIECE_COST)) == 5
 
 
 @pytest.mark.parametrize(("count", "threads", "workers"), [(0, None, 1), (1, 8, 1), (9, 1, 1)])
