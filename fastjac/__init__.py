@@ -11,6 +11,7 @@ The way of a call, which is also the way imports point:
                     takes units); known.py says which layers there are
     runners.py      the programs of a network, lowered at their first use
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
+    quantities/     what is read off J: measurable.py, a base of Network too; jacobians.py, in pieces.py and by waist.py
     batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory
     program.py      chain and plan lowered to tables, in three parts:
                       values:  values.py says where each value lies, moves.py writes the steps that make them

@@ -32,14 +32,14 @@ class Scratch(NamedTuple):
 class Runner:
     """A Program with what it needs to run again and again, from any number of threads at once.
 
-    cost : multiply-adds for one sample, from the plan.
+    cost : multiply-adds for one sample, from the plan.  work : that and what else decides how samples are shared out.
     """
 
     def __init__(self, program: Program, cost: float) -> None:
         self.program = program
         block, parts = (int(program.layout[name][0]) for name in ("block", "parts"))
-        self._work = Work(cost, program.parameters.nbytes, block, parts, max(1, int(program.layout["lane_samples"][0])))
-        self._is_divided, self._few = is_divided(self._work), samples_alone(self._work)
+        self.work = Work(cost, program.parameters.nbytes, block, parts, max(1, int(program.layout["lane_samples"][0])))
+        self._is_divided, self._few = is_divided(self.work), samples_alone(self.work)
         # How the latest batch was shared out, which the next one of its size is too.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
         self._idle: list[Scratch] = []
@@ -80,7 +80,7 @@ class Runner:
         asked = n, crew.crew.most_threads, threads
         known, shares = self._latest
         if known != asked:
-            shares = calls(self._work, *asked)
+            shares = calls(self.work, *asked)
             self._latest = asked, shares
         for first, stop, used, chunks in shares:
             if stop - first == n:

@@ -46,6 +46,11 @@ class Chain:
         """The matrix of every affine map."""
         return tuple(op.weight for op in self.operators if isinstance(op, Affine))
 
+    def between(self, start: int, stop: int) -> Chain:
+        """The part from boundary `start` to boundary `stop`; a link at its end belongs to the part behind, if there is one."""
+        last = self.links[stop] if stop == len(self.factors) else ()
+        return Chain(self.factors[start:stop], (*self.links[start:stop], last), self.sizes[start], self.dtype)
+
     @property
     def n_activations(self) -> int:
         """How many numbers are activated or normalized, or joined by more than a sum."""

@@ -23,13 +23,14 @@ from .nodes import Node
 from .plan import checked_mode, plan
 from .product import Wanted, product_of
 from .program import lower
+from .quantities.measurable import Measurable
 from .runners import Runners
 from .saving import save
 from .sequence import Row, Written, cast, resolved_dtype, with_layers, written_as
 from .steps import Mode, Plan
 
 
-class Network(Differentiable, Trainable, Item):
+class Network(Differentiable, Trainable, Measurable, Item):
     """A feed-forward network `y = f(x)`: frozen layers, in a row or joined in any way, float32 or float64 as a whole.
 
         net = Network([Affine(w, b), Residual([Affine(v, c), ReLU()])])

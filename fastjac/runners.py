@@ -13,14 +13,14 @@ from .kernels.target import lanes
 from .plan import plan
 from .product import Numbers, Seed, Wanted, product_of
 from .program import lower
-from .steps import Mode
+from .steps import Mode, Span
 
 MOST_RUNNERS = 8
 """How many are kept; each holds a copy of the weights."""
 ACTIVATION_COST = 16
 """Multiply-adds in the time of one activation."""
 
-Key = tuple[Mode | None, Seed | None, int, Numbers | None, Numbers | None]
+Key = tuple[Mode | None, Seed | None, int, Numbers | None, Numbers | None, Span | None]
 
 
 class Runners:
@@ -41,19 +41,28 @@ class Runners:
         return self._chain
 
     def get(
-        self, mode: Mode | None, seed: Seed | None = None, k: int = 0, wrt: Numbers | None = None, of: Numbers | None = None
+        self,
+        mode: Mode | None,
+        seed: Seed | None = None,
+        k: int = 0,
+        wrt: Numbers | None = None,
+        of: Numbers | None = None,
+        span: Span | None = None,
     ) -> Runner:
-        """The runner for a mode, None for values alone, and what is wanted (see `Wanted`); the latest few are kept."""
-        key = (mode, seed, k, wrt, of)
+        """The runner for a mode, None for values alone, and what is wanted (see `Wanted`); the latest few are kept.
+
+        span : the boundaries between which the part of the chain lies that it runs; by default it runs the whole chain.
+        """
+        key = (mode, seed, k, wrt, of, span)
         runner = self._kept.get(key)
         if runner is None:
-            runner = self._make(mode, Wanted(wrt, of, seed, k))
+            chain = self.chain if span is None else self.chain.between(*span)
+            runner = self._make(chain, mode, Wanted(wrt, of, seed, k))
             self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
         return runner
 
     @default_mode()
-    def _make(self, mode: Mode | None, wanted: Wanted) -> Runner:
-        chain = self.chain
+    def _make(self, chain: Chain, mode: Mode | None, wanted: Wanted) -> Runner:
         value_cost = float(sum(weight.size for weight in chain.weights) + chain.n_in + ACTIVATION_COST * chain.n_activations)
         if mode is None:
             return Runner(lower(chain), value_cost)

@@ -12,6 +12,8 @@ from tests import naive
 
 WIDTHS = ((5, 50, 50, 5), (20, 70, 3), (40, 60, 4, 60, 40))
 BATCHES = (1, 3, 200)
+PIECES = 1000
+"""Inputs of a call that reads singular values off J, on threads that it starts."""
 
 
 class Call(NamedTuple):
@@ -34,6 +36,8 @@ class Call(NamedTuple):
             return y, np.einsum("...ij,...j", jacobian, self.arguments[1])
         if self.method == "vjp":
             return y, np.einsum("...ij,...i", jacobian, self.arguments[1])
+        if self.method == "singular_values":
+            return (np.linalg.svd(jacobian, compute_uv=False),)
         return {"__call__": (y,), "jacobian": (jacobian,), "value_and_jacobian": (y, jacobian)}[self.method]
 
 
@@ -63,6 +67,8 @@ def _methods(rng, net, x):
     yield "value_and_jacobian", (x,)
     yield "jvp", (x, rng.standard_normal(x.shape))
     yield "vjp", (x, rng.standard_normal((len(x), net.n_out)))
+    if len(x) == max(BATCHES) and net.n_in == WIDTHS[-1][0]:
+        yield "singular_values", (rng.standard_normal((PIECES, net.n_in)),)
 
 
 def answer(call, threads=2):

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastjac import Affine, Network, ReLU, Residual
+from fastjac import Affine, Network, ReLU, Residual, Softmax, Tanh
 from fastjac.graph import path
 from fastjac.runners import MOST_RUNNERS, Runners
 
@@ -26,6 +26,19 @@ def test_the_latest_are_kept(runners):
     latest = [runners.get("forward", "tangents", k) for k in range(1, 3 * MOST_RUNNERS)][-MOST_RUNNERS:]
     assert [runners.get("forward", "tangents", k) for k in range(2 * MOST_RUNNERS, 3 * MOST_RUNNERS)] == latest
     assert len(runners._kept) == MOST_RUNNERS
+
+
+def test_parts_of_a_chain_make_the_whole():
+    """The part behind a boundary begins with what stands there, and takes the values of the part before it."""
+    rng = np.random.default_rng(0)
+    layers = [Affine(rng.standard_normal((3, 4))), Softmax(), Affine(rng.standard_normal((5, 3))), Tanh()]
+    net, x, nothing = Network(layers), rng.standard_normal((6, 4)), np.empty((0, 0))
+    values, right, y, left = np.empty((6, 3)), np.empty((6, 3, 4)), np.empty((6, 5)), np.empty((6, 5, 3))
+    net._runners.get("auto", span=(0, 1))(x, nothing, values, right)
+    net._runners.get("auto", span=(1, 2))(values, nothing, y, left)
+    np.testing.assert_allclose(values, x @ layers[0].weight.T, rtol=1e-14)
+    np.testing.assert_allclose(y, net(x), rtol=1e-14)
+    np.testing.assert_allclose(left @ right, net.jacobian(x), rtol=1e-12, atol=1e-14)
 
 
 def test_more_widths_of_tangents_than_are_kept_give_right_answers():

@@ -1,0 +1,108 @@
+"""The Jacobians of a batch, made piece by piece and held no longer than until something is made of them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from .. import arguments
+from ..batch import Runner
+from ..kernels.float_mode import default_mode
+from ..product import Wanted
+from ..runners import Runners
+from ..sharing import FAR_READ_COST
+from ..steps import Mode
+from .pieces import in_order, most_workers, pieces_of
+from .waist import Algebra, waist_of
+
+SUM_COST = 500
+"""Multiply-adds that a piece must do for each number that is added to a sum, so that adding takes a small share of its time."""
+
+Result = TypeVar("Result")
+Take = Callable[[slice, np.ndarray, np.ndarray | None], Result]
+"""What takes the Jacobians of the samples of a slice: `left (n, n_out, n_in)` and None, or, at a waist of r units, factors
+`left (n, n_out, r)` and `right (n, r, n_in)`, whose products they are. All are float64."""
+
+
+class _Part(NamedTuple):
+    """J of a part of the chain.
+
+    shape : its rows and columns.  n_values : how many values of the part are computed with it, all or none.
+    """
+
+    runner: Runner
+    shape: tuple[int, int]
+    n_values: int = 0
+
+    def at(self, x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Values (n, n_values), and J (n, rows, columns) in float64, of the part's inputs x."""
+        nothing = np.empty((0, 0), x.dtype)
+        values, jacobian = (np.empty((len(x), *core), x.dtype) for core in ((self.n_values,), self.shape))
+        self.runner(x, nothing, values, jacobian, threads)
+        return values, jacobian.astype(np.float64, copy=False)
+
+
+class Jacobians:
+    """J (n_out, n_in), or the rows and columns of it that are wanted, at every row of `x (n, inputs of the network)`.
+
+    n : rows of x.  threads : most of them to use; None for as many as there are cores.
+    """
+
+    def __init__(self, runners: Runners, x: np.ndarray, mode: Mode, wanted: Wanted, threads: int | None) -> None:
+        self._runners, self._x, self._mode, self._wanted, self._threads = runners, x, mode, wanted, threads
+        self.n = len(x)
+        self.n_out = runners.chain.sizes[-1] if wanted.of is None else len(wanted.of)
+        self.n_in = runners.chain.n_in if wanted.wrt is None else len(wanted.wrt)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """That of J."""
+        return self.n_out, self.n_in
+
+    def each(self, algebra: Algebra, take: Take[Result], result_size: int = 0) -> Iterator[Result]:
+        """What `take` gives for every piece of the batch, in order.
+
+        algebra : the multiply-adds of what it makes of one J, by which J is taken whole or in two factors.
+        result_size : how many numbers it gives for a piece.
+
+        The thread that takes a piece makes its Jacobians. Neither their bits nor the pieces depend on the number of threads.
+        """
+        chain = self._runners.chain
+        waist = waist_of(chain, self.n_out, self.n_in, algebra)
+        parts = self._parts(waist)
+        works = [part.runner.work for part in parts]
+        r = None if waist is None else chain.sizes[waist]
+        cost = sum(work.cost for work in works) + algebra(self.n_out, self.n_in, r)
+        overhead = FAR_READ_COST * sum(work.weight_bytes for work in works) + SUM_COST * result_size
+        pieces = pieces_of(self.n, cost, 8 * sum(math.prod(part.shape) for part in parts), overhead)
+        inner = self._threads if len(pieces) == 1 else 1
+
+        def take_piece(part: slice) -> Result:
+            with np.errstate(all="ignore"), default_mode():
+                return take(part, *_joined(parts, arguments.for_kernels(self._x[part], chain.dtype), inner))
+
+        return in_order(take_piece, pieces, most_workers(len(pieces), self._threads))
+
+    def run(self, algebra: Algebra, take: Take[None]) -> None:
+        """The same for a `take` that gives nothing, but writes somewhere what it makes."""
+        deque(self.each(algebra, take), maxlen=0)
+
+    def _parts(self, waist: int | None) -> list[_Part]:
+        """The whole chain, or what lies before a waist and what lies behind it."""
+        get, mode, (wrt, of) = self._runners.get, self._mode, (self._wanted.wrt, self._wanted.of)
+        if waist is None:
+            return [_Part(get(mode, wrt=wrt, of=of), (self.n_out, self.n_in))]
+        chain = self._runners.chain
+        width, last = chain.sizes[waist], len(chain.factors)
+        before = _Part(get(mode, wrt=wrt, span=(0, waist)), (width, self.n_in), width)
+        return [before, _Part(get(mode, of=of, span=(waist, last)), (self.n_out, width))]
+
+
+def _joined(parts: list[_Part], x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """J, or its factors: the part behind a waist starts from the values of the part before it, so there is one primal sweep."""
+    values, jacobian = parts[0].at(x, threads)
+    return (jacobian, None) if len(parts) == 1 else (parts[1].at(values, threads)[1], jacobian)

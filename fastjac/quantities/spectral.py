@@ -1,0 +1,117 @@
+"""What singular values say of a stack of matrices; nan where a matrix holds anything that is not finite."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from .waist import Algebra
+
+Order = Literal["fro", "nuc", 2]
+"""The norms: Frobenius, nuclear (the sum of the singular values), and the largest singular value."""
+
+LAPACK_COST = 8
+"""Multiply-adds of a matrix multiply in the time of one of LAPACK's, on matrices as small as Jacobians are."""
+MOST_EXPONENT = 1000
+"""Powers of two up to this one, and their inverses, are normal numbers of float64."""
+
+
+def spectral_cost(n_out: int, n_in: int, r: int | None = None) -> float:
+    """Multiply-adds of the singular values of a matrix (n_out, n_in), or of a product of (n_out, r) and (r, n_in)."""
+    if r is not None:
+        return _compact_cost(n_out, n_in, r) + spectral_cost(r, n_in)
+    return float(LAPACK_COST * min(n_out, n_in) ** 2 * (n_out + n_in))
+
+
+def _frobenius_cost(n_out: int, n_in: int, r: int | None = None) -> float:
+    return float(n_out * n_in) if r is None else _compact_cost(n_out, n_in, r) + r * n_in
+
+
+def _largest_cost(n_out: int, n_in: int, r: int | None = None) -> float:
+    if r is not None:
+        return _compact_cost(n_out, n_in, r) + _largest_cost(r, n_in)
+    return float(min(n_out, n_in) ** 2 * (max(n_out, n_in) + LAPACK_COST * min(n_out, n_in)))
+
+
+def _compact_cost(n_out: int, n_in: int, r: int) -> float:
+    return float(r**2 * (LAPACK_COST * n_out + n_in))
+
+
+def determinant_cost(n_out: int, n_in: int, r: int | None = None) -> float:
+    """Multiply-adds of the determinant of a square matrix; of a product over fewer units, which has none, the reading."""
+    return LAPACK_COST * n_out**3 / 3 if r is None else float(r * (n_out + n_in))
+
+
+NORM_COSTS: dict[Order, Algebra] = {"fro": _frobenius_cost, "nuc": spectral_cost, 2: _largest_cost}
+"""Multiply-adds of each norm."""
+
+
+def singular_values(left: np.ndarray, right: np.ndarray | None) -> np.ndarray:
+    """The singular values (n, min(n_out, n_in)) of `left`, or of `left @ right`, descending."""
+    matrices, bad = _compact(left, right)
+    most = min(left.shape[1], left.shape[2] if right is None else right.shape[2])
+    values = np.zeros((len(left), most))
+    # LAPACK takes half the time for a tall matrix than for the same one lying on its side.
+    tall = matrices if matrices.shape[1] >= matrices.shape[2] else matrices.swapaxes(1, 2)
+    values[:, : tall.shape[2]] = np.linalg.svd(tall, compute_uv=False)
+    values[bad] = np.nan
+    return values
+
+
+def ranks(values: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
+    """How many singular values (n, m) are greater than a tolerance (n,); -1 where they are nan."""
+    counts = np.count_nonzero(values > tolerance[:, None], axis=1)
+    return np.where(np.isnan(values[:, 0]), -1, counts)
+
+
+def norms(left: np.ndarray, right: np.ndarray | None, order: Order) -> np.ndarray:
+    """The norm (n,) of each J."""
+    if order == "nuc":
+        return np.add.reduce(singular_values(left, right), axis=-1)
+    matrices, bad = _compact(left, right)
+    # By powers of two, which round nothing, so that no square overflows or vanishes.
+    exponents = np.frexp(np.abs(matrices).max(axis=(1, 2)))[1]
+    scale = np.ldexp(1.0, np.clip(exponents, -MOST_EXPONENT, MOST_EXPONENT))
+    scaled = matrices / scale[:, None, None]
+    values = scale * (_frobenius(scaled) if order == "fro" else _largest(scaled))
+    values[bad] = np.nan
+    return values
+
+
+def slogdets(left: np.ndarray, right: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Signs and logarithms of the determinants of square J, (n,) each; 0 and -inf for a product over fewer units."""
+    if right is None:
+        matrices, bad = _compact(left, right)
+        signs, logarithms = np.linalg.slogdet(matrices)
+    else:
+        bad = ~(_are_finite(left) & _are_finite(right))
+        signs, logarithms = np.zeros(len(left)), np.full(len(left), -np.inf)
+    signs[bad] = logarithms[bad] = np.nan
+    return signs, logarithms
+
+
+def _compact(left: np.ndarray, right: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices with the singular values of `left`, or of `left @ right`, but for zeros; and which of them are not finite.
+
+    The Q of a QR decomposition of `left` changes no singular value, so R takes the place of `left`. What is not finite, which
+    LAPACK refuses, becomes zeros.
+    """
+    matrices = left if right is None else np.linalg.qr(left, mode="r") @ right
+    bad = ~_are_finite(matrices)
+    return (np.where(bad[:, None, None], 0.0, matrices) if bad.any() else matrices), bad
+
+
+def _are_finite(matrices: np.ndarray) -> np.ndarray:
+    return np.isfinite(matrices).all(axis=(1, 2))
+
+
+def _frobenius(matrices: np.ndarray) -> np.ndarray:
+    rows = matrices.reshape(len(matrices), 1, -1)
+    return np.sqrt((rows @ rows.swapaxes(1, 2))[:, 0, 0])
+
+
+def _largest(matrices: np.ndarray) -> np.ndarray:
+    """The largest singular value by the Gram matrix's eigenvalues: squaring costs small ones their digits, but not this one."""
+    short = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.swapaxes(1, 2)
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(short @ short.swapaxes(1, 2))[:, -1], 0.0))

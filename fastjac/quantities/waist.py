@@ -1,0 +1,50 @@
+"""Where a network is narrow: the boundary at which J is best left as a product of two matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate
+
+from ..block import Block
+from ..chain import Chain
+from ..layers import Affine
+
+Algebra = Callable[[int, int, int | None], float]
+"""Multiply-adds of what is made of one J (n_out, n_in): of J itself, for None, or of factors (n_out, r) and (r, n_in) of it."""
+
+
+def waist_of(chain: Chain, n_out: int, n_in: int, algebra: Algebra) -> int | None:
+    """The boundary at which J takes fewest multiply-adds as a product of two matrices; None where it takes fewer as one.
+
+    n_out, n_in : the rows and columns of J that are wanted; a boundary of as many units is no waist.
+    """
+    narrow = [(boundary, r) for boundary, r in enumerate(chain.sizes[1:-1], 1) if r < min(n_out, n_in)]
+    if not narrow:
+        return None
+    work, last = _Work(chain), len(chain.factors)
+    costs: dict[int | None, float] = {None: work.between(0, last, n_out, n_in) + algebra(n_out, n_in, None)}
+    for boundary, r in narrow:
+        factors = work.between(0, boundary, r, n_in) + work.between(boundary, last, n_out, r)
+        costs[boundary] = factors + algebra(n_out, n_in, r)
+    return min(costs, key=costs.__getitem__)
+
+
+class _Work:
+    """Multiply-adds of the Jacobians of parts of a chain."""
+
+    def __init__(self, chain: Chain) -> None:
+        # By factor: of the factors before it, for one row that passes them; and whether rows can start with its weights.
+        self._before = list(accumulate(map(_row_work, chain.factors), initial=0))
+        self._are_weights = [isinstance(factor, Affine) for factor in chain.factors]
+
+    def between(self, start: int, stop: int, n_out: int, n_in: int) -> float:
+        """Those of the part between two boundaries in the cheaper of the two pure orders."""
+        if stop - start < 2 and all(self._are_weights[start:stop]):
+            return 0.0
+        first, last = start + self._are_weights[start], stop - self._are_weights[stop - 1]
+        return float(min(n_in * (self._before[stop] - self._before[first]), n_out * (self._before[last] - self._before[start])))
+
+
+def _row_work(factor: Affine | Block) -> int:
+    operators = factor.operators if isinstance(factor, Block) else (factor,)
+    return sum(operator.weight.size for operator in operators if isinstance(operator, Affine))
