@@ -25,7 +25,7 @@ from .importers import FORMATS, Imported, Options, read
 from .network import Network
 from .plan import ORDERS
 from .steps import Mode
-from .table import format_table
+from .table import format_name, format_table
 
 DESCRIPTION = "Exact Jacobians of trained feed-forward networks, in NumPy and without a deep-learning framework."
 EXAMPLES = """\
@@ -217,8 +217,8 @@ def _info(args: argparse.Namespace) -> int:
     net = imported.network
     print(f"{args.file}: {kind}\n")
     print("\n".join(_told_parts(imported)), end="\n\n")
-    if imported.features:
-        names = ", ".join(f"{number} {name}" for number, name in enumerate(imported.features))
+    if net.feature_names:
+        names = ", ".join(f"{number} {format_name(name)}" for number, name in enumerate(net.feature_names))
         print(f"Inputs: {names}\n")
     print(net)
     faults = list(_nonfinite_weights(net))
