@@ -44,8 +44,9 @@ computes values and slopes, then for each group of samples `accumulate` takes ev
 `contract` to `tile`, which writes to J.
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/
-(losses of the Jacobian in torch), check.py and differences.py, and cli.py; saving.py writes fastjac's own files, optional.py
-imports what only some calls need, and coldstart.py announces that kernels compile.
+(losses of the Jacobian in torch), check.py and differences.py, tabular/ (how much outputs depend on columns of a table), plot/
+(pictures) and cli/ (the command); saving.py writes fastjac's own files, optional.py imports what only some calls need, and
+coldstart.py announces that kernels compile.
 """
 
 import types
@@ -75,6 +76,8 @@ from .nodes import concatenate as concatenate
 from .nodes import multiply as multiply
 from .steps import Mode as Mode
 from .steps import Plan as Plan
+from .tabular import Sensitivity as Sensitivity
+from .tabular import sensitivity as sensitivity
 
 __version__ = "0.1.0"
 

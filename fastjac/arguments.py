@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import operator
 import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,19 @@ def positive_count(value: int | None, name: str) -> int | None:
     if count < 1:
         raise OptionError(f"{name} must be a positive integer, got {count}")
     return count
+
+
+def names(values: Sequence[str], count: int, name: str, noun: str) -> tuple[str, ...]:
+    """One string for each of `count` inputs, or whatever `noun` is, no two alike; `name` is what errors call them."""
+    is_sequence = isinstance(values, Iterable) and not isinstance(values, str)
+    if not is_sequence or not all(isinstance(value, str) for value in values):
+        raise DtypeError(f"{name} must be a sequence of strings, got {values!r:.80}")
+    if len(values) != count:
+        raise ShapeError(f"{name} must hold {count} names, one for each {noun} of the network, got {len(values)}")
+    repeated, times = Counter(values).most_common(1)[0]
+    if times > 1:
+        raise OptionError(f"{name} must call each {noun} differently, but {repeated!r} comes {times} times")
+    return tuple(map(str, values))
 
 
 def real_array(value: Any, name: str) -> np.ndarray:

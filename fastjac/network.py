@@ -60,6 +60,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     __slots__ = (
         "_dtype",
+        "_feature_names",
         "_gradient_runners",
         "_gradient_tables",
         "_graph",
@@ -89,7 +90,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     def _set_up(self, written: Written, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> None:
         """Make this the network of what is written, with `layer_of(layer)`, whose arrays are of `dtype`, for every layer."""
-        graph, row, self._inputs, self._outputs = written
+        graph, row, self._inputs, self._outputs, self._feature_names = written
         # Asked once for each, so that a layer that stands at several places still does.
         made = {layer: layer_of(layer) for layer in graph.layers}
         self._graph = with_layers(graph, made.__getitem__)
@@ -106,7 +107,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     @property
     def _written(self) -> Written:
-        return Written(self._graph, self._row, self._inputs, self._outputs)
+        return Written(self._graph, self._row, self._inputs, self._outputs, self._feature_names)
 
     @classmethod
     def _assembled(cls, written: Written, dtype: np.dtype) -> Network:
@@ -177,7 +178,8 @@ class Network(Differentiable, Trainable, Measurable, Item):
             raise OptionError(f"a network is sliced with step 1, because its layers would not chain otherwise; got {index}")
         if not numbers:
             raise LayerError(f"slice {index} of a network of {len(items)} layers is empty; a network needs at least one layer")
-        return Network(items[index], n_in=widths[numbers[0]], dtype=self._dtype)
+        part = Network(items[index], n_in=widths[numbers[0]], dtype=self._dtype)
+        return part if numbers[0] else part.with_feature_names(self._feature_names or None)
 
     def _sequence(self) -> Row:
         """What stands in a row, or a LayerError where nothing does."""
@@ -211,6 +213,19 @@ class Network(Differentiable, Trainable, Measurable, Item):
         network: Network = object.__new__(type(self))
         network._set_up(self._written, layer_of, dtype)
         return network
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """What each of the `n_in` inputs is called, such as the columns of a table; empty where they have no names."""
+        return self._feature_names
+
+    def with_feature_names(self, names: Sequence[str] | None) -> Network:
+        """The same network with its inputs called so: `n_in` names, each once, or None for no names. `save` keeps them.
+
+        Raises ShapeError for another number of names, DtypeError for what is no string, OptionError for a name that comes twice.
+        """
+        checked = arguments.names(names, self._n_in, "names", "input") if names is not None else ()
+        return self._assembled(self._written._replace(feature_names=checked), self._dtype)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""

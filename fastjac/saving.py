@@ -4,7 +4,8 @@ Tensors are called `layers.{number}.{field}`. The header's metadata holds, as st
 
 - `format`: "fastjac";
 - `version`: "1" for a chain of layers, "2" for all else;
-- `dtype`: "float32" or "float64".
+- `dtype`: "float32" or "float64";
+- `feature_names`, where the inputs have names: a JSON list with one for each of their numbers.
 
 A layer is described by a JSON object, such as
 
@@ -58,6 +59,8 @@ def save(path: str | os.PathLike[str], written: Written, dtype: np.dtype) -> Non
     """
     target = file_path(path)
     metadata = {"format": FORMAT, "dtype": str(dtype)}
+    if written.feature_names:
+        metadata["feature_names"] = json.dumps(written.feature_names)
     layers = _chain(written)
     if layers is not None:
         metadata |= {"version": str(VERSIONS[0]), "n_in": str(written.inputs.total), "architecture": _listed(layers)}
@@ -107,7 +110,7 @@ def _chain(written: Written) -> tuple[Layer, ...] | None:
 
 def _network(written: Written, numbers: dict[Layer, int]) -> dict[str, Any]:
     """The JSON object of a network; layers that have no number yet get one."""
-    graph, row, inputs, _ = written
+    graph, row, inputs = written.graph, written.row, written.inputs
     described: dict[str, Any] = {
         "inputs": [{"size": size, "name": name} for size, name in zip(inputs.sizes, inputs.names, strict=True)]
     }

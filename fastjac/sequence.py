@@ -26,12 +26,13 @@ class Row(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a user wrote down: the graph, the sequence that it is if it is one, and both ends."""
+    """What a user wrote down: the graph, the sequence that it is if it is one, both ends, and the names of features, if any."""
 
     graph: Graph
     row: Row | None
     inputs: End
     outputs: End
+    feature_names: tuple[str, ...] = ()
 
 
 def written_as(layers: Any, n_in: int | None, inputs: Any, outputs: Any) -> Written:

@@ -149,18 +149,21 @@ class Plan:
         lines = [f"order: {order}", f"sizes: {'-'.join(map(str, sizes))}"]
         rows = [("step", "product", "rows x inner x columns", "samples", "live", "multiply-adds", "cycles")]
         for number, step in enumerate(self.steps, 1):
-            product = f"{self._name(step.start, step.stop)} = {self._name(step.middle, step.stop)}"
             extent = f"{sizes[step.stop]} x {sizes[step.start]}"
             if step.middle > step.start:
-                product += f" {self._name(step.start, step.middle)}"
                 extent = f"{sizes[step.stop]} x {sizes[step.middle]} x {sizes[step.start]}"
             counts = (f"{step.multiply_adds:,.0f}", f"{step.cycles:,.0f}")
             samples = "lanes" if self.in_lanes else "stacked" if step.stacked else "alone"
-            rows.append((str(number), product, extent, samples, f"{self.shape.live[step.middle]:.2f}", *counts))
+            rows.append((str(number), self.product(step), extent, samples, f"{self.shape.live[step.middle]:.2f}", *counts))
         if not self.steps:
             return "\n".join([*lines, "one affine layer or none: nothing to contract"])
         rows.append(("", "", "", "", "", f"{self.multiply_adds:,.0f}", f"{self.cost:,.0f}"))
         return "\n".join([*lines, *format_table(rows, left=4), LEGEND])
+
+    def product(self, step: Step) -> str:
+        """What a step multiplies, such as "J[0:2] = W2 W1"."""
+        inner = f" {self._name(step.start, step.middle)}" if step.middle > step.start else ""
+        return f"{self._name(step.start, step.stop)} = {self._name(step.middle, step.stop)}{inner}"
 
     def _name(self, start: int, stop: int) -> str:
         if stop > start + 1:

@@ -254,6 +254,14 @@ def test_attacks_stay_within_their_length_and_raise_the_loss(example):
     np.testing.assert_array_equal(regularization.attacked(net, pixels, labels, 0.0), pixels)
 
 
+def test_table_sensitivity(run, tmp_path):
+    text = run("table_sensitivity", "--output", tmp_path / "new")
+    assert numbers(text, r"held-out patients: ([\d.]+)")[0] > 0.3
+    assert re.search(r"\nprogression +(log triglycerides|bmi) ", text)
+    assert (tmp_path / "new" / "sensitivity.png").read_bytes().startswith(PNG)
+    assert len((tmp_path / "new" / "sensitivity.csv").read_text().splitlines()) == 11
+
+
 def test_levenberg_marquardt(run, tmp_path):
     text = run("levenberg_marquardt", "--output", tmp_path, "--evaluations", "60")
     adam, levenberg_marquardt = numbers(text, r"loss (\S+) after 60 evaluations")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import fastjac as fj
+from fastjac.errors import DtypeError, OptionError, ShapeError
 from tests import torch_reference
 
 RNG = np.random.default_rng(0)
@@ -171,6 +172,34 @@ class TestDtype:
     def test_numbers_too_large_for_float32_become_inf(self, net: fj.Network) -> None:
         expected = net.astype(np.float32)([np.inf, 0, 0, 0])
         np.testing.assert_array_equal(net.astype(np.float32)([1e300, 0, 0, 0]), expected)
+
+
+class TestFeatureNames:
+    NAMES = ("a", "b", "c", "d")
+
+    def test_what_is_made_of_a_network_keeps_them(self, net: fj.Network) -> None:
+        assert net.feature_names == ()
+        named = net.with_feature_names(list(self.NAMES))
+        for made in (named, named.astype(np.float32), named[:-1], named.with_parameters(named.parameters()), copy.copy(named)):
+            assert made.feature_names == self.NAMES
+        assert pickle.loads(pickle.dumps(named)).feature_names == self.NAMES
+        assert named[1:].feature_names == named.with_feature_names(None).feature_names == net.feature_names == ()
+        np.testing.assert_array_equal(named.jacobian(np.ones(4)), net.jacobian(np.ones(4)))
+
+    @pytest.mark.parametrize(
+        ("names", "error", "told"),
+        [
+            (["a", "b"], ShapeError, "names must hold 4 names, one for each input of the network, got 2"),
+            ("abcd", DtypeError, "names must be a sequence of strings, got 'abcd'"),
+            ([1, 2, 3, 4], DtypeError, "names must be a sequence of strings"),
+            (4, DtypeError, "names must be a sequence of strings, got 4"),
+            ([], ShapeError, "names must hold 4 names, one for each input of the network, got 0"),
+            (["a", "b", "a", "a"], OptionError, "names must call each input differently, but 'a' comes 3 times"),
+        ],
+    )
+    def test_names_that_do_not_fit(self, net: fj.Network, names: list[str], error: type[Exception], told: str) -> None:
+        with pytest.raises(error, match=told):
+            net.with_feature_names(names)
 
 
 class TestNanInfAndLargeNumbers:

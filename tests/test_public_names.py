@@ -35,6 +35,7 @@ SHOWN = {
         1e-6, 0.0, n_compared=4000
     ),
     "JacobianReport(FAILED, 0 derivatives, nothing to compare)": fj.JacobianReport(1e-6),
+    "Sensitivity(20 inputs -> 4 outputs, raw, 50 rows)": fj.sensitivity(NET, X),
     "Pullback(gy (50, 4), gJ (50, 4, 20), float64)": PULLBACK,
     "Gradient(x (50, 20), parameters (750,), 3 layers, float64)": PULLBACK(np.ones((50, 4))),
     "Program(20 -> 4, 6 steps, float64)": NET.program(),
@@ -89,6 +90,8 @@ def report(layer: fj.Layer, mode: fj.Mode) -> fj.JacobianReport:
     node = np.ones(2) - 2.0 * layer(fj.Input(3, "x"))[1:] / fj.concatenate([fj.Input(1), fj.Input(1)])
     net.jacobian(x, wrt=[0, 2], of=node), net.plan(wrt=slice(2), of=0), net.program(wrt=np.arange(2))
     fj.Residual([layer])(node), net(node), fj.Network([layer, fj.Residual([fj.Tanh()]), net])
+    fj.sensitivity(net, x, units="elasticity", nan_policy="omit").top(3, "y0").to_frame()
+    fj.sensitivity(net, x, units="percent")  # wrong
     fj.check_jacobian(net, x, directions="all"), fj.check_jacobian(net, x, directions=7)
     return fj.check_jacobian(net, x, directions="some")  # wrong
 """

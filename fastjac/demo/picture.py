@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..optional import optional
+from ..plot.axes import signed_image
 
 SIDE = 8
 CAPTION = (
@@ -40,9 +41,8 @@ def draw(path: Path, pixels: np.ndarray, labels: np.ndarray, probabilities: np.n
         axes[0, column].imshow(digit, cmap="Greys", vmin=0, vmax=1)
         probability = probabilities[number, labels[number]]
         axes[1, column].set_title(f"p({labels[number]}) = {probability:.2f}", fontsize=11)
-        largest = float(np.abs(row).max())
-        axes[1, column].imshow(row.reshape(SIDE, SIDE), cmap="RdBu_r", vmin=-largest, vmax=largest)
-        axes[1, column].set_xlabel(f"\N{PLUS-MINUS SIGN}{largest:.2f}", color="0.25")
+        image = signed_image(axes[1, column], row.reshape(SIDE, SIDE))
+        axes[1, column].set_xlabel(f"\N{PLUS-MINUS SIGN}{image.norm.vmax:.2f}", color="0.25")
         axes[1, column].contour(digit, levels=[0.5], colors="0.35", linewidths=1.0)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])

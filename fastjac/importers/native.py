@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,18 @@ def load(probe: Probe, options: Options) -> Imported:
     if dtype not in DTYPES:
         raise FormatError(f"dtype must be {' or '.join(DTYPES)}, the header says {dtype!r}")
     build = _build_chain if version == min(VERSIONS) else _build_graph
-    return build(metadata, _Tensors(tensors), dtype)
+    return _with_names(build(metadata, _Tensors(tensors), dtype), metadata)
+
+
+def _with_names(imported: Imported, metadata: dict[str, str]) -> Imported:
+    """The network with the names of its features, if the header holds any."""
+    if "feature_names" not in metadata:
+        return imported
+    names = _parse(metadata, "feature_names", json.loads, "a JSON list of strings")
+    if not isinstance(names, list):
+        raise FormatError(f"feature_names must be a JSON list of strings, the header holds a {type(names).__name__}")
+    with located("feature_names in the header"):
+        return replace(imported, network=imported.network.with_feature_names(names))
 
 
 def _layer_and_field(name: str) -> tuple[str, str, str]:

@@ -36,14 +36,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Imported:
-    """A network and the parts of the model that it came from, input first.
-
-    features : what each unit of its inputs is called; empty where nothing names them.
-    """
+    """A network and the parts of the model that it came from, input first."""
 
     network: Network
     parts: tuple[Part, ...]
-    features: tuple[str, ...] = ()
 
 
 def assemble(

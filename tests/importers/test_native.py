@@ -90,6 +90,13 @@ def test_the_header_is_strict_json_that_others_can_read(path):
     assert metadata == {"format": "fastjac", "version": "1", "n_in": "3", "dtype": "float64"}
 
 
+@pytest.mark.parametrize("layers", [[fastjac.Tanh()], [fastjac.Residual([fastjac.Tanh()])]])
+def test_names_of_features_are_kept(layers, path):
+    names = ("age", "größe in m", "colour=red")
+    fastjac.Network(layers, n_in=N).with_feature_names(names).save(path)
+    assert fastjac.load(path).feature_names == names
+
+
 def test_saving_replaces_the_file_and_leaves_nothing_else(path):
     path.write_text("old")
     mode = path.stat().st_mode
@@ -182,6 +189,14 @@ DAMAGE = {
         fastjac.errors.DtypeError,
         r"layer 0 \(ELU\): ELU alpha",
     ),
+    "bad names": ({"feature_names": "[a"}, FormatError, "feature_names in the header must be a JSON list of strings, it is"),
+    "no list of names": ({"feature_names": "3"}, FormatError, "feature_names must be a JSON list of strings, .* holds a int"),
+    "names of numbers": (
+        {"feature_names": "[1, 2, [3]]"},
+        fastjac.errors.DtypeError,
+        r"feature_names in the header: names must be a sequence of strings, got \[1, 2, \[3\]\]",
+    ),
+    "too few names": ({"feature_names": '["a"]'}, fastjac.errors.ShapeError, "names must hold 3 names, .* got 1"),
     "surplus tensors": (
         {"architecture": described()},
         FormatError,

@@ -73,14 +73,17 @@ def starts_of(count: int, categories: Categories) -> list[int]:
 
 
 def names_of(names: Sequence[str], count: int, categories: Categories) -> tuple[str, ...]:
-    """What each unit is called: "age", or "colour=red" for a category; nothing where no column has a name or categories."""
+    """What each unit is called: "age", or "colour=red" for a category.
+
+    Nothing where no column has a name or categories, or where two units would be called the same.
+    """
     if not names and not categories:
         return ()
     columns = list(names) or [str(index) for index in range(count)]
     units: list[str] = []
     for index, name in enumerate(columns):
-        units += [f"{name}={shown(value)}" for value in categories[index]] if index in categories else [name]
-    return tuple(units)
+        units += [f"{shown(name)}={shown(value)}" for value in categories[index]] if index in categories else [name]
+    return tuple(units) if len(set(units)) == n_units(count, categories) else ()
 
 
 def encoded(encoder: Fitted) -> Categories:

@@ -82,7 +82,7 @@ def _columns(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Colu
         if name in weights:
             node = node.follow(fl.Scale(float(estimator.numbers(weights[name], "transformer_weights", 0))))
         made.append(node)
-        told.append(f"{shown(name)}: {', '.join(names[i] if i < len(names) else str(i) for i in indices[:20])}")
+        told.append(f"{shown(name)}: {', '.join(shown(names[i]) if i < len(names) else str(i) for i in indices[:20])}")
     return Columns.of(walk.record(source, [], concatenate(made), "columns of " + "; ".join(told[:20])))
 
 

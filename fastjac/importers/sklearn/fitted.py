@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import DtypeError, FormatError
+from ...table import format_name
 from ..reading.records import Call, Name
 from ..tensors import as_numpy
 
@@ -140,4 +141,4 @@ def kind(value: Any) -> str:
 def shown(value: Any) -> str:
     """A label or name, which may come from a file, short and in letters that can be printed."""
     text = str(value) if isinstance(value, (str, int, float, bool, np.generic)) else type(value).__name__
-    return text[:40] if text.isprintable() else ascii(text)[:40]
+    return format_name(text)

@@ -50,6 +50,7 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
     Returns
     -------
     Network
+        `feature_names` are those of the columns, if the estimator was fitted with a DataFrame; a category's unit is "colour=red".
         In the precision of the widest part: float32 if all arrays of the steps are, else float64. Arrays are copied: later
         training does not change it. Its values are compared with the estimator's own at a few random inputs.
 
@@ -127,4 +128,5 @@ def _with_complement(network: Network, estimator: Fitted) -> Network:
             "outputs anyway, so leave it out"
         )
     start = Input(network.n_in)
-    return Network(inputs=start, outputs=COMPLEMENT(network(start)), dtype=network.dtype)
+    both = Network(inputs=start, outputs=COMPLEMENT(network(start)), dtype=network.dtype)
+    return both.with_feature_names(network.feature_names or None)

@@ -46,7 +46,7 @@ class Survey:
             if isinstance(found, np.ndarray) and found.ndim == 1:
                 check_count(found.size, MOST_VALUES, "names of columns")
                 check_count(max(map(len, map(str, found.tolist())), default=0), MOST_NAME, "letters in the name of a column")
-                return tuple(map(shown, found.tolist()))
+                return tuple(str(name) if isinstance(name, str) else shown(name) for name in found.tolist())
         return ()
 
     def categories(self, estimator: Fitted, depth: int = 0) -> Categories:

@@ -136,4 +136,5 @@ def _imported(estimator: Fitted) -> Imported:
     source = estimator.source
     widest = np.dtype(np.float32 if source.has_single and not source.has_double else np.float64)
     made = assemble_graph([start], [end], walk.parts, widest)
-    return replace(made, features=names_of(names, count, categories))
+    network = made.network.with_feature_names(names_of(names, count, categories) or None)
+    return replace(made, network=network)

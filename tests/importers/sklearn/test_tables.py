@@ -47,7 +47,7 @@ def saved(model, tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(model))
     imported = read(path, Options())[1]
-    return imported.network, imported.features
+    return imported.network, imported.network.feature_names
 
 
 def units(table, names):
@@ -149,6 +149,21 @@ def test_info_names_inputs_and_steps(tmp_path, capsys):
     assert "columns of scaled: height, age; c: colour" in told
     assert "3 indicator units, which the network takes as inputs in place of the columns" in told
     assert "scikit-learn 1." in told
+
+
+def test_long_names_are_kept_whole_and_printed_short(tmp_path, capsys):
+    names = ["a" * 50 + "1", "a" * 50 + "2"]
+    table = TABLE[["age", "height"]].set_axis(names, axis=1)
+    model = make_pipeline(StandardScaler(), Ridge()).fit(table, TARGET)
+    assert fastjac.from_sklearn(model).feature_names == saved(model, tmp_path)[0].feature_names == tuple(names)
+    assert main(["info", str(tmp_path / "model.pkl")]) == 0
+    assert f"Inputs: 0 {'a' * 40}, 1 {'a' * 40}\n" in capsys.readouterr().out
+
+
+def test_units_that_would_be_called_the_same_have_no_names(tmp_path):
+    table = pandas.DataFrame({"c": np.resize(["x" * 50 + "1", "x" * 50 + "2"], 60)})
+    model = make_pipeline(OneHotEncoder(), Ridge()).fit(table, TARGET)
+    assert saved(model, tmp_path)[0].feature_names == ()
 
 
 def test_positive_columns_are_compared_at_positive_numbers():

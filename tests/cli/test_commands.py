@@ -9,10 +9,14 @@ import pytest
 
 import fastjac as fj
 from fastjac import cli
+from fastjac.cli import compute, network
 from fastjac.importers import Imported, Options
 from fastjac.importers.parts import Part
 
+from .failing import fails
+
 DEMO = Path(fj.__file__).parent / "demo"
+COMMANDS = ("info", "convert", "plan", "jacobian", "sensitivity", "check", "demo")
 MODEL, DIGITS = str(DEMO / "digits.keras"), str(DEMO / "digits.npy")
 
 
@@ -42,19 +46,6 @@ def inputs(tmp_path):
     return str(path)
 
 
-def fails(capsys, *argv):
-    """The one line on stderr with which `argv` fails."""
-    try:
-        code = cli.main([str(word) for word in argv])
-    except SystemExit as exit_:  # argparse's way out
-        code = exit_.code
-    captured = capsys.readouterr()
-    assert code == 2
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("fastjac: error: ")
-    return captured.err
-
-
 def test_help_tells_a_newcomer_what_to_type(capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main(["--help"])
@@ -62,11 +53,11 @@ def test_help_tells_a_newcomer_what_to_type(capsys):
     assert exit_.value.code == 0
     assert "fastjac demo" in text
     assert "fastjac jacobian model.keras inputs.npy -o jac.npy" in text
-    for command in ("info", "convert", "plan", "jacobian", "check", "demo"):
-        assert f"\n    {command} " in text
+    for command in COMMANDS:
+        assert f"\n    {command}" in text
 
 
-@pytest.mark.parametrize("command", ["info", "convert", "plan", "jacobian", "check", "demo"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command, capsys):
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
@@ -90,7 +81,7 @@ def test_info_prints_the_layers(capsys, net, model):
 def test_info_tells_what_became_of_each_part(capsys, monkeypatch):
     parts = (Part("drop (Dropout)", ()), Part("out (Dense)", (fj.Affine(np.eye(2)), fj.Tanh()), "two in one"))
     imported = Imported(fj.Network(parts[1].layers), parts)
-    monkeypatch.setattr(cli, "read", lambda path, options: ("some format", imported))
+    monkeypatch.setattr(network, "read", lambda path, options: ("some format", imported))
     assert cli.main(["info", "any"]) == 0
     lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
     told = [[cell.strip() for cell in line if cell.strip()] for line in lines]
@@ -114,7 +105,7 @@ def test_options_reach_the_reader(monkeypatch, tmp_path, net):
         seen.append((path, options))
         return "some format", Imported(net, ())
 
-    monkeypatch.setattr(cli, "read", read)
+    monkeypatch.setattr(network, "read", read)
     classes = tmp_path / "classes.json"
     classes.write_text('{"__main__.Net": ["fc1", "relu"]}')
     options = ["--layers", "relu, softmax", "--order", "b,a", "--n-in", "3", "--config", str(config), "--external-data"]
@@ -168,7 +159,7 @@ def test_plan_prints_the_plan(capsys, net, model, mode):
 
 @pytest.mark.parametrize("block_bytes", [1, 100, 2**24])
 def test_jacobian_writes_what_the_library_gives(monkeypatch, capsys, net, model, inputs, tmp_path, block_bytes):
-    monkeypatch.setattr(cli, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(compute, "BLOCK_BYTES", block_bytes)
     out = tmp_path / "jac.npy"
     assert cli.main(["jacobian", model, inputs, "-o", str(out), "--mode", "forward", "--threads", "1"]) == 0
     np.testing.assert_array_equal(np.load(out), net.jacobian(np.load(inputs), "forward"))
@@ -217,7 +208,7 @@ def test_check_of_a_keras_file(capsys):
 
 def test_check_at_random_inputs(capsys, model):
     assert cli.main(["check", model, "--seed", "3"]) == 0
-    assert f"compared       {cli.CHECKED_INPUTS * 2 * 3} derivatives" in capsys.readouterr().out
+    assert f"compared       {compute.CHECKED_INPUTS * 2 * 3} derivatives" in capsys.readouterr().out
 
 
 def test_check_returns_1_for_a_wrong_jacobian(monkeypatch, capsys, model):
@@ -342,7 +333,7 @@ def test_too_little_memory_is_one_line(monkeypatch, capsys, model):
     def full(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(cli, "read", full)
+    monkeypatch.setattr(network, "read", full)
     assert fails(capsys, "info", model) == "fastjac: error: MemoryError\n"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.cli import BLOCK_BYTES
+from fastjac.cli.compute import BLOCK_BYTES
 
 
 @pytest.fixture

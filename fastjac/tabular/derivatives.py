@@ -1,0 +1,116 @@
+"""The derivatives at the rows of a table, some rows at a time, in the units that are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from ..ends import whole
+from ..errors import OptionError
+from ..network import Network
+
+Units = Literal["raw", "standard", "elasticity"]
+"""In what derivatives are given: as they are, in standard deviations, or in per cent."""
+NanPolicy = Literal["raise", "omit"]
+"""What becomes of rows and derivatives that are not finite."""
+FORMULAS: dict[Units, str] = {
+    "raw": "d y / d x",
+    "standard": "d y / d x * std(x) / std(y)",
+    "elasticity": "d log y / d log x",
+}
+BLOCK_BYTES = 2**20
+"""Derivatives in float64 that are computed at a time; what is made of them on the way takes some five times as much."""
+
+
+class Block(NamedTuple):
+    """Some rows, in float64: inputs `x (n, n_in)`, outputs `y (n, n_out)`, derivatives `(n, n_out, n_in)`, and weights `(n,)`."""
+
+    x: np.ndarray
+    y: np.ndarray
+    derivatives: np.ndarray
+    weights: np.ndarray
+
+
+class Rows(NamedTuple):
+    """The rows of a table at which derivatives are wanted.
+
+    values : (n, n_in).  weights : (n,).
+    input_names, output_names : what errors call them.
+    output : the number of the only output that is wanted; None for all.
+    """
+
+    net: Network
+    values: np.ndarray
+    weights: np.ndarray
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    output: int | None = None
+
+    def blocks(self, units: Units, nan_policy: NanPolicy, threads: int | None) -> Iterator[Block]:
+        """The rows in blocks, as many at a time as BLOCK_BYTES hold; "standard" gives raw derivatives, to be scaled by all rows.
+
+        Left out are rows of weight 0, and those with nan or inf in an input if `nan_policy` is "omit". Derivatives that are not
+        finite are nan or inf then. If it is "raise" both are an OptionError that says where.
+        """
+        size = max(1, BLOCK_BYTES // (len(self.output_names) * self.net.n_in * 8))
+        for first in range(0, len(self.values), size):
+            rows = np.arange(first, min(first + size, len(self.values)))
+            rows = rows[self.weights[rows] > 0.0]
+            finite = np.isfinite(self.values[rows])
+            if nan_policy == "raise" and not finite.all():
+                self._refuse_input(rows, finite)
+            rows = rows[finite.all(axis=1)]
+            if rows.size == 0:
+                continue
+            block = self._block(rows, units, threads)
+            if nan_policy == "raise" and not np.isfinite(block.derivatives).all():
+                self._refuse_derivative(rows, block, units)
+            yield block
+
+    def _block(self, rows: np.ndarray, units: Units, threads: int | None) -> Block:
+        x = self.values[rows].astype(np.float64)
+        net, of = self.net, None if self.output is None else [self.output]
+        y, jacobian = net.value_and_jacobian(net._inputs.split(x, -1), of=of, threads=threads)
+        y = np.concatenate(y, axis=-1) if net._outputs.several else y
+        y = y.astype(np.float64) if of is None else y[:, of].astype(np.float64)
+        derivatives = whole(jacobian, net._outputs if of is None else None, net._inputs).astype(np.float64)
+        if units == "elasticity":
+            with np.errstate(all="ignore"):
+                derivatives *= x[:, None, :]
+                derivatives /= y[:, :, None]
+        return Block(x, y, derivatives, self.weights[rows])
+
+    def _refuse_input(self, rows: np.ndarray, finite: np.ndarray) -> None:
+        row, column = np.argwhere(~finite)[0]
+        raise OptionError(
+            f"the table must hold finite numbers, but row {rows[row]} (counted from 0) has {self.values[rows[row], column]} in "
+            f'column {self.input_names[column]!r}; fill it in, or pass nan_policy="omit", which leaves such rows out'
+        )
+
+    def _refuse_derivative(self, rows: np.ndarray, block: Block, units: Units) -> None:
+        row, i, j = np.argwhere(~np.isfinite(block.derivatives))[0]
+        output, place = self.output_names[i], f"row {rows[row]} (counted from 0)"
+        if units == "elasticity" and block.y[row, i] == 0.0:
+            fault = f"the elasticity of {output!r} has no value in {place}, because the output is 0 there"
+        else:
+            what = "elasticity" if units == "elasticity" else "derivative"
+            fault = f"the {what} of {output!r} by {self.input_names[j]!r} is {block.derivatives[row, i, j]} in {place}"
+        raise OptionError(f'{fault}; pass nan_policy="omit", which leaves such entries out and counts the others')
+
+
+def checked_units(units: Units) -> Units:
+    """The units, or an OptionError that lists them."""
+    return _one_of(units, get_args(Units), "units")
+
+
+def checked_nan_policy(nan_policy: NanPolicy) -> NanPolicy:
+    """The policy, or an OptionError that lists them."""
+    return _one_of(nan_policy, get_args(NanPolicy), "nan_policy")
+
+
+def _one_of(value: Any, known: tuple[str, ...], name: str) -> Any:
+    if not isinstance(value, str) or value not in known:
+        raise OptionError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    return value
