@@ -1,0 +1,43 @@
+"""Which of a network's inputs a solver varies, and how a network's whole input is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..derivatives import Index
+from ..errors import ShapeError
+from ..kernels.float_mode import default_mode
+from ..network import Network
+
+
+class Variables:
+    """The inputs that vary, `free`, and the others, `held`, by their numbers.
+
+    columns : the free ones, or None where these are all in order.
+    """
+
+    def __init__(self, net: Network, wrt: Index | None) -> None:
+        self.columns = net._inputs.numbers(wrt, "wrt")
+        self.free = np.arange(net.n_in) if self.columns is None else np.array(self.columns)
+        self.held = np.setdiff1d(np.arange(net.n_in), self.free)
+
+    def listed(self) -> str:
+        """The numbers that are held, for errors."""
+        return f"{', '.join(map(str, self.held[:8]))}{', ...' if len(self.held) > 8 else ''}"
+
+
+def vector(value: Any, size: int, name: str, meaning: str) -> np.ndarray:
+    """`value` as a float64 vector (size,), with one entry for each of `meaning`."""
+    array = arguments.real_array(value, name)
+    if array.shape != (size,):
+        raise ShapeError(f"{name} must have shape ({size},), one number for each {meaning}, got {array.shape}")
+    return array.astype(np.float64, copy=False)
+
+
+def put(target: np.ndarray, places: np.ndarray, values: Any) -> None:
+    """Write values to these entries of the last axis; what the dtype does not hold becomes infinite, without a warning."""
+    with np.errstate(all="ignore"), default_mode():
+        target[..., places] = values
