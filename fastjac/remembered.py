@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from .network import Network
+from .selection import as_index
 
 
-@dataclass(frozen=True, eq=False)
-class Point:
+class Point(NamedTuple):
     """What is known at the inputs `key`, as bytes.
 
     jacobian : None where it is not computed yet.  asked : whether a caller has asked for it here.
@@ -38,6 +37,7 @@ class Remembered:
 
     def __init__(self, net: Network, columns: tuple[int, ...] | None = None) -> None:
         self.net, self.columns = net, columns
+        self._wrt = None if columns is None else as_index(columns)
         # Replaced as a whole and read once in a call, so that threads need no lock.
         self._last: Point | None = None
 
@@ -60,7 +60,7 @@ class Remembered:
         last, key = self._last, x.tobytes()
         if last is None or last.key != key or last.jacobian is None:
             last = self._swept(x, key, True)
-        self._last = last if last.asked else replace(last, asked=True)
+        self._last = last if last.asked else last._replace(asked=True)
         assert last.jacobian is not None
         return last.jacobian
 
@@ -68,7 +68,3 @@ class Remembered:
         if with_jacobian:
             return Point(key, *self.net.value_and_jacobian(x, wrt=self._wrt), asked=False)
         return Point(key, self.net(x), None, asked=False)
-
-    @property
-    def _wrt(self) -> Any:
-        return None if self.columns is None else list(self.columns)

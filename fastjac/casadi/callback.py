@@ -26,21 +26,27 @@ class Columns:
 
     def __init__(self, net: Network, stages: Stages) -> None:
         self.net, self._stages = net, stages
-        self._asked: tuple[int, ...] = ()
-        self._remembered = Remembered(net)
+        # The inputs asked for, and the network by their columns: replaced together, so that threads need no lock.
+        self._state: tuple[tuple[int, ...], Remembered] = (), Remembered(net)
 
     def value(self, x: np.ndarray) -> np.ndarray:
         """y (count, n_out) at x (count, n_in)."""
-        return self._remembered.value(x) if self._asked else self._remembered.value_alone(x)
+        asked, remembered = self._state
+        return remembered.value(x) if asked else remembered.value_alone(x)
 
     def jacobian(self, x: np.ndarray, sources: set[int]) -> dict[int, np.ndarray]:
         """J (count, n_out, size) by each of these inputs."""
-        if not sources <= set(self._asked):
-            self._asked = tuple(sorted(sources.union(self._asked)))
-            columns = [number for source in self._asked for number in range(self.net.n_in)[self._stages.columns[source]]]
-            self._remembered = Remembered(self.net, tuple(columns))
-        stops = np.cumsum([self._stages.inputs[source] for source in self._asked])[:-1]
-        return dict(zip(self._asked, np.split(self._remembered.jacobian(x), stops, axis=2), strict=True))
+        asked, remembered = self._state
+        if not sources <= set(asked):
+            asked = tuple(sorted(sources.union(asked)))
+            remembered = Remembered(self.net, tuple(np.concatenate([self._numbers(source) for source in asked]).tolist()))
+            self._state = asked, remembered
+        stops = np.cumsum([self._stages.inputs[source] for source in asked])[:-1]
+        return dict(zip(asked, np.split(remembered.jacobian(x), stops, axis=2), strict=True))
+
+    def _numbers(self, source: int) -> np.ndarray:
+        """The numbers of an input's entries among those of all inputs."""
+        return np.arange(self.net.n_in)[self._stages.columns[source]]
 
 
 class NetworkCallback(casadi.Callback):

@@ -65,9 +65,9 @@ class Curve:
             form = f"({len(held)}, m)" + (" or (m,)" if len(held) == 1 else "")
             fix = "; pass its transpose" if data.ndim == 2 and data.shape[1] == len(held) else ""
             raise ShapeError(
-                f"xdata must have shape {form}, for the inputs {self._variables.listed()} at m points, got {np.shape(xdata)}{fix}"
+                f"xdata must have shape {form}, for the inputs {self._variables.listed} at m points, got {np.shape(xdata)}{fix}"
             )
         points = np.empty((data.shape[1], net.n_in), net.dtype)
         put(points, held, data.T)
-        put(points, self._variables.free, vector(theta, len(self._variables.free), "theta", "parameter"))
+        put(points, self._variables.free, vector(theta, self._variables.n_free, "theta", "parameter"))
         return points

@@ -43,13 +43,15 @@ class Function:
 
     def __init__(self, net: Network, wrt: Index | None = None, fixed: Any = None) -> None:
         self._variables = Variables(net, wrt)
-        self._fixed = None if fixed is None else self._checked(fixed)
         self._remembered = Remembered(flat(net), self._variables.columns)
+        self._fixed = None if fixed is None else self._checked(fixed)
+        # All inputs, with the fixed values in place; None where values are missing.
+        self._template = self._filled(self._fixed) if fixed is not None or not len(self._variables.held) else None
 
     @property
     def n_in(self) -> int:
         """Number of variables."""
-        return len(self._variables.free)
+        return self._variables.n_free
 
     @property
     def n_out(self) -> int:
@@ -78,19 +80,25 @@ class Function:
         """The function `layer(f(x))`: an Affine or Scale behind the network is multiplied into its last weight ahead of time."""
         net = self._remembered.net
         x = Input(net.n_in)
-        return Function(Network(inputs=x, outputs=layer(net(x)), dtype=net.dtype), self._variables.free, self._fixed)
+        return Function(Network(inputs=x, outputs=layer(net(x)), dtype=net.dtype), self._variables.columns, self._fixed)
 
     def _point(self, x: Any, fixed: Any) -> np.ndarray:
         """All inputs of the network, (n,) in its dtype, which is what the network sees of them."""
-        held = self._fixed if fixed is None else self._checked(fixed)
-        if held is None and len(self._variables.held):
+        if fixed is not None:
+            point = self._filled(self._checked(fixed))
+        elif self._template is not None:
+            point = self._template.copy()
+        else:
             raise ShapeError(
-                f"the variables leave inputs {self._variables.listed()} of the network without a value; "
+                f"the variables leave inputs {self._variables.listed} of the network without a value; "
                 "give their values as fixed, or by SciPy's args=(fixed,)"
             )
-        net = self._remembered.net
-        point = np.empty(net.n_in, net.dtype)
         put(point, self._variables.free, vector(x, self.n_in, "x", "variable"))
+        return point
+
+    def _filled(self, held: np.ndarray | None) -> np.ndarray:
+        """All inputs of the network with these fixed values in place, and zeros elsewhere."""
+        point = np.zeros(self._remembered.net.n_in, self._remembered.net.dtype)
         if held is not None:
             put(point, self._variables.held, held)
         return point
@@ -100,5 +108,5 @@ class Function:
         count = len(self._variables.held)
         if not count:
             raise ShapeError("fixed must be left out, because wrt names every input of the network, so that none is left to fix")
-        meaning = f"input that is no variable (numbers {self._variables.listed()})"
+        meaning = f"input that is no variable (numbers {self._variables.listed})"
         return vector(np.atleast_1d(fixed), count, "fixed", meaning).copy()

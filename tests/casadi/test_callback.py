@@ -78,7 +78,7 @@ def test_an_input_that_is_given_as_numbers_has_no_derivative():
     x = casadi.MX.sym("X", 3, STAGES)
     by_state = casadi.Function("by_state", [x], [casadi.jacobian(casadi.vec(function(x, POINT[1])[0]), casadi.vec(x))])
     np.testing.assert_allclose(by_state(POINT[0]).full(), derivatives(THEIRS, (0, 0))(*POINT).full(), rtol=1e-12, atol=1e-14)
-    assert function._columns._remembered.columns == (0, 1, 2)
+    assert function._columns._state[1].columns == (0, 1, 2)
     np.testing.assert_allclose(
         derivatives(function, (0, 1))(*POINT).full(), derivatives(THEIRS, (0, 1))(*POINT).full(), atol=1e-13
     )
