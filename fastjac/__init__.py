@@ -44,7 +44,8 @@ computes values and slopes, then for each group of samples `accumulate` takes ev
 `contract` to `tile`, which writes to J.
 
 Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/
-(losses of the Jacobian in torch), check.py and differences.py, tabular/ (how much outputs depend on columns of a table), plot/
+(losses of the Jacobian in torch), scipy/ and casadi/ (their solvers), for which flat.py makes one vector of several and
+remembered.py keeps the last point, check.py and differences.py, tabular/ (how much outputs depend on columns of a table), plot/
 (pictures) and cli/ (the command); saving.py writes fastjac's own files, optional.py imports what only some calls need, and
 coldstart.py announces that kernels compile.
 """

@@ -123,6 +123,14 @@ def test_trajectory_optimization(run, tmp_path):
     assert (tmp_path / "trajectory_optimization.png").read_bytes().startswith(PNG)
 
 
+def test_predictive_control(run):
+    text = run("predictive_control", "--plans", "3")
+    by_fastjac, by_expressions = numbers(text, r"([\d.]+) from the goal after")
+    assert by_fastjac == by_expressions
+    assert len(numbers(text, r"a plan takes (\d+) ms")) == 2
+    assert numbers(text, r"torques: (\S+)")[0] < 1e-6
+
+
 def test_smooth_dynamics(run, tmp_path):
     text = run("smooth_dynamics", "--output", tmp_path, "--steps", "150")
     without, with_penalty = numbers(text, r"missed by ([\d.]+)")

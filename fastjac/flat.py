@@ -1,0 +1,23 @@
+"""A network of several inputs and outputs as a network of one vector to one, for solvers that know one vector."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from .network import Network
+from .nodes import Input, concatenate
+
+
+def flat(net: Network) -> Network:
+    """The same network with all inputs in one vector, one after another, and all outputs in another.
+
+    Costs nothing at a call: the parts of a vector are read and written where they lie. A network of one input and one output is
+    returned itself.
+    """
+    if len(net.inputs) == len(net.outputs) == 1:
+        return net
+    x = Input(net.n_in)
+    stops = list(accumulate(net.inputs))
+    parts = tuple(x[stop - size : stop] for stop, size in zip(stops, net.inputs, strict=True))
+    y = net(parts if len(parts) > 1 else parts[0])
+    return Network(inputs=x, outputs=concatenate(y) if isinstance(y, tuple) else y, dtype=net.dtype)
