@@ -18,7 +18,7 @@ from ..ir import normalization as nm
 from ..ir import reduction as rd
 from ..ir.account import shared, spend
 from ..ir.choice import Condition, as_number
-from ..ir.elementwise import apply
+from ..ir.functions import apply
 from ..ir.missing import Missing, refuse_missing
 from ..ir.values import Flow, Value
 from ..located import located

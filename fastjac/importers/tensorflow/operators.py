@@ -8,6 +8,7 @@ from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import movement as mv
 from ..ir import reduction as rd
 from ..ir.choice import as_number
@@ -56,39 +57,27 @@ def passed(call: Call) -> Value | ch.Condition:
 
 
 ELEMENTWISE: dict[str, Convert] = {
-    "Relu": ar.one(el.relu),
+    **{name.capitalize(): ar.one(function) for name, function in fn.FUNCTIONS.items()},
     "Relu6": ar.of(fl.ReLU6()),
     "LeakyRelu": ar.leaky_relu(0.2),
     "Elu": ar.of(fl.ELU()),
     "Selu": ar.of(fl.SELU()),
-    "Sigmoid": ar.one(el.sigmoid),
-    "Tanh": ar.one(el.tanh),
-    "Softplus": ar.one(el.softplus),
-    "Softsign": ar.of(fl.Softsign()),
-    "Exp": ar.one(el.exp),
-    "Log": ar.one(el.log),
-    "Sqrt": ar.one(el.sqrt),
-    "Rsqrt": ar.one(ar.reciprocal_root),
-    "Square": ar.one(el.square),
-    "Abs": ar.one(el.absolute),
-    "Neg": ar.one(el.negative),
-    "Reciprocal": ar.one(el.reciprocal),
-    "Inv": ar.one(el.reciprocal),
-    "Sin": ar.one(el.sine),
-    "Cos": ar.one(el.cosine),
-    "Erf": ar.one(el.erf),
+    "Softplus": ar.one(fn.softplus),
+    "Rsqrt": ar.one(fn.reciprocal_root),
+    "Square": ar.one(fn.square),
+    "Rint": ar.one(fn.FUNCTIONS["round"]),
+    "Inv": ar.one(fn.reciprocal),
     "Erfc": ar.one(ar.erfc),
     "Sign": ar.one(ch.sign),
-    "Floor": ar.rounded(np.floor),
-    "Ceil": ar.rounded(np.ceil),
-    "Round": ar.rounded(np.round),
-    "FloorDiv": ar.rounded(np.floor_divide, 2),
-    "FloorMod": ar.rounded(np.mod, 2),
     **{name: ar.two(el.add) for name in ("Add", "AddV2")},
     "AddN": ar.add_all,
     "Sub": ar.two(el.subtract),
     "Mul": ar.two(el.multiply),
     **{name: ar.two(el.divide) for name in ("Div", "RealDiv")},
+    "FloorDiv": ar.two(el.rounded_quotient),
+    "FloorMod": ar.two(el.remainder),
+    "TruncateDiv": ar.two(ar.truncated_quotient),
+    "TruncateMod": ar.two(ar.truncated_remainder),
     "DivNoNan": ar.two(ar.without_nan),
     "Maximum": ar.two(el.maximum),
     "Minimum": ar.two(el.minimum),

@@ -84,6 +84,14 @@ class Places:
         line = "" if frame is None else linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
         return line.startswith("assert ") and ";" not in line
 
+    def is_guarding(self) -> bool:
+        """Whether the user's code decides about nothing but an exception: an `if` whose block starts with `raise`."""
+        frame = self._users_frame()
+        if frame is None:
+            return False
+        line, following = (linecache.getline(frame.f_code.co_filename, frame.f_lineno + behind).strip() for behind in (0, 1))
+        return line.startswith("if ") and (": raise " in line or (line.endswith(":") and following.startswith("raise ")))
+
     def is_assigned(self) -> bool:
         """Whether the user's code is assigning to a part of a tensor."""
         frame = self._users_frame()

@@ -39,6 +39,8 @@ FILLS = ("copy_", "fill_", "zero_")
 """Operators that write to all of a tensor what they are given besides."""
 UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided")
 """Operators whose results hold anything."""
+GIVE_NUMBERS = ("item", "_local_scalar_dense", "is_nonzero", "equal")
+"""Operators whose results are numbers of Python's."""
 CASTS = ("to", "_to_copy", "type_as")
 DETACHES = ("detach", "detach_")
 
@@ -82,6 +84,8 @@ class Recorder(TorchDispatchMode):
             held = [(tensor, self.variables.before_writing(tensor, place)) for tensor in written]
         if name == "is_nonzero" and self._places.is_asserted():
             return True
+        if name in GIVE_NUMBERS and self._places.is_guarding():
+            return func(*args, **kwargs)
         if name not in FILLS and not is_known(name) and (parts := self._taken_apart(func, args, kwargs)) is not NotImplemented:
             return parts
         result = func(*args, **kwargs)

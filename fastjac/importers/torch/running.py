@@ -15,11 +15,21 @@ from .places import Places
 from .recording import Recorder
 from .untouched import Before
 
-NO_GRADIENT = "does not require grad"
 DIFFERENTIATES = (
     "; a forward that differentiates is no network: import the module that it differentiates, and compute the gradient from "
     "net.jacobian"
 )
+LOOKS_UP = (
+    "; a forward whose input is a dictionary, or another object of tensors, must be wrapped: import a module whose forward takes "
+    "these tensors one by one, and hands them to yours as a dictionary"
+)
+ADVICE = {
+    "does not require grad": DIFFERENTIATES,
+    "invalid data type 'str'": LOOKS_UP,
+    "Tensor.__contains__": LOOKS_UP,
+    "'Tensor' object has no attribute": LOOKS_UP,
+}
+"""What is said of errors of torch's that hold a text."""
 
 
 class FailedError(UnsupportedLayerError):
@@ -74,7 +84,7 @@ def _run(module: Any, samples: Sequence[Any], places: Places) -> Any:
         shapes = ", ".join(str(tuple(sample.shape)) for sample in samples)
         raise FailedError(
             f"{places.of_error(error)}: its forward fails on a batch of {len(samples[0])} samples, of shape {shapes}: "
-            f"{type(error).__name__}: {error!s:.500}{DIFFERENTIATES if NO_GRADIENT in str(error) else ''}"
+            f"{type(error).__name__}: {error!s:.500}{next((ADVICE[text] for text in ADVICE if text in str(error)), '')}"
         ) from error
 
 

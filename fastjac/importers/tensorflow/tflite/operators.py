@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .... import layers as fl
 from ....errors import UnsupportedLayerError
 from ...ir import choice as ch
 from ...ir import elementwise as el
+from ...ir import functions as fn
 from ...ir import movement as mv
 from ...ir import reduction as rd
 from ...ir.evaluation import Dialect, Operator
@@ -55,41 +54,34 @@ def fused(convert: Convert) -> Convert:
     return both
 
 
+FUNCTIONS = ("abs", "ceil", "cos", "exp", "floor", "log", "neg", "round", "sin", "sqrt")
+"""What goes by the intermediate form's name, in capitals."""
 BEHIND: dict[str, Convert] = {
-    "RELU": ar.one(el.relu),
+    "RELU": ar.one(fn.relu),
     "RELU6": ar.of(fl.ReLU6()),
     "RELU_N1_TO_1": ar.of(fl.HardTanh()),
-    "TANH": ar.one(el.tanh),
+    "TANH": ar.one(fn.tanh),
 }
 """Activations that may stand behind another operator."""
 ELEMENTWISE: dict[str, Convert] = {
+    **{name.upper(): ar.one(fn.of_each(name)) for name in FUNCTIONS},
     **BEHIND,
     "RELU_0_TO_1": ar.of(fl.HardTanh(0.0, 1.0)),
     "LEAKY_RELU": ar.leaky_relu(0.0),
     "PRELU": ar.two(el.prelu),
     "ELU": ar.of(fl.ELU()),
-    "LOGISTIC": ar.one(el.sigmoid),
+    "LOGISTIC": ar.one(fn.sigmoid),
     "HARD_SWISH": ar.of(fl.HardSwish()),
     "GELU": ar.gelu,
-    "EXP": ar.one(el.exp),
-    "LOG": ar.one(el.log),
-    "SQRT": ar.one(el.sqrt),
-    "RSQRT": ar.one(ar.reciprocal_root),
-    "SQUARE": ar.one(el.square),
-    "ABS": ar.one(el.absolute),
-    "NEG": ar.one(el.negative),
-    "SIN": ar.one(el.sine),
-    "COS": ar.one(el.cosine),
+    "RSQRT": ar.one(fn.reciprocal_root),
+    "SQUARE": ar.one(fn.square),
     "SIGN": ar.one(ch.sign),
-    "FLOOR": ar.rounded(np.floor),
-    "CEIL": ar.rounded(np.ceil),
-    "ROUND": ar.rounded(np.round),
-    "FLOOR_DIV": ar.rounded(np.floor_divide, 2),
-    "FLOOR_MOD": ar.rounded(np.mod, 2),
     "ADD": fused(ar.two(el.add)),
     "SUB": fused(ar.two(el.subtract)),
     "MUL": fused(ar.two(el.multiply)),
     "DIV": fused(ar.two(el.divide)),
+    "FLOOR_DIV": ar.two(el.rounded_quotient),
+    "FLOOR_MOD": ar.two(el.remainder),
     "ADD_N": ar.add_all,
     "MAXIMUM": ar.two(el.maximum),
     "MINIMUM": ar.two(el.minimum),

@@ -14,12 +14,16 @@ from ....errors import FastjacError, FormatError, UnsupportedLayerError
 from ....nodes import Node
 from ...ir.assembly import Record
 from ...ir.choice import Condition
-from ...ir.values import Constant, Flow, Single
+from ...ir.values import Constant, Flow, Single, Value
 from ...reading.limits import check_count
 from .operators import NOTES, operator
 
 IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
 """Options that say where a tensor lies, and not what it holds; where a result is written to, `out`, is None or refused."""
+FRESH = {
+    f"{start}{made}{end}" for made in ("zeros", "ones", "full", "empty") for start, end in (("", ""), ("", "_like"), ("new_", ""))
+}
+"""Operators that make a constant which lies in memory of its own."""
 MOST_OPERATORS = 10_000
 """Operators that a program carries out, questions about shapes too; each takes some tenth of a millisecond."""
 MOST_NESTED = 8
@@ -41,7 +45,8 @@ class Evaluation:
         self.folded = 0
         self.given: Any = None
         self._calls = 0
-        self._replaced: dict[Flow, Flow] = {}
+        self._replaced: dict[Value, Value] = {}
+        self._fresh: set[Constant] = set()
         self._changed: set[Node] = set()
 
     def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str) -> Any:
@@ -56,18 +61,23 @@ class Evaluation:
         result = called(function, args, options)
         operands = [*args, *options.values()]
         self._note(name, operands, result, place)
-        return self._written(operands, result) if is_in_place else _as_new(operands, result)
+        if is_in_place:
+            return self._written(operands, result)
+        self._fresh.difference_update(one for one in _flat(operands) if isinstance(one, Constant))
+        if name in FRESH:
+            self._fresh.add(result)
+        return _as_new(operands, result)
 
     def current(self, value: Any, depth: int = 0) -> Any:
         """A variable as it is now; UnsupportedLayerError where another name for a part of it was used to change it."""
-        if isinstance(value, list) and any(isinstance(one, (Flow, list)) for one in value):
+        if isinstance(value, list) and any(isinstance(one, (Flow, Constant, list)) for one in value):
             check_count(depth, MOST_NESTED, "levels of lists")
             return [self.current(one, depth + 1) for one in value]
-        if not isinstance(value, Flow):
+        if not isinstance(value, (Flow, Constant)):
             return value
         while value in self._replaced:
             value = self._replaced[value]
-        if value.node in self._changed:
+        if isinstance(value, Flow) and value.node in self._changed:
             raise UnsupportedLayerError(
                 "it uses a tensor that was changed in place under another name; use operators without an underscore at their "
                 "end, and layers without inplace=True"
@@ -78,6 +88,10 @@ class Evaluation:
         """The result of an operator in place, which takes the place of its first operand."""
         first = operands[0] if operands else None
         if result is first:
+            return result
+        if isinstance(result, Constant) and first in self._fresh and first.shape == result.shape:
+            self._replaced[first] = result  # no operator has taken it, so that no other tensor is a part of it
+            self._fresh.add(result)
             return result
         if not isinstance(first, Flow) or not isinstance(result, Flow) or first.shape != result.shape:
             raise UnsupportedLayerError(
@@ -99,7 +113,7 @@ class Evaluation:
         results = [
             one for one in (result if isinstance(result, list) else [result]) if isinstance(one, (Constant, Flow, Condition))
         ]
-        flat = [one for given in operands for one in (given if isinstance(given, (list, tuple)) else [given])]
+        flat = _flat(operands)
         for one in results:
             if isinstance(one, (Constant, Flow)):
                 self.sizes.update(one.shape)
@@ -135,6 +149,11 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 def _as_new(operands: Sequence[Any], result: Any) -> Any:
     """A result that is no operand itself, so that it can be told from it when one of them is changed in place."""
     return replace(result) if isinstance(result, Flow) and any(result is one for one in operands) else result
+
+
+def _flat(operands: Sequence[Any]) -> list[Any]:
+    """The operands, and in the place of each list what it holds."""
+    return [one for given in operands for one in (given if isinstance(given, (list, tuple)) else [given])]
 
 
 def _has_single(operands: Sequence[Any]) -> bool:

@@ -17,8 +17,8 @@ from .reductions import REDUCTIONS
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **QUERIES,
-    **ARITHMETIC,
     **ACTIVATIONS,
+    **ARITHMETIC,
     **MOVEMENTS,
     **PRODUCTS,
     **REDUCTIONS,
@@ -42,8 +42,6 @@ REASONS = {
     **dict.fromkeys(("sort", "argsort", "topk", "kthvalue", "median"), SORTS),
     "embedding": "it looks rows up by whole numbers, by which there is no derivative",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
-    "fill_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
-    "empty": "it makes a tensor that is filled later; build the tensor by torch.cat or torch.stack instead",
 }
 """What is said of operators that no table holds."""
 

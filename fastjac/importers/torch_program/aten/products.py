@@ -12,6 +12,7 @@ from ....errors import FormatError, UnsupportedLayerError
 from ...ir import contraction as ct
 from ...ir import convolution as cv
 from ...ir import elementwise as el
+from ...ir import functions as fn
 from ...ir import movement as mv
 from ...ir import normalization as nm
 from ...ir import reduction as rd
@@ -264,7 +265,7 @@ def _along(function: Callable[[Value, Sequence[int]], Value], sign: int = 1) -> 
     def call(self: Any, dim: Any, dtype: Any = None) -> Value:
         refuse_rounding(dtype_name(dtype, "float32"))
         value = tensor(self)
-        return function(value if sign > 0 else el.negative(value), axes(dim) or (-1,))
+        return function(value if sign > 0 else fn.negative(value), axes(dim) or (-1,))
 
     return call
 
