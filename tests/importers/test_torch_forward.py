@@ -178,6 +178,7 @@ def differentiates(self, x):
 def guards(self, x):
     if torch.isnan(x).any() or x.abs().max().item() > 1e6:
         raise ValueError("not such numbers")
+    assert not torch.isinf(x).any()
     if not torch.isfinite(x).all():
         raise ValueError("nor such")
     return self.first(x)

@@ -33,7 +33,7 @@ def build(graph: Graph, dialect: Dialect, options: Options, account: Account) ->
         except MixedSamplesError as error:
             raise UnsupportedLayerError(f"for a batch of samples, {error}; {dialect.one_sample(sources[0])}") from error
         parts = [*input_parts(sources, ends), *_folded(found), *graph.left_out]
-        return assemble(found.inputs, nodes, found.record, _precision(found, graph), parts)
+        return assemble(found.inputs, nodes, found.record, _precision(found, sources), parts)
 
 
 def _refuse(graph: Graph, dialect: Dialect) -> None:
@@ -45,11 +45,12 @@ def _refuse(graph: Graph, dialect: Dialect) -> None:
     refuse_missing((Missing(str(node), node.operator, reason) for node, reason in found), "nodes")
 
 
-def _precision(found: Evaluation, graph: Graph) -> np.dtype:
-    """That of the widest constant, or of the widest input where there is none; double where it goes in and comes out."""
+def _precision(found: Evaluation, sources: Sequence[Source]) -> np.dtype:
+    """That of the widest constant, or of the widest input where there is none."""
     double = np.dtype(np.float64)
-    takes, gives = (any(end.dtype == double.name for end in ends) for ends in (graph.inputs, graph.outputs))
-    is_double = double in found.precisions or (takes and (gives or not found.precisions))
+    is_double = double in found.precisions
+    if not found.precisions:
+        is_double = any(source.declared.dtype == "float64" for source in sources)
     return double if is_double else np.dtype(np.float32)
 
 

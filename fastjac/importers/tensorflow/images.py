@@ -177,6 +177,4 @@ def _window(
         raise UnsupportedLayerError(f"its padding {padding!r:.40} is not supported; fastjac takes SAME and VALID")
     if not len(places) == len(sizes) == len(strides) == len(dilations) or min((*strides, *sizes, *dilations)) < 1:
         raise FormatError(f"a window of {tuple(sizes)} with strides {tuple(strides)} and dilations {tuple(dilations)} is none")
-    if padding == "VALID":
-        return Window(sizes, strides, dilations, (0,) * len(sizes), (0,) * len(sizes))
-    return Window(sizes, strides, dilations, *cv.same_padding(places, sizes, strides, dilations))
+    return cv.window_within(places, sizes, strides, dilations, padding == "SAME")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
+from ..ir import casting
 from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import functions as fn
 from ..ir import movement as mv
 from ..ir import reduction as rd
-from ..ir.choice import as_number
 from ..ir.evaluation import Dialect, Operator
 from ..ir.graph import Node
 from ..ir.sources import Source
-from ..ir.values import Constant, Value, computed
-from ..precision import refuse_rounding
+from ..ir.values import Value
 from . import arithmetic as ar
 from . import images, movement, products
 from .arithmetic import Convert
@@ -28,26 +25,12 @@ ONLY_SHAPE, FOLDED = "only the shape", "folded to one scale and shift"
 ONE_PRECISION = "fastjac computes in one precision"
 
 
-def cast(call: Call) -> Value:
-    """The entries as numbers of another type; what flows through a network keeps its own."""
+def cast(call: Call) -> Value | ch.Condition:
+    """The entries as numbers of another type."""
     kind = TYPES.get(call.integer("DstT"))
     if kind is None:
         raise UnsupportedLayerError(f"it casts to type {call.integer('DstT')}, which fastjac does not read")
-    return cast_to(call, kind.name)
-
-
-def cast_to(call: Call, name: str) -> Value:
-    """A cast to the type that NumPy calls so."""
-    operand = call.operands[0] if call.operands else None
-    if isinstance(operand, ch.Condition):
-        return as_number(operand)
-    value = call.value(0)
-    if not isinstance(value, Constant):
-        refuse_rounding(name)
-        return value
-    if name == "bfloat16":
-        raise UnsupportedLayerError("it rounds a constant to bfloat16, which NumPy does not have")
-    return computed(lambda array: array.astype(name).astype(np.float32 if name == "float16" else name), value)
+    return casting.cast(passed(call), kind.name)
 
 
 def passed(call: Call) -> Value | ch.Condition:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +25,9 @@ LOOKS_UP = (
     "; a forward whose input is a dictionary, or another object of tensors, must be wrapped: import a module whose forward takes "
     "these tensors one by one, and hands them to yours as a dictionary"
 )
-ADVICE = {
-    "does not require grad": DIFFERENTIATES,
-    "invalid data type 'str'": LOOKS_UP,
-    "Tensor.__contains__": LOOKS_UP,
-    "'Tensor' object has no attribute": LOOKS_UP,
-}
-"""What is said of errors of torch's that hold a text."""
+NO_GRADIENT, NO_ATTRIBUTE = "does not require grad", "'Tensor' object has no attribute"
+BY_NAME = re.compile(r"\w\[[\"']")
+"""How a line of Python looks something up by a name."""
 
 
 class FailedError(UnsupportedLayerError):
@@ -84,8 +82,16 @@ def _run(module: Any, samples: Sequence[Any], places: Places) -> Any:
         shapes = ", ".join(str(tuple(sample.shape)) for sample in samples)
         raise FailedError(
             f"{places.of_error(error)}: its forward fails on a batch of {len(samples[0])} samples, of shape {shapes}: "
-            f"{type(error).__name__}: {error!s:.500}{next((ADVICE[text] for text in ADVICE if text in str(error)), '')}"
+            f"{type(error).__name__}: {error!s:.500}{_advice(error)}"
         ) from error
+
+
+def _advice(error: Exception) -> str:
+    """What to do about an error that a forward raises, where it shows."""
+    if NO_GRADIENT in str(error):
+        return DIFFERENTIATES
+    line = traceback.extract_tb(error.__traceback__)[-1].line or ""
+    return LOOKS_UP if NO_ATTRIBUTE in str(error) or BY_NAME.search(line) else ""
 
 
 def run(module: Any, samples: Sequence[Any]) -> Any:

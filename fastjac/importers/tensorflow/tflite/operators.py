@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .... import layers as fl
 from ....errors import UnsupportedLayerError
+from ...ir import casting
 from ...ir import choice as ch
 from ...ir import elementwise as el
 from ...ir import functions as fn
@@ -16,7 +17,7 @@ from .. import arithmetic as ar
 from .. import images, movement, products
 from ..arithmetic import Convert
 from ..calls import Call
-from ..operators import ONE_PRECISION, ONLY_SHAPE, RECURRENT, cast_to, one_sample
+from ..operators import ONE_PRECISION, ONLY_SHAPE, RECURRENT, one_sample, passed
 from . import recurrent
 from .model import QUANTIZED
 from .schema import ACTIVATIONS, TYPES
@@ -24,12 +25,12 @@ from .schema import ACTIVATIONS, TYPES
 FROM_ZERO = "it starts from a state of 0"
 
 
-def cast(call: Call) -> Value:
-    """The entries as numbers of another type; what flows through a network keeps its own."""
+def cast(call: Call) -> Value | ch.Condition:
+    """The entries as numbers of another type."""
     number = call.integer("out_data_type")
     if number not in TYPES:
         raise UnsupportedLayerError(f"it casts to type {number}, which fastjac does not read")
-    return cast_to(call, TYPES[number][0])
+    return casting.cast(passed(call), TYPES[number].name)
 
 
 def dequantize(call: Call) -> Value:

@@ -16,7 +16,7 @@ from ...ir import functions as fn
 from ...ir import movement as mv
 from ...ir.values import Constant, Flow, Value, computed
 from ...reading.limits import MOST_LAYERS, check_count
-from .movement import index_put
+from .indexing import index_put
 from .values import NUMBERS, floating, is_number, listed, number_of, paired, sizes, tensor, whole
 
 Operator = Callable[..., Any]

@@ -9,7 +9,11 @@ from ....errors import UnsupportedLayerError
 from .activations import ACTIVATIONS
 from .arithmetic import ARITHMETIC
 from .composed import COMPOSED
+from .constants import CONSTANTS
+from .images import IMAGES
+from .indexing import INDEXING
 from .movement import MOVEMENTS
+from .normalization import NORMALIZATIONS
 from .products import PRODUCTS
 from .queries import QUERIES
 from .recurrent import RECURRENT
@@ -17,10 +21,14 @@ from .reductions import REDUCTIONS
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **QUERIES,
+    **CONSTANTS,
     **ACTIVATIONS,
     **ARITHMETIC,
     **MOVEMENTS,
+    **INDEXING,
     **PRODUCTS,
+    **IMAGES,
+    **NORMALIZATIONS,
     **REDUCTIONS,
     **RECURRENT,
     **COMPOSED,
