@@ -131,6 +131,7 @@ ACTIVATIONS: dict[str, Operator] = {
     "softplus": _softplus,
     "softshrink": _softshrink,
     "hardshrink": _hardshrink,
+    "tanhshrink": _layer(fl.TanhShrink()),
     "threshold": _threshold,
     "clamp": _clamp,
     "clip": _clamp,

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from ....errors import FastjacError, FormatError, UnsupportedLayerError
+from ....layers import Activation, Layer
 from ....nodes import Node
-from ...ir.assembly import Record
+from ...ir.assembly import Record, input_flow
 from ...ir.choice import Condition
+from ...ir.layout import each_unit, units
 from ...ir.values import Constant, Flow, Single, Value
 from ...reading.limits import check_count
 from .operators import NOTES, operator
@@ -49,8 +51,8 @@ class Evaluation:
         self._fresh: set[Constant] = set()
         self._changed: set[Node] = set()
 
-    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str) -> Any:
-        """What an operator gives; `place` names the module that calls it."""
+    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str, kind: str = "") -> Any:
+        """What an operator gives; `place` names the module that calls it, and `kind` its class, where that calls nothing else."""
         self._calls += 1
         check_count(self._calls, MOST_OPERATORS, "operators that its program carries out")
         if options.get("out") is not None:
@@ -60,13 +62,24 @@ class Evaluation:
         options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
         result = called(function, args, options)
         operands = [*args, *options.values()]
-        self._note(name, operands, result, place)
+        self._note(name, operands, result, (place, kind or name))
         if is_in_place:
             return self._written(operands, result)
         self._fresh.difference_update(one for one in _flat(operands) if isinstance(one, Constant))
         if name in FRESH:
             self._fresh.add(result)
         return _as_new(operands, result)
+
+    def apply(self, layer: Layer, value: Flow, place: str) -> Flow:
+        """What a layer of fastjac makes of a tensor: of each entry, or of samples of one axis."""
+        if isinstance(layer, Activation) and layer.n_in is None:
+            found = each_unit(value, [layer])
+        elif len(value.shape) == 2:
+            found = input_flow(units(value)[0].follow(layer), (1, layer.n_out or value.shape[1]), 0, value.samples)
+        else:
+            raise UnsupportedLayerError(f"{layer!r:.80} takes samples of one axis, and these are of shape {value.shape[1:]}")
+        self.record.add(place, "given", [found.node])
+        return found
 
     def current(self, value: Any, depth: int = 0) -> Any:
         """A variable as it is now; UnsupportedLayerError where another name for a part of it was used to change it."""
@@ -109,7 +122,7 @@ class Evaluation:
         self._replaced[first] = result
         return result
 
-    def _note(self, name: str, operands: Sequence[Any], result: Any, place: str) -> None:
+    def _note(self, name: str, operands: Sequence[Any], result: Any, place: tuple[str, str]) -> None:
         results = [
             one for one in (result if isinstance(result, list) else [result]) if isinstance(one, (Constant, Flow, Condition))
         ]
@@ -118,13 +131,13 @@ class Evaluation:
             if isinstance(one, (Constant, Flow)):
                 self.sizes.update(one.shape)
                 if isinstance(one.batch, Single) and not one.batch.reason and not _has_single(flat):
-                    one.batch.reason = f"{place} ({name})"
+                    one.batch.reason = f"{place[0]} ({name})"
         if not any(isinstance(one, (Flow, Condition)) for one in flat):
             self.folded += bool(results)
         elif any(isinstance(one, (Flow, Condition)) for one in results):
             self.is_double |= any(_is_double(one) for one in flat)
             nodes = [one.node for one in results if isinstance(one, Flow)]
-            self.record.add(place, name, nodes, NOTES.get(name, ""))
+            self.record.add(*place, nodes, NOTES.get(name, ""))
 
 
 def called(function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
