@@ -25,9 +25,9 @@ LOOKS_UP = (
     "; a forward whose input is a dictionary, or another object of tensors, must be wrapped: import a module whose forward takes "
     "these tensors one by one, and hands them to yours as a dictionary"
 )
-NO_GRADIENT, NO_ATTRIBUTE = "does not require grad", "'Tensor' object has no attribute"
-BY_NAME = re.compile(r"\w\[[\"']")
-"""How a line of Python looks something up by a name."""
+NO_GRADIENT = "does not require grad"
+BY_NAME = re.compile(r"\w\[[\"']|\.(items|keys|values|get)\(")
+"""How a line of Python asks a dictionary."""
 
 
 class FailedError(UnsupportedLayerError):
@@ -91,7 +91,7 @@ def _advice(error: Exception) -> str:
     if NO_GRADIENT in str(error):
         return DIFFERENTIATES
     line = traceback.extract_tb(error.__traceback__)[-1].line or ""
-    return LOOKS_UP if NO_ATTRIBUTE in str(error) or BY_NAME.search(line) else ""
+    return LOOKS_UP if BY_NAME.search(line) else ""
 
 
 def run(module: Any, samples: Sequence[Any]) -> Any:

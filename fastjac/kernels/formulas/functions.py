@@ -160,7 +160,7 @@ def area_sine(x: Any, _p: Any, _q: Any) -> Any:
 def area_cosine(x: Any, _p: Any, _q: Any) -> Any:
     """`acosh(x)`, whose slope is `1 / sqrt(x^2 - 1)`."""
     real = type(x)
-    slope, bend = inverse_root(x, (x - real(1)) * (x + real(1)))
+    slope, bend = inverse_root(x, (x - real(1)) * (x + real(1)) + real(0))  # which makes 0 of -0
     return math.acosh(x), slope, bend
 
 

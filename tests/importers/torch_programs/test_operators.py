@@ -107,6 +107,7 @@ CASES = {
         torch.sinh(x) + torch.cosh(x) * torch.arcsinh(x) + torch.acosh(1.5 + x * x) + torch.atanh(x.tanh() / 2)
     ),
     "constants filled in place": lambda x: x + x.new_empty(6).fill_(0.5) * torch.zeros(6).add_(2.0).mul_(3.0),
+    "constants that become tensors in place": lambda x: x + torch.mul(C, 2.0).expand_as(x).exp().add_(x),
     "constants": lambda x: x * torch.floor(C * 2).sum() + torch.arange(6) * torch.ones_like(C),
     # Movement
     "view": lambda x: x.view(-1, 3, 2).permute(0, 2, 1).reshape(x.size(0), -1),

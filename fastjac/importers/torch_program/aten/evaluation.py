@@ -18,14 +18,10 @@ from ...ir.choice import Condition
 from ...ir.layout import each_unit, units
 from ...ir.values import Constant, Flow, Single, Value
 from ...reading.limits import check_count
-from .operators import NOTES, operator
+from .operators import MAKE_TENSORS, NOTES, operator
 
 IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
 """Options that say where a tensor lies, and not what it holds; where a result is written to, `out`, is None or refused."""
-FRESH = {
-    f"{start}{made}{end}" for made in ("zeros", "ones", "full", "empty") for start, end in (("", ""), ("", "_like"), ("new_", ""))
-}
-"""Operators that make a constant which lies in memory of its own."""
 MOST_OPERATORS = 10_000
 """Operators that a program carries out, questions about shapes too; each takes some tenth of a millisecond."""
 MOST_NESTED = 8
@@ -65,8 +61,9 @@ class Evaluation:
         self._note(name, operands, result, (place, kind or name))
         if is_in_place:
             return self._written(operands, result)
-        self._fresh.difference_update(one for one in _flat(operands) if isinstance(one, Constant))
-        if name in FRESH:
+        taken = [one for one in _flat(operands) if isinstance(one, Constant)]
+        self._fresh.difference_update(taken)
+        if name in MAKE_TENSORS and isinstance(result, Constant) and not any(result is one for one in taken):
             self._fresh.add(result)
         return _as_new(operands, result)
 
@@ -102,9 +99,10 @@ class Evaluation:
         first = operands[0] if operands else None
         if result is first:
             return result
-        if isinstance(result, Constant) and first in self._fresh and first.shape == result.shape:
+        if first in self._fresh and isinstance(result, (Constant, Flow)) and first.shape == result.shape:
             self._replaced[first] = result  # no operator has taken it, so that no other tensor is a part of it
-            self._fresh.add(result)
+            if isinstance(result, Constant):
+                self._fresh.add(result)
             return result
         if not isinstance(first, Flow) or not isinstance(result, Flow) or first.shape != result.shape:
             raise UnsupportedLayerError(

@@ -34,6 +34,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **COMPOSED,
 }
 """By torch's names, with the arguments that torch's own schemas give them."""
+MAKE_TENSORS = frozenset(CONSTANTS | ARITHMETIC | ACTIVATIONS | PRODUCTS | REDUCTIONS)
+"""Operators whose results lie in memory of their own, unless they are an operand itself."""
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
 NOTES = {
