@@ -226,9 +226,7 @@ def _number_or_array(array: np.ndarray) -> fl.Parameter:
 
 
 def _quotient(a: np.ndarray, b: np.ndarray) -> Any:
-    if a.dtype.kind == "f":
-        return a / b
-    return np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
+    return a / b if a.dtype.kind == "f" else cut_quotient(a, b)
 
 
 def _bound(bound: Value | None, default: float) -> float | None:

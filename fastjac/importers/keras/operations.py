@@ -98,15 +98,13 @@ WITH_OPTIONS: dict[str, Layers] = {
 }
 """Functions of each entry with options, by class."""
 
-NAMES = {
-    **{name.capitalize(): known for name, known in fn.INVERSES.items()},
-    **{name.capitalize(): name for name in fn.OF_EACH.keys() - set(fn.INVERSES.values()) - ACTIVATIONS.keys() - {"abs", "neg"}},
-    "Absolute": "abs",
-}
-"""Functions of each entry without options that no activation is called after: what Keras calls each of OF_EACH."""
+SAME = ("ceil", "cos", "cosh", "erf", "exp", "floor", "log", "reciprocal", "sin", "sinh", "sqrt", "tan")
+"""Functions of each entry that no activation is called after, and that the intermediate form calls as Keras does."""
 
 OPERATIONS: dict[str, Operation] = {
-    **{name: _function(fn.of_each(known)) for name, known in NAMES.items()},
+    **{name.capitalize(): _function(fn.of_each(name)) for name in SAME},
+    **{name.capitalize(): _function(fn.of_each(known)) for name, known in fn.INVERSES.items()},
+    "Absolute": _function(fn.absolute),
     "Round": _round,
     "Trunc": _function(el.truncated),
     "Rsqrt": _function(fn.reciprocal_root),

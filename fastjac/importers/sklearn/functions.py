@@ -13,7 +13,8 @@ from .fitted import Fitted, kind
 SAME = ("ceil", "cos", "cosh", "exp", "floor", "log", "reciprocal", "sin", "sinh", "sqrt", "tan", "tanh")
 """What goes by NumPy's name in the intermediate form too."""
 FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
-    **{f"numpy.{name}": (OF_EACH[known][0],) for name, known in {**INVERSES, **dict(zip(SAME, SAME, strict=True))}.items()},
+    **{f"numpy.{name}": (OF_EACH[name][0],) for name in SAME},
+    **{f"numpy.{name}": (OF_EACH[known][0],) for name, known in INVERSES.items()},
     "numpy.positive": (),
     "numpy.negative": (fl.Scale(-1.0),),
     "numpy.absolute": (fl.Abs(),),

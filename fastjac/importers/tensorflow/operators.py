@@ -96,8 +96,8 @@ ALONG_AXES: dict[str, Convert] = {
     "Conv2D": images.conv,
     "Conv2DBackpropInput": images.conv_transpose,
     "DepthwiseConv2dNative": images.depthwise_conv,
-    "MaxPool": images.max_pool,
-    "AvgPool": images.average_pool,
+    "MaxPool": images.pool(is_max=True),
+    "AvgPool": images.pool(is_max=False),
     "ResizeNearestNeighbor": images.resize(is_nearest=True),
     "ResizeBilinear": images.resize(is_nearest=False),
 }
