@@ -6,7 +6,7 @@ The difference of fourth order is `(4 D(h) - D(2h)) / 3` with `D(h) = (f(x + h t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from .ends import End
 from .graph import Graph, Vertex
 from .layers import Activation, Gate, Maximum, Minimum, Scale, Sparsemax
-from .layers.base import Parameter
 from .network import Network
 from .sequence import Written
 
@@ -102,27 +101,30 @@ class _KinkWatch:
         self._parts = dict(zip(numbers, map(slice, bounds, bounds[1:]), strict=True))
 
     def __call__(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (n, n_out), and (n, kinks of all units) signs of the distance to every kink."""
+        """Outputs (n, n_out), and (n, kinks of all units) numbers that change where a kink is passed."""
         found = self._tapped(points)
         sides = [np.empty((len(points), 0))]
-        for numbers, kinks in self._watched:
+        for numbers, sides_of in self._watched:
             first, *others = (found[:, self._parts[number]] for number in numbers)
-            distance = first - others[0] if others else first
-            sides += [np.sign(distance - kink) for kink in kinks]
+            sides += sides_of(first - others[0] if others else first)
         return found[:, : self.network.n_out], np.concatenate(sides, axis=1)
 
 
-def _watched_at(number: int, vertex: Vertex) -> Iterator[tuple[tuple[int, ...], tuple[Parameter, ...]]]:
-    """Where an operation's derivative jumps: by the value of a vertex, or by the difference of two."""
+def _watched_at(number: int, vertex: Vertex) -> Iterator[tuple[tuple[int, ...], Callable[[np.ndarray], list[np.ndarray]]]]:
+    """Where an operation's derivative jumps: on which side the value of a vertex lies, or the difference of two."""
     layer = vertex.operation
     if isinstance(layer, Sparsemax):
-        yield (number,), (0.0,)  # the support, on which the derivative depends, is where the output is above 0
+        yield (number,), _signs  # the support, on which the derivative depends, is where the output is above 0
     elif isinstance(layer, (Maximum, Minimum)):
-        yield vertex.operands, (0.0,)
+        yield vertex.operands, _signs
     elif isinstance(layer, Gate):
-        yield vertex.operands[:1], (0.0,)
+        yield vertex.operands[:1], _signs
     elif isinstance(layer, Activation) and layer.kinks:
-        yield vertex.operands, layer.kinks
+        yield vertex.operands, layer.sides
+
+
+def _signs(distance: np.ndarray) -> list[np.ndarray]:
+    return [np.sign(distance)]
 
 
 def tapped(net: Network, numbers: Sequence[int] = ()) -> Network:

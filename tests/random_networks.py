@@ -29,7 +29,7 @@ ROUNDINGS = 3
 
 ELEMENTWISE = tuple(draw for twin in TWINS.values() for draw in twin.draws)
 DRAWN = set(fl.LAYERS.values()) - {kind for kind, twin in TWINS.items() if not twin.draws}
-"""Every layer that is defined for all inputs."""
+"""Every layer that random networks hold."""
 NORMALIZERS: tuple[Callable[[Rng, int], Layer], ...] = (
     lambda rng, n: fl.Softmax(),
     lambda rng, n: fl.LogSoftmax(),

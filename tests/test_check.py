@@ -159,12 +159,25 @@ def test_the_derivative_beside_a_kink_is_compared():
 
 
 @pytest.mark.parametrize(
-    "layer", [fj.HardTanh(-2.0, 3.0), fj.PReLU(np.array([0.1, 0.2])), fj.HardShrink(0.5), fj.Threshold(0.25, 1.0)]
+    "layer",
+    [
+        *(fj.HardTanh(-2.0, 3.0), fj.PReLU(np.array([0.1, 0.2])), fj.HardShrink(0.5), fj.Threshold(0.25, 1.0)),
+        *(fj.Round(), fj.Remainder(0.75)),
+    ],
 )
 def test_every_kink_of_a_layer_counts(layer):
     net = fj.Network([layer], n_in=2)
     for kink in layer.kinks:
         assert fj.check_jacobian(net, [kink, 10.0]).n_kinks == 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "jump"), [(fj.Floor(), -3.0), (fj.Ceil(), 4.0), (fj.Round(), 2.5), (fj.Remainder(-0.75), 2.25)]
+)
+def test_jumps_that_repeat_are_not_compared(layer, jump):
+    report = fj.check_jacobian(fj.Network([layer], n_in=1), [[jump], [jump + 0.2]])
+    assert report.passed
+    assert (report.n_compared, report.n_kinks) == (1, 1)
 
 
 @pytest.mark.parametrize("after", [[], [fj.Tanh()], [fj.ReLU()]])

@@ -17,6 +17,7 @@ from ..layers.base import as_float
 from ..network import Network
 from . import folding
 from .groups import MOST_SHOWN, Group, as_groups, groups_in_order, listed, registered_twice
+from .ir.functions import OF_EACH
 from .located import located
 from .parts import Imported, Part, assemble
 from .tensors import slopes
@@ -24,7 +25,7 @@ from .tensors import slopes
 LayerEntry = str | fl.Layer | tuple[str, Any]
 ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "identity": (),
-    "relu": (fl.ReLU(),),
+    **{name: (layer,) for name, (layer, _) in OF_EACH.items()},
     "relu6": (fl.ReLU6(),),
     "leaky_relu": (fl.LeakyReLU(),),
     "elu": (fl.ELU(),),
@@ -33,18 +34,14 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "gelu": (fl.GELU(),),
     "silu": (fl.SiLU(),),
     "mish": (fl.Mish(),),
-    "tanh": (fl.Tanh(),),
-    "sigmoid": (fl.Sigmoid(),),
     "hard_tanh": (fl.HardTanh(),),
     "hard_sigmoid": (fl.HardSigmoid(),),
     "hard_swish": (fl.HardSwish(),),
     "softplus": (fl.Softplus(),),
-    "softsign": (fl.Softsign(),),
     "log_sigmoid": (fl.LogSigmoid(),),
     "hard_shrink": (fl.HardShrink(),),
     "soft_shrink": (fl.SoftShrink(),),
     "tanh_shrink": (fl.TanhShrink(),),
-    "exp": (fl.Exp(),),
     "softmax": (fl.Softmax(),),
     "log_softmax": (fl.LogSoftmax(),),
 }

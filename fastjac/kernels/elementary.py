@@ -9,6 +9,7 @@ coefficients.
 
 from __future__ import annotations
 
+from math import copysign
 from typing import Any
 
 from .floating import constant, fmuladd, inlined, polynomial, power_of_two, round_to_integer, split_exponent
@@ -23,6 +24,8 @@ EXP_HIGHEST = constant(float32=89.0, float64=710.0)
 # Below these, numbers are denormal; times 2 to the power behind them, they are not.
 TINY = constant(float32=2.0**-126, float64=2.0**-1022)
 LIFT = constant(float32=24.0, float64=53.0)
+# From here on all numbers are whole.
+ALL_WHOLE = constant(float32=2.0**23, float64=2.0**52)
 INFINITY, NAN = float("inf"), float("nan")
 
 # (exp(r) - 1 - r) / r^2 on [-log(2)/2, log(2)/2]; error of exp(r) - 1: 4.7e-10 and 3.1e-19.
@@ -128,6 +131,13 @@ def log(x: Any) -> Any:
     y = fmuladd(k, LOG_2_HIGH(x), fmuladd(-s, f - w * LOG_REMAINDER(w), fmuladd(k, LOG_2_LOW(x), f)))
     y = y if x < real(INFINITY) else x
     return y if x > 0 else (real(-INFINITY) if x == 0 else real(NAN))
+
+
+@inlined
+def whole(x: Any) -> Any:
+    """The whole number nearest to x, the even one where two are, with the sign of x."""
+    size, far = abs(x), ALL_WHOLE(x)
+    return x if size >= far else copysign((size + far) - far, x)
 
 
 @inlined

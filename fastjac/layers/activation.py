@@ -21,6 +21,7 @@ class Activation(Layer):
     `binary` says that the slope is 0 or 1 and nothing else.
     `sparse` says that the slope is exactly 0 on whole intervals, so units can be dead.
     `piecewise_linear` says that the slope is constant between the kinks: samples may share all slopes, and the bend is 0.
+    `period` says how far from each kink the next one lies that is like it; 0 where there is none.
     `trained` names the fields that may be trained, where they are arrays, in the order of the rule's parameters.
     """
 
@@ -28,6 +29,7 @@ class Activation(Layer):
     binary: ClassVar[bool] = False
     sparse: ClassVar[bool] = False
     piecewise_linear: ClassVar[bool] = False
+    period: ClassVar[float] = 0.0
     trained: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -51,8 +53,15 @@ class Activation(Layer):
 
     @property
     def kinks(self) -> tuple[Parameter, ...]:
-        """Inputs at which the slope jumps, or is infinite: numbers, or one entry for each unit."""
+        """Inputs at which value or slope jump, or the slope is infinite: numbers, or one entry for each unit."""
         return ()
+
+    def sides(self, x: np.ndarray) -> list[np.ndarray]:
+        """For each kink, numbers that differ for inputs on different sides of it, or of one that lies periods away."""
+        distances = [x - kink for kink in self.kinks]
+        if not self.period:
+            return [np.sign(distance) for distance in distances]
+        return [np.floor(distance / self.period) + np.ceil(distance / self.period) for distance in distances]
 
 
 class PerUnit(Activation):

@@ -1,4 +1,4 @@
-"""Elementary functions: powers, logarithm, sine and cosine.
+"""Elementary functions: powers, logarithm, trigonometric and hyperbolic functions and their inverses.
 
 In every formula `x` is a unit's input. Where a function is not defined, or infinite, values and derivatives are those that torch
 gives. The formulas themselves are in `fastjac.kernels.formulas`.
@@ -79,6 +79,73 @@ class Cos(Activation):
     """The cosine."""
 
     rule = RuleWithin(formulas.cosine, anywhere=formulas.cosine_anywhere, reach=REACH)
+
+
+@layer
+class Tan(Activation):
+    """The tangent."""
+
+    rule = Rule(formulas.tangent)
+
+
+@layer
+class Asin(Activation):
+    """The inverse of the sine; derivative inf at -1 and 1, nan beyond."""
+
+    rule = Rule(formulas.arcsine)
+    kinks = (-1.0, 1.0)
+
+
+@layer
+class Acos(Activation):
+    """The inverse of the cosine; derivative -inf at -1 and 1, nan beyond."""
+
+    rule = Rule(formulas.arccosine)
+    kinks = (-1.0, 1.0)
+
+
+@layer
+class Atan(Activation):
+    """The inverse of the tangent."""
+
+    rule = Rule(formulas.arctangent)
+
+
+@layer
+class Sinh(Activation):
+    """The hyperbolic sine."""
+
+    rule = Rule(formulas.hyperbolic_sine)
+
+
+@layer
+class Cosh(Activation):
+    """The hyperbolic cosine."""
+
+    rule = Rule(formulas.hyperbolic_cosine)
+
+
+@layer
+class Asinh(Activation):
+    """The inverse of the hyperbolic sine."""
+
+    rule = Rule(formulas.area_sine)
+
+
+@layer
+class Acosh(Activation):
+    """The inverse of the hyperbolic cosine: nan below 1, and the derivative is inf at 1."""
+
+    rule = Rule(formulas.area_cosine)
+    kinks = (1.0,)
+
+
+@layer
+class Atanh(Activation):
+    """The inverse of Tanh: -inf and inf at -1 and 1; nan beyond, where the derivative is `1 / (1 - x^2)` all the same."""
+
+    rule = Rule(formulas.area_tangent)
+    kinks = (-1.0, 1.0)
 
 
 if not typing.TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Activations with kinks.
+"""Activations with kinks, and those that jump.
 
 In every formula `x` is a unit's input. At a kink the derivative is the one that torch takes; each class says which. The
 formulas themselves are in `fastjac.kernels.formulas`.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import typing
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from ..errors import OptionError
 from ..kernels.activations import Rule
 from ..kernels.formulas import piecewise as formulas
 from .activation import Activation, PerUnit
-from .base import Parameter
+from .base import Parameter, as_float
 from .registry import declared_in, layer
 
 
@@ -203,6 +204,70 @@ class SparseSigmoid(Activation):
     rule = Rule(formulas.sparse_sigmoid)
     sparse = piecewise_linear = True
     kinks = (-1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Steps(Activation):
+    """Base of the maps to whole numbers, whose derivative is 0 everywhere, at the jumps too."""
+
+    binary = sparse = piecewise_linear = True
+    period = 1.0
+
+
+@layer
+class Floor(_Steps):
+    """The largest whole number that is not above x; derivative 0."""
+
+    rule = Rule(formulas.floor)
+    kinks = (0.0,)
+
+
+@layer
+class Ceil(_Steps):
+    """The smallest whole number that is not below x; derivative 0."""
+
+    rule = Rule(formulas.ceil)
+    kinks = (0.0,)
+
+
+@layer
+class Round(_Steps):
+    """The whole number nearest to x, the even one where two are; derivative 0."""
+
+    rule = Rule(formulas.nearest)
+    kinks = (0.5,)
+
+
+@layer
+class Remainder(Activation):
+    """What is left of x beside a whole number of times `divisor`, nan by 0; derivative 1, also where it jumps.
+
+    rounding : of the quotient, "floor" for a remainder that has the sign of the divisor (`torch.remainder`, `%` in Python), or
+        "trunc" for one that has the sign of x (`torch.fmod`, `%` in C).
+    """
+
+    rules: ClassVar[dict[str, Rule]] = {"floor": Rule(formulas.remainder), "trunc": Rule(formulas.truncated_remainder)}
+    binary = piecewise_linear = True
+    kinks = (0.0,)
+    divisor: float = 1.0
+    rounding: Literal["floor", "trunc"] = "floor"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "divisor", as_float(self.divisor, "Remainder divisor"))
+        if self.rounding not in ("floor", "trunc"):
+            raise OptionError(f'Remainder rounding must be "floor" or "trunc", got {self.rounding!r}')
+
+    @property
+    def rule(self) -> Rule:  # type: ignore[override]
+        return self.rules[self.rounding]
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, ...]:
+        return self.divisor, 0.0
+
+    @property
+    def period(self) -> float:  # type: ignore[override]
+        return abs(self.divisor)
 
 
 if not typing.TYPE_CHECKING:

@@ -15,5 +15,14 @@ EXAMPLES: dict[str, Activation] = {
 
 
 def defined(layer: Activation, x: np.ndarray) -> np.ndarray:
-    """x, or |x| for an activation that is defined for positive numbers alone."""
-    return np.abs(x) if TWINS[type(layer)].positive else x
+    """x, brought to where the activation is defined."""
+    domain = TWINS[type(layer)].domain
+    return x if domain is None else domain(x)
+
+
+def on_kink(layer: Activation, x: np.ndarray) -> np.ndarray:
+    """Which of x are the kinks of an activation whose parameters are numbers."""
+    distances = [x - kink for kink in layer.kinks]
+    if layer.period:
+        distances = [np.remainder(distance, layer.period) for distance in distances]
+    return np.any([distance == 0 for distance in distances], axis=0) if distances else np.zeros(x.shape, bool)

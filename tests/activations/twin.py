@@ -24,15 +24,16 @@ class Twin:
     naive : `(layer, x) -> (y, dy/dx)` in NumPy and float64, accurate in the tails too; at a kink the derivative torch takes.
     torch : `(layer, x) -> y`, which torch differentiates: its own function, where it has one.
     exact : `(layer, x) -> y` in mpmath, as it stands in the textbooks.
-    positive : whether it is defined for x > 0 alone, and nan or infinite elsewhere.
-    draws : `(rng, n) -> layer` of n units for networks drawn at random; none where it is not defined for every input.
+    domain : where it is not defined for every input, brings any x to where it is.
+    draws : `(rng, n) -> layer` of n units for networks drawn at random; none where it is not defined for every input, and where
+        another that is drawn stands for it.
     """
 
     layers: Sequence[Activation]
     naive: Callable[..., tuple[Array, Array]]
     torch: Callable[..., torch.Tensor]
     exact: Callable[..., mpf]
-    positive: bool = False
+    domain: Callable[[Array], Array] | None = None
     draws: Sequence[Callable[[np.random.Generator, int], Layer]] = ()
 
 

@@ -12,9 +12,10 @@ import fastjac
 from fastjac.errors import FastjacError, UnsupportedLayerError
 
 ACTIVATIONS = sorted({"exp", *(name for name in dir(keras.activations) if name[0] != "_" and callable(getattr(ops, name, None)))})
-ARITHMETIC = ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum"]
+ARITHMETIC = ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "mod", "floor_divide"]
 OTHERS = ["clip", "cast", "where", "layer_normalization", "normalize"]
 FUNCTIONS = ["absolute", "sin", "cos", "log", "sqrt", "rsqrt", "reciprocal", "square", "negative", "log1p"]
+FUNCTIONS += ["tan", "arctan", "arcsin", "sinh", "cosh", "arcsinh", "floor", "ceil", "round", "trunc"]
 SHAPING = ["sum", "mean", "reshape", "transpose", "squeeze", "expand_dims", "flip"]
 VALUES = {
     "nothing": None,

@@ -175,6 +175,19 @@ def differentiates(self, x):
     return torch.autograd.grad(self.first(x).sum(), x)[0]
 
 
+def guards(self, x):
+    if torch.isnan(x).any() or x.abs().max().item() > 1e6:
+        raise ValueError("not such numbers")
+    assert not torch.isinf(x).any()
+    if not torch.isfinite(x).all():
+        raise ValueError("nor such")
+    return self.first(x)
+
+
+def looks_up(self, x):
+    return self.first(x["position"])
+
+
 def misspelt(self, x):
     return self.frist(x)
 
@@ -198,6 +211,7 @@ REFUSED = {
     r"^torch.matmul, .* it uses the result of torch.detach, .*, which cuts off the gradient": lambda self, x: (
         self.first(x).detach() @ torch.ones(3, 1)
     ),
+    r"^\(Own\), .* fails .*; a forward whose input is a dictionary, .* must be wrapped: import a module whose": looks_up,
     r"^\(Own\), .* does not require grad .*; a forward that differentiates is no network: import": differentiates,
     r"^torch.topk, .*: it puts entries in an order that depends on the network's input": lambda self, x: self.first(x).topk(2)[0],
     r"^the output: it uses the places of the largest": lambda self, x: self.first(x).argmax(1),
@@ -231,6 +245,7 @@ ACCEPTED = {
     "a triangle that is filled by a list of places": lower_triangle,
     "a sequence that is filled by steps": steps_along_another_axis,
     "places where a comparison holds, and a list of them": writes_where_a_comparison_holds,
+    "conditions that guard an exception": guards,
     "by its name": lambda self, x: getattr(F, "tanh")(self.first(x)),  # noqa: B009
 }
 

@@ -285,7 +285,6 @@ REFUSED = {
     r"^last \(Linear\), .*: the number of units that it gives depends on the number of samples": lambda x: x[:2],
     r"^last \(Linear\), .*: it uses the result of torch.detach, .* which cuts off the gradient": lambda x: x.detach(),
     r"^\(Between\), .*: its forward fails .* mat1 and mat2 shapes cannot be multiplied": lambda x: W @ x,
-    "it divides and rounds values that depend on the network's input": lambda x: torch.div(x, 2, rounding_mode="floor"),
     r"^torch.mul, .*: its operand is not the same for each sample of a batch": lambda x: x * x.size(0),
     r"^torch.softmax, .*: it acts over axis 0 .* where N counts the samples": lambda x: torch.softmax(x, 0),
     r"^torch.to, .*: it rounds to float16": lambda x: x.to(torch.float16),

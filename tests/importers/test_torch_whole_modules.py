@@ -96,6 +96,12 @@ def test_options_of_modules(path, module):
     assert_agrees(loaded(whole.train(), path), whole.eval(), (3,))
 
 
+def test_images(path):
+    layers = [nn.Conv2d(2, 3, 3, padding="same"), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.ConvTranspose2d(3, 2, 2)]
+    module = scramble(nn.Sequential(*layers, nn.AvgPool2d(3), nn.Flatten(), nn.Linear(2, 3)))
+    assert_agrees(loaded(module, path, input_shape=(2, 6, 5)), module, (2, 6, 5))
+
+
 @pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_class_that_the_user_lists(path, legacy):
@@ -152,7 +158,7 @@ def test_a_size_that_nothing_states(path):
 def test_parts_name_the_modules(path):
     torch.save(nn.Sequential(nn.Linear(3, 3), nn.Dropout(), nn.Sequential(nn.Tanh())), path)
     parts = fastjac.importers.read(path, fastjac.importers.Options())[1].parts
-    assert [part.source for part in parts] == ["0 (Linear)", "1 (Dropout)", "2.0 (Tanh)"]
+    assert [part.source for part in parts] == ["x (input)", "0 (Linear)", "1 (Dropout)", "2.0 (Tanh)"]
 
 
 def test_the_random_slope_in_evaluation_is_its_mean(path):

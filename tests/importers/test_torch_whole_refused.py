@@ -65,10 +65,10 @@ def test_weights_that_no_list_can_name_are_not_forgotten(path):
 @pytest.mark.parametrize(
     ("module", "told"),
     [
-        (nn.Conv1d(1, 1, 1), "fastjac does not have Conv1d"),
-        (nn.Flatten(0), "fastjac does not have Flatten, or not with its options"),
+        (nn.Conv3d(1, 1, 1), "fastjac does not have Conv3d"),
+        (nn.Conv1d(1, 1, 1, padding_mode="circular"), "padding_mode='circular' is not supported; fastjac takes 'zeros'"),
         (nn.LSTM(2, 2), "fastjac does not have LSTM"),
-        (nn.Softmax(0), "dim=0 is not supported"),
+        (nn.Softmax(0), r"1 \(Softmax\): it acts over axis 0 .* where N counts the samples"),
         (nn.BatchNorm1d(2, track_running_stats=False), "without running statistics"),
     ],
 )
@@ -122,7 +122,7 @@ def test_options_that_torch_does_not_give(path, name, value, told):
 
 def test_attributes_that_are_missing_or_of_other_types(path):
     module = nn.Sequential(nn.RReLU("a", "b"))
-    with pytest.raises(FormatError, match="its options are none that torch gives it"):
+    with pytest.raises(FormatError, match="its lower is 'a', which is no option that torch gives it"):
         loaded(module, path, n_in=2)
     module = nn.Sequential(nn.ELU())
     del module[0].alpha

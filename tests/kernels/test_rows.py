@@ -11,7 +11,7 @@ from tests.gradients import seeded
 from tests.test_layers_against_torch import ELEMENTWISE_LAYERS, NORMALIZERS
 
 UNITS = 11
-LAYERS = [layer for layer in ELEMENTWISE_LAYERS if layer.n_in is None and not TWINS[type(layer)].positive]
+LAYERS = [layer for layer in ELEMENTWISE_LAYERS if layer.n_in is None and TWINS[type(layer)].domain is None]
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

@@ -8,7 +8,8 @@ computes are dealt with here, once.
     layout.py         from a tensor's entries to a vector of a network, and back
     movement.py       reshape, transpose, slice, gather, tile: what only moves entries, whatever they are; joining.py: several
                       tensors as one, and padding
-    elementwise.py    functions of each entry, and arithmetic; choice.py: comparisons, and choices by them
+    casting.py        numbers of another type
+    functions.py      functions of each entry; elementwise.py: arithmetic of two; choice.py: comparisons, and choices by them
     reduction.py      sums, means, products, extremes and norms along axes; contraction.py: matrix products and einsum
     convolution.py    convolution and pooling over small images; resizing.py: images of another size
     recurrence.py     recurrent layers over fixed numbers of steps

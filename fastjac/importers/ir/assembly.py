@@ -105,8 +105,11 @@ def followed(follow: Callable[[int], _Followed], sizes: Iterable[int]) -> _Follo
     )
 
 
-def input_flow(node: Input, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
-    """A network's input as a tensor of a shape for one sample, whose samples lie along `batch_axis`; None where it fixes one."""
+def input_flow(node: Node, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
+    """A vector, mostly a network's input, as a tensor of a shape for one sample.
+
+    batch_axis : along which the samples of a batch lie; None where the model fixes one sample.
+    """
     check_count(size_of(shape), MOST_UNITS, "units in its input")
     spend_places(node.size, samples)
     alone = np.arange(node.size, dtype=np.int32).reshape(shape)

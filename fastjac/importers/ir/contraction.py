@@ -169,7 +169,8 @@ def linear(value: Value, weight: Value, bias: Value | None = None) -> Value:
     fits = weight.shape == (*weight.shape[:1], *value.shape[-1:]) and (bias is None or bias.shape == weight.shape[:1])
     if is_plain and fits and 0 not in weight.shape:
         array, shift = fixed(weight, "weight"), None if bias is None else fixed(bias, "bias")
-        return affine(value, fl.Affine(_counted(array), None if shift is None else _counted(shift)))  # type: ignore[arg-type]
+        layer = shared((linear, weight, bias), lambda: fl.Affine(_counted(array), None if shift is None else _counted(shift)))
+        return affine(value, layer)  # type: ignore[arg-type]
     product = matmul(value, transpose(weight))
     return product if bias is None else add(product, bias)
 

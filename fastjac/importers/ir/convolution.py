@@ -109,6 +109,15 @@ def same_padding(
     return [count // 2 for count in added], [count - count // 2 for count in added]
 
 
+def window_within(
+    places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int], is_same: bool
+) -> Window:
+    """Windows on the places of an image alone, or with the padding "SAME"."""
+    none = (0,) * len(sizes)
+    ends = same_padding(places, sizes, strides, dilations) if is_same else (none, none)
+    return Window(sizes, strides, dilations, *ends)
+
+
 def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, groups: int = 1) -> Value:
     """The convolution with a constant kernel (channels out, channels in / groups, places ...)."""
     weight = fixed(kernel, "kernel")

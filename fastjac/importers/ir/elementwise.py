@@ -1,11 +1,11 @@
-"""Operations on each entry by itself: functions of one tensor, and arithmetic of two."""
+"""Arithmetic of two tensors, entry by entry."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,112 +16,9 @@ from ...layers import Layer
 from ...nodes import Node
 from ..tensors import float_dtype
 from .account import shared, spend, take_apart
+from .functions import FUNCTIONS, exp, log, reciprocal, relu
 from .layout import aligned, broadcast_shape, each_unit, spread
 from .values import Constant, Flow, Value, computed, size_of
-
-NO_CONSTANT = "it computes a constant, which fastjac does not do with this operation; let the exporter fold constants"
-
-
-def apply(value: Value, layers: Sequence[Layer], function: Callable[[Any], Any] | None = None) -> Value:
-    """What layers that act on each unit by itself make of a tensor; of a constant, what the function of NumPy does."""
-    if isinstance(value, Flow):
-        return each_unit(value, layers)
-    if function is None:
-        raise UnsupportedLayerError(NO_CONSTANT)
-    spend(value.alone.size)
-    return computed(_like(function), value)
-
-
-def _like(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """The function with a result of its operand's own precision."""
-    return lambda array: (
-        np.asarray(function(array)).astype(array.dtype, copy=False) if array.dtype.kind == "f" else function(array)
-    )
-
-
-def relu(value: Value) -> Value:
-    """`max(x, 0)`."""
-    return apply(value, [fl.ReLU()], lambda x: np.maximum(x, 0))
-
-
-def tanh(value: Value) -> Value:
-    """The hyperbolic tangent."""
-    return apply(value, [fl.Tanh()], np.tanh)
-
-
-def sigmoid(value: Value) -> Value:
-    """`1 / (1 + exp(-x))`."""
-    return apply(value, [fl.Sigmoid()], lambda x: 1.0 / (1.0 + np.exp(-x)))
-
-
-def exp(value: Value) -> Value:
-    """The exponential."""
-    return apply(value, [fl.Exp()], np.exp)
-
-
-def log(value: Value) -> Value:
-    """The natural logarithm."""
-    return apply(value, [fl.Log()], np.log)
-
-
-def sqrt(value: Value) -> Value:
-    """The square root."""
-    return apply(value, [fl.Sqrt()], np.sqrt)
-
-
-def reciprocal(value: Value) -> Value:
-    """`1 / x`."""
-    return apply(value, [fl.Reciprocal()], lambda x: 1 / x)
-
-
-def absolute(value: Value) -> Value:
-    """The size of each entry."""
-    return apply(value, [fl.Abs()], np.abs)
-
-
-def sine(value: Value) -> Value:
-    """The sine."""
-    return apply(value, [fl.Sin()], np.sin)
-
-
-def cosine(value: Value) -> Value:
-    """The cosine."""
-    return apply(value, [fl.Cos()], np.cos)
-
-
-def erf(value: Value) -> Value:
-    """The error function."""
-    return apply(value, [fl.Erf()], np.vectorize(math.erf, otypes=[np.float64]))
-
-
-def leaky_relu(value: Value, slope: float) -> Value:
-    """`x` above 0, `slope x` below."""
-    return apply(value, [fl.LeakyReLU(slope)], lambda x: np.where(x < 0, slope * x, x))
-
-
-def softplus(value: Value, beta: float = 1.0, threshold: float = math.inf) -> Value:
-    """`log(1 + exp(beta x)) / beta`, and x itself where `beta x > threshold`."""
-    return apply(value, [fl.Softplus(beta, threshold)], lambda x: np.logaddexp(beta * x, 0.0) / beta)
-
-
-def negative(value: Value) -> Value:
-    """`-x`."""
-    return apply(value, [fl.Scale(-1.0)], np.negative)
-
-
-def square(value: Value) -> Value:
-    """`x * x`."""
-    return apply(value, [fl.Power(2.0)], lambda x: x * x)
-
-
-def swish(value: Value, alpha: float = 1.0) -> Value:
-    """`x sigmoid(alpha x)`, which is `SiLU(alpha x) / alpha`."""
-    if alpha == 1.0:
-        return apply(value, [fl.SiLU()])
-    return apply(value, [fl.Scale(alpha), fl.SiLU(), fl.Scale(1.0 / alpha)] if alpha else [fl.Scale(0.5)])
-
-
-# Arithmetic of two
 
 
 def add(a: Value, b: Value) -> Value:
@@ -161,23 +58,59 @@ def power(a: Value, b: Value) -> Value:
         return exp(multiply(b, computed(lambda base: np.log(np.asarray(base, float_dtype(base))), a)))
     if isinstance(b, Flow):
         return exp(multiply(b, log(a)))
-    (node,), layout = aligned([one for one in spread([a, b]) if isinstance(one, Flow)])
-    return layout.flow(_powers(node, layout.per_unit(b)))
+    return _by_number(a, b, lambda exponent: [] if exponent == 1.0 else [fl.Power(exponent)])
 
 
-def _powers(node: Node, exponents: fl.Parameter) -> Node:
-    """The units to the power of a number, or each to its own: those of one exponent together, put back in their places."""
-    numbers, which = np.unique(exponents, return_inverse=True)
-    take_apart(numbers.size)
-    if numbers.size == 1:
-        return _power(node, float(numbers.item()))
-    units = [np.flatnonzero(which == number) for number in range(numbers.size)]
-    parts = [_power(node[taken], float(number)) for taken, number in zip(units, numbers, strict=True)]
-    return nodes.concatenate(parts)[np.argsort(np.concatenate(units))]
+def _by_number(flow: Flow, numbers: Constant, layers: Callable[[float], Sequence[Layer]]) -> Flow:
+    """What layers of one number, or of one for each entry, make of a tensor: units of one number are taken together."""
+    (node,), layout = aligned([one for one in spread([flow, numbers]) if isinstance(one, Flow)])
+    found, which = np.unique(layout.per_unit(numbers), return_inverse=True)
+    take_apart(found.size)
+    if found.size == 1:
+        return layout.flow(nodes.row(node, *layers(float(found.item()))))
+    units = [np.flatnonzero(which == place) for place in range(found.size)]
+    parts = [nodes.row(node[taken], *layers(float(number))) for taken, number in zip(units, found, strict=True)]
+    return layout.flow(nodes.concatenate(parts)[np.argsort(np.concatenate(units))])
 
 
-def _power(node: Node, exponent: float) -> Node:
-    return node if exponent == 1.0 else node.follow(fl.Power(exponent))
+Rounding = Literal["floor", "trunc"]
+OfArrays = Callable[[Any, Any], Any]
+REMAINDERS: dict[Rounding, OfArrays] = {"floor": np.remainder, "trunc": np.fmod}
+
+
+def remainder(a: Value, b: Value, rounding: Rounding = "floor") -> Value:
+    """What is left of a beside a whole number of times b: the quotient `a / b`, rounded so."""
+    if isinstance(b, Flow):
+        raise UnsupportedLayerError("it takes a remainder by what depends on the network's input; fastjac takes a constant there")
+    if isinstance(a, Constant):
+        return _of_constants(a, b, REMAINDERS[rounding])
+    return _by_number(a, b, lambda divisor: [fl.Remainder(divisor, rounding)])
+
+
+def rounded_quotient(a: Value, b: Value, rounding: Rounding = "floor") -> Value:
+    """`a / b` as a whole number, not above it, or not beyond it."""
+    if isinstance(a, Constant) and isinstance(b, Constant):
+        return _of_constants(a, b, QUOTIENTS[rounding])
+    if isinstance(b, Constant):
+        return FUNCTIONS["round"](divide(subtract(a, remainder(a, b, rounding)), b))
+    quotient = divide(a, b)
+    return FUNCTIONS["floor"](quotient) if rounding == "floor" else truncated(quotient)
+
+
+def truncated(value: Value) -> Value:
+    """The entries without what stands behind the point."""
+    if isinstance(value, Constant):
+        return computed(np.trunc, value)
+    return subtract(value, each_unit(value, [fl.Remainder(1.0, "trunc")]))
+
+
+def cut_quotient(a: Any, b: Any) -> Any:
+    """The quotient of numbers or arrays without what stands behind the point."""
+    below = a // b
+    return below + ((below < 0) & (below * b != a))
+
+
+QUOTIENTS: dict[Rounding, OfArrays] = {"floor": np.floor_divide, "trunc": cut_quotient}
 
 
 def maximum(a: Value, b: Value) -> Value:
@@ -293,9 +226,7 @@ def _number_or_array(array: np.ndarray) -> fl.Parameter:
 
 
 def _quotient(a: np.ndarray, b: np.ndarray) -> Any:
-    if a.dtype.kind == "f":
-        return a / b
-    return np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
+    return a / b if a.dtype.kind == "f" else cut_quotient(a, b)
 
 
 def _bound(bound: Value | None, default: float) -> float | None:

@@ -29,10 +29,12 @@ class Operator:
 
     convert : from a node with its operands, as the dialect calls it, to its results.
     note : what a user may want to know where the network's inputs flow through it.
+    has_settings : whether the constants that it takes, such as sizes, are none that the network computes with.
     """
 
     convert: Callable[[Any], Result]
     note: str = ""
+    has_settings: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,10 @@ class Evaluation:
         for name, result in zip(node.outputs, results, strict=False):
             if name:
                 self.values[name] = result
-        self._note(node, operands, [result for result in results if result is not None], operator.note)
+        self._note(node, operands, [result for result in results if result is not None])
 
-    def _note(self, node: Node, operands: Sequence[Operand], results: Sequence[Operand], note: str) -> None:
+    def _note(self, node: Node, operands: Sequence[Operand], results: Sequence[Operand]) -> None:
+        operator = self._dialect.operators[node.operator]
         for result in results:
             if isinstance(result, (Constant, Flow)):
                 self.sizes.update(result.shape)
@@ -96,8 +99,10 @@ class Evaluation:
         flows = any(isinstance(operand, (Flow, Condition)) for operand in operands)
         if flows and not all(isinstance(result, Constant) for result in results):
             constants = (one.alone.dtype for one in operands if isinstance(one, Constant))
-            self.precisions.update(dtype for dtype in constants if dtype.kind == "f")
-            self.record.add(node.name, node.operator, [result.node for result in results if isinstance(result, Flow)], note)
+            if not operator.has_settings:
+                self.precisions.update(dtype for dtype in constants if dtype.kind == "f")
+            made = [result.node for result in results if isinstance(result, Flow)]
+            self.record.add(node.name, node.operator, made, operator.note)
         else:
             self.folded.append(node)
 

@@ -10,7 +10,8 @@ from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from .. import folding
-from .elementwise import add, apply, multiply
+from .elementwise import add, multiply
+from .functions import apply
 from .layout import aligned, check_rank, each_unit, rows, spread
 from .movement import checked_axes
 from .values import Constant, Flow, Value, constant, fixed, moved, size_of

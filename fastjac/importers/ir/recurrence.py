@@ -16,7 +16,8 @@ from ...errors import FormatError
 from ..reading.limits import check_count
 from .account import spend
 from .contraction import affine
-from .elementwise import add, multiply, sigmoid, subtract, tanh
+from .elementwise import add, multiply, subtract
+from .functions import sigmoid, tanh
 from .movement import split, unstack
 from .values import Flow, Value, constant
 

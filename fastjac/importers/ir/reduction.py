@@ -14,7 +14,8 @@ from ...errors import UnsupportedLayerError
 from ...nodes import Node
 from .account import spend
 from .choice import as_number, greater, opposite
-from .elementwise import absolute, add, divide, sqrt, square, subtract
+from .elementwise import add, divide, subtract
+from .functions import absolute, sqrt, square
 from .layout import Rows, rows
 from .movement import checked_axes
 from .values import Constant, Value, computed, constant, moved

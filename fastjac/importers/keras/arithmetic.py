@@ -14,6 +14,7 @@ from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
 from ..ir import contraction as ct
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.choice import Condition
@@ -75,7 +76,7 @@ def _where(call: Call, values: Sequence[Operand]) -> Operand:
 
 
 def _negative(call: Call, values: Sequence[Operand]) -> Operand:
-    return el.negative(_number(values[0]))
+    return fn.negative(_number(values[0]))
 
 
 def _concatenate(call: Call, values: Sequence[Operand]) -> Operand:
@@ -117,6 +118,8 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "Maximum": _of_two(el.maximum),
     "Minimum": _of_two(el.minimum),
     "Power": _of_two(el.power),
+    "Mod": _of_two(el.remainder),
+    "FloorDivide": _of_two(el.rounded_quotient),
     "Matmul": _of_two(ct.matmul),
     "Greater": _of_two(ch.greater),
     "GreaterEqual": _of_two(ch.at_least),

@@ -101,13 +101,11 @@ def _padded(entry: Entry, value: Value, ends: Sequence[Sequence[int]]) -> Value:
 def _window(entry: Entry, places: Shape, sizes: Shape, strides: Any, dilations: Any) -> Window:
     strides, dilations = _each(strides, len(sizes)), _each(dilations, len(sizes))
     padding = entry.config["padding"]
-    if padding == VALID:
-        return Window(sizes, strides, dilations, (0,) * len(sizes), (0,) * len(sizes))
     if padding == CAUSAL:
         return Window(sizes, strides, dilations, ((sizes[0] - 1) * dilations[0],), (0,))
-    if padding != SAME:
+    if padding not in (SAME, VALID):
         raise UnsupportedLayerError(f"padding={padding!r:.40} is none that Keras knows")
-    return Window(sizes, strides, dilations, *cv.same_padding(places, sizes, strides, dilations))
+    return cv.window_within(places, sizes, strides, dilations, padding == SAME)
 
 
 def _cut_window(entry: Entry, sizes: Shape) -> Window:

@@ -18,7 +18,7 @@ from ..ir import normalization as nm
 from ..ir import reduction as rd
 from ..ir.account import shared, spend
 from ..ir.choice import Condition, as_number
-from ..ir.elementwise import apply
+from ..ir.functions import apply
 from ..ir.missing import Missing, refuse_missing
 from ..ir.values import Flow, Value
 from ..located import located
@@ -249,6 +249,11 @@ def _told(activation: Any) -> str:
     return repr(activation) if isinstance(activation, str) else "(a lambda or custom object)"
 
 
+def _in_dimensions(name: str, conversion: Conversion) -> dict[str, Conversion]:
+    """A layer over sequences, and the same over images."""
+    return {f"{name}{rank}D": conversion for rank in (1, 2)}
+
+
 AT_INFERENCE = "does nothing at inference"
 FLATTENED = "samples are flat from the start"
 ONLY_ORDER = "only the order of the units"
@@ -270,37 +275,21 @@ CONVERTERS: dict[str, Conversion] = {
     "Reshape": Conversion(_reshape, FLATTENED),
     "Permute": Conversion(_permute, ONLY_ORDER),
     "RepeatVector": Conversion(_repeat),
-    "Cropping1D": Conversion(cropping),
-    "Cropping2D": Conversion(cropping),
-    "ZeroPadding1D": Conversion(zero_padding),
-    "ZeroPadding2D": Conversion(zero_padding),
-    "Conv1D": Conversion(_activated(convolution)),
-    "Conv2D": Conversion(_activated(convolution)),
-    "Conv1DTranspose": Conversion(_activated(transposed_convolution)),
-    "Conv2DTranspose": Conversion(_activated(transposed_convolution)),
-    "UpSampling1D": Conversion(upsampling),
-    "UpSampling2D": Conversion(upsampling),
-    "MaxPooling1D": Conversion(max_pooling),
-    "MaxPooling2D": Conversion(max_pooling),
-    "AveragePooling1D": Conversion(average_pooling),
-    "AveragePooling2D": Conversion(average_pooling),
-    "LSTM": Conversion(recurrent, UNROLLED),
-    "GRU": Conversion(recurrent, UNROLLED),
-    "SimpleRNN": Conversion(recurrent, UNROLLED),
+    **_in_dimensions("Cropping", Conversion(cropping)),
+    **_in_dimensions("ZeroPadding", Conversion(zero_padding)),
+    **_in_dimensions("Conv", Conversion(_activated(convolution))),
+    **_in_dimensions("UpSampling", Conversion(upsampling)),
+    **_in_dimensions("MaxPooling", Conversion(max_pooling)),
+    **_in_dimensions("AveragePooling", Conversion(average_pooling)),
+    **_in_dimensions("GlobalAveragePooling", Conversion(_pooled(rd.reduce_mean))),
+    **_in_dimensions("GlobalMaxPooling", Conversion(_pooled(rd.reduce_max))),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose"), Conversion(_activated(transposed_convolution))),
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), Conversion(recurrent, UNROLLED)),
     "Bidirectional": Conversion(bidirectional, UNROLLED),
-    "GlobalAveragePooling1D": Conversion(_pooled(rd.reduce_mean)),
-    "GlobalAveragePooling2D": Conversion(_pooled(rd.reduce_mean)),
-    "GlobalMaxPooling1D": Conversion(_pooled(rd.reduce_max)),
-    "GlobalMaxPooling2D": Conversion(_pooled(rd.reduce_max)),
     "TimeDistributed": Conversion(_distributed),
     "Identity": Conversion(_identity),
-    "Dropout": Conversion(_identity, AT_INFERENCE),
-    "AlphaDropout": Conversion(_identity, AT_INFERENCE),
-    "GaussianDropout": Conversion(_identity, AT_INFERENCE),
-    "GaussianNoise": Conversion(_identity, AT_INFERENCE),
-    "SpatialDropout1D": Conversion(_identity, AT_INFERENCE),
-    "SpatialDropout2D": Conversion(_identity, AT_INFERENCE),
-    "SpatialDropout3D": Conversion(_identity, AT_INFERENCE),
+    **dict.fromkeys(("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"), Conversion(_identity, AT_INFERENCE)),
+    **dict.fromkeys((f"SpatialDropout{rank}D" for rank in (1, 2, 3)), Conversion(_identity, AT_INFERENCE)),
     "ActivityRegularization": Conversion(_identity, AT_INFERENCE),
 }
 """Every Keras layer of one tensor that fastjac reads, by class name, with what makes another tensor of it."""

@@ -11,6 +11,7 @@ from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from .. import folding
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import normalization as nm
 from ..ir import reduction as rd
 from ..ir.values import Value, constant
@@ -57,8 +58,8 @@ def layer_normalization(entry: Entry, value: Value) -> Value:
 
 def unit_normalization(entry: Entry, value: Value) -> Value:
     """`x / sqrt(max(sum x^2, 1e-12))` along some axes."""
-    total = rd.reduce_sum(el.square(value), own_axes(entry.config["axis"], value))
-    return el.divide(value, el.sqrt(el.maximum(total, constant(np.float64(UNIT_EPSILON)))))
+    total = rd.reduce_sum(fn.square(value), own_axes(entry.config["axis"], value))
+    return el.divide(value, fn.sqrt(el.maximum(total, constant(np.float64(UNIT_EPSILON)))))
 
 
 def normalization(entry: Entry, shape: Shape) -> list[fl.Layer]:

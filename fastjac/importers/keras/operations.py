@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
+from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir import reduction as rd
-from ..ir.elementwise import apply
 from ..ir.values import Value
 from .activations import ACTIVATIONS, MIXING
 from .config import Entry, snake_case
@@ -31,15 +32,13 @@ def operation(entry: Entry, value: Value) -> Value:
     if entry.class_name in OPERATIONS:
         return OPERATIONS[entry.class_name](entry, value)
     if entry.class_name in WITH_OPTIONS:
-        return apply(value, WITH_OPTIONS[entry.class_name](entry, sample_of(value)))
-    if entry.class_name in FUNCTIONS:
-        return apply(value, FUNCTIONS[entry.class_name])
+        return fn.apply(value, WITH_OPTIONS[entry.class_name](entry, sample_of(value)))
     if name not in ACTIVATIONS or name in MIXING:
         raise UnsupportedLayerError(
             "it is a bare operation that fastjac does not have; it has the activations, arithmetic, "
-            f"{', '.join(sorted([*FUNCTIONS, *OPERATIONS]))} and Clip"
+            f"{', '.join(sorted(OPERATIONS))} and Clip"
         )
-    return apply(value, ACTIVATIONS[name])
+    return fn.apply(value, ACTIVATIONS[name])
 
 
 def softmax(entry: Entry, value: Value) -> Value:
@@ -49,6 +48,17 @@ def softmax(entry: Entry, value: Value) -> Value:
 
 def _log_softmax(entry: Entry, value: Value) -> Value:
     return nm.log_softmax(value, own_axes(entry.config["axis"], value))
+
+
+def _function(function: Callable[[Value], Value]) -> Operation:
+    """A function that the intermediate form has."""
+    return lambda entry, value: function(value)
+
+
+def _round(entry: Entry, value: Value) -> Value:
+    if entry.config.get("decimals"):
+        raise UnsupportedLayerError(f"it rounds to {entry.config['decimals']!r:.40} decimals; fastjac has whole numbers")
+    return fn.of_each("round")(value)
 
 
 def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> Operation:
@@ -88,21 +98,17 @@ WITH_OPTIONS: dict[str, Layers] = {
 }
 """Functions of each entry with options, by class."""
 
-FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
-    "Absolute": (fl.Abs(),),
-    "Cos": (fl.Cos(),),
-    "Erf": (fl.Erf(),),
-    "Exp": (fl.Exp(),),
-    "Log": (fl.Log(),),
-    "Reciprocal": (fl.Reciprocal(),),
-    "Rsqrt": (fl.Sqrt(), fl.Reciprocal()),
-    "Sin": (fl.Sin(),),
-    "Sqrt": (fl.Sqrt(),),
-    "Square": (fl.Power(2.0),),
-}
-"""Functions of each entry without options, by class, that no activation is called after."""
+SAME = ("ceil", "cos", "cosh", "erf", "exp", "floor", "log", "reciprocal", "sin", "sinh", "sqrt", "tan")
+"""Functions of each entry that no activation is called after, and that the intermediate form calls as Keras does."""
 
 OPERATIONS: dict[str, Operation] = {
+    **{name.capitalize(): _function(fn.of_each(name)) for name in SAME},
+    **{name.capitalize(): _function(fn.of_each(known)) for name, known in fn.INVERSES.items()},
+    "Absolute": _function(fn.absolute),
+    "Round": _round,
+    "Trunc": _function(el.truncated),
+    "Rsqrt": _function(fn.reciprocal_root),
+    "Square": _function(fn.square),
     "Softmax": softmax,
     "LogSoftmax": _log_softmax,
     "Sum": _reduced(rd.reduce_sum),

@@ -16,7 +16,7 @@ from ..ir import elementwise as el
 from ..ir import joining as jn
 from ..ir import recurrence as rc
 from ..ir.account import shared
-from ..ir.elementwise import apply
+from ..ir.functions import apply
 from ..ir.recurrence import Weights
 from ..ir.values import Flow, Value, constant
 from ..located import located

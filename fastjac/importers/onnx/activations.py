@@ -15,7 +15,8 @@ from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from ...layers import Layer
 from ..ir import elementwise as el
-from ..ir.elementwise import apply
+from ..ir import functions as fn
+from ..ir.functions import apply
 from ..ir.values import Constant, Flow, Value
 from .calls import Call
 
@@ -30,6 +31,11 @@ Activation = Callable[[Call], Value]
 def _of(*layers: Layer) -> Activation:
     """Layers without options of the node's."""
     return lambda call: apply(call.value(0), layers)
+
+
+def _function(function: Callable[[Value], Value]) -> Activation:
+    """A function that the intermediate form has."""
+    return lambda call: function(call.value(0))
 
 
 def _with(make: Callable[[Call], list[Layer]]) -> Activation:
@@ -82,8 +88,8 @@ def _clip(call: Call) -> Value:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "Relu": lambda call: el.relu(call.value(0)),
-    "LeakyRelu": lambda call: el.leaky_relu(call.value(0), call.node.real("alpha", 0.01)),
+    **{name.capitalize(): _function(function) for name, function in fn.FUNCTIONS.items()},
+    "LeakyRelu": lambda call: fn.leaky_relu(call.value(0), call.node.real("alpha", 0.01)),
     "PRelu": lambda call: el.prelu(call.value(0), call.value(1)),
     "ThresholdedRelu": _with(lambda call: [fl.Threshold(call.node.real("alpha", 1.0), 0.0)]),
     "Elu": _with(lambda call: [fl.ELU(call.node.real("alpha", 1.0))]),
@@ -91,25 +97,13 @@ ACTIVATIONS: dict[str, Activation] = {
     "Celu": _with(lambda call: [fl.CELU(call.node.real("alpha", 1.0))]),
     "Gelu": _with(_gelu),
     "com.microsoft.Gelu": _of(fl.GELU()),
-    "Swish": lambda call: el.swish(call.value(0), call.node.real("alpha", 1.0)),
-    "com.microsoft.QuickGelu": lambda call: el.swish(call.value(0), call.node.real("alpha", 1.702)),
+    "Swish": lambda call: fn.swish(call.value(0), call.node.real("alpha", 1.0)),
+    "com.microsoft.QuickGelu": lambda call: fn.swish(call.value(0), call.node.real("alpha", 1.702)),
     "Mish": _of(fl.Mish()),
-    "Sigmoid": lambda call: el.sigmoid(call.value(0)),
     "HardSigmoid": _with(_hard_sigmoid),
     "HardSwish": _of(fl.HardSwish()),
-    "Tanh": lambda call: el.tanh(call.value(0)),
-    "Softplus": lambda call: el.softplus(call.value(0)),
-    "Softsign": _of(fl.Softsign()),
+    "Softplus": lambda call: fn.softplus(call.value(0)),
     "Shrink": _with(_shrink),
     "Clip": _clip,
-    "Neg": lambda call: el.negative(call.value(0)),
-    "Abs": lambda call: el.absolute(call.value(0)),
-    "Sqrt": lambda call: el.sqrt(call.value(0)),
-    "Reciprocal": lambda call: el.reciprocal(call.value(0)),
-    "Exp": lambda call: el.exp(call.value(0)),
-    "Log": lambda call: el.log(call.value(0)),
-    "Sin": lambda call: el.sine(call.value(0)),
-    "Cos": lambda call: el.cosine(call.value(0)),
-    "Erf": lambda call: el.erf(call.value(0)),
 }
 """Every function of one tensor that is an operator of its own, by name."""

@@ -7,17 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..ir import casting
 from ..ir import movement as mv
 from ..ir.account import spend
-from ..ir.choice import Condition, as_number
-from ..ir.values import Constant, Flow, Value, computed, constant
+from ..ir.choice import Condition
+from ..ir.values import Flow, Value, computed, constant
 from ..precision import refuse_rounding
 from .calls import Call
-from .tensor import element_type
-
-CASTS = {"BOOL": np.bool_, "FLOAT16": np.float16}
-"""What NumPy calls a type where it is not that of the stored bytes; half precision is widened again after it is rounded."""
-PRECISIONS = {"FLOAT": "float32", "DOUBLE": "float64"}
+from .tensor import dtype_name, element_type
 
 
 def held(call: Call) -> Value:
@@ -56,24 +53,10 @@ def arange(call: Call) -> Value:
 
 
 def cast(call: Call) -> Value | Condition:
-    """The entries as numbers of another type, whole ones cut towards zero; what flows through a network keeps its own."""
-    kind = element_type(_old_type(call) if call.opset < 6 else call.node.integer("to", 0))
+    """The entries as numbers of another type."""
+    number = _old_type(call) if call.opset < 6 else call.node.integer("to", 0)
     operand = call.operand(0)
-    if isinstance(operand, Condition):
-        return operand if kind.name == "BOOL" else as_number(operand)
-    value = call.value(0)
-    if not isinstance(value, Constant):
-        refuse_rounding(PRECISIONS.get(kind.name, kind.name))
-        return value
-    if kind.name == "BFLOAT16":
-        raise UnsupportedLayerError("it rounds a constant to bfloat16, which NumPy does not have; save that constant itself")
-
-    def converted(array: np.ndarray) -> np.ndarray:
-        spend(array.size)
-        rounded = array.astype(CASTS.get(kind.name, kind.dtype))
-        return rounded.astype(np.float32) if kind.name == "FLOAT16" else rounded
-
-    return computed(converted, value)
+    return casting.cast(call.value(0) if operand is None else operand, dtype_name(number), element_type(number).name)
 
 
 def cast_like(call: Call) -> Value:

@@ -84,8 +84,8 @@ def _cut(
     target = target or tuple(place * stride for place, stride in zip(places, strides, strict=True))
     if len(target) != len(sizes):
         raise FormatError(f"output_shape={target} does not fit a window of {len(sizes)} axes")
-    axes = zip(places, sizes, strides, dilations, _longer(call, sizes), target, strict=True)
-    cut = [(place - 1) * stride + (size - 1) * step + 1 + more - end for place, size, stride, step, more, end in axes]
+    axes = zip(places, strides, cv.reach_of(sizes, dilations), _longer(call, sizes), target, strict=True)
+    cut = [(place - 1) * stride + long + more - end for place, stride, long, more, end in axes]
     if kind in SAME and min(cut) < 0:
         raise UnsupportedLayerError(
             f"auto_pad={kind!r} does not tell where the places go that are more than its kernel reaches, and runtimes differ; "

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ..ir import contraction as ct
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir import normalization as nm
@@ -67,7 +68,7 @@ def _transformed(call: Call, value: Value) -> Value:
 
 TRANSFORMS: dict[str, Callable[[Value], Value]] = {
     "NONE": lambda value: value,
-    "LOGISTIC": el.sigmoid,
+    "LOGISTIC": fn.sigmoid,
     "SOFTMAX": lambda value: nm.softmax(value, [len(value.shape) - 1]),
 }
 

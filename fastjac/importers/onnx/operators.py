@@ -7,7 +7,6 @@ from functools import reduce
 
 import numpy as np
 
-from ...errors import UnsupportedLayerError
 from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import movement as mv
@@ -61,25 +60,8 @@ def _logical(function: Callable[..., ch.Logical], count: int = 2) -> Operator:
     return Operator(lambda call: function(*(call.logical(position) for position in range(count))))
 
 
-def _not_differentiable(name: str, function: np.ufunc) -> Operator:
-    def convert(call: Call) -> Value:
-        value = call.value(0)
-        if isinstance(value, Flow):
-            raise UnsupportedLayerError(
-                f"it rounds values that depend on the network's input ({name}), so no derivative goes through it"
-            )
-        return computed(function, value)
-
-    return Operator(convert)
-
-
 def _modulo(call: Call) -> Value:
-    a, b = call.value(0), call.value(1)
-    if isinstance(a, Flow) or isinstance(b, Flow):
-        raise UnsupportedLayerError(
-            "it takes remainders of values that depend on the network's input; fastjac does not have that"
-        )
-    return computed(np.fmod if call.node.integer("fmod", 0) else np.mod, a, b)
+    return el.remainder(call.value(0), call.value(1), "trunc" if call.node.integer("fmod", 0) else "floor")
 
 
 def _shape(call: Call) -> Value:
@@ -96,7 +78,8 @@ OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in ACTIVATIONS.items()},
     **{name: Operator(convert, ONLY_SHAPE if name in SHAPE_ONLY else "") for name, convert in MOVEMENTS.items()},
     **{name: Operator(convert) for name, convert in MODELS.items()},
-    **{name: Operator(convert) for name, convert in (IMAGES | RESIZING).items()},
+    **{name: Operator(convert) for name, convert in IMAGES.items()},
+    **{name: Operator(convert, has_settings=True) for name, convert in RESIZING.items()},
     **{name: Operator(convert, UNROLLED) for name, convert in RECURRENT.items()},
     **{name: Operator(products.reduced(function)) for name, function in products.REDUCTIONS.items()},
     "Gemm": Operator(products.gemm),
@@ -124,8 +107,6 @@ OPERATORS: dict[str, Operator] = {
     "Or": _logical(ch.either),
     "Not": _logical(ch.opposite, 1),
     "Sign": Operator(lambda call: ch.sign(call.value(0))),
-    "Floor": _not_differentiable("Floor", np.floor),
-    "Ceil": _not_differentiable("Ceil", np.ceil),
     "Softmax": Operator(normalization.along_softmax_axes(nm.softmax)),
     "LogSoftmax": Operator(normalization.along_softmax_axes(nm.log_softmax)),
     "BatchNormalization": Operator(normalization.batch_normalization, FOLDED),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ...errors import UnsupportedLayerError
 from ..ir import contraction as ct
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import movement as mv
 from ..ir import reduction as rd
 from ..ir.values import Flow, Value
@@ -33,10 +34,10 @@ def fused_gemm(call: Call) -> Value:
 
 
 FUSED: dict[str, Callable[[Value, float], Value]] = {
-    "Relu": lambda value, alpha: el.relu(value),
-    "LeakyRelu": lambda value, alpha: el.leaky_relu(value, alpha),
-    "Sigmoid": lambda value, alpha: el.sigmoid(value),
-    "Tanh": lambda value, alpha: el.tanh(value),
+    "Relu": lambda value, alpha: fn.relu(value),
+    "LeakyRelu": lambda value, alpha: fn.leaky_relu(value, alpha),
+    "Sigmoid": lambda value, alpha: fn.sigmoid(value),
+    "Tanh": lambda value, alpha: fn.tanh(value),
 }
 """The activations of a FusedGemm."""
 
@@ -72,19 +73,19 @@ def lp_normalization(call: Call) -> Value:
     if order not in (1, 2):
         raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
     axis = mv.checked_axis(call.node.integer("axis", -1), len(value.shape))
-    total = rd.reduce_sum(el.square(value) if order == 2 else el.absolute(value), [axis])
+    total = rd.reduce_sum(fn.square(value) if order == 2 else fn.absolute(value), [axis])
     total = el.add(total, rd.one_at_zero(total))
-    return el.divide(value, el.sqrt(total) if order == 2 else total)
+    return el.divide(value, fn.sqrt(total) if order == 2 else total)
 
 
 def squares(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:
     """The sum of squares along some axes."""
-    return rd.reduce_sum(el.square(value), axes, keep)
+    return rd.reduce_sum(fn.square(value), axes, keep)
 
 
 def log_sum(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:
     """The logarithm of the sum along some axes."""
-    return el.log(rd.reduce_sum(value, axes, keep))
+    return fn.log(rd.reduce_sum(value, axes, keep))
 
 
 REDUCTIONS: dict[str, Reduction] = {

@@ -11,7 +11,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir import recurrence as rc
-from ..ir.elementwise import apply
+from ..ir.functions import apply
 from ..ir.recurrence import Weights
 from ..ir.values import Flow, Value
 from .calls import Call

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..declared import check_size, declared_shape
 from ..ir.account import Account
-from ..ir.movement import MOST_AXES, MOST_ENTRIES
+from ..ir.values import Shape
 from ..reading.bfloat16 import as_numbers
 from .external import ExternalData
 
@@ -84,18 +85,18 @@ class TensorReader:
         outside the file without leave.
         """
         kind = element_type(tensor.data_type)
-        shape = _shape(tensor.dims)
+        shape = declared_shape(tensor.dims)
         size = math.prod(shape) * np.dtype(kind.dtype).itemsize
         if tensor.data_location == EXTERNAL:
             stored = np.frombuffer(self._external_bytes(tensor, size), kind.dtype)
         else:
-            stored = _stored_entries(tensor, kind, shape, size)
+            stored = _stored_entries(tensor, kind, shape)
         self.account.store(size)
         return as_numbers(stored, kind.name.lower()).reshape(shape)
 
     def sparse(self, tensor: Any) -> np.ndarray:
         """The array whose few entries other than zero a SparseTensorProto holds, with all its zeros."""
-        shape = _shape(tensor.dims)
+        shape = declared_shape(tensor.dims)
         values, indices = self.dense(tensor.values), self.dense(tensor.indices)
         self.account.make(math.prod(shape))
         try:
@@ -116,23 +117,12 @@ class TensorReader:
         return self._external.read({entry.key: entry.value for entry in tensor.external_data}, size)
 
 
-def _shape(dims: Any) -> tuple[int, ...]:
-    shape = tuple(dims[: MOST_AXES + 1])
-    # NumPy takes no sizes whose product is beyond it, even if one is 0.
-    if len(shape) > MOST_AXES or min(shape, default=0) < 0 or math.prod([max(size, 1) for size in shape]) > MOST_ENTRIES:
-        raise FormatError(f"its shape {shape[:MOST_AXES]} is none; the file is damaged")
-    return shape
-
-
-def _stored_entries(tensor: Any, kind: ElementType, shape: tuple[int, ...], size: int) -> np.ndarray:
+def _stored_entries(tensor: Any, kind: ElementType, shape: Shape) -> np.ndarray:
     """The entries as the file has them, from raw bytes or from the field of numbers that belongs to their type."""
     raw = tensor.raw_data if tensor.HasField("raw_data") else None
     numbers = getattr(tensor, kind.field)
     held = len(numbers) * np.dtype(kind.dtype).itemsize if raw is None else len(raw)
-    if held != size:
-        raise FormatError(
-            f"{kind.name} of shape {shape} takes {size} bytes, the file holds {held} for it; it is truncated or damaged"
-        )
+    check_size(kind.name, kind.dtype, shape, held)
     if raw is not None:
         return np.frombuffer(raw, kind.dtype)
     # Half precision comes as the numbers whose two lower bytes it is.

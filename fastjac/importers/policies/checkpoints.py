@@ -63,14 +63,17 @@ def without_wrappers(name: str) -> str:
 
 def check_policy(found: Checkpoint, options: Options) -> None:
     """Raise OptionError where the user names none of the networks, or gives options that have no meaning beside it."""
-    if options.policy not in found.networks:
-        got = "" if options.policy is None else f", got {options.policy!r:.80}"
-        known = " or ".join(f'policy="{name}"' for name in found.networks)
-        raise OptionError(
-            f"it is a checkpoint of {found.library}, which holds several networks, so pass {known}, with the activation as in "
-            f'activation="{found.activation}"{got}; or {STATE_LAYERS}'
-        )
+    advice = f', with the activation as in activation="{found.activation}"; or {STATE_LAYERS}'
+    check_named(options, found.networks, f"it is a checkpoint of {found.library}, which", advice)
     options.refuse_all_but("policy", "activation")
+
+
+def check_named(options: Options, networks: Collection[str], holder: str, advice: str = "") -> None:
+    """Raise OptionError where `options.policy` names none of the networks; messages begin with what holds them."""
+    if options.policy not in networks:
+        got = "" if options.policy is None else f", got {options.policy!r:.80}"
+        known = " or ".join(f'policy="{name}"' for name in networks)
+        raise OptionError(f"{holder} holds several networks, so pass {known}{got}{advice}")
 
 
 def imported_agent(found: Checkpoint, arrays: Mapping[str, np.ndarray], options: Options) -> Imported:

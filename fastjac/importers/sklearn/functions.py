@@ -7,26 +7,25 @@ from collections.abc import Sequence
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
+from ..ir.functions import INVERSES, OF_EACH
 from .fitted import Fitted, kind
 
+SAME = ("ceil", "cos", "cosh", "exp", "floor", "log", "reciprocal", "sin", "sinh", "sqrt", "tan", "tanh")
+"""What goes by NumPy's name in the intermediate form too."""
 FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
+    **{f"numpy.{name}": (OF_EACH[name][0],) for name in SAME},
+    **{f"numpy.{name}": (OF_EACH[known][0],) for name, known in INVERSES.items()},
     "numpy.positive": (),
     "numpy.negative": (fl.Scale(-1.0),),
     "numpy.absolute": (fl.Abs(),),
+    "numpy.rint": (fl.Round(),),
     "numpy.fabs": (fl.Abs(),),
     "numpy.square": (fl.Power(2.0),),
-    "numpy.sqrt": (fl.Sqrt(),),
-    "numpy.reciprocal": (fl.Reciprocal(),),
-    "numpy.exp": (fl.Exp(),),
     "numpy.exp2": (fl.Scale(math.log(2.0)), fl.Exp()),
     "numpy.expm1": (fl.Exp(), fl.Scale(1.0, -1.0)),
-    "numpy.log": (fl.Log(),),
     "numpy.log2": (fl.Log(), fl.Scale(1.0 / math.log(2.0))),
     "numpy.log10": (fl.Log(), fl.Scale(1.0 / math.log(10.0))),
     "numpy.log1p": (fl.Scale(1.0, 1.0), fl.Log()),
-    "numpy.tanh": (fl.Tanh(),),
-    "numpy.sin": (fl.Sin(),),
-    "numpy.cos": (fl.Cos(),),
     "scipy.special.expit": (fl.Sigmoid(),),
 }
 """What each function becomes, by the module that offers it and its name."""

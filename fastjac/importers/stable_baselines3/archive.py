@@ -12,6 +12,7 @@ from ...errors import FormatError, OptionError, UnsupportedLayerError
 from ..located import located
 from ..options import Options
 from ..parts import Imported, Part
+from ..policies.checkpoints import check_named
 from ..policies.mlp import STATE_LAYERS, Weights, given_activation
 from ..reading import archive
 from ..reading.limits import MOST_TEXT, check_count
@@ -72,10 +73,7 @@ def _policy(stated: Settings, options: Options) -> Policy:
         unknown = f"a policy of {stated.module[:200]}, whose code would state what it computes; {STATE_LAYERS}"
         raise UnsupportedLayerError(f"it holds {REFUSED.get(stated.module, unknown)}")
     policy = POLICIES[stated.module]
-    if options.policy not in policy.networks:
-        got = "" if options.policy is None else f", got {options.policy!r:.80}"
-        known = " or ".join(f'policy="{name}"' for name in policy.networks)
-        raise OptionError(f"an archive of stable-baselines3 holds several networks, so pass {known}{got}")
+    check_named(options, policy.networks, "an archive of stable-baselines3")
     return policy
 
 

@@ -12,6 +12,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from ..ir import choice as ch
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir import reduction as rd
@@ -28,7 +29,7 @@ SMALLEST_NORM = 1e-6
 
 def of(*layers: Layer) -> Convert:
     """Layers that act on each entry by itself."""
-    return lambda call: el.apply(call.value(0), layers)
+    return lambda call: fn.apply(call.value(0), layers)
 
 
 def one(function: Callable[[Value], Value]) -> Convert:
@@ -46,33 +47,24 @@ def logical(function: Callable[..., ch.Logical], count: int = 2) -> Convert:
     return lambda call: function(*(call.logical(position) for position in range(count)))
 
 
-def rounded(function: Callable[..., np.ndarray], count: int = 1) -> Convert:
-    """A function through which no derivative goes, of constants alone."""
+def truncated_quotient(a: Value, b: Value) -> Value:
+    """`a / b` without what stands behind the point."""
+    return el.rounded_quotient(a, b, "trunc")
 
-    def convert(call: Call) -> Value:
-        values = [call.value(position) for position in range(count)]
-        if any(isinstance(value, Flow) for value in values):
-            raise UnsupportedLayerError(
-                "it rounds or counts values that depend on the network's input, so no derivative goes through it"
-            )
-        return computed(function, *values)
 
-    return convert
+def truncated_remainder(a: Value, b: Value) -> Value:
+    """What that leaves of a."""
+    return el.remainder(a, b, "trunc")
 
 
 def squared_difference(a: Value, b: Value) -> Value:
     """`(a - b) ** 2`."""
-    return el.square(el.subtract(a, b))
-
-
-def reciprocal_root(value: Value) -> Value:
-    """`1 / sqrt(x)`."""
-    return el.reciprocal(el.sqrt(value))
+    return fn.square(el.subtract(a, b))
 
 
 def erfc(value: Value) -> Value:
     """`1 - erf(x)`, as `1 + erf(-x)`, which is how GELU is known."""
-    return el.add(el.erf(el.negative(value)), constant(np.float32(1.0)))
+    return el.add(fn.FUNCTIONS["erf"](fn.negative(value)), constant(np.float32(1.0)))
 
 
 def without_nan(a: Value, b: Value) -> Value:
@@ -93,12 +85,12 @@ def not_equal(a: Value, b: Value) -> ch.Logical:
 
 def leaky_relu(default: float) -> Convert:
     """`x` above 0, `alpha x` below."""
-    return lambda call: el.leaky_relu(call.value(0), call.real("alpha", default))
+    return lambda call: fn.leaky_relu(call.value(0), call.real("alpha", default))
 
 
 def gelu(call: Call) -> Value:
     """The GELU, exact or by tanh."""
-    return el.apply(call.value(0), [fl.GELU("tanh" if call.flag("approximate") else "none")])
+    return fn.apply(call.value(0), [fl.GELU("tanh" if call.flag("approximate") else "none")])
 
 
 def softmax(call: Call) -> Value:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
+from ..ir import casting
 from ..ir import choice as ch
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import movement as mv
 from ..ir import reduction as rd
-from ..ir.choice import as_number
 from ..ir.evaluation import Dialect, Operator
 from ..ir.graph import Node
 from ..ir.sources import Source
-from ..ir.values import Constant, Value, computed
-from ..precision import refuse_rounding
+from ..ir.values import Value
 from . import arithmetic as ar
 from . import images, movement, products
 from .arithmetic import Convert
@@ -27,26 +25,12 @@ ONLY_SHAPE, FOLDED = "only the shape", "folded to one scale and shift"
 ONE_PRECISION = "fastjac computes in one precision"
 
 
-def cast(call: Call) -> Value:
-    """The entries as numbers of another type; what flows through a network keeps its own."""
+def cast(call: Call) -> Value | ch.Condition:
+    """The entries as numbers of another type."""
     kind = TYPES.get(call.integer("DstT"))
     if kind is None:
         raise UnsupportedLayerError(f"it casts to type {call.integer('DstT')}, which fastjac does not read")
-    return cast_to(call, kind.name)
-
-
-def cast_to(call: Call, name: str) -> Value:
-    """A cast to the type that NumPy calls so."""
-    operand = call.operands[0] if call.operands else None
-    if isinstance(operand, ch.Condition):
-        return as_number(operand)
-    value = call.value(0)
-    if not isinstance(value, Constant):
-        refuse_rounding(name)
-        return value
-    if name == "bfloat16":
-        raise UnsupportedLayerError("it rounds a constant to bfloat16, which NumPy does not have")
-    return computed(lambda array: array.astype(name).astype(np.float32 if name == "float16" else name), value)
+    return casting.cast(passed(call), kind.name)
 
 
 def passed(call: Call) -> Value | ch.Condition:
@@ -56,39 +40,27 @@ def passed(call: Call) -> Value | ch.Condition:
 
 
 ELEMENTWISE: dict[str, Convert] = {
-    "Relu": ar.one(el.relu),
+    **{name.capitalize(): ar.one(function) for name, function in fn.FUNCTIONS.items()},
     "Relu6": ar.of(fl.ReLU6()),
     "LeakyRelu": ar.leaky_relu(0.2),
     "Elu": ar.of(fl.ELU()),
     "Selu": ar.of(fl.SELU()),
-    "Sigmoid": ar.one(el.sigmoid),
-    "Tanh": ar.one(el.tanh),
-    "Softplus": ar.one(el.softplus),
-    "Softsign": ar.of(fl.Softsign()),
-    "Exp": ar.one(el.exp),
-    "Log": ar.one(el.log),
-    "Sqrt": ar.one(el.sqrt),
-    "Rsqrt": ar.one(ar.reciprocal_root),
-    "Square": ar.one(el.square),
-    "Abs": ar.one(el.absolute),
-    "Neg": ar.one(el.negative),
-    "Reciprocal": ar.one(el.reciprocal),
-    "Inv": ar.one(el.reciprocal),
-    "Sin": ar.one(el.sine),
-    "Cos": ar.one(el.cosine),
-    "Erf": ar.one(el.erf),
+    "Softplus": ar.one(fn.softplus),
+    "Rsqrt": ar.one(fn.reciprocal_root),
+    "Square": ar.one(fn.square),
+    "Rint": ar.one(fn.FUNCTIONS["round"]),
+    "Inv": ar.one(fn.reciprocal),
     "Erfc": ar.one(ar.erfc),
     "Sign": ar.one(ch.sign),
-    "Floor": ar.rounded(np.floor),
-    "Ceil": ar.rounded(np.ceil),
-    "Round": ar.rounded(np.round),
-    "FloorDiv": ar.rounded(np.floor_divide, 2),
-    "FloorMod": ar.rounded(np.mod, 2),
     **{name: ar.two(el.add) for name in ("Add", "AddV2")},
     "AddN": ar.add_all,
     "Sub": ar.two(el.subtract),
     "Mul": ar.two(el.multiply),
     **{name: ar.two(el.divide) for name in ("Div", "RealDiv")},
+    "FloorDiv": ar.two(el.rounded_quotient),
+    "FloorMod": ar.two(el.remainder),
+    "TruncateDiv": ar.two(ar.truncated_quotient),
+    "TruncateMod": ar.two(ar.truncated_remainder),
     "DivNoNan": ar.two(ar.without_nan),
     "Maximum": ar.two(el.maximum),
     "Minimum": ar.two(el.minimum),
@@ -124,8 +96,8 @@ ALONG_AXES: dict[str, Convert] = {
     "Conv2D": images.conv,
     "Conv2DBackpropInput": images.conv_transpose,
     "DepthwiseConv2dNative": images.depthwise_conv,
-    "MaxPool": images.max_pool,
-    "AvgPool": images.average_pool,
+    "MaxPool": images.pool(is_max=True),
+    "AvgPool": images.pool(is_max=False),
     "ResizeNearestNeighbor": images.resize(is_nearest=True),
     "ResizeBilinear": images.resize(is_nearest=False),
 }

@@ -7,6 +7,7 @@ import numpy as np
 from ...errors import UnsupportedLayerError
 from ..ir import contraction as ct
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir.values import Constant, Single, Value
@@ -38,7 +39,7 @@ def fused_matmul(call: Call) -> Value:
     return found
 
 
-FUSED = {b"Relu": el.relu, b"Tanh": el.tanh, b"Sigmoid": el.sigmoid}
+FUSED = {b"Relu": fn.relu, b"Tanh": fn.tanh, b"Sigmoid": fn.sigmoid}
 
 
 def fully_connected(call: Call) -> Value:

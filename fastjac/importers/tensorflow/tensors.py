@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ..declared import check_size, declared_shape
 from ..ir.account import Account
-from ..ir.movement import MOST_AXES, MOST_ENTRIES
 from ..ir.values import Shape
 from ..reading.bfloat16 import as_numbers
-from ..reading.limits import check_count
 from ..reading.protobuf import Message
 from .types import STRING, TYPES, ElementType
 
@@ -30,12 +29,7 @@ def element_type(number: int) -> ElementType:
 
 def read_shape(shape: Message) -> Shape:
     """The shape that a TensorShapeProto gives, all of whose sizes must be known."""
-    sizes = tuple(dimension.integer(1) for dimension in shape.messages(2))
-    check_count(len(sizes), MOST_AXES, "axes in a shape")
-    # NumPy takes no sizes whose product is beyond it, even if one is 0.
-    if shape.integer(3) or any(size < 0 for size in sizes) or math.prod(max(size, 1) for size in sizes) > MOST_ENTRIES:
-        raise FormatError(f"its shape {sizes} is none; the file is damaged")
-    return sizes
+    return declared_shape([-1] if shape.integer(3) else [dimension.integer(1) for dimension in shape.messages(2)])
 
 
 def read_tensor(tensor: Message, account: Account) -> np.ndarray:
@@ -70,13 +64,9 @@ def _whole(tensor: Message, kind: ElementType) -> np.ndarray:
     return numbers.astype(kind.stored)
 
 
-def as_array(content: bytes | memoryview, kind: ElementType, shape: Shape) -> np.ndarray:
+def as_array(content: bytes | memoryview | np.ndarray, kind: ElementType, shape: Shape) -> np.ndarray:
     """The array in some bytes; FormatError where they do not fit its shape."""
-    needed = math.prod(shape) * np.dtype(kind.stored).itemsize
-    if len(content) != needed:
-        raise FormatError(
-            f"{kind.name} of shape {shape} takes {needed} bytes, the file holds {len(content)} for it; it is truncated or damaged"
-        )
+    check_size(kind.name, kind.stored, shape, len(content))
     stored = np.frombuffer(content, "u1" if kind.name == "bool" else kind.stored)
     return as_numbers(stored, kind.name).reshape(shape)
 

@@ -10,12 +10,12 @@ class ElementType:
     """How the entries of a tensor are stored.
 
     name : as NumPy calls what they are read as.  stored : the dtype of their bytes.
-    field : the number of the TensorProto's field that holds them where they are not raw bytes.
+    field : the number of the TensorProto's field that holds them where they are not raw bytes; 0 where there is none.
     """
 
     name: str
     stored: str
-    field: int
+    field: int = 0
 
 
 TYPES = {

@@ -43,7 +43,7 @@ class Subject:
 
 
 class _PromiseError(FastjacError):
-    """Random inputs are not such as the module asserts that its inputs are."""
+    """Random inputs are not such as the module demands of its inputs: it raises an exception of its own."""
 
 
 def check_evaluation(subject: Subject, network: Evaluated) -> None:
@@ -92,7 +92,9 @@ class _Evaluation:
         """All that the module gives for each sample, in one row."""
         try:
             return _joined(self._outputs(self.subject.samples(x)))
-        except AssertionError as error:
+        except FastjacError:
+            raise
+        except Exception as error:  # the user's own code, which has run on other inputs without one
             raise _PromiseError from error
 
     def _outputs(self, samples: Sequence[Any]) -> list[Any]:

@@ -6,7 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .no_writes import storage_of
+
+def storage_of(tensor: Any) -> Any:
+    """The memory of a tensor; None for sparse ones and their like, which have none."""
+    try:
+        return tensor.untyped_storage()
+    except (NotImplementedError, RuntimeError):
+        return None
 
 
 def memory(tensor: Any) -> int | None:

@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import UnsupportedLayerError
+from .memory import storage_of
 
 
 @cache
@@ -58,11 +59,3 @@ class NoWrites(TorchDispatchMode):
                 f"it changes a tensor of shape {tuple(tensor.shape)} in place ({func._schema.name.removeprefix('aten::')}) that "
                 "is there between calls, so it may compute something else at each call; leave that out, or call .eval() on it"
             )
-
-
-def storage_of(tensor: Any) -> Any:
-    """The memory of a tensor; None for sparse ones and their like, which have none."""
-    try:
-        return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError):
-        return None

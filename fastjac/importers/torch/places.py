@@ -22,6 +22,7 @@ HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]
 """Where code stands that is not the user's."""
 CHECKS_VALUES = torch.distributions.distribution.__file__
 """Where torch's distributions check what they are given."""
+DENIES = "assert not "
 MODULE_CALL = torch.nn.Module._call_impl.__code__
 
 
@@ -82,7 +83,20 @@ class Places:
             return True
         frame = self._users_frame()
         line = "" if frame is None else linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
-        return line.startswith("assert ") and ";" not in line
+        return line.startswith("assert ") and not line.startswith(DENIES) and ";" not in line
+
+    def is_guarding(self) -> bool:
+        """Whether the user's code decides about nothing but an exception, which what it asks for would raise.
+
+        That does an `if` whose block starts with `raise`, and `assert not`.
+        """
+        frame = self._users_frame()
+        if frame is None:
+            return False
+        line, following = (linecache.getline(frame.f_code.co_filename, frame.f_lineno + behind).strip() for behind in (0, 1))
+        return line.startswith(DENIES) or (
+            line.startswith("if ") and (": raise " in line or (line.endswith(":") and following.startswith("raise ")))
+        )
 
     def is_assigned(self) -> bool:
         """Whether the user's code is assigning to a part of a tensor."""

@@ -18,14 +18,14 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..located import located
 from ..precision import refuse_rounding
 from ..tensors import as_numpy
+from ..torch_program.aten.normalization import NO_STATISTICS
 from ..torch_program.aten.operators import is_known
-from ..torch_program.aten.products import NO_STATISTICS
 from .calls import Call, Given, Variable, tensors_in
 from .memory import fills, memory
 from .modes import is_plain
 from .no_writes import written_arguments
 from .places import Place, Places
-from .variables import Variables
+from .variables import Variables, Written
 
 AUTOCAST_DEVICES = ("cpu", "cuda")
 TRAINING = (
@@ -39,6 +39,8 @@ FILLS = ("copy_", "fill_", "zero_")
 """Operators that write to all of a tensor what they are given besides."""
 UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided")
 """Operators whose results hold anything."""
+GIVE_NUMBERS = ("item", "_local_scalar_dense", "is_nonzero", "equal")
+"""Operators whose results are numbers of Python's."""
 CASTS = ("to", "_to_copy", "type_as")
 DETACHES = ("detach", "detach_")
 
@@ -73,15 +75,9 @@ class Recorder(TorchDispatchMode):
             return self._constant(name, func, args, kwargs)
         place = self._places.here(name)
         with located(str(place)):
-            check_modes()
-            self._check_gradients(place)
-            _check_evaluating(func, args, kwargs)
-            taken = _mapped(self._taken, (args, kwargs))
-            positions = [position for position, _ in written_arguments(func) if position < len(args)]
-            written = list(tensors_in([args[position] for position in positions]))
-            held = [(tensor, self.variables.before_writing(tensor, place)) for tensor in written]
-        if name == "is_nonzero" and self._places.is_asserted():
-            return True
+            taken, held = self._before(func, args, kwargs, place)
+        if (number := self._promised(name, func, args, kwargs)) is not NotImplemented:
+            return number
         if name not in FILLS and not is_known(name) and (parts := self._taken_apart(func, args, kwargs)) is not NotImplemented:
             return parts
         result = func(*args, **kwargs)
@@ -90,10 +86,26 @@ class Recorder(TorchDispatchMode):
             self.variables.be(result, taken[0][0].number)
             return result
         with located(str(place)):
-            self._note(name, bool(written), taken, result, place)
+            self._note(name, bool(held), taken, result, place)
         for tensor, before in held:
             self.variables.after_writing(tensor, before)
         return result
+
+    def _before(self, func: Any, args: Any, kwargs: Any, place: Place) -> tuple[Any, list[tuple[Any, Written | None]]]:
+        """What an operator takes, and the tensors that it writes to, with what their memory holds."""
+        check_modes()
+        self._check_gradients(place)
+        _check_evaluating(func, args, kwargs)
+        taken = _mapped(self._taken, (args, kwargs))
+        positions = [position for position, _ in written_arguments(func) if position < len(args)]
+        written = tensors_in([args[position] for position in positions])
+        return taken, [(tensor, self.variables.before_writing(tensor, place)) for tensor in written]
+
+    def _promised(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        """A number that decides about nothing but an exception; NotImplemented for one that may decide about more."""
+        if name == "is_nonzero" and self._places.is_asserted():
+            return True
+        return func(*args, **kwargs) if name in GIVE_NUMBERS and self._places.is_guarding() else NotImplemented
 
     def _taken_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
         """What an operator gives that torch itself takes apart into others, which are recorded; NotImplemented for others."""

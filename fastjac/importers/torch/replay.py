@@ -18,11 +18,10 @@ from ..torch_program.aten.operators import REASONS
 from ..torch_program.aten.values import NUMBER_OF_TYPE
 from .calls import Call, Given, Variable
 from .places import Place
-from .recording import is_same
+from .recording import GIVE_NUMBERS, is_same
 from .running import Recording
 
 PLACES_IN_MEMORY = (torch.device, torch.layout, torch.memory_format)
-GIVE_NUMBERS = ("item", "_local_scalar_dense", "is_nonzero", "equal")
 DECIDES = (
     "it takes a number out of a tensor that depends on the network's input, by which a forward may decide; keep it a tensor, and "
     "choose by torch.where"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +17,17 @@ from .places import Places
 from .recording import Recorder
 from .untouched import Before
 
-NO_GRADIENT = "does not require grad"
 DIFFERENTIATES = (
     "; a forward that differentiates is no network: import the module that it differentiates, and compute the gradient from "
     "net.jacobian"
 )
+LOOKS_UP = (
+    "; a forward whose input is a dictionary, or another object of tensors, must be wrapped: import a module whose forward takes "
+    "these tensors one by one, and hands them to yours as a dictionary"
+)
+NO_GRADIENT = "does not require grad"
+BY_NAME = re.compile(r"\w\[[\"']|\.(items|keys|values|get)\(")
+"""How a line of Python asks a dictionary."""
 
 
 class FailedError(UnsupportedLayerError):
@@ -74,8 +82,16 @@ def _run(module: Any, samples: Sequence[Any], places: Places) -> Any:
         shapes = ", ".join(str(tuple(sample.shape)) for sample in samples)
         raise FailedError(
             f"{places.of_error(error)}: its forward fails on a batch of {len(samples[0])} samples, of shape {shapes}: "
-            f"{type(error).__name__}: {error!s:.500}{DIFFERENTIATES if NO_GRADIENT in str(error) else ''}"
+            f"{type(error).__name__}: {error!s:.500}{_advice(error)}"
         ) from error
+
+
+def _advice(error: Exception) -> str:
+    """What to do about an error that a forward raises, where it shows."""
+    if NO_GRADIENT in str(error):
+        return DIFFERENTIATES
+    line = traceback.extract_tb(error.__traceback__)[-1].line or ""
+    return LOOKS_UP if BY_NAME.search(line) else ""
 
 
 def run(module: Any, samples: Sequence[Any]) -> Any:

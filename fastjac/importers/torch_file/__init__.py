@@ -4,7 +4,7 @@
     container.py    the two containers that torch.save writes: a zip archive, or one stream
     checkpoint.py   where the state dict stands in it
     whole.py        a module that was saved as a whole; records.py: its modules, as the pickle describes them
-    modules.py      MODULES: what each of the modules of torch becomes
+    modules.py      MODULES: the operator that each of the modules of torch calls; steps.py follows these
     tensors.py      its tensors, from the bytes that storages.py finds
 
 Nothing that a file names is imported, made or called.

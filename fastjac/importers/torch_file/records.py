@@ -72,6 +72,10 @@ class Module:
                     found[str(name)] = self._array(name, value)
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether the file says anything of an attribute."""
+        return name in self._state
+
     def __getattr__(self, name: str) -> Any:
         for held in self._held:
             if name in held:

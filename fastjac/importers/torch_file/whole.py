@@ -1,34 +1,43 @@
 """The network of a module that was saved as a whole, by `torch.save(module, path)`: nothing of it is made, imported or called.
 
-What a class of torch computes is known (modules.py). What a class of others computes stands in code that is not in the
-file, so the user lists it.
+What a class of torch computes is known: modules.py has the operator that it calls, and these are followed as those of torch's
+programs are. What a class of others computes stands in code that is not in the file, so the user lists it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...blocks import Item, Residual
-from ...errors import DtypeError, FastjacError, FormatError, OptionError, UnsupportedLayerError
+from ...arguments import positive_count
+from ...errors import DtypeError, FormatError, LayerError, OptionError, UnsupportedLayerError
 from ...layers import Layer
+from ..ir.account import Account, accounting, hold
+from ..ir.sources import Source
 from ..located import located
 from ..options import Options
-from ..parts import Imported, Part, assemble
+from ..parts import Imported
 from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
 from ..reading.records import Call
 from ..state_dict import ACTIVATIONS, all_entries, residual_entries
 from ..torch.modified import MODULE_PREFIX, WRAPPERS
-from .modules import MODULES
+from ..torch_program.aten.evaluation import Evaluation
+from ..torch_program.aten.network import Run, network
+from ..torch_program.aten.values import stored
+from ..torch_program.inputs import stated
+from ..torch_program.widths import find
+from .modules import ALWAYS, MODULES, TEXTS
 from .records import Module, is_module
+from .steps import Block, Given, Step, Steps, followed
 from .tensors import Tensors
 
 SEQUENTIAL = f"{MODULE_PREFIX}container.Sequential"
 LISTS = tuple(f"{MODULE_PREFIX}container.{name}" for name in ("ModuleList", "ModuleDict"))
-FLATTEN = f"{MODULE_PREFIX}flatten.Flatten"
-Items = list[Layer | Item]
+INPUT = "x"
+"""What the input is called."""
 
 
 def whole_module(record: Call, tensors: Tensors, options: Options) -> Imported:
@@ -37,15 +46,39 @@ def whole_module(record: Call, tensors: Tensors, options: Options) -> Imported:
     Raises OptionError where a class is not torch's and not listed, or listed and not there; UnsupportedLayerError for a module
     that fastjac does not have, or one that hooks change; FormatError where the file is damaged.
     """
-    options.refuse_all_but("classes", "n_in")
+    options.refuse_all_but("classes", "n_in", "input_shape")
+    with accounting(Account()), np.errstate(all="ignore"):  # a file may hold any numbers, also such as overflow or are none
+        steps = _steps(record, tensors, options)
+
+        def run(evaluation: Evaluation, inputs: Sequence[Any]) -> Any:
+            return followed(steps, evaluation, inputs[0])
+
+        made = network(run, [_source(run, options)], options)
+    return replace(made, network=made.network.astype(tensors.widest))
+
+
+def _steps(record: Call, tensors: Tensors, options: Options) -> Steps:
+    """What the module does, one module of torch's after another."""
     reader = _Reader(tensors, _checked(options.classes))
-    items = reader.items(record, "", 0)
+    steps = reader.steps(record, "", 0)
     unused = sorted(set(reader.classes) - reader.seen)
     if unused:
         raise OptionError(
             f"classes lists {unused[0]!r:.200}, of which the file has no module; its classes are {', '.join(sorted(reader.seen))}"
         )
-    return assemble(reader.parts, options.n_in, "n_in=...", tensors.widest, items)
+    return steps
+
+
+def _source(run: Run, options: Options) -> Source:
+    """The input, of the shape that the user states, or as wide as the first weight that it meets."""
+    if options.input_shape is not None:
+        return stated([INPUT], options.input_shape)[0]
+    width = positive_count(options.n_in, "n_in") or find([INPUT], run).get(INPUT)
+    if width is None:
+        raise LayerError(
+            "no layer tells how many inputs the network has; pass it: n_in=..., or the shape of one sample: input_shape=..."
+        )
+    return Source.of(INPUT, (1, width))
 
 
 def whole_state(record: Call, tensors: Tensors) -> dict[str, np.ndarray]:
@@ -91,20 +124,18 @@ def _checked(classes: Any) -> Mapping[str, Sequence[Any]]:
 class _Reader:
     """Reads modules, each once, however often it is used.
 
-    parts : the layers of all modules, in the order of their use.
     seen : the classes that are not torch's.
     """
 
     def __init__(self, tensors: Tensors, classes: Mapping[str, Sequence[Any]]) -> None:
         self.classes = classes
-        self.parts: list[Part] = []
         self.seen: set[str] = set()
         self._tensors = tensors
-        self._known: dict[int, tuple[Layer, ...]] = {}
+        self._known: dict[int, tuple[str, Sequence[Any]]] = {}
         self._count = 0
 
-    def items(self, record: Any, path: str, depth: int) -> Items:
-        """What a module stands for."""
+    def steps(self, record: Any, path: str, depth: int) -> Steps:
+        """What a module does."""
         self._count_one_more()
         check_count(depth, MOST_NESTING, "levels of modules within modules")
         if not is_module(record):
@@ -122,40 +153,32 @@ class _Reader:
             self._check_all_named(module)
             return self._listed(self.classes[name], module, path, depth)
         if name == SEQUENTIAL:
-            return [item for child in module.children for item in self._child(module, child, path, depth)]
+            return [step for child in module.children for step in self._child(module, child, path, depth)]
         with located(f"{path or 'the module'} ({name:.200})"):
-            return list(self._layers(id(record), module, path))
+            if id(record) not in self._known:
+                self._known[id(record)] = self._operator(module)
+        return [Step(path, name.rpartition(".")[2], *self._known[id(record)])]
 
-    def _child(self, module: Module, name: Any, path: str, depth: int) -> Items:
+    def _child(self, module: Module, name: Any, path: str, depth: int) -> Steps:
         if name not in module.children:
             raise FormatError(f"{path or 'the module'} holds no module {name}; the file is damaged")
-        return self.items(module.children[name], f"{path}.{name!s:.100}".lstrip("."), depth + 1)
+        return self.steps(module.children[name], f"{path}.{name!s:.100}".lstrip("."), depth + 1)
 
-    def _layers(self, key: int, module: Module, path: str) -> tuple[Layer, ...]:
-        """The layers of a module of torch's own, with its part."""
-        if key not in self._known:
-            self._known[key] = self._converted(module)
-        kind = module.class_name.rpartition(".")[2]
-        self.parts.append(Part(f"{path} ({kind})".lstrip(), self._known[key]))
-        return self._known[key]
-
-    def _converted(self, module: Module) -> tuple[Layer, ...]:
+    def _operator(self, module: Module) -> tuple[str, Sequence[Any]]:
+        """The operator that a module of torch's own calls, and what it takes."""
         name = module.class_name
         kind = name.rpartition(".")[2]
         if not name.startswith("torch."):
             raise OptionError(_asked_for(module))
         if name in LISTS:
             raise OptionError(f"it is called by nobody; list its modules in its place, as {_proposal(module)}")
-        try:
-            if name == FLATTEN and (module.start_dim, module.end_dim) == (1, -1):
-                return ()
-            if name.startswith(MODULE_PREFIX) and kind in MODULES:
-                return tuple(MODULES[kind](module))
-        except FastjacError:
-            raise
-        except Exception as error:  # options of other types than torch's
-            raise FormatError(f"its options are none that torch gives it ({type(error).__name__}: {error!s:.200})") from error
-        raise UnsupportedLayerError(f"fastjac does not have {kind}, or not with its options; it has {', '.join(MODULES)}")
+        if not name.startswith(MODULE_PREFIX) or kind not in MODULES:
+            raise UnsupportedLayerError(f"fastjac does not have {kind}; it has {', '.join(MODULES)}")
+        for option, value in ALWAYS.items():
+            if module.has(option) and getattr(module, option) != value:
+                raise UnsupportedLayerError(f"{option}={getattr(module, option)!r:.80} is not supported; fastjac takes {value!r}")
+        operator, *attributes = MODULES[kind].split()
+        return operator, [_argument(module, attribute) for attribute in attributes]
 
     def _check_all_named(self, module: Module) -> None:
         """Raise OptionError where a list leaves out weights, which would be forgotten rather than meant."""
@@ -173,26 +196,26 @@ class _Reader:
         self._count += 1
         check_count(self._count, MOST_LAYERS, "modules")
 
-    def _listed(self, entries: Sequence[Any], module: Module, path: str, depth: int) -> Items:
+    def _listed(self, entries: Sequence[Any], module: Module, path: str, depth: int) -> Steps:
         """What a user's list says that a module does."""
-        found: Items = []
+        found: list[Step | Given | Block] = []
         for position, entry in enumerate(entries):
             with located(f"classes[{module.class_name!r:.200}][{position}]"):
                 inner = residual_entries(entry)
                 if inner is not None:
-                    found.append(Residual(self._listed(inner, module, path, depth)))
+                    found.append(Block(self._listed(inner, module, path, depth)))
                 elif isinstance(entry, Layer):
-                    found += self._given(type(entry).__name__, (entry,))
+                    found.append(Given(type(entry).__name__, (entry,)))
                 else:
                     found += self._named(entry, module, path, depth)
         return found
 
-    def _named(self, entry: Any, module: Module, path: str, depth: int) -> Items:
+    def _named(self, entry: Any, module: Module, path: str, depth: int) -> Steps:
         """A module by its path within the one that is listed, or an activation by its name."""
         if not isinstance(entry, str):
             raise OptionError(f"it must be a module's name, an activation's or a fastjac layer, got {entry!r:.200}")
         if entry.partition(".")[0] not in module.children and entry in ACTIVATIONS:
-            return self._given(entry, ACTIVATIONS[entry])
+            return [Given(entry, ACTIVATIONS[entry])]
         record: Any = None
         at = module.children
         for name in entry.split("."):
@@ -201,11 +224,20 @@ class _Reader:
         if record is None:
             names = ", ".join(f"{name!s:.50}" for name in list(module.children)[:20])
             raise OptionError(f"{entry!r:.200} is none of its modules ({names}) and none of {', '.join(ACTIVATIONS)}")
-        return self.items(record, f"{path}.{entry}".lstrip("."), depth + 1)
+        return self.steps(record, f"{path}.{entry}".lstrip("."), depth + 1)
 
-    def _given(self, name: str, layers: tuple[Layer, ...]) -> Items:
-        self.parts.append(Part(f"{name} (given)", layers))
-        return list(layers)
+
+def _argument(module: Module, name: str) -> Any:
+    """An attribute of a module, as an operator takes it."""
+    if name == "False":
+        return False
+    value = getattr(module, name)
+    if isinstance(value, str) and name not in TEXTS:
+        raise FormatError(f"its {name} is {value!r:.80}, which is no option that torch gives it")
+    if isinstance(value, np.ndarray):
+        hold(value.size)
+        return stored(value, name)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _asked_for(module: Module) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import FastjacError
+from ...layers import Layer
 from ..ir.values import Constant
+from .aten.activations import ACTIVATIONS
 from .aten.evaluation import Evaluation
 
 
@@ -37,11 +39,11 @@ class Widths(Evaluation):
         self._names = frozenset(names)
         self.found: dict[str, int] = {}
 
-    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str) -> Any:
+    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str, kind: str = "") -> Any:
         """What an operator gives, as far as that is known; an Open of no name where it is not."""
         opens = [one for one in _flat([*args, *options.values()]) if isinstance(one, Open)]
         if not opens:
-            return super().call(name, args, options, place)
+            return super().call(name, args, options, place, kind)
         first = opens[0]
         if not first.name:
             return Open()
@@ -56,6 +58,13 @@ class Widths(Evaluation):
         if plain in BESIDE:
             self._meet_beside(first.name, args)
             return first if len(opens) == 1 else Open()
+        return Open()
+
+    def apply(self, layer: Layer, value: Any, place: str) -> Any:
+        """What a layer of fastjac gives, as far as that is known."""
+        if layer.n_in is None:
+            return value
+        self._meet(value.name, layer.n_in)
         return Open()
 
     def _meet(self, name: str, width: Any) -> None:
@@ -114,9 +123,7 @@ MEETS: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {
     "batch_norm": _shape(3, -1, "running_mean"),
 }
 """Operators that a tensor (N, n) meets a weight in, with what tells n."""
-KEEPS = frozenset(
-    ("relu", "tanh", "sigmoid", "silu", "elu", "gelu", "leaky_relu", "softplus", "clamp", "clip", "exp", "log", "sqrt", "abs")
-) | frozenset(("neg", "square", "sin", "cos", "flatten", "contiguous", "clone", "detach", "to", "dropout", "softmax", "hardtanh"))
+KEEPS = frozenset(ACTIVATIONS) - {"glu"} | {"flatten", "contiguous", "clone", "detach", "to", "dropout", "softmax"}
 """Operators whose result is of the shape of their operand (N, n)."""
 BESIDE = frozenset(("add", "sub", "mul", "div", "rsub"))
 

@@ -1,4 +1,4 @@
-"""The formulas of elementary functions: powers, logarithm, sine and cosine."""
+"""The formulas of elementary functions: powers, logarithm, trigonometric and hyperbolic functions and their inverses."""
 
 from __future__ import annotations
 
@@ -91,3 +91,83 @@ def cosine_anywhere(x: Any, p: Any, q: Any) -> Any:
         c = math.cos(x)
         return c, -math.sin(x), -c
     return cosine(x, p, q)
+
+
+@inlined
+def tangent(x: Any, _p: Any, _q: Any) -> Any:
+    """`tan(x)`; the slope is `1 + tan^2`."""
+    real = type(x)
+    t = math.tan(x)
+    slope = real(1) + t * t
+    return t, slope, real(2) * t * slope
+
+
+@inlined
+def arcsine(x: Any, _p: Any, _q: Any) -> Any:
+    """`asin(x)`, whose slope is `1 / sqrt(1 - x^2)` and whose bend is x times the slope's cube."""
+    real = type(x)
+    slope = real(1) / math.sqrt((real(1) - x) * (real(1) + x))
+    return math.asin(x), slope, x * slope * slope * slope
+
+
+@inlined
+def arccosine(x: Any, p: Any, q: Any) -> Any:
+    """`acos(x)`, the slope and bend being those of `-asin(x)`."""
+    _, slope, bend = arcsine(x, p, q)
+    return math.acos(x), -slope, -bend
+
+
+@inlined
+def arctangent(x: Any, _p: Any, _q: Any) -> Any:
+    """`atan(x)`, whose slope is `1 / (1 + x^2)`."""
+    real = type(x)
+    slope = real(1) / (real(1) + x * x)
+    # Where the slope is 0, x may be inf.
+    return math.atan(x), slope, real(-2) * x * slope * slope if slope > 0 else slope
+
+
+@inlined
+def hyperbolic_sine(x: Any, _p: Any, _q: Any) -> Any:
+    """`sinh(x)`."""
+    value = math.sinh(x)
+    return value, math.cosh(x), value
+
+
+@inlined
+def hyperbolic_cosine(x: Any, _p: Any, _q: Any) -> Any:
+    """`cosh(x)`."""
+    value = math.cosh(x)
+    return value, math.sinh(x), value
+
+
+@inlined
+def inverse_root(x: Any, square: Any) -> Any:
+    """`r = 1 / sqrt(square)` and `-x r^3`; a square that overflows is that of x."""
+    real = type(x)
+    slope = real(1) / (math.sqrt(square) if square != real(math.inf) else abs(x))
+    # Where the slope is 0, x is inf.
+    return slope, -x * slope * slope * slope if slope != 0 else slope
+
+
+@inlined
+def area_sine(x: Any, _p: Any, _q: Any) -> Any:
+    """`asinh(x)`, whose slope is `1 / sqrt(x^2 + 1)`."""
+    slope, bend = inverse_root(x, x * x + type(x)(1))
+    return math.asinh(x), slope, bend
+
+
+@inlined
+def area_cosine(x: Any, _p: Any, _q: Any) -> Any:
+    """`acosh(x)`, whose slope is `1 / sqrt(x^2 - 1)`."""
+    real = type(x)
+    slope, bend = inverse_root(x, (x - real(1)) * (x + real(1)) + real(0))  # which makes 0 of -0
+    return math.acosh(x), slope, bend
+
+
+@inlined
+def area_tangent(x: Any, _p: Any, _q: Any) -> Any:
+    """`atanh(x)`, whose slope is `1 / (1 - x^2)`."""
+    real = type(x)
+    slope = real(1) / ((real(1) - x) * (real(1) + x))
+    # Where the slope is 0, x may be inf.
+    return math.atanh(x), slope, real(2) * x * slope * slope if slope != 0 else slope

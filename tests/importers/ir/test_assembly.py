@@ -7,6 +7,7 @@ import fastjac as fj
 from fastjac.errors import LayerError
 from fastjac.importers.ir import contraction as ct
 from fastjac.importers.ir import elementwise as el
+from fastjac.importers.ir import functions as fn
 from fastjac.importers.ir import movement as mv
 from fastjac.importers.ir.assembly import SAMPLES, Record, assemble, output_node, samples_beside
 from fastjac.importers.ir.values import Flow, MixedSamplesError, constant
@@ -29,7 +30,7 @@ def test_each_operation_is_a_part_with_its_layers():
         ("f", "Flatten", mv.flatten, "only the shape"),
         ("m", "MatMul", lambda v: ct.matmul(v, constant(np.ones((3, 2)))), ""),
         ("a", "Add", lambda v: el.add(v, constant(np.ones(2))), "noted"),
-        ("t", "Tanh", el.tanh, ""),
+        ("t", "Tanh", fn.tanh, ""),
     )
     told = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
     assert told == [
@@ -41,7 +42,7 @@ def test_each_operation_is_a_part_with_its_layers():
 
 def test_a_pattern_is_named_with_all_of_its_operations():
     record, flow = Record(), flow_of((1, 3))
-    gate = el.sigmoid(flow)
+    gate = fn.sigmoid(flow)
     record.add("g", "Sigmoid", [gate.node])
     result = el.multiply(flow, gate)
     record.add("y", "Mul", [result.node])
@@ -57,13 +58,13 @@ def test_units_that_only_an_output_picks_belong_to_what_moved_them():
 
 
 def test_a_chain_is_a_network_of_layers():
-    net = recorded(flow_of((1, 3)), ("t", "Tanh", el.tanh, ""), ("r", "Relu", el.relu, "")).network
+    net = recorded(flow_of((1, 3)), ("t", "Tanh", fn.tanh, ""), ("r", "Relu", fn.relu, "")).network
     assert [type(layer).__name__ for layer in net] == ["Tanh", "ReLU"]
 
 
 def test_outputs_that_are_one_vector_are_each_given():
     flow, record = flow_of((1, 3)), Record()
-    value = el.tanh(flow)
+    value = fn.tanh(flow)
     record.add("t", "Tanh", [value.node])
     node = output_node(value, "y")
     net = assemble([flow.node], [node, node], record, np.dtype(np.float64)).network
@@ -75,7 +76,7 @@ def test_what_leaves_no_layer_or_an_input_aside_is_refused():
     with pytest.raises(LayerError, match="no layer is left"):
         recorded(flow_of((1, 3)), ("i", "Identity", lambda v: v, ""))
     x, other, record = flow_of((1, 3)), flow_of((1, 2), name="other"), Record()
-    value = el.tanh(x)
+    value = fn.tanh(x)
     record.add("t", "Tanh", [value.node])
     with pytest.raises(LayerError, match="other"):
         assemble([x.node, other.node], [output_node(value, "y")], record)
@@ -91,12 +92,12 @@ TURNS = {
 def test_an_output_in_which_samples_take_turns_is_refused(name):
     function, message = TURNS[name]
     with pytest.raises(MixedSamplesError, match=f"output 'y': .*{message}"):
-        output_node(function(el.tanh(flow_of((1, 3)))), "y")
+        output_node(function(fn.tanh(flow_of((1, 3)))), "y")
 
 
 def test_samples_along_any_axis_of_an_output_are_told_apart():
     for function in (mv.transpose, lambda v: mv.unsqueeze(v, [0, 3]), lambda v: mv.reshape(v, [-1])):
-        node = output_node(function(el.tanh(flow_of((1, 3)))), "y")
+        node = output_node(function(fn.tanh(flow_of((1, 3)))), "y")
         assert isinstance(node.operation, fj.Tanh)
 
 

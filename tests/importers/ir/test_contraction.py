@@ -7,7 +7,7 @@ import pytest
 
 from fastjac.errors import FormatError, UnsupportedLayerError
 from fastjac.importers.ir import contraction as ct
-from fastjac.importers.ir import elementwise as el
+from fastjac.importers.ir import functions as fn
 from fastjac.importers.ir import reduction as rd
 from fastjac.importers.ir.movement import part, reshape, transpose
 from fastjac.importers.ir.values import constant
@@ -83,7 +83,7 @@ def test_matrix_products(shape, other, left):
 )
 def test_matrix_products_of_two_values(left, right):
     def function(x):
-        return ct.matmul(reshape(x, [-1, *left]), reshape(el.tanh(x), [-1, *right]))
+        return ct.matmul(reshape(x, [-1, *left]), reshape(fn.tanh(x), [-1, *right]))
 
     def twin(x):
         return np.matmul(x.reshape(-1, *left), np.tanh(x).reshape(-1, *right))
@@ -94,7 +94,7 @@ def test_matrix_products_of_two_values(left, right):
 @pytest.mark.parametrize("equation", ["nab,nab->n", "nab,nab->nab", "nab,nba->nb", "nab,ncb->nac", "nab,nac->ncb"])
 def test_einsums_of_two_values(equation):
     def function(x):
-        return ct.einsum(equation, [x, transpose(el.tanh(x), [0, 2, 1]) if equation == "nab,nba->nb" else el.tanh(x)])
+        return ct.einsum(equation, [x, transpose(fn.tanh(x), [0, 2, 1]) if equation == "nab,nba->nb" else fn.tanh(x)])
 
     def twin(x):
         return np.einsum(equation, x, np.tanh(x).transpose(0, 2, 1) if equation == "nab,nba->nb" else np.tanh(x))
@@ -121,7 +121,7 @@ REFUSED = {
     "three or more values": lambda x: ct.einsum("ab,ab,ab->a", [x, x, x]),
     "more than letters, commas, an arrow and ellipses": lambda x: ct.einsum("a1->a", [x]),
     "a letter twice behind the arrow": lambda x: ct.einsum("ab->aab", [x]),
-    "several matrices": lambda x: ct.matmul(el.tanh(rd.reduce_sum(x, [1], False)), constant(np.ones((2, 1, 3)))),
+    "several matrices": lambda x: ct.matmul(fn.tanh(rd.reduce_sum(x, [1], False)), constant(np.ones((2, 1, 3)))),
 }
 DAMAGED = {
     "have no product": lambda x: ct.matmul(x, constant(np.ones((4, 2)))),

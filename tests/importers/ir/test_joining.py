@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fastjac.importers.ir import elementwise as el
+from fastjac.importers.ir import functions as fn
 from fastjac.importers.ir import joining as jn
 from fastjac.importers.ir import movement as mv
 from fastjac.importers.ir.values import MixedSamplesError, Single, computed, constant
@@ -45,7 +45,7 @@ def test_entries_are_written_to_places(filled):
         places = computed(columns, value)
         base = value if filled != "nothing" else computed(np.zeros_like, value)
         entries = (
-            computed(lambda a: np.full((len(a), 2), 0.5), value) if filled == "a constant" else mv.part(el.tanh(value), 1, 0, 2)
+            computed(lambda a: np.full((len(a), 2), 0.5), value) if filled == "a constant" else mv.part(fn.tanh(value), 1, 0, 2)
         )
         return jn.written(base, places, entries)
 
@@ -67,7 +67,7 @@ def test_a_tensor_that_is_cut_and_joined_over_and_over_stays_small():
 
     def joined(value):
         for _ in range(10):
-            value = jn.concatenate([el.tanh(mv.part(value, 1, 0, 1)), mv.part(value, 1, 2, 3), mv.part(value, 1, 1, 2)], 1)
+            value = jn.concatenate([fn.tanh(mv.part(value, 1, 0, 1)), mv.part(value, 1, 2, 3), mv.part(value, 1, 1, 2)], 1)
             sizes.append(value.node.size)
         return value
 

@@ -9,6 +9,7 @@ import fastjac as fj
 from fastjac.importers.ir import choice as ch
 from fastjac.importers.ir import contraction as ct
 from fastjac.importers.ir import elementwise as el
+from fastjac.importers.ir import functions as fn
 from fastjac.importers.ir import movement as mv
 from fastjac.importers.ir import normalization as nm
 from fastjac.importers.ir import reduction as rd
@@ -38,8 +39,8 @@ def shift(value, offset):
 
 def normalized(x, eps=0.125):
     deviation = el.subtract(x, rd.reduce_mean(x, [1]))
-    variance = rd.reduce_mean(el.square(deviation), [1])
-    return el.divide(deviation, el.sqrt(shift(variance, eps)))
+    variance = rd.reduce_mean(fn.square(deviation), [1])
+    return el.divide(deviation, fn.sqrt(shift(variance, eps)))
 
 
 def sides(x, lambd, other):
@@ -48,31 +49,31 @@ def sides(x, lambd, other):
 
 
 def exp_plus_one(x):
-    return shift(el.exp(x), 1.0)
+    return shift(fn.exp(x), 1.0)
 
 
 SPELLED = {
     "LayerNorm": lambda x: el.add(el.multiply(normalized(x), constant(ROW)), constant(ROW)),
     "LayerNorm without weights": normalized,
-    "GELU": lambda x: scale(el.multiply(x, shift(el.erf(scale(x, math.sqrt(0.5))), 1.0)), 0.5),
+    "GELU": lambda x: scale(el.multiply(x, shift(fn.of_each("erf")(scale(x, math.sqrt(0.5))), 1.0)), 0.5),
     "GELU by tanh": lambda x: scale(
         el.multiply(
             x,
-            shift(el.tanh(scale(el.add(x, scale(el.power(x, number(3.0)), 0.044715)), math.sqrt(2 / math.pi))), 1.0),
+            shift(fn.tanh(scale(el.add(x, scale(el.power(x, number(3.0)), 0.044715)), math.sqrt(2 / math.pi))), 1.0),
         ),
         0.5,
     ),
-    "SiLU": lambda x: el.multiply(x, el.sigmoid(x)),
-    "SiLU of a scale": lambda x: el.multiply(el.sigmoid(scale(x, 1.5)), x),
-    "Mish": lambda x: el.multiply(x, el.tanh(el.softplus(x))),
-    "Softsign": lambda x: el.divide(x, shift(el.absolute(x), 1.0)),
-    "TanhShrink": lambda x: el.subtract(x, el.tanh(x)),
-    "Sigmoid": lambda x: el.reciprocal(exp_plus_one(el.negative(x))),
-    "LogSigmoid": lambda x: el.log(el.sigmoid(x)),
-    "LogSoftmax": lambda x: el.log(nm.softmax(x, [1])),
-    "Softplus": lambda x: el.log(exp_plus_one(x)),
+    "SiLU": lambda x: el.multiply(x, fn.sigmoid(x)),
+    "SiLU of a scale": lambda x: el.multiply(fn.sigmoid(scale(x, 1.5)), x),
+    "Mish": lambda x: el.multiply(x, fn.tanh(fn.softplus(x))),
+    "Softsign": lambda x: el.divide(x, shift(fn.absolute(x), 1.0)),
+    "TanhShrink": lambda x: el.subtract(x, fn.tanh(x)),
+    "Sigmoid": lambda x: fn.reciprocal(exp_plus_one(fn.negative(x))),
+    "LogSigmoid": lambda x: fn.log(fn.sigmoid(x)),
+    "LogSoftmax": lambda x: fn.log(nm.softmax(x, [1])),
+    "Softplus": lambda x: fn.log(exp_plus_one(x)),
     "Softplus with a threshold": lambda x: ch.where(
-        ch.greater(scale(x, 2.0), number(3.0)), x, scale(el.softplus(scale(x, 2.0)), 0.5)
+        ch.greater(scale(x, 2.0), number(3.0)), x, scale(fn.softplus(scale(x, 2.0)), 0.5)
     ),
     "HardSwish": lambda x: scale(el.multiply(x, el.clip(shift(x, 3.0), number(0.0), number(6.0))), 1 / 6),
     "HardSigmoid": lambda x: scale(el.clip(shift(x, 3.0), number(0.0), number(6.0)), 1 / 6),
@@ -106,13 +107,13 @@ def test_every_pattern_is_tested():
 
 
 NEARLY = {
-    "another scale": lambda x: scale(el.multiply(x, shift(el.erf(scale(x, 0.7)), 1.0)), 0.5),
-    "a gate by another value": lambda x: el.multiply(x, el.sigmoid(el.tanh(x))),
-    "a scale for each unit": lambda x: el.multiply(x, el.sigmoid(el.multiply(x, constant(ROW)))),
-    "2 in place of 1": lambda x: el.divide(x, shift(el.absolute(x), 2.0)),
+    "another scale": lambda x: scale(el.multiply(x, shift(fn.of_each("erf")(scale(x, 0.7)), 1.0)), 0.5),
+    "a gate by another value": lambda x: el.multiply(x, fn.sigmoid(fn.tanh(x))),
+    "a scale for each unit": lambda x: el.multiply(x, fn.sigmoid(el.multiply(x, constant(ROW)))),
+    "2 in place of 1": lambda x: el.divide(x, shift(fn.absolute(x), 2.0)),
     "sides of two widths": lambda x: sides(x, 0.75, 0.5),
     "a bound of 5": lambda x: scale(el.multiply(x, el.clip(shift(x, 3.0), number(0.0), number(5.0))), 1 / 6),
-    "the mean of another value": lambda x: el.subtract(x, rd.reduce_mean(el.tanh(x), [1])),
+    "the mean of another value": lambda x: el.subtract(x, rd.reduce_mean(fn.tanh(x), [1])),
     "an eps below 0": lambda x: normalized(x, -0.001),
 }
 
@@ -130,7 +131,7 @@ def test_what_only_resembles_a_layer_is_left_alone(name):
 
 def test_a_value_that_is_needed_elsewhere_stays():
     flow = flow_of((1, N))
-    gate = el.sigmoid(flow)
+    gate = fn.sigmoid(flow)
     nodes = [output_node(el.multiply(flow, gate), "y"), output_node(gate, "z")]
     found = recognized(nodes)
     net = fj.Network(inputs=flow.node, outputs=[found.nodes[node] for node in nodes])

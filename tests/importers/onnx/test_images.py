@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import helper, numpy_helper
+from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 import fastjac
@@ -65,9 +65,7 @@ RESIZED = {
 def test_an_image_of_another_size(operands, attributes):
     is_fixed = operands[1] is None
     proto = one_node("Resize", "x", *operands, dims=(1, *GRID) if is_fixed else IMAGE, **attributes)
-    proto.graph.node[0].output[0] = "resized"
-    proto.graph.node.append(helper.make_node("Mul", ["resized", "two"], ["y"]))
-    proto.graph.initializer.append(numpy_helper.from_array(np.array(2.0), "two"))
+    assert fastjac.from_onnx(proto).dtype == np.float64  # whatever the scales are
     assert_agrees(proto, (1, *GRID) if is_fixed else GRID, fixed=is_fixed)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastjac.importers.tensorflow.tflite.schema import OPERATORS, OPTIONS, TYPES
 
-KINDS = {name: number for number, (name, _) in TYPES.items()}
+KINDS = {kind.name: number for number, kind in TYPES.items()}
 SLOTS = {"b": "PrependInt8Slot", "B": "PrependUint8Slot", "i": "PrependInt32Slot", "I": "PrependUint32Slot"}
 SLOTS |= {"f": "PrependFloat32Slot", "?": "PrependBoolSlot", "Q": "PrependUint64Slot"}
 

@@ -19,7 +19,7 @@ class Scenario:
     operands : arrays, and "x" for the input.
     graph, lite : what it is called in either kind of file; "" where it is not there.
     both, graph_options, lite_options : options in both kinds of file, and in one.
-    dims : the shape of one sample.  positive : whether x must be above 0.  results : how many.
+    dims : the shape of one sample.  domain : brings any x to where it is defined.  results : how many.
     """
 
     twin: Callable[[np.ndarray], Any]
@@ -30,13 +30,20 @@ class Scenario:
     graph_options: Mapping[str, Any] = field(default_factory=dict)
     lite_options: Mapping[str, Any] = field(default_factory=dict)
     dims: tuple[int, ...] = ROW
-    positive: bool = False
+    domain: Callable[[np.ndarray], np.ndarray] = np.positive
     results: int = 1
 
     def samples(self, count: int = 3) -> np.ndarray:
         """A batch of random inputs, none of them near a kink."""
-        x = np.random.default_rng(5).normal(size=(count, *self.dims)) * 1.5
-        return np.abs(x) + 0.3 if self.positive else x
+        return self.domain(np.random.default_rng(5).normal(size=(count, *self.dims)) * 1.5)
+
+
+def positive(x: np.ndarray) -> np.ndarray:
+    return np.abs(x) + 0.3
+
+
+def beyond_1(x: np.ndarray) -> np.ndarray:
+    return np.abs(x) + 1.3
 
 
 def ints(*numbers: int) -> np.ndarray:
@@ -106,13 +113,29 @@ ELEMENTWISE = {
     "bounded by 0 and 1": Scenario(lambda x: np.clip(x, 0, 1), lite="RELU_0_TO_1"),
     "prelu": Scenario(lambda x: np.where(x > 0, x, C * x), ("x", C), lite="PRELU"),
     "exp": Scenario(np.exp, graph="Exp", lite="EXP"),
-    "log": Scenario(np.log, graph="Log", lite="LOG", positive=True),
-    "sqrt": Scenario(np.sqrt, graph="Sqrt", lite="SQRT", positive=True),
-    "rsqrt": Scenario(lambda x: x**-0.5, graph="Rsqrt", lite="RSQRT", positive=True),
+    "log": Scenario(np.log, graph="Log", lite="LOG", domain=positive),
+    "sqrt": Scenario(np.sqrt, graph="Sqrt", lite="SQRT", domain=positive),
+    "rsqrt": Scenario(lambda x: x**-0.5, graph="Rsqrt", lite="RSQRT", domain=positive),
     "square": Scenario(np.square, graph="Square", lite="SQUARE"),
     "abs": Scenario(np.abs, graph="Abs", lite="ABS"),
     "neg": Scenario(np.negative, graph="Neg", lite="NEG"),
-    "reciprocal": Scenario(lambda x: 1 / x, graph="Reciprocal", positive=True),
+    "reciprocal": Scenario(lambda x: 1 / x, graph="Reciprocal", domain=positive),
+    "tan": Scenario(np.tan, graph="Tan"),
+    "asin": Scenario(np.arcsin, graph="Asin", domain=np.sin),
+    "acos": Scenario(np.arccos, graph="Acos", domain=np.sin),
+    "atan": Scenario(np.arctan, graph="Atan"),
+    "sinh": Scenario(np.sinh, graph="Sinh"),
+    "cosh": Scenario(np.cosh, graph="Cosh"),
+    "asinh": Scenario(np.arcsinh, graph="Asinh"),
+    "acosh": Scenario(np.arccosh, graph="Acosh", domain=beyond_1),
+    "atanh": Scenario(np.arctanh, graph="Atanh", domain=np.sin),
+    "floor": Scenario(np.floor, graph="Floor", lite="FLOOR"),
+    "ceil": Scenario(np.ceil, graph="Ceil", lite="CEIL"),
+    "round": Scenario(np.round, graph="Round", lite="ROUND"),
+    "floor of a quotient": Scenario(lambda x: x // 0.3, ("x", np.array(0.3)), "FloorDiv", "FLOOR_DIV"),
+    "remainder": Scenario(lambda x: x % C, ("x", C), "FloorMod", "FLOOR_MOD"),
+    "whole quotient": Scenario(lambda x: np.trunc(x / 0.3), ("x", np.array(0.3)), "TruncateDiv"),
+    "remainder with the sign of x": Scenario(lambda x: np.fmod(x, 0.3), ("x", np.array(0.3)), "TruncateMod"),
     "sin": Scenario(np.sin, graph="Sin", lite="SIN"),
     "cos": Scenario(np.cos, graph="Cos", lite="COS"),
     "erf": Scenario(ERF, graph="Erf"),
@@ -130,7 +153,7 @@ ELEMENTWISE = {
     "fused tanh": Scenario(lambda x: np.tanh(x / C), ("x", C), lite="DIV", lite_options={"fused": 4}),
     "sub": Scenario(lambda x: C - x, (C, "x"), "Sub", "SUB"),
     "mul": Scenario(lambda x: x * x, ("x", "x"), "Mul", "MUL"),
-    "real div": Scenario(lambda x: C / x, (C, "x"), "RealDiv", "DIV", positive=True),
+    "real div": Scenario(lambda x: C / x, (C, "x"), "RealDiv", "DIV", domain=positive),
     "div": Scenario(lambda x: x / C, ("x", C), "Div", "DIV"),
     "div without nan": Scenario(
         lambda x: np.where([1, 1, 0, 0, 1, 1], x / 2, 0), ("x", np.array([2.0, 2, 0, 0, 2, 2])), "DivNoNan"

@@ -141,9 +141,3 @@ def test_a_lite_model_computes_constants(name, tmp_path):
     ]
     (tmp_path / "model.tflite").write_bytes(lite.model(nodes, {"x": (None, 3)}, ["y"], constants, 2))
     np.testing.assert_array_equal(fastjac.load(tmp_path / "model.tflite")(np.zeros(3)), expected)
-
-
-def test_what_rounds_the_network_is_refused(tmp_path):
-    (tmp_path / "model.pb").write_bytes(gr.graph(gr.placeholder("x", (None, 3)), gr.node("y", "Floor", "x")))
-    with pytest.raises(UnsupportedLayerError, match=r"node 1 'y' \(Floor\): it rounds or counts values"):
-        fastjac.load(tmp_path / "model.pb")

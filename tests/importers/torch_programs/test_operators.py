@@ -92,6 +92,22 @@ CASES = {
     "division that rounds": lambda x: (
         x * torch.div(C * 3, 2.0, rounding_mode="trunc") + torch.div(C * 3, 2.0, rounding_mode="floor")
     ),
+    "roundings": lambda x: x * (torch.floor(x) + torch.ceil(3 * x) - torch.round(2 * x) * torch.trunc(5 * x)) + torch.frac(x),
+    "quotients that round": lambda x: (
+        x
+        * (
+            torch.div(x, 0.3, rounding_mode="floor")
+            + torch.div(x, POSITIVE, rounding_mode="trunc")
+            + torch.div(2.5, x, rounding_mode="floor")
+        )
+    ),
+    "remainders": lambda x: (x % 0.7) + torch.fmod(x, -0.3) * torch.remainder(x, POSITIVE),
+    "trigonometry": lambda x: torch.tan(x) + torch.atan(x) * torch.asin(x.tanh()) + torch.arccos(x.tanh()),
+    "hyperbolic and inverse": lambda x: (
+        torch.sinh(x) + torch.cosh(x) * torch.arcsinh(x) + torch.acosh(1.5 + x * x) + torch.atanh(x.tanh() / 2)
+    ),
+    "constants filled in place": lambda x: x + x.new_empty(6).fill_(0.5) * torch.zeros(6).add_(2.0).mul_(3.0),
+    "constants that become tensors in place": lambda x: x + torch.mul(C, 2.0).expand_as(x).exp().add_(x),
     "constants": lambda x: x * torch.floor(C * 2).sum() + torch.arange(6) * torch.ones_like(C),
     # Movement
     "view": lambda x: x.view(-1, 3, 2).permute(0, 2, 1).reshape(x.size(0), -1),

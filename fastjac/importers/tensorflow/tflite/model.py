@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -10,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
+from ...declared import declared_shape
 from ...ir.account import Account
 from ...ir.graph import End, Graph, Node
-from ...ir.movement import MOST_AXES, MOST_ENTRIES
-from ...reading.bfloat16 import as_numbers
+from ...ir.movement import MOST_AXES
 from ...reading.flatbuffer import Table, check_reach, root
 from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
+from ..tensors import as_array
+from ..types import ElementType
 from . import schema as s
 from .recurrent import STATES
 
@@ -100,13 +101,13 @@ class Reader:
         tensor = self._tensors[number]
         self._check_float(tensor)
         name = name or tensor.text(s.Tensor.NAME) or f"tensor {number}"
-        return End(name, self._names[number], self._type(tensor)[0], _dims(tensor))
+        return End(name, self._names[number], self._type(tensor).name, _dims(tensor))
 
-    def _type(self, tensor: Table) -> tuple[str, str]:
+    def _type(self, tensor: Table) -> ElementType:
         number = tensor.integer(s.Tensor.TYPE, "b")
         if number not in s.TYPES:
             raise UnsupportedLayerError(
-                f"type {number} is not supported; fastjac reads {', '.join(name for name, _ in s.TYPES.values())}"
+                f"type {number} is not supported; fastjac reads {', '.join(known.name for known in s.TYPES.values())}"
             )
         return s.TYPES[number]
 
@@ -126,18 +127,11 @@ class Reader:
             raise UnsupportedLayerError(
                 "it keeps a state between calls, as recurrent layers do; fastjac takes feed-forward networks"
             )
-        name, dtype = self._type(tensor)
-        shape = _shape(tensor)
+        kind, shape = self._type(tensor), declared_shape(_sizes(tensor, s.Tensor.SHAPE))
         content = self._content(tensor.integer(s.Tensor.BUFFER, "I"))
-        needed = math.prod(shape) * np.dtype(dtype).itemsize
-        if content.size != needed:
-            raise FormatError(
-                f"{name} of shape {shape} takes {needed} bytes, the file holds {content.size} for it; it is truncated or damaged"
-            )
-        stored = content.view(dtype)
-        if name in ("bool", "float16"):
-            self._account.make(stored.size)
-        return as_numbers(stored, name).reshape(shape)
+        if kind.name in ("bool", "float16"):
+            self._account.make(content.size)
+        return as_array(content, kind, shape)
 
     def _content(self, number: int) -> np.ndarray:
         """The bytes of a buffer."""
@@ -156,13 +150,6 @@ class Reader:
             return np.frombuffer(self._data, "u1", size, offset)
         content = buffer.array(s.Buffer.DATA, "u1")
         return np.zeros(0, "u1") if content is None else content
-
-
-def _shape(tensor: Table) -> tuple[int, ...]:
-    sizes = _sizes(tensor, s.Tensor.SHAPE)
-    if any(size < 0 for size in sizes) or math.prod(max(size, 1) for size in sizes) > MOST_ENTRIES:
-        raise FormatError(f"its shape {sizes} is none; the file is damaged")
-    return sizes
 
 
 def _dims(tensor: Table) -> tuple[int | None, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+import re
 
 from .... import layers as fl
 from ....errors import UnsupportedLayerError
+from ...ir import casting
 from ...ir import choice as ch
 from ...ir import elementwise as el
-from ...ir import movement as mv
+from ...ir import functions as fn
 from ...ir import reduction as rd
 from ...ir.evaluation import Dialect, Operator
 from ...ir.graph import Node
@@ -17,20 +18,22 @@ from .. import arithmetic as ar
 from .. import images, movement, products
 from ..arithmetic import Convert
 from ..calls import Call
-from ..operators import ONE_PRECISION, ONLY_SHAPE, RECURRENT, cast_to, one_sample
+from ..operators import ONE_PRECISION, RECURRENT, one_sample, passed
+from ..operators import OPERATORS as GRAPH_OPERATORS
 from . import recurrent
+from . import schema as s
 from .model import QUANTIZED
 from .schema import ACTIVATIONS, TYPES
 
 FROM_ZERO = "it starts from a state of 0"
 
 
-def cast(call: Call) -> Value:
-    """The entries as numbers of another type; what flows through a network keeps its own."""
+def cast(call: Call) -> Value | ch.Condition:
+    """The entries as numbers of another type."""
     number = call.integer("out_data_type")
     if number not in TYPES:
         raise UnsupportedLayerError(f"it casts to type {number}, which fastjac does not read")
-    return cast_to(call, TYPES[number][0])
+    return casting.cast(passed(call), TYPES[number].name)
 
 
 def dequantize(call: Call) -> Value:
@@ -56,59 +59,24 @@ def fused(convert: Convert) -> Convert:
 
 
 BEHIND: dict[str, Convert] = {
-    "RELU": ar.one(el.relu),
+    "RELU": ar.one(fn.relu),
     "RELU6": ar.of(fl.ReLU6()),
     "RELU_N1_TO_1": ar.of(fl.HardTanh()),
-    "TANH": ar.one(el.tanh),
+    "TANH": ar.one(fn.tanh),
 }
 """Activations that may stand behind another operator."""
-ELEMENTWISE: dict[str, Convert] = {
+OWN: dict[str, Convert] = {
     **BEHIND,
     "RELU_0_TO_1": ar.of(fl.HardTanh(0.0, 1.0)),
     "LEAKY_RELU": ar.leaky_relu(0.0),
     "PRELU": ar.two(el.prelu),
-    "ELU": ar.of(fl.ELU()),
-    "LOGISTIC": ar.one(el.sigmoid),
+    "LOGISTIC": ar.one(fn.sigmoid),
     "HARD_SWISH": ar.of(fl.HardSwish()),
     "GELU": ar.gelu,
-    "EXP": ar.one(el.exp),
-    "LOG": ar.one(el.log),
-    "SQRT": ar.one(el.sqrt),
-    "RSQRT": ar.one(ar.reciprocal_root),
-    "SQUARE": ar.one(el.square),
-    "ABS": ar.one(el.absolute),
-    "NEG": ar.one(el.negative),
-    "SIN": ar.one(el.sine),
-    "COS": ar.one(el.cosine),
-    "SIGN": ar.one(ch.sign),
-    "FLOOR": ar.rounded(np.floor),
-    "CEIL": ar.rounded(np.ceil),
-    "ROUND": ar.rounded(np.round),
-    "FLOOR_DIV": ar.rounded(np.floor_divide, 2),
-    "FLOOR_MOD": ar.rounded(np.mod, 2),
     "ADD": fused(ar.two(el.add)),
     "SUB": fused(ar.two(el.subtract)),
     "MUL": fused(ar.two(el.multiply)),
     "DIV": fused(ar.two(el.divide)),
-    "ADD_N": ar.add_all,
-    "MAXIMUM": ar.two(el.maximum),
-    "MINIMUM": ar.two(el.minimum),
-    "POW": ar.two(el.power),
-    "SQUARED_DIFFERENCE": ar.two(ar.squared_difference),
-    "GREATER": ar.two(ch.greater),
-    "GREATER_EQUAL": ar.two(ch.at_least),
-    "LESS": ar.two(ch.less),
-    "LESS_EQUAL": ar.two(ch.at_most),
-    "EQUAL": ar.two(ch.equal),
-    "NOT_EQUAL": ar.two(ar.not_equal),
-    "LOGICAL_AND": ar.logical(ch.both),
-    "LOGICAL_OR": ar.logical(ch.either),
-    "LOGICAL_NOT": ar.logical(ch.opposite, 1),
-    "SELECT": ar.select,
-    "SELECT_V2": ar.select_spread,
-}
-"""Operators on each entry by itself."""
-ALONG_AXES: dict[str, Convert] = {
     "FULLY_CONNECTED": fused(products.fully_connected),
     "BATCH_MATMUL": products.matmul,
     "CONV_2D": fused(images.lite_conv),
@@ -116,54 +84,30 @@ ALONG_AXES: dict[str, Convert] = {
     "DEPTHWISE_CONV_2D": fused(images.lite_depthwise_conv),
     "MAX_POOL_2D": fused(images.lite_pool(is_max=True)),
     "AVERAGE_POOL_2D": fused(images.lite_pool(is_max=False)),
-    "RESIZE_NEAREST_NEIGHBOR": images.resize(is_nearest=True),
-    "RESIZE_BILINEAR": images.resize(is_nearest=False),
-    "SOFTMAX": ar.softmax,
-    "LOG_SOFTMAX": ar.log_softmax,
     "L2_NORMALIZATION": fused(ar.l2_normalization),
-    "MEAN": ar.reduced(rd.reduce_mean),
-    "SUM": ar.reduced(rd.reduce_sum),
     "REDUCE_MAX": ar.reduced(rd.reduce_max),
     "REDUCE_MIN": ar.reduced(rd.reduce_min),
     "REDUCE_PROD": ar.reduced(rd.reduce_product),
-}
-"""Operators that take entries along axes together."""
-MOVEMENTS: dict[str, Convert] = {
     "CONCATENATION": fused(movement.concat),
-    "PACK": movement.pack,
-    "UNPACK": movement.unpack,
-    "SPLIT": movement.split,
-    "SPLIT_V": movement.split_sizes,
-    "SLICE": movement.slice_,
-    "STRIDED_SLICE": movement.strided_slice,
-    "GATHER": movement.gather,
-    "PAD": movement.pad,
     "PADV2": movement.pad,
-    "TILE": movement.tile,
-    "BROADCAST_TO": movement.broadcast_to,
-    "REVERSE_V2": movement.reverse,
-    "FILL": ar.filled,
-    "ZEROS_LIKE": ar.filled_like(0.0),
-    "RANGE": ar.number_range,
-    "SHAPE": ar.one(mv.shape_of),
-    "RANK": movement.rank_of,
 }
-"""Operators that move entries, or count them."""
-SHAPES: dict[str, Convert] = {
-    "RESHAPE": movement.reshape,
-    "SQUEEZE": movement.squeeze,
-    "EXPAND_DIMS": movement.expand_dims,
-    "TRANSPOSE": movement.transpose,
-}
+"""Operators that graphs do not have, call by another name, or take otherwise."""
+
+
+def _in_capitals(name: str) -> str:
+    """An operator of graphs as TensorFlow Lite writes it: "SQUARED_DIFFERENCE" for SquaredDifference."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).upper()
+
+
 OPERATORS: dict[str, Operator] = {
-    **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | MOVEMENTS).items()},
-    **{name: Operator(convert, ONLY_SHAPE) for name, convert in SHAPES.items()},
+    **{name: operator for known, operator in GRAPH_OPERATORS.items() if (name := _in_capitals(known)) in s.OPERATORS},
+    **{name: Operator(convert) for name, convert in OWN.items()},
     recurrent.LSTM: Operator(recurrent.lstm, FROM_ZERO),
     recurrent.RNN: Operator(recurrent.rnn, FROM_ZERO),
     "CAST": Operator(cast, ONE_PRECISION),
     "DEQUANTIZE": Operator(dequantize),
 }
-"""Every operator that fastjac reads."""
+"""Every operator that fastjac reads: those of graphs, and its own."""
 
 
 def refusal(node: Node) -> str:

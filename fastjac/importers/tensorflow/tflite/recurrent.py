@@ -8,6 +8,7 @@ import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import elementwise as el
+from ...ir import functions as fn
 from ...ir import joining as jn
 from ...ir import recurrence as rc
 from ...ir.recurrence import Function, Weights
@@ -24,7 +25,7 @@ REFUSED = {
     "a layer normalization within": range(20, 24),
 }
 """Operands of an LSTM that only some have."""
-FUNCTIONS: Mapping[int, Function] = {0: lambda value: value, 1: el.relu, 4: el.tanh}
+FUNCTIONS: Mapping[int, Function] = {0: lambda value: value, 1: fn.relu, 4: fn.tanh}
 """What a state is passed through, by the number in the option `fused`."""
 
 
@@ -38,14 +39,14 @@ def lstm(call: Call) -> Value:
     function, steps = _function(call), _steps(call)
     weights = Weights(*(_joined(call, first) for first in (1, 5, 12)))
     bound = _bound(call, function, len(steps))
-    states, _ = rc.lstm(steps, weights, functions=(el.sigmoid, function, function), bound=bound)
+    states, _ = rc.lstm(steps, weights, functions=(fn.sigmoid, function, function), bound=bound)
     return jn.stack(states, _time_axis(call))
 
 
 def _bound(call: Call, function: Function, steps: int) -> Function | None:
     """What clips the cells; None where they cannot become so large: with tanh, each step adds less than 1."""
     most = call.real("cell_clip", 0.0)
-    if most <= 0.0 or (function is el.tanh and steps <= most):
+    if most <= 0.0 or (function is fn.tanh and steps <= most):
         return None
     low, high = constant(np.float32(-most)), constant(np.float32(most))
     return lambda cell: el.clip(cell, low, high)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from ..types import ElementType
+
 
 class Model(IntEnum):
     """The whole file."""
@@ -86,20 +88,20 @@ class Named(IntEnum):
 
 
 TYPES = {
-    0: ("float32", "<f4"),
-    1: ("float16", "<f2"),
-    2: ("int32", "<i4"),
-    3: ("uint8", "u1"),
-    4: ("int64", "<i8"),
-    6: ("bool", "u1"),
-    7: ("int16", "<i2"),
-    9: ("int8", "i1"),
-    10: ("float64", "<f8"),
-    12: ("uint64", "<u8"),
-    15: ("uint32", "<u4"),
-    16: ("uint16", "<u2"),
+    0: ElementType("float32", "<f4"),
+    1: ElementType("float16", "<f2"),
+    2: ElementType("int32", "<i4"),
+    3: ElementType("uint8", "u1"),
+    4: ElementType("int64", "<i8"),
+    6: ElementType("bool", "u1"),
+    7: ElementType("int16", "<i2"),
+    9: ElementType("int8", "i1"),
+    10: ElementType("float64", "<f8"),
+    12: ElementType("uint64", "<u8"),
+    15: ElementType("uint32", "<u4"),
+    16: ElementType("uint16", "<u2"),
 }
-"""The types of tensors: what NumPy calls them, and the dtype of their bytes."""
+"""The types of tensors."""
 
 BYTE, INT, FLOAT, BOOL, INTS = "b", "i", "f", "?", "ints"
 Fields = dict[str, tuple[int, str, float]]

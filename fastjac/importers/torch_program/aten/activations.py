@@ -9,6 +9,7 @@ from .... import layers as fl
 from ....errors import FormatError
 from ....layers import Layer
 from ...ir import elementwise as el
+from ...ir import functions as fn
 from ...ir.movement import checked_axis, even_sizes, reshape, split
 from ...ir.values import Value
 from .values import floating, optional, real, tensor, whole
@@ -23,46 +24,46 @@ def _function(function: Callable[[Value], Value]) -> Operator:
 
 def _layer(layer: Layer) -> Operator:
     """A layer without options."""
-    return lambda self: el.apply(tensor(self), [layer])
+    return lambda self: fn.apply(tensor(self), [layer])
 
 
 def _leaky_relu(self: Any, negative_slope: Any = 0.01) -> Value:
-    return el.leaky_relu(tensor(self), real(negative_slope))
+    return fn.leaky_relu(tensor(self), real(negative_slope))
 
 
 def _elu(self: Any, alpha: Any = 1.0, scale: Any = 1.0, input_scale: Any = 1.0) -> Value:
     layers = [fl.Scale(real(input_scale)), fl.ELU(real(alpha)), fl.Scale(real(scale))]
     plain = (real(input_scale) == 1.0, False, real(scale) == 1.0)
-    return el.apply(tensor(self), [layer for layer, without in zip(layers, plain, strict=True) if not without])
+    return fn.apply(tensor(self), [layer for layer, without in zip(layers, plain, strict=True) if not without])
 
 
 def _celu(self: Any, alpha: Any = 1.0) -> Value:
-    return el.apply(tensor(self), [fl.CELU(real(alpha))])
+    return fn.apply(tensor(self), [fl.CELU(real(alpha))])
 
 
 def _gelu(self: Any, approximate: Any = "none") -> Value:
-    return el.apply(tensor(self), [fl.GELU(approximate)])
+    return fn.apply(tensor(self), [fl.GELU(approximate)])
 
 
 def _softplus(self: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Value:
-    return el.softplus(tensor(self), real(beta), real(threshold))
+    return fn.softplus(tensor(self), real(beta), real(threshold))
 
 
 def _hardtanh(self: Any, min_val: Any = -1.0, max_val: Any = 1.0) -> Value:
     bounds = real(min_val), real(max_val)
-    return el.apply(tensor(self), [fl.ReLU6() if bounds == (0.0, 6.0) else fl.HardTanh(*bounds)])
+    return fn.apply(tensor(self), [fl.ReLU6() if bounds == (0.0, 6.0) else fl.HardTanh(*bounds)])
 
 
 def _softshrink(self: Any, lambd: Any = 0.5) -> Value:
-    return el.apply(tensor(self), [fl.SoftShrink(real(lambd))])
+    return fn.apply(tensor(self), [fl.SoftShrink(real(lambd))])
 
 
 def _hardshrink(self: Any, lambd: Any = 0.5) -> Value:
-    return el.apply(tensor(self), [fl.HardShrink(real(lambd))])
+    return fn.apply(tensor(self), [fl.HardShrink(real(lambd))])
 
 
 def _threshold(self: Any, threshold: Any, value: Any) -> Value:
-    return el.apply(tensor(self), [fl.Threshold(real(threshold), real(value))])
+    return fn.apply(tensor(self), [fl.Threshold(real(threshold), real(value))])
 
 
 def _glu(self: Any, dim: Any = -1) -> Value:
@@ -70,7 +71,7 @@ def _glu(self: Any, dim: Any = -1) -> Value:
     value = tensor(self)
     axis = checked_axis(whole(dim, "axis"), len(value.shape))
     first, second = split(value, axis, even_sizes(value.shape[axis], 2))
-    return el.multiply(first, el.sigmoid(second))
+    return el.multiply(first, fn.sigmoid(second))
 
 
 def _prelu(self: Any, weight: Any) -> Value:
@@ -83,7 +84,7 @@ def _prelu(self: Any, weight: Any) -> Value:
 def _rrelu(self: Any, lower: Any = 1 / 8, upper: Any = 1 / 3, training: Any = False, generator: Any = None) -> Value:
     """In evaluation the random slope is its mean."""
     check_evaluating(training)
-    return el.leaky_relu(tensor(self), (real(lower) + real(upper)) / 2)
+    return fn.leaky_relu(tensor(self), (real(lower) + real(upper)) / 2)
 
 
 def _clamp(self: Any, min: Any = None, max: Any = None) -> Value:
@@ -108,7 +109,8 @@ def check_evaluating(training: Any) -> None:
 
 
 ACTIVATIONS: dict[str, Operator] = {
-    "relu": _function(el.relu),
+    **{name: _function(function) for name, function in fn.FUNCTIONS.items()},
+    **{name: _function(fn.of_each(known)) for name, known in fn.INVERSES.items()},
     "leaky_relu": _leaky_relu,
     "prelu": _prelu,
     "_prelu_kernel": _prelu,
@@ -119,11 +121,9 @@ ACTIVATIONS: dict[str, Operator] = {
     "celu": _celu,
     "gelu": _gelu,
     "glu": _glu,
-    "silu": _function(el.swish),
+    "silu": _function(fn.swish),
     "mish": _layer(fl.Mish()),
-    "tanh": _function(el.tanh),
-    "sigmoid": _function(el.sigmoid),
-    "special_expit": _function(el.sigmoid),
+    "special_expit": _function(fn.sigmoid),
     "log_sigmoid": _layer(fl.LogSigmoid()),
     "hardsigmoid": _layer(fl.HardSigmoid()),
     "hardswish": _layer(fl.HardSwish()),
@@ -131,25 +131,18 @@ ACTIVATIONS: dict[str, Operator] = {
     "softplus": _softplus,
     "softshrink": _softshrink,
     "hardshrink": _hardshrink,
+    "tanhshrink": _layer(fl.TanhShrink()),
     "threshold": _threshold,
     "clamp": _clamp,
     "clip": _clamp,
     "clamp_min": _clamp_min,
     "clamp_max": _clamp_max,
-    "exp": _function(el.exp),
-    "log": _function(el.log),
-    "sqrt": _function(el.sqrt),
-    "rsqrt": _function(lambda value: el.reciprocal(el.sqrt(value))),
-    "reciprocal": _function(el.reciprocal),
-    "abs": lambda self: el.absolute(tensor(self)),
-    "absolute": lambda self: el.absolute(tensor(self)),
-    "square": lambda self: el.square(tensor(self)),
-    "sin": _function(el.sine),
-    "cos": _function(el.cosine),
-    "tan": _function(lambda value: el.divide(el.sine(value), el.cosine(value))),
-    "erf": _function(el.erf),
-    "special_erf": _function(el.erf),
-    "log1p": _function(lambda value: el.log(el.add(value, tensor(1.0)))),
-    "expm1": _function(lambda value: el.subtract(el.exp(value), tensor(1.0))),
+    "rsqrt": _function(fn.reciprocal_root),
+    "abs": lambda self: fn.absolute(tensor(self)),
+    "absolute": lambda self: fn.absolute(tensor(self)),
+    "square": lambda self: fn.square(tensor(self)),
+    "special_erf": _function(fn.of_each("erf")),
+    "log1p": _function(lambda value: fn.log(el.add(value, tensor(1.0)))),
+    "expm1": _function(lambda value: el.subtract(fn.exp(value), tensor(1.0))),
 }
 """By torch's names; an underscore behind one stands for the same in place."""

@@ -12,11 +12,12 @@ import numpy as np
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import choice as ch
 from ...ir import elementwise as el
+from ...ir import functions as fn
 from ...ir import movement as mv
 from ...ir.values import Constant, Flow, Value, computed
 from ...reading.limits import MOST_LAYERS, check_count
-from .movement import index_put
-from .values import NUMBERS, floating, is_number, listed, number_of, of_constants, paired, sizes, tensor, whole
+from .indexing import index_put
+from .values import NUMBERS, floating, is_number, listed, number_of, paired, sizes, tensor, whole
 
 Operator = Callable[..., Any]
 MOST_FACTOR = 64
@@ -76,24 +77,9 @@ def _unknown_rounding(mode: Any) -> Any:
     raise FormatError(f"it divides with rounding_mode {mode!r:.40}; torch has {' and '.join(ROUNDED)}")
 
 
-def _rounded_division(of_numbers: Callable[[Any, Any], Any], what: str) -> Operator:
-    return _of_two(
-        of_numbers,
-        lambda a, b: of_constants(
-            of_numbers, a, b, what=f"{what} values that depend on the network's input; fastjac has no derivative of that"
-        ),
-    )
-
-
-def _cut_quotient(a: Any, b: Any) -> Any:
-    """The quotient without the digits behind the point, for numbers and arrays."""
-    below = a // b
-    return below + ((below < 0) & (below * b != a))
-
-
-FLOOR_DIVIDE = _rounded_division(operator.floordiv, "it divides and rounds")
-REMAINDER = _rounded_division(operator.mod, "it takes remainders of")
-ROUNDED = {"floor": FLOOR_DIVIDE, "trunc": _rounded_division(_cut_quotient, "it divides and rounds")}
+FLOOR_DIVIDE = _of_two(operator.floordiv, el.rounded_quotient)
+REMAINDER = _of_two(operator.mod, el.remainder)
+ROUNDED = {"floor": FLOOR_DIVIDE, "trunc": _of_two(el.cut_quotient, lambda a, b: el.rounded_quotient(a, b, "trunc"))}
 
 
 def _power(self: Any, exponent: Any) -> Any:
@@ -183,17 +169,15 @@ def _where(condition: Any, self: Any = None, other: Any = None) -> Any:
 
 
 def _negative(self: Any) -> Any:
-    return -self if isinstance(self, NUMBERS) else el.negative(tensor(self))
+    return -self if isinstance(self, NUMBERS) else fn.negative(tensor(self))
 
 
-def _rounding(name: str, of_number: Callable[[Any], Any], function: Callable[[np.ndarray], np.ndarray]) -> Operator:
-    def call(self: Any) -> Any:
-        if isinstance(self, NUMBERS):
-            return of_number(self)
-        what = f"it rounds values that depend on the network's input ({name}), so no derivative goes through it"
-        return of_constants(function, tensor(self), what=what)
+def _rounding(of_number: Callable[[Any], Any], function: Callable[[Value], Value]) -> Operator:
+    return lambda self: of_number(self) if isinstance(self, NUMBERS) else function(tensor(self))
 
-    return call
+
+def _fraction(self: Any) -> Value:
+    return el.subtract(tensor(self), el.truncated(tensor(self)))
 
 
 def _lerp(self: Any, end: Any, weight: Any) -> Any:
@@ -237,6 +221,7 @@ ARITHMETIC: dict[str, Operator] = {
     "floordiv": FLOOR_DIVIDE,
     "floor_divide": FLOOR_DIVIDE,
     "remainder": REMAINDER,
+    "fmod": _of_two(math.fmod, lambda a, b: el.remainder(a, b, "trunc")),
     "pow": _power,
     "neg": _negative,
     "negative": _negative,
@@ -252,9 +237,12 @@ ARITHMETIC: dict[str, Operator] = {
     "_index_put_impl": _index_put,
     "where": _where,
     "sign": lambda self: ch.sign(tensor(self)),
-    "floor": _rounding("floor", math.floor, np.floor),
-    "ceil": _rounding("ceil", math.ceil, np.ceil),
-    "round": _rounding("round", round, np.round),
+    "floor": _rounding(math.floor, fn.of_each("floor")),
+    "ceil": _rounding(math.ceil, fn.of_each("ceil")),
+    "round": _rounding(round, fn.of_each("round")),
+    "trunc": _rounding(math.trunc, el.truncated),
+    "fix": _rounding(math.trunc, el.truncated),
+    "frac": _fraction,
     "eq": _compared(operator.eq, ch.equal),
     "ne": _compared(operator.ne, _not_equal),
     "gt": _compared(operator.gt, ch.greater),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 from ....errors import UnsupportedLayerError
 from ...ir import contraction as ct
 from ...ir import elementwise as el
+from ...ir import functions as fn
 from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir.choice import where
@@ -41,11 +41,11 @@ def _cumulative_product(self: Any, dim: Any, dtype: Any = None) -> Value:
 
 def _log_add_exp(self: Any, other: Any) -> Value:
     first, second = paired(self, other)
-    return el.add(second, el.softplus(el.subtract(first, second)))
+    return el.add(second, fn.softplus(el.subtract(first, second)))
 
 
 def _hypotenuse(self: Any, other: Any) -> Value:
-    return el.sqrt(el.add(*(el.square(one) for one in paired(self, other))))
+    return fn.sqrt(el.add(*(fn.square(one) for one in paired(self, other))))
 
 
 def _cross(self: Any, other: Any, dim: Any = -1) -> Value:
@@ -106,15 +106,8 @@ def _pixel_unshuffle(self: Any, downscale_factor: Any) -> Value:
     return moved(gathered, tensor(self))
 
 
-def _half_sum(self: Any, sign: float) -> Value:
-    """`(exp(x) + sign exp(-x)) / 2`"""
-    value = floating(tensor(self))
-    both = el.exp(value), el.exp(el.negative(value))
-    return el.multiply((el.add if sign > 0 else el.subtract)(*both), tensor(0.5))
-
-
 def _logarithm(base: float) -> Operator:
-    return lambda self: el.multiply(el.log(floating(tensor(self))), tensor(1.0 / math.log(base)))
+    return lambda self: el.multiply(fn.log(floating(tensor(self))), tensor(1.0 / math.log(base)))
 
 
 COMPOSED: dict[str, Operator] = {
@@ -130,9 +123,7 @@ COMPOSED: dict[str, Operator] = {
     "diag_embed": _diagonal_matrix,
     "pixel_shuffle": _pixel_shuffle,
     "pixel_unshuffle": _pixel_unshuffle,
-    "sinh": functools.partial(_half_sum, sign=-1.0),
-    "cosh": functools.partial(_half_sum, sign=1.0),
-    "exp2": lambda self: el.exp(el.multiply(floating(tensor(self)), tensor(math.log(2.0)))),
+    "exp2": lambda self: fn.exp(el.multiply(floating(tensor(self)), tensor(math.log(2.0)))),
     "log2": _logarithm(2.0),
     "log10": _logarithm(10.0),
 }

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ....errors import FastjacError, FormatError, UnsupportedLayerError
+from ....layers import Activation, Layer
 from ....nodes import Node
-from ...ir.assembly import Record
+from ...ir.assembly import Record, input_flow
 from ...ir.choice import Condition
-from ...ir.values import Constant, Flow, Single
+from ...ir.layout import each_unit, units
+from ...ir.values import Constant, Flow, Single, Value
 from ...reading.limits import check_count
-from .operators import NOTES, operator
+from .operators import MAKE_TENSORS, NOTES, operator
 
 IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
 """Options that say where a tensor lies, and not what it holds; where a result is written to, `out`, is None or refused."""
@@ -41,11 +43,12 @@ class Evaluation:
         self.folded = 0
         self.given: Any = None
         self._calls = 0
-        self._replaced: dict[Flow, Flow] = {}
+        self._replaced: dict[Value, Value] = {}
+        self._fresh: set[Constant] = set()
         self._changed: set[Node] = set()
 
-    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str) -> Any:
-        """What an operator gives; `place` names the module that calls it."""
+    def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str, kind: str = "") -> Any:
+        """What an operator gives; `place` names the module that calls it, and `kind` its class, where that calls nothing else."""
         self._calls += 1
         check_count(self._calls, MOST_OPERATORS, "operators that its program carries out")
         if options.get("out") is not None:
@@ -55,19 +58,36 @@ class Evaluation:
         options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
         result = called(function, args, options)
         operands = [*args, *options.values()]
-        self._note(name, operands, result, place)
-        return self._written(operands, result) if is_in_place else _as_new(operands, result)
+        self._note(name, operands, result, (place, kind or name))
+        if is_in_place:
+            return self._written(operands, result)
+        taken = [one for one in _flat(operands) if isinstance(one, Constant)]
+        self._fresh.difference_update(taken)
+        if name in MAKE_TENSORS and isinstance(result, Constant) and not any(result is one for one in taken):
+            self._fresh.add(result)
+        return _as_new(operands, result)
+
+    def apply(self, layer: Layer, value: Flow, place: str) -> Flow:
+        """What a layer of fastjac makes of a tensor: of each entry, or of samples of one axis."""
+        if isinstance(layer, Activation) and layer.n_in is None:
+            found = each_unit(value, [layer])
+        elif len(value.shape) == 2:
+            found = input_flow(units(value)[0].follow(layer), (1, layer.n_out or value.shape[1]), 0, value.samples)
+        else:
+            raise UnsupportedLayerError(f"{layer!r:.80} takes samples of one axis, and these are of shape {value.shape[1:]}")
+        self.record.add(place, "given", [found.node])
+        return found
 
     def current(self, value: Any, depth: int = 0) -> Any:
         """A variable as it is now; UnsupportedLayerError where another name for a part of it was used to change it."""
-        if isinstance(value, list) and any(isinstance(one, (Flow, list)) for one in value):
+        if isinstance(value, list) and any(isinstance(one, (Flow, Constant, list)) for one in value):
             check_count(depth, MOST_NESTED, "levels of lists")
             return [self.current(one, depth + 1) for one in value]
-        if not isinstance(value, Flow):
+        if not isinstance(value, (Flow, Constant)):
             return value
         while value in self._replaced:
             value = self._replaced[value]
-        if value.node in self._changed:
+        if isinstance(value, Flow) and value.node in self._changed:
             raise UnsupportedLayerError(
                 "it uses a tensor that was changed in place under another name; use operators without an underscore at their "
                 "end, and layers without inplace=True"
@@ -78,6 +98,11 @@ class Evaluation:
         """The result of an operator in place, which takes the place of its first operand."""
         first = operands[0] if operands else None
         if result is first:
+            return result
+        if first in self._fresh and isinstance(result, (Constant, Flow)) and first.shape == result.shape:
+            self._replaced[first] = result  # no operator has taken it, so that no other tensor is a part of it
+            if isinstance(result, Constant):
+                self._fresh.add(result)
             return result
         if not isinstance(first, Flow) or not isinstance(result, Flow) or first.shape != result.shape:
             raise UnsupportedLayerError(
@@ -95,22 +120,22 @@ class Evaluation:
         self._replaced[first] = result
         return result
 
-    def _note(self, name: str, operands: Sequence[Any], result: Any, place: str) -> None:
+    def _note(self, name: str, operands: Sequence[Any], result: Any, place: tuple[str, str]) -> None:
         results = [
             one for one in (result if isinstance(result, list) else [result]) if isinstance(one, (Constant, Flow, Condition))
         ]
-        flat = [one for given in operands for one in (given if isinstance(given, (list, tuple)) else [given])]
+        flat = _flat(operands)
         for one in results:
             if isinstance(one, (Constant, Flow)):
                 self.sizes.update(one.shape)
                 if isinstance(one.batch, Single) and not one.batch.reason and not _has_single(flat):
-                    one.batch.reason = f"{place} ({name})"
+                    one.batch.reason = f"{place[0]} ({name})"
         if not any(isinstance(one, (Flow, Condition)) for one in flat):
             self.folded += bool(results)
         elif any(isinstance(one, (Flow, Condition)) for one in results):
             self.is_double |= any(_is_double(one) for one in flat)
             nodes = [one.node for one in results if isinstance(one, Flow)]
-            self.record.add(place, name, nodes, NOTES.get(name, ""))
+            self.record.add(*place, nodes, NOTES.get(name, ""))
 
 
 def called(function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
@@ -135,6 +160,11 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 def _as_new(operands: Sequence[Any], result: Any) -> Any:
     """A result that is no operand itself, so that it can be told from it when one of them is changed in place."""
     return replace(result) if isinstance(result, Flow) and any(result is one for one in operands) else result
+
+
+def _flat(operands: Sequence[Any]) -> list[Any]:
+    """The operands, and in the place of each list what it holds."""
+    return [one for given in operands for one in (given if isinstance(given, (list, tuple)) else [given])]
 
 
 def _has_single(operands: Sequence[Any]) -> bool:

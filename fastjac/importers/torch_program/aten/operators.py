@@ -9,7 +9,11 @@ from ....errors import UnsupportedLayerError
 from .activations import ACTIVATIONS
 from .arithmetic import ARITHMETIC
 from .composed import COMPOSED
+from .constants import CONSTANTS
+from .images import IMAGES
+from .indexing import INDEXING
 from .movement import MOVEMENTS
+from .normalization import NORMALIZATIONS
 from .products import PRODUCTS
 from .queries import QUERIES
 from .recurrent import RECURRENT
@@ -17,15 +21,21 @@ from .reductions import REDUCTIONS
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **QUERIES,
-    **ARITHMETIC,
+    **CONSTANTS,
     **ACTIVATIONS,
+    **ARITHMETIC,
     **MOVEMENTS,
+    **INDEXING,
     **PRODUCTS,
+    **IMAGES,
+    **NORMALIZATIONS,
     **REDUCTIONS,
     **RECURRENT,
     **COMPOSED,
 }
 """By torch's names, with the arguments that torch's own schemas give them."""
+MAKE_TENSORS = frozenset(CONSTANTS | ARITHMETIC | ACTIVATIONS | PRODUCTS | REDUCTIONS)
+"""Operators whose results lie in memory of their own, unless they are an operand itself."""
 
 ONLY_SHAPE, NOT_AT_INFERENCE, FOLDED = "only the shape", "nothing at inference", "folded to one scale and shift"
 NOTES = {
@@ -42,8 +52,6 @@ REASONS = {
     **dict.fromkeys(("sort", "argsort", "topk", "kthvalue", "median"), SORTS),
     "embedding": "it looks rows up by whole numbers, by which there is no derivative",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
-    "fill_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
-    "empty": "it makes a tensor that is filled later; build the tensor by torch.cat or torch.stack instead",
 }
 """What is said of operators that no table holds."""
 

@@ -12,7 +12,7 @@ from ....errors import FormatError, UnsupportedLayerError
 from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir import recurrence as rc
-from ...ir.elementwise import relu, tanh
+from ...ir.functions import relu, tanh
 from ...ir.recurrence import Weights
 from ...ir.values import Flow, Value, fixed
 from .values import listed, tensor, tensors, whole

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...ir import choice as ch
 from ...ir import elementwise as el
+from ...ir import functions as fn
 from ...ir import reduction as rd
 from ...ir.values import Constant, Flow, Value, size_of
 from ...precision import refuse_rounding
@@ -54,7 +55,7 @@ def _norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, dtype: A
     order = 2.0 if p is None else real(p, "order")
     value, along = tensor(self), axes(dim)
     if order == math.inf:
-        return rd.reduce_max(el.absolute(value), along, bool(keepdim))
+        return rd.reduce_max(fn.absolute(value), along, bool(keepdim))
     if order == 2.0 and isinstance(value, Flow):
         return _length(value, along, bool(keepdim))
     return rd.norm(value, along, bool(keepdim), int(order) if order.is_integer() else 0)
@@ -62,9 +63,9 @@ def _norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, dtype: A
 
 def _length(value: Flow, along: Sequence[int] | None, keep: bool) -> Value:
     """The Euclidean norm, with torch's derivative 0 at 0, where that of the root is infinite."""
-    squares, zero = rd.reduce_sum(el.square(value), along, keep), tensor(0.0)
+    squares, zero = rd.reduce_sum(fn.square(value), along, keep), tensor(0.0)
     is_longer = ch.greater(squares, zero)
-    return ch.where(is_longer, el.sqrt(ch.where(is_longer, squares, tensor(1.0))), zero)
+    return ch.where(is_longer, fn.sqrt(ch.where(is_longer, squares, tensor(1.0))), zero)
 
 
 def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> Value:
@@ -76,12 +77,12 @@ def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = F
     count = size_of(tuple(value.shape[axis] for axis in taken))
     less = (1.0 if unbiased else 0.0) if correction is None else real(correction)
     deviation = el.subtract(value, rd.reduce_mean(value, along, True))
-    mean = rd.reduce_mean(el.square(deviation), along, bool(keepdim))
+    mean = rd.reduce_mean(fn.square(deviation), along, bool(keepdim))
     return el.multiply(mean, tensor(count / max(count - less, 0.0) if count > less else math.nan)) if less else mean
 
 
 def _deviation(*args: Any, **options: Any) -> Value:
-    return el.sqrt(_variance(*args, **options))
+    return fn.sqrt(_variance(*args, **options))
 
 
 def _with_mean(function: Operator) -> Operator:
@@ -95,7 +96,7 @@ def _with_mean(function: Operator) -> Operator:
 
 
 def _log_sum_exp(self: Any, dim: Any, keepdim: Any = False) -> Value:
-    return el.log(rd.reduce_sum(el.exp(tensor(self)), axes(dim), bool(keepdim)))
+    return fn.log(rd.reduce_sum(fn.exp(tensor(self)), axes(dim), bool(keepdim)))
 
 
 def _product(self: Any, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Value:

@@ -6,7 +6,7 @@ list, tuple or dict. A number that depends on how many samples a batch has, as a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,13 +183,6 @@ def stored_dtype(dtype: Any, default: str) -> str:
     """The type that constants of such a type have here, where half precision is widened."""
     name = dtype_name(dtype, default)
     return "float32" if name in ("float16", "bfloat16") else name
-
-
-def of_constants(function: Callable[..., np.ndarray], *values: Value, what: str) -> Value:
-    """What a function of NumPy makes of constants; UnsupportedLayerError where one depends on the network's inputs."""
-    if any(isinstance(value, Flow) for value in values):
-        raise UnsupportedLayerError(what)
-    return computed(function, *values)
 
 
 def kind_of(value: Any) -> str:

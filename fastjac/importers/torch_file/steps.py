@@ -1,0 +1,64 @@
+"""What a module that was saved as a whole does, step by step, by the operators that fastjac has for torch's programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...layers import Layer
+from ..located import located
+from ..torch_program.aten.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Step:
+    """A module of torch's that is called.
+
+    args : what its operator takes behind the tensor.
+    """
+
+    path: str
+    kind: str
+    operator: str
+    args: Sequence[Any]
+
+    def follow(self, evaluation: Evaluation, value: Any) -> Any:
+        """What the module makes of a tensor."""
+        with located(f"{self.path} ({self.kind})".lstrip()):
+            return evaluation.call(self.operator, [value, *self.args], {}, self.path, self.kind)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Layers that the user lists."""
+
+    name: str
+    layers: Sequence[Layer]
+
+    def follow(self, evaluation: Evaluation, value: Any) -> Any:
+        """What the layers make of a tensor."""
+        for layer in self.layers:
+            value = evaluation.apply(layer, value, self.name)
+        return value
+
+
+@dataclass(frozen=True)
+class Block:
+    """`x + f(x)`"""
+
+    steps: Sequence[Step | Given | Block]
+
+    def follow(self, evaluation: Evaluation, value: Any) -> Any:
+        """The sum."""
+        return evaluation.call("add", [value, followed(self.steps, evaluation, value)], {}, "residual")
+
+
+Steps = Sequence[Step | Given | Block]
+
+
+def followed(steps: Steps, evaluation: Evaluation, value: Any) -> Any:
+    """What steps one after another make of a tensor."""
+    for step in steps:
+        value = step.follow(evaluation, value)
+    return value

@@ -1,0 +1,107 @@
+"""Convolution and pooling: the table IMAGES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ....errors import FormatError, UnsupportedLayerError
+from ...ir import convolution as cv
+from ...ir.values import Value
+from .values import PLACES, listed, optional, tensor, whole
+
+Operator = Callable[..., Any]
+
+
+def _convolution(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    transposed: Any = False,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    *rest: Any,
+    **others: Any,
+) -> Value:
+    """A convolution of an image or sequence with its channels."""
+    kernel = tensor(weight, "weight")
+    window = _window(kernel.shape[2:], stride, padding, dilation)
+    if transposed:
+        longer = _spread(output_padding, len(window.sizes))
+        return cv.convolve_backwards(tensor(input), kernel, optional(bias, "bias"), window, longer, whole(groups))
+    return cv.convolve(tensor(input), kernel, optional(bias, "bias"), window, whole(groups))
+
+
+def _conv(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
+) -> Value:
+    if padding == "same":
+        kernel = tensor(weight, "weight")
+        strides, steps = (_spread(one, len(kernel.shape) - 2) for one in (stride, dilation))
+        window = cv.window_within(tensor(input).shape[2:], kernel.shape[2:], strides, steps, is_same=True)
+        return cv.convolve(tensor(input), kernel, optional(bias, "bias"), window, whole(groups))
+    return _convolution(input, weight, bias, stride, 0 if padding == "valid" else padding, dilation, groups=groups)
+
+
+def _max_pool(
+    self: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: Any = False
+) -> Value:
+    value = tensor(self)
+    return cv.max_pool(value, _pooling(value, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+def _max_pool_with_places(*args: Any, **options: Any) -> list[Any]:
+    return [_max_pool(*args, **options), PLACES]
+
+
+def _average_pool(
+    self: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: Any = False,
+    count_include_pad: Any = True,
+    divisor_override: Any = None,
+) -> Value:
+    if divisor_override is not None:
+        raise UnsupportedLayerError("it divides a sum by a number of its own (divisor_override); fastjac takes the mean")
+    value = tensor(self)
+    return cv.average_pool(value, _pooling(value, kernel_size, stride, padding, 1, ceil_mode), bool(count_include_pad))
+
+
+def _pooling(value: Value, sizes: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any) -> cv.Window:
+    places = value.shape[2:]
+    lengths = _spread(sizes, len(places))
+    window = _window(lengths, lengths if stride in (None, [], ()) else stride, padding, dilation)
+    return window.over_all(places) if ceil_mode else window
+
+
+def _window(sizes: Sequence[int], stride: Any, padding: Any, dilation: Any) -> cv.Window:
+    pads = _spread(padding, len(sizes))
+    return cv.Window(sizes, _spread(stride, len(sizes)), _spread(dilation, len(sizes)), pads, pads)
+
+
+def _spread(value: Any, count: int) -> list[int]:
+    """One number for each axis of an image."""
+    found = [whole(one) for one in listed(value)]
+    if len(found) not in (1, count):
+        raise FormatError(f"it gives {len(found)} numbers for the {count} axes of an image")
+    return found * count if len(found) == 1 else found
+
+
+IMAGES: dict[str, Operator] = {
+    "_convolution": _convolution,
+    "convolution": _convolution,
+    "conv1d": _conv,
+    "conv2d": _conv,
+    "conv3d": _conv,
+    "max_pool1d": _max_pool,
+    "max_pool2d": _max_pool,
+    "max_pool2d_with_indices": _max_pool_with_places,
+    "avg_pool1d": _average_pool,
+    "avg_pool2d": _average_pool,
+}
+"""By torch's names."""
