@@ -21,7 +21,7 @@ def checked_count(k: int | None, most: int) -> int:
 
 def checked_option(value: Any, options: tuple[Any, ...], name: str) -> Any:
     """`value` if it is one of the options, else an OptionError that lists them."""
-    if not isinstance(value, (str, int, float)) or value not in options:
+    if not isinstance(value, (str, int, float, np.number)) or value not in options:
         raise OptionError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
     return value
 

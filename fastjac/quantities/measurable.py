@@ -32,9 +32,10 @@ class Measurable:
     its columns those of all inputs.
 
     Every method takes inputs `x (..., n_in)` (a tuple of arrays for several inputs), `mode`, `wrt` and `of` for some columns and
-    rows of J, and `threads`, as `jacobian` does, and raises ShapeError, DtypeError and OptionError for the same reasons. The
-    result for one input has the same bits whatever batch it is in and however many of these threads run. NumPy's linear algebra
-    may start others of its own. Where J is not finite, results are nan, and nothing is raised.
+    rows of J, and `threads`, as `jacobian` does, and raises ShapeError, DtypeError and OptionError for the same reasons. Where J
+    is not finite, results are nan, and nothing is raised. The result for one input has the same bits whatever batch it is in and
+    however many of these threads run. NumPy's linear algebra may start others of its own for a large J; on a busy machine that
+    takes long, and less with the environment variable OPENBLAS_NUM_THREADS at 1, or with `threadpoolctl`.
     """
 
     __slots__ = ()

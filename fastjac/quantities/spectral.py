@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from .triangular import r_factors
 from .waist import Algebra
 
 Order = Literal["fro", "nuc", 2]
@@ -13,6 +14,8 @@ Order = Literal["fro", "nuc", 2]
 
 LAPACK_COST = 8
 """Multiply-adds of a matrix multiply in the time of one of LAPACK's, on matrices as small as Jacobians are."""
+TALL = 2
+"""How many times taller than wide a matrix is from which on its R factor comes first."""
 MOST_EXPONENT = 1000
 """Powers of two up to this one, and their inverses, are normal numbers of float64."""
 
@@ -20,22 +23,22 @@ MOST_EXPONENT = 1000
 def spectral_cost(n_out: int, n_in: int, r: int | None = None) -> float:
     """Multiply-adds of the singular values of a matrix (n_out, n_in), or of a product of (n_out, r) and (r, n_in)."""
     if r is not None:
-        return _compact_cost(n_out, n_in, r) + spectral_cost(r, n_in)
+        return _compact_cost(n_out, n_in, r) + spectral_cost(r, r)
     return float(LAPACK_COST * min(n_out, n_in) ** 2 * (n_out + n_in))
 
 
 def _frobenius_cost(n_out: int, n_in: int, r: int | None = None) -> float:
-    return float(n_out * n_in) if r is None else _compact_cost(n_out, n_in, r) + r * n_in
+    return float(n_out * n_in) if r is None else _compact_cost(n_out, n_in, r)
 
 
 def _largest_cost(n_out: int, n_in: int, r: int | None = None) -> float:
     if r is not None:
-        return _compact_cost(n_out, n_in, r) + _largest_cost(r, n_in)
+        return _compact_cost(n_out, n_in, r) + _largest_cost(r, r)
     return float(min(n_out, n_in) ** 2 * (max(n_out, n_in) + LAPACK_COST * min(n_out, n_in)))
 
 
 def _compact_cost(n_out: int, n_in: int, r: int) -> float:
-    return float(r**2 * (LAPACK_COST * n_out + n_in))
+    return float(r**2 * (LAPACK_COST * (n_out + n_in) + r))
 
 
 def determinant_cost(n_out: int, n_in: int, r: int | None = None) -> float:
@@ -52,9 +55,9 @@ def singular_values(left: np.ndarray, right: np.ndarray | None) -> np.ndarray:
     matrices, bad = _compact(left, right)
     most = min(left.shape[1], left.shape[2] if right is None else right.shape[2])
     values = np.zeros((len(left), most))
-    # LAPACK takes half the time for a tall matrix than for the same one lying on its side.
     tall = matrices if matrices.shape[1] >= matrices.shape[2] else matrices.swapaxes(1, 2)
-    values[:, : tall.shape[2]] = np.linalg.svd(tall, compute_uv=False)
+    square = r_factors(tall) if tall.shape[1] >= TALL * tall.shape[2] else tall
+    values[:, : square.shape[2]] = np.linalg.svd(square, compute_uv=False)
     values[bad] = np.nan
     return values
 
@@ -94,10 +97,10 @@ def slogdets(left: np.ndarray, right: np.ndarray | None) -> tuple[np.ndarray, np
 def _compact(left: np.ndarray, right: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Matrices with the singular values of `left`, or of `left @ right`, but for zeros; and which of them are not finite.
 
-    The Q of a QR decomposition of `left` changes no singular value, so R takes the place of `left`. What is not finite, which
-    LAPACK refuses, becomes zeros.
+    What is not finite, which LAPACK refuses, becomes zeros. The Q of a QR decomposition changes no singular value, so the R
+    factors of both take their place.
     """
-    matrices = left if right is None else np.linalg.qr(left, mode="r") @ right
+    matrices = left if right is None else r_factors(left) @ r_factors(right.swapaxes(1, 2)).swapaxes(1, 2)
     bad = ~_are_finite(matrices)
     return (np.where(bad[:, None, None], 0.0, matrices) if bad.any() else matrices), bad
 
@@ -112,6 +115,6 @@ def _frobenius(matrices: np.ndarray) -> np.ndarray:
 
 
 def _largest(matrices: np.ndarray) -> np.ndarray:
-    """The largest singular value by the Gram matrix's eigenvalues: squaring costs small ones their digits, but not this one."""
+    """The largest singular value, by the Gram matrix's eigenvalues: squaring costs small ones their digits, but not it."""
     short = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.swapaxes(1, 2)
     return np.sqrt(np.maximum(np.linalg.eigvalsh(short @ short.swapaxes(1, 2))[:, -1], 0.0))

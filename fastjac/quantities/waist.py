@@ -22,11 +22,14 @@ def waist_of(chain: Chain, n_out: int, n_in: int, algebra: Algebra) -> int | Non
     if not narrow:
         return None
     work, last = _Work(chain), len(chain.factors)
-    costs: dict[int | None, float] = {None: work.between(0, last, n_out, n_in) + algebra(n_out, n_in, None)}
+    least, costs = work.between(0, last, n_out, n_in), {}
     for boundary, r in narrow:
         factors = work.between(0, boundary, r, n_in) + work.between(boundary, last, n_out, r)
         costs[boundary] = factors + algebra(n_out, n_in, r)
-    return min(costs, key=costs.__getitem__)
+        # The whole J may be their product too.
+        least = min(least, factors + r * n_out * n_in)
+    best = min(costs, key=costs.__getitem__)
+    return best if costs[best] < least + algebra(n_out, n_in, None) else None
 
 
 class _Work:

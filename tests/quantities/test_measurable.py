@@ -226,6 +226,19 @@ def test_norms_of_entries_whose_squares_are_no_numbers(size: float) -> None:
         assert net.jacobian_norm([1.0, 1.0], order) == pytest.approx(norm * size, rel=1e-14, abs=0)
 
 
+def test_of_a_float32_network_nothing_is_lost_besides_what_j_has_lost() -> None:
+    net = chain(6, 16, 9).astype(np.float32)
+    x = inputs(net, 4)
+    jacobian = dense(net, x)
+    assert_close(net.singular_values(x), np.linalg.svd(jacobian, compute_uv=False), tolerance=1e-14)
+    assert_close(net.gram(x), jacobian.swapaxes(1, 2) @ jacobian, tolerance=1e-14)
+    # The roundings of J are no rank.
+    rows = fj.Affine(RNG.standard_normal((4, 1)) @ RNG.standard_normal((1, 8)))
+    flat = fj.Network([affine(6, 8), fj.Tanh(), rows], dtype=np.float32)
+    assert flat.rank(x).tolist() == np.linalg.matrix_rank(flat.jacobian(x)).tolist() == [1] * 4
+    assert (np.linalg.matrix_rank(dense(flat, x)) > 1).any()
+
+
 def test_small_singular_values_keep_their_digits() -> None:
     """They would lose them all if J were squared."""
     turn = np.linalg.qr(RNG.standard_normal((6, 6)))[0]

@@ -7,7 +7,7 @@ import pytest
 
 import fastjac as fj
 from fastjac.quantities.gram import gram_algebra
-from fastjac.quantities.spectral import determinant_cost, spectral_cost
+from fastjac.quantities.spectral import NORM_COSTS, determinant_cost, spectral_cost
 from fastjac.quantities.waist import waist_of
 
 
@@ -41,6 +41,13 @@ def test_a_boundary_that_is_hardly_narrower_is_a_waist_of_a_determinant_alone():
     assert waist_of(found, 30, 30, spectral_cost) is None
     assert waist_of(found, 30, 30, gram_algebra("inputs", None)) is None
     assert waist_of(found, 30, 30, determinant_cost) == 1
+
+
+def test_a_waist_where_j_is_multiplied_is_none_where_its_parts_would_be_decomposed():
+    """The Frobenius norm of J is the root of a sum of squares, of the factors that of their R's product."""
+    found = chain(784, 1000, 300, 1000, 784)
+    assert waist_of(found, 784, 784, NORM_COSTS["fro"]) is None
+    assert waist_of(found, 784, 784, NORM_COSTS["nuc"]) == 2
 
 
 def test_few_rows_or_columns_have_no_waist():
