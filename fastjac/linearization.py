@@ -24,8 +24,6 @@ class Linearization:
     start from what one primal sweep has left, the slopes of every activation. A linearization owns its memory, so it stays as it
     is whatever the network computes next, and several threads may use it at once. It may be pickled: another process gets the
     network and the inputs, and sweeps once more.
-
-    value : `y (..., n_out)`, read-only; a tuple of arrays for several outputs.
     """
 
     def __init__(self, network: Differentiable, x: np.ndarray, lead: tuple[int, ...], threads: int | None = None) -> None:
@@ -36,15 +34,19 @@ class Linearization:
         self._y = np.empty((*lead, network._n_out), network._dtype)
         network._run(runner, self._x, None, self._y, None, threads, self._state)
         self._y.flags.writeable = False
-        self.value = network._outputs.split(self._y, -1)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Linearization, (self._network, self._x, self._lead)
 
     def __repr__(self) -> str:
-        x = self._network._inputs.split(self._x.reshape(*self._lead, -1), -1)
+        x = self._network._inputs.split(self._x.reshape(*self._lead, self._network._n_in), -1)
         held = (sum(self._sizes[1:]) + self._state.size) * self._x.itemsize
         return f"Linearization(x {shapes_of(x)}, y {shapes_of(self.value)}, {self._x.dtype}, {held:,} bytes an input)"
+
+    @property
+    def value(self) -> Any:
+        """The outputs `y (..., n_out)`, read-only; a tuple of arrays for several outputs."""
+        return self._network._outputs.split(self._y, -1)
 
     @property
     def _sizes(self) -> tuple[int, int, int]:

@@ -15,7 +15,6 @@ from fastjac import plan as plan_module
 from fastjac import sharing
 from fastjac.errors import DtypeError, OptionError, ShapeError
 from fastjac.kernels.target import padded
-from fastjac.memory import LINE
 from tests import test_divided_inputs, test_lanes, test_twins
 from tests.bits import assert_same_bits
 from tests.graph_by_nodes import network_of
@@ -150,9 +149,10 @@ def test_jacobians_written_to_an_array_of_the_caller():
 
 def test_the_memory_that_it_holds():
     vectors = padded(9, NET.dtype) + padded(3 * 3, NET.dtype)
-    assert NET.linearize(X).nbytes == (5 * (4 + 3 + vectors) + LINE) * 8
+    assert 0 <= NET.linearize(X).nbytes - 5 * (4 + 3 + vectors) * 8 < 256
+    assert repr(NET.linearize(X[:0])) == f"Linearization(x (0, 4), y (0, 3), float64, {(7 + vectors) * 8} bytes an input)"
     linear = fj.Network([fj.Affine(np.eye(3))])
-    assert linear.linearize(np.ones((10, 3))).nbytes == (10 * 6 + LINE) * 8
+    assert 0 <= linear.linearize(np.ones((10, 3))).nbytes - 10 * (3 + 3) * 8 < 256
 
 
 WRONG = {

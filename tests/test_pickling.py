@@ -32,6 +32,7 @@ HOLDERS = {
     "Program": NET.program,
     "Runner": lambda: NET._runners.get("auto"),
     "Scratch": lambda: NET._runners.get("auto")._take_scratch(1),
+    "State": lambda: NET.linearize(X)._state,
     "GradientRunner": NET._gradient_runner,
     "Lent": lambda: NET._gradient_runner().keep(60),
     "Crew": lambda: crew.crew,
