@@ -33,12 +33,14 @@ class Function:
     The steady state of dx/dt = net(x, u) at u = (1, -1):
 
     >>> import numpy as np
-    >>> from scipy.optimize import root
+    >>> from scipy.optimize import fsolve, root
     >>> import fastjac as fj, fastjac.scipy
     >>> net = fj.Network([fj.Affine([[-1.0, 0.3, 1.0, 0.0], [0.2, -1.0, 0.0, 1.0]]), fj.Tanh()])
     >>> f = fastjac.scipy.Function(net, wrt=[0, 1], fixed=[1.0, -1.0])
     >>> root(f, [0.0, 0.0], jac=f.jac).x.round(6).tolist()
     [0.744681, -0.851064]
+    >>> fsolve(f, [0.0, 0.0], fprime=f.jac, args=([0.0, 1.0],)).round(6).tolist()
+    [0.319149, 1.06383]
     """
 
     def __init__(self, net: Network, wrt: Index | None = None, fixed: Any = None) -> None:
