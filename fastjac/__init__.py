@@ -5,14 +5,16 @@
 
 The way of a call, which is also the way imports point:
 
-    network.py      the face: holds what a user wrote, saves, copies, prints (drawing.py); derivatives.py, its base, computes:
+    network.py      the face: holds what a user wrote, saves, copies, prints (drawing.py); derivatives.py, its base, computes, and
+                    linearization.py keeps a primal sweep for later products (as SciPy's operators: jacobian_operator.py):
                     arguments.py checks what comes in, ends.py makes one vector of several inputs, or blocks of one matrix
     sequence.py     what a user writes as a graph: layers in a row, blocks (blocks.py), nodes (nodes.py, of which selection.py
                     takes units); known.py says which layers there are
     runners.py      the programs of a network, lowered at their first use
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     quantities/     what is read off J: measurable.py, a base of Network too; jacobians.py, in pieces.py and by waist.py
-    batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory
+    batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory; state.py holds what a
+                    sweep leaves, where it is kept
     program.py      chain and plan lowered to tables, in three parts:
                       values:  values.py says where each value lies, moves.py writes the steps that make them
                       J:       accumulation.py writes the steps of a plan, spans.py says where links are applied, passage.py takes
@@ -30,9 +32,9 @@ The way of a call, which is also the way imports point:
     layers/         what a layer is, and a join
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
-                    by lanes.py, and copies what twins.py finds; group.py says where a sample's numbers lie; gradient.py goes
-                    back by its stages.py; contract.py and tile.py multiply; formulas/ are the activations, of which
-                    activations.py makes kernels, and pairwise.py are the joins of two
+                    by lanes.py, and copies what twins.py finds; group.py says where a sample's numbers lie, and state.py where
+                    its slopes; gradient.py goes back by its stages.py; contract.py and tile.py multiply; formulas/ are the
+                    activations, of which activations.py makes kernels, and pairwise.py are the joins of two
     frozen.py       arrays that nothing can write to; dense.py reads what others hand in as one; pickling.py refuses to send
                     what holds addresses
     errors.py       what can go wrong
@@ -43,11 +45,11 @@ that: `cuts.chain_of_graph` gives a Chain, `product.product_of` the Product that
 computes values and slopes, then for each group of samples `accumulate` takes every step of the plan, and each product goes by
 `contract` to `tile`, which writes to J.
 
-Above the network stand numba.py (the same from inside `@njit` code), importers/ (trained weights from other libraries), torch/
-(losses of the Jacobian in torch), scipy/ and casadi/ (their solvers), for which flat.py makes one vector of several and
-remembered.py keeps the last point, check.py and differences.py, tabular/ (how much outputs depend on columns of a table), plot/
-(pictures) and cli/ (the command); saving.py writes fastjac's own files, optional.py imports what only some calls need, and
-coldstart.py announces that kernels compile.
+Above the network stand numba.py (the same from inside `@njit` code: compiled.py checks arrays and calls, tape.py keeps a primal
+sweep), importers/ (trained weights from other libraries), torch/ (losses of the Jacobian in torch), scipy/ and casadi/ (their
+solvers), for which flat.py makes one vector of several and remembered.py keeps the last point, check.py and differences.py,
+tabular/ (how much outputs depend on columns of a table), plot/ (pictures) and cli/ (the command); saving.py writes fastjac's own
+files, optional.py imports what only some calls need, and coldstart.py announces that kernels compile.
 """
 
 import types
@@ -69,6 +71,7 @@ from .importers import from_state_dict as from_state_dict
 from .importers import from_torch as from_torch
 from .importers import load as load
 from .layers import *  # noqa: F403
+from .linearization import Linearization as Linearization
 from .network import Network as Network
 from .nodes import Input as Input
 from .nodes import Node as Node

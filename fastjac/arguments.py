@@ -65,10 +65,9 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
     Returns (*lead, *own), or (1, *own) for one seed that all inputs share, not converted yet.
     """
     array = real_array(value, name)
-    wanted = f"(..., {', '.join('k' if n is None else str(n) for n in core)})"
     own = array.shape[-len(core) :]
     if array.ndim < len(core) or any(n not in (None, size) for n, size in zip(core, own, strict=True)):
-        raise ShapeError(f"{name} must have shape {wanted}, got {array.shape}")
+        raise ShapeError(f"{name} must have shape {_seed_shape(core)}, got {array.shape}")
     if array.ndim == len(core):
         return array[None]
     if array.shape != (*lead, *own):
@@ -76,9 +75,14 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
             array = np.broadcast_to(array, (*lead, *own))
         except ValueError as error:
             raise ShapeError(
-                f"{name} must have shape {wanted} with leading dimensions that broadcast to x's {lead}, got {array.shape}"
+                f"{name} must have shape {_seed_shape(core)} with leading dimensions that broadcast to x's {lead}, "
+                f"got {array.shape}"
             ) from error
     return array
+
+
+def _seed_shape(core: tuple[int | None, ...]) -> str:
+    return f"(..., {', '.join('k' if n is None else str(n) for n in core)})"
 
 
 def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray, name: str = "out") -> None:
@@ -136,6 +140,8 @@ def names(values: Sequence[str], count: int, name: str, noun: str) -> tuple[str,
 
 def real_array(value: Any, name: str) -> np.ndarray:
     """`value` as an array of bool, integers or floats; complex, object and string input is a DtypeError."""
+    if type(value) is np.ndarray and value.dtype.kind == "f":
+        return value  # the usual case first
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(f"{name} must not be a masked array, whose mask would be lost; pass {name}.filled(...)")
     array = dense_array(value, name)

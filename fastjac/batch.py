@@ -13,6 +13,7 @@ from .kernels.tables import Program
 from .pickling import refuse_pickling
 from .program import workspace
 from .sharing import Call, Work, calls, is_divided, samples_alone
+from .state import State
 
 COPIED_BYTES = 16 * 2**20
 """How much of an input or a result that kernels cannot take as it lies is copied at a time."""
@@ -47,19 +48,28 @@ class Runner:
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         refuse_pickling(self, "send the network")
 
-    def __call__(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
+    def __call__(
+        self,
+        x: np.ndarray,
+        seed: np.ndarray,
+        y: np.ndarray,
+        out: np.ndarray,
+        threads: int | None = None,
+        state: State | None = None,
+    ) -> None:
         """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.
 
         seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. y, and one sample with its seed, are
         C-contiguous; y and out are of the network's dtype. An array that kernels cannot take as it lies is copied piece by piece.
+        state : of these samples; where out is empty it is left there, and else the run starts from it.
         """
         if x.ndim == 1:
             if out.flags.carray and not self._is_divided:
-                self._run(x, seed, y, out, 1, 1)
+                self._run(x, seed, y, out, 1, 1, state)
                 return
             x, y, out = x[None], y[None], out[None]
         if is_for_kernels(x, out.dtype) and is_for_kernels(seed, out.dtype) and out.flags.carray:
-            self._share(x, seed, y, out, threads)
+            self._share(x, seed, y, out, threads, state)
             return
         samples = max(1, COPIED_BYTES * len(x) // (x.nbytes + seed.nbytes + out.nbytes))
         copied = None if out.flags.carray else np.empty((min(samples, len(x)), *out.shape[1:]), out.dtype)
@@ -67,15 +77,17 @@ class Runner:
             part = slice(first, first + samples)
             target = out[part] if copied is None else copied[: len(out[part])]
             seeds = for_kernels(seed if len(seed) == 1 else seed[part], out.dtype)
-            self._share(for_kernels(x[part], out.dtype), seeds, y[part], target, threads)
+            self._share(for_kernels(x[part], out.dtype), seeds, y[part], target, threads, state and state.at(first))
             if copied is not None:
                 out[part] = target
 
-    def _share(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None) -> None:
+    def _share(
+        self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None, state: State | None
+    ) -> None:
         """All calls for arrays that kernels can take."""
         n = len(x)
         if n <= self._few and (threads is None or threads == 1):
-            self._run(x, seed, y, out, 1, 1)
+            self._run(x, seed, y, out, 1, 1, state)
             return
         asked = n, crew.crew.most_threads, threads
         known, shares = self._latest
@@ -84,16 +96,27 @@ class Runner:
             self._latest = asked, shares
         for first, stop, used, chunks in shares:
             if stop - first == n:
-                self._run(x, seed, y, out, used, chunks)
+                self._run(x, seed, y, out, used, chunks, state)
             else:
                 part = slice(first, stop)
-                self._run(x[part], seed if len(seed) == 1 else seed[part], y[part], out[part], used, chunks)
+                seeds = seed if len(seed) == 1 else seed[part]
+                self._run(x[part], seeds, y[part], out[part], used, chunks, state and state.at(first))
 
-    def _run(self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int, chunks: int) -> None:
+    def _run(
+        self,
+        x: np.ndarray,
+        seed: np.ndarray,
+        y: np.ndarray,
+        out: np.ndarray,
+        threads: int,
+        chunks: int,
+        state: State | None,
+    ) -> None:
         """One call, short enough that Ctrl-C is seen soon."""
         scratch = self._take_scratch(threads)
-        if chunks == 1 or not crew.crew.share(threads, chunks, scratch.handle, x, seed, y, out):
-            call(scratch.handle, x, seed, y, out)
+        handle = scratch.handle if state is None else state.handle(scratch.handle)
+        if chunks == 1 or not crew.crew.share(threads, chunks, handle, x, seed, y, out):
+            call(handle, x, seed, y, out)
         self._idle.append(scratch)
 
     def _take_scratch(self, threads: int) -> Scratch:

@@ -9,7 +9,9 @@ off this one form.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from secrets import randbits
 
 import numpy as np
 
@@ -23,12 +25,16 @@ from .operators import Diagonal, Link, Normalization
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """`links[0]`, `factors[0]`, `links[1]`, ..., `factors[-1]`, `links[-1]`, from input to output."""
+    """`links[0]`, `factors[0]`, `links[1]`, ..., `factors[-1]`, `links[-1]`, from input to output.
+
+    number : drawn at random, so that no other chain has it: by it its programs know their states from others', in any process.
+    """
 
     factors: tuple[Affine | Block, ...]
     links: tuple[Link, ...]
     n_in: int
     dtype: np.dtype
+    number: int = field(default_factory=partial(randbits, 62), repr=False)
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -11,10 +11,12 @@ from . import arguments
 from .batch import Runner
 from .ends import End, blocks, check_outputs, write
 from .graph import Graph
+from .linearization import Linearization
 from .nodes import Node, are_nodes, inline
 from .plan import checked_mode
 from .product import Seed
 from .runners import Runners
+from .state import State
 from .steps import Mode
 
 Index = int | slice | Sequence[int] | np.ndarray | Node
@@ -156,6 +158,14 @@ class Differentiable:
         y, cotangents = self._product(x, lead, seed, "cotangents", threads)
         return self._outputs.split(y, -1), self._inputs.split(cotangents, -1)
 
+    def linearize(self, x: Any, *, threads: int | None = None) -> Linearization:
+        """The values at inputs `x (..., n_in)` and the linear map J at each, for as many products as are wanted by one sweep.
+
+        Law: `net.linearize(x).vjp(u)` has the bits of `net.vjp(x, u)[1]`; so have the other products, and J.
+        Raises as calling the network does. Costs a primal sweep, and `nbytes` for as long as the linearization lives.
+        """
+        return Linearization(self, *self._taken(x), threads)
+
     def _taken(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
         """x of all inputs as one array, (n_in,) or (n, n_in), and its leading shape."""
         if self._inputs.several:
@@ -163,18 +173,27 @@ class Differentiable:
         return arguments.inputs(x, self._n_in, self._dtype)
 
     def _product(
-        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: Seed, threads: int | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The values, and J times tangents (..., n_in, k) or cotangents (..., k, n_out) times J."""
+        self,
+        x: np.ndarray,
+        lead: tuple[int, ...],
+        seed: np.ndarray,
+        kind: Seed,
+        threads: int | None,
+        state: State | None = None,
+    ) -> tuple[Any, np.ndarray]:
+        """J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J; before it the values, or None where a state,
+        from which it starts, has them already.
+        """
         forward = kind == "tangents"
         k = seed.shape[-1] if forward else seed.shape[-2]
         rows, columns = (self._n_out, k) if forward else (k, self._n_in)
-        y, result = np.empty((*lead, self._n_out), self._dtype), np.empty((*lead, rows, columns), self._dtype)
-        if k == 0:
-            self._run(self._runners.get(None), x, None, y, None, threads)
-        else:
+        y = np.empty((*lead, self._n_out), self._dtype) if state is None else None
+        result = np.empty((*lead, rows, columns), self._dtype)
+        if k > 0:
             runner = self._runners.get("forward" if forward else "reverse", kind, k)
-            self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads)
+            self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads, state)
+        elif y is not None:
+            self._run(self._runners.get(None), x, None, y, None, threads)
         return y, result
 
     def _jacobian(
@@ -185,18 +204,19 @@ class Differentiable:
         wanted: tuple[Mode, Index | None, Index | None],
         out: Any,
         threads: int | None,
+        state: State | None = None,
     ) -> Any:
         """The Jacobians at checked inputs, by a mode, wrt and of, and the values into y if there is one."""
         if out is None and wanted[1] is None and wanted[2] is None and not self._several:
             # The usual case first: for one small input what follows takes a tenth of the call.
             result = np.empty((*lead, self._n_out, self._n_in), self._dtype)
-            self._run(self._runners.get(checked_mode(wanted[0])), x, None, y, result, threads)
+            self._run(self._runners.get(checked_mode(wanted[0])), x, None, y, result, threads, state)
             return result
         runner, core, ends = self._chosen(*wanted)
         shape = (*lead, *core)
         if out is None:
             result = np.empty(shape, self._dtype)
-            self._run(runner, x, None, y, result, threads)
+            self._run(runner, x, None, y, result, threads, state)
             return blocks(result, *ends) if self._several else result
         if self._several:
             result = np.empty(shape, self._dtype)
@@ -206,7 +226,7 @@ class Differentiable:
             arguments.check_output(out, shape, self._dtype, x)
             # With more than one leading dimension and gaps, it cannot be seen as (n, n_out, n_in).
             result = parts = out if out.ndim <= 3 or out.flags.carray else np.empty(shape, self._dtype)
-        self._run(runner, x, None, y, result, threads)
+        self._run(runner, x, None, y, result, threads, state)
         if result is not out:
             write(out, parts)
         return out
@@ -231,6 +251,7 @@ class Differentiable:
         y: np.ndarray | None,
         out: np.ndarray | None,
         threads: int | None,
+        state: State | None = None,
     ) -> None:
         """Run for x (n_in,) or (n, n_in); a missing seed or result is stood in for by an empty array of its dimensions."""
         if threads is not None:
@@ -246,4 +267,4 @@ class Differentiable:
                 out = out.reshape(len(x), *out.shape[-2:])
         elif seed is not nothing[2]:
             seed = arguments.for_kernels(seed, self._dtype)
-        runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads)
+        runner(x, seed, nothing[ndim] if y is None else y, nothing[ndim + 1] if out is None else out, threads, state)

@@ -142,6 +142,11 @@ def whole(parts: Any, rows: End | None, columns: End | None) -> np.ndarray:
     return np.concatenate(parts, axis=-1) if columns is not None and columns.several else np.asarray(parts)
 
 
+def shapes_of(parts: Any) -> Any:
+    """The shapes of an array or of blocks, in tuples as they are."""
+    return tuple(map(shapes_of, parts)) if isinstance(parts, tuple) else parts.shape
+
+
 def check_outputs(out: Any, result: Any, dtype: np.dtype, x: np.ndarray, name: str = "out") -> None:
     """Raise unless a result, in blocks if it is a tuple, can be written to `out`."""
     if not isinstance(result, tuple):

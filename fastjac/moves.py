@@ -12,7 +12,6 @@ from .kernels.jit import kernel_address
 from .kernels.normalizers import NORMALIZERS
 from .kernels.pairwise import PAIRWISE
 from .kernels.tables import ACTIVATE, ADD, AFFINE, DENSE, INPUTS, JOIN, NORMALIZE, TAKE, WORK
-from .kernels.target import padded
 from .layers import Affine
 from .matrix import Record
 from .memory import PANEL_ROWS, Parameters, panel_of
@@ -53,9 +52,8 @@ class Sweep:
         elif isinstance(operator, Sum):
             yield step | self._taken_by(ADD, sweep.add)
         elif isinstance(operator, Pair):
-            slopes = padded(operator.size, self._parameters.dtype)
             rule = kernel_address(PAIRWISE[operator.join.rule], self._parameters.dtype)
-            yield step | self._taken_by(JOIN, sweep.join) | self._state[operator] | {"rule": rule, "second_slopes": slopes}
+            yield step | self._taken_by(JOIN, sweep.join) | self._state[operator] | {"rule": rule}
         else:
             assert isinstance(operator, Selection)  # a stack is moved part by part
             yield step | self._taken_by(TAKE, sweep.take) | {"p": self._units(operator)}

@@ -24,7 +24,7 @@ from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, Parameters, scratch
 from .moves import Sweep
 from .product import Product
 from .steps import Plan
-from .values import StatePlaces, Values, state_size
+from .values import StatePlaces, Values, place_state
 
 BLOCK_BYTES = caches().second // 4
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
@@ -51,15 +51,21 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
     widest = max(widest, lane_samples(lanes(chain.dtype)))
     values = Values(chain)
-    room = _room(chain, values, [plan for _, plan in tasks])
+    places, state_size = place_state(chain)
+    room = _room(chain, max(3 * max(chain.sizes), values.size) + state_size, [plan for _, plan in tasks])
     block = room.block
     spare = block * values.size
+    state = spare + block * padded(max(chain.value_sizes), chain.dtype)
     shared = {
         "n_in": chain.n_in,
         "n_out": chain.sizes[-1],
         "block": block,
         "values_row": values.result.row,
         "spare": spare,
+        "state": state,
+        "state_size": state_size,
+        "own": state + block * state_size,
+        "chain": chain.number,
         "zeros": parameters.add(np.zeros(widest)),
         "ones": parameters.add(np.ones(widest)),
         "n_identity": widest,
@@ -67,12 +73,11 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     }
     shared |= {name: kernel_address(kernel, chain.dtype) for name, kernel in (("contract", contract), ("copy", copy))}
     shared["piecewise_linear"] = int(chain.piecewise_linear)
-    state, shared["own"] = _place_state(chain, block, start=spare + block * padded(max(chain.value_sizes), chain.dtype))
-    sweep = Sweep(block, state, parameters)
+    sweep = Sweep(block, places, parameters)
     primal = sweep.steps(values)
     shared["values"] = sweep.place(values.result)
     shared["n_primal"] = len(primal)
-    accumulations = [_accumulate(product, plan, parameters, state) for product, plan in tasks]
+    accumulations = [_accumulate(product, plan, parameters, places) for product, plan in tasks]
     in_lanes = [
         lanes_for(chain, *task, accumulation, parameters) for task, accumulation in zip(tasks, accumulations, strict=True)
     ]
@@ -100,15 +105,18 @@ class Room(NamedTuple):
     least: int
 
 
-def _room(chain: Chain, values: Values, plans: Iterable[Plan]) -> Room:
-    """The room for samples of a chain whose products are accumulated by these plans."""
+def _room(chain: Chain, elements: int, plans: Iterable[Plan]) -> Room:
+    """The room for samples of a chain whose products are accumulated by these plans.
+
+    elements : what the values and the state of one sample take.
+    """
     weights = [weight.size * chain.dtype.itemsize for weight in chain.weights]
     # As many as lie along the lanes, if any do: they have rows again behind the last factor.
     least = lane_samples(lanes(chain.dtype)) if any(plan.in_lanes for plan in plans) else 1
     block_bytes, group_bytes = BLOCK_BYTES, GROUP_BYTES
     if any(size > LARGE_WEIGHT for size in weights):
         block_bytes, group_bytes = max(SHARING_BLOCK_BYTES, sum(weights) // 8), SHARING_GROUP_BYTES
-    return Room(max(least, _block(chain, values, block_bytes)), group_bytes // chain.dtype.itemsize, least)
+    return Room(max(least, _block(elements * chain.dtype.itemsize, block_bytes)), group_bytes // chain.dtype.itemsize, least)
 
 
 def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Record]:
@@ -180,18 +188,6 @@ def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
     return scratch(program.layout[0], program.parameters.dtype, threads)
 
 
-def _block(chain: Chain, values: Values, room: int) -> int:
-    """Samples in a block, for which there is so much room in bytes."""
-    operators = chain.operators
-    elements = max(3 * max(chain.sizes), values.size) + sum(state_size(op, chain.dtype) for op in operators)
-    return int(min(MAX_BLOCK, max(6, room // (elements * chain.dtype.itemsize) // 6 * 6)))
-
-
-def _place_state(chain: Chain, block: int, start: int) -> tuple[StatePlaces, int]:
-    """Where the Jacobians' vectors lie in the workspace, a block's of one operator together, and where they end."""
-    state: StatePlaces = {}
-    for op in chain.operators:
-        if row := state_size(op, chain.dtype):
-            state[op] = {"state": start, "state_row": row}
-            start += block * row
-    return state, start
+def _block(sample: int, room: int) -> int:
+    """How many samples of so many bytes make a block, for which there is so much room."""
+    return min(MAX_BLOCK, max(6, room // sample // 6 * 6))

@@ -165,8 +165,20 @@ def _steps_of(chain: Chain) -> Iterable[BlockStep]:
         made += len(factor.steps)
 
 
-def state_size(operator: Operator, dtype: np.dtype) -> int:
-    """Elements of the vectors of an operator's Jacobian at one sample; 0 if it is the same at all."""
+def place_state(chain: Chain) -> tuple[StatePlaces, int]:
+    """Where the vectors of each operator's Jacobian lie in the state of one sample, and the elements of all of it."""
+    places: StatePlaces = {}
+    end = 0
+    for operator in chain.operators:
+        row, count = _state_row(operator, chain.dtype), 2 if isinstance(operator, Pair) else 1
+        if row:
+            places[operator] = {"state": end, "state_row": row}
+            end += count * row
+    return places, end
+
+
+def _state_row(operator: Operator, dtype: np.dtype) -> int:
+    """Elements of the vectors of an operator's Jacobian at one sample, for a pair by one operand; 0 if it is the same at all."""
     if isinstance(operator, Pair):
-        return 2 * padded(operator.size, dtype)
+        return padded(operator.size, dtype)
     return padded((1 + 2 * operator.rank) * operator.size, dtype) if isinstance(operator, (Diagonal, Normalization)) else 0

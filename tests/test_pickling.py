@@ -32,6 +32,7 @@ HOLDERS = {
     "Program": NET.program,
     "Runner": lambda: NET._runners.get("auto"),
     "Scratch": lambda: NET._runners.get("auto")._take_scratch(1),
+    "State": lambda: NET.linearize(X)._state,
     "GradientRunner": NET._gradient_runner,
     "Lent": lambda: NET._gradient_runner().keep(60),
     "Crew": lambda: crew.crew,
@@ -53,22 +54,25 @@ IN_ANOTHER_PROCESS = """
 import pickle, sys
 from pathlib import Path
 
-pullback, operator, cotangents, direction = pickle.loads(Path(sys.argv[1]).read_bytes())
+pullback, operator, cotangents, direction, linearization = pickle.loads(Path(sys.argv[1]).read_bytes())
 results = [pullback(gy, gJ, threads=threads) for threads in (1, 2) for gy, gJ in cotangents]
-Path(sys.argv[1]).write_bytes(pickle.dumps((results, operator @ direction, operator.T @ (operator @ direction))))
+products = operator @ direction, operator.T @ (operator @ direction), linearization.vjp(cotangents[0][0])
+Path(sys.argv[1]).write_bytes(pickle.dumps((results, *products, linearization.operator(), linearization)))
 """
 
 
-def test_a_pullback_and_an_operator_in_another_process(tmp_path):
+def test_a_pullback_a_linearization_and_operators_in_another_process(tmp_path):
     cotangents, direction = [(GY, GJ), (GY, None), (None, GJ), (None, None)], RNG.standard_normal(NET.n_parameters)
     operator, path = NET.parameter_operator(X), tmp_path / "sent"
-    path.write_bytes(pickle.dumps((pullback(), operator, cotangents, direction)))
+    path.write_bytes(pickle.dumps((pullback(), operator, cotangents, direction, NET.linearize(X))))
     run_python("-c", IN_ANOTHER_PROCESS, path)
-    results, tangents, products = pickle.loads(path.read_bytes())
+    results, tangents, products, pulled, jacobians, linearization = pickle.loads(path.read_bytes())
     expected = [pullback()(*pair) for pair in cotangents]
     for found, gradient in zip(results, 2 * expected, strict=True):
         assert_same_bits(arrays_of(found), arrays_of(gradient))
     assert_same_bits((tangents, products), (operator @ direction, operator.T @ (operator @ direction)))
+    assert_same_bits((pulled, linearization.value, linearization.jacobian()), (NET.vjp(X, GY)[1], NET(X), NET.jacobian(X)))
+    assert_same_bits([jacobians @ np.ones(240)], [NET.jvp(X, np.ones(4))[1].ravel()])
 
 
 IN_POOLS = """

@@ -19,6 +19,7 @@ NEXT = STATE + 0.1 * fj.Affine(np.ones((8, 12)))(fj.concatenate([STATE, CONTROL]
 NET = fj.Network([fj.Affine(np.ones((30, 20)), np.ones(30)), fj.Tanh(), fj.Affine(np.ones((4, 30)))])
 X = np.ones((50, 20))
 PULLBACK = NET.jacobian_vjp(X)[2]
+LINEARIZATION = fj.Network([fj.Affine(np.ones((32, 20))), fj.Tanh(), fj.Affine(np.ones((4, 32)))]).linearize(X)
 
 SHOWN = {
     "Network(20-30-4, 3 layers, float64)": NET,
@@ -37,8 +38,11 @@ SHOWN = {
     "JacobianReport(FAILED, 0 derivatives, nothing to compare)": fj.JacobianReport(1e-6),
     "Sensitivity(20 inputs -> 4 outputs, raw, 50 rows)": fj.sensitivity(NET, X),
     "Pullback(gy (50, 4), gJ (50, 4, 20), float64)": PULLBACK,
+    "Linearization(x (50, 20), y (50, 4), float64, 448 bytes an input)": LINEARIZATION,
+    "<200x1000 JacobianOperator with dtype=float64>": LINEARIZATION.operator(),
     "Gradient(x (50, 20), parameters (750,), 3 layers, float64)": PULLBACK(np.ones((50, 4))),
     "Program(20 -> 4, 6 steps, float64)": NET.program(),
+    "Tape(0 of 3 inputs, 128 bytes, float64)": fastjac.numba.Tape(np.zeros(16), np.array([3, 0, 0])),
     "Scratch(6,460 bytes, float64)": fastjac.numba.Scratch(np.zeros(800), np.zeros(15, np.int32)),
     "<200x750 ParameterOperator with dtype=float64>": NET.parameter_operator(X),
 }

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ends import End
+from ..ends import End, shapes_of
 from ..layers import Layer
 from .runner import GradientRunner, addresses_of
 from .scratch import Kept
-from .structure import blocks_of, gather, shapes_of
+from .structure import blocks_of, gather
 
 if TYPE_CHECKING:
     from .trainable import Trainable

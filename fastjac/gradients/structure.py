@@ -58,8 +58,3 @@ def _checked(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     if array.shape != shape:
         raise ShapeError(f"{name} must have shape {shape}, that of {name[1:]}, got {array.shape}")
     return array
-
-
-def shapes_of(blocks: Blocks) -> Any:
-    """The shapes of an array or of blocks, in tuples as they are."""
-    return tuple(map(shapes_of, blocks)) if isinstance(blocks, tuple) else blocks.shape

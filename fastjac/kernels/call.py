@@ -17,7 +17,9 @@ from .tables import Program
 ) = range(12)  # fmt: skip
 """Words of a handle: the kernel's address, the task and its sizes, how many samples lie along the lanes (0 if none do), scratch
 of the first thread and bytes to the next one's, and the addresses of the Program's arrays from the last on."""
-HANDLE_WORDS = TABLES + 5
+KEPT = TABLES + 5
+"""Where a state is kept: words of a handle, as `run` has them at the end of its memory."""
+HANDLE_WORDS = KEPT + 3
 HANDLE, X, SEED, SEED_STRIDE, Y, OUT, N, ITEMSIZE = range(8)
 """Words of a call: addresses, the bytes from one sample's seed to the next's, the number of samples, bytes of a number."""
 REQUESTED = -1
@@ -32,7 +34,8 @@ def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) 
     sizes = [layout[name] for name in ("n_in", "n_out", "seed_size", "out_size", "lane_samples")]
     scratch = [number for array in (work, lists) for number in (array.ctypes.data, array.strides[0])]
     (kernel,) = program.kernel[0]
-    return np.array([kernel, task, *sizes, *scratch, *(array.ctypes.data for array in program[:-1])], np.int64)
+    tables = [array.ctypes.data for array in program[:-1]]
+    return np.array([kernel, task, *sizes, *scratch, *tables, 0, 0, 0], np.int64)
 
 
 @entry()
@@ -94,5 +97,8 @@ def run_chunk(call, thread, chunk, chunks):
         call[SEED_STRIDE],
     )
     tables = (handle[TABLES], handle[TABLES + 1], handle[TABLES + 2], handle[TABLES + 3], handle[TABLES + 4])
-    memory = (handle[WORK] + thread * handle[WORK_STRIDE], handle[LISTS] + thread * handle[LISTS_STRIDE])
+    memory = (
+        handle[WORK] + thread * handle[WORK_STRIDE], handle[LISTS] + thread * handle[LISTS_STRIDE],
+        handle[KEPT], handle[KEPT + 1], handle[KEPT + 2] + first,
+    )  # fmt: skip
     call_kernel(handle[KERNEL], (tables, handle[TASK], arrays, last - first, memory, part, parts))

@@ -9,6 +9,7 @@ import numpy as np
 from .contract import even_piece
 from .jit import piece
 from .memory import itemsize, tuple_reader, tuple_type, view
+from .state import STATE, state_at
 from .tables import COLUMNS, DENSE, INDEX_BYTES, ROWS, WORK
 
 INDEX = np.int32(0)
@@ -20,7 +21,7 @@ class Group(NamedTuple):
 
     room : for how many samples each matrix of the workspace has room, one behind the other.
     places, strides : of the four places of a matrix, as `tables` numbers them. Each matrix of the workspace has its own stride.
-    work : the workspace that holds the Jacobians' vectors of the block.  first : the group's first sample in the block.
+    work : the workspace.  state : the block's, as `state` reads it.  first : the group's first sample in the block.
     lists, own_lists, list_stride : all lists, the first sample's, and the bytes to the next sample's.
     part, parts : which of how many parts of the samples' work this is.
     """
@@ -30,6 +31,7 @@ class Group(NamedTuple):
     places: tuple[int, int, int, int]
     strides: tuple[int, int, int, int]
     work: int
+    state: tuple[int, int, int]
     first: int
     lists: int
     own_lists: int
@@ -38,18 +40,18 @@ class Group(NamedTuple):
     parts: int
 
 
-read_group = tuple_reader(tuple_type(Group, places=4, strides=4))
+read_group = tuple_reader(tuple_type(Group, places=4, strides=4, state=3))
 
 
 @piece
 def group_of(program, layout, arrays, samples, memory, share):
     """Samples that take each step together; arrays, memory and share as `run` has them.
 
-    samples : the first of a block, theirs in the block, and how many they are.
+    samples : the first of a block, theirs in the block, and how many they are.  memory : with the block's state.
     """
     _, seed, _, out, seed_stride = arrays
     first, start, count = samples
-    work, lists = memory
+    work, lists = memory[0], memory[1]
     size = itemsize(program.zero)
     out_stride = layout.out_size * size
     sample = first + start
@@ -57,7 +59,7 @@ def group_of(program, layout, arrays, samples, memory, share):
         count, layout.group,
         (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
         (0, 0, seed_stride, out_stride),
-        work, start,
+        work, memory[STATE:], start,
         lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
         share[0], share[1],
     )  # fmt: skip
@@ -110,7 +112,7 @@ def result_at(program, group, step, sample):
 @piece
 def sample_state(program, record, group, sample):
     """The address of the Jacobian's vectors that a record names, for this sample of the group."""
-    return group.work + (record.state + (group.first + sample) * record.state_row) * itemsize(program.zero)
+    return state_at(program.zero, record, group.state, group.first + sample)
 
 
 @piece

@@ -20,11 +20,12 @@ from .group import group_of, matrix_of
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import scale_columns
+from .state import with_state
 from .sweep import ones, store_values, sweep, zeros
 from .tables import DENSE, Tables, read_layout, read_primal
 
 
-@kernel(numbers(5), NUMBER, numbers(5), NUMBER, numbers(2))
+@kernel(numbers(5), NUMBER, numbers(5), NUMBER, numbers(5))
 def take_lanes(zero, addresses, task, arrays, first, memory):
     """Values and Jacobians of `layout.lane_samples` samples from the first one on; arrays and memory as `run` has them.
 
@@ -34,6 +35,7 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     layout = read_layout(program.layout, task)
     x, _, y, _, _ = arrays
     size, count = itemsize(zero), layout.lane_samples
+    memory = with_state(zero, layout, memory, first)
     work = memory[0] + layout.lane_work * size
     values = _evaluate(program, layout, x + first * layout.n_in * size, work, memory[1])
     if y != 0 or layout.lane_primal < layout.n_primal:

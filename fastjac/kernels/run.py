@@ -12,6 +12,7 @@ from .group import group_of
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
 from .memory import NUMBER, call_address, itemsize, numbers
 from .operators import copy_vector
+from .state import STATE, with_state
 from .sweep import store_values, sweep
 from .tables import Tables, read_layout
 from .twins import is_twin
@@ -30,7 +31,7 @@ def run_float64(addresses, task, arrays, n, memory, part, parts):
 
 
 KERNELS = {np.dtype(np.float32): run_float32, np.dtype(np.float64): run_float64}
-SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(2), NUMBER, NUMBER)
+SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(5), NUMBER, NUMBER)
 """What either takes: integers, most of them addresses."""
 RESULT = 3
 """Which of the arrays is the result."""
@@ -49,12 +50,14 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     arrays : addresses of x (n, n_in), of a seed (n, seed_size), of y (n, n_out) and out (n, out_size), both written, and the
         bytes from one sample's seed to the next's, which may be 0. All are C-contiguous and of the parameters' type. Where y is
         0, values are not stored; where out is 0, the task is left out.
-    memory : addresses of scratch for one thread, from `fastjac.program.workspace`.
+    memory : addresses of scratch for one thread, from `fastjac.program.workspace`. Then where the samples' state is kept: its
+        address, for how many samples there is room, and the first one's number; the address is 0 where it is not. A run for
+        values alone leaves the state there, and one with a result starts from it, without another sweep.
     part, parts : which of how many parts of every sample's work to do: each gives some of the result's rows. (0, 1) is all.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and parts == 1
+    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and parts == 1 and memory[STATE] == 0
     first = 0
     while first < n:
         if in_lanes and n - first >= layout.lane_samples:
@@ -73,8 +76,11 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
     x, _, y, out, seed_stride = arrays
     first, count = samples
     size = itemsize(program.zero)
-    sweep(program, addresses, task, 0, x + first * layout.n_in * size, count, memory)
-    store_values(program, layout, memory, y, samples)
+    from_kept = memory[STATE] != 0 and out != 0
+    memory = with_state(program.zero, layout, memory, first)
+    if not from_kept:
+        sweep(program, addresses, task, 0, x + first * layout.n_in * size, count, memory)
+        store_values(program, layout, memory, y, samples)
     if out == 0:
         return
     # With a seed each, samples of equal Jacobians have results of their own.
@@ -83,14 +89,14 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
     while start < count:
         together = 1
         while together < min(layout.group, count - start) and not (
-            twins and is_twin(program, layout, memory[0], start + together)
+            twins and is_twin(program, layout, memory[STATE:], start + together)
         ):
             together += 1
         group = group_of(program, layout, arrays, (first, start, together), memory, share)
         list_live(program, layout, group)
         take_steps(program, addresses, task, group, layout.first_step)
         start += together
-        while twins and start < count and is_twin(program, layout, memory[0], start):
+        while twins and start < count and is_twin(program, layout, memory[STATE:], start):
             result = out + (first + start) * layout.out_size * size
             copy_vector(program.zero, result - layout.out_size * size, result, layout.out_size)
             start += 1

@@ -11,11 +11,12 @@ from .compress import list_nonzero
 from .contract import Contraction, tile_rows_of
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
+from .state import STATE, state_at
 from .tables import DENSE, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
 
-TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, NUMBER, numbers(2))
+TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, NUMBER, numbers(5))
 """What a step of the sweep takes: the Program's addresses, the task, the step's number, the address of the first sample's inputs,
-how many samples there are, and scratch."""
+how many samples there are, and scratch with the place of their state."""
 
 
 @piece
@@ -85,7 +86,7 @@ def activate(zero, addresses, task, number, x, count, memory):
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
     size, n = itemsize(zero), count * step.row
-    slopes = memory[0] + step.state * size
+    slopes = state_at(zero, step, memory[STATE:], 0)
     its_slopes = memory[0] + layout.spare * size if step.compose else slopes
     p, q = program.parameters + step.p * size, program.parameters + step.q * size
     call_address(step.rule, (zero, memory[0] + step.target * size, p, q, its_slopes, n))
@@ -103,7 +104,7 @@ def normalize(zero, addresses, task, number, x, count, memory):
     size = itemsize(zero)
     epsilon = program.parameters + step.p * size
     for sample in range(count):
-        state = memory[0] + (step.state + sample * step.state_row) * size
+        state = state_at(zero, step, memory[STATE:], sample)
         call_address(step.rule, (zero, memory[0] + (step.target + sample * step.row) * size, step.n_in, epsilon, state))
 
 
@@ -150,8 +151,10 @@ def join(zero, addresses, task, number, x, count, memory):
     size = itemsize(zero)
     first, first_row = _vectors(zero, step.source_place, step.source, x, memory), step.source_row
     second, second_row = _vectors(zero, step.other_place, step.other, x, memory), step.other_row
+    # The slopes by the second operand lie behind those by the first of all samples.
+    to_second = step.state_row * memory[STATE + 1] * size
     for sample in range(count):
         a, b = first + sample * first_row * size, second + sample * second_row * size
-        state = memory[0] + (step.state + sample * step.state_row) * size
+        state = state_at(zero, step, memory[STATE:], sample)
         target = memory[0] + (step.target + sample * step.row) * size
-        call_address(step.rule, (zero, a, b, target, state, state + step.second_slopes * size, step.n_in))
+        call_address(step.rule, (zero, a, b, target, state, state + to_second, step.n_in))

@@ -112,8 +112,7 @@ PRIMAL = record(
     "rule",  # ACTIVATE, NORMALIZE: the address of the rule, and its parameters: for every value of a block, or one number
     "p",  # TAKE: the numbers of the units, in the parameters, or DENSE for the first ones
     "q",
-    "second_slopes",  # JOIN: elements from the slopes by the first operand to those by the second
-    "state",  # in the workspace: the Jacobian's vectors of the block's first sample, and the elements to the next one's
+    "state",  # the Jacobian's vectors, as `state` reads them: elements of one sample before them, and from sample to sample
     "state_row",
     "rank",  # NORMALIZE: terms of the Jacobian
     "compose",  # ACTIVATE: multiply onto the derivative that is there
@@ -157,7 +156,7 @@ STEP = record(
     "masked",  # CONTRACT, APPLY: whether what the diagonal scales by 0 becomes 0, also where it is inf or nan
     "shared",  # CONTRACT: whether the parts of one sample each compute ROWS of the result, or strips of its COLUMNS; or 0
     # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken; CONTRACT, COPY: a diagonal that scales the
-    # result's columns, or DENSE. Then the elements from one sample's to the next's.
+    # result's columns, or DENSE. Both fields as those of PRIMAL.
     "state",
     "state_row",
     "rank",  # APPLY: 0 for a diagonal, else the terms of a normalizer
@@ -195,6 +194,9 @@ LAYOUT = record(
     "values",  # offset in the workspace of the network's outputs, and the elements from one sample's to the next's
     "values_row",
     "spare",  # offset of a buffer of values
+    "state",  # offset of the state of a block, and the elements that one sample's takes
+    "state_size",
+    "chain",  # the number of the chain that this is lowered from, all of whose programs take its states
     "own",  # offset of what the samples of a group have of their own: each matrix of all of them, then the next matrix
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",

@@ -10,6 +10,7 @@ import numpy as np
 
 from .jit import piece
 from .memory import itemsize, view
+from .state import state_at
 from .tables import ACTIVATE, read_primal
 
 WORD = np.int32(0)
@@ -17,13 +18,13 @@ WORD_BYTES = 4
 
 
 @piece
-def is_twin(program, layout, work, sample):
+def is_twin(program, layout, state, sample):
     """Whether a sample of a block has, bit by bit, every slope of the one before it."""
     size = itemsize(program.zero)
     for number in range(layout.n_primal):
         step = read_primal(program.primal, number)
         if step.operation == ACTIVATE:
-            slopes = work + (step.state + sample * step.state_row) * size
+            slopes = state_at(program.zero, step, state, sample)
             if _differ(slopes, slopes - step.state_row * size, step.n_in * size // WORD_BYTES):
                 return False
     return True

@@ -98,13 +98,15 @@ def test_a_second_process_compiles_nothing(site, warm):
 def test_every_kernel_source_is_in_the_key(tmp_path, monkeypatch):
     kernels = tmp_path / "kernels"
     shutil.copytree(Path(cache.__file__).parent, kernels, ignore=shutil.ignore_patterns("__pycache__"))
+    callers = [shutil.copy(Path(cache.__file__).parents[1] / name, tmp_path) for name in cache.CALLERS]
     monkeypatch.setattr(cache, "__file__", str(kernels / "cache.py"))
     fingerprint = cache.fingerprint.__wrapped__
     seen = {fingerprint()}
-    for source in sorted(kernels.rglob("*.py")):
+    sources = [*kernels.rglob("*.py"), *map(Path, callers)]
+    for source in sources:
         source.write_text(source.read_text() + "\n")
         seen.add(fingerprint())
-    assert len(seen) == 1 + len(list(kernels.rglob("*.py")))
+    assert len(seen) == 1 + len(sources)
 
 
 def test_kernels_are_kept_in_the_users_cache_and_not_beside_the_sources(site, warm, tmp_path):

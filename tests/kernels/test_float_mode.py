@@ -45,6 +45,7 @@ SCRIPT = """
         yield fastjac.Network([fastjac.Affine(weights["float64"][1])], dtype=dtype)(x, threads=threads)
         yield from net.value_and_jacobian(x, threads=threads)
         yield from net.pullback(x, cotangents, threads=threads)
+        yield net.linearize(x, threads=threads).pullback(cotangents, threads=threads)
         yield net.parameter_jacobian(x, threads=threads)
         yield net.gauss_newton_product(x, net.parameters(), curvature, threads=threads)
         y, jacobian = (np.empty_like(found) for found in (y, jacobian))

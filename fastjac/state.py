@@ -1,0 +1,49 @@
+"""The state of samples, kept: what a primal sweep leaves for their Jacobians, so that no other sweep is needed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from .kernels.call import KEPT
+from .kernels.tables import Program
+from .kernels.target import ALIGNMENT
+from .memory import LINE
+from .pickling import refuse_pickling
+
+
+class State(NamedTuple):
+    """The vectors of the Jacobians on the way, as `kernels.state` lays them out; one state serves all programs of a chain.
+
+    memory : of all samples.  address : where it starts, on a cache line.  samples : how many they are.
+    size : elements that one takes.  first : the number of the first that a call is for.
+    """
+
+    memory: np.ndarray
+    address: int
+    samples: int
+    size: int
+    first: int = 0
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network")
+
+    def at(self, sample: int) -> State:
+        """The state from this sample on, counted from the first one."""
+        return self._replace(first=self.first + sample)
+
+    def handle(self, handle: np.ndarray) -> np.ndarray:
+        """A copy of a handle, for a call that leaves the state here or starts from it."""
+        mine = handle.copy()
+        mine[KEPT:] = self.address, self.samples, self.first
+        return mine
+
+
+def room_for_state(program: Program, samples: int) -> State:
+    """Memory for the state of so many samples."""
+    size = int(program.layout["state_size"][0])
+    # A whole vector may be read where a part of a row starts, and end behind it.
+    memory = np.zeros((samples * size + LINE) * program.parameters.itemsize + ALIGNMENT, np.uint8)
+    address = memory.ctypes.data
+    return State(memory, address + -address % ALIGNMENT, samples, size)
