@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from fastjac import Network
 
-KINDS = ("__call__", "jacobian", "value_and_jacobian", "jvp", "vjp")
+KINDS = ("__call__", "jacobian", "value_and_jacobian", "jvp", "vjp", "linearize")
 
 
 @contextmanager

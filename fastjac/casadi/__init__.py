@@ -66,9 +66,8 @@ def callback(net: Network, stages: int = 1) -> NetworkCallback:
     if not isinstance(net, Network):
         raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}")
     key = net, positive_count(stages, "stages") or 1
-    if key not in _kept:
-        _kept[key] = NetworkCallback(*key)
-    return _kept[key]
+    # Of two threads that make the same one, both must get the one that is kept.
+    return _kept.get(key) or _kept.setdefault(key, NetworkCallback(*key))
 
 
 def forget(net: Network) -> None:

@@ -18,7 +18,7 @@ from .variables import Variables, put, vector
 class Function:
     """`y (n_out,)` of the variables `x (n_in,)`, and `jac(x)`, for `root`, `fsolve`, `least_squares` and the other classes here.
 
-    `f(x)` and `f.jac(x)` at the same x cost one sweep through the network (see `fastjac.remembered`).
+    `f(x)`, `f.jac(x)` and `f.vjp(x, u)` at the same x cost one sweep through the network (see `fastjac.remembered`).
 
     Parameters
     ----------
@@ -33,12 +33,14 @@ class Function:
     The steady state of dx/dt = net(x, u) at u = (1, -1):
 
     >>> import numpy as np
-    >>> from scipy.optimize import root
+    >>> from scipy.optimize import fsolve, root
     >>> import fastjac as fj, fastjac.scipy
     >>> net = fj.Network([fj.Affine([[-1.0, 0.3, 1.0, 0.0], [0.2, -1.0, 0.0, 1.0]]), fj.Tanh()])
     >>> f = fastjac.scipy.Function(net, wrt=[0, 1], fixed=[1.0, -1.0])
     >>> root(f, [0.0, 0.0], jac=f.jac).x.round(6).tolist()
     [0.744681, -0.851064]
+    >>> fsolve(f, [0.0, 0.0], fprime=f.jac, args=([0.0, 1.0],)).round(6).tolist()
+    [0.319149, 1.06383]
     """
 
     def __init__(self, net: Network, wrt: Index | None = None, fixed: Any = None) -> None:
@@ -66,14 +68,10 @@ class Function:
         """`J (n_out, n_in)` in float64; `J[i, j] = d y_i / d x_j`."""
         return self._remembered.jacobian(self._point(x, fixed)).astype(np.float64)
 
-    def value(self, x: Any, fixed: Any = None) -> np.ndarray:
-        """`y (n_out,)` in float64, by a sweep that never computes J, for where `jac` is not called."""
-        return self._remembered.value_alone(self._point(x, fixed)).astype(np.float64)
-
     def vjp(self, x: Any, u: Any, fixed: Any = None) -> np.ndarray:
         """The gradient `u J (n_in,)` of `u . y` in float64, for `u (n_out,)`; J is never formed."""
         cotangent = vector(u, self.n_out, "u", "output")
-        gradient = self._remembered.net.vjp(self._point(x, fixed), cotangent)[1]
+        gradient = self._remembered.vjp(self._point(x, fixed), cotangent)
         return gradient[self._variables.free].astype(np.float64)
 
     def then(self, layer: Any) -> Function:

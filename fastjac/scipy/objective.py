@@ -21,7 +21,7 @@ class Objective:
     loss : takes y (n_out,) and gives a pair, a number and its derivative by y (n_out,).
 
     Raises DtypeError where the loss gives no pair, and ShapeError where its derivative has another shape than y.
-    Costs a sweep for y and one vector-Jacobian product; the Jacobian is never formed.
+    Costs one sweep and one vector-Jacobian product; the Jacobian is never formed.
 
     Poisson's likelihood, of counts whose logarithmic rates the network gives:
 
@@ -40,7 +40,7 @@ class Objective:
 
     def __call__(self, x: Any, fixed: Any = None) -> tuple[float, np.ndarray]:
         """The loss at the variables `x (n_in,)`, and its gradient (n_in,)."""
-        given = self.loss(self.function.value(x, fixed))
+        given = self.loss(self.function(x, fixed))
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise DtypeError(f"a loss must give a pair, its value and its derivative by y, got {type(given).__name__}")
         value, cotangent = given

@@ -43,7 +43,7 @@ def test_a_solver_takes_one_sweep_for_a_step():
     with counted_sweeps() as sweeps:
         result = least_squares(f, np.zeros(3), jac=f.jac)
     assert result.nfev == result.njev > 2
-    assert sweeps == ["value_and_jacobian"] * result.nfev
+    assert sweeps == ["linearize"] * result.nfev
 
 
 def test_what_it_gives_belongs_to_the_caller():

@@ -37,7 +37,7 @@ def test_the_optimum_is_that_of_the_dense_formulas():
         result = least_squares(FIT, np.zeros(4), jac=FIT.jac, xtol=1e-12, ftol=1e-12)
     np.testing.assert_allclose(result.x, expected, rtol=1e-6)
     np.testing.assert_allclose(FIT.hess(result.x), information, rtol=1e-5)
-    assert len(sweeps) <= result.nfev + (result.nfev - result.njev)
+    assert sweeps == ["linearize"] * result.nfev
     for method, options in (("BFGS", {}), ("trust-exact", {"hess": FIT.hess}), ("L-BFGS-B", {"bounds": [(-1, 1)] * 4})):
         found = minimize(FIT.cost, np.zeros(4), jac=True, method=method, tol=1e-9, **options)
         np.testing.assert_allclose(found.x, expected, rtol=1e-4, err_msg=method)
@@ -64,11 +64,11 @@ def test_robust_losses_and_differences_agree():
     assert exact.nfev <= differences.nfev + 2
 
 
-def test_the_gradient_is_one_product():
+def test_the_gradient_is_one_product_after_one_sweep():
     with counted_sweeps() as sweeps:
         value, gradient = FIT.cost(TRUTH)
         FIT.cost(TRUTH + 0.1), FIT.cost(TRUTH)
-    assert sweeps == ["__call__", "vjp"] * 3
+    assert sweeps == ["linearize"] * 3
     residuals = FIT(TRUTH)
     np.testing.assert_allclose(value, 0.5 * residuals @ residuals)
     np.testing.assert_allclose(gradient, FIT.jac(TRUTH).T @ residuals)
