@@ -7,6 +7,8 @@ The way of a call, which is also the way imports point:
 
     network.py      the face: holds what a user wrote, saves, copies, prints (drawing.py); derivatives.py, its base, computes:
                     arguments.py checks what comes in, ends.py makes one vector of several inputs, or blocks of one matrix
+    blockwise.py    many samples, part by part: samples.py reads them, targets.py writes Jacobians to files, progress.py shows how
+                    many are done
     sequence.py     what a user writes as a graph: layers in a row, blocks (blocks.py), nodes (nodes.py, of which selection.py
                     takes units); known.py says which layers there are
     runners.py      the programs of a network, lowered at their first use
