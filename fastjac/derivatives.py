@@ -100,7 +100,7 @@ class Differentiable(Blockwise):
         Costs `plan(mode, wrt=wrt, of=of).multiply_adds` for each input, and allocates J; scratch memory is kept for the next
         call.
         """
-        if progress is not False or (out is not None and is_on_disk(out)):
+        if progress is not False or not (out is None or type(out) is np.ndarray or not is_on_disk(out)):
             return self._write(x, out, (mode, wrt, of), threads, progress)
         x, lead = self._taken(x)
         return self._jacobian(x, lead, None, (mode, wrt, of), out, threads)

@@ -13,8 +13,8 @@ from .arguments import check_form
 from .ends import check_outputs, paired
 from .errors import FileError, OptionError
 
-NO_RESERVATION = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
-"""What a file system says that cannot set room aside."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""What a system says that has no room for a file, on the disk or in its user's share of it."""
 
 
 def leaves(out: Any) -> list[Any]:
@@ -56,19 +56,19 @@ def check_targets(out: Any, result: Any, dtype: np.dtype, inputs: Iterable[Any],
 
 
 def reserve(out: Any) -> None:
-    """Take room on the disk for arrays that are mapped to a file, where the system can.
+    """Take room on the disk for arrays that are mapped to files of their own, where the system can.
 
-    Without room, a page that is written would kill the process. Here it is a FileError.
+    Raises FileError for a full disk. There, the first page that found no room would kill the process otherwise.
     """
     for array in leaves(out):
-        # The file's holes are filled only where it holds nothing else.
         if isinstance(array, np.memmap) and array.mode in ("r+", "w+") and array.filename and hasattr(os, "posix_fallocate"):
             try:
                 with open(array.filename, "r+b") as file:
                     if os.fstat(file.fileno()).st_size == array.offset + array.nbytes:
                         os.posix_fallocate(file.fileno(), array.offset, array.nbytes)
             except OSError as error:
-                if error.errno not in NO_RESERVATION:
+                # A system that cannot reserve, and a file that has no name any more, are no obstacle.
+                if error.errno in FULL:
                     raise FileError(f"cannot write {array.filename}: {error.strerror or error}") from error
 
 
