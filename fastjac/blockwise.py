@@ -19,9 +19,9 @@ from .targets import check_targets, first_axis, is_data_set, leaves, part_of, re
 if TYPE_CHECKING:
     from .derivatives import Index
 
-BLOCK_BYTES = 2**26
-"""Most memory for inputs and Jacobians at a time. Of this, one J takes less than 32 MB, so that the C library gives it the memory
-of an earlier one. A larger J always comes in new pages, which may take a third of the time that it takes to compute."""
+BLOCK_BYTES = 2**25
+"""Most memory for inputs and Jacobians at a time. One J takes less than half of it, and the C library gives it the memory of an
+earlier one. From 32 MB on each J comes in new pages, which can take a third of the time that it takes to compute."""
 
 
 class Blockwise:
@@ -62,7 +62,7 @@ class Blockwise:
         x : whatever `jacobian` takes, with one leading axis at least. What is sliced like an array, such as a data set of h5py
             or zarr, is read part by part. Any other iterable brings samples (n_in,), batches (..., n_in) of any length, or both,
             and they are numbered in the order they come in; with several inputs each item is a tuple of arrays.
-        max_bytes : most memory for Jacobians and inputs at a time; by default 64 MB, or what one sample takes. More is no faster.
+        max_bytes : most memory for Jacobians and inputs at a time; by default 32 MB, or what one sample takes. More is no faster.
             It counts two Jacobians of each sample, because the caller still holds the last J while the next one is computed.
         mode, wrt, of, threads : as for `jacobian`.
         progress : True draws a bar on stderr, which needs tqdm. A function is called after each part, with the number of
