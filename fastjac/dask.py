@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from .labels import Labels
 from .network import Network
 from .optional import optional
 from .plan import checked_mode
+from .quantities.checks import checked_weight
 from .steps import Mode
 
 dask = optional("dask.array", "to compute Jacobians of dask arrays", "dask")
@@ -90,7 +92,7 @@ def mean_jacobian(
     samples = math.prod(call.x.shape[:-1])
     if math.isnan(samples):
         raise ShapeError(f"x must have chunks of known sizes, got shape {call.x.shape}; call x.compute_chunk_sizes() before")
-    return call.labels.mean(call.summed(_absolute_sum if absolute else _sum, call.core) / samples)
+    return call.labels.mean(call.summed(_jacobian_sum, call.core, absolute=absolute, core=call.core) / samples)
 
 
 def fisher(
@@ -105,15 +107,14 @@ def fisher(
 ) -> Any:
     """The Fisher matrix `F (n_in, n_in)`, the sum of `J^T P J` over all samples of a dask array: a dask array of float64.
 
-    precision : P, the inverse covariance of the outputs' noise: None for the identity, a number, a diagonal (n_out,), or a
-        symmetric matrix (n_out, n_out).
+    precision : P, as for `Network.fisher`, but one for all samples.
     Other arguments are as for `mean_jacobian`.
-    Raises as `jacobian` does, and ShapeError for a precision of another shape.
+    Raises as `jacobian` does, and for a precision as `Network.fisher` does.
     """
     call = _Call(net, x, mode, wrt, of, threads)
     rows, columns = call.core
-    weight = None if precision is None else _weight(precision, rows)
-    return call.labels.square(call.summed(_information, (columns, columns), weight))
+    weight = checked_weight(precision, rows, (), "precision")
+    return call.labels.square(call.summed(_fisher, (columns, columns), precision=weight))
 
 
 class _Call:
@@ -137,7 +138,7 @@ class _Call:
         self.x = _array(net, self.labels.data)
 
     def by_chunk(
-        self, function: Callable[..., np.ndarray], core: tuple[int, ...], dtype: Any, is_summed: bool = False, **more: Any
+        self, function: Callable[..., np.ndarray], core: tuple[int, ...], dtype: Any, is_summed: bool = False, /, **more: Any
     ) -> Any:
         """The dask array (..., *core) of what a function gives for each chunk; (1, ..., *core) for each if it sums over samples.
 
@@ -163,9 +164,9 @@ class _Call:
             **more,
         )
 
-    def summed(self, term: Callable[..., np.ndarray], shape: tuple[int, int], weight: np.ndarray | None = None) -> Any:
-        """The sum over all samples of `term(J, weight)`, which takes the Jacobians of some samples, of this shape."""
-        sums = self.by_chunk(_sums, shape, np.float64, True, term=term, shape=shape, weight=weight)
+    def summed(self, function: Callable[..., np.ndarray], core: tuple[int, int], /, **more: Any) -> Any:
+        """The sum over all samples, an array `core`; the function, called as above, gives the sum over a chunk (n, n_in)."""
+        sums = self.by_chunk(partial(_as_chunk, function=function), core, np.float64, True, **more)
         return sums.sum(axis=tuple(range(sums.ndim - 2)))
 
 
@@ -192,14 +193,6 @@ def _array(net: Network, x: Any) -> Any:
     return arrays[0] if len(arrays) == 1 else dask.array.concatenate(arrays, axis=-1).rechunk({-1: -1})
 
 
-def _weight(precision: Any, rows: int) -> np.ndarray:
-    """A precision as a matrix, or as a column of the numbers on its diagonal."""
-    array = arguments.real_array(precision, "precision").astype(np.float64)
-    if array.shape not in ((), (rows,), (rows, rows)):
-        raise ShapeError(f"precision must be a number or have shape ({rows},) or ({rows}, {rows}), got {array.shape}")
-    return array if array.ndim == 2 else np.broadcast_to(array, rows)[:, None]
-
-
 def _values(x: np.ndarray, network: Network, options: Any, threads: int | None) -> np.ndarray:
     y = network(network._inputs.split(x, -1), threads=threads)
     return np.concatenate(y, axis=-1) if isinstance(y, tuple) else y
@@ -209,33 +202,19 @@ def _jacobians(x: np.ndarray, network: Network, options: Any, threads: int | Non
     return network.jacobian(network._inputs.split(x, -1), **options, threads=threads)
 
 
-def _sums(
-    x: np.ndarray,
-    network: Network,
-    options: Any,
-    threads: int | None,
-    term: Callable[..., np.ndarray],
-    shape: tuple[int, int],
-    weight: np.ndarray | None,
+def _as_chunk(x: np.ndarray, function: Callable[..., np.ndarray], **more: Any) -> np.ndarray:
+    """What a function gives for all samples of a chunk (..., n_in), with an axis of length 1 in place of each axis of samples."""
+    return function(x.reshape(-1, x.shape[-1]), **more)[(None,) * (x.ndim - 1)]
+
+
+def _jacobian_sum(
+    x: np.ndarray, network: Network, options: Any, threads: int | None, absolute: bool, core: tuple[int, int]
 ) -> np.ndarray:
-    total = np.zeros(shape)
-    points = network._inputs.split(x.reshape(-1, x.shape[-1]), -1)
-    for _, jacobians in network.jacobian_blocks(points, **options, threads=threads):
-        total += term(jacobians, weight)
-    return total.reshape((1,) * (x.ndim - 1) + shape)
+    total = np.zeros(core)
+    for _, jacobians in network.jacobian_blocks(network._inputs.split(x, -1), **options, threads=threads):
+        total += (np.abs(jacobians, out=jacobians) if absolute else jacobians).sum(axis=0, dtype=np.float64)
+    return total
 
 
-def _sum(jacobians: np.ndarray, weight: None) -> np.ndarray:
-    return jacobians.sum(axis=0, dtype=np.float64)
-
-
-def _absolute_sum(jacobians: np.ndarray, weight: None) -> np.ndarray:
-    return np.abs(jacobians, out=jacobians).sum(axis=0, dtype=np.float64)
-
-
-def _information(jacobians: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """The sum of J^T P J, exactly symmetric; P is the weight."""
-    rows = jacobians.astype(np.float64)
-    weighted = rows if weight is None else weight * rows if weight.shape[1] == 1 else weight @ rows
-    total = np.tensordot(rows, weighted, axes=((0, 1), (0, 1)))
-    return (total + total.T) / 2
+def _fisher(x: np.ndarray, network: Network, options: Any, threads: int | None, precision: np.ndarray | None) -> np.ndarray:
+    return network.fisher(network._inputs.split(x, -1), precision, **options, threads=threads)

@@ -210,7 +210,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "precision": (
         lambda: fastjac.dask.fisher(NET, CHUNKS, np.ones(2)),
         ShapeError,
-        r"precision must be .* \(3,\) or \(3, 3\), got \(2,\)",
+        "precision must have 3 entries in a row",
     ),
     "unknown sizes": (
         lambda: fastjac.dask.mean_jacobian(NET, CHUNKS[CHUNKS[:, 0] > 0]),
