@@ -46,10 +46,11 @@ computes values and slopes, then for each group of samples `accumulate` takes ev
 `contract` to `tile`, which writes to J.
 
 Above the network stand numba.py (the same from inside `@njit` code), dask.py (lazily, for dask arrays; labels.py keeps xarray's
-labels, and fingerprint.py names a network by its content), importers/ (trained weights from other libraries), torch/ (losses of the
-Jacobian in torch), scipy/ and casadi/ (their solvers), for which flat.py makes one vector of several and remembered.py keeps the last
-point, check.py and differences.py, tabular/ (how much outputs depend on columns of a table), plot/ (pictures) and cli/ (the command);
-saving.py writes fastjac's own files, optional.py imports what only some calls need, and coldstart.py announces that kernels compile.
+labels, and fingerprint.py names a network by its content), importers/ (trained weights from other libraries), torch/ (losses of
+the Jacobian in torch), scipy/ and casadi/ (their solvers), for which flat.py makes one vector of several and remembered.py
+keeps the last point, check.py and differences.py, tabular/ (how much outputs depend on columns of a table), plot/ (pictures)
+and cli/ (the command); saving.py writes fastjac's own files, optional.py imports what only some calls need, and coldstart.py
+announces that kernels compile.
 """
 
 import types

@@ -9,7 +9,7 @@ import pytest
 
 import fastjac as fj
 from fastjac import blockwise, cli
-from fastjac.cli import network
+from fastjac.cli import compute, network
 from fastjac.importers import Imported, Options
 from fastjac.importers.parts import Part
 
