@@ -8,6 +8,8 @@ The way of a call, which is also the way imports point:
     network.py      the face: holds what a user wrote, saves, copies, prints (drawing.py); derivatives.py, its base, computes, and
                     linearization.py keeps a primal sweep for later products (as SciPy's operators: jacobian_operator.py):
                     arguments.py checks what comes in, ends.py makes one vector of several inputs, or blocks of one matrix
+    blockwise.py    many samples, part by part: samples.py reads them, targets.py writes Jacobians to files, progress.py shows how
+                    many are done
     sequence.py     what a user writes as a graph: layers in a row, blocks (blocks.py), nodes (nodes.py, of which selection.py
                     takes units); known.py says which layers there are
     runners.py      the programs of a network, lowered at their first use
@@ -46,10 +48,11 @@ computes values and slopes, then for each group of samples `accumulate` takes ev
 `contract` to `tile`, which writes to J.
 
 Above the network stand numba.py (the same from inside `@njit` code: compiled.py checks arrays and calls, tape.py keeps a primal
-sweep), importers/ (trained weights from other libraries), torch/ (losses of the Jacobian in torch), scipy/ and casadi/ (their
-solvers), for which flat.py makes one vector of several and remembered.py keeps the last point, check.py and differences.py,
-tabular/ (how much outputs depend on columns of a table), plot/ (pictures) and cli/ (the command); saving.py writes fastjac's own
-files, optional.py imports what only some calls need, and coldstart.py announces that kernels compile.
+sweep), dask.py (lazily, for dask arrays; labels.py keeps xarray's labels, and fingerprint.py names a network by its content),
+importers/ (trained weights from other libraries), torch/ (losses of the Jacobian in torch), scipy/ and casadi/ (their solvers),
+for which flat.py makes one vector of several and remembered.py keeps the last point, check.py and differences.py, tabular/ (how
+much outputs depend on columns of a table), plot/ (pictures) and cli/ (the command); saving.py writes fastjac's own files,
+optional.py imports what only some calls need, and coldstart.py announces that kernels compile.
 """
 
 import types

@@ -23,15 +23,15 @@ MOST_WORK = 100_000
 """How many candidates NumPy tries to find whether two arrays overlap, in about 1 ms, before it says that they may."""
 
 
-def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
-    """`x` as (n_in,), ready for kernels, or as (n, n_in), and the leading shape it had.
+def inputs(x: Any, n_in: int, dtype: np.dtype, name: str = "x") -> tuple[np.ndarray, tuple[int, ...]]:
+    """`x` as (n_in,), ready for kernels, or as (n, n_in), and the leading shape it had; errors call it `name`.
 
     A batch that kernels cannot take as it is stays so: it is converted piece by piece where it is used.
     """
     # The usual case first: for one small input the checks below take as long as its Jacobian.
     if type(x) is np.ndarray and x.dtype == dtype and x.ndim in (1, 2) and x.shape[-1] == n_in and x.flags.carray:
         return x, x.shape[:-1]
-    array = features(x, n_in, "x")
+    array = features(x, n_in, name)
     lead = array.shape[:-1]
     if array.ndim > 2:
         array = array.reshape(-1, n_in)
@@ -41,22 +41,25 @@ def inputs(x: Any, n_in: int, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, .
 def features(value: Any, n_in: int, name: str) -> np.ndarray:
     """`value` as an array (..., n_in) of real numbers."""
     array = real_array(value, name)
-    if array.ndim == 0:
-        raise ShapeError(f"{name} must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")
-    if array.shape[-1] != n_in:
-        fix = _fix(array, n_in, name)
-        raise ShapeError(
-            f"{name} must have shape (..., {n_in}), one feature for each input of the network, got {array.shape}{fix}"
-        )
+    check_features(array.shape, n_in, name)
     return array
 
 
-def _fix(x: np.ndarray, n_in: int, name: str) -> str:
+def check_features(shape: tuple[int, ...], n_in: int, name: str) -> None:
+    """Raise unless an array of this shape, which errors call `name`, is of shape (..., n_in)."""
+    if not shape:
+        raise ShapeError(f"{name} must have shape (..., {n_in}), got a single number; wrap it in a list if n_in is 1")
+    if shape[-1] != n_in:
+        fix = _fix(shape, n_in, name)
+        raise ShapeError(f"{name} must have shape (..., {n_in}), one feature for each input of the network, got {shape}{fix}")
+
+
+def _fix(shape: tuple[int, ...], n_in: int, name: str) -> str:
     """How an array of the wrong shape would fit, if it would: samples of several axes flattened, or samples as columns."""
-    for axis in range(x.ndim - 1):
-        if math.prod(x.shape[axis:]) == n_in:
-            return f"; flatten each sample: {name}.reshape({(*x.shape[:axis], n_in)})"
-    return "; it fits when transposed" if x.ndim == 2 and x.shape[0] == n_in else ""
+    for axis in range(len(shape) - 1):
+        if math.prod(shape[axis:]) == n_in:
+            return f"; flatten each sample: {name}.reshape({(*shape[:axis], n_in)})"
+    return "; it fits when transposed" if len(shape) == 2 and shape[0] == n_in else ""
 
 
 def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: str) -> np.ndarray:
@@ -89,17 +92,23 @@ def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarra
     """Raise unless a result of this shape can be written to `out`, which errors call `name`, in memory of any order."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise DtypeError(f"{name} must be a plain NumPy array, got {type(out).__name__}")
-    if out.shape != shape:
-        raise ShapeError(f"{name} must have shape {shape}, got {out.shape}")
-    if out.dtype != dtype:
-        raise DtypeError(f"{name} must have the network's dtype {dtype}, got {out.dtype}; see Network.astype")
+    check_form(out, shape, dtype, name)
     if not out.flags.writeable:
-        raise OptionError(f"{name} must be writeable, got a read-only array")
+        fix = ' mapped to a file; open the file with mode="r+"' if isinstance(out, np.memmap) else ""
+        raise OptionError(f"{name} must be writeable, got a read-only array{fix}")
     if not out.flags.forc and _overlaps_itself(out):
         raise OptionError(f"{name} must not overlap itself, but some of its entries share memory; pass an array of its own")
     # By the bounds, which is quick, then by the entries themselves: two fields of one array of records are two arrays.
     if np.may_share_memory(out, x) and np.may_share_memory(out, x, max_work=MOST_WORK):  # type: ignore[arg-type]
         raise OptionError(f"{name} must not overlap x, which is still read while it is written; pass a separate array or a copy")
+
+
+def check_form(out: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
+    """Raise unless `out`, an array or a data set, has the shape and the dtype of a result."""
+    if out.shape != shape:
+        raise ShapeError(f"{name} must have shape {shape}, got {out.shape}")
+    if out.dtype != dtype:
+        raise DtypeError(f"{name} must have the network's dtype {dtype}, got {out.dtype}; see Network.astype")
 
 
 def _overlaps_itself(array: np.ndarray) -> bool:
@@ -145,10 +154,15 @@ def real_array(value: Any, name: str) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(f"{name} must not be a masked array, whose mask would be lost; pass {name}.filled(...)")
     array = dense_array(value, name)
-    if array.dtype.kind not in "fiub":
-        fix = "; take its real part or drop the imaginary one" if array.dtype.kind == "c" else ""
-        raise DtypeError(f"{name} must hold real numbers, got dtype {array.dtype}{fix}")
+    check_real(array.dtype, name)
     return array
+
+
+def check_real(dtype: np.dtype, name: str) -> None:
+    """Raise unless an array of this dtype, which errors call `name`, holds bool, integers or floats."""
+    if dtype.kind not in "fiub":
+        fix = "; take its real part or drop the imaginary one" if dtype.kind == "c" else ""
+        raise DtypeError(f"{name} must hold real numbers, got dtype {dtype}{fix}")
 
 
 def is_for_kernels(array: np.ndarray, dtype: np.dtype) -> bool:

@@ -8,7 +8,7 @@ output, whose differences are all noise, raises no alarm.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from .errors import DtypeError, OptionError, ShapeError
 from .layers import LogSoftmax, Softmax
 from .layers.base import as_float
 from .network import Network
+from .progress import Progress, Report
 
 ALL_COORDINATES_UP_TO = 256
 RANDOM_DIRECTIONS = 64
@@ -98,7 +99,7 @@ def check_jacobian(
     rtol: float | None = None,
     directions: int | Literal["all", "auto"] = "auto",
     seed: int = 0,
-    progress: Callable[[range], Iterable[int]] = iter,
+    progress: Progress = False,
 ) -> JacobianReport:
     """Compare the Jacobian of `net` at `x` with central differences in float64.
 
@@ -112,7 +113,7 @@ def check_jacobian(
         coordinate's scale; "auto" for all of up to 256 coordinates, and 64 random directions where there are more. Where a
         random direction fails, all coordinates of that input are taken, to name the entry.
     seed : of the random directions.
-    progress : wraps the loop over inputs, as `tqdm.tqdm` does.
+    progress : as for `Network.jacobian`: True draws a bar, a function is called with the number of inputs done and of all.
 
     Returns
     -------
@@ -139,11 +140,13 @@ def check_jacobian(
     n_directions = _direction_count(directions, net.n_in)
     given = None if jacobian is None else _given_jacobian(net, jacobian, lead)
     report = JacobianReport(comparison.rtol, n_directions=n_directions)
-    for number in progress(range(len(points))):
-        derivative = _whole(net, net.jacobian(net._inputs.split(points[number], -1))) if given is None else given[number]
-        found = comparison(points[number], derivative.astype(np.float64), n_directions)
-        sample = tuple(int(index) for index in np.unravel_index(number, lead))
-        report = _merged(report, found, sample)
+    with Report(progress, len(points), "check") as done:
+        for number, point in enumerate(points):
+            derivative = _whole(net, net.jacobian(net._inputs.split(point, -1))) if given is None else given[number]
+            found = comparison(point, derivative.astype(np.float64), n_directions)
+            sample = tuple(int(index) for index in np.unravel_index(number, lead))
+            report = _merged(report, found, sample)
+            done(number + 1)
     return report
 
 

@@ -9,21 +9,24 @@ import numpy as np
 
 from . import arguments
 from .batch import Runner
+from .blockwise import Blockwise
 from .ends import End, blocks, check_outputs, write
 from .graph import Graph
 from .linearization import Linearization
 from .nodes import Node, are_nodes, inline
 from .plan import checked_mode
 from .product import Seed
+from .progress import Progress
 from .runners import Runners
 from .state import State
 from .steps import Mode
+from .targets import is_on_disk
 
 Index = int | slice | Sequence[int] | np.ndarray | Node
 """Which inputs or outputs."""
 
 
-class Differentiable:
+class Differentiable(Blockwise):
     """Values and derivatives by the inputs.
 
     The engine takes the inputs of a sample as one vector, one input after another, and gives the outputs as one. A network of
@@ -71,6 +74,7 @@ class Differentiable:
         of: Index | None = None,
         out: Any = None,
         threads: int | None = None,
+        progress: Progress = False,
     ) -> Any:
         """The Jacobians `J (..., n_out, n_in)` at `x (..., n_in)`; `J[..., i, j] = d y_i / d x_j`.
 
@@ -85,14 +89,21 @@ class Differentiable:
             inputs, one input after another; an Input stands for all of its numbers. J is `(..., n_out, len(wrt))` then, with
             no tuple over inputs; an int is as a slice of length 1.
         of : of which outputs, in the same way, or a node that is one of the outputs; J is `(..., len(of), n_in)` then.
-        out : array of J's shape and the network's dtype to write J to, or blocks of them in tuples; it is returned.
+        out : array of J's shape and the network's dtype to write J to, or blocks of them in tuples; it is returned. To an array
+            that is mapped to a file, and to a data set of h5py or zarr, J is written part by part. x may be such a data set
+            then too, or an iterable of samples and batches, as for `jacobian_blocks`.
         threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
+        progress : True draws a bar on stderr, which needs tqdm. A function is called as samples are done, with their number and
+            that of all.
 
         Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode, and for a wrt or of that is out of
-        range, empty or names an entry twice.
+        range, empty or names an entry twice; FileError where J cannot be written. Where it is written part by part, or with
+        progress, an error or an interrupt has a note that says how many samples are done.
         Costs `plan(mode, wrt=wrt, of=of).multiply_adds` for each input, and allocates J; scratch memory is kept for the next
         call.
         """
+        if progress is not False or not (out is None or type(out) is np.ndarray or not is_on_disk(out)):
+            return self._write(x, out, (mode, wrt, of), threads, progress)
         x, lead = self._taken(x)
         return self._jacobian(x, lead, None, (mode, wrt, of), out, threads)
 
@@ -166,11 +177,11 @@ class Differentiable:
         """
         return Linearization(self, *self._taken(x), threads)
 
-    def _taken(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
-        """x of all inputs as one array, (n_in,) or (n, n_in), and its leading shape."""
+    def _taken(self, x: Any, name: str = "x") -> tuple[np.ndarray, tuple[int, ...]]:
+        """x of all inputs as one array, (n_in,) or (n, n_in), and its leading shape; errors call it `name`."""
         if self._inputs.several:
-            x = self._inputs.points(x, self._dtype)
-        return arguments.inputs(x, self._n_in, self._dtype)
+            x = self._inputs.points(x, self._dtype, name)
+        return arguments.inputs(x, self._n_in, self._dtype, name)
 
     def _product(
         self,

@@ -64,19 +64,13 @@ class End:
         first = sum(self.sizes[: places[0]])
         return tuple(range(first, first + node.size))
 
-    def points(self, values: Any, dtype: np.dtype) -> np.ndarray:
-        """x of all inputs as one array (..., n_in) of the dtype; leading shapes are broadcast."""
+    def points(self, values: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:
+        """x of all inputs as one array (..., n_in) of the dtype; leading shapes are broadcast. Errors call it `name`."""
         # The usual case first: for one small input the checks below take as long as its Jacobian.
         if self._fit(values, dtype):
             return np.concatenate(values, axis=-1)
-        parts = [arguments.features(value, size, name) for value, size, name in self._given(values, "x")]
-        shapes = [part.shape[:-1] for part in parts]
-        try:
-            lead = np.broadcast_shapes(*shapes)
-        except ValueError as error:
-            listed = ", ".join(map(str, dict.fromkeys(shapes)))
-            raise ShapeError(f"the leading dimensions of all arrays in x must broadcast to one batch, got {listed}") from error
-        x = np.empty((*lead, self.total), dtype)
+        parts = [arguments.features(value, size, part) for value, size, part in self.given(values, name)]
+        x = np.empty((*shared_lead([part.shape for part in parts], name), self.total), dtype)
         with np.errstate(all="ignore"), default_mode():
             for target, part in zip(self.split(x, -1), parts, strict=True):
                 target[...] = part
@@ -99,7 +93,7 @@ class End:
         axis = core.index(0) - len(core)
         parts = [
             arguments.seed(value, lead, tuple(size if n == 0 else n for n in core), part)
-            for value, size, part in self._given(values, name)
+            for value, size, part in self.given(values, name)
         ]
         if len({part.shape[: -len(core)] for part in parts}) > 1:
             shared = np.broadcast_shapes(*(part.shape[: -len(core)] for part in parts))
@@ -110,7 +104,7 @@ class End:
             listed = ", ".join(dict.fromkeys(str(part.shape[-len(core) :]) for part in parts))
             raise ShapeError(f"all arrays in {name} must have the same k, got matrices of shape {listed}") from error
 
-    def _given(self, values: Any, name: str) -> list[tuple[Any, int, str]]:
+    def given(self, values: Any, name: str) -> list[tuple[Any, int, str]]:
         """What a caller gives for each vector, its size, and what errors call it."""
         if isinstance(values, (tuple, list)) and len(values) == len(self.sizes):
             return [(value, size, f"{name}[{n}]") for n, (value, size) in enumerate(zip(values, self.sizes, strict=True))]
@@ -126,6 +120,16 @@ class End:
             return ""
         cuts = np.cumsum(self.sizes)[:-1].tolist()
         return f"; split it: tuple(numpy.split({name}, {cuts}, axis=-1))"
+
+
+def shared_lead(shapes: Sequence[tuple[int, ...]], name: str) -> tuple[int, ...]:
+    """The leading shape to which arrays of these shapes are broadcast, which errors call `name` together."""
+    leads = [shape[:-1] for shape in shapes]
+    try:
+        return np.broadcast_shapes(*leads)
+    except ValueError as error:
+        listed = ", ".join(map(str, dict.fromkeys(leads)))
+        raise ShapeError(f"the leading dimensions of all arrays in {name} must broadcast to one batch, got {listed}") from error
 
 
 def blocks(jacobian: np.ndarray, rows: End | None, columns: End | None) -> Any:
@@ -152,15 +156,20 @@ def check_outputs(out: Any, result: Any, dtype: np.dtype, x: np.ndarray, name: s
     if not isinstance(result, tuple):
         arguments.check_output(out, result.shape, dtype, x, name)
         return
+    for number, (target, block) in enumerate(paired(out, result, name)):
+        check_outputs(target, block, dtype, x, f"{name}[{number}]")
+        if any(_share(target, other) for other in out[:number]):
+            raise OptionError(f"{name}[{number}] must not overlap another block; pass an array of its own for each")
+
+
+def paired(out: Any, result: tuple[Any, ...], name: str) -> list[tuple[Any, Any]]:
+    """Each block of a result with its target in `out`, or an error if that has not the same form."""
     wanted = f"{name} must be a tuple of {len(result)}, in the form of the result without out"
     if not isinstance(out, (tuple, list)):
         raise DtypeError(f"{wanted}, got {type(out).__name__}")
     if len(out) != len(result):
         raise ShapeError(f"{wanted}, got {len(out)}")
-    for number, (target, block) in enumerate(zip(out, result, strict=True)):
-        check_outputs(target, block, dtype, x, f"{name}[{number}]")
-        if any(_share(target, other) for other in out[:number]):
-            raise OptionError(f"{name}[{number}] must not overlap another block; pass an array of its own for each")
+    return list(zip(out, result, strict=True))
 
 
 def _share(a: Any, b: Any) -> bool:

@@ -14,6 +14,7 @@ from .blocks import Item, Items, items_with_layers
 from .derivatives import Differentiable, Index
 from .drawing import drawn, listed, one_line
 from .errors import LayerError, OptionError
+from .fingerprint import fingerprint
 from .gradients.trainable import Trainable
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
@@ -203,6 +204,10 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._assembled, (self._written, self._dtype), getattr(self, "__dict__", None)
+
+    def __dask_tokenize__(self) -> str:
+        """What dask names this network by in its graphs: a digest of its content."""
+        return f"fastjac.Network-{fingerprint(self._graph, self._dtype)}"
 
     def astype(self, dtype: Any) -> Network:
         """The same network with every parameter cast to float32 or float64."""

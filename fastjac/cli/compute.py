@@ -10,16 +10,14 @@ import numpy as np
 
 from ..arrayfile import read_array, write_array
 from ..check import check_jacobian
-from ..ends import whole
 from ..errors import OptionError, ShapeError
 from ..network import Network
-from ..steps import Mode
+from ..progress import can_draw
 from .network import add_network, load_network
-from .parser import add_command, add_mode, add_plot, add_threads, progress
+from .parser import add_command, add_mode, add_plot, add_threads
 
-BLOCK_BYTES = 2**24
-"""Jacobians computed between two steps of the progress bar."""
-
+AS_ONE_MATRIX: dict[str, Any] = {"wrt": slice(None), "of": slice(None)}
+"""Asks for J of all inputs and outputs as one matrix, whatever their number."""
 CHECKED_INPUTS = 8
 """Random inputs for `check` where no file gives any."""
 
@@ -64,11 +62,10 @@ def jacobian(args: argparse.Namespace) -> int:
     points = x.reshape(-1, net.n_in)
     if args.plot is not None:
         _draw(args, net, points)
-    size = max(1, BLOCK_BYTES // (net.n_out * net.n_in * net.dtype.itemsize))
-    starts = progress(range(0, len(points), size), "Jacobians")
-    blocks = (_jacobians(net, points[start : start + size], args.mode, args.threads) for start in starts)
+    options = {"mode": args.mode, "threads": args.threads, **AS_ONE_MATRIX}
+    blocks = net.jacobian_blocks(net._inputs.split(points, -1), progress=can_draw(), **options)
     shape = (*x.shape[:-1], net.n_out, net.n_in)
-    write_array(args.output, blocks, shape, net.dtype)
+    write_array(args.output, (jacobians for _, jacobians in blocks), shape, net.dtype)
     print(f"Wrote {args.output}: {net.dtype} Jacobians of shape {shape}, J[..., i, j] = d y_i / d x_j")
     return 0
 
@@ -80,13 +77,8 @@ def _draw(args: argparse.Namespace, net: Network, points: np.ndarray) -> None:
     if not len(points):
         raise OptionError(f"{args.input} holds no input, so there is no Jacobian to draw; leave --plot out")
     with plot.picture(args.plot) as ax:
-        plot.jacobian(_jacobians(net, points[:1], args.mode, args.threads)[0], ax=ax)
+        plot.jacobian(net.jacobian(net._inputs.split(points[0], -1), args.mode, **AS_ONE_MATRIX), ax=ax)
     print(f"Wrote {args.plot}: the Jacobian at the first input")
-
-
-def _jacobians(net: Network, points: np.ndarray, mode: Mode, threads: int | None) -> np.ndarray:
-    """J for all inputs and outputs of a network, each end as one vector."""
-    return whole(net.jacobian(net._inputs.split(points, -1), mode, threads=threads), net._outputs, net._inputs)
 
 
 def check(args: argparse.Namespace) -> int:
@@ -97,7 +89,7 @@ def check(args: argparse.Namespace) -> int:
     else:
         x = _read_inputs(args.input, net)
     x = net._inputs.split(x, -1)
-    report = check_jacobian(net, x, rtol=args.rtol, seed=args.seed, progress=lambda samples: progress(samples, "check"))
+    report = check_jacobian(net, x, rtol=args.rtol, seed=args.seed, progress=can_draw())
     print(report)
     return 0 if report else 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,13 +50,3 @@ def add_plot(parser: argparse.ArgumentParser, what: str) -> None:
 def names(text: str) -> list[str]:
     """The type of an option that lists names."""
     return [name.strip() for name in text.split(",")]
-
-
-def progress(steps: range, what: str) -> Iterable[int]:
-    """`steps` under a progress bar, where stderr is a terminal and tqdm is installed; the bar is all that needs it."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return steps
-    # The delay, which the first step outlasts, keeps the word before kernels compile on a line of its own.
-    return tqdm(steps, desc=what, disable=None, leave=False, delay=1e-3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import cli
+from fastjac import blockwise, cli
 from fastjac.cli import compute, network
 from fastjac.importers import Imported, Options
 from fastjac.importers.parts import Part
@@ -159,7 +159,7 @@ def test_plan_prints_the_plan(capsys, net, model, mode):
 
 @pytest.mark.parametrize("block_bytes", [1, 100, 2**24])
 def test_jacobian_writes_what_the_library_gives(monkeypatch, capsys, net, model, inputs, tmp_path, block_bytes):
-    monkeypatch.setattr(compute, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(blockwise, "BLOCK_BYTES", block_bytes)
     out = tmp_path / "jac.npy"
     assert cli.main(["jacobian", model, inputs, "-o", str(out), "--mode", "forward", "--threads", "1"]) == 0
     np.testing.assert_array_equal(np.load(out), net.jacobian(np.load(inputs), "forward"))
@@ -239,6 +239,7 @@ def test_demo_names_the_package_that_is_missing(monkeypatch, capsys, tmp_path, p
 
 
 def test_no_progress_bar_without_tqdm(monkeypatch, capsys, model):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setitem(sys.modules, "tqdm", None)
     assert cli.main(["check", model]) == 0
     assert capsys.readouterr().err == ""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.cli.compute import BLOCK_BYTES
+from fastjac.blockwise import BLOCK_BYTES
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def test_python_m_fastjac(model):
 def test_ctrl_c_in_a_long_job_leaves_nothing_behind(tmp_path):
     net = fj.Network([fj.Affine(np.zeros((400, 64))), fj.Tanh(), fj.Affine(np.zeros((64, 400)))])
     net.save(tmp_path / "net.safetensors")
-    n = 100 * BLOCK_BYTES // (64 * 64 * 8)
+    n = 50 * BLOCK_BYTES // (64 * 64 * 8)
     np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, (n, 64))  # zeros, which take no room on the disk
     before = sorted(tmp_path.iterdir())
     with _interruptible("jacobian", "net.safetensors", "x.npy", "-o", "jac.npy", cwd=tmp_path) as process:
-        while not any(path.stat().st_size > BLOCK_BYTES for path in tmp_path.glob(".fastjac-*")):
+        while not any(path.stat().st_size > BLOCK_BYTES // 4 for path in tmp_path.glob(".fastjac-*")):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
