@@ -21,7 +21,7 @@ class Columns:
     """Values and Jacobians of a network, by those inputs that were ever asked for.
 
     CasADi asks for the derivatives by each input in a call of its own, or never. The first call for an input adds it, so that
-    from then on one Jacobian serves all calls at a point.
+    from then on one sweep serves all calls at a point.
     """
 
     def __init__(self, net: Network, stages: Stages) -> None:
@@ -31,7 +31,8 @@ class Columns:
 
     def value(self, x: np.ndarray) -> np.ndarray:
         """y (count, n_out) at x (count, n_in)."""
-        return self._state[1].value(x)
+        asked, remembered = self._state
+        return remembered.value(x) if asked else remembered.value_alone(x)
 
     def jacobian(self, x: np.ndarray, sources: set[int]) -> dict[int, np.ndarray]:
         """J (count, n_out, size) by each of these inputs."""

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..derivatives import Index
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..flat import flat
 from ..network import Network
 from ..nodes import Input
 from ..remembered import Remembered
 from .variables import Variables, put, vector
 
+Loss = Callable[[np.ndarray], tuple[Any, Any]]
+"""Takes y (n_out,) and gives a number and its derivative by y (n_out,)."""
+
 
 class Function:
     """`y (n_out,)` of the variables `x (n_in,)`, and `jac(x)`, for `root`, `fsolve`, `least_squares` and the other classes here.
 
-    `f(x)`, `f.jac(x)` and `f.vjp(x, u)` at the same x cost one sweep through the network (see `fastjac.remembered`).
+    `f(x)` and `f.jac(x)` at the same x cost one sweep through the network (see `fastjac.remembered`).
 
     Parameters
     ----------
@@ -68,11 +72,19 @@ class Function:
         """`J (n_out, n_in)` in float64; `J[i, j] = d y_i / d x_j`."""
         return self._remembered.jacobian(self._point(x, fixed)).astype(np.float64)
 
-    def vjp(self, x: Any, u: Any, fixed: Any = None) -> np.ndarray:
-        """The gradient `u J (n_in,)` of `u . y` in float64, for `u (n_out,)`; J is never formed."""
-        cotangent = vector(u, self.n_out, "u", "output")
-        gradient = self._remembered.vjp(self._point(x, fixed), cotangent)
-        return gradient[self._variables.free].astype(np.float64)
+    def value_and_gradient(self, x: Any, loss: Loss, fixed: Any = None) -> tuple[float, np.ndarray]:
+        """A loss of y and its gradient `(n_in,)` in float64, by one sweep and one vector-Jacobian product; J is never formed.
+
+        loss : takes y (n_out,) and gives a pair, a number and its derivative by y (n_out,).
+
+        Raises DtypeError where the loss gives no pair, and ShapeError where its derivative has another shape than y.
+        """
+        derivative = self._remembered.net.linearize(self._point(x, fixed))
+        given = loss(derivative.value.astype(np.float64))
+        if not isinstance(given, (tuple, list)) or len(given) != 2:
+            raise DtypeError(f"a loss must give a pair, its value and its derivative by y, got {type(given).__name__}")
+        cotangent = vector(given[1], self.n_out, "the loss's derivative", "output")
+        return float(given[0]), derivative.vjp(cotangent)[self._variables.free].astype(np.float64)
 
     def then(self, layer: Any) -> Function:
         """The function `layer(f(x))`: an Affine or Scale behind the network is multiplied into its last weight ahead of time."""

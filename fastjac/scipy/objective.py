@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError
-from .function import Function
-
-Loss = Callable[[np.ndarray], tuple[Any, Any]]
-"""Takes y (n_out,) and gives a number and its derivative by y (n_out,)."""
+from .function import Function, Loss
 
 
 class Objective:
@@ -40,11 +35,7 @@ class Objective:
 
     def __call__(self, x: Any, fixed: Any = None) -> tuple[float, np.ndarray]:
         """The loss at the variables `x (n_in,)`, and its gradient (n_in,)."""
-        given = self.loss(self.function(x, fixed))
-        if not isinstance(given, (tuple, list)) or len(given) != 2:
-            raise DtypeError(f"a loss must give a pair, its value and its derivative by y, got {type(given).__name__}")
-        value, cotangent = given
-        return float(value), self.function.vjp(x, cotangent, fixed)
+        return self.function.value_and_gradient(x, self.loss, fixed)
 
 
 def half_square(residuals: np.ndarray) -> tuple[float, np.ndarray]:

@@ -37,7 +37,7 @@ def test_the_optimum_is_that_of_the_dense_formulas():
         result = least_squares(FIT, np.zeros(4), jac=FIT.jac, xtol=1e-12, ftol=1e-12)
     np.testing.assert_allclose(result.x, expected, rtol=1e-6)
     np.testing.assert_allclose(FIT.hess(result.x), information, rtol=1e-5)
-    assert sweeps == ["linearize"] * result.nfev
+    assert len(sweeps) <= result.nfev + (result.nfev - result.njev)
     for method, options in (("BFGS", {}), ("trust-exact", {"hess": FIT.hess}), ("L-BFGS-B", {"bounds": [(-1, 1)] * 4})):
         found = minimize(FIT.cost, np.zeros(4), jac=True, method=method, tol=1e-9, **options)
         np.testing.assert_allclose(found.x, expected, rtol=1e-4, err_msg=method)
@@ -108,7 +108,7 @@ WRONG = {
     "slope": (
         lambda: Objective(LINE, lambda y: (0.0, y[:2]))([1, 2]),
         ShapeError,
-        r"u must have shape \(3,\), one number for each output, got \(2,\)",
+        r"the loss's derivative must have shape \(3,\), one number for each output, got \(2,\)",
     ),
 }
 
