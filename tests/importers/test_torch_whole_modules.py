@@ -7,9 +7,10 @@ from torch import nn
 
 import fastjac
 from fastjac.errors import LayerError
+from fastjac.importers.torch_file.modules import MODULES
 
 from .agreement import assert_agrees
-from .test_torch import scramble
+from .test_torch import ONE_MODULE, scramble
 
 HERE = __name__
 
@@ -98,8 +99,37 @@ def test_options_of_modules(path, module):
 
 def test_images(path):
     layers = [nn.Conv2d(2, 3, 3, padding="same"), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.ConvTranspose2d(3, 2, 2)]
-    module = scramble(nn.Sequential(*layers, nn.AvgPool2d(3), nn.Flatten(), nn.Linear(2, 3)))
+    module = scramble(nn.Sequential(*layers, nn.AvgPool2d(2), nn.AdaptiveAvgPool2d((2, 1)), nn.Flatten(), nn.Linear(4, 3)))
     assert_agrees(loaded(module, path, input_shape=(2, 6, 5)), module, (2, 6, 5))
+
+
+OVER_PLACES = {
+    (6,): [nn.Unflatten(1, (2, 3))],
+    (2, 5): [
+        *(nn.Conv1d(2, 3, 2, stride=2), nn.ConvTranspose1d(2, 3, 2, 2, output_padding=1), nn.GLU(1)),
+        *(nn.MaxPool1d(2), nn.AvgPool1d(2, 1, 1), nn.AdaptiveAvgPool1d(3)),
+    ],
+    (2, 3, 3): [
+        *(nn.Conv2d(2, 2, 2, groups=2), nn.ConvTranspose2d(2, 1, 2), nn.BatchNorm2d(2), nn.Dropout2d()),
+        *(nn.MaxPool2d(2, 1), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(5)),
+    ],
+    (4, 2, 3): [nn.PixelShuffle(2)],
+    (1, 4, 2): [nn.PixelUnshuffle(2)],
+    (2, 3, 3, 3): [nn.Dropout3d()],
+}
+"""Modules that take more than rows of units, by the shape of a sample."""
+
+
+def test_every_module_of_the_table_is_tested():
+    rows = {name.split()[0] for name in ONE_MODULE}
+    assert {*MODULES} == rows | {type(module).__name__ for modules in OVER_PLACES.values() for module in modules}
+
+
+@pytest.mark.parametrize("shape", OVER_PLACES, ids=repr)
+def test_modules_that_take_sequences_and_images(shape, path):
+    for module in OVER_PLACES[shape]:
+        whole = scramble(nn.Sequential(module, nn.Tanh())).eval()
+        assert_agrees(loaded(whole, path, input_shape=shape), whole, shape)
 
 
 @pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from ...errors import UnsupportedLayerError
 from ..located import located
 
+MOST_SHOWN = 30
+"""Kinds that a message counts, the most frequent ones."""
+
 
 class Missing(NamedTuple):
     """An operation that fastjac does not have.
@@ -31,7 +34,7 @@ def refuse_missing(found: Iterable[Missing], what: str) -> None:
         return
     reason = missing[0].reason
     if len(missing) > 1:
-        counts = Counter(one.kind for one in missing).most_common()
+        counts = Counter(one.kind for one in missing).most_common(MOST_SHOWN)
         listed = ", ".join(f"{kind} ({count})" for kind, count in counts)
         reason = f"{reason}; in all {len(missing)} {what} are missing: {listed}"
     with located(missing[0].place):

@@ -16,6 +16,7 @@ from ..agreement import Evaluated, check_agreement
 from .calls import leaves
 from .inputs import Shape
 from .modes import as_written
+from .places import is_raised
 from .untouched import untouched
 
 REPEATED = 5
@@ -92,10 +93,10 @@ class _Evaluation:
         """All that the module gives for each sample, in one row."""
         try:
             return _joined(self._outputs(self.subject.samples(x)))
-        except FastjacError:
-            raise
         except Exception as error:  # the user's own code, which has run on other inputs without one
-            raise _PromiseError from error
+            if isinstance(error, AssertionError) or is_raised(error):
+                raise _PromiseError from error
+            raise
 
     def _outputs(self, samples: Sequence[Any]) -> list[Any]:
         """The tensors that the module gives, (samples, numbers)."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from dis import opname
 from pathlib import Path
-from traceback import walk_tb
+from traceback import extract_tb, walk_tb
 from types import CodeType, FrameType
 from typing import Any
 
@@ -22,6 +22,7 @@ HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]
 """Where code stands that is not the user's."""
 CHECKS_VALUES = torch.distributions.distribution.__file__
 """Where torch's distributions check what they are given."""
+RAISE = " raise "
 DENIES = "assert not "
 MODULE_CALL = torch.nn.Module._call_impl.__code__
 
@@ -123,6 +124,12 @@ class Places:
     def _source(self, module: Any) -> str:
         """A module by where it stands in the user's, as in "encoder.0 (Linear)"; one that is made in a forward stands nowhere."""
         return f"{self._paths.get(id(module), 'unnamed')} ({type(module).__name__})".lstrip()
+
+
+def is_raised(error: Exception) -> bool:
+    """Whether a statement `raise` of the user's code has raised an error."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return not frame.filename.startswith(HIDDEN) and RAISE in f" {frame.line}"
 
 
 def _modules_and_line(frames: Iterable[tuple[FrameType, int]]) -> tuple[list[Any], str]:

@@ -20,6 +20,8 @@ MODULES: dict[str, str] = {
     "MaxPool2d": f"max_pool2d {POOLING} dilation ceil_mode",
     "AvgPool1d": f"avg_pool1d {POOLING} ceil_mode count_include_pad",
     "AvgPool2d": f"avg_pool2d {POOLING} ceil_mode count_include_pad divisor_override",
+    "AdaptiveAvgPool1d": "adaptive_avg_pool1d output_size",
+    "AdaptiveAvgPool2d": "adaptive_avg_pool2d output_size",
     "PixelShuffle": "pixel_shuffle upscale_factor",
     "PixelUnshuffle": "pixel_unshuffle downscale_factor",
     "Flatten": "flatten start_dim end_dim",

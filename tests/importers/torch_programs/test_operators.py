@@ -158,6 +158,8 @@ CASES = {
     "max_pool2d beyond the end": lambda x: functional.max_pool2d(x.view(-1, 1, 2, 3), 2, 2, 1, ceil_mode=True).flatten(1),
     "avg_pool1d beyond the end": lambda x: functional.avg_pool1d(x.unsqueeze(1), 3, 2, 1, ceil_mode=True).flatten(1),
     "avg_pool1d of what is inside": lambda x: functional.avg_pool1d(x.unsqueeze(1), 3, 4, 1, True, False).flatten(1),
+    "adaptive average pooling": lambda x: functional.adaptive_avg_pool2d(x.view(-1, 1, 3, 2), (2, None)).flatten(1),
+    "adaptive max pooling": lambda x: functional.adaptive_max_pool1d(x.unsqueeze(1), 4).flatten(1),
     "avg_pool2d": lambda x: functional.avg_pool2d(x.view(-1, 1, 2, 3), 2, 1).flatten(1),
     "layer_norm": lambda x: functional.layer_norm(x, (6,), POSITIVE, C, 1e-3),
     "batch_norm": lambda x: functional.batch_norm(x, C, POSITIVE, C, POSITIVE, eps=1e-3),

@@ -7,7 +7,11 @@ from typing import Any
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import convolution as cv
+from ...ir import joining as jn
+from ...ir import movement as mv
+from ...ir import reduction as rd
 from ...ir.values import Value
+from ...reading.limits import check_count
 from .values import PLACES, listed, optional, tensor, whole
 
 Operator = Callable[..., Any]
@@ -72,6 +76,29 @@ def _average_pool(
     return cv.average_pool(value, _pooling(value, kernel_size, stride, padding, 1, ceil_mode), bool(count_include_pad))
 
 
+def _adaptive(function: Callable[[Value, Sequence[int], bool], Value], dimensions: int) -> Operator:
+    """A pooling by so many windows as the user states, which cover the places between them, axis after axis."""
+
+    def call(self: Any, output_size: Any) -> Value:
+        value = tensor(self)
+        first = len(value.shape) - dimensions
+        counts = [None if one is None else whole(one) for one in listed(output_size)]
+        for axis, count in enumerate(counts * dimensions if len(counts) == 1 else counts, first):
+            value = value if count is None else _pooled_along(value, mv.checked_axis(axis, len(value.shape)), count, function)
+        return value
+
+    return call
+
+
+def _pooled_along(value: Value, axis: int, count: int, function: Callable[[Value, Sequence[int], bool], Value]) -> Value:
+    places = value.shape[axis]
+    check_count(count, cv.MOST_WINDOW, "windows along an axis of an image")
+    if count < 1:
+        raise FormatError(f"it pools an image into {count} places; the file is damaged")
+    ends = [(number * places // count, -(-(number + 1) * places // count)) for number in range(count)]
+    return jn.concatenate([function(mv.part(value, axis, *pair), [axis], True) for pair in ends], axis)
+
+
 def _pooling(value: Value, sizes: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any) -> cv.Window:
     places = value.shape[2:]
     lengths = _spread(sizes, len(places))
@@ -103,5 +130,10 @@ IMAGES: dict[str, Operator] = {
     "max_pool2d_with_indices": _max_pool_with_places,
     "avg_pool1d": _average_pool,
     "avg_pool2d": _average_pool,
+    "adaptive_avg_pool1d": _adaptive(rd.reduce_mean, 1),
+    "adaptive_avg_pool2d": _adaptive(rd.reduce_mean, 2),
+    "_adaptive_avg_pool2d": _adaptive(rd.reduce_mean, 2),
+    "adaptive_max_pool1d": lambda self, output_size: [_adaptive(rd.reduce_max, 1)(self, output_size), PLACES],
+    "adaptive_max_pool2d": lambda self, output_size: [_adaptive(rd.reduce_max, 2)(self, output_size), PLACES],
 }
 """By torch's names."""

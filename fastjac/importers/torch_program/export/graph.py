@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ....arguments import positive_count
 from ....errors import FormatError, LayerError, OptionError, UnsupportedLayerError
+from ...ir.missing import Missing, refuse_missing
 from ...ir.sources import Source
 from ...located import located
 from ...precision import refuse_rounding
@@ -55,6 +55,16 @@ class Node:
         """The operator without its library and overload."""
         return self.target.removeprefix(ATEN).partition(".")[0]
 
+    @property
+    def called(self) -> str:
+        """The same of torch's own operators, and the whole target of others."""
+        return self.name if _is_atens(self.target) else self.target
+
+    @property
+    def place(self) -> str:
+        """What messages call it."""
+        return f"{self.label:.80} ({self.target:.80})"
+
 
 class Graph:
     """A graph and its signature, out of parsed JSON."""
@@ -69,13 +79,7 @@ class Graph:
     def refuse_missing(self) -> None:
         """Raise UnsupportedLayerError for the first operator that fastjac does not have; it counts all such."""
         unknown = [node for node in self.nodes if not _has(node.target)]
-        if not unknown:
-            return
-        counts = Counter(node.target for node in unknown)
-        told = ", ".join(f"{name} ({count})" for name, count in counts.most_common(10))
-        more = f"; in all {len(unknown)} nodes are missing: {told}" if len(unknown) > 1 else ""
-        with located(f"{unknown[0].label:.80} ({unknown[0].target:.80})"):
-            raise UnsupportedLayerError(missing(unknown[0].name if _is_atens(unknown[0].target) else unknown[0].target) + more)
+        refuse_missing((Missing(node.place, node.target, missing(node.called)) for node in unknown), "nodes")
 
     def sources(self, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
         """The inputs of the network, in the order of the graph or of the names that were chosen."""
@@ -115,7 +119,7 @@ class Graph:
         for kind, spec in self._inputs:
             _set_input(values, kind, spec, weights, inputs)
         for node in self.nodes:
-            with located(f"{node.label:.80} ({node.target:.80})"):
+            with located(node.place):
                 _compute(node, values, evaluation)
         found: dict[str, Any] = {}
         for number, (kind, spec) in enumerate(self._outputs):
