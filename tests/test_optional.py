@@ -42,7 +42,7 @@ def test_a_submodule_is_imported():
 
 
 def test_there_are_uses():
-    assert {package for package, _ in USES} == {"casadi", "h5py", "matplotlib", "onnx", "pandas", "safetensors", "scipy"}
+    assert {package for package, _ in USES} == {"casadi", "h5py", "matplotlib", "onnx", "pandas", "safetensors", "scipy", "sympy"}
 
 
 @pytest.mark.parametrize(("package", "extra"), USES)
