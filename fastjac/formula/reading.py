@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import numpy as np
 
 from ..errors import LayerError
 from ..kernels.composed import ComposedRule, Reaching
@@ -26,83 +27,86 @@ Sources = tuple[str, str | None]
 """The source of a function, and of one that says what is beyond its reach."""
 
 
-class Results(NamedTuple):
-    """The expressions that a function returns, and the condition that its x is out of reach, None where there is none such."""
-
-    numbers: tuple[int, ...]
-    beyond: int | None
-
-
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A formula's expressions, to which none is added any more, since threads share them.
-
-    names : the parameters, in the order in which the text names them.
-    main : value, slope and bend.  pulls : the derivatives of value and slope by each parameter.
-    switches : the expressions linear in x at whose zeros the slope may jump, and their slopes.
-    """
+    """A formula's expressions: value, slope and bend. Threads share it, so no expression is added to it."""
 
     expressions: Expressions
-    names: tuple[str, ...]
-    main: Results
-    pulls: Mapping[str, Results]
-    switches: tuple[tuple[int, int], ...]
+    main: tuple[int, int, int]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters, in the order in which the text names them."""
+        return tuple(str(what) for kind, _, what, _ in self.expressions.all if kind == "name" and what != "x")
 
     @property
     def is_piecewise_linear(self) -> bool:
         """Whether the second derivative is 0 everywhere."""
-        return self.expressions.value_of(self.main.numbers[2]) == 0.0
+        return self.expressions.value_of(self.main[2]) == 0.0
 
     @functools.cached_property
     def is_sparse(self) -> bool:
         """Whether the slope is exactly 0 on whole intervals, as far as its form shows."""
-        return _has_zeros(self.expressions, self.main.numbers[1])
+        return _has_zeros(self.expressions, self.main[1])
 
     def at(self, x: float, parameters: Mapping[str, float]) -> float:
         """The value at x, or nan where there is none."""
-        return evaluate(self.expressions, self.main.numbers[0], {"x": x, **parameters})
-
-    def kinks(self, parameters: Mapping[str, float]) -> list[float]:
-        """Where the slope may jump, or be infinite, as far as that is where something linear in x is 0; nan for one not there."""
-        names, found = {"x": 0.0, **parameters}, []
-        for switch, slope in self.switches:
-            at_zero, rise = evaluate(self.expressions, switch, names), evaluate(self.expressions, slope, names)
-            found.append(-at_zero / rise if rise else math.nan)
-        return found
+        return evaluate(self.expressions, self.main[0], {"x": x, **parameters})
 
 
 @functools.cache
 def read(text: str) -> Reading:
     """The formula of a text. Raises LayerError for what is none, or has no x, or derivatives that no number can hold."""
+    return _read(text)
+
+
+def _read(text: str) -> Reading:
+    """The same, for a caller that adds expressions of its own."""
     e = Expressions()
     value = parse(text, e)
-    names = tuple(str(what) for kind, _, what, _ in e.all if kind == "name")
+    names = [str(what) for kind, _, what, _ in e.all if kind == "name"]
     if "x" not in names:
         there = ", ".join(names) or "no names"
-        raise LayerError(f"the Formula {text!r} has no x, which it must be a function of; it has {there}")
+        raise LayerError(f"the Formula {text!r:.100} has no x, which it must be a function of; it has {there}")
     try:
         slope = derivative(e, value, "x")
-        main = _results(e, value, slope, derivative(e, slope, "x"))
-        names = tuple(name for name in names if name != "x")
-        pulls = {name: _results(e, derivative(e, value, name), derivative(e, slope, name)) for name in names}
-        return Reading(e, names, main, pulls, tuple(_linear(e, set(_switches(e, value)))))
+        return Reading(e, (value, slope, derivative(e, slope, "x")))
     except (ArithmeticError, ValueError) as error:
-        raise LayerError(f"the Formula {text!r} has derivatives in which a constant is infinite or no real number") from error
+        raise LayerError(
+            f"the Formula {text!r:.100} has derivatives in which a constant is infinite or no real number"
+        ) from error
+
+
+def kinks_of(text: str, units: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Where the slope may jump, or be infinite, as far as something linear in x is 0 there: a row for each unit's parameters.
+
+    Such a place is nan for a unit that does not have it.
+    """
+    reading = _read(text)
+    e, places = reading.expressions, np.full((len(units), 0), math.nan)
+    for switch in dict.fromkeys(_switches(e, reading.main[0])):
+        slope = derivative(e, switch, "x")
+        if e.value_of(slope) != 0.0 and e.name("x") not in e.below([slope]):
+            found = [[evaluate(e, part, {"x": 0.0, **unit}) for part in (switch, slope)] for unit in units]
+            places = np.column_stack([places, [-at_zero / rise if rise else math.nan for at_zero, rise in found]])
+    return places
 
 
 @functools.cache
 def rule_of(text: str, order: tuple[str, ...]) -> ComposedRule:
     """The rule that takes the parameters in this order, and knows the derivatives by the first ones."""
-    reading = read(text)
-    names = {"x": "x", REACH: "reach(x)"} | {name: f"rows[{place}]" for place, name in enumerate(order)}
-    functions = (reading.main, *(reading.pulls[name] for name in order[:MOST_TRAINED]))
-    sources = tuple(_sources(reading.expressions, names, function) for function in functions)
-    return _rule(sources, len(order))
+    reading = _read(text)
+    e, names = reading.expressions, {"x": "x", REACH: "reach(x)"} | {name: f"rows[{place}]" for place, name in enumerate(order)}
+    pulls = ([derivative(e, of, name) for of in reading.main[:2]] for name in order[:MOST_TRAINED])
+    return _rule(tuple(_sources(e, names, results) for results in (reading.main, *pulls)), len(order))
 
 
-def _sources(e: Expressions, names: Mapping[str, str], function: Results) -> Sources:
-    beyond = None if function.beyond is None else source(e, names, [function.beyond])
-    return source(e, names, function.numbers), beyond
+def _sources(e: Expressions, names: Mapping[str, str], results: Sequence[int]) -> Sources:
+    calls = [e.all[number] for number in e.below(results) if e.all[number].kind == "call"]
+    turned = dict.fromkeys(call.operands[0] for call in calls if FUNCTIONS[str(call.what)].anywhere)
+    far = [e.compare(">", e.call("abs", a), e.name(REACH)) for a in turned]
+    beyond = source(e, names, [functools.reduce(lambda a, b: e.combine("or", a, b), far)]) if far else None
+    return source(e, names, results), beyond
 
 
 @functools.cache
@@ -120,32 +124,19 @@ def _reaching(text: str, beyond: str | None) -> Reaching:
     return Reaching(near, compiled(text, anywhere=True), compiled(beyond), is_scalar)
 
 
-def _results(e: Expressions, *numbers: int) -> Results:
-    calls = [e.all[number] for number in e.below(numbers) if e.all[number].kind == "call"]
-    turned = [call.operands[0] for call in calls if FUNCTIONS[str(call.what)].anywhere]
-    far = [e.compare(">", e.call("abs", a), e.name(REACH)) for a in turned]
-    return Results(numbers, functools.reduce(lambda a, b: e.combine("or", a, b), far) if far else None)
-
-
-def _linear(e: Expressions, switches: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Those of some expressions that are linear in x, with their slopes."""
-    for switch in switches:
-        slope = derivative(e, switch, "x")
-        if e.value_of(slope) != 0.0 and e.name("x") not in e.below([slope]):
-            yield switch, slope
-
-
-def _has_zeros(e: Expressions, number: int) -> bool:
+def _has_zeros(e: Expressions, root: int) -> bool:
     """Whether an expression is exactly 0 on whole intervals, as far as its form shows."""
-    kind, operands, what, order = e.all[number]
-    match kind:
-        case "call":
-            return order == 1 and FUNCTIONS[str(what)].is_sparse
-        case "multiply":
-            return any(_has_zeros(e, operand) for operand in operands)
-        case "where":
-            return any(e.value_of(operand) == 0.0 or _has_zeros(e, operand) for operand in operands[1:])
-    return False
+    found: dict[int, bool] = {}
+    for number in e.below([root]):
+        kind, operands, what, order = e.all[number]
+        of_operands = [found[operand] for operand in operands]
+        if kind == "call":
+            found[number] = order == 1 and FUNCTIONS[str(what)].is_sparse
+        elif kind == "where":
+            found[number] = any(of_operands[1:])
+        else:
+            found[number] = (kind == "multiply" and any(of_operands)) or e.value_of(number) == 0.0
+    return found[root]
 
 
 def _switches(e: Expressions, value: int) -> Iterator[int]:

@@ -19,7 +19,7 @@ def text_of(formula: Any) -> str:
     Raises DtypeError for anything else, LayerError for an expression that is too large, or is not defined everywhere.
     """
     if isinstance(formula, str):
-        return formula
+        return str(formula)
     if not any(str(kind.__module__).partition(".")[0] == "sympy" for kind in type(formula).__mro__):
         raise DtypeError(f"a Formula must be a text, such as 'x * sigmoid(x)', or a SymPy expression, got {formula!r:.100}")
     sympy = optional("sympy", "to read a SymPy expression", "sympy")

@@ -40,11 +40,11 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 def fingerprint() -> str:
     """A digest of all kernel sources, of the versions of Numba and llvmlite, and of the vector registers compiled for.
 
-    `fastjac/numba.py` is one of them: it calls the kernels from code that users compile.
+    `fastjac/numba.py` is one of them: it calls the kernels from code that users compile. So is what writes kernels of formulas.
     """
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {vector_unit()}".encode())
     here = Path(__file__).parent
-    for source in sorted([*here.rglob("*.py"), *here.parent.glob("numba.py")]):
+    for source in sorted([*here.rglob("*.py"), *here.parent.glob("numba.py"), *here.parent.glob("formula/*.py")]):
         digest.update(source.relative_to(here.parent).as_posix().encode() + source.read_bytes())
     return digest.hexdigest()[:16]
 

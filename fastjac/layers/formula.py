@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import LayerError
 from ..formula.parse import RESERVED
-from ..formula.reading import MOST_TRAINED, Reading, read, rule_of
+from ..formula.reading import MOST_TRAINED, Reading, kinks_of, read, rule_of
 from ..formula.symbolic import text_of
 from ..kernels.composed import ComposedRule
 from .activation import ByName, as_texts
@@ -22,6 +22,8 @@ POINTS = (0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0)
 """Where a formula must not be without a finite value everywhere."""
 MOST_UNITS = 8
 """Units that are tried so, where there are arrays."""
+SHOWN = 60
+"""Characters of a formula that a table of layers shows."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -89,11 +91,11 @@ class Formula(ByName):
                 unused = [other for other in given if other not in names]
                 near = get_close_matches(name, unused, 1)
                 fix = f"was {near[0]} meant?" if near else f"pass {name}=..., a number or an array with one entry for each unit"
-                raise LayerError(f"the Formula {self.formula!r} has {name}, which is not given: {fix}")
+                raise LayerError(f"the Formula {self.formula!r:.100} has {name}, which is not given: {fix}")
         for name in given:
             if name not in names:
                 raise LayerError(
-                    f"the Formula {self.formula!r} does not have {name}, which is given; it has x, {', '.join(names)}"
+                    f"the Formula {self.formula!r:.100} does not have {name}, which is given; it has {', '.join(['x', *names])}"
                 )
 
     def _check_values(self) -> None:
@@ -103,8 +105,8 @@ class Formula(ByName):
             if not np.isfinite([self._reading.at(x, values) for x in POINTS]).any():
                 there = "".join(f", {name} = {value:.10g}" for name, value in values.items())
                 raise LayerError(
-                    f"the Formula {self.formula!r} has no finite value at x = 0{there}, nor at x = 0.5, -0.5, 1, -1, 3 and -3; "
-                    "correct it, or its parameters"
+                    f"the Formula {self.formula!r:.100} has no finite value at x = 0{there}, nor at x = 0.5, -0.5, 1, -1, 3 and "
+                    "-3; correct it, or its parameters"
                 )
 
     def _values_of(self, unit: int) -> dict[str, float]:
@@ -141,7 +143,7 @@ class Formula(ByName):
 
     @property
     def kinks(self) -> tuple[Parameter, ...]:
-        found = np.array([self._reading.kinks(self._values_of(unit)) for unit in range(self.n_in or 1)])
+        found = kinks_of(self.formula, [self._values_of(unit) for unit in range(self.n_in or 1)])
         return tuple(column if self.n_in else float(column[0]) for column in found.T if not np.all(np.isnan(column)))
 
     @property
@@ -150,7 +152,8 @@ class Formula(ByName):
 
     @property
     def shown(self) -> dict[str, str]:
-        return {"formula": self.formula, **as_texts(self.parameters)}
+        text = " ".join(self.formula.split())
+        return {"formula": text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}...", **as_texts(self.parameters)}
 
     def __repr__(self) -> str:
         return self._shown_as(repr(self.formula))

@@ -4,9 +4,10 @@ import math
 
 import mpmath as mp
 
+from fastjac.formula.derive import derivative
 from fastjac.formula.emit import FORMULAS, source
 from fastjac.formula.functions import FUNCTIONS
-from fastjac.formula.reading import REACH, read
+from fastjac.formula.reading import _read
 
 DIGITS = 40
 
@@ -88,12 +89,10 @@ def derivatives(text, x, **parameters):
 
 def composed(text, x, **parameters):
     """The same by the functions that fastjac composes."""
-    reading = read(text)
-    names = {"x": "x", REACH: "reach(x)"} | {name: f"rows[{place}]" for place, name in enumerate(parameters)}
-    functions = [reading.main, *(reading.pulls[name] for name in parameters if name in reading.pulls)]
-    main, *pulls = (
-        list(_run(source(reading.expressions, names, function.numbers), x, tuple(parameters.values()))) for function in functions
-    )
+    reading = _read(text)
+    e, names = reading.expressions, {"x": "x"} | {name: f"rows[{place}]" for place, name in enumerate(parameters)}
+    by_names = [[derivative(e, of, name) for of in reading.main[:2]] for name in parameters if name in reading.names]
+    main, *pulls = (list(_run(source(e, names, results), x, tuple(parameters.values()))) for results in (reading.main, *by_names))
     return main, pulls
 
 

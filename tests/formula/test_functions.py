@@ -40,9 +40,7 @@ def test_every_other_function_is_a_layers():
 @pytest.mark.parametrize(("dtype", "eps"), [(np.float64, 2.3e-16), (np.float32, 1.2e-7)])
 def test_values_slopes_and_bends_are_exact(dtype, eps):
     rng = np.random.default_rng(0)
-    sizes = np.concatenate(
-        [10.0 ** rng.uniform(-8, 0, 20), rng.uniform(0, 1.5, 20), rng.uniform(0, 60, 20), [88.5, 19.999, 20.0]]
-    )
+    sizes = np.concatenate([10.0 ** rng.uniform(-8, 0, 8), rng.uniform(0, 1.5, 8), rng.uniform(0, 60, 8), [88.5, 19.999, 20.0]])
     x = np.concatenate([sizes, -sizes]).astype(dtype)
     for name, found in zip(OWN, triples(x), strict=True):
         for j in np.flatnonzero(x > -1.0) if name == "log1p" else range(x.size):
