@@ -21,6 +21,8 @@ from .functions import FUNCTIONS
 MOST_FACTORS = 8
 """The largest power that is a product, which is fast, and as accurate up to there."""
 SYMBOLS = {"multiply": "*", "divide": "/", "and": "&", "or": "|"}
+LIBRARY = {"raised", *(function.formula.__name__ for function in FUNCTIONS.values() if function.in_library)}
+"""What the C library computes."""
 FORMULAS = {function.formula.__name__: function for function in FUNCTIONS.values()}
 SHARED = {"fmuladd": fmuladd, "raised": raised, "sqrt": math.sqrt, "reach": REACH, "inf": math.inf}
 
@@ -41,6 +43,11 @@ def source(expressions: Expressions, names: Mapping[str, str], results: Sequence
         text = _sum(expressions, variables, *expression.operands) if expression.kind == "add" else None
         lines.append(f"    {variable} = {text or _text(expressions, expression, operands, names)}")
     return "\n".join([*lines, f"    return {' '.join(f'{variables[number]},' for number in results)}", ""])
+
+
+def in_library(text: str) -> bool:
+    """Whether the function of a source calls the C library."""
+    return any(f"{name}(" in text for name in LIBRARY)
 
 
 @functools.cache

@@ -22,7 +22,7 @@ class Function:
     python : the function of a Python float, by which constants are computed once.
     kinks : arguments at which the slope jumps, or is infinite.
     degree : of the pieces, where these are polynomials: derivatives of higher order are 0 everywhere.
-    is_sparse : whether the slope is exactly 0 on whole intervals.
+    is_sparse : whether the slope is exactly 0 on whole intervals.  in_library : whether the formula calls the C library.
     anywhere : for a formula that only reaches so far, one that takes every x and has the same bits; else the formula itself.
     """
 
@@ -33,6 +33,7 @@ class Function:
     q: float = 0.0
     degree: float = math.inf
     is_sparse: bool = False
+    in_library: bool = False
     anywhere: Any = None
 
 
@@ -56,14 +57,20 @@ def _relu6(x: float) -> float:
     return min(max(x, 0.0), 6.0)
 
 
-AT_ZERO = (0.0,)
+AT_ZERO, AT_ENDS = (0.0,), (-1.0, 1.0)
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 _SILU = Function(smooth.silu, lambda x: x * _sigmoid(x))
 FUNCTIONS: dict[str, Function] = {
     "abs": Function(piecewise.absolute, abs, AT_ZERO, degree=1),
+    "acos": Function(functions.arccosine, math.acos, AT_ENDS, in_library=True),
+    "acosh": Function(functions.area_cosine, math.acosh, (1.0,), in_library=True),
+    "asin": Function(functions.arcsine, math.asin, AT_ENDS, in_library=True),
+    "asinh": Function(functions.area_sine, math.asinh, in_library=True),
+    "atan": Function(functions.arctangent, math.atan, in_library=True),
+    "atanh": Function(functions.area_tangent, math.atanh, AT_ENDS, in_library=True),
     "cos": Function(functions.cosine, math.cos, anywhere=functions.cosine_anywhere),
-    "cosh": Function(functions.hyperbolic_cosine, math.cosh),
+    "cosh": Function(functions.hyperbolic_cosine, math.cosh, in_library=True),
     "elu": Function(piecewise.elu, _elu, p=1.0),
     "erf": Function(smooth.erf, math.erf),
     "exp": Function(smooth.exponential, math.exp),
@@ -83,11 +90,11 @@ FUNCTIONS: dict[str, Function] = {
     "sign": Function(functions.signum, lambda x: float((x > 0.0) - (x < 0.0)), AT_ZERO, degree=0),
     "silu": _SILU,
     "sin": Function(functions.sine, math.sin, anywhere=functions.sine_anywhere),
-    "sinh": Function(functions.hyperbolic_sine, math.sinh),
+    "sinh": Function(functions.hyperbolic_sine, math.sinh, in_library=True),
     "softplus": Function(smooth.softplus, _softplus, p=1.0, q=math.inf),
     "softsign": Function(smooth.softsign, lambda x: x / (1.0 + abs(x))),
     "swish": _SILU,
-    "tan": Function(functions.tangent, math.tan, anywhere=functions.tangent_anywhere),
+    "tan": Function(functions.tangent, math.tan, in_library=True),
     "tanh": Function(smooth.tanh, math.tanh),
 }
 """The functions of one argument. An expression knows each by its name."""

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import LayerError
 from ..kernels.composed import ComposedRule, Reaching
 from .derive import derivative
-from .emit import compiled, source
+from .emit import compiled, in_library, source
 from .evaluate import evaluate
 from .expressions import Expressions
 from .functions import FUNCTIONS
@@ -80,16 +80,16 @@ def _read(text: str) -> Reading:
 def kinks_of(text: str, units: Sequence[Mapping[str, float]]) -> np.ndarray:
     """Where the slope may jump, or be infinite, as far as something linear in x is 0 there: a row for each unit's parameters.
 
-    Such a place is nan for a unit that does not have it.
+    Such a place is inf for a unit that does not have it.
     """
     reading = _read(text)
-    e, places = reading.expressions, np.full((len(units), 0), math.nan)
+    e, places = reading.expressions, np.empty((len(units), 0))
     for switch in dict.fromkeys(_switches(e, reading.main[0])):
         slope = derivative(e, switch, "x")
         if e.value_of(slope) != 0.0 and e.name("x") not in e.below([slope]):
             found = [[evaluate(e, part, {"x": 0.0, **unit}) for part in (switch, slope)] for unit in units]
-            places = np.column_stack([places, [-at_zero / rise if rise else math.nan for at_zero, rise in found]])
-    return places
+            places = np.column_stack([places, [-at_zero / rise if rise else math.inf for at_zero, rise in found]])
+    return np.where(np.isfinite(places), places, math.inf)
 
 
 @functools.cache
@@ -118,7 +118,7 @@ def _rule(sources: tuple[Sources, ...], count: int) -> ComposedRule:
 
 
 def _reaching(text: str, beyond: str | None) -> Reaching:
-    near, is_scalar = compiled(text), "raised(" in text
+    near, is_scalar = compiled(text), in_library(text)
     if beyond is None:
         return Reaching(near, is_scalar=is_scalar)
     return Reaching(near, compiled(text, anywhere=True), compiled(beyond), is_scalar)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -35,11 +36,11 @@ class Formula(ByName):
 
     Parameters
     ----------
-    formula : a text of `x`, the parameters' names, numbers and `pi`, with `+ - * / **`, parentheses, and the functions abs, cos,
-        cosh, elu, erf, exp, expm1, gelu, gelu_tanh, hard_sigmoid, hard_swish, log, log1p, log_sigmoid, logaddexp, max, min, mish,
-        relu, relu6, selu, sigmoid, sign, silu or swish, sin, sinh, softplus, softsign, sqrt, tan, tanh, and `where(condition, a,
-        b)`, whose condition compares, as in `-1 < x < b`, with `and`, `or` and `not`. At most 5,000 characters and 300 parts.
-        Or a SymPy expression of a symbol `x` and those functions; Piecewise is `where`.
+    formula : a text of `x`, the parameters' names, numbers and `pi`, with `+ - * / **`, parentheses, and the functions abs, acos,
+        acosh, asin, asinh, atan, atanh, cos, cosh, elu, erf, exp, expm1, gelu, gelu_tanh, hard_sigmoid, hard_swish, log, log1p,
+        log_sigmoid, logaddexp, max, min, mish, relu, relu6, selu, sigmoid, sign, silu or swish, sin, sinh, softplus, softsign,
+        sqrt, tan, tanh, and `where(condition, a, b)`, whose condition compares, as in `-1 < x < b`, with `and`, `or` and `not`.
+        At most 5,000 characters and 300 parts. Or a SymPy expression of a symbol `x` and those functions; Piecewise is `where`.
     parameters : by keyword, each a number, or an (n,) array with one entry for each unit. Arrays are among the parameters of the
         network, in the order in which the formula names them, and are trained; at most two. Numbers are fixed.
 
@@ -144,7 +145,7 @@ class Formula(ByName):
     @property
     def kinks(self) -> tuple[Parameter, ...]:
         found = kinks_of(self.formula, [self._values_of(unit) for unit in range(self.n_in or 1)])
-        return tuple(column if self.n_in else float(column[0]) for column in found.T if not np.all(np.isnan(column)))
+        return tuple(column if self.n_in else float(column[0]) for column in found.T if np.any(column < math.inf))
 
     @property
     def options(self) -> dict[str, Any]:

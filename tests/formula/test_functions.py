@@ -13,21 +13,17 @@ from fastjac.kernels.jit import jit
 from fastjac.layers import LAYERS
 from tests.formula.exact import DIGITS, EXACT
 
-OWN = ["cosh", "expm1", "log1p", "sinh", "tan", "sign"]
-SINH, COSH, EXPM1 = formulas.hyperbolic_sine, formulas.hyperbolic_cosine, formulas.exponential_minus_one
-LOG1P, TAN, SIGN = formulas.logarithm_of_one_plus, formulas.tangent_anywhere, formulas.signum
+OWN = ["expm1", "log1p", "sign"]
+EXPM1, LOG1P, SIGN = formulas.exponential_minus_one, formulas.logarithm_of_one_plus, formulas.signum
 
 
 @jit
 def triples(x):
-    found = np.empty((6, 3, x.size), x.dtype)
+    found = np.empty((3, 3, x.size), x.dtype)
     for j in range(x.size):
-        found[0, 0, j], found[0, 1, j], found[0, 2, j] = COSH(x[j], x[j], x[j])
-        found[1, 0, j], found[1, 1, j], found[1, 2, j] = EXPM1(x[j], x[j], x[j])
-        found[2, 0, j], found[2, 1, j], found[2, 2, j] = LOG1P(x[j], x[j], x[j])
-        found[3, 0, j], found[3, 1, j], found[3, 2, j] = SINH(x[j], x[j], x[j])
-        found[4, 0, j], found[4, 1, j], found[4, 2, j] = TAN(x[j], x[j], x[j])
-        found[5, 0, j], found[5, 1, j], found[5, 2, j] = SIGN(x[j], x[j], x[j])
+        found[0, 0, j], found[0, 1, j], found[0, 2, j] = EXPM1(x[j], x[j], x[j])
+        found[1, 0, j], found[1, 1, j], found[1, 2, j] = LOG1P(x[j], x[j], x[j])
+        found[2, 0, j], found[2, 1, j], found[2, 2, j] = SIGN(x[j], x[j], x[j])
     return found
 
 
@@ -50,20 +46,13 @@ def test_values_slopes_and_bends_are_exact(dtype, eps):
                     for order in range(3)
                 ]
             for value, expected in zip(found[:, j], exact, strict=True):
-                # tan is computed of a sine and a cosine that may be small; log1p near -1 of a sum that is.
                 assert abs(float(value) - expected) <= 24 * eps * abs(expected) + 1e-30, (name, x[j])
 
 
 def test_infinities_zeros_and_nan():
-    x = np.array([-math.inf, math.inf, math.nan, 0.0, -0.0, 710.0, 1e300])
-    cosh, expm1, log1p, sinh, tan, sign = triples(x)
     inf, nan = math.inf, math.nan
-    np.testing.assert_array_equal(cosh[0], [inf, inf, nan, 1, 1, cosh[0, 5], inf])
-    np.testing.assert_array_equal(sinh[0][[0, 1, 2, 3, 4, 6]], [-inf, inf, nan, 0, 0, inf])
-    np.testing.assert_allclose([cosh[:, 5], sinh[:, 5]], math.sinh(710), rtol=1e-13)
+    expm1, log1p, sign = triples(np.array([-inf, inf, nan, 0.0, -0.0, 710.0, 1e300]))
     np.testing.assert_array_equal(expm1[0], [-1, inf, nan, 0, 0, inf, inf])
     np.testing.assert_array_equal(log1p[:2, :5], [[nan, inf, nan, 0, 0], [0, 0, nan, 1, 1]])
-    np.testing.assert_array_equal(tan[0, :5], [nan, nan, nan, 0, 0])
     np.testing.assert_array_equal(sign, [[-1, 1, 0, 0, 0, 1, 1], [0] * 7, [0] * 7])
-    assert math.isclose(triples(np.array([1e10]))[4, 0, 0], math.tan(1e10), rel_tol=1e-15)
-    np.testing.assert_array_equal(triples(np.array([-1.0, -2.0]))[2, 0], [-inf, nan])
+    np.testing.assert_array_equal(triples(np.array([-1.0, -2.0]))[1, 0], [-inf, nan])

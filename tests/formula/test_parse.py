@@ -13,7 +13,7 @@ REFUSED = {
     "x +": r"'x \+', at character \d, cannot be read: invalid syntax",
     "x * (1 + x": r"at character 5, cannot be read: '\(' was never closed",
     "x * sigmod(x)": r"'x \* sigmod\(x\)', at character 5, calls sigmod, .* did you mean sigmoid\?: 'sigmod\(x\)'",
-    "x + quux(x)": "calls quux, .* there are abs, cos, cosh",
+    "x + quux(x)": "calls quux, .* there are abs, acos, acosh",
     "x * tanh": "at character 5, is a function; write tanh",
     "tanh(x, 2)": "has 2 arguments, tanh takes 1",
     "max(x)": "has 1 arguments, max takes 2 or more",

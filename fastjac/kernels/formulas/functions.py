@@ -1,4 +1,4 @@
-"""The formulas of elementary functions: powers, exponential, logarithm, trigonometric and hyperbolic functions and their inverses."""
+"""The formulas of elementary functions: powers, logarithm, trigonometric and hyperbolic functions and their inverses."""
 
 from __future__ import annotations
 
