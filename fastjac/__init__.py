@@ -32,6 +32,7 @@ The way of a call, which is also the way imports point:
     chain.py        layers and blocks as factors with links between (operators.py); folding.py makes one affine layer of two
     memory.py       packs all numbers that a program holds or works on; caches.py says into which pieces
     layers/         what a layer is, and a join
+    formula/        reads an activation that is written as a formula, derives it, and writes its functions
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
                     by lanes.py, and copies what twins.py finds; group.py says where a sample's numbers lie, and state.py where

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .layers import JOINS, LAYERS, Elementwise, Join, Layer, Take
+from .layers import JOINS, LAYERS, Elementwise, Formula, Join, Layer, Take
 
-KINDS: set[type] = {*LAYERS.values(), Elementwise, Take}
+KINDS: set[type] = {*LAYERS.values(), Elementwise, Formula, Take}
 """The layers that take one vector."""
 OPERATIONS: set[type] = KINDS | {*JOINS.values()}
 

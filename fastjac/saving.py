@@ -12,7 +12,8 @@ A layer is described by a JSON object, such as
 - `{"layer": "LeakyReLU", "options": {"negative_slope": 0.01}, "arrays": []}` or
 - `{"layer": "Affine", "options": {}, "arrays": ["weight", "bias"]}`,
 
-in which an option that JSON has no number for is written as "inf", "-inf" or "nan". Version 1 then has
+in which an option that JSON has no number for is written as "inf", "-inf" or "nan". A Formula's text is its option
+`formula`, beside its parameters. Version 1 then has
 
 - `n_in`: the number of inputs;
 - `architecture`: a JSON list of the layers, input first.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from .graph import Graph
-from .layers import Activation, Affine, Concatenate, Layer, Take
+from .layers import Activation, Affine, ByName, Concatenate, Layer, Take
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class _Builder:
             elif isinstance(operation, Concatenate) and (found := self._inside(operands, index)):
                 vertex, index = found
             elif isinstance(operation, Activation) and vertex in self.alone:
-                passed.append(_of_units(operation, index))
+                passed.append(operation.of_units(index))
                 vertex = operands[0]
             else:
                 vertex = self._selected(vertex, index)
@@ -179,12 +179,7 @@ class _Builder:
         )
 
 
-def _of_units(operation: Activation, index: tuple[int, ...]) -> Activation:
-    """An elementwise layer for some of its units."""
-    arrays = {name: array[np.array(index)] for name, array in operation.arrays.items()}
-    return replace(operation, **arrays) if arrays else operation
-
-
 def _identity(operation: Layer) -> Hashable:
-    """What two operations have in common only if they compute the same: options, and no arrays of their own."""
-    return (type(operation), tuple(operation.options.items())) if not operation.arrays else id(operation)
+    """What two operations have in common only if they compute the same: options, but no arrays or functions of their own."""
+    is_single = operation.arrays or isinstance(operation, ByName)
+    return id(operation) if is_single else (type(operation), tuple(operation.options.items()))

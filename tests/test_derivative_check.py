@@ -106,7 +106,7 @@ REFUSED = {
     "sizes": (
         lambda: fj.Elementwise(wave, wave_slope, None, {"shift": np.ones(2), "size": np.ones(3), "rate": 1.0}),
         ShapeError,
-        r"arrays among an Elementwise's parameters must have the same size, got \[2, 3\]",
+        r"arrays among the parameters of Elementwise must have the same size, got \[2, 3\]",
     ),
     "a string": (lambda: fj.Elementwise(hinge, hinge_slope, None, {"left": "a"}), DtypeError, "Elementwise left must be a real"),
     "kinks": (

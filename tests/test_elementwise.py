@@ -163,6 +163,12 @@ def test_one_trained_parameter_and_fixed_ones():
     assert_same_bits((net.with_parameters(net.parameters())(X),), (net(X),))
 
 
+def test_two_of_one_input_are_two():
+    x, hinged = fj.Input(3), fj.Elementwise(hinge, hinge_slope, parameters={"left": 0.2}, piecewise_linear=True)
+    found = fj.Network(inputs=x, outputs=fj.concatenate([TANH(x), fj.Elementwise(tanh, tanh_slope)(x), hinged(x)]))(X[0, :3])
+    np.testing.assert_allclose(found, [*np.tanh(X[0, :3]), *np.tanh(X[0, :3]), *np.where(X[0, :3] > 0, X[0, :3], 0.2 * X[0, :3])])
+
+
 def test_other_parameters_compile_nothing_anew():
     net = around(WAVE)
     other = net.with_parameters(net.parameters() * 1.5)

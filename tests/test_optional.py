@@ -51,6 +51,7 @@ def test_there_are_uses():
         "pandas",
         "safetensors",
         "scipy",
+        "sympy",
         "tqdm",
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, UnsupportedLayerError
-from ..layers import JOINS, LAYERS, Layer, Take
+from ..layers import JOINS, LAYERS, Formula, Layer, Take
 from ..network import Network
 from ..saving import FORMAT, VERSIONS, tensor_name
 from ..selection import selected
@@ -26,6 +26,7 @@ from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 from .reading.probe import Probe
 from .weights import imported_weights
 
+KNOWN: dict[str, type[Layer]] = {**LAYERS, "Formula": Formula}
 DTYPES = ("float32", "float64")
 NON_FINITE = ("inf", "-inf", "nan")
 
@@ -88,14 +89,14 @@ def _build_chain(metadata: dict[str, str], tensors: _Tensors, dtype: str) -> Imp
     """The network of a file of version 1."""
     n_in = _parse(metadata, "n_in", int, "a whole number")
     check_count(n_in, MOST_UNITS, "inputs")
-    layers = _layers(metadata, "architecture", tensors, LAYERS)
+    layers = _layers(metadata, "architecture", tensors, KNOWN)
     return Imported(Network(layers, n_in=n_in, dtype=dtype), _parts(layers))
 
 
 def _build_graph(metadata: dict[str, str], tensors: _Tensors, dtype: str) -> Imported:
     """The network of a file of version 2."""
     network = jsontext.read_object(_parse(metadata, "network", str, "a text"), "network in the header")
-    layers = _layers(metadata, "layers", tensors, LAYERS | JOINS)
+    layers = _layers(metadata, "layers", tensors, KNOWN | JOINS)
     return Imported(restored(network, layers, dtype), _parts(layers))
 
 
@@ -125,16 +126,25 @@ def _restore(position: int, described: Any, tensors: _Tensors, known: Mapping[st
             f"layer {position} is a {name!r}, which this fastjac does not have; it has {', '.join(known)}"
         )
     with located(f"layer {position} ({name})"):
+        options = {field: _from_json(value) for field, value in described["options"].items()}
+        if known[name] is Formula:
+            return _formula(options | {field: tensors.take(tensor_name(position, field)) for field in described["arrays"]})
         parameters = {field.name: field.default is MISSING for field in fields(known[name])}
         required = {field for field, is_required in parameters.items() if is_required}
         given = {*described["options"], *map(str, described["arrays"])}
         if not required <= given <= parameters.keys():
             raise FormatError(f"it has the parameters {_listed(parameters)}, the header gives {_listed(given)}")
-        options = {field: _from_json(value) for field, value in described["options"].items()}
         if known[name] is Take:
             return _take(options.get("size"), tensors.take(tensor_name(position, "index"), ("int64",)))
         arrays = {field: tensors.take(tensor_name(position, field)) for field in described["arrays"]}
         return known[name](**{**options, **arrays})
+
+
+def _formula(values: dict[str, Any]) -> Formula:
+    """A formula, the names of whose parameters its text decides."""
+    if "formula" not in values:
+        raise FormatError(f"it has a formula, the header gives {_listed(values)}")
+    return Formula(values.pop("formula"), **values)
 
 
 def _take(size: Any, index: np.ndarray) -> Take:

@@ -33,8 +33,8 @@ from .target import vector_unit
 LONG = {"run": ("", 8), "gradient": ("gradients in ", 10)}
 """The kernels that, with those that they reach, take seconds to compile: the words that announce each, before the dtype that its
 name ends in, and the most seconds for a first call. They are compiled first; what a later call adds takes half a second."""
-CALLERS = ("compiled.py", "numba.py", "tape.py")
-"""The sources outside this folder by which users' compiled code calls kernels."""
+OUTSIDE = ("compiled.py", "numba.py", "tape.py", "formula/*.py")
+"""Sources outside this folder by which users' compiled code calls kernels, and those that write kernels of formulas."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -42,11 +42,11 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 def fingerprint() -> str:
     """A digest of all kernel sources, of the versions of Numba and llvmlite, and of the vector registers compiled for.
 
-    What calls the kernels from code that users compile is among them.
+    Sources outside this folder that call kernels, or write some, are among them.
     """
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {vector_unit()}".encode())
     here = Path(__file__).parent
-    for source in sorted([*here.rglob("*.py"), *(here.parent / name for name in CALLERS)]):
+    for source in sorted([*here.rglob("*.py"), *(path for pattern in OUTSIDE for path in here.parent.glob(pattern))]):
         digest.update(source.relative_to(here.parent).as_posix().encode() + source.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -42,7 +42,7 @@ class FunctionsRule(Rule):
     @functools.cached_property
     def activation(self) -> Any:
         """See `Rule`."""
-        value, slope, read = _on_tuple(self.formula), _on_tuple(self.slope), _reader(self.places)
+        value, slope, read = _on_tuple(self.formula), _on_tuple(self.slope), parameter_reader(self.places, is_scalar=True)
 
         @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, kept=False)
         def activate(zero, z, p, q, d, n):
@@ -60,7 +60,7 @@ class FunctionsRule(Rule):
     @functools.cached_property
     def bend(self) -> Any:
         """See `Rule`."""
-        second, read = _on_tuple(self.second), _reader(self.places)
+        second, read = _on_tuple(self.second), parameter_reader(self.places, is_scalar=True)
 
         @kernel(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, kept=False)
         def write_bends(zero, z, p, q, b, n):
@@ -78,7 +78,9 @@ class FunctionsRule(Rule):
     @functools.cached_property
     def parameter_pull(self) -> Any:
         """See `Rule`."""
-        add_first, add_last = (_adder(*pull, _reader(self.places)) for pull in (self.pulls[0], self.pulls[-1]))
+        add_first, add_last = (
+            _adder(*pull, parameter_reader(self.places, is_scalar=True)) for pull in (self.pulls[0], self.pulls[-1])
+        )
 
         @kernel(*[NUMBER] * 8, kept=False)
         def pull_parameters(zero, z, p, q, by_value, by_slope, by_p, by_q, n):
@@ -126,23 +128,26 @@ def _on_tuple(function: Any) -> Any:
 
 
 @functools.cache
-def _reader(places: tuple[int, ...]) -> Any:
-    """An intrinsic `(zero, p, q, j)` that gives the parameters of unit j as a tuple."""
+def parameter_reader(places: tuple[int, ...], is_scalar: bool = False) -> Any:
+    """An intrinsic `(zero, p, q, j)` that gives the parameters of unit j as a tuple.
+
+    places : the place in the tuple of each row of parameters.  is_scalar : whether a loop that reads stays without vectors.
+    """
 
     @intrinsic
     def read(typingctx, zero, p, q, j):
         found = types.UniTuple(zero, len(places))
 
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            _, first, second, unit = arguments
-            number = context.get_value_type(zero)
-            address = builder.add(first, builder.mul(unit, context.get_constant(types.intp, zero.bitwidth // 8)))
+            _, row, second, unit = arguments
+            apart, number = builder.sub(second, row), context.get_value_type(zero)
             values: list[Any] = [None] * len(places)
             for place in places:
-                values[place] = builder.load(builder.inttoptr(address, number.as_pointer()))
-                address = builder.add(address, builder.sub(second, first))
-            # What has effects unknown to LLVM keeps a loop scalar: the C library's functions may have other bits in vectors.
-            builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", (), True)
+                values[place] = builder.load(builder.gep(builder.inttoptr(row, number.as_pointer()), [unit]))
+                row = builder.add(row, apart)
+            if is_scalar:
+                # What has effects unknown to LLVM does it: the C library's functions may have other bits in vectors.
+                builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", (), True)
             return context.make_tuple(builder, found, values)
 
         return found(zero, types.intp, types.intp, types.intp), codegen

@@ -7,10 +7,12 @@ LAYERS, `__all__` here and in `fastjac`, and the names that files know follow fr
 import typing
 
 from .activation import Activation as Activation
+from .activation import ByName as ByName
 from .affine import *  # noqa: F403
 from .base import Layer as Layer
 from .base import Parameter as Parameter
 from .elementwise import Elementwise as Elementwise
+from .formula import Formula as Formula
 from .functions import *  # noqa: F403
 from .joins import JOINS as JOINS
 from .joins import Add as Add
@@ -33,4 +35,4 @@ from .widths import chain_widths as chain_widths
 
 # Type checkers take the imports above for exports; a list that is computed would hide them.
 if not typing.TYPE_CHECKING:
-    __all__ = ["Elementwise", "Layer", *LAYERS]
+    __all__ = ["Elementwise", "Formula", "Layer", *LAYERS]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -63,6 +63,11 @@ class Activation(Layer):
             return [np.sign(distance) for distance in distances]
         return [np.floor(distance / self.period) + np.ceil(distance / self.period) for distance in distances]
 
+    def of_units(self, index: Sequence[int]) -> Self:
+        """The same layer for some of its units, by their numbers."""
+        arrays = {name: array[np.array(index)] for name, array in self.arrays.items()}
+        return self.with_arrays(arrays) if arrays else self
+
 
 class PerUnit(Activation):
     """An activation whose fields are each a number for all units, or an array with one entry for each unit that may be trained.
@@ -84,6 +89,71 @@ class PerUnit(Activation):
     def rule_parameters(self) -> tuple[Parameter, ...]:
         p, q, *_ = [*(getattr(self, field.name) for field in fields(self)), 0.0, 0.0]
         return p, q
+
+
+class ByName(Activation):
+    """An activation whose parameters a user names: numbers, or arrays with one entry for each unit, of which some are trained.
+
+    `trained` names those that are, where they are arrays; `_order` all of them, as the rule has them, the trained ones first.
+    `_store` checks the fields and brings them into their one form.
+    """
+
+    parameters: Mapping[str, Parameter]
+    _order: Sequence[str]
+    _store: Callable[[], None]
+
+    def _check_sizes(self) -> None:
+        """Raise ShapeError where arrays differ in size."""
+        sizes = {value.size for value in self.parameters.values() if isinstance(value, np.ndarray)}
+        if len(sizes) > 1:
+            name = type(self).__name__
+            raise ShapeError(f"arrays among the parameters of {name} must have the same size, got {sorted(sizes)}")
+
+    @property
+    def rule_parameters(self) -> tuple[Parameter, ...]:
+        values = [self.parameters[name] for name in self._order]
+        return (*values, *[0.0] * (2 - len(values)))
+
+    @property
+    def n_in(self) -> int | None:
+        return next((value.size for value in self.parameters.values() if isinstance(value, np.ndarray)), None)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that are trained."""
+        return {name: value for name in self.trained if isinstance(value := self.parameters[name], np.ndarray)}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {name: value for name, value in self.parameters.items() if not isinstance(value, np.ndarray)}
+
+    def of_units(self, index: Sequence[int]) -> Self:
+        parameters = self.parameters.items()
+        return self._with({name: v[np.array(index)] if isinstance(v, np.ndarray) else v for name, v in parameters})
+
+    def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Self:
+        return self._with({**self.parameters, **arrays})
+
+    def _with(self, parameters: Mapping[str, Parameter]) -> Self:
+        """The same layer with other parameters."""
+        return self._of(**{field.name: getattr(self, field.name) for field in fields(self)} | {"parameters": parameters})
+
+    @classmethod
+    def _of(cls, **values: Any) -> Self:
+        """The layer with these fields, without the comparisons and looks that are taken when a user makes one."""
+        made = object.__new__(cls)
+        made._set(**values)
+        made._store()
+        return made
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _shown_as(self, what: str) -> str:
+        """The layer as text: what it is, and its parameters."""
+        parts = [f"{name}{v.shape}" if isinstance(v, np.ndarray) else f"{name}={v!r}" for name, v in self.parameters.items()]
+        return f"{type(self).__name__}({', '.join([what, *parts])})"
 
 
 def as_texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -7,13 +7,12 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from numba.extending import is_jitted
 
-from ..errors import DtypeError, LayerError, ShapeError
+from ..errors import DtypeError, LayerError
 from ..kernels.elementwise import FunctionsRule, rule_of
 from ..pickling import found_again, name_of
-from .activation import Activation, as_texts
+from .activation import ByName, as_texts
 from .base import Parameter, as_float, as_per_unit
 from .derivative_check import check_functions
 
@@ -23,7 +22,7 @@ MOST_TRAINED = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Elementwise(Activation):
+class Elementwise(ByName):
     """`y[i] = value(x[i], *parameters)`, by scalar functions that `numba.njit` has compiled; usable wherever an activation is.
 
         @njit
@@ -83,19 +82,13 @@ class Elementwise(Activation):
         if self.bend is not None and self.piecewise_linear:
             raise LayerError("the second derivative of an Elementwise that is piecewise_linear is 0; leave out bend, or that")
         parameters = {name: as_per_unit(value, f"Elementwise {name}") for name, value in self.parameters.items()}
-        sizes = {value.size for value in parameters.values() if isinstance(value, np.ndarray)}
-        if len(sizes) > 1:
-            raise ShapeError(f"arrays among an Elementwise's parameters must have the same size, got {sorted(sizes)}")
+        self._set(parameters=MappingProxyType(parameters))
+        self._check_sizes()
         pairs = {name: _checked_pair(name, pair, parameters) for name, pair in self.by_parameter.items()}
         if len(pairs) > MOST_TRAINED:
             named = ", ".join(pairs)
             raise LayerError(f"at most {MOST_TRAINED} parameters of an Elementwise can be trained, by_parameter has {named}")
-        self._set(parameters=MappingProxyType(parameters), by_parameter=MappingProxyType(pairs))
-        self._set(kinks=tuple(as_float(kink, "Elementwise kinks") for kink in self.kinks))
-
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        self._set(by_parameter=MappingProxyType(pairs), kinks=tuple(as_float(kink, "Elementwise kinks") for kink in self.kinks))
 
     @property
     def rule(self) -> FunctionsRule:  # type: ignore[override]
@@ -109,14 +102,9 @@ class Elementwise(Activation):
         return tuple(self.by_parameter)
 
     @property
-    def _order(self) -> list[str]:
+    def _order(self) -> list[str]:  # type: ignore[override]
         """The parameters' names as the rule has them: those that may be trained come first."""
         return [*self.trained, *(name for name in self.parameters if name not in self.by_parameter)]
-
-    @property
-    def rule_parameters(self) -> tuple[Parameter, ...]:
-        values = [self.parameters[name] for name in self._order]
-        return (*values, *[0.0] * (2 - len(values)))
 
     @property
     def has_bend(self) -> bool:
@@ -128,28 +116,11 @@ class Elementwise(Activation):
         return self.bend is None and not self.piecewise_linear
 
     @property
-    def n_in(self) -> int | None:
-        return next((value.size for value in self.parameters.values() if isinstance(value, np.ndarray)), None)
-
-    @property
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays that are trained."""
-        return {name: value for name in self.trained if isinstance(value := self.parameters[name], np.ndarray)}
-
-    def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Elementwise:
-        return _unchecked(self, parameters={**self.parameters, **arrays})
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return {name: value for name, value in self.parameters.items() if not isinstance(value, np.ndarray)}
-
-    @property
     def shown(self) -> dict[str, str]:
         return {"value": self.value.__name__, **as_texts(self.parameters)}
 
     def __repr__(self) -> str:
-        parts = [f"{name}{v.shape}" if isinstance(v, np.ndarray) else f"{name}={v!r}" for name, v in self.parameters.items()]
-        return f"Elementwise({', '.join([self.value.__name__, *parts])})"
+        return self._shown_as(self.value.__name__)
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -187,18 +158,7 @@ def _checked_pair(name: str, pair: Any, parameters: Mapping[str, Parameter]) -> 
     return pair[0], pair[1]
 
 
-def _unchecked(layer: Elementwise, **changed: Any) -> Elementwise:
-    """The layer with other fields, whose functions were compared with differences before."""
-    made = object.__new__(Elementwise)
-    made._set(**{f.name: getattr(layer, f.name) for f in fields(layer)} | changed)
-    made._store()
-    return made
-
-
 def _restored(values: dict[str, Any]) -> Elementwise:
-    made = object.__new__(Elementwise)
     functions = {name: values[name] and found_again(values[name]) for name in ("value", "slope", "bend")}
     pairs = {name: tuple(map(found_again, pair)) for name, pair in values["by_parameter"].items()}
-    made._set(**values | functions | {"by_parameter": pairs})
-    made._store()
-    return made
+    return Elementwise._of(**values | functions | {"by_parameter": pairs})

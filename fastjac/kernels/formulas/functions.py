@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..elementary import REACH, log, sine_and_cosine
-from ..floating import inlined
+from ..elementary import INFINITY, REACH, exp, expm1, log, sine_and_cosine
+from ..floating import fmuladd, inlined
 
 
 @inlined
@@ -59,6 +59,31 @@ def logarithm(x: Any, _p: Any, _q: Any) -> Any:
     """`log(x)`: nan below 0, where the slope is `1 / x` all the same."""
     slope = type(x)(1) / x
     return log(x), slope, -slope * slope
+
+
+@inlined
+def exponential_minus_one(x: Any, _p: Any, _q: Any) -> Any:
+    """`exp(x) - 1`, accurate near 0 too."""
+    y = exp(x)
+    return expm1(x), y, y
+
+
+@inlined
+def logarithm_of_one_plus(x: Any, _p: Any, _q: Any) -> Any:
+    """`log(1 + x)`, accurate near 0 too: what the sum has lost by its rounding is added to the logarithm."""
+    real = type(x)
+    total = real(1) + x
+    slope, value = real(1) / total, log(total)
+    lost = x - (total - real(1))
+    finite = (total > 0) & (total < real(INFINITY))
+    return (fmuladd(lost, slope, value) if finite else value), slope, -slope * slope
+
+
+@inlined
+def signum(x: Any, _p: Any, _q: Any) -> Any:
+    """-1, 0 or 1, as x is below 0, equal to it or above; 0 at nan."""
+    real = type(x)
+    return (real(1) if x > 0 else (real(-1) if x < 0 else real(0))), real(0), real(0)
 
 
 @inlined

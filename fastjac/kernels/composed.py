@@ -1,0 +1,142 @@
+"""The rule of an activation whose formula is composed of others when it is made: kernels called as those of `activations` are.
+
+The functions are known by their source, which is all that their kernels depend on besides fastjac's own sources. So the kernels
+are kept on disk, under a digest of it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .activations import Rule
+from .elementwise import parameter_reader
+from .jit import kernel, piece
+from .memory import NUMBER, view
+
+
+@dataclass(frozen=True, eq=False)
+class Reaching:
+    """A function `(x, parameters) -> numbers` that reaches so far, and vectorizes, and one of the same bits beyond.
+
+    near, anywhere : the function, and the same for any x.
+    beyond : a function `(x, parameters) -> (whether x is out of reach,)`; None where `near` takes every x.
+    is_scalar : whether `near` calls the C library too, whose functions may have other bits in vectors.
+    """
+
+    near: Any
+    anywhere: Any = None
+    beyond: Any = None
+    is_scalar: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class ComposedRule(Rule):
+    """A rule of composed functions. p and q are the addresses of the first two rows of parameters; others lie as far apart.
+
+    formula : the `Reaching` function `(x, parameters) -> (value, slope, bend)`.
+    digest : of all sources, by which the kernels are named.  count : of the parameters.
+    pulls : for each of the first parameters the Reaching function that gives the derivatives by it of value and slope.
+    """
+
+    digest: str = ""
+    count: int = 0
+    pulls: tuple[Reaching, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What all kernels' names end in."""
+        return f"formula_{self.digest}"
+
+    @functools.cached_property
+    def activation(self) -> Any:
+        """See `Rule`."""
+        run = self._run(_activating, self.formula)
+
+        @kernel(*[NUMBER] * 5, name=f"activation_{self.name}")
+        def activate(zero, z, p, q, d, n):
+            run(zero, (z, p, q), (d,), n)
+
+        return activate
+
+    @functools.cached_property
+    def bend(self) -> Any:
+        """See `Rule`."""
+        run = self._run(_bending, self.formula)
+
+        @kernel(*[NUMBER] * 5, name=f"bend_{self.name}")
+        def write_bends(zero, z, p, q, b, n):
+            run(zero, (z, p, q), (b,), n)
+
+        return write_bends
+
+    @functools.cached_property
+    def parameter_pull(self) -> Any:
+        """See `Rule`."""
+        add_first, add_last = (self._run(_adding, pull) for pull in (self.pulls[0], self.pulls[-1]))
+
+        @kernel(*[NUMBER] * 8, name=f"pull_{self.name}")
+        def pull_parameters(zero, z, p, q, by_value, by_slope, by_p, by_q, n):
+            if by_p != 0:
+                add_first(zero, (z, p, q), (by_value, by_slope, by_p), n)
+            if by_q != 0:
+                add_last(zero, (z, p, q), (by_value, by_slope, by_q), n)
+
+        return pull_parameters
+
+    def _run(self, loop: Callable[[Any, Any], Any], function: Reaching) -> Any:
+        """The loop over units with the function that reaches all of them."""
+        places = tuple(range(self.count))
+        near = piece(loop(function.near, parameter_reader(places, function.is_scalar)))
+        if function.beyond is None:
+            return near
+        anywhere = piece(loop(function.anywhere, parameter_reader(places, is_scalar=True)))
+        beyond, read = function.beyond, parameter_reader(places)
+
+        @piece
+        def run(zero, taken, given, n):
+            values, out_of_reach = view(zero, taken[0], n), 0
+            for j in range(n):
+                out_of_reach |= beyond(values[j], read(zero, taken[1], taken[2], j))[0]
+            if out_of_reach:
+                anywhere(zero, taken, given, n)
+            else:
+                near(zero, taken, given, n)
+
+        return run
+
+
+def _activating(formula: Any, read: Any) -> Callable[..., None]:
+    """The loop of `Rule.activation`; `taken` holds the addresses z, p, q, and `given` d."""
+
+    def activate(zero: Any, taken: tuple[int, ...], given: tuple[int, ...], n: int) -> None:
+        values, slopes = view(zero, taken[0], n), view(zero, given[0], n)
+        for j in range(n):
+            values[j], slopes[j], _ = formula(values[j], read(zero, taken[1], taken[2], j))
+
+    return activate
+
+
+def _bending(formula: Any, read: Any) -> Callable[..., None]:
+    """The loop of `Rule.bend`; `taken` holds the addresses z, p, q, and `given` b."""
+
+    def write_bends(zero: Any, taken: tuple[int, ...], given: tuple[int, ...], n: int) -> None:
+        values, bends = view(zero, taken[0], n), view(zero, given[0], n)
+        for j in range(n):
+            _, _, bends[j] = formula(values[j], read(zero, taken[1], taken[2], j))
+
+    return write_bends
+
+
+def _adding(pull: Any, read: Any) -> Callable[..., None]:
+    """The loop of `Rule.parameter_pull`; `taken` holds the addresses z, p, q, and `given` by_value, by_slope and the sums'."""
+
+    def add(zero: Any, taken: tuple[int, ...], given: tuple[int, ...], n: int) -> None:
+        values, us, ts, sums = view(zero, taken[0], n), view(zero, given[0], n), view(zero, given[1], n), view(zero, given[2], n)
+        for j in range(n):
+            by_value, by_slope = pull(values[j], read(zero, taken[1], taken[2], j))
+            sums[j] += us[j] * by_value + ts[j] * by_slope
+
+    return add
