@@ -96,13 +96,17 @@ def test_a_second_process_compiles_nothing(site, warm):
 
 
 def test_every_kernel_source_is_in_the_key(tmp_path, monkeypatch):
-    kernels = tmp_path / "kernels"
-    shutil.copytree(Path(cache.__file__).parent, kernels, ignore=shutil.ignore_patterns("__pycache__"))
-    callers = [shutil.copy(Path(cache.__file__).parents[1] / name, tmp_path) for name in cache.CALLERS]
+    package, kernels = Path(cache.__file__).parents[1], tmp_path / "kernels"
+    shutil.copytree(package / "kernels", kernels, ignore=shutil.ignore_patterns("__pycache__"))
+    outside = [path.relative_to(package) for pattern in cache.OUTSIDE for path in package.glob(pattern)]
+    for path in outside:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        shutil.copy(package / path, tmp_path / path)
     monkeypatch.setattr(cache, "__file__", str(kernels / "cache.py"))
     fingerprint = cache.fingerprint.__wrapped__
     seen = {fingerprint()}
-    sources = [*kernels.rglob("*.py"), *map(Path, callers)]
+    sources = [*kernels.rglob("*.py"), *(tmp_path / path for path in outside)]
+    assert {"numba.py", "formula"} <= {source.relative_to(tmp_path).parts[0] for source in sources}
     for source in sources:
         source.write_text(source.read_text() + "\n")
         seen.add(fingerprint())
