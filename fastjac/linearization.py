@@ -72,7 +72,11 @@ class Linearization:
         out: Any = None,
         threads: int | None = None,
     ) -> Any:
-        """The Jacobians `J (..., n_out, n_in)`; arguments, blocks and errors as for `Network.jacobian`."""
+        """The Jacobians `J (..., n_out, n_in)`; arguments, blocks and errors as for `Network.jacobian`.
+
+        For a batch through a network so narrow that samples share registers (`net.plan().in_lanes`), it sweeps again: that is
+        quicker there.
+        """
         return self._network._jacobian(self._x, self._lead, None, (mode, wrt, of), out, threads, self._state)
 
     def jvp(self, v: Any, *, threads: int | None = None) -> Any:

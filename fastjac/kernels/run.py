@@ -33,8 +33,8 @@ def run_float64(addresses, task, arrays, n, memory, part, parts):
 KERNELS = {np.dtype(np.float32): run_float32, np.dtype(np.float64): run_float64}
 SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(5), NUMBER, NUMBER)
 """What either takes: integers, most of them addresses."""
-RESULT = 3
-"""Which of the arrays is the result."""
+INPUTS, RESULT = 0, 3
+"""Which of the arrays are the inputs, and which is the result."""
 
 
 def compiled_address(dtype: np.dtype) -> int:
@@ -52,17 +52,19 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
         0, values are not stored; where out is 0, the task is left out.
     memory : addresses of scratch for one thread, from `fastjac.program.workspace`. Then where the samples' state is kept: its
         address, for how many samples there is room, and the first one's number; the address is 0 where it is not. A run for
-        values alone leaves the state there, and one with a result starts from it, without another sweep.
+        values alone leaves the state there. One with a result starts from it, and needs no x but for samples along the lanes.
     part, parts : which of how many parts of every sample's work to do: each gives some of the result's rows. (0, 1) is all.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and parts == 1 and memory[STATE] == 0
+    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and parts == 1 and arrays[INPUTS] != 0
+    # Along the lanes a sweep costs less than rows would, so there no kept state is used.
+    without_state = memory[0], memory[1], 0, 0, 0
     first = 0
     while first < n:
         if in_lanes and n - first >= layout.lane_samples:
             count = layout.lane_samples
-            call_address(layout.lane_kernel, (zero, addresses, task, arrays, first, memory))
+            call_address(layout.lane_kernel, (zero, addresses, task, arrays, first, without_state))
         else:
             count = min(layout.block, n - first)
             _run_in_rows(program, addresses, task, arrays, (first, count), memory, (part, parts))
