@@ -100,7 +100,7 @@ class TestBits:
         self, threads: int | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         used, run = [], Runner.__call__
-        monkeypatch.setattr(Runner, "__call__", lambda self, *arguments: (used.append(arguments[-1]), run(self, *arguments)))
+        monkeypatch.setattr(Runner, "__call__", lambda self, *arguments: (used.append(arguments[4]), run(self, *arguments)))
         more = {} if threads == 1 else {"threads": threads}
         dask.compute(
             fastjac.dask.jacobian(NET, CHUNKS, **more),
