@@ -41,7 +41,7 @@ def draw(path, digits, labels, maps):
     limit = np.quantile(np.abs(list(maps.values())), 0.995)
     figure = Figure(figsize=(12, 5.6), layout="constrained")
     axes = figure.subplots(2 + len(maps), len(digits))
-    for name, row in zip(("digit", *maps, "strongest\npixels"), axes, strict=True):
+    for name, row in zip(("digit", *maps, "strongest:\n+ raises\n\N{MINUS SIGN} lowers"), axes, strict=True):
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=12)
     for axis, digit, label in zip(axes[0], digits, labels, strict=True):
         axis.imshow(digit.reshape(8, 8), cmap="Greys")

@@ -113,14 +113,14 @@ def draw(path, states, estimates, deviations):
         bottom.plot(TIME, estimates[:, k] - states[:, k], color=colour, label=f"pendulum {k + 1}")
     bottom.axhspan(-NOISE, NOISE, color="0.92", linewidth=0, zorder=0, label="sensors' noise")
     top.set(ylabel="angle (rad)", ylim=(-2, 2))
-    top.set_title("Angles of the two pendulums without a sensor, and two deviations", loc="left")
+    top.set_title("Angles without a sensor, and two deviations", loc="left")
     middle.set(ylabel="velocity (rad/s)", ylim=(-5, 5))
     middle.set_title("Their velocities", loc="left")
     bottom.set(ylabel="error (rad)", xlabel="time (s)", ylim=(-0.2, 0.2))
     bottom.set_title("Errors of all four angles", loc="left")
     for axis in (top, middle, bottom):
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(loc="lower right", frameon=False, ncols=5)
+        axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), frameon=False, ncols=5, columnspacing=0.8, handlelength=1.0)
     figure.savefig(path, dpi=120)
 
 

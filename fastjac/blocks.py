@@ -46,6 +46,9 @@ class Residual(Item):
 
     layers : f, as a layer, a block, a network, or a sequence of them.
     shortcut : the same for the other branch; by default x itself.
+
+    >>> fj.Network([fj.Residual([fj.ReLU()])], n_in=2).jvp([-1, 2], [1, 1])
+    (array([-1.,  4.]), array([1., 2.]))
     """
 
     layers: Any
@@ -80,6 +83,9 @@ class Parallel(Item):
 
     branches : two or more, each a layer, a block, a network, or a sequence of them; an empty sequence is x itself.
     join : "add", "multiply" or "concatenate".
+
+    >>> fj.Network([fj.Parallel([[], [fj.Exp()]], join="concatenate")], n_in=2)([0, 1])
+    array([0.        , 1.        , 1.        , 2.71828183])
     """
 
     branches: Any

@@ -72,6 +72,12 @@ class Blockwise:
         an item of a wrong size, which it names, and for an iterable that ends before its len(). An error or an interrupt
         has a note that says how many samples are done.
         Costs what `jacobian` costs.
+
+        Examples
+        --------
+        >>> net = fj.Network([fj.Tanh()], n_in=2)
+        >>> [(part, J.shape) for part, J in net.jacobian_blocks(np.zeros((5, 2)), max_bytes=200)]
+        [(slice(0, 2, None), (2, 2, 2)), (slice(2, 4, None), (2, 2, 2)), (slice(4, 5, None), (1, 2, 2))]
         """
         wanted = mode, wrt, of
         samples = samples_of(x, self)

@@ -49,6 +49,12 @@ class JacobianReport:
     n_compared, n_kinks, n_nonfinite : how many directional derivatives were compared; how many were not, because the
         difference reaches across a kink, or because the outputs around are nan or inf.
     n_directions : random directions taken at each input, or None if all coordinates were.
+
+    >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+    >>> bool(fj.check_jacobian(net, [0.5, 1.0]))
+    True
+    >>> fj.check_jacobian(net, [0.5, 1.0], jacobian=np.eye(2)).worst
+    (1, 1)
     """
 
     rtol: float
@@ -131,6 +137,17 @@ def check_jacobian(
         Wrong `rtol`, `directions` or `seed`.
 
     Costs four network values for each input and direction, beside one Jacobian for each input.
+
+    Examples
+    --------
+    >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+    >>> print(fj.check_jacobian(net, [[0.5, 1.0]]))
+    Jacobian check passed
+      compared       4 derivatives along every coordinate with central differences
+      at a kink      0, not compared
+      nan or inf     0, not compared
+      largest error  ... relative; 1.0e-06 is allowed
+      found at       J[0, 1, 1]: 0.4199743416, differences give 0.4199743416
     """
     if not isinstance(net, Network):
         raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see from_keras and from_torch for models")

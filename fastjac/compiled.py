@@ -17,7 +17,12 @@ from .kernels.target import ALIGNMENT
 
 
 class Scratch(NamedTuple):
-    """Working memory for one thread: numbers and index lists."""
+    """Working memory for one thread: numbers and index lists.
+
+    >>> import fastjac.numba
+    >>> fastjac.numba.scratch(fj.Network([fj.Tanh()], n_in=2).program()).work.dtype
+    dtype('float64')
+    """
 
     work: np.ndarray
     lists: np.ndarray
@@ -28,7 +33,13 @@ class Scratch(NamedTuple):
 
 @entry()
 def scratch(program):
-    """New working memory for one thread that runs `program`; also callable inside `@njit` code."""
+    """New working memory for one thread that runs `program`; also callable inside `@njit` code.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> fastjac.numba.scratch(program).work.dtype
+    dtype('float64')
+    """
     layout = program.layout[0]
     lists = np.zeros(layout.list_size, np.int32)
     for unit in range(layout.n_identity):  # np.arange would take Numba 2 s to compile

@@ -43,6 +43,12 @@ def value(net: Network, x: Any, *, threads: int | None = 1) -> Any:
 
     threads : most threads that fastjac uses in one task; None for all cores.
     Raises as `jacobian` does.
+
+    >>> import dask.array, fastjac.dask
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0]])])
+    >>> x = dask.array.ones((6, 2), chunks=(3, 2))
+    >>> fastjac.dask.value(net, x).compute()[0]
+    array([-1.])
     """
     call = _Call(net, x, "auto", None, None, threads)
     y = call.by_chunk(_values, (net.n_out,), net.dtype)
@@ -66,6 +72,12 @@ def jacobian(
     Raises DtypeError for what is no Network, no dask array or no real numbers; ShapeError where x has other features, or has them
     in several chunks; OptionError as `Network.jacobian` does.
     Costs, for each chunk, the memory of all its Jacobians; `mean_jacobian` and `fisher` do without.
+
+    >>> import dask.array, fastjac.dask
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0]])])
+    >>> x = dask.array.ones((6, 2), chunks=(3, 2))
+    >>> fastjac.dask.jacobian(net, x).shape
+    (6, 1, 2)
     """
     call = _Call(net, x, mode, wrt, of, threads)
     jacobians = call.labels.jacobians(call.by_chunk(_jacobians, call.core, net.dtype))
@@ -87,6 +99,12 @@ def mean_jacobian(
     Several inputs are one vector here, one after another, and so are several outputs. Other arguments are as for `jacobian`. A
     task holds the Jacobians of some samples at a time, so a chunk may have many.
     Raises as `jacobian` does, and ShapeError where dask does not know how many samples there are.
+
+    >>> import dask.array, fastjac.dask
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0]])])
+    >>> x = dask.array.ones((6, 2), chunks=(3, 2))
+    >>> fastjac.dask.mean_jacobian(net, x, absolute=True).compute()
+    array([[1., 2.]])
     """
     call = _Call(net, x, mode, wrt, of, threads)
     samples = math.prod(call.x.shape[:-1])
@@ -110,6 +128,13 @@ def fisher(
     precision : P, as for `Network.fisher`, but one for all samples.
     Other arguments are as for `mean_jacobian`.
     Raises as `jacobian` does, and for a precision as `Network.fisher` does.
+
+    >>> import dask.array, fastjac.dask
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0]])])
+    >>> x = dask.array.ones((6, 2), chunks=(3, 2))
+    >>> fastjac.dask.fisher(net, x).compute()
+    array([[  6., -12.],
+           [-12.,  24.]])
     """
     call = _Call(net, x, mode, wrt, of, threads)
     rows, columns = call.core

@@ -57,6 +57,8 @@ class Differentiable(Blockwise):
 
         Raises ShapeError or DtypeError for an x that is no real array of shape (..., n_in).
         Costs one multiply-add for each weight and input.
+        >>> fj.Network([fj.Affine([[1.0, 2.0]])])([1, 1])
+        array([3.])
         """
         if not isinstance(x, np.ndarray) and are_nodes(x):
             return inline(self._graph, x)
@@ -101,6 +103,9 @@ class Differentiable(Blockwise):
         progress, an error or an interrupt has a note that says how many samples are done.
         Costs `plan(mode, wrt=wrt, of=of).multiply_adds` for each input, and allocates J; scratch memory is kept for the next
         call.
+        >>> net = fj.Network([fj.Affine([[1.0, 2.0]]), fj.Tanh()])
+        >>> net.jacobian([0, 0]), net.jacobian([0, 0], wrt=1)
+        (array([[1., 2.]]), array([[2.]]))
         """
         if progress is not False or not (out is None or type(out) is np.ndarray or not is_on_disk(out)):
             return self._write(x, out, (mode, wrt, of), threads, progress)
@@ -117,7 +122,10 @@ class Differentiable(Blockwise):
         out: Any = None,
         threads: int | None = None,
     ) -> tuple[Any, Any]:
-        """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`. y is whole."""
+        """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`. y is whole.
+        >>> fj.Network([fj.Affine([[1.0, 2.0]])]).value_and_jacobian([1, 1])
+        (array([3.]), array([[1., 2.]]))
+        """
         x, lead = self._taken(x)
         y = np.empty((*lead, self._n_out), self._dtype)
         jacobian = self._jacobian(x, lead, y, (mode, wrt, of), out, threads)
@@ -128,6 +136,8 @@ class Differentiable(Blockwise):
 
         Where x is a tuple, so is v; where y is one, so is the tangent.
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
+        >>> fj.Network([fj.Affine([[1.0, 2.0]])]).jvp([0, 0], [1, 1])
+        (array([0.]), array([3.]))
         """
         x, lead = self._taken(x)
         v = self._inputs.seed(v, lead, (0,), "v")
@@ -139,6 +149,8 @@ class Differentiable(Blockwise):
 
         Where y is a tuple, so is u; where x is one, so is the cotangent.
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
+        >>> fj.Network([fj.Affine([[1.0, 2.0]])]).vjp([0, 0], [10])
+        (array([0.]), array([10., 20.]))
         """
         x, lead = self._taken(x)
         u = self._outputs.seed(u, lead, (0,), "u")
@@ -151,6 +163,8 @@ class Differentiable(Blockwise):
         V is one for each input, or one for all. Column c of T is the derivative of y along column c of V. Where x is a tuple, so
         is V; where y is one, so is T. Runs in forward order; J is never formed.
         Law: `<U, J V> == <U J, V>` with `pullback`.
+        >>> fj.Network([fj.Affine([[1.0, 2.0]])]).pushforward([0, 0], np.eye(2))
+        (array([0.]), array([[1., 2.]]))
         """
         x, lead = self._taken(x)
         seed = self._inputs.seed(V, lead, (0, None), "V")
@@ -163,6 +177,8 @@ class Differentiable(Blockwise):
         U is one for each input, or one for all. Row r of G is the gradient of `U[r] . y`. Where y is a tuple, so is U; where x is
         one, so is G. Runs in reverse order; J is never formed.
         Law: `<U, J V> == <U J, V>` with `pushforward`.
+        >>> fj.Network([fj.Affine([[1.0, 2.0]])]).pullback([0, 0], [[10]])
+        (array([0.]), array([[10., 20.]]))
         """
         x, lead = self._taken(x)
         seed = self._outputs.seed(U, lead, (None, 0), "U")
@@ -174,6 +190,8 @@ class Differentiable(Blockwise):
 
         Law: `net.linearize(x).vjp(u)` has the bits of `net.vjp(x, u)[1]`; so have the other products, and J.
         Raises as calling the network does. Costs a primal sweep, and `nbytes` for as long as the linearization lives.
+        >>> fj.Network([fj.Exp()], n_in=2).linearize([0, 1]).vjp([1, 1])
+        array([1.        , 2.71828183])
         """
         return Linearization(self, *self._taken(x), threads)
 

@@ -7,7 +7,14 @@ import pickle
 
 
 class FastjacError(Exception):
-    """Base of every error that fastjac raises on purpose."""
+    """Base of every error that fastjac raises on purpose.
+
+    >>> try:
+    ...     fj.Network([fj.Affine(np.eye(2))]).jacobian([1.0, 2.0, 3.0])
+    ... except fj.FastjacError as error:
+    ...     print(type(error).__name__, isinstance(error, ValueError))
+    ShapeError True
+    """
 
 
 class ShapeError(FastjacError, ValueError):

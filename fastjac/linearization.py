@@ -24,6 +24,10 @@ class Linearization:
     start from what one primal sweep has left, the slopes of every activation. A linearization owns its memory, so it stays as it
     is whatever the network computes next, and several threads may use it at once. It may be pickled: another process gets the
     network and the inputs, and sweeps once more.
+
+    >>> lin = fj.Network([fj.Affine([[1.0, 2.0]]), fj.Exp()]).linearize([0, 0])
+    >>> lin.value, lin.jvp([1, 1]), lin.vjp([10])
+    (array([1.]), array([3.]), array([10., 20.]))
     """
 
     def __init__(self, network: Differentiable, x: np.ndarray, lead: tuple[int, ...], threads: int | None = None) -> None:

@@ -57,6 +57,14 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     Raises LayerError if there are no layers, if two do not fit, and where inputs and outputs do not belong together; DtypeError
     for anything that is not a layer, a node or a dtype.
+
+    Examples
+    --------
+    >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+    >>> net
+    Network(2-2, 2 layers, float64)
+    >>> net.jacobian(np.zeros((5, 2))).shape
+    (5, 2, 2)
     """
 
     __slots__ = (
@@ -210,7 +218,12 @@ class Network(Differentiable, Trainable, Measurable, Item):
         return f"fastjac.Network-{fingerprint(self._graph, self._dtype)}"
 
     def astype(self, dtype: Any) -> Network:
-        """The same network with every parameter cast to float32 or float64."""
+        """The same network with every parameter cast to float32 or float64.
+
+        >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+        >>> net.astype("float32").jacobian([0, 0]).dtype
+        dtype('float32')
+        """
         resolved = resolved_dtype(self._graph.layers, dtype)
         return self.with_layers(partial(cast, dtype=resolved), resolved)
 
@@ -228,17 +241,33 @@ class Network(Differentiable, Trainable, Measurable, Item):
         """The same network with its inputs called so: `n_in` names, each once, or None for no names. `save` keeps them.
 
         Raises ShapeError for another number of names, DtypeError for what is no string, OptionError for a name that comes twice.
+
+        >>> fj.Network([fj.Tanh()], n_in=2).with_feature_names(["age", "height"]).feature_names
+        ('age', 'height')
         """
         checked = arguments.names(names, self._n_in, "names", "input") if names is not None else ()
         return self._assembled(self._written._replace(feature_names=checked), self._dtype)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights and architecture to one safetensors file, which `fastjac.load` reads."""
+        """Write weights and architecture to one safetensors file, which `fastjac.load` reads.
+
+        >>> import tempfile
+        >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(f"{folder}/net.safetensors")
+        ...     fj.load(f"{folder}/net.safetensors")
+        Network(2-2, 2 layers, float64)
+        """
         save(path, self._written, self._dtype)
 
     @default_mode()
     def plan(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Plan:
-        """The order in which `jacobian(x, mode, wrt=wrt, of=of)` multiplies; print it for a table. See `fastjac.plan.plan`."""
+        """The order in which `jacobian(x, mode, wrt=wrt, of=of)` multiplies; print it for a table. See `fastjac.plan.plan`.
+
+        >>> net = fj.Network([fj.Affine(np.ones((3, 4))), fj.Tanh(), fj.Affine(np.ones((2, 3)))])
+        >>> net.plan(wrt=[0])
+        Plan(reverse, 1-3-2, 1 step, 6 multiply-adds)
+        """
         product = product_of(self._runners.chain, self._wanted(wrt, of))
         return plan(product.shape(lanes(self._dtype)), mode)
 
@@ -250,6 +279,10 @@ class Network(Differentiable, Trainable, Measurable, Item):
         wrt, of : which columns and rows of J the program computes, as for `jacobian`; J is one matrix (n_out, n_in) else.
 
         Several inputs are one vector there, one input after another, and so are several outputs.
+
+        >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+        >>> net.program()
+        Program(2 -> 2, 6 steps, float64)
         """
         chain, width = self._runners.chain, lanes(self._dtype)
         tasks = [(product_of(chain, self._wanted(wrt, of)), checked_mode(mode))]

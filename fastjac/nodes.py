@@ -39,6 +39,13 @@ class Node:
 
     `x[index]` takes units: by a slice, by an integer array, which may repeat, or by an int, which gives a node of size 1 as
     `x[i:i+1]` does.
+
+    >>> x = fj.Input(3)
+    >>> y = 2.0 * x[:2] + fj.Tanh()(x[[0, 2]])
+    >>> y
+    Node(Add(Scale(Take(Input)), Tanh(Take(Input))), size 2)
+    >>> fj.Network(inputs=x, outputs=y)([1, 2, 0])
+    array([2.76159416, 4.        ])
     """
 
     __slots__ = ("__weakref__", "operands", "operation", "size")
@@ -126,6 +133,19 @@ class Input(Node):
     """An input of a network: a vector of `size` numbers.
 
     name : what printed networks and errors call it.
+
+    >>> x = fj.Input(2, name="state")
+    >>> x
+    Input(2, 'state')
+    >>> print(fj.Network(inputs=x, outputs=x + fj.Tanh()(x)))
+    Network, float64
+    layer             takes  size    parameters
+    -------------------------------------------
+    0  Input 'state'         2
+    1  Tanh           0      2                0
+    2  Add (output)   0, 1   2                0
+    -------------------------------------------
+    total                    2 -> 2           0
     """
 
     __slots__ = ("name",)
@@ -185,17 +205,32 @@ def _sized(node: Node) -> str:
 
 
 def concatenate(nodes: Iterable[Node]) -> Node:
-    """The units of all nodes, one node after another."""
+    """The units of all nodes, one node after another.
+
+    >>> x, u = fj.Input(2), fj.Input(1)
+    >>> fj.Network(inputs=(x, u), outputs=fj.Exp()(fj.concatenate([x, u])))(([0, 1], [2]))
+    array([1.        , 2.71828183, 7.3890561 ])
+    """
     return _joined(Concatenate(), nodes, "concatenate")
 
 
 def add(nodes: Iterable[Node]) -> Node:
-    """The sum of nodes of one size, added up in this order."""
+    """The sum of nodes of one size, added up in this order.
+
+    >>> x, u = fj.Input(2), fj.Input(2)
+    >>> fj.Network(inputs=(x, u), outputs=fj.add([x, u, u]))(([1, 2], [10, 20]))
+    array([21., 42.])
+    """
     return _joined(Add(), nodes, "add")
 
 
 def multiply(nodes: Iterable[Node]) -> Node:
-    """The product of nodes of one size, unit by unit, multiplied in this order."""
+    """The product of nodes of one size, unit by unit, multiplied in this order.
+
+    >>> x, u = fj.Input(2), fj.Input(2)
+    >>> fj.Network(inputs=(x, u), outputs=fj.multiply([x, u]))(([1, 2], [10, 20]))
+    array([10., 40.])
+    """
     first, *rest = _checked(nodes, "multiply")
     for node in rest:
         first = Multiply()(first, node)

@@ -65,7 +65,15 @@ def _typeof_program(program: Program, context: Any) -> Any:
 
 @jit
 def value(program, x, y, scratch):
-    """Write the outputs `y (..., n_out)` at `x (..., n_in)`."""
+    """Write the outputs `y (..., n_out)` at `x (..., n_in)`.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> y, scratch = np.empty(2), fastjac.numba.scratch(program)
+    >>> fastjac.numba.value(program, np.array([0.0, 1.0]), y, scratch)
+    >>> y
+    array([0.        , 0.76159416])
+    """
     n = count(program, x)
     check_rows(x, y, program.layout[0].n_out)
     like = program.parameters
@@ -74,7 +82,16 @@ def value(program, x, y, scratch):
 
 @jit
 def jacobian(program, x, jac, scratch):
-    """Write the Jacobians `jac (..., n_out, n_in)` at `x (..., n_in)`: `jac[..., i, j] = d y_i / d x_j`."""
+    """Write the Jacobians `jac (..., n_out, n_in)` at `x (..., n_in)`: `jac[..., i, j] = d y_i / d x_j`.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> jac, scratch = np.empty((2, 2)), fastjac.numba.scratch(program)
+    >>> fastjac.numba.jacobian(program, np.array([0.0, 1.0]), jac, scratch)
+    >>> jac
+    array([[1.        , 0.        ],
+           [0.        , 0.41997434]])
+    """
     n = count(program, x)
     _check_matrices(program, x, jac)
     like = program.parameters
@@ -83,7 +100,15 @@ def jacobian(program, x, jac, scratch):
 
 @jit
 def value_and_jacobian(program, x, y, jac, scratch):
-    """Write both `y (..., n_out)` and `jac (..., n_out, n_in)`, by one primal sweep."""
+    """Write both `y (..., n_out)` and `jac (..., n_out, n_in)`, by one primal sweep.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> y, jac, scratch = np.empty(2), np.empty((2, 2)), fastjac.numba.scratch(program)
+    >>> fastjac.numba.value_and_jacobian(program, np.array([0.0, 1.0]), y, jac, scratch)
+    >>> y
+    array([0.        , 0.76159416])
+    """
     n = count(program, x)
     check_rows(x, y, program.layout[0].n_out)
     _check_matrices(program, x, jac)
@@ -94,13 +119,29 @@ def value_and_jacobian(program, x, y, jac, scratch):
 
 @jit
 def jvp(program, x, v, y, t, scratch):
-    """Write `y (..., n_out)` and the tangents `t = J v (..., n_out)` for a tangent `v` at each x, or `v (n_in,)` for all."""
+    """Write `y (..., n_out)` and the tangents `t = J v (..., n_out)` for a tangent `v` at each x, or `v (n_in,)` for all.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> y, t, scratch = np.empty(2), np.empty(2), fastjac.numba.scratch(program)
+    >>> fastjac.numba.jvp(program, np.array([0.0, 1.0]), np.ones(2), y, t, scratch)
+    >>> t
+    array([1.        , 0.41997434])
+    """
     _product(program, JVP, x, v, y, t, scratch)
 
 
 @jit
 def vjp(program, x, u, y, g, scratch):
-    """Write `y (..., n_out)` and the cotangents `g = u J (..., n_in)` for a cotangent `u` at each x, or `u (n_out,)` for all."""
+    """Write `y (..., n_out)` and the cotangents `g = u J (..., n_in)` for a cotangent `u` at each x, or `u (n_out,)` for all.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> y, g, scratch = np.empty(2), np.empty(2), fastjac.numba.scratch(program)
+    >>> fastjac.numba.vjp(program, np.array([0.0, 1.0]), np.ones(2), y, g, scratch)
+    >>> g
+    array([1.        , 0.41997434])
+    """
     _product(program, VJP, x, u, y, g, scratch)
 
 

@@ -125,6 +125,12 @@ class Plan:
     shape : what it was made for.  mode : what was asked for.  order : what came out, "forward", "reverse" or "mixed".
     steps : the contractions, each after those it needs.  cost : predicted cycles of one core for one input.
     in_lanes : whether samples lie along the vector lanes, where a batch has enough of them.
+
+    >>> net = fj.Network([fj.Affine(np.ones((3, 4))), fj.Tanh(), fj.Affine(np.ones((2, 3)))])
+    >>> net.plan()
+    Plan(reverse, 4-3-2, 1 step, 24 multiply-adds)
+    >>> net.plan("forward").multiply_adds
+    24
     """
 
     shape: ChainShape

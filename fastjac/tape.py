@@ -16,7 +16,12 @@ ROOM, COUNT, CHAIN = range(3)
 
 
 class Tape(NamedTuple):
-    """What `linearize` keeps: the slopes at every input, and a few words on what they are."""
+    """What `linearize` keeps: the slopes at every input, and a few words on what they are.
+
+    >>> import fastjac.numba
+    >>> fastjac.numba.tape(fj.Network([fj.Tanh()], n_in=2).program(), 10).slopes.dtype
+    dtype('float64')
+    """
 
     slopes: np.ndarray
     words: np.ndarray
@@ -30,6 +35,11 @@ def tape(program, n):
     """A new tape for up to n inputs of a network, which all its programs may share; also callable inside `@njit` code.
 
     It takes one number for each input and activation; `Linearization.nbytes` says what else.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> fastjac.numba.tape(program, 10).slopes.dtype
+    dtype('float64')
     """
     words = np.zeros(3, np.int64)
     words[ROOM] = n
@@ -38,7 +48,17 @@ def tape(program, n):
 
 @jit
 def linearize(program, x, y, tape, scratch):
-    """Write `y (..., n_out)` at `x (..., n_in)`, and on the tape what products with the Jacobians there start from."""
+    """Write `y (..., n_out)` at `x (..., n_in)`, and on the tape what products with the Jacobians there start from.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> x = np.array([0.0, 1.0])
+    >>> scratch = fastjac.numba.scratch(program)
+    >>> y, tape = np.empty(2), fastjac.numba.tape(program, 1)
+    >>> fastjac.numba.linearize(program, x, y, tape, scratch)
+    >>> y
+    array([0.        , 0.76159416])
+    """
     n, like = count(program, x), program.parameters
     check_rows(x, y, program.layout[0].n_out)
     _check_tape(program, tape)
@@ -51,19 +71,56 @@ def linearize(program, x, y, tape, scratch):
 
 @jit
 def jvp_at(program, tape, v, t, scratch):
-    """Write the tangents `t = J v (..., n_out)` where the tape was linearized, for a tangent `v` at each input, or for all."""
+    """Write the tangents `t = J v (..., n_out)` where the tape was linearized, for a tangent `v` at each input, or for all.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> x = np.array([0.0, 1.0])
+    >>> scratch = fastjac.numba.scratch(program)
+    >>> y, tape = np.empty(2), fastjac.numba.tape(program, 1)
+    >>> fastjac.numba.linearize(program, x, y, tape, scratch)
+    >>> t = np.empty(2)
+    >>> fastjac.numba.jvp_at(program, tape, np.ones(2), t, scratch)
+    >>> t
+    array([1.        , 0.41997434])
+    """
     _product_at(program, JVP, tape, v, t, scratch)
 
 
 @jit
 def vjp_at(program, tape, u, g, scratch):
-    """Write the cotangents `g = u J (..., n_in)` where the tape was linearized, for a cotangent `u` at each input, or for all."""
+    """Write the cotangents `g = u J (..., n_in)` where the tape was linearized, for a cotangent `u` at each input, or for all.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> x = np.array([0.0, 1.0])
+    >>> scratch = fastjac.numba.scratch(program)
+    >>> y, tape = np.empty(2), fastjac.numba.tape(program, 1)
+    >>> fastjac.numba.linearize(program, x, y, tape, scratch)
+    >>> g = np.empty(2)
+    >>> fastjac.numba.vjp_at(program, tape, np.ones(2), g, scratch)
+    >>> g
+    array([1.        , 0.41997434])
+    """
     _product_at(program, VJP, tape, u, g, scratch)
 
 
 @jit
 def jacobian_at(program, tape, jac, scratch):
-    """Write the Jacobians `jac (..., n_out, n_in)` where the tape was linearized."""
+    """Write the Jacobians `jac (..., n_out, n_in)` where the tape was linearized.
+
+    >>> import fastjac.numba
+    >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
+    >>> x = np.array([0.0, 1.0])
+    >>> scratch = fastjac.numba.scratch(program)
+    >>> y, tape = np.empty(2), fastjac.numba.tape(program, 1)
+    >>> fastjac.numba.linearize(program, x, y, tape, scratch)
+    >>> jac = np.empty((2, 2))
+    >>> fastjac.numba.jacobian_at(program, tape, jac, scratch)
+    >>> jac
+    array([[1.        , 0.        ],
+           [0.        , 0.41997434]])
+    """
     layout, n = program.layout[JACOBIAN], _count_on(program, tape)
     fits = jac.ndim > 1 and jac.shape[-1] == layout.out_columns and jac.size == n * layout.out_size
     if not fits or jac.shape[jac.ndim - 2] * layout.out_columns != layout.out_size:

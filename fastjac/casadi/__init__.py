@@ -71,6 +71,12 @@ def callback(net: Network, stages: int = 1) -> NetworkCallback:
 
 
 def forget(net: Network) -> None:
-    """Let go of all callbacks of a network: CasADi's expressions that hold one fail from then on."""
+    """Let go of all callbacks of a network: CasADi's expressions that hold one fail from then on.
+
+    >>> import fastjac.casadi
+    >>> net = fj.Network([fj.Tanh()], n_in=2)
+    >>> F = fastjac.casadi.callback(net)
+    >>> fastjac.casadi.forget(net)
+    """
     for key in [key for key in _kept if key[0] is net]:
         del _kept[key]

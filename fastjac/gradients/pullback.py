@@ -26,6 +26,14 @@ class Gradient:
     parameters : (n_parameters,), by the parameters, summed over the inputs, in the order of `Network.parameters`.
     layers : the same for each layer, as its arrays by field name, which are views of `parameters`, in the order of
         `Network.layers`. A layer at several places of the network has the sum over all of them.
+
+    >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+    >>> gradient = net.jacobian_vjp([0.5, 1.0])[2](gy=np.ones(2))
+    >>> gradient
+    Gradient(x (2,), parameters (4,), 2 layers, float64)
+    >>> gradient.layers[0]
+    {'weight': array([[0.39322387, 0.78644773],
+           [0.20998717, 0.41997434]])}
     """
 
     x: Any
@@ -41,6 +49,13 @@ class Pullback:
     """The derivative, backwards, of a network's values and Jacobians at some inputs; see `Network.jacobian_vjp`.
 
     It may be pickled: another process gets the network and the inputs, and computes there what is kept here.
+
+    >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
+    >>> y, J, pullback = net.jacobian_vjp([0.5, 1.0])
+    >>> pullback
+    Pullback(gy (2,), gJ (2, 2), float64)
+    >>> pullback(gJ=2 * J).x
+    array([-1.14327791, -0.53731518])
     """
 
     def __init__(

@@ -50,7 +50,12 @@ class Trainable:
         _gradient_tables: dict[bool, Lowered]
 
     def parameters(self) -> np.ndarray:
-        """All parameters as one flat vector (n_parameters,), a copy."""
+        """All parameters as one flat vector (n_parameters,), a copy.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.parameters()
+        array([1., 2., 0.])
+        """
         arrays = [array.ravel() for layer in self._graph.layers for array in layer.arrays.values()]
         return np.concatenate(arrays) if arrays else np.empty(0, self.dtype)
 
@@ -59,6 +64,10 @@ class Trainable:
 
         Law: `net.with_parameters(net.parameters())` computes what `net` does.
         Raises ShapeError or DtypeError for a theta that is no real array of that shape.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.with_parameters([0, 0, 0])([1, 1])
+        array([1.])
         """
         theta = arguments.for_kernels(self._parameter_vector(theta, "theta"), self.dtype)
         layers = self._graph.layers
@@ -76,6 +85,11 @@ class Trainable:
         Law: for a loss `f(y, J)`, `pullback(df/dy, df/dJ)` is its derivative, second derivatives of the activations included.
         Raises as `jacobian` does. Costs a copy of x besides y and J, and of a batch of up to KEPT_BYTES, 16 MB, all that was
         computed on the way, for as long as the pullback lives.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> y, J, pullback = net.jacobian_vjp([0, 0])
+        >>> pullback(gy=[1], gJ=J).parameters
+        array([1., 2., 6.])
         """
         check_bends(self.layers)
         points, lead = self._points(x)
@@ -92,6 +106,10 @@ class Trainable:
 
         out : array of K's shape and the network's dtype to write K to; it is returned.
         Raises as `jacobian` does. Costs n_out backward sweeps for each input, and the writing of K.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.parameter_jacobian([1, 2]).round(3)
+        array([[148.413, 296.826, 148.413]])
         """
         points, lead = self._points(x)
         shape = (*lead, self.n_out, self.n_parameters)
@@ -114,6 +132,10 @@ class Trainable:
         """`y (..., n_out)` and its tangent `K v (..., n_out)` for a direction `v (n_parameters,)`; K is never formed.
 
         Law: `<u, parameter_jvp(x, v)[1]> == <parameter_vjp(x, u)[1], v>`.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.parameter_jvp([0, 0], [0, 0, 1])
+        (array([1.]), array([1.]))
         """
         y, tangents = self._parameter_jvp(*self._points(x), v, threads)
         return self._outputs.split(y, -1), self._outputs.split(tangents, -1)
@@ -132,6 +154,11 @@ class Trainable:
         """`y (..., n_out)` and `sum u K (n_parameters,)`, over all inputs, for a cotangent `u (..., n_out)` at each.
 
         Law: `<u, parameter_jvp(x, v)[1]> == <parameter_vjp(x, u)[1], v>`.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.parameter_vjp([[0, 0], [0, 1]], [[1], [0]])
+        (array([[1.       ],
+               [7.3890561]]), array([0., 0., 1.]))
         """
         points, lead = self._points(x)
         y, gradient = self._parameter_vjp(points, lead, self._outputs.seed(u, lead, (0,), "u"), threads)
@@ -153,6 +180,10 @@ class Trainable:
 
         H : (..., n_out, n_out), the loss's second derivative by the outputs, for several outputs by all of them, one output after
             another; by default the identity, as for half the sum of squares.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.gauss_newton_product([0, 0], [0, 0, 1])
+        array([0., 0., 1.])
         """
         points, lead = self._points(x)
         _, tangents = self._parameter_jvp(points, lead, v, threads)
@@ -170,6 +201,11 @@ class Trainable:
 
         Raises ShapeError for an x or x2 that has not two dimensions. Costs n m n_out^2 multiply-adds for each unit, and
         (n_out + 1) numbers for each unit and sample.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.neural_tangent_kernel([[0, 0], [1, -0.5]])[..., 0, 0]
+        array([[1.  , 1.  ],
+               [1.  , 2.25]])
         """
         (left, lead), (right, others) = (self._points(value) for value in (x, x if x2 is None else x2))
         if {len(lead), len(others)} != {1}:
@@ -188,6 +224,10 @@ class Trainable:
         The rows of one input are those of all its outputs, one output after another.
 
         Raises MissingDependencyError without SciPy.
+
+        >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
+        >>> net.parameter_operator([[0, 0], [0, 1]])
+        <2x3 ParameterOperator with dtype=float64>
         """
         optional("scipy.sparse.linalg", "to make a LinearOperator", "scipy")
         from .operator import ParameterOperator

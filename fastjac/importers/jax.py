@@ -96,6 +96,12 @@ def from_jax(tree: Any, layers: Sequence[LayerEntry], order: Sequence[str] | Non
         The tree holds no arrays, layers are left over or missing, or one does not hold what it needs.
     LayerError
         The layers do not chain.
+
+    Examples
+    --------
+    >>> tree = {"params": {"Dense_0": {"kernel": np.ones((3, 2)), "bias": np.zeros(2)}}}
+    >>> fj.from_jax(tree, layers=["softmax"])
+    Network(3-2, 2 layers, float64)
     """
     if _children(tree) is None:
         raise DtypeError(

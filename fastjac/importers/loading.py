@@ -121,6 +121,13 @@ def load(
         An option is needed, or given where the file tells it.
     MissingDependencyError
         The package that reads this format is not installed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> path = Path(fj.__file__).parent / "demo" / "digits.keras"
+    >>> fj.load(path)
+    Network(64-64-32-10, 6 layers, float32)
     """
     options = Options(
         layers=layers,

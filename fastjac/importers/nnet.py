@@ -60,6 +60,15 @@ def from_nnet(path: str | os.PathLike[str], scaling: ScalingName = DEFAULT_SCALI
         It is no such file, damaged, or its scaling is none; the message gives the line.
     OptionError
         `scaling` is something else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> lines = "1,2,1,2,", "2,1,", "0,", "-1,-1,", "1,1,", "0,0,0,", "1,1,1,", "3,4,", "0.5,"
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".nnet") as file:
+    ...     print(*lines, sep="\\n", file=file, flush=True)
+    ...     fj.from_nnet(file.name).value_and_jacobian([0, 0])
+    (array([0.5]), array([[3., 4.]]))
     """
     _check_scaling(scaling)
     with unpacked_probe(path) as found, located(str(found.origin)):

@@ -95,6 +95,12 @@ def from_state_dict(
         Keys are left over or missing, or a group does not hold what its layer needs; the message names them.
     LayerError
         The layers do not chain.
+
+    Examples
+    --------
+    >>> state = {"0.weight": np.eye(2), "0.bias": np.zeros(2), "2.weight": np.ones((1, 2))}
+    >>> fj.from_state_dict(state, layers=["tanh", "identity"])
+    Network(2-2-1, 3 layers, float64)
     """
     return imported(state, layers, order, n_in).network
 

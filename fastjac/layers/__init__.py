@@ -25,6 +25,7 @@ from .joins import Minimum as Minimum
 from .joins import Multiply as Multiply
 from .joins import Pairwise as Pairwise
 from .joins import Take as Take
+from .jumps import *  # noqa: F403
 from .normalizers import *  # noqa: F403
 from .normalizers import Normalizer as Normalizer
 from .piecewise import *  # noqa: F403

@@ -19,6 +19,12 @@ class Affine(Layer):
     ----------
     weight : (n_out, n_in) float array; `weight[i, j]` is the effect of input j on output i (torch's layout).
     bias : (n_out,) float array, or None for no bias.
+
+    Examples
+    --------
+    >>> fj.Network([fj.Affine(np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones(2))]).value_and_jacobian([1, 0])
+    (array([2., 4.]), array([[1., 2.],
+           [3., 4.]]))
     """
 
     weight: np.ndarray

@@ -47,7 +47,12 @@ def as_float(value: Any, what: str) -> float:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layer:
-    """One map of the chain. Sizes are None where the layer takes any width."""
+    """One map of the chain. Sizes are None where the layer takes any width.
+
+    >>> layer = fj.Affine(np.ones((3, 2)), np.zeros(3))
+    >>> layer, layer.n_in, layer.n_out, layer.n_parameters
+    (Affine(weight(3, 2), bias(3,)), 2, 3, 9)
+    """
 
     @property
     def n_in(self) -> int | None:

@@ -53,6 +53,13 @@ class Elementwise(ByName):
     Raises DtypeError for a function that is not compiled by `numba.njit`, ShapeError for arrays of different sizes, LayerError
     where slope, bend, a derivative by a parameter or a flag does not agree with differences of `value` at some points; what is
     not finite there is not compared. The check costs the compilation of the functions, about a second.
+
+    Examples
+    --------
+    >>> from numba import njit
+    >>> cube = fj.Elementwise(njit(lambda x: x**3), njit(lambda x: 3 * x**2))
+    >>> fj.Network([cube], n_in=2).jvp([1, 2], [1, 1])
+    (array([1., 8.]), array([ 3., 12.]))
     """
 
     value: Any

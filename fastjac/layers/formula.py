@@ -58,6 +58,12 @@ class Formula(ByName):
     Raises LayerError for what is no formula, with the place in the text; for parameters that are missing or unknown, or whose
     names have another meaning; for more than two arrays; and where the value is finite at none of some points. ShapeError for
     arrays of different sizes, DtypeError for parameters that are no real numbers.
+
+    Examples
+    --------
+    >>> swish = fj.Formula("x * sigmoid(b * x)", b=np.array([1.0, 2.0]))
+    >>> fj.Network([swish]).jvp([1, 1], [1, 1])
+    (array([0.73105858, 0.88079708]), array([0.92767051, 1.09078425]))
     """
 
     formula: str

@@ -29,21 +29,33 @@ class Normalizer(Layer):
 
 @layer
 class Softmax(Normalizer):
-    """`exp(x - max x) / sum exp(x - max x)` over all units; the Jacobian is applied as `s * (v - s.v)`."""
+    """`exp(x - max x) / sum exp(x - max x)` over all units; the Jacobian is applied as `s * (v - s.v)`.
+
+    >>> fj.Network([fj.Softmax()], n_in=3)([0, 1, 2])
+    array([0.09003057, 0.24472847, 0.66524096])
+    """
 
     rule = "softmax"
 
 
 @layer
 class LogSoftmax(Normalizer):
-    """`x - max x - log sum exp(x - max x)` over all units; the Jacobian is applied as `v - s.v`."""
+    """`x - max x - log sum exp(x - max x)` over all units; the Jacobian is applied as `v - s.v`.
+
+    >>> fj.Network([fj.LogSoftmax()], n_in=3)([0, 1, 2])
+    array([-2.40760596, -1.40760596, -0.40760596])
+    """
 
     rule = "log_softmax"
 
 
 @layer
 class Sparsemax(Normalizer):
-    """The projection of x on the probability simplex (Martins & Astudillo 2016); units outside the support get 0."""
+    """The projection of x on the probability simplex (Martins & Astudillo 2016); units outside the support get 0.
+
+    >>> fj.Network([fj.Sparsemax()], n_in=3)([0, 1, 2])
+    array([0., 0., 1.])
+    """
 
     rule = "sparsemax"
 
@@ -54,6 +66,9 @@ class LayerNorm(Normalizer):
 
     weight, bias : (n,) float arrays, or None for 1 and 0.
     eps : what is added to the variance; 1e-5 in torch, 1e-3 in Keras.
+
+    >>> fj.Network([fj.LayerNorm()], n_in=3)([0, 1, 2])
+    array([-1.22473569,  0.        ,  1.22473569])
     """
 
     rule = "layer_norm"

@@ -1,4 +1,4 @@
-"""Activations with kinks, and those that jump.
+"""Activations with kinks.
 
 In every formula `x` is a unit's input. At a kink the derivative is the one that torch takes; each class says which. The
 formulas themselves are in `fastjac.kernels.formulas`.
@@ -9,19 +9,22 @@ from __future__ import annotations
 import math
 import typing
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 from ..errors import OptionError
 from ..kernels.activations import Rule
 from ..kernels.formulas import piecewise as formulas
 from .activation import Activation, PerUnit
-from .base import Parameter, as_float
+from .base import Parameter
 from .registry import declared_in, layer
 
 
 @layer
 class ReLU(Activation):
-    """`max(x, 0)`; derivative 0 at 0, 1 at nan."""
+    """`max(x, 0)`; derivative 0 at 0, 1 at nan.
+
+    >>> fj.Network([fj.ReLU()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0., 0., 2.]), array([0., 0., 1.]))
+    """
 
     rule = Rule(formulas.relu)
     kinks = (0.0,)
@@ -30,7 +33,11 @@ class ReLU(Activation):
 
 @layer
 class LeakyReLU(Activation):
-    """`x` where x > 0, `negative_slope * x` elsewhere; derivative `negative_slope` at 0."""
+    """`x` where x > 0, `negative_slope * x` elsewhere; derivative `negative_slope` at 0.
+
+    >>> fj.Network([fj.LeakyReLU(0.1)], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.1,  0. ,  2. ]), array([0.1, 0.1, 1. ]))
+    """
 
     rule = Rule(formulas.leaky_relu, formulas.pull_leaky_relu)
     piecewise_linear = True
@@ -43,6 +50,9 @@ class PReLU(PerUnit):
     """`x` where x > 0, `weight * x` elsewhere; derivative `weight` at 0.
 
     weight : (n,) float array, one slope for each unit, or one number for all units.
+
+    >>> fj.Network([fj.PReLU(np.array([0.1, 0.2, 0.3]))]).jvp([-1, -1, 2], [1, 1, 1])
+    (array([-0.1, -0.2,  2. ]), array([0.1, 0.2, 1. ]))
     """
 
     rule = LeakyReLU.rule
@@ -54,7 +64,11 @@ class PReLU(PerUnit):
 
 @layer
 class Abs(Activation):
-    """`|x|`; derivative 0 at 0, and at nan."""
+    """`|x|`; derivative 0 at 0, and at nan.
+
+    >>> fj.Network([fj.Abs()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([1., 0., 2.]), array([-1.,  0.,  1.]))
+    """
 
     rule = Rule(formulas.absolute)
     piecewise_linear = True
@@ -63,7 +77,11 @@ class Abs(Activation):
 
 @layer
 class ELU(Activation):
-    """`x` where x > 0, `alpha (exp(x) - 1)` elsewhere; derivative `alpha` at 0."""
+    """`x` where x > 0, `alpha (exp(x) - 1)` elsewhere; derivative `alpha` at 0.
+
+    >>> fj.Network([fj.ELU(alpha=0.5)], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.31606028,  0.        ,  2.        ]), array([0.18393972, 0.5       , 1.        ]))
+    """
 
     rule = Rule(formulas.elu)
     alpha: float = 1.0
@@ -75,7 +93,11 @@ class ELU(Activation):
 
 @layer
 class SELU(Activation):
-    """`scale * ELU(x, alpha)`, the self-normalizing constants of Klambauer et al. (2017); derivative `scale * alpha` at 0."""
+    """`scale * ELU(x, alpha)`, the self-normalizing constants of Klambauer et al. (2017); derivative `scale * alpha` at 0.
+
+    >>> fj.Network([fj.SELU()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-1.11133074,  0.        ,  2.10140197]), array([0.6467686 , 1.75809934, 1.05070099]))
+    """
 
     rule = Rule(formulas.selu)
     kinks = (0.0,)
@@ -95,7 +117,11 @@ class _Bounded(Activation):
 
 @layer
 class HardTanh(_Bounded):
-    """`min(max(x, min_val), max_val)`; derivative 0 at both kinks, where Clamp has 1. Infinite bounds leave that side open."""
+    """`min(max(x, min_val), max_val)`; derivative 0 at both kinks, where Clamp has 1. Infinite bounds leave that side open.
+
+    >>> fj.Network([fj.HardTanh()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-1.,  0.,  1.]), array([0., 1., 0.]))
+    """
 
     rule = Rule(formulas.hard_tanh)
     min_val: float = -1.0
@@ -109,7 +135,11 @@ class HardTanh(_Bounded):
 
 @layer
 class ReLU6(_Bounded):
-    """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6."""
+    """`min(max(x, 0), 6)`; derivative 0 at 0 and at 6.
+
+    >>> fj.Network([fj.ReLU6()], n_in=3).jvp([-1, 3, 7], [1, 1, 1])
+    (array([0., 3., 6.]), array([0., 1., 0.]))
+    """
 
     rule = HardTanh.rule
     rule_parameters = min_val, max_val = (0.0, 6.0)
@@ -120,6 +150,9 @@ class Clamp(_Bounded):
     """`min(max(x, min_val), max_val)` as `torch.clamp` differentiates it: derivative 1 at both kinks, where HardTanh has 0.
 
     An infinite bound leaves that side open.
+
+    >>> fj.Network([fj.Clamp(0, 2)], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0., 0., 2.]), array([0., 1., 1.]))
     """
 
     rule = Rule(formulas.clamp)
@@ -134,7 +167,11 @@ class Clamp(_Bounded):
 
 @layer
 class HardSigmoid(Activation):
-    """`min(max(x / 6 + 1/2, 0), 1)` (torch, Keras 3); derivative 0 at -3 and 3. Keras 2 used 0.2 in place of 1/6."""
+    """`min(max(x / 6 + 1/2, 0), 1)` (torch, Keras 3); derivative 0 at -3 and 3. Keras 2 used 0.2 in place of 1/6.
+
+    >>> fj.Network([fj.HardSigmoid()], n_in=3).jvp([-4, 0, 2], [1, 1, 1])
+    (array([0.        , 0.5       , 0.83333333]), array([0.        , 0.16666667, 0.16666667]))
+    """
 
     rule = Rule(formulas.hard_sigmoid)
     sparse = piecewise_linear = True
@@ -143,7 +180,11 @@ class HardSigmoid(Activation):
 
 @layer
 class HardSwish(Activation):
-    """`x * HardSigmoid(x)`; derivative 0 at -3 and 1 at 3."""
+    """`x * HardSigmoid(x)`; derivative 0 at -3 and 1 at 3.
+
+    >>> fj.Network([fj.HardSwish()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.33333333,  0.        ,  1.66666667]), array([0.16666667, 0.5       , 1.16666667]))
+    """
 
     rule = Rule(formulas.hard_swish)
     sparse = True
@@ -169,7 +210,11 @@ class _Shrink(Activation):
 
 @layer
 class HardShrink(_Shrink):
-    """`x` where |x| > lambd, 0 elsewhere; derivative 0 at both kinks."""
+    """`x` where |x| > lambd, 0 elsewhere; derivative 0 at both kinks.
+
+    >>> fj.Network([fj.HardShrink()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-1.,  0.,  2.]), array([1., 0., 1.]))
+    """
 
     rule = Rule(formulas.hard_shrink)
     binary = True
@@ -177,7 +222,11 @@ class HardShrink(_Shrink):
 
 @layer
 class SoftShrink(_Shrink):
-    """`x - lambd` above lambd, `x + lambd` below -lambd, 0 between; derivative 0 at both kinks."""
+    """`x - lambd` above lambd, `x + lambd` below -lambd, 0 between; derivative 0 at both kinks.
+
+    >>> fj.Network([fj.SoftShrink()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.5,  0. ,  1.5]), array([1., 0., 1.]))
+    """
 
     rule = Rule(formulas.soft_shrink)
     binary = True
@@ -185,7 +234,11 @@ class SoftShrink(_Shrink):
 
 @layer
 class Threshold(Activation):
-    """`x` where x > threshold, `value` elsewhere; derivative 0 at the threshold."""
+    """`x` where x > threshold, `value` elsewhere; derivative 0 at the threshold.
+
+    >>> fj.Network([fj.Threshold(1.0, value=-7.0)], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-7., -7.,  2.]), array([0., 0., 1.]))
+    """
 
     rule = Rule(formulas.threshold)
     binary = sparse = piecewise_linear = True
@@ -199,75 +252,15 @@ class Threshold(Activation):
 
 @layer
 class SparseSigmoid(Activation):
-    """`min(max((x + 1) / 2, 0), 1)` (Keras); derivative 0 at both kinks."""
+    """`min(max((x + 1) / 2, 0), 1)` (Keras); derivative 0 at both kinks.
+
+    >>> fj.Network([fj.SparseSigmoid()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0. , 0.5, 1. ]), array([0. , 0.5, 0. ]))
+    """
 
     rule = Rule(formulas.sparse_sigmoid)
     sparse = piecewise_linear = True
     kinks = (-1.0, 1.0)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _Steps(Activation):
-    """Base of the maps to whole numbers, whose derivative is 0 everywhere, at the jumps too."""
-
-    binary = sparse = piecewise_linear = True
-    period = 1.0
-
-
-@layer
-class Floor(_Steps):
-    """The largest whole number that is not above x; derivative 0."""
-
-    rule = Rule(formulas.floor)
-    kinks = (0.0,)
-
-
-@layer
-class Ceil(_Steps):
-    """The smallest whole number that is not below x; derivative 0."""
-
-    rule = Rule(formulas.ceil)
-    kinks = (0.0,)
-
-
-@layer
-class Round(_Steps):
-    """The whole number nearest to x, the even one where two are; derivative 0."""
-
-    rule = Rule(formulas.nearest)
-    kinks = (0.5,)
-
-
-@layer
-class Remainder(Activation):
-    """What is left of x beside a whole number of times `divisor`, nan by 0; derivative 1, also where it jumps.
-
-    rounding : of the quotient, "floor" for a remainder that has the sign of the divisor (`torch.remainder`, `%` in Python), or
-        "trunc" for one that has the sign of x (`torch.fmod`, `%` in C).
-    """
-
-    rules: ClassVar[dict[str, Rule]] = {"floor": Rule(formulas.remainder), "trunc": Rule(formulas.truncated_remainder)}
-    binary = piecewise_linear = True
-    kinks = (0.0,)
-    divisor: float = 1.0
-    rounding: Literal["floor", "trunc"] = "floor"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "divisor", as_float(self.divisor, "Remainder divisor"))
-        if self.rounding not in ("floor", "trunc"):
-            raise OptionError(f'Remainder rounding must be "floor" or "trunc", got {self.rounding!r}')
-
-    @property
-    def rule(self) -> Rule:  # type: ignore[override]
-        return self.rules[self.rounding]
-
-    @property
-    def rule_parameters(self) -> tuple[Parameter, ...]:
-        return self.divisor, 0.0
-
-    @property
-    def period(self) -> float:  # type: ignore[override]
-        return abs(self.divisor)
 
 
 if not typing.TYPE_CHECKING:

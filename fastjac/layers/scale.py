@@ -18,6 +18,9 @@ class Scale(PerUnit):
     """`y = weight * x + bias`, unit by unit: what batch normalization and input scaling become.
 
     weight, bias : (n,) float arrays, or one number for all units.
+
+    >>> fj.Network([fj.Scale(np.array([2.0, 3.0]), 1.0)]).jvp([1, 1], [1, 1])
+    (array([3., 4.]), array([2., 3.]))
     """
 
     rule = Rule(formulas.scale, formulas.pull_scale)

@@ -19,7 +19,11 @@ from .registry import declared_in, layer
 
 @layer
 class CELU(Activation):
-    """`x` where x > 0, `alpha (exp(x / alpha) - 1)` elsewhere; the derivative is continuous, 1 at 0."""
+    """`x` where x > 0, `alpha (exp(x / alpha) - 1)` elsewhere; the derivative is continuous, 1 at 0.
+
+    >>> fj.Network([fj.CELU(2.0)], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.78693868,  0.        ,  2.        ]), array([0.60653066, 1.        , 1.        ]))
+    """
 
     rule = Rule(formulas.celu)
     alpha: float = 1.0
@@ -35,6 +39,9 @@ class GELU(Activation):
     """`x Phi(x)` with the normal distribution function Phi (Hendrycks & Gimpel 2016), or its tanh approximation.
 
     approximate : "none" for the exact form, "tanh" for `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+
+    >>> fj.Network([fj.GELU()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.15865525,  0.        ,  1.95449974]), array([-0.08331547,  0.5       ,  1.0852318 ]))
     """
 
     rules: ClassVar[dict[str, Rule]] = {"none": Rule(formulas.gelu), "tanh": Rule(formulas.gelu_tanh)}
@@ -53,7 +60,11 @@ class GELU(Activation):
 
 @layer
 class SiLU(Activation):
-    """`x sigmoid(x)`, also called swish."""
+    """`x sigmoid(x)`, also called swish.
+
+    >>> fj.Network([fj.SiLU()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.26894142,  0.        ,  1.76159416]), array([0.07232949, 0.5       , 1.09078425]))
+    """
 
     rule = Rule(formulas.silu)
 
@@ -65,6 +76,9 @@ class GatedSwish(PerUnit):
     Emulators in cosmology train both for each unit; they call them beta and alpha, in this order.
 
     floor, beta : (n,) float arrays, or one number for all units.
+
+    >>> fj.Network([fj.GatedSwish(floor=0.2, beta=1.5)], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.34594042,  0.        ,  1.9241186 ]), array([0.16696468, 0.6       , 1.07048328]))
     """
 
     rule = Rule(formulas.gated_swish, formulas.pull_gated_swish)
@@ -75,21 +89,33 @@ class GatedSwish(PerUnit):
 
 @layer
 class Mish(Activation):
-    """`x tanh(log(1 + exp(x)))` (Misra 2019)."""
+    """`x tanh(log(1 + exp(x)))` (Misra 2019).
+
+    >>> fj.Network([fj.Mish()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.30340146,  0.        ,  1.94395896]), array([0.05921676, 0.6       , 1.06931793]))
+    """
 
     rule = Rule(formulas.mish)
 
 
 @layer
 class Tanh(Activation):
-    """The hyperbolic tangent; the derivative keeps its relative accuracy in the tails (sech^2, not 1 - tanh^2)."""
+    """The hyperbolic tangent; the derivative keeps its relative accuracy in the tails (sech^2, not 1 - tanh^2).
+
+    >>> fj.Network([fj.Tanh()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.76159416,  0.        ,  0.96402758]), array([0.41997434, 1.        , 0.07065082]))
+    """
 
     rule = Rule(formulas.tanh)
 
 
 @layer
 class Sigmoid(Activation):
-    """`1 / (1 + exp(-x))`; accurate in both tails."""
+    """`1 / (1 + exp(-x))`; accurate in both tails.
+
+    >>> fj.Network([fj.Sigmoid()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0.26894142, 0.5       , 0.88079708]), array([0.19661193, 0.25      , 0.10499359]))
+    """
 
     rule = Rule(formulas.sigmoid)
 
@@ -99,6 +125,9 @@ class Softplus(Activation):
     """`log(1 + exp(beta x)) / beta`, and `x` itself where `beta x > threshold`, as in torch.
 
     At the threshold, a kink, y jumps by less than 2.1e-9 / beta for the default; math.inf turns it off.
+
+    >>> fj.Network([fj.Softplus()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0.31326169, 0.69314718, 2.12692801]), array([0.26894142, 0.5       , 0.88079708]))
     """
 
     rule = Rule(formulas.softplus)
@@ -118,42 +147,66 @@ class Softplus(Activation):
 
 @layer
 class Softsign(Activation):
-    """`x / (1 + |x|)`."""
+    """`x / (1 + |x|)`.
+
+    >>> fj.Network([fj.Softsign()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.5       ,  0.        ,  0.66666667]), array([0.25      , 1.        , 0.11111111]))
+    """
 
     rule = Rule(formulas.softsign)
 
 
 @layer
 class LogSigmoid(Activation):
-    """`log(sigmoid(x))`, without overflow for any x."""
+    """`log(sigmoid(x))`, without overflow for any x.
+
+    >>> fj.Network([fj.LogSigmoid()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-1.31326169, -0.69314718, -0.12692801]), array([0.73105858, 0.5       , 0.11920292]))
+    """
 
     rule = Rule(formulas.log_sigmoid)
 
 
 @layer
 class Exp(Activation):
-    """`exp(x)`."""
+    """`exp(x)`.
+
+    >>> fj.Network([fj.Exp()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0.36787944, 1.        , 7.3890561 ]), array([0.36787944, 1.        , 7.3890561 ]))
+    """
 
     rule = Rule(formulas.exponential)
 
 
 @layer
 class Erf(Activation):
-    """The error function `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x."""
+    """The error function `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.
+
+    >>> fj.Network([fj.Erf()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.84270079,  0.        ,  0.99532227]), array([0.4151075 , 1.12837917, 0.02066699]))
+    """
 
     rule = Rule(formulas.erf)
 
 
 @layer
 class TanhShrink(Activation):
-    """`x - tanh(x)`."""
+    """`x - tanh(x)`.
+
+    >>> fj.Network([fj.TanhShrink()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([-0.23840584,  0.        ,  1.03597242]), array([0.58002566, 0.        , 0.92934918]))
+    """
 
     rule = Rule(formulas.tanh_shrink)
 
 
 @layer
 class SquarePlus(Activation):
-    """`(x + sqrt(x^2 + b)) / 2` (Barron 2021, Keras)."""
+    """`(x + sqrt(x^2 + b)) / 2` (Barron 2021, Keras).
+
+    >>> fj.Network([fj.SquarePlus()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0.61803399, 1.        , 2.41421356]), array([0.2763932 , 0.5       , 0.85355339]))
+    """
 
     rule = Rule(formulas.square_plus)
     b: float = 4.0
@@ -161,7 +214,11 @@ class SquarePlus(Activation):
 
 @layer
 class SparsePlus(Activation):
-    """0 up to -1, `(x + 1)^2 / 4` up to 1, `x` above (Keras); the derivative is continuous."""
+    """0 up to -1, `(x + 1)^2 / 4` up to 1, `x` above (Keras); the derivative is continuous.
+
+    >>> fj.Network([fj.SparsePlus()], n_in=3).jvp([-1, 0, 2], [1, 1, 1])
+    (array([0.  , 0.25, 2.  ]), array([0. , 0.5, 1. ]))
+    """
 
     rule = Rule(formulas.sparse_plus)
     sparse = True

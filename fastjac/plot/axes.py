@@ -42,6 +42,11 @@ def picture(path: Path, size: tuple[float, float] = SIZE) -> Iterator[Any]:
 
     Raises OptionError for an unknown suffix, FileError where the file cannot be written, MissingDependencyError if matplotlib is
     not installed.
+
+    >>> import pathlib, tempfile, fastjac.plot
+    >>> with tempfile.TemporaryDirectory() as folder, fastjac.plot.picture(pathlib.Path(folder, "plan.png")) as ax:
+    ...     fastjac.plot.plan(fj.Network([fj.Tanh()], n_in=2).plan(), ax=ax).get_xlabel()
+    'multiply-adds for one input'
     """
     matplotlib = optional("matplotlib.figure", "to draw the picture", "plot")
     figure = matplotlib.figure.Figure(figsize=size, layout="constrained")

@@ -30,6 +30,11 @@ def graph(net: Network, *, ax: Any = None) -> Any:
     """Draw what a network is made of: a box for each input, layer and join, with the size of what it gives, and arrows between.
 
     Returns the Axes. Raises OptionError for a network of more boxes than a picture can show.
+
+    >>> import fastjac.plot
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])
+    >>> fastjac.plot.graph(net).get_legend() is None
+    False
     """
     if not isinstance(net, Network):
         raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}")

@@ -29,6 +29,13 @@ def saliency(
     ax : where to draw; by default a new figure.
 
     Returns the Axes. Raises ShapeError for an x that is not one input, and for a shape that does not hold it.
+
+    Examples
+    --------
+    >>> import fastjac.plot
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])
+    >>> fastjac.plot.saliency(net, np.zeros(4)).get_title()
+    'What raises and lowers y0 = 0'
     """
     points, lead = net._taken(x)
     if lead:
@@ -51,6 +58,11 @@ def jacobian(J: Any, *, ax: Any = None) -> Any:  # noqa: N803
     """Draw one Jacobian `J (n_out, n_in)` as a map with a row for each output and a column for each input.
 
     Returns the Axes. Raises ShapeError for what is no matrix.
+
+    >>> import fastjac.plot
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])
+    >>> fastjac.plot.jacobian(net.jacobian(np.zeros(4))).get_xlabel()
+    'input'
     """
     matrix = real_array(J, "J")
     if matrix.ndim != 2:

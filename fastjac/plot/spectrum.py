@@ -23,6 +23,13 @@ def singular_spectrum(net: Network, x: Any, *, ax: Any = None) -> Any:
     ax : where to draw; by default a new figure.
 
     Returns the Axes. Costs what `Network.singular_values` costs. Raises OptionError where no Jacobian is finite.
+
+    Examples
+    --------
+    >>> import fastjac.plot
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])
+    >>> fastjac.plot.singular_spectrum(net, np.zeros(4)).get_ylabel()
+    'singular value of J'
     """
     values = net.singular_values(x).reshape(-1, min(net.n_in, net.n_out))
     values = values[np.isfinite(values).all(axis=1)]

@@ -26,6 +26,13 @@ def sensitivity(result: Sensitivity, output: int | str | None = None, *, most: i
     ax : where to draw; by default a new figure.
 
     Returns the Axes.
+
+    Examples
+    --------
+    >>> import fastjac.plot
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])
+    >>> fastjac.plot.sensitivity(fj.sensitivity(net, np.eye(4))).get_xlabel()
+    'd y / d x, over 4 rows'
     """
     if not isinstance(result, Sensitivity):
         raise DtypeError(f"result must be what fastjac.sensitivity gives, got {type(result).__name__}")

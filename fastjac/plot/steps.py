@@ -18,6 +18,11 @@ def plan(plan: Plan, *, ax: Any = None) -> Any:
     """Draw the multiply-adds of each step of a plan, as `net.plan()` gives it, in the order in which they are done.
 
     Returns the Axes.
+
+    >>> import fastjac.plot
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])
+    >>> fastjac.plot.plan(net.plan()).get_xlabel()
+    'multiply-adds for one input'
     """
     if not isinstance(plan, Plan):
         raise DtypeError(f"plan must be a Plan, as net.plan() gives it, got {type(plan).__name__}")

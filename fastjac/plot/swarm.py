@@ -42,6 +42,13 @@ def distributions(
     ax : where to draw; by default a new figure.
 
     Returns the Axes.
+
+    Examples
+    --------
+    >>> import fastjac.plot
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])
+    >>> fastjac.plot.distributions(net, np.eye(4), most=2).get_xlabel()
+    'd y / d x, 4 rows'
     """
     count = positive_count(most, "most")
     found = sample(net, table, output, units, MOST_ROWS, input_names, output_names)

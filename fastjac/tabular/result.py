@@ -42,6 +42,11 @@ class Sensitivity:
     input_names, output_names : what they are called.
     units : "raw", "standard" or "elasticity"; see `sensitivity`.
     rows : how many rows of the table were used.
+
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0]])])
+    >>> found = fj.sensitivity(net, np.eye(2), input_names=["age", "height"])
+    >>> found.mean, found.top(1).input_names
+    (array([[ 1., -2.]]), ('height',))
     """
 
     mean: np.ndarray

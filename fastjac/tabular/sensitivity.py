@@ -63,6 +63,18 @@ def sensitivity(
 
     Costs one Jacobian for each row, and some four times the time of that for the statistics of a small network. Memory is that of
     the result and of a block of Jacobians, whatever the number of rows; a data frame's columns are copied to one array.
+
+    Examples
+    --------
+    >>> net = fj.Network([fj.Affine([[1.0, -2.0]])])
+    >>> found = fj.sensitivity(net, np.eye(2), input_names=["age", "height"])
+    >>> print(found)
+    Sensitivity over 2 rows, raw units: d y / d x
+    <BLANKLINE>
+    output  input   mean  mean |.|  std  rows
+    -----------------------------------------
+    y0      height    -2         2    0     2
+    y0      age        1         1    0     2
     """
     if not isinstance(net, Network):
         raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see from_sklearn, from_keras and from_torch")

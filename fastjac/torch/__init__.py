@@ -85,6 +85,15 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
     it is; what records operations without computing them, such as `torch.export`, is an OptionError.
 
     The module is followed at the first call, and again after a change. `help(fastjac.torch)` says which changes are not seen.
+
+    Examples
+    --------
+    >>> import fastjac.torch, torch
+    >>> module = torch.nn.Linear(3, 2)
+    >>> y, J = fastjac.torch.value_and_jacobian(module, torch.ones(5, 3))
+    >>> J.square().sum().backward()
+    >>> y.shape, J.shape, module.weight.grad.shape
+    (torch.Size([5, 2]), torch.Size([5, 2, 3]), torch.Size([2, 3]))
     """
     if torch.compiler.is_dynamo_compiling():  # the compiler comes back to Python for what is disabled
         return torch.compiler.disable(value_and_jacobian)(module, x)
@@ -106,5 +115,11 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
 
 
 def jacobian(module: Any, x: Any) -> Any:
-    """`J (..., n_out, n_in)` of a module at `x (..., n_in)`, in blocks for several; see `value_and_jacobian`."""
+    """`J (..., n_out, n_in)` of a module at `x (..., n_in)`, in blocks for several; see `value_and_jacobian`.
+
+    >>> import fastjac.torch, torch
+    >>> module = torch.nn.Linear(3, 2)
+    >>> bool((fastjac.torch.jacobian(module, torch.ones(3)) == module.weight).all())
+    True
+    """
     return value_and_jacobian(module, x)[1]

@@ -55,6 +55,10 @@ def forget(module: Any) -> None:
 
     It is of use after a change that is not seen; `help(fastjac.torch)` lists these. `module` is what
     `value_and_jacobian` is called with. Raises DtypeError where it is no torch module.
+
+    >>> import fastjac.torch, torch
+    >>> module = torch.nn.Linear(3, 2)
+    >>> fastjac.torch.forget(module)
     """
     _check_module(module)
     _known.pop(module, None)

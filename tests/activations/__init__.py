@@ -4,10 +4,10 @@ import numpy as np
 
 from fastjac.layers import Activation
 
-from . import functions, piecewise, smooth
+from . import functions, jumps, piecewise, smooth
 from .twin import Twin
 
-TWINS: dict[type[Activation], Twin] = {**piecewise.TWINS, **smooth.TWINS, **functions.TWINS}
+TWINS: dict[type[Activation], Twin] = {**piecewise.TWINS, **jumps.TWINS, **smooth.TWINS, **functions.TWINS}
 EXAMPLES: dict[str, Activation] = {
     layer.rule.name: layer for twin in reversed(TWINS.values()) for layer in reversed(twin.layers) if not layer.arrays
 }

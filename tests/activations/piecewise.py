@@ -1,4 +1,4 @@
-"""The activations with kinks or jumps, and Scale."""
+"""The activations with kinks, and Scale."""
 
 import mpmath as mp
 import numpy as np
@@ -11,9 +11,6 @@ from .twin import Array, Twin, clip, ramp, tensor
 
 SELU_SCALE = mpf("1.0507009873554804934193349852946")
 SELU_ALPHA = mpf("1.6732632423543772848170429916717")
-
-REMAINDERS = {"floor": (np.remainder, "remainder", mp.floor), "trunc": (np.fmod, "fmod", lambda x: mp.sign(x) * mp.floor(abs(x)))}
-"""By NumPy, by torch's name, and the rounding of the quotient by mpmath."""
 
 
 def selu(layer: fl.SELU, x: Array) -> tuple[Array, Array]:
@@ -146,30 +143,6 @@ TWINS = {
         torch=lambda layer, x: ramp(x, 1.0),
         exact=lambda layer, x: clip((x + 1) / 2, 0, 1),
         draws=[lambda rng, n: fl.SparseSigmoid()],
-    ),
-    fl.Floor: Twin(
-        layers=[fl.Floor()],
-        naive=lambda layer, x: (np.floor(x), np.zeros_like(x)),
-        torch=lambda layer, x: torch.floor(x),
-        exact=lambda layer, x: mp.floor(x),
-    ),
-    fl.Ceil: Twin(
-        layers=[fl.Ceil()],
-        naive=lambda layer, x: (np.ceil(x), np.zeros_like(x)),
-        torch=lambda layer, x: torch.ceil(x),
-        exact=lambda layer, x: mp.ceil(x),
-    ),
-    fl.Round: Twin(
-        layers=[fl.Round()],
-        naive=lambda layer, x: (np.round(x), np.zeros_like(x)),
-        torch=lambda layer, x: torch.round(x),
-        exact=lambda layer, x: mp.nint(x),
-    ),
-    fl.Remainder: Twin(
-        layers=[fl.Remainder(-0.75), fl.Remainder(2.5, "trunc"), fl.Remainder(3.0), fl.Remainder()],
-        naive=lambda layer, x: (REMAINDERS[layer.rounding][0](x, layer.divisor), np.ones_like(x)),
-        torch=lambda layer, x: getattr(torch, REMAINDERS[layer.rounding][1])(x, layer.divisor),
-        exact=lambda layer, x: x - layer.divisor * REMAINDERS[layer.rounding][2](x / layer.divisor),
     ),
     fl.Scale: Twin(
         layers=[fl.Scale(0.3, 1.7), fl.Scale(2.0, -1.0), fl.Scale(np.array([0.5]), np.array([3.0]))],

@@ -48,6 +48,12 @@ def from_keras(model: Any, input_shape: Any = None, *, n_in: int | None = None) 
         layers and weights say, since a class was changed.
     FormatError
         The model is not built yet, so that it has no weights.
+
+    Examples
+    --------
+    >>> import keras
+    >>> fj.from_keras(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="tanh")]))
+    Network(3-2, 2 layers, float32)
     """
     keras: Any = sys.modules.get("keras")
     if keras is None or keras.__version__.startswith("2.") or not isinstance(model, keras.Model):

@@ -65,6 +65,14 @@ def from_onnx(
         It contradicts itself, or the bytes are damaged.
     MissingDependencyError
         The bytes of a model were given, and onnx is not installed.
+
+    Examples
+    --------
+    >>> import onnx.parser
+    >>> model = onnx.parser.parse_model('''<ir_version: 8, opset_import: ["": 17]>
+    ... main (float[N, 3] x) => (float[N, 3] y) {y = Tanh(x)}''')
+    >>> fj.from_onnx(model)
+    Network(3, 1 layer, float32)
     """
     options = Options(n_in=n_in, inputs=inputs, outputs=outputs)
     if isinstance(model, bytes):

@@ -65,6 +65,12 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
         It is not fitted.
     OptionError
         `two_columns` is asked of something else than a binary classifier.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> fj.from_sklearn(Ridge().fit(np.eye(3), np.arange(3)))
+    Network(3-1, 1 layer, float64)
     """
     sklearn: Any = sys.modules.get("sklearn")
     if sklearn is None or not isinstance(estimator, sklearn.base.BaseEstimator):

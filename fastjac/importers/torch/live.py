@@ -53,6 +53,12 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
         There is not one input_shape for each input.
     FormatError
         It holds dropout, batch normalization or spectral_norm in training mode; call `module.eval()` first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> fj.from_torch(torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.GELU(), torch.nn.Linear(8, 2)))
+    Network(3-8-2, 3 layers, float32)
     """
     torch: Any = sys.modules.get("torch")
     if torch is None or not isinstance(module, torch.nn.Module):

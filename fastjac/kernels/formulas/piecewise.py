@@ -1,13 +1,11 @@
-"""The formulas of the activations with kinks or jumps, and of `scale`."""
+"""The formulas of the activations with kinks, and of `scale`."""
 
 from __future__ import annotations
 
 from math import copysign
 from typing import Any
 
-import numpy as np
-
-from ..elementary import exp, expm1, whole
+from ..elementary import exp, expm1
 from ..floating import inlined
 
 
@@ -121,44 +119,6 @@ def sparse_sigmoid(x: Any, _p: Any, _q: Any) -> Any:
     real = type(x)
     value, _, _ = hard_tanh(x, real(-1), real(1))
     return real(0.5) * (value + real(1)), real(0) if (x <= -1) | (x >= 1) else real(0.5), real(0)
-
-
-@inlined
-def nearest(x: Any, _p: Any, _q: Any) -> Any:
-    """The nearest whole number."""
-    zero = type(x)(0)
-    return whole(x), zero, zero
-
-
-@inlined
-def floor(x: Any, _p: Any, _q: Any) -> Any:
-    """The next whole number below, with the sign of x where it is 0."""
-    real = type(x)
-    y = whole(x)
-    return copysign(y - real(1) if y > x else y, x), real(0), real(0)
-
-
-@inlined
-def ceil(x: Any, _p: Any, _q: Any) -> Any:
-    """The next whole number above, with the sign of x where it is 0."""
-    real = type(x)
-    y = whole(x)
-    return copysign(y + real(1) if y < x else y, x), real(0), real(0)
-
-
-@inlined
-def truncated_remainder(x: Any, p: Any, _q: Any) -> Any:
-    """What is left of x beside a whole number of times p, with the sign of x."""
-    real = type(x)
-    return np.fmod(x, p), real(1), real(0)
-
-
-@inlined
-def remainder(x: Any, p: Any, _q: Any) -> Any:
-    """What is left of x beside a whole number of times p, with the sign of p."""
-    real = type(x)
-    left = np.fmod(x, p)
-    return left + p if (left != 0) & ((left < 0) != (p < 0)) else left, real(1), real(0)
 
 
 @inlined
