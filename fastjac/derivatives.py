@@ -189,7 +189,8 @@ class Differentiable(Blockwise):
         """The values at inputs `x (..., n_in)` and the linear map J at each, for as many products as are wanted by one sweep.
 
         Law: `net.linearize(x).vjp(u)` has the bits of `net.vjp(x, u)[1]`; so have the other products, and J.
-        Raises as calling the network does. Costs a primal sweep, and `nbytes` for as long as the linearization lives.
+        Raises as calling the network does. Costs a primal sweep, and `nbytes` for as long as the linearization lives. For one
+        input of a small network that is more Python than the sweep it saves; `fastjac.numba.linearize` is for these.
         >>> fj.Network([fj.Exp()], n_in=2).linearize([0, 1]).vjp([1, 1])
         array([1.        , 2.71828183])
         """
