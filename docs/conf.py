@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "myst_nb",
     "plain_docstrings",
+    "declared_layers",
     "numpydoc",
     "sphinx_design",
 ]

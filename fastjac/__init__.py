@@ -1,96 +1,92 @@
 """fastjac: exact Jacobians of feed-forward networks in NumPy, fast on a CPU.
 
-    net = fastjac.load("digits.keras")      # or Network([...]), from_keras, from_torch, from_state_dict
-    J = net.jacobian(x)                     # x (..., n_in) -> J (..., n_out, n_in)
+    import fastjac as fj
 
-The way of a call, which is also the way imports point:
+    net = fj.load("model.keras")                # or fj.Network([...]), fj.from_torch(module), fj.from_keras(model)
+    y = net(x)                                  # x (..., n_in) -> y (..., n_out)
+    J = net.jacobian(x)                         # J (..., n_out, n_in), J[..., i, j] = d y_i / d x_j
 
-    network.py      the face: holds what a user wrote, saves, copies, prints (drawing.py); derivatives.py, its base, computes, and
-                    linearization.py keeps a primal sweep for later products (as SciPy's operators: jacobian_operator.py):
-                    arguments.py checks what comes in, ends.py makes one vector of several inputs, or blocks of one matrix
-    blockwise.py    many samples, part by part: samples.py reads them, targets.py writes Jacobians to files, progress.py shows how
-                    many are done
-    sequence.py     what a user writes as a graph: layers in a row, blocks (blocks.py), nodes (nodes.py, of which selection.py
-                    takes units); known.py says which layers there are
-    runners.py      the programs of a network, lowered at their first use
-    gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
-    quantities/     what is read off J: measurable.py, a base of Network too; jacobians.py, in pieces.py and by waist.py
-    batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory; state.py holds what a
-                    sweep leaves, where it is kept
-    program.py      chain and plan lowered to tables, in three parts:
-                      values:  values.py says where each value lies, moves.py writes the steps that make them
-                      J:       accumulation.py writes the steps of a plan, spans.py says where links are applied, passage.py takes
-                               rows through a block by what traversal.py finds there; emitter.py, under both, writes records
-                      lanes:   lanes.py writes the steps of narrow networks
-                    matrix.py says where an operand lies
-    product.py      what is wanted of a chain, as a product of matrices: J, some of its rows and columns, or J times a seed
-    plan.py         the order of contractions: forward, reverse, mixed (steps.py shows it); bracketing.py and pure_order.py
-                    find the cheapest, contractions.py says what each step does, and cost.py predicts its time
-    cuts.py         a graph as a chain: simplify.py rewrites it, and where one vector is all that passes it is cut into layers and
-                    blocks (block.py)
-    graph.py        vectors, and the operations that make them
-    chain.py        layers and blocks as factors with links between (operators.py); folding.py makes one affine layer of two
-    memory.py       packs all numbers that a program holds or works on; caches.py says into which pieces
-    layers/         what a layer is, and a join
-    formula/        reads an activation that is written as a formula, derives it, and writes its functions
-    kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
-                    of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
-                    by lanes.py, and copies what twins.py finds; group.py says where a sample's numbers lie, and state.py where
-                    its slopes; gradient.py goes back by its stages.py; contract.py and tile.py multiply; formulas/ are the
-                    activations, of which activations.py makes kernels, and pairwise.py are the joins of two
-    frozen.py       arrays that nothing can write to; dense.py reads what others hand in as one; pickling.py refuses to send
-                    what holds addresses
-    errors.py       what can go wrong
+Get a network:
 
-The way of x to the tile, for J of one batch: `Network.jacobian` checks x and asks its Runners for a Runner. The first call makes
-that: `cuts.chain_of_graph` gives a Chain, `product.product_of` the Product that is wanted of it, `plan.plan` the order, and
-`program.lower` writes the tables. `Runner` hands the arrays to `kernels.run`, which takes block after block of samples: `sweep`
-computes values and slopes, then for each group of samples `accumulate` takes every step of the plan, and each product goes by
-`contract` to `tile`, which writes to J.
+    load                    from a file of any format that fastjac reads
+    from_...                from a live model, from weights, or from a file of one format
+    Network                 from layers in a row, or from nodes: Input, add, multiply, concatenate
+    Affine, ReLU, ...       the layers, each a class; Elementwise and Formula make your own activations
+    Residual, Parallel      blocks of layers, which stand among layers
 
-Above the network stand numba.py (the same from inside `@njit` code: compiled.py checks arrays and calls, tape.py keeps a primal
-sweep), dask.py (lazily, for dask arrays; labels.py keeps xarray's labels, and fingerprint.py names a network by its content),
-importers/ (trained weights from other libraries), torch/ (losses of the Jacobian in torch), scipy/ and casadi/ (their solvers),
-for which flat.py makes one vector of several and remembered.py keeps the last point, check.py and differences.py, tabular/ (how
-much outputs depend on columns of a table), plot/ (pictures) and cli/ (the command); saving.py writes fastjac's own files,
-optional.py imports what only some calls need, and coldstart.py announces that kernels compile.
+Ask it, at one input or at a batch of any shape (`help(fastjac.Network)` has all of it):
+
+    net(x)                                      values
+    net.jacobian, net.value_and_jacobian        J whole, or some of its columns and rows (wrt=, of=)
+    net.jvp, net.vjp                            J times a vector, a vector times J
+    net.pushforward, net.pullback               J times a matrix, a matrix times J
+    net.linearize                               one primal sweep, from which any of these start
+    net.jacobian_blocks                         J of more inputs than memory holds, part by part
+    net.singular_values, net.jacobian_norm, net.rank, net.slogdet, net.gram, net.fisher
+                                                what is read off J, without holding J for the batch
+    net.jacobian_vjp                            gradients of a loss of y and J, by x and by every parameter
+    net.parameter_jacobian, net.parameter_jvp, net.parameter_vjp, ...
+                                                derivatives of y by the parameters
+    net.plan, print(net)                        the order of multiplication with its cost; a table of the layers
+    net.save                                    weights and architecture to one safe file
+
+Check and explain:
+
+    check_jacobian          J against central differences
+    sensitivity             mean and spread of every derivative over the rows of a table
+
+Errors are of `fastjac.errors`, and all of them are FastjacErrors. Each of these is imported by its own name:
+
+    fastjac.numba           values and derivatives inside of Numba's @njit functions
+    fastjac.torch           losses of J in torch
+    fastjac.scipy           networks in SciPy's solvers
+    fastjac.casadi          networks in CasADi's
+    fastjac.dask            values and Jacobians of dask arrays
+    fastjac.plot            pictures by matplotlib
+
+How the modules stand together is in `fastjac.engine`.
 """
 
-import types
-import typing
-
-from .blocks import Parallel as Parallel
-from .blocks import Residual as Residual
-from .check import JacobianReport as JacobianReport
-from .check import check_jacobian as check_jacobian
-from .errors import FastjacError as FastjacError
-from .gradients.pullback import Gradient as Gradient
-from .gradients.pullback import Pullback as Pullback
-from .importers import from_jax as from_jax
-from .importers import from_keras as from_keras
-from .importers import from_nnet as from_nnet
-from .importers import from_onnx as from_onnx
-from .importers import from_sklearn as from_sklearn
-from .importers import from_state_dict as from_state_dict
-from .importers import from_torch as from_torch
-from .importers import load as load
+# ruff: noqa: F405  (the layers come by a star)
+from .blocks import Parallel, Residual
+from .check import JacobianReport, check_jacobian
+from .errors import FastjacError
+from .gradients.pullback import Gradient, Pullback
+from .importers import from_jax, from_keras, from_nnet, from_onnx, from_sklearn, from_state_dict, from_torch, load
 from .layers import *  # noqa: F403
-from .linearization import Linearization as Linearization
-from .network import Network as Network
-from .nodes import Input as Input
-from .nodes import Node as Node
-from .nodes import add as add
-from .nodes import concatenate as concatenate
-from .nodes import multiply as multiply
-from .steps import Mode as Mode
-from .steps import Plan as Plan
-from .tabular import Sensitivity as Sensitivity
-from .tabular import sensitivity as sensitivity
+from .linearization import Linearization
+from .network import Network
+from .nodes import Input, Node, add, concatenate, multiply
+from .steps import Mode, Plan
+from .tabular import Sensitivity, sensitivity
 
 __version__ = "0.1.0"
 
-# Type checkers take the imports above for exports; a list that is computed would hide them.
-if not typing.TYPE_CHECKING:
-    __all__ = sorted(
-        name for name, value in globals().items() if not (name.startswith("_") or isinstance(value, types.ModuleType))
-    )
+# Grouped for readers, so not sorted. A test compares it with what is imported above.
+# fmt: off
+__all__ = [  # noqa: RUF022
+    # Networks, and where they come from
+    "Network", "load", "from_jax", "from_keras", "from_nnet", "from_onnx", "from_sklearn", "from_state_dict", "from_torch",
+    # Networks that branch
+    "Input", "Node", "Parallel", "Residual", "add", "concatenate", "multiply",
+    # Layers: their base, affine ones, activations of one's own
+    "Layer", "Affine", "Scale", "Elementwise", "Formula",
+    # Activations with kinks, and such as jump
+    "Abs", "Ceil", "Clamp", "ELU", "Floor", "HardShrink", "HardSigmoid", "HardSwish", "HardTanh", "LeakyReLU", "PReLU", "ReLU",
+    "ReLU6", "Remainder", "Round", "SELU", "SoftShrink", "SparseSigmoid", "Threshold",
+    # Smooth activations
+    "CELU", "GELU", "GatedSwish", "LogSigmoid", "Mish", "SiLU", "Sigmoid", "Softplus", "Softsign", "SparsePlus", "SquarePlus",
+    "Tanh", "TanhShrink",
+    # Elementary functions
+    "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Erf", "Exp", "Log", "Power", "Reciprocal", "Sin", "Sinh",
+    "Sqrt", "Tan",
+    # Normalizers
+    "LayerNorm", "LogSoftmax", "Softmax", "Sparsemax",
+    # What methods take and give
+    "Mode", "Plan", "Linearization", "Gradient", "Pullback",
+    # Checks and explanations
+    "JacobianReport", "check_jacobian", "Sensitivity", "sensitivity",
+    # The base of all errors; the others are in fastjac.errors
+    "FastjacError",
+]
+# fmt: on

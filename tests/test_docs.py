@@ -1,6 +1,7 @@
 """Documentation: every public docstring has an example, which runs, and the reference and the gallery leave nothing out."""
 
 import doctest
+import importlib
 import inspect
 import re
 
@@ -56,11 +57,13 @@ def test_the_example_of_a_docstring_runs(name):
 
 
 def test_the_reference_has_every_public_name():
-    directive = re.compile(r"^\.\. (?:auto\w+:: |currentmodule:: )(.+)$", re.MULTILINE)
+    directive = re.compile(r"^\.\. (?:auto\w+|currentmodule|declared-layers):: (.+)$", re.MULTILINE)
     listed, module = set(), ""
     for page in sorted((DOCS / "api").glob("*.md")):
         for line in directive.finditer(page.read_text(encoding="utf-8")):
-            if line[0].startswith((".. currentmodule", ".. automodule")):
+            if line[0].startswith(".. declared-layers"):
+                listed |= set(importlib.import_module(f"fastjac.layers.{line[1]}").__all__)
+            elif line[0].startswith((".. currentmodule", ".. automodule")):
                 module = line[1]
             else:
                 listed.add(f"{module}.{line[1]}".removeprefix("fastjac."))

@@ -26,7 +26,7 @@ oldest = runpy.run_path(str(ROOT / ".ci" / "oldest.py"))["oldest"]
 def built(tmp_path_factory):
     """The source archive and the wheel, built without a network of a copy, so that nothing is written into this checkout."""
     copy, target = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("built")
-    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+    ignored = shutil.ignore_patterns(".git", ".nox", ".venv", "dist", "__pycache__", ".*_cache", ".hypothesis")
     shutil.copytree(ROOT, copy, ignore=ignored, dirs_exist_ok=True)
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(target)]
     subprocess.run(command, cwd=copy, check=True, capture_output=True)
@@ -37,8 +37,8 @@ def built(tmp_path_factory):
 def test_the_source_archive_holds_what_a_developer_needs(built):
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    documents = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs/benchmarks.md", "pyproject.toml"}
-    assert documents | {".ci/run", ".ci/oldest.py", "asv_benches/asv.conf.json"} <= names
+    documents = {"CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "docs/benchmarks.md"}
+    assert documents | {".ci/run", ".ci/oldest.py", "asv_benches/asv.conf.json", "noxfile.py", "pyproject.toml"} <= names
     for folder in ("fastjac", "tests", "examples"):
         sources = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py")}
         assert sources
@@ -83,6 +83,12 @@ def test_nothing_is_left_after_uninstalling(built, tmp_path):
     pip("uninstall", "--yes", "fastjac")
     assert list((tmp_path / "venv").rglob("*fastjac*")) == []
     assert "ModuleNotFoundError: No module named 'fastjac'" in run("-c", "import fastjac").stderr
+
+
+def test_the_version_is_said_alike_everywhere():
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert cited == fastjac.__version__ in headings[:2]  # the one that is released, or the one before what is coming
 
 
 def test_every_requirement_declares_its_oldest_version():

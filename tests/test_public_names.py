@@ -1,6 +1,9 @@
 """What users see of the package: names that are exported, how objects print, and what a type checker says."""
 
+import importlib
 import inspect
+import json
+import re
 import subprocess
 import sys
 
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
+import fastjac.engine
 import fastjac.numba
 from fastjac.layers import LAYERS
 from tests.fresh_process import ROOT
@@ -60,48 +64,56 @@ def test_every_public_class_is_among_them():
         )
 
 
-def test_all_names_are_there():
-    assert {"Network", "Layer", "load", "check_jacobian", "Mode", *LAYERS} <= set(fj.__all__)
-    assert not {"types", "typing", "layers", "LAYERS"} & set(fj.__all__)
-    assert [name for name in fj.__all__ if not hasattr(fj, name)] == []
+def test_what_is_imported_on_purpose_is_exported_and_nothing_else():
+    imported = {name for name, value in vars(fj).items() if not (name.startswith("_") or inspect.ismodule(value))}
+    assert sorted(fj.__all__) == sorted(imported)
+    assert {"Network", "Layer", "load", "check_jacobian", "Mode", *LAYERS} <= imported
     assert issubclass(fj.ReLU, fj.Layer)
 
 
-CHECKED = """\
-import numpy as np
-import fastjac as fj
-
-def report(layer: fj.Layer, mode: fj.Mode) -> fj.JacobianReport:
-    net, x = fj.Network([layer], n_in=3), np.ones(3)
-    net.jacobian(x, "mixed"), net.jacobian(x, mode=mode), net.plan("auto"), net.program(mode)
-    net.jacobian(x, "sideways")  # wrong
-    net.value_and_jacobian(x, mode="sideways")  # wrong
-    net.plan("sideways")  # wrong
-    net.program("")  # wrong
-    fj.from_nnet("n.nnet", scaling="clipped"), fj.load("n.nnet", scaling="none")
-    fj.from_nnet("n.nnet", scaling="raw")  # wrong
-    fj.load("n.nnet", scaling="raw")  # wrong
-    fj.GELU("tanh"), fj.GELU(approximate="none")
-    fj.GELU("sometimes")  # wrong
-    fj.Parallel([layer, fj.Tanh()], join="multiply")
-    fj.Parallel([layer, fj.Tanh()], join="sum")  # wrong
-    node = np.ones(2) - 2.0 * layer(fj.Input(3, "x"))[1:] / fj.concatenate([fj.Input(1), fj.Input(1)])
-    net.jacobian(x, wrt=[0, 2], of=node), net.plan(wrt=slice(2), of=0), net.program(wrt=np.arange(2))
-    fj.Residual([layer])(node), net(node), fj.Network([layer, fj.Residual([fj.Tanh()]), net])
-    fj.sensitivity(net, x, units="elasticity", nan_policy="omit").top(3, "y0").to_frame()
-    fj.sensitivity(net, x, units="percent")  # wrong
-    fj.check_jacobian(net, x, directions="all"), fj.check_jacobian(net, x, directions=7)
-    return fj.check_jacobian(net, x, directions="some")  # wrong
-"""
+def test_help_opens_with_calls_that_are_there():
+    for name in re.findall(r"\bnet\.(\w+)", fj.__doc__):
+        assert callable(getattr(fj.Network, name))
+    for name in re.findall(r"^    fastjac\.(\w+) ", fj.__doc__, re.MULTILINE):
+        importlib.import_module(f"fastjac.{name}")
+    assert ".py" not in fj.__doc__
 
 
-def test_a_type_checker_knows_the_strings_that_an_option_takes(tmp_path):
-    path = tmp_path / "checked.py"
-    path.write_text(CHECKED)
-    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--no-error-summary", str(path)]
-    # In the root, where it finds this checkout, and its own cache of NumPy's types.
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    wrong = [number for number, line in enumerate(CHECKED.splitlines(), 1) if line.endswith("# wrong")]
-    found = [int(line.split(":")[1]) for line in finished.stdout.splitlines() if ": error:" in line]
-    assert found == wrong, finished.stdout + finished.stderr
-    assert finished.stdout.count('; expected "Literal[') == len(wrong)
+def test_the_engines_account_names_every_module_and_none_that_is_gone():
+    named = set(re.findall(r"\b[a-z]\w+(?:\.py|(?=/))", fastjac.engine.__doc__))
+    there = {path.name for path in (ROOT / "fastjac").rglob("*") if path.suffix == ".py" or path.is_dir()}
+    top = {path.name for path in (ROOT / "fastjac").iterdir() if not path.name.startswith(("_", "py.typed"))}
+    assert named - there == set()
+    assert top - named - {"engine.py", "demo"} == set()
+
+
+TYPED_USE = "tests/typed_use.py"
+
+
+def errors_of_mypy():
+    """Line by line, what it says; and all that it printed."""
+    command = ["mypy", "--config-file", "pyproject.toml", "--no-error-summary", TYPED_USE]
+    finished = run_tool(*command)
+    lines = [line.split(":", 3) for line in finished.stdout.splitlines() if ": error:" in line]
+    return {int(line[1]): line[3] for line in lines}, finished.stdout + finished.stderr
+
+
+def errors_of_pyright():
+    finished = run_tool("basedpyright", "--pythonpath", sys.executable, "--outputjson")
+    found = [note for note in json.loads(finished.stdout)["generalDiagnostics"] if note["severity"] == "error"]
+    return {1 + error["range"]["start"]["line"]: error["message"] for error in found}, finished.stdout + finished.stderr
+
+
+def run_tool(*command):
+    # In the root, where it finds this checkout and its settings, and its own cache of NumPy's types.
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("errors_of", [errors_of_mypy, errors_of_pyright])
+def test_a_type_checker_knows_what_calls_give_and_which_strings_they_take(errors_of):
+    lines = (ROOT / TYPED_USE).read_text().splitlines()
+    wrong = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
+    assert wrong
+    errors, output = errors_of()
+    assert set(errors) == wrong, output
+    assert all("Literal" in message or "jacobain" in message for message in errors.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class Trainable:
         arrays = [array.ravel() for layer in self._graph.layers for array in layer.arrays.values()]
         return np.concatenate(arrays) if arrays else np.empty(0, self.dtype)
 
-    def with_parameters(self, theta: Any) -> Any:
+    def with_parameters(self, theta: Any) -> Self:
         """The same network with other parameters, `theta (n_parameters,)`, in the order of `parameters`; `theta` is copied.
 
         Law: `net.with_parameters(net.parameters())` computes what `net` does.

@@ -1,7 +1,7 @@
 """What a layer is: frozen, validated, without arithmetic.
 
 The arithmetic lives in `fastjac.kernels`; a layer only names its rule there. Each layer is declared once, by `registry.layer`:
-LAYERS, `__all__` here and in `fastjac`, and the names that files know follow from that.
+LAYERS, `__all__` here, and the names that files know follow from that; `fastjac.__all__` lists them by kind.
 """
 
 import typing

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..dense import dense_array
 from ..errors import DtypeError, ShapeError
 from ..frozen import frozen
+
+if TYPE_CHECKING:
+    from ..nodes import Node
 
 Parameter = float | np.ndarray
 """A number for all units, or an array with one entry for each."""
@@ -88,11 +91,11 @@ class Layer:
         """Number of array parameters, counted one by one."""
         return sum(array.size for array in self.arrays.values())
 
-    def __call__(self, node: Any) -> Any:
+    def __call__(self, node: Node) -> Node:
         """Record this layer behind a node of a network; the result is a node too. A layer called twice is shared."""
         return self._record(node)
 
-    def _record(self, *nodes: Any) -> Any:
+    def _record(self, *nodes: Any) -> Node:
         # Asked of the node, because nodes are made of layers: an import of them here would go in a circle.
         for node in nodes:
             if not hasattr(node, "follow"):

@@ -5,7 +5,7 @@ import numpy as np
 from fastjac.layers import Activation
 
 from . import functions, jumps, piecewise, smooth
-from .twin import Twin
+from .twin import Bend, Twin
 
 TWINS: dict[type[Activation], Twin] = {**piecewise.TWINS, **jumps.TWINS, **smooth.TWINS, **functions.TWINS}
 EXAMPLES: dict[str, Activation] = {
@@ -18,6 +18,11 @@ def defined(layer: Activation, x: np.ndarray) -> np.ndarray:
     """x, brought to where the activation is defined."""
     domain = TWINS[type(layer)].domain
     return x if domain is None else domain(x)
+
+
+def bend_of(layer: Activation) -> Bend:
+    """What is to be known of its second derivative; that of a piecewise linear one is 0 everywhere."""
+    return Bend(at_nan=0.0) if layer.piecewise_linear else TWINS[type(layer)].bend(layer)
 
 
 def on_kink(layer: Activation, x: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from fastjac import layers as fl
 
 from .optional_torch import torch
-from .twin import Array, Twin
+from .twin import Array, Bend, Twin
 
 
 def power(layer: fl.Power, x: Array) -> tuple[Array, Array]:
@@ -26,6 +26,7 @@ TWINS = {
         torch=lambda layer, x: torch.sqrt(x),
         exact=lambda layer, x: mp.sqrt(x),
         domain=np.abs,
+        bend=lambda layer: Bend(limits=(np.nan, 0.0)),
     ),
     fl.Reciprocal: Twin(
         layers=[fl.Reciprocal()],
@@ -39,6 +40,7 @@ TWINS = {
         torch=lambda layer, x: torch.pow(x, layer.exponent),
         exact=lambda layer, x: x ** int(layer.exponent),
         draws=[lambda rng, n: fl.Power(), lambda rng, n: fl.Power(3.0)],
+        bend=lambda layer: Bend(limits=(2.0, 2.0), at_nan=2.0) if layer.exponent == 2.0 else Bend(limits=(-np.inf, np.inf)),
     ),
     fl.Log: Twin(
         layers=[fl.Log()],
@@ -53,6 +55,7 @@ TWINS = {
         torch=lambda layer, x: torch.sin(x),
         exact=lambda layer, x: mp.sin(x),
         draws=[lambda rng, n: fl.Sin()],
+        bend=lambda layer: Bend(limits=(np.nan, np.nan)),
     ),
     fl.Cos: Twin(
         layers=[fl.Cos()],
@@ -60,12 +63,14 @@ TWINS = {
         torch=lambda layer, x: torch.cos(x),
         exact=lambda layer, x: mp.cos(x),
         draws=[lambda rng, n: fl.Cos()],
+        bend=lambda layer: Bend(limits=(np.nan, np.nan)),
     ),
     fl.Tan: Twin(
         layers=[fl.Tan()],
         naive=lambda layer, x: (np.tan(x), 1 / np.cos(x) ** 2),
         torch=lambda layer, x: torch.tan(x),
         exact=lambda layer, x: mp.tan(x),
+        bend=lambda layer: Bend(limits=(np.nan, np.nan)),
     ),
     fl.Asin: Twin(
         layers=[fl.Asin()],
@@ -73,6 +78,7 @@ TWINS = {
         torch=lambda layer, x: torch.asin(x),
         exact=lambda layer, x: mp.asin(x),
         domain=within,
+        bend=lambda layer: Bend(limits=(np.nan, np.nan)),
     ),
     fl.Acos: Twin(
         layers=[fl.Acos()],
@@ -80,6 +86,7 @@ TWINS = {
         torch=lambda layer, x: torch.acos(x),
         exact=lambda layer, x: mp.acos(x),
         domain=within,
+        bend=lambda layer: Bend(limits=(np.nan, np.nan)),
     ),
     fl.Atan: Twin(
         layers=[fl.Atan()],
@@ -92,12 +99,14 @@ TWINS = {
         naive=lambda layer, x: (np.sinh(x), np.cosh(x)),
         torch=lambda layer, x: torch.sinh(x),
         exact=lambda layer, x: mp.sinh(x),
+        bend=lambda layer: Bend(limits=(-np.inf, np.inf)),
     ),
     fl.Cosh: Twin(
         layers=[fl.Cosh()],
         naive=lambda layer, x: (np.cosh(x), np.sinh(x)),
         torch=lambda layer, x: torch.cosh(x),
         exact=lambda layer, x: mp.cosh(x),
+        bend=lambda layer: Bend(limits=(np.inf, np.inf)),
     ),
     fl.Asinh: Twin(
         layers=[fl.Asinh()],

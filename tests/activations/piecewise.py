@@ -7,7 +7,7 @@ from mpmath import mpf
 from fastjac import layers as fl
 
 from .optional_torch import functional, torch
-from .twin import Array, Twin, clip, ramp, tensor
+from .twin import Array, Bend, Twin, clip, ramp, tensor
 
 SELU_SCALE = mpf("1.0507009873554804934193349852946")
 SELU_ALPHA = mpf("1.6732632423543772848170429916717")
@@ -73,6 +73,7 @@ TWINS = {
         torch=lambda layer, x: functional.elu(x, layer.alpha),
         exact=lambda layer, x: x if x > 0 else layer.alpha * (mp.exp(x) - 1),
         draws=[lambda rng, n: fl.ELU(rng.uniform(0.5, 1.5))],
+        bend=lambda layer: Bend(jumps=(0.0,)),
     ),
     fl.SELU: Twin(
         layers=[fl.SELU()],
@@ -115,6 +116,7 @@ TWINS = {
         torch=lambda layer, x: functional.hardswish(x),
         exact=lambda layer, x: x * clip(x / 6 + mpf(1) / 2, 0, 1),
         draws=[lambda rng, n: fl.HardSwish()],
+        bend=lambda layer: Bend(at_nan=0.0),
     ),
     fl.HardShrink: Twin(
         layers=[fl.HardShrink(0.75), fl.HardShrink()],

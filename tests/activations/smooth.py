@@ -8,7 +8,7 @@ from scipy import special
 from fastjac import layers as fl
 
 from .optional_torch import functional, torch
-from .twin import Array, Twin, clip, tensor
+from .twin import Array, Bend, Twin, clip, tensor
 
 
 def logistic(x: mpf) -> mpf:
@@ -73,6 +73,7 @@ TWINS = {
         torch=lambda layer, x: layer.alpha * functional.elu(x / layer.alpha),
         exact=lambda layer, x: x if x > 0 else layer.alpha * (mp.exp(x / layer.alpha) - 1),
         draws=[lambda rng, n: fl.CELU(rng.uniform(0.5, 1.5))],
+        bend=lambda layer: Bend(jumps=(0.0,)),
     ),
     fl.GELU: Twin(
         layers=[fl.GELU(), fl.GELU("tanh")],
@@ -142,6 +143,7 @@ TWINS = {
         torch=lambda layer, x: functional.softsign(x),
         exact=lambda layer, x: x / (1 + abs(x)),
         draws=[lambda rng, n: fl.Softsign()],
+        bend=lambda layer: Bend(jumps=(0.0,)),
     ),
     fl.LogSigmoid: Twin(
         layers=[fl.LogSigmoid()],
@@ -156,6 +158,7 @@ TWINS = {
         torch=lambda layer, x: torch.exp(x),
         exact=lambda layer, x: mp.exp(x),
         draws=[lambda rng, n: fl.Exp()],
+        bend=lambda layer: Bend(limits=(0.0, np.inf)),
     ),
     fl.Erf: Twin(
         layers=[fl.Erf()],
@@ -184,5 +187,6 @@ TWINS = {
         torch=lambda layer, x: torch.where(x <= -1, torch.zeros_like(x), torch.where(x < 1, (x + 1) ** 2 / 4, x)),
         exact=lambda layer, x: clip((x + 1) / 2, 0, 1) ** 2 if x < 1 else x,
         draws=[lambda rng, n: fl.SparsePlus()],
+        bend=lambda layer: Bend(jumps=(-1.0, 1.0), at_nan=0.0),
     ),
 }

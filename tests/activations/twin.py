@@ -16,6 +16,20 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True)
+class Bend:
+    """What is to be known of a bend, the second derivative, at the edges.
+
+    limits : at -inf and inf.
+    at_nan : what comparisons choose there, where they choose a constant.
+    jumps : where it jumps, besides the layer's own kinks.
+    """
+
+    limits: tuple[float, float] = (0.0, 0.0)
+    at_nan: float = np.nan
+    jumps: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Twin:
     """An activation by other means than fastjac's, none of which shares code with it.
 
@@ -25,6 +39,7 @@ class Twin:
     torch : `(layer, x) -> y`, which torch differentiates: its own function, where it has one.
     exact : `(layer, x) -> y` in mpmath, as it stands in the textbooks.
     domain : where it is not defined for every input, brings any x to where it is.
+    bend : `(layer) -> Bend`, where it is not the usual one.
     draws : `(rng, n) -> layer` of n units for networks drawn at random; none where it is not defined for every input, and where
         another that is drawn stands for it.
     """
@@ -34,6 +49,7 @@ class Twin:
     torch: Callable[..., torch.Tensor]
     exact: Callable[..., mpf]
     domain: Callable[[Array], Array] | None = None
+    bend: Callable[..., Bend] = lambda layer: Bend()
     draws: Sequence[Callable[[np.random.Generator, int], Layer]] = ()
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from tests.activations import EXAMPLES, defined, on_kink
+from tests.activations import EXAMPLES, bend_of, defined, on_kink
 from tests.kernels.compiled_code import assert_one_loop_that_calls_nothing
 from tests.kernels.exact_activations import second_derivative
 from tests.kernels.from_python import call
@@ -18,20 +18,12 @@ both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 # These cross 0 at some |x| up to 4, as a small difference of terms of order 1; elsewhere they keep their relative accuracy.
 CANCELLING = {"gelu", "gelu_tanh", "silu", "gated_swish", "mish", "sigmoid"}
-LIMITS = {
-    "exponential": [0, np.inf], "square": [2, 2], "power": [-np.inf, np.inf], "square_root": [np.nan, 0],
-    "sine": [np.nan, np.nan], "cosine": [np.nan, np.nan], "tangent": [np.nan, np.nan], "arcsine": [np.nan, np.nan],
-    "arccosine": [np.nan, np.nan], "hyperbolic_sine": [-np.inf, np.inf], "hyperbolic_cosine": [np.inf, np.inf],
-}  # fmt: skip
-"""The bends at -inf and inf, where they are not 0."""
 OVERFLOWING = {
     "exponential", "power", "square_root", "reciprocal", "logarithm", "arcsine", "arccosine", "area_cosine", "area_tangent",
     "hyperbolic_sine", "hyperbolic_cosine",
 }  # fmt: skip
 POLES = {"arcsine", "arccosine", "area_cosine", "area_tangent"}
 """Rules whose bend is infinite at their kinks, and finite beside them."""
-# Where a second derivative jumps, besides the layers' own kinks.
-JUMPS = {"elu": [0.0], "celu": [0.0], "softsign": [0.0], "sparse_plus": [-1.0, 1.0]}
 
 
 def bends(rule, x, p, q):
@@ -42,7 +34,7 @@ def bends(rule, x, p, q):
 
 
 def jumps(rule):
-    return [*EXAMPLES[rule].kinks, *JUMPS.get(rule, [])]
+    return [*EXAMPLES[rule].kinks, *bend_of(EXAMPLES[rule]).jumps]
 
 
 def smooth_points(rule):
@@ -96,16 +88,15 @@ def test_softsigns_is_odd_and_0_at_its_jump():
 @every_rule
 @both_dtypes
 def test_infinities_give_the_limit(rule, dtype):
-    limits = LIMITS.get(rule, [0.0, 0.0])
-    np.testing.assert_array_equal(bends(rule, np.array([-np.inf, np.inf], dtype), *parameters(rule)), limits)
+    found = bends(rule, np.array([-np.inf, np.inf], dtype), *parameters(rule))
+    np.testing.assert_array_equal(found, bend_of(EXAMPLES[rule]).limits)
 
 
 @every_rule
 @both_dtypes
 def test_nan_gives_nan_unless_comparisons_choose_a_constant(rule, dtype):
-    (found,) = bends(rule, np.array([np.nan], dtype), *parameters(rule))
-    constant = {"hard_swish": 0, "sparse_plus": 0, "square": 2}
-    assert np.isnan(found) if rule in set(BENT) - constant.keys() else found == constant.get(rule, 0)
+    found = bends(rule, np.array([np.nan], dtype), *parameters(rule))
+    np.testing.assert_array_equal(found, [bend_of(EXAMPLES[rule]).at_nan])
 
 
 @every_rule
