@@ -5,6 +5,7 @@ Each makes an environment of its own; `nox --no-venv -s lint types` takes the on
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nox
 
@@ -78,16 +79,17 @@ def build(session: nox.Session) -> None:
 @nox.session(python=PYTHONS, requires=["build"])
 def package(session: nox.Session) -> None:
     """The wheel, then the source archive, in a new environment of each Python: the demo's network, its Jacobian and a check."""
-    for pattern in ("*.whl", "*.tar.gz"):
-        (built,) = BUILT.glob(pattern)
-        session.install("--force-reinstall" if pattern == "*.tar.gz" else "--upgrade", f"{built}[demo]")
-        smoke(session)
+    (wheel,), (archive,) = BUILT.glob("*.whl"), BUILT.glob("*.tar.gz")
+    session.install(f"{wheel}[demo]")
+    smoke(session)
+    session.install("--force-reinstall", "--no-deps", str(archive))
+    smoke(session)
 
 
 @nox.session(python=PYTHONS[0], requires=["build"])
 def oldest(session: nox.Session) -> None:
     """What needs no framework, with the oldest versions that pyproject.toml declares. Takes a folder of .ci/exchange.py."""
-    constraints = Path(session.create_tmp()) / "constraints.txt"
+    constraints = Path(session.virtualenv.location) / "constraints.txt"
     with constraints.open("w") as file:
         session.run("python", str(CI / "oldest.py"), stdout=file)
     (archive,) = BUILT.glob("*.tar.gz")
@@ -114,6 +116,6 @@ def without_frameworks(session: nox.Session, built: Path, *options: str) -> None
 
 def smoke(session: nox.Session) -> None:
     """Use the installation, from where the checkout is not found in its place."""
-    with session.chdir(session.create_tmp()):
+    with TemporaryDirectory() as folder, session.chdir(folder):
         session.run("python", str(CI / "smoke.py"))
         session.run("fastjac", "demo", silent=True)
