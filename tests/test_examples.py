@@ -270,6 +270,33 @@ def test_table_sensitivity(run, tmp_path):
     assert len((tmp_path / "new" / "sensitivity.csv").read_text().splitlines()) == 11
 
 
+def test_emulator_forecast(run, tmp_path):
+    text = run("emulator_forecast", "--output", tmp_path)
+    truth, fit = numbers(text, r" is ([\d.]+)"), numbers(text, r"fit ([\d.]+)")
+    forecast, drawn = numbers(text, r"forecast ([\d.]+)"), numbers(text, r"drawn ([\d.]+)")
+    assert len(truth) == 6
+    assert np.abs(np.divide(np.subtract(fit, truth), forecast)).max() < 3
+    np.testing.assert_allclose(drawn, forecast, rtol=0.1)
+    assert (tmp_path / "emulator_forecast.png").read_bytes().startswith(PNG)
+
+
+def test_draws_by_monte_carlo_have_the_moments_of_their_density(example):
+    rng, covariance = np.random.default_rng(0), np.array([[1.2, 0.2], [0.2, 0.8]])
+    residuals = fj.Network([fj.Affine(np.linalg.cholesky(np.linalg.inv(covariance)).T, [0.5, -0.5])])
+    draws = np.concatenate([*example("emulator_forecast").sample(residuals, np.zeros((1000, 2)), rng, n_draws=20)][5:])
+    np.testing.assert_allclose(np.cov(draws.T), covariance, atol=0.05)
+    np.testing.assert_allclose(residuals(draws.mean(axis=0)), 0.0, atol=0.05)
+
+
+def test_closed_loop_grid(run, tmp_path):
+    text = run("closed_loop_grid", "--output", tmp_path, "--points", "61")
+    one_step, a_second = numbers(text, r"shrink from (\d+)%")
+    assert 5 < one_step < a_second < 60
+    one_step, a_second = numbers(text, r"ellipse holds ([\d.]+)%")
+    assert 0 < one_step < a_second / 2
+    assert (tmp_path / "closed_loop_grid.png").read_bytes().startswith(PNG)
+
+
 def test_levenberg_marquardt(run, tmp_path):
     text = run("levenberg_marquardt", "--output", tmp_path, "--evaluations", "60")
     adam, levenberg_marquardt = numbers(text, r"loss (\S+) after 60 evaluations")
