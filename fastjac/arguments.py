@@ -134,17 +134,24 @@ def positive_count(value: int | None, name: str) -> int | None:
     return count
 
 
+def one_of(value: Any, options: tuple[Any, ...], name: str) -> Any:
+    """`value` if it is one of the options, strings or numbers, else an OptionError that lists them."""
+    if not isinstance(value, (str, int, float, np.number)) or value not in options:
+        raise OptionError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
+
+
 def names(values: Sequence[str], count: int, name: str, noun: str) -> tuple[str, ...]:
     """One string for each of `count` inputs, or whatever `noun` is, no two alike; `name` is what errors call them."""
-    is_sequence = isinstance(values, Iterable) and not isinstance(values, str)
-    if not is_sequence or not all(isinstance(value, str) for value in values):
+    found = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (None,)
+    if not all(isinstance(value, str) for value in found):
         raise DtypeError(f"{name} must be a sequence of strings, got {values!r:.80}")
-    if len(values) != count:
-        raise ShapeError(f"{name} must hold {count} names, one for each {noun} of the network, got {len(values)}")
-    repeated, times = Counter(values).most_common(1)[0]
+    if len(found) != count:
+        raise ShapeError(f"{name} must hold {count} names, one for each {noun} of the network, got {len(found)}")
+    repeated, times = Counter(found).most_common(1)[0]
     if times > 1:
         raise OptionError(f"{name} must call each {noun} differently, but {repeated!r} comes {times} times")
-    return tuple(map(str, values))
+    return tuple(map(str, found))
 
 
 def real_array(value: Any, name: str) -> np.ndarray:

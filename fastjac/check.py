@@ -20,7 +20,7 @@ from .ends import whole
 from .errors import DtypeError, OptionError, ShapeError
 from .layers import LogSoftmax, Softmax
 from .layers.base import as_float
-from .network import Network
+from .network import Network, checked_network
 from .progress import Progress, Report
 
 ALL_COORDINATES_UP_TO = 256
@@ -149,9 +149,7 @@ def check_jacobian(
       largest error  ... relative; 1.0e-06 is allowed
       found at       J[0, 1, 1]: 0.4199743416, differences give 0.4199743416
     """
-    if not isinstance(net, Network):
-        raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see from_keras and from_torch for models")
-    points, lead = net._taken(x)
+    points, lead = checked_network(net)._taken(x)
     points = arguments.for_kernels(points.reshape(-1, net.n_in), net.dtype)
     comparison = _Comparison(net, _tolerance(rtol, net), _seed(seed))
     n_directions = _direction_count(directions, net.n_in)

@@ -26,8 +26,8 @@ from . import arguments
 from .derivatives import Index
 from .ends import blocks
 from .errors import DtypeError, ShapeError
-from .labels import Labels
-from .network import Network
+from .labels import Labels, is_labelled
+from .network import Network, checked_network
 from .optional import optional
 from .plan import checked_mode
 from .quantities.checks import checked_weight
@@ -98,7 +98,7 @@ def mean_jacobian(
 
     Several inputs are one vector here, one after another, and so are several outputs. Other arguments are as for `jacobian`. A
     task holds the Jacobians of some samples at a time, so a chunk may have many.
-    Raises as `jacobian` does, and ShapeError where dask does not know how many samples there are.
+    Raises as `jacobian` does, and ShapeError where there are no samples, or dask does not know how many.
 
     >>> import dask.array, fastjac.dask
     >>> net = fj.Network([fj.Affine([[1.0, -2.0]])])
@@ -110,6 +110,8 @@ def mean_jacobian(
     samples = math.prod(call.x.shape[:-1])
     if math.isnan(samples):
         raise ShapeError(f"x must have chunks of known sizes, got shape {call.x.shape}; call x.compute_chunk_sizes() before")
+    if not samples:
+        raise ShapeError(f"x must have at least one sample, of which a mean is taken, got shape {call.x.shape}")
     return call.labels.mean(call.summed(_jacobian_sum, call.core, absolute=absolute, core=call.core) / samples)
 
 
@@ -150,9 +152,7 @@ class _Call:
     """
 
     def __init__(self, net: Any, x: Any, mode: Mode, wrt: Index | None, of: Index | None, threads: int | None) -> None:
-        if not isinstance(net, Network):
-            raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see fastjac.load and from_torch")
-        columns, rows = net._inputs.numbers(wrt, "wrt"), net._outputs.numbers(of, "of")
+        columns, rows = checked_network(net)._inputs.numbers(wrt, "wrt"), net._outputs.numbers(of, "of")
         self.core = (net.n_out if rows is None else len(rows), net.n_in if columns is None else len(columns))
         # By numbers alone, because nodes belong to this process, and J is one matrix so.
         chosen = [slice(None) if numbers is None else list(numbers) for numbers in (columns, rows)]
@@ -197,12 +197,14 @@ class _Call:
 
 def _array(net: Network, x: Any) -> Any:
     """x of all inputs as one dask array, checked."""
-    given = net._inputs.given(x, "x") if net._inputs.several else [(x, net.n_in, "x")]
+    several = net._inputs.several
+    given = net._inputs.given(x, "x") if several else [(x, net.n_in, "x")]
     for array, size, name in given:
         if not isinstance(array, dask.array.Array):
+            inner = f"pass {name}.data, as several inputs have no labels" if several and is_labelled(array) else None
             raise DtypeError(
-                f"{name} must be a dask array, got {type(array).__name__}; make one by "
-                "dask.array.from_array(x, chunks=(1000, -1)), or of a DataArray by x.chunk()"
+                f"{name} must be a dask array, got {type(array).__name__}; "
+                f"{inner or 'make one by dask.array.from_array(x, chunks=(1000, -1)), or of a DataArray by x.chunk()'}"
             )
         arguments.check_features(array.shape, size, name)
         arguments.check_real(array.dtype, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ def _fix(value: Any) -> str:
         return "the tensor is on the meta device, so it has a shape but no numbers; load its weights first"
     if str(getattr(value, "layout", "torch.strided")).startswith("torch.sparse"):
         return "the tensor is sparse; pass tensor.to_dense()"
+    if isinstance(value, Iterator):
+        return f"the {type(value).__name__} gives its items one after another; pass list(...) of it, or see jacobian_blocks"
     if hasattr(value, "toarray"):
         return f"the {type(value).__name__} is sparse; pass its .toarray()"
     if str(getattr(value, "dtype", "")) == "torch.bfloat16":

@@ -13,7 +13,7 @@ from . import arguments
 from .blocks import Item, Items, items_with_layers
 from .derivatives import Differentiable, Index
 from .drawing import drawn, listed, one_line
-from .errors import LayerError, OptionError
+from .errors import DtypeError, LayerError, OptionError
 from .fingerprint import fingerprint
 from .gradients.trainable import Trainable
 from .kernels.float_mode import default_mode
@@ -268,8 +268,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
         >>> net.plan(wrt=[0])
         Plan(reverse, 1-3-2, 1 step, 6 multiply-adds)
         """
-        product = product_of(self._runners.chain, self._wanted(wrt, of))
-        return plan(product.shape(lanes(self._dtype)), mode)
+        return plan(product_of(self._runners.chain, self._wanted(wrt, of)).shape(lanes(self._dtype)), mode)
 
     @default_mode()
     def program(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Program:
@@ -292,3 +291,10 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
         return Wanted(self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of"))
+
+
+def checked_network(net: Any) -> Network:
+    """`net` itself if it is a Network, else a DtypeError."""
+    if not isinstance(net, Network):
+        raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see fastjac.load and from_torch")
+    return net

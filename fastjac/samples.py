@@ -10,7 +10,7 @@ import numpy as np
 from . import arguments
 from .dense import dense_array
 from .ends import shared_lead
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, FastjacError, ShapeError
 
 if TYPE_CHECKING:
     from .blockwise import Blockwise
@@ -92,11 +92,19 @@ class IterableSamples:
         if filled:
             yield Part(slice(first, first + filled), first + filled, gathered[:filled], (filled,))
 
+    def _item(self, item: Any, number: int, samples: int) -> tuple[np.ndarray, tuple[int, ...]]:
+        """The samples of one item, as `_taken` gives them, after so many others."""
+        try:
+            return self._net._taken(item, f"x[{number}]")
+        except FastjacError as error:
+            error.add_note(f"x[{number}] is the item after {samples:,} samples")
+            raise
+
     def _batches(self) -> Iterator[np.ndarray]:
         """The samples (n, n_in) of each item."""
         items = samples = 0
         for item in self._items:
-            points, _ = self._net._taken(item, f"item {items} of x, after {samples} samples,")
+            points, _ = self._item(item, items, samples)
             points = arguments.for_kernels(points.reshape(-1, points.shape[-1]), self._net._dtype)
             yield points
             items, samples = items + 1, samples + len(points)

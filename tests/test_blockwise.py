@@ -255,14 +255,14 @@ NOT_BLOCKS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ragged items": (
         lambda: list(NET.jacobian_blocks(iter([X[:7], X[7], X[:2, :3]]))),
         ShapeError,
-        r"item 2 of x, after 8 samples, must have shape \(\.\.\., 4\), .* got \(2, 3\)",
+        r"^x\[2\] must have shape \(\.\.\., 4\), .* got \(2, 3\)",
     ),
     "ragged tuples": (
         lambda: list(GRAPH.jacobian_blocks(iter([(STATES[0], CONTROLS[0]), (STATES[1], CONTROLS[1, :1])]))),
         ShapeError,
-        r"item 1 of x, after 1 samples,\[1\] must have shape \(\.\.\., 2\), .* got \(1,\)",
+        r"^x\[1\]\[1\] must have shape \(\.\.\., 2\), .* got \(1,\)",
     ),
-    "items without numbers": (lambda: list(NET.jacobian_blocks("abc")), DtypeError, "item 0 of x, .* must hold real numbers"),
+    "items without numbers": (lambda: list(NET.jacobian_blocks("abc")), DtypeError, r"^x\[0\] must hold real numbers"),
     "an early end": (
         lambda: list(NET.jacobian_blocks(Short())),
         ShapeError,

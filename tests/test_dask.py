@@ -203,6 +203,12 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "complex": (lambda: fastjac.dask.value(NET, CHUNKS * 1j), DtypeError, "x must hold real numbers, got dtype complex128"),
     "no network": (lambda: fastjac.dask.fisher(np.tanh, CHUNKS), DtypeError, "net must be a fastjac.Network, got ufunc"),
     "one array for two": (lambda: fastjac.dask.jacobian(GRAPH, CHUNKS), DtypeError, "x must be a tuple of 2 arrays"),
+    "tables for two": (
+        lambda: fastjac.dask.value(GRAPH, tuple(map(xarray.DataArray, GRAPH_CHUNKS))),
+        DtypeError,
+        r"x\[0\] must be a dask array, got DataArray; pass x\[0\].data",
+    ),
+    "no samples": (lambda: fastjac.dask.mean_jacobian(NET, CHUNKS[:0]), ShapeError, r"at least one sample, .* shape \(0, 4\)"),
     "unequal": (lambda: fastjac.dask.value(GRAPH, (GRAPH_CHUNKS[0], GRAPH_CHUNKS[1][1:])), ShapeError, "the same leading shape"),
     "mode": (lambda: fastjac.dask.jacobian(NET, CHUNKS, "fast"), OptionError, "mode"),
     "wrt": (lambda: fastjac.dask.jacobian(NET, CHUNKS, wrt=4), OptionError, "wrt must lie between -4 and 3"),

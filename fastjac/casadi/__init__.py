@@ -29,8 +29,7 @@ each callback that it makes, and gives the same one for the same network and num
 from __future__ import annotations
 
 from ..arguments import positive_count
-from ..errors import DtypeError
-from ..network import Network
+from ..network import Network, checked_network
 from ..optional import optional
 
 optional("casadi", "to use fastjac.casadi", "casadi")
@@ -63,9 +62,7 @@ def callback(net: Network, stages: int = 1) -> NetworkCallback:
     >>> casadi.jacobian(casadi.vec(F(X, U)), casadi.vec(X)).sparsity().nnz()
     12
     """
-    if not isinstance(net, Network):
-        raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}")
-    key = net, positive_count(stages, "stages") or 1
+    key = checked_network(net), positive_count(stages, "stages") or 1
     # Of two threads that make the same one, both must get the one that is kept.
     return _kept.get(key) or _kept.setdefault(key, NetworkCallback(*key))
 
@@ -73,7 +70,7 @@ def callback(net: Network, stages: int = 1) -> NetworkCallback:
 def forget(net: Network) -> None:
     """Let go of all callbacks of a network: CasADi's expressions that hold one fail from then on.
 
-    >>> import fastjac.casadi
+    >>> import fastjac as fj, fastjac.casadi
     >>> net = fj.Network([fj.Tanh()], n_in=2)
     >>> F = fastjac.casadi.callback(net)
     >>> fastjac.casadi.forget(net)

@@ -6,13 +6,14 @@ CasADi asks by methods of these names what a function takes and gives, and hands
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import casadi
 import numpy as np
 
 from ..flat import flat
 from ..network import Network
+from ..pickling import refuse_pickling
 from ..remembered import Remembered
 from .stages import Buffer, Stages
 
@@ -59,6 +60,9 @@ class NetworkCallback(casadi.Callback):
         self._jacobian: JacobianCallback | None = None
         self.construct("network", {})
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network, and make its callback there")
+
     def get_n_in(self) -> int:
         return len(self._stages.inputs)
 
@@ -104,6 +108,9 @@ class JacobianCallback(casadi.Callback):
     def __init__(self, columns: Columns, stages: Stages, names: tuple[list[str], list[str]]) -> None:
         super().__init__()
         self._columns, self._stages, self._names = columns, stages, names
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network, and make its callback there")
 
     def get_n_in(self) -> int:
         return len(self._names[0])

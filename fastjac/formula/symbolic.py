@@ -16,7 +16,7 @@ MOST_PARTS = 1_000
 def text_of(formula: Any) -> str:
     """A text as it is, a SymPy expression as text.
 
-    Raises DtypeError for anything else, LayerError for an expression that is too large, or is not defined everywhere.
+    Raises DtypeError for anything else, LayerError for an expression that is too large, not real, or not defined everywhere.
     """
     if isinstance(formula, str):
         return str(formula)
@@ -36,6 +36,13 @@ def _printer() -> Any:
     class Printer(printing.StrPrinter):  # type: ignore[name-defined]
         def _print_Float(self, number: Any) -> str:  # noqa: N802
             return repr(float(number))  # SymPy leaves the last digits out
+
+        _print_Catalan = _print_EulerGamma = _print_GoldenRatio = _print_TribonacciConstant = _print_Float  # noqa: N815
+
+        def _print_ImaginaryUnit(self, number: Any) -> str:  # noqa: N802
+            raise LayerError(f"the SymPy expression of a Formula must be real and finite, but holds {number}")
+
+        _print_Infinity = _print_NegativeInfinity = _print_ComplexInfinity = _print_NaN = _print_ImaginaryUnit  # noqa: N815
 
         def _print_Exp1(self, _: Any) -> str:  # noqa: N802
             return "exp(1)"

@@ -6,9 +6,9 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from ..errors import DtypeError, OptionError
+from ..errors import OptionError
 from ..layers import Layer
-from ..network import Network
+from ..network import Network, checked_network
 from ..optional import optional
 from ..table import format_name
 from .axes import GREY, INK, axes_for
@@ -36,9 +36,7 @@ def graph(net: Network, *, ax: Any = None) -> Any:
     >>> fastjac.plot.graph(net).get_legend() is None
     False
     """
-    if not isinstance(net, Network):
-        raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}")
-    vertices = net._graph.vertices
+    vertices = checked_network(net)._graph.vertices
     if len(vertices) > MOST_VERTICES:
         raise OptionError(
             f"the network has {len(vertices)} layers and joins, a picture shows up to {MOST_VERTICES}; print(net) lists them "

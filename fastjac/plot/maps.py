@@ -10,7 +10,7 @@ import numpy as np
 from ..arguments import real_array
 from ..ends import whole
 from ..errors import ShapeError
-from ..network import Network
+from ..network import Network, checked_network
 from ..tabular.columns import default_names
 from ..tabular.result import number_of
 from .axes import add_key, axes_for, signed_image
@@ -37,7 +37,7 @@ def saliency(
     >>> fastjac.plot.saliency(net, np.zeros(4)).get_title()
     'What raises and lowers y0 = 0'
     """
-    points, lead = net._taken(x)
+    points, lead = checked_network(net)._taken(x)
     if lead:
         raise ShapeError(f"saliency draws one input, got x with the leading shape {lead}; call it for each, as with x[0]")
     point = net._inputs.split(points, -1)

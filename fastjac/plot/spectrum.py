@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from ..network import Network
+from ..network import Network, checked_network
 from .axes import COLOURS, axes_for
 
 
@@ -31,7 +31,7 @@ def singular_spectrum(net: Network, x: Any, *, ax: Any = None) -> Any:
     >>> fastjac.plot.singular_spectrum(net, np.zeros(4)).get_ylabel()
     'singular value of J'
     """
-    values = net.singular_values(x).reshape(-1, min(net.n_in, net.n_out))
+    values = checked_network(net).singular_values(x).reshape(-1, min(net.n_in, net.n_out))
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
         raise OptionError("x holds no input with a finite Jacobian, so there is no spectrum to draw")

@@ -19,13 +19,6 @@ def checked_count(k: int | None, most: int) -> int:
     return count or most
 
 
-def checked_option(value: Any, options: tuple[Any, ...], name: str) -> Any:
-    """`value` if it is one of the options, else an OptionError that lists them."""
-    if not isinstance(value, (str, int, float, np.number)) or value not in options:
-        raise OptionError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
-    return value
-
-
 def checked_tolerance(value: Any, lead: tuple[int, ...]) -> np.ndarray:
     """The tolerance (n,) for each input of a batch of leading shape `lead`, of one for all or of one for each."""
     tolerance = arguments.real_array(value, "tol")

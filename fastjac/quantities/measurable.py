@@ -14,7 +14,7 @@ from ..plan import checked_mode
 from ..product import Wanted
 from ..runners import Runners
 from ..steps import Mode
-from .checks import checked_count, checked_option, checked_tolerance, checked_weight
+from .checks import checked_count, checked_tolerance, checked_weight
 from .gram import SIDES, Side, gram, gram_algebra, rows_and_weight, summed_gram
 from .jacobians import Jacobians
 from .spectral import NORM_COSTS, Order, determinant_cost, norms, ranks, singular_values, slogdets, spectral_cost
@@ -31,11 +31,12 @@ class Measurable:
     J is one matrix here, for several inputs and outputs too: its rows are those of all outputs, one output after another, and
     its columns those of all inputs.
 
-    Every method takes inputs `x (..., n_in)` (a tuple of arrays for several inputs), `mode`, `wrt` and `of` for some columns and
-    rows of J, and `threads`, as `jacobian` does, and raises ShapeError, DtypeError and OptionError for the same reasons. Where J
-    is not finite, results are nan, and nothing is raised. The result for one input has the same bits whatever batch it is in and
-    however many of these threads run. NumPy's linear algebra may start others of its own for a large J; on a busy machine that
-    takes long, and less with the environment variable OPENBLAS_NUM_THREADS at 1, or with `threadpoolctl`.
+    Every method takes inputs `x (..., n_in)` (a tuple of arrays for several inputs), `mode`, `wrt` and `of` for some columns
+    and rows of J, and `threads`, as `jacobian` does, and raises ShapeError, DtypeError and OptionError for the same reasons.
+    Where J is not finite, results are nan (Gram and Fisher matrices may hold inf too), and nothing is raised. The result for
+    one input has the same bits whatever batch it is in and however many of these threads run. NumPy's linear algebra may start
+    others of its own for a large J; on a busy machine that takes long, and less with the environment variable
+    OPENBLAS_NUM_THREADS at 1, or with `threadpoolctl`.
     """
 
     __slots__ = ()
@@ -103,7 +104,7 @@ class Measurable:
             >>> [float(net.jacobian_norm([1.0, 1.0], ord)) for ord in ("fro", 2, "nuc")]
             [5.0, 4.0, 7.0]
         """
-        order = checked_option(ord, tuple(NORM_COSTS), "ord")
+        order = arguments.one_of(ord, tuple(NORM_COSTS), "ord")
         jacobians, lead = self._jacobians(x, mode, (wrt, of), threads)
         values = np.empty(jacobians.n)
 
@@ -211,7 +212,7 @@ class Measurable:
             array([[ 5.5,  8. ],
                    [ 8. , 12. ]])
         """
-        checked_option(side, SIDES, "side")
+        arguments.one_of(side, SIDES, "side")
         jacobians, lead = self._jacobians(x, mode, (wrt, of), threads)
         inner, outer = jacobians.shape if side == "inputs" else jacobians.shape[::-1]
         weights = checked_weight(weight, inner, lead, "weight")

@@ -40,9 +40,9 @@ class Curve:
     """
 
     def __init__(self, net: Network, wrt: Index) -> None:
+        self._variables = Variables(net, wrt)
         if net.n_out != 1:
             raise ShapeError(f"a curve must have one output, got a network of {net.n_out}; fit several with Residuals")
-        self._variables = Variables(net, wrt)
         if not len(self._variables.held):
             raise OptionError(
                 "wrt names every input of the network, which leaves none for xdata; fit such a network with Residuals"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import arguments
 from ..derivatives import Index
 from ..errors import DtypeError, ShapeError
 from ..flat import flat
@@ -77,13 +78,16 @@ class Function:
 
         loss : takes y (n_out,) and gives a pair, a number and its derivative by y (n_out,).
 
-        Raises DtypeError where the loss gives no pair, and ShapeError where its derivative has another shape than y.
+        Raises DtypeError where the loss gives no pair or its value is an array, and ShapeError where its derivative has another
+        shape than y.
         """
         derivative = self._remembered.net.linearize(self._point(x, fixed))
         given = loss(derivative.value.astype(np.float64))
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise DtypeError(f"a loss must give a pair, its value and its derivative by y, got {type(given).__name__}")
         cotangent = vector(given[1], self.n_out, "the loss's derivative", "output")
+        if np.ndim(given[0]):
+            raise DtypeError(f"the value of a loss must be a number, got an array of shape {np.shape(given[0])}; sum it up")
         return float(given[0]), derivative.vjp(cotangent)[self._variables.free].astype(np.float64)
 
     def then(self, layer: Any) -> Function:
@@ -119,4 +123,4 @@ class Function:
         if not count:
             raise ShapeError("fixed must be left out, because wrt names every input of the network, so that none is left to fix")
         meaning = f"input that is no variable (numbers {self._variables.listed})"
-        return vector(np.atleast_1d(fixed), count, "fixed", meaning).copy()
+        return vector(np.atleast_1d(arguments.real_array(fixed, "fixed")), count, "fixed", meaning).copy()

@@ -10,6 +10,7 @@ from scipy.linalg import solve_triangular
 from .. import arguments
 from ..errors import OptionError, ShapeError
 from ..layers import Affine, Scale
+from .variables import vector
 
 ASYMMETRY = 1e-6
 """How far two entries that mirror each other may differ, in units of the diagonal's; sums in float32 differ by less."""
@@ -62,7 +63,7 @@ class Gaussian:
 
     def whitened(self, value: Any) -> np.ndarray:
         """`L^T (value - mean)`, of which each entry has deviation 1 and no correlation with others."""
-        missed = np.asarray(value) - self.mean
+        missed = vector(value, self.n, "value", "entry of the mean") - self.mean
         return self.factor * missed if self.factor.ndim == 1 else self.factor @ missed
 
     def matrix(self) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .function import Function, Loss
+from .variables import checked_kind
 
 
 class Objective:
@@ -31,7 +32,7 @@ class Objective:
     """
 
     def __init__(self, function: Function, loss: Loss) -> None:
-        self.function, self.loss = function, loss
+        self.function, self.loss = checked_kind(function, Function, "function", "Function(net)"), loss
 
     def __call__(self, x: Any, fixed: Any = None) -> tuple[float, np.ndarray]:
         """The loss at the variables `x (n_in,)`, and its gradient (n_in,)."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from .function import Function
+from .variables import checked_kind
 
 
 class Ode:
@@ -38,7 +39,7 @@ class Ode:
     """
 
     def __init__(self, function: Function, control: Callable[[float], Any] | None = None) -> None:
-        if function.n_out != function.n_in:
+        if checked_kind(function, Function, "function", "Function(net)").n_out != function.n_in:
             raise ShapeError(
                 f"a right-hand side must have as many outputs as states, got {function.n_out} outputs of {function.n_in} "
                 "variables; name the states by the function's wrt, and fix the other inputs"

@@ -10,6 +10,7 @@ from ..errors import ShapeError
 from .function import Function
 from .gaussian import Gaussian
 from .objective import Objective, half_square
+from .variables import checked_kind
 
 
 class Residuals:
@@ -31,7 +32,7 @@ class Residuals:
     data : y with its uncertainty.
     prior : of the variables x, or None; of infinite sigma where it says nothing.
 
-    Raises ShapeError where sizes do not fit.
+    Raises ShapeError where sizes do not fit, DtypeError for other classes.
 
     A straight line through three points, with a prior on its slope:
 
@@ -54,12 +55,13 @@ class Residuals:
     """
 
     def __init__(self, function: Function, data: Gaussian, prior: Gaussian | None = None) -> None:
-        if data.n != function.n_out:
+        checked_kind(function, Function, "function", "Function(net)")
+        if checked_kind(data, Gaussian, "data", "Gaussian(y, sigma=...)").n != function.n_out:
             raise ShapeError(
                 f"data must hold {function.n_out} numbers, one for each output of the function, got {data.n}; "
                 "where only some outputs are measured, give the others a sigma of numpy.inf"
             )
-        if prior is not None and prior.n != function.n_in:
+        if prior is not None and checked_kind(prior, Gaussian, "prior", "Gaussian(mean, sigma=...)").n != function.n_in:
             raise ShapeError(f"the prior must hold {function.n_in} numbers, one for each variable, got {prior.n}")
         self._whitened = function.then(data.layer())
         self._prior = prior

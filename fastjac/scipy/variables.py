@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .. import arguments
 from ..derivatives import Index
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..kernels.float_mode import default_mode
-from ..network import Network
+from ..network import Network, checked_network
 from ..selection import as_index
+
+Kind = TypeVar("Kind")
 
 
 class Variables:
@@ -22,11 +24,18 @@ class Variables:
     """
 
     def __init__(self, net: Network, wrt: Index | None) -> None:
-        self.columns = net._inputs.numbers(wrt, "wrt")
+        self.columns = checked_network(net)._inputs.numbers(wrt, "wrt")
         free = tuple(range(net.n_in)) if self.columns is None else self.columns
         self.held = np.setdiff1d(np.arange(net.n_in), free)
         self.free, self.n_free = as_index(free), len(free)
         self.listed = f"{', '.join(map(str, self.held[:8]))}{', ...' if len(self.held) > 8 else ''}"
+
+
+def checked_kind(value: Kind, kind: type[Kind], name: str, call: str) -> Kind:
+    """`value` itself if it is of this class, else a DtypeError that says how to make one: by the call."""
+    if not isinstance(value, kind):
+        raise DtypeError(f"{name} must be a fastjac.scipy.{kind.__name__}, got {type(value).__name__}; pass {call}")
+    return value
 
 
 def vector(value: Any, size: int, name: str, meaning: str) -> np.ndarray:

@@ -37,7 +37,7 @@ def rows_for(net: Network, table: Any, input_names: Sequence[str] | None) -> Tab
         fits = len(wanted) > 0 and len(table) == len(net.inputs)
         wanted_of = net._inputs.split(np.array(wanted), -1) if fits else [()] * len(table)
         parts = [_read(part, tuple(names)) for part, names in zip(table, wanted_of, strict=True)]
-        values = net._inputs.points(tuple(part.values for part in parts), np.dtype(np.float64))
+        values = net._inputs.points(tuple(part.values for part in parts), np.dtype(np.float64), "table")
         found = tuple(name for part in parts for name in part.names)
     else:
         values, found = _read(table, wanted)

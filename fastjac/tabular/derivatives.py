@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from .. import arguments
 from ..ends import whole
 from ..errors import OptionError
 from ..network import Network
@@ -102,15 +103,11 @@ class Rows(NamedTuple):
 
 def checked_units(units: Units) -> Units:
     """The units, or an OptionError that lists them."""
-    return _one_of(units, get_args(Units), "units")
+    checked: Units = arguments.one_of(units, get_args(Units), "units")
+    return checked
 
 
 def checked_nan_policy(nan_policy: NanPolicy) -> NanPolicy:
     """The policy, or an OptionError that lists them."""
-    return _one_of(nan_policy, get_args(NanPolicy), "nan_policy")
-
-
-def _one_of(value: Any, known: tuple[str, ...], name: str) -> Any:
-    if not isinstance(value, str) or value not in known:
-        raise OptionError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
-    return value
+    checked: NanPolicy = arguments.one_of(nan_policy, get_args(NanPolicy), "nan_policy")
+    return checked

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..network import Network
+from ..network import Network, checked_network
 from .columns import rows_for
 from .derivatives import Rows, Units, checked_units
 from .result import number_of
@@ -37,7 +37,7 @@ def sample(
     Rows with nan or inf, in an input or a derivative, are left out. Standard deviations are those of the rows that are kept.
     """
     checked_units(units)
-    values, inputs = rows_for(net, table, input_names)
+    values, inputs = rows_for(checked_network(net), table, input_names)
     outputs = output_names_for(net, output_names)
     number = number_of(output, outputs)
     values = values[np.linspace(0, len(values) - 1, min(most, len(values))).astype(int)]

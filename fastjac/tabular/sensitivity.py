@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..errors import DtypeError, OptionError, ShapeError
-from ..network import Network
+from ..errors import OptionError, ShapeError
+from ..network import Network, checked_network
 from .columns import default_names, rows_for
 from .derivatives import NanPolicy, Rows, Units, checked_nan_policy, checked_units
 from .moments import Moments
@@ -76,10 +76,8 @@ def sensitivity(
     y0      height    -2         2    0     2
     y0      age        1         1    0     2
     """
-    if not isinstance(net, Network):
-        raise DtypeError(f"net must be a fastjac.Network, got {type(net).__name__}; see from_sklearn, from_keras and from_torch")
     units, nan_policy = checked_units(units), checked_nan_policy(nan_policy)
-    values, inputs = rows_for(net, table, input_names)
+    values, inputs = rows_for(checked_network(net), table, input_names)
     outputs = output_names_for(net, output_names)
     rows = Rows(net, values, _checked_weights(weights, len(values)), inputs, outputs)
     derivatives, x, y = Moments((net.n_out, net.n_in)), Moments((net.n_in,)), Moments((net.n_out,))

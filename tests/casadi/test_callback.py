@@ -2,6 +2,7 @@
 
 import doctest
 import gc
+import pickle
 
 import casadi
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import fastjac as fj
 import fastjac.casadi
-from fastjac.errors import DtypeError, OptionError
+from fastjac.errors import DtypeError, OptionError, PicklingError
 from tests.fresh_process import run_script
 from tests.sweeps import counted_sweeps
 
@@ -164,6 +165,8 @@ def test_what_is_refused():
         fastjac.casadi.callback(fj.Tanh())
     with pytest.raises(OptionError, match="stages must be a positive integer, got 0"):
         fastjac.casadi.callback(NET, 0)
+    with pytest.raises(PicklingError, match=r"a NetworkCallback holds addresses .*; send the network"):
+        pickle.dumps(fastjac.casadi.callback(NET))
 
 
 def test_the_example_in_the_docstring():

@@ -22,6 +22,7 @@ for _ in range(40):
         Max(x, 0, g) - Min(x, b) + abs(x - 1) * sign(x) + S.Exp1,
         Piecewise((x, x > g), (exp(x) - 1, (x < -1) | ~((x > 0) & (x < 0.25))), (x**2, sympy.Eq(x, b)), (b, True)),
         sympy.Float("0.1234567890123456789") * x + sympy.erf(x) * sympy.log(x) ** 2,
+        (sympy.EulerGamma + sympy.GoldenRatio) * x,
         x + sympy.tanh(sympy.sinh(x) / 7) - sympy.cosh(sympy.tan(x)),
     ],
 )
@@ -45,7 +46,8 @@ def test_the_gate_is_taken_for_one_of_sigmoids():
         (sympy.Integral(exp(x**2), x), LayerError, "calls Integral"),
         (Piecewise((x, x > 0)), LayerError, r"must end in a piece for all other x: Piecewise\(..., \(expression, True\)\)"),
         (symbols("y") * 2, LayerError, "has no x"),
-        (x * sympy.I, LayerError, "has I, which is not given"),
+        (x * sympy.I, LayerError, "must be real and finite, but holds I"),
+        (Max(x, 0) + sympy.oo * b, LayerError, "must be real and finite, but holds oo"),
         (SHARED, LayerError, "must have at most 1,000 parts; this one has more"),
         (3.0, DtypeError, "a Formula must be a text, such as .* or a SymPy expression, got 3.0"),
         (b"x", DtypeError, "got b'x'"),

@@ -182,6 +182,9 @@ def test_a_picture_in_a_file(tmp_path):
         (lambda: fastjac.plot.distributions(NET, X * np.nan), OptionError, "no row of the table has finite inputs"),
         (lambda: fastjac.plot.singular_spectrum(NET, X[:0]), OptionError, "x holds no input with a finite Jacobian"),
         (lambda: fastjac.plot.plan(NET), DtypeError, r"plan must be a Plan, as net.plan\(\) gives it, got Network"),
+        (lambda: fastjac.plot.saliency(X, NET), DtypeError, "net must be a fastjac.Network, got ndarray"),
+        (lambda: fastjac.plot.singular_spectrum(X, NET), DtypeError, "net must be a fastjac.Network, got ndarray"),
+        (lambda: fastjac.plot.distributions(X, NET), DtypeError, "net must be a fastjac.Network, got ndarray"),
         (lambda: fastjac.plot.graph(X), DtypeError, "net must be a fastjac.Network, got ndarray"),
     ],
 )

@@ -83,6 +83,7 @@ WRONG = {
     "nothing to fix": (lambda: Function(EMULATOR, fixed=[1.0]), "fixed must be left out, because wrt names every input"),
     "nothing fixed": (lambda: Function(DECAY, wrt=[0])([1.0]), "leave inputs 1, 2, 3 of the network without a value"),
     "fixed at a call": (lambda: FORCED(X[:3], [1.0, 2.0]), r"fixed must have shape \(1,\)"),
+    "ragged": (lambda: Function(DECAY, wrt=[0], fixed=[[1.0], [1.0, 2.0]]), "fixed must be a rectangular array"),
     "x": (lambda: FORCED(X), r"x must have shape \(3,\), one number for each variable, got \(4,\)"),
     "a batch": (lambda: FORCED.jac(np.ones((2, 3))), r"x must have shape \(3,\).*got \(2, 3\)"),
 }

@@ -64,3 +64,8 @@ def test_what_is_no_mean_is_refused():
         Gaussian(np.eye(2))
     with pytest.raises(OptionError, match="mean must be finite, got inf at 1"):
         Gaussian([0.0, np.inf])
+
+
+def test_what_is_no_value_is_refused():
+    with pytest.raises(ShapeError, match=r"value must have shape \(5,\), one number for each entry of the mean, got \(5, 1\)"):
+        Gaussian(MEAN).whitened(VALUE[:, None])

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import curve_fit
 
 import fastjac.scipy
-from fastjac.errors import OptionError, ShapeError
+from fastjac.errors import DtypeError, OptionError, ShapeError
 from fastjac.scipy import Curve, Function, Ode
 from tests.scipy.networks import DECAY, EMULATOR, random_network
 from tests.sweeps import counted_sweeps
@@ -61,6 +61,8 @@ def test_a_curve_is_fitted_in_one_batch_a_step():
 CURVE = Curve(random_network(3, 4, 1), wrt=[0, 1])
 WRONG = {
     "step": (lambda: Ode(Function(EMULATOR)), ShapeError, "as many outputs as states, got 40 outputs of 4 variables"),
+    "an ode of a network": (lambda: Ode(DECAY), DtypeError, r"function must be a .*Function, got Network; pass Function\(net\)"),
+    "no network": (lambda: Curve(np.tanh, [0]), DtypeError, "net must be a fastjac.Network, got ufunc"),
     "all": (lambda: Curve(random_network(3, 1), slice(3)), OptionError, "leaves none"),
     "outputs": (lambda: Curve(EMULATOR, [0]), ShapeError, "a curve must have one output, got a network of 40"),
     "xdata": (

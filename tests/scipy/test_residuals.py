@@ -92,7 +92,8 @@ def test_a_loss_of_ones_own():
     np.testing.assert_allclose(result.x, TRUTH, atol=1e-5)
 
 
-LINE = Function(Network([Affine(np.ones((3, 2)))]))
+NET = Network([Affine(np.ones((3, 2)))])
+LINE = Function(NET)
 WRONG = {
     "data": (
         lambda: Residuals(LINE, Gaussian(np.ones(2))),
@@ -104,6 +105,19 @@ WRONG = {
         ShapeError,
         "the prior must hold 2 numbers, one for each variable, got 3",
     ),
+    "a network": (
+        lambda: Residuals(NET, Gaussian(np.ones(3))),
+        DtypeError,
+        r"function must be a .*Function, got Network; pass F",
+    ),
+    "an array": (lambda: Residuals(LINE, np.ones(3)), DtypeError, r"data must be a .*Gaussian, got ndarray; pass Gaussian\("),
+    "a prior": (
+        lambda: Residuals(LINE, Gaussian(np.ones(3)), prior=np.ones(2)),
+        DtypeError,
+        r"prior must be a .*Gaussian, got ndarray; pass Gaussian\(mean",
+    ),
+    "a loss of a network": (lambda: Objective(NET, np.sum), DtypeError, "function must be a fastjac.scipy.Function, got Network"),
+    "an array of losses": (lambda: Objective(LINE, lambda y: (y, y))([1, 2]), DtypeError, r"must be a number, .* shape \(3,\)"),
     "no pair": (lambda: Objective(LINE, np.sum)([1, 2]), DtypeError, "a loss must give a pair, .*got float"),
     "slope": (
         lambda: Objective(LINE, lambda y: (0.0, y[:2]))([1, 2]),

@@ -89,7 +89,7 @@ def test_frames_for_several_inputs_keep_their_names():
     np.testing.assert_array_equal(fj.sensitivity(named, (frames[0][["v", "u"]], frames[1])).mean, expected.mean)
     with pytest.raises(ShapeError, match="the table lacks the columns 'w'; it has 'u', 'v'"):
         fj.sensitivity(named, frames[:1] * 2)
-    with pytest.raises(ShapeError, match=r"x must be a tuple of 2 arrays, one for each input .*, got 1"):
+    with pytest.raises(ShapeError, match=r"^table must be a tuple of 2 arrays, one for each input .*, got 1"):
         fj.sensitivity(named, frames[:1])
 
 
@@ -155,6 +155,10 @@ def test_bad_options(options, error, told):
         fj.sensitivity(NET, X, **options)
 
 
+def test_names_that_come_one_after_another():
+    assert fj.sensitivity(NET, X, input_names=(name for name in "abc")).input_names == ("a", "b", "c")
+
+
 def test_a_model_that_is_no_network():
-    with pytest.raises(DtypeError, match=re.escape("net must be a fastjac.Network, got list; see from_sklearn")):
+    with pytest.raises(DtypeError, match=re.escape("net must be a fastjac.Network, got list; see fastjac.load")):
         fj.sensitivity([], X)
