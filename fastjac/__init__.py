@@ -60,7 +60,7 @@ from .nodes import Input, Node, add, concatenate, multiply
 from .steps import Mode, Plan
 from .tabular import Sensitivity, sensitivity
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Grouped for readers, so not sorted. A test compares it with what is imported above.
 # fmt: off
