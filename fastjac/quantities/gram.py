@@ -10,6 +10,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from .spectral import LAPACK_COST
+from .triangular import r_factors
 from .waist import Algebra
 
 Side = Literal["inputs", "outputs"]
@@ -27,17 +29,25 @@ def _cost(transposed: bool, full: bool, n_out: int, n_in: int, r: int | None = N
     rows = inner**2 if full else inner
     if r is None:
         return float(rows * side + inner * side**2)
-    return float(rows * r + inner * r**2 + r**2 * side + r * side**2)
+    return float(LAPACK_COST * inner * r**2 + rows * r + inner * r**2 + r**2 * side + r * side**2)
 
 
 def rows_and_weight(
     side: Side, left: np.ndarray, right: np.ndarray | None, weight: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """R and W for the Gram matrix of `left`, or of `left @ right`: at a waist, R has as many rows as the waist has units."""
+    """R and W for the Gram matrix of `left`, or of `left @ right`: at a waist, R has as many rows as the waist has units.
+
+    There `left = Q T`, and R is `T right`. The Gram matrix of `left` for W would square what cancels in the product.
+    """
     if side == "outputs":
         left, right = (left, None) if right is None else (right, left)
         left, right = left.swapaxes(1, 2), None if right is None else right.swapaxes(1, 2)
-    return (left, weight) if right is None else (right, gram(left, weight))
+    if right is None:
+        return left, weight
+    if weight is None:
+        return r_factors(left) @ right, None
+    orthonormal, triangular = np.linalg.qr(left)
+    return triangular @ right, gram(orthonormal, weight)
 
 
 def gram(rows: np.ndarray, weight: np.ndarray | None, out: np.ndarray | None = None) -> np.ndarray:

@@ -131,6 +131,16 @@ def assert_all(net: fj.Network, x: Any, jacobian: Array, **options: Any) -> None
         assert_close(sign * np.exp(logarithm), np.linalg.det(jacobian), largest[..., 0] ** n_in)
 
 
+def test_what_cancels_at_a_waist_costs_a_gram_matrix_no_more_digits_than_j() -> None:
+    u, v, rest = RNG.standard_normal(40), RNG.standard_normal(40), 1e-4 * RNG.standard_normal(40)
+    net = fj.Network([fj.Affine(np.array([v, -v])), fj.Tanh(), fj.Affine(np.array([u, u + rest]).T)])
+    x, weight, exact = np.zeros(40), symmetric(40), -np.outer(rest, v)
+    for given_weight, matrix in ((None, np.eye(40)), (u, np.diag(u)), (weight, weight)):
+        expected = exact.T @ matrix @ exact
+        assert_close(net.gram(x, given_weight), expected)
+        assert_close(net.fisher(x, given_weight), expected)
+
+
 @given(
     widths=st.lists(st.integers(1, 12), min_size=2, max_size=5),
     lead=st.sampled_from([(), (1,), (3,), (0,), (2, 0), (2, 2)]),
