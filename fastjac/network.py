@@ -93,7 +93,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
         inputs: Node | Sequence[Node] | None = None,
         outputs: Node | Sequence[Node] | None = None,
     ) -> None:
-        written = written_as(layers, arguments.positive_count(n_in, "n_in"), inputs, outputs)
+        written = written_as(layers, n_in, inputs, outputs)
         resolved = resolved_dtype(written.graph.layers, dtype)
         self._set_up(written, partial(cast, dtype=resolved), resolved)
 

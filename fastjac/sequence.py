@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arguments import positive_count
 from .blocks import Item, Items, as_items, first_size, record
 from .ends import End
 from .errors import DtypeError, LayerError, OptionError
@@ -35,8 +36,11 @@ class Written(NamedTuple):
     feature_names: tuple[str, ...] = ()
 
 
-def written_as(layers: Any, n_in: int | None, inputs: Any, outputs: Any) -> Written:
+def written_as(layers: Any, n_in: Any, inputs: Any, outputs: Any) -> Written:
     """What a user gives a Network: layers in a row, or the nodes that it begins and ends with."""
+    if isinstance(layers, Node) or isinstance(n_in, Node):
+        raise DtypeError("Network takes nodes by name; write Network(inputs=..., outputs=...)")
+    n_in = positive_count(n_in, "n_in")
     nodes = inputs is not None or outputs is not None
     if layers is not None and nodes:
         raise OptionError("Network takes layers in a row, or inputs and outputs, not both")

@@ -152,6 +152,11 @@ class TestMade:
         with pytest.raises(DtypeError, match="Network takes a sequence of layers, or inputs and outputs; got none of them"):
             fj.Network()
 
+    @pytest.mark.parametrize("layers", [X, (X, U)])
+    def test_nodes_by_position(self, layers: object) -> None:
+        with pytest.raises(DtypeError, match=r"Network takes nodes by name; write Network\(inputs=..., outputs=...\)"):
+            fj.Network(layers, fj.Tanh()(X))
+
     def test_n_in_of_nodes(self) -> None:
         assert fj.Network(n_in=8, inputs=X, outputs=fj.Tanh()(X)).n_in == 8
         with pytest.raises(OptionError, match="n_in must be the size of all inputs, 8, got 3; leave it out"):
