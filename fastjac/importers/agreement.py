@@ -1,7 +1,7 @@
 """Compare the network that was read off a live model with what the model itself computes.
 
-An importer reads what a model declares: its classes, options and weights. A model may compute something else, by ways that
-no importer can list. So each importer of live models ends here, at a few random inputs.
+An importer reads what a model declares: its classes, options and weights. A model may compute something else, in ways that
+no importer can list. So each importer of live models ends with this comparison, at a few random inputs.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from ..network import Network
 
 N_SAMPLES = 12
 SPREADS = (0.3, 3.0, 30.0)
-"""Standard deviations of the inputs: small ones for what is smooth, large ones for bounds and kinks far from 0."""
+"""Standard deviations of the inputs: small ones test smooth functions, large ones reach bounds and kinks far from 0."""
 TOLERANCES = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-6}
-"""How far apart two right evaluations of one network may be, relative to the sample's largest entry."""
+"""How far apart two correct evaluations of one network may be, relative to the sample's largest entry."""
 LARGEST = 1e37
-"""Beyond this a model may overflow that computes in less precision than the network, or in another order."""
+"""Beyond this value, a model that computes in less precision than the network, or in another order, may overflow."""
 MOST_PARTED = 1
-"""Samples that may part. One may lie where rounding decides on which side of a jump it falls, two of them hardly do."""
+"""How many samples may differ. Rounding may decide on which side of a jump one sample falls; it hardly does so for two."""
 REMEDY = (
     "its code (such as a test by isinstance or type), a hook or a changed class does what fastjac cannot see; take that out, or "
     "build fastjac.Network([...])"
 )
 
 Evaluate = Callable[[np.ndarray], np.ndarray]
-"""From samples `(n, n_in)` of the network's dtype what the live model computes, in any shape of `n * n_out` entries."""
+"""Takes samples `(n, n_in)` of the network's dtype; gives what the live model computes, in any shape of `n * n_out` entries."""
 Pull = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
-"""From such samples and a cotangent `u (n_out,)` the model's `u J (n, n_in)`; None where it gives no derivative."""
+"""Takes such samples and a cotangent `u (n_out,)`; gives the model's `u J (n, n_in)`, or None where it has no derivative."""
 
 
 class Evaluated(Protocol):
-    """What was read off a model and gives values and derivatives, like a network, but for several inputs and outputs as one.
+    """What was read off a model. Like a network it gives values and derivatives, but all inputs are one vector, and all outputs.
 
     inputs : the size of each input.
     """
@@ -54,7 +54,7 @@ class Evaluated(Protocol):
 
 
 class Flat:
-    """A network that takes all inputs of a sample as one vector, one input after another, and so gives its outputs."""
+    """A network that takes all inputs of a sample as one vector, one input after another, and gives its outputs likewise."""
 
     def __init__(self, network: Network) -> None:
         self.inputs, self.n_in, self.n_out, self.dtype = network.inputs, network.n_in, network.n_out, network.dtype
@@ -85,13 +85,15 @@ def check_agreement(
     tolerance: float | None = None,
     whole_numbers: bool = False,
 ) -> None:
-    """Raise UnsupportedLayerError where values, or derivatives, part from the live model's at random inputs, or it has none.
+    """Raise UnsupportedLayerError where the network's values or derivatives at random inputs differ from the live model's.
+
+    The same error is raised where the live model cannot be evaluated at these inputs.
 
     The inputs are the same at every call. Derivatives are compared where `pull` is given.
 
     model : names the live model in the message.
     tolerance : takes the place of TOLERANCES for a model that computes in less precision than the network.
-    whole_numbers : for a model that takes nothing else, the inputs are such, from 0 to 100.
+    whole_numbers : the inputs are whole numbers from 0 to 100, for a model that takes nothing else.
     """
     rng = np.random.default_rng(0)
     spreads = np.resize(SPREADS, N_SAMPLES)[:, None]
@@ -141,10 +143,10 @@ def _check(ours: np.ndarray, theirs: np.ndarray, tolerance: float, fault: str) -
 
 
 def _parted(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> np.ndarray:
-    """For each sample whether any entry differs; nan equals nan, and an infinity itself."""
+    """For each sample, whether any entry differs; nan equals nan, and an infinity equals itself."""
     finite = np.isfinite(ours) & np.isfinite(theirs)
     scales = np.max(np.abs(ours), axis=-1, where=finite, initial=0.0, keepdims=True)
-    # Entries that nearly cancel, in a sample or in all of them, keep the rounding of what they are the difference of.
+    # Entries that nearly cancel, in one sample or in all, keep the rounding errors of the larger numbers that cancelled.
     scales = scales + 1e-3 * np.max(scales) + 1e-6
     with np.errstate(all="ignore"):
         near = np.abs(ours - theirs) <= tolerance * scales

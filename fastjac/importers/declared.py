@@ -1,4 +1,4 @@
-"""What a file declares of a tensor is held against what it holds, before an array is made of it."""
+"""Compare what a file declares about a tensor with what the file holds, before an array is made of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .reading.limits import check_count
 
 
 def declared_shape(sizes: Sequence[int]) -> Shape:
-    """A shape, all of whose sizes are known; FormatError where they are none."""
+    """The shape with these sizes, all of which are known; FormatError where no array can have it."""
     check_count(len(sizes), MOST_AXES, "axes in a shape")
     shape = tuple(sizes)
-    # NumPy takes no sizes whose product is beyond it, even if one is 0.
+    # NumPy refuses sizes whose product overflows, even if one of them is 0.
     if min(shape, default=0) < 0 or math.prod(max(size, 1) for size in shape) > MOST_ENTRIES:
         raise FormatError(f"its shape {shape} is none; the file is damaged")
     return shape
@@ -26,7 +26,7 @@ def declared_shape(sizes: Sequence[int]) -> Shape:
 def check_size(kind: str, stored: str, shape: Shape, held: int) -> None:
     """Raise FormatError unless a file holds as many bytes as a shape of entries of the dtype `stored` takes.
 
-    kind : what messages call that type.
+    kind : what messages call the type `stored`.
     """
     needed = math.prod(shape) * np.dtype(stored).itemsize
     if held != needed:

@@ -1,7 +1,7 @@
 """The network that the header of fastjac's own file describes, in the form that `fastjac.saving` states.
 
 Files may come from anywhere: every number is checked before it is used, and how large a network may be is bounded.
-What does not fit together, such as sizes, is refused by what users build networks of, because the network is built of that.
+Sizes and other things that do not fit together are refused by the public classes, since the network is built of those.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 
 
 def restored(described: Any, layers: Sequence[Layer], dtype: str) -> Network:
-    """The network of a JSON object that refers to layers by their numbers, every one of which must be used.
+    """The network of a JSON object that refers to layers by their numbers; every layer must be used.
 
     Raises FormatError for an object that is damaged or too large, and what Network raises where layers do not fit.
     """
@@ -33,7 +33,7 @@ def restored(described: Any, layers: Sequence[Layer], dtype: str) -> Network:
 
 
 def is_count(value: Any) -> bool:
-    """Whether it is a positive whole number."""
+    """Whether the value is a positive whole number."""
     return type(value) is int and value > 0
 
 
@@ -119,7 +119,7 @@ class _Description:
         return layer
 
     def _count_one_more(self) -> None:
-        """Count a layer at its place, or a list of items."""
+        """Count one more place of a layer, or one more list of items."""
         self._count += 1
         check_count(self._count, MOST_LAYERS, "layers and blocks")
 

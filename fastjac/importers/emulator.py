@@ -25,13 +25,13 @@ from .reading.records import Call, class_of
 
 Values = dict[str, Any]
 FIRST_LAYER = {"W_0.npy", "b_0.npy", "parameters_mean.npy", "features_mean.npy"}
-"""Members of an archive that tell an emulator."""
+"""Members by which an archive is recognized as an emulator."""
 CONVERTED = "arr_0.npy"
 """The only member of an archive of one dict."""
 PICKLED_LIST = re.compile(rb"(\x80[\x02-\x05](\x95.{8})?\](\x94|q\x00)\(|\(lp0\n|\]q\x00\()", re.DOTALL)
-"""How a pickle of a list starts that has more than one item."""
+"""How the pickle of a list of more than one item starts."""
 OTHERS = (b"sklearn", b"torch", b"joblib")
-"""What the lists of other libraries name."""
+"""Libraries whose names occur in pickled lists that are no emulators."""
 SIZES = ("n_hidden", "n_layers", "architecture")
 ORDERS = {
     15: (
@@ -47,18 +47,18 @@ ORDERS = {
         "n_parameters", "modes", "n_modes", "n_pcas", "pca_transform_matrix", *SIZES,
     ),
 }  # fmt: skip
-"""What the items of a pickled list are, by their number: of `cosmopower_NN`, of Speculator, and of `cosmopower_PCAplusNN`."""
+"""The names of the items of a pickled list, by their count: for `cosmopower_NN`, Speculator, and `cosmopower_PCAplusNN`."""
 OTHER_NAMES: dict[str, str] = {
     "weights_": "W", "biases_": "b", "alphas_": "alphas", "betas_": "betas",
     "param_train_mean": "parameters_mean", "param_train_std": "parameters_std",
     "feature_train_mean": "features_mean", "feature_train_std": "features_std", "pca_matrix": "pca_transform_matrix",
 }  # fmt: skip
-"""Names in a converted dict for those above."""
+"""Names in a converted dict, with CosmoPower's own name for each."""
 NAMES_OF_COMPONENTS = {
     "training_mean": "features_mean", "training_std": "features_std",
     "feature_train_mean": "pca_mean", "feature_train_std": "pca_std",
 }  # fmt: skip
-"""Names in a dict that calls the features of a network of components so."""
+"""Names in a converted dict that has `training_mean`: there, `feature_train_mean` is that of the components."""
 NUMBERED = re.compile(f"({'|'.join(LISTS)})_(\\d{{1,5}})")
 WRAPPERS = re.compile(r"tensorflow\.python\.(\w+\.)+data_structures\.(ListWrapper|_TupleWrapper|_DictWrapper)")
 """What a Keras model makes of a list that it is given as an attribute; it is pickled as a call on the list."""
@@ -78,7 +78,7 @@ def recognise(probe: Probe) -> bool:
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read the network, of which the file says all.
+    """Read the network; the file states all of it.
 
     Raises FormatError where the file is damaged, is no emulator, or has arrays that do not fit; OptionError for any option.
     """
@@ -96,13 +96,13 @@ def _named(probe: Probe) -> Values:
         known = [name for name in names if name in NUMBERS or NUMBERED.fullmatch(name)]
         values: Values = {name: npy.read(found.read(f"{name}.npy"), name) for name in known}
         if "parameters" in names:
-            with suppress(DtypeError):  # names alone, without which the network is the same
+            with suppress(DtypeError):  # the network is the same without the names of its parameters
                 values["parameters"] = npy.read_text(found.read("parameters.npy"), "parameters")
     return _with_lists(values)
 
 
 def _with_lists(values: Values) -> Values:
-    """The values with lists in place of what is numbered, such as W_0 and W_1."""
+    """The values with a list in place of numbered entries such as W_0 and W_1."""
     numbered: dict[str, dict[int, Any]] = {}
     for name in list(values):
         if found := NUMBERED.fullmatch(name):
@@ -115,7 +115,7 @@ def _with_lists(values: Values) -> Values:
 
 
 def _pickle(probe: Probe) -> tuple[bytes, int | None]:
-    """The content of the only member of an archive, and where the pickle in it begins, if it has one."""
+    """The content of the only member of an archive, and where the pickle in it begins; None where it holds no pickle."""
     with archive.opened(probe.path) as found:
         content = found.read(CONVERTED)
     return content, npy.object_pickle(content, CONVERTED)
@@ -146,7 +146,7 @@ def _listed(probe: Probe) -> Values:
 
 
 def _plain(found: Mapping[str, Any], size: int) -> Values:
-    """What the network needs of the values of a pickle, with arrays in place of what stands for them."""
+    """The values of a pickle that the network needs, with arrays in place of the objects that describe them."""
     arrays, values = PickledArrays(size), Values()
     for name, value in found.items():
         if name in (*NUMBERS, *LISTS, "parameters") or NUMBERED.fullmatch(name):

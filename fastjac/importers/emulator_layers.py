@@ -1,9 +1,9 @@
 """The layers of an emulator of the CosmoPower family.
 
-An emulator standardizes the parameters of a model and leads them through affine layers. A gated swish with two trained parameters
-for each unit, its alphas and betas, stands behind all but the last. What comes out is scaled to features, such as the logarithms
-of a spectrum; a network that gives principal components scales these first and adds them up. This is `predictions_np` of
-CosmoPower, or `log_spectrum` of Speculator: nothing is raised to the power of the features.
+An emulator standardizes the parameters of a model and passes them through affine layers. A gated swish with two trained
+parameters for each unit, its alphas and betas, follows all affine layers but the last. The outputs are scaled to features, such
+as the logarithms of a spectrum; a network that gives principal components scales these first and adds them up. This is
+`predictions_np` of CosmoPower, or `log_spectrum` of Speculator: nothing is raised to the power of the features.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from .reading.limits import MOST_LAYERS, check_count
 from .tensors import as_numpy
 
 LISTS = ("W", "b", "alphas", "betas")
-"""What each affine layer has one of, and what each but the last has."""
+"""The lists of arrays: each affine layer has a W and a b, and each but the last has alphas and betas."""
 STANDARDS = ("parameters_mean", "parameters_std", "features_mean", "features_std")
 COMPONENTS = ("pca_mean", "pca_std", "pca_transform_matrix")
 NUMBERS = (*STANDARDS, *COMPONENTS)
 MOST_NOTED = 1000
-"""Letters of the names of parameters."""
+"""How many letters of the names of parameters a note shows."""
 
 
 def imported(values: Mapping[str, Any]) -> Imported:
     """The network of an emulator's values, by the names that CosmoPower gives them.
 
-    Raises FormatError where one is missing, or they are not as many as the layers; what layers raise where arrays do not fit.
+    Raises FormatError where a value is missing, or a list is not as long as there are layers; what layers raise where arrays do
+    not fit.
     """
     missing = [name for name in (*LISTS, *STANDARDS) if name not in values]
     if missing:

@@ -1,4 +1,4 @@
-"""What a file is that fastjac does not read, and what to do with it: formats that people try, told apart by their content."""
+"""Name a file that fastjac does not read, and what to do with it: formats that people try, recognized by their content."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _starts_with(*signatures: bytes) -> Callable[[Probe], bool]:
 
 
 def _holds(suffix: str) -> Callable[[Probe], bool]:
-    """Whether the file is a zip archive with such a file in it."""
+    """Whether the file is a zip archive that holds a file with this suffix."""
     return lambda probe: any(name.endswith(suffix) for name in probe.zip_names)
 
 
 PICKLES = (*(b"\x80" + bytes([protocol]) for protocol in range(2, 6)), b"ccopy_reg\n", b"(dp0\n", b"(lp0\n")
-"""How a pickle starts: with its protocol, or with what protocol 0 writes first of an object, a dict or a list."""
+"""How a pickle starts: with its protocol, or with what protocol 0 writes first for an object, a dict or a list."""
 
 
 def _pickle_with(word: bytes = b"") -> Callable[[Probe], bool]:
@@ -49,7 +49,7 @@ def _pickle_with(word: bytes = b"") -> Callable[[Probe], bool]:
 
 
 def _unpacked(start: bytes) -> bytes:
-    """How the content goes on behind gzip or zlib, which joblib uses too; empty where neither packed it."""
+    """The start of the unpacked content, where gzip or zlib packed it, which joblib uses too; empty where neither did."""
     try:
         return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS).decompress(start, START_SIZE)
     except zlib.error:
@@ -80,4 +80,4 @@ FOREIGN_FORMATS = (
     ForeignFormat("compressed by xz", _starts_with(b"\xfd7zXZ\0", b"]\0\0"), UNPACK),
     ForeignFormat("compressed by zstd or lz4", _starts_with(b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"), UNPACK),
 )
-"""Formats that are told apart only to give better advice; the first that recognises the content names it."""
+"""Formats that are recognized only to give better advice; the first that recognizes the content names it."""

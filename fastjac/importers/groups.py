@@ -17,7 +17,7 @@ from .reparametrized import plain_weights
 from .tensors import as_numpy
 
 MOST_SHOWN = 20
-"""Names that an error lists."""
+"""How many names an error lists."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Group:
 
     @property
     def is_affine(self) -> bool:
-        """Whether it holds a weight matrix, a bias perhaps, and nothing else."""
+        """Whether it holds a weight matrix, perhaps a bias, and nothing else."""
         return "weight" in self.fields and np.ndim(self.fields["weight"]) == 2 and self.fields.keys() <= {"weight", "bias"}
 
     @property
@@ -73,13 +73,13 @@ class Group:
 
 
 def groups_in_order(groups: Sequence[Group], order: Sequence[str] | None, is_ordered: bool) -> list[Group]:
-    """The groups in the order of the layers, as `order` tells or their names and places do.
+    """The groups in the order of the layers, which `order` states, or else their names and places.
 
     order : the names of groups from input to output; groups that it leaves out fall away.
     is_ordered : whether the mapping they come from is known to be in the order of the layers.
 
-    Raises OptionError where none of these tells the order, or `order` names something else or a group twice; DtypeError where
-    it is no list of strings.
+    Raises OptionError where none of these states the order, or where `order` names something that is no group, or a group
+    twice; DtypeError where it is no list of strings.
     """
     names = [group.name for group in groups]
     if order is not None:
@@ -96,13 +96,13 @@ def groups_in_order(groups: Sequence[Group], order: Sequence[str] | None, is_ord
 
 
 def registered_twice(groups: Sequence[Group]) -> str:
-    """A sentence about groups with the arrays of one group before them, and what to do; empty where there are none."""
+    """A sentence about groups that repeat the arrays of an earlier group, and what to do; empty where there are none."""
     holders: dict[Any, list[str]] = {}
     for group in groups:
         contents = tuple((name, np.shape(array), _checksum(array)) for name, array in group.fields.items())
         holders.setdefault(contents, []).append(group.name)
     if not any(len(names) == 2 for names in holders.values()) or any(len(names) > 2 for names in holders.values()):
-        return ""  # many with the same arrays are not trained
+        return ""  # more than two groups with the same arrays are untrained layers, not one that is registered twice
     again = [name for names in holders.values() for name in names[1:]]
     kept = listed([names[0] for names in holders.values()])
     return f" {listed(again)} hold the arrays of groups before them, as modules that are registered twice do: pass order={kept}."
@@ -143,14 +143,14 @@ def as_groups(state: Mapping[str, Any]) -> list[Group]:
 
 def _natural(name: str) -> list[str | int]:
     """The name as text and numbers in turn, so that "net.10" comes after "net.2"."""
-    # Python takes no number of more than 4,300 digits out of text, and 18 are more than any model has.
+    # Python refuses to convert text of more than 4,300 digits to a number; no model's names need more than 18.
     parts: list[str | int] = list(re.split(r"(\d{1,18})", name))
     parts[1::2] = map(int, parts[1::2])
     return parts
 
 
 def _differ_in_integers(first: str, second: str) -> bool:
-    """Whether the first difference between two names is one between two numbers."""
+    """Whether two names first differ in a number."""
     for a, b in zip(_natural(first), _natural(second), strict=False):
         if a != b:
             return isinstance(a, int)

@@ -38,10 +38,10 @@ KERNELS = ("kernel", "w")
 """Weights of shape (n_in, n_out), which a state dict holds transposed."""
 
 VECTORS = ("scale", "offset", "mean", "var", "negative_slope")
-"""Arrays along the units, before which Haiku keeps the axis of the batch; a slope that all units share is a single number."""
+"""Arrays along the units; Haiku keeps the axis of the batch before theirs. A slope that all units share is a single number."""
 
 COLLECTIONS = ("params", "batch_stats")
-"""What Flax keeps apart at the top of a tree, though both are parts of the same layers."""
+"""What Flax keeps apart at the top of a tree, though both belong to the same layers."""
 
 MOVING_AVERAGES = {"mean_ema": "mean", "var_ema": "var"}
 """The modules in which Haiku's batch normalization keeps its statistics, under "average"."""
@@ -55,7 +55,7 @@ ACTIVATIONS: dict[str, fl.Layer] = {
     "squareplus": fl.SquarePlus(),
     "swish": fl.SiLU(),
 }
-"""Activations that torch has not, calls by another name, or computes otherwise; see `jax.nn`."""
+"""Activations that torch does not have, calls by another name, or computes in another way; see `jax.nn`."""
 
 
 def from_jax(tree: Any, layers: Sequence[LayerEntry], order: Sequence[str] | None = None, n_in: int | None = None) -> Network:
@@ -74,12 +74,12 @@ def from_jax(tree: Any, layers: Sequence[LayerEntry], order: Sequence[str] | Non
         Kernels ("kernel", "w") have shape (n_in, n_out), Equinox's "weight" (n_out, n_in). Whatever is no array, such as a
         module's functions, and counters and random keys are passed over.
     layers : the chain from input to output, as for `from_state_dict`, but by the names of `jax.nn` with its defaults: "gelu" is
-        the tanh form, `fastjac.GELU()` the other. A layer normalization must tell its eps, which a tree does not hold:
+        the tanh form, `fastjac.GELU()` the other. A layer normalization must state its eps, which a tree does not hold:
         `("layer_norm", {"eps": 1e-6})` is Flax's default, 1e-5 Haiku's and Equinox's.
     order : the names of the layers in the tree from input to output, such as ["encoder", "decoder"], without "params". Needed
-        where integers in the names do not tell it, since JAX sorts the keys of dicts: "Dense_2" comes before "Dense_10" and
+        where integers in the names do not show it, since JAX sorts the keys of dicts: "Dense_2" comes before "Dense_10" and
         "linear" before "linear_1".
-    n_in : the number of inputs; needed only where no layer tells it.
+    n_in : the number of inputs; needed only where no layer states it.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def _state_dict(tree: Any) -> dict[str, np.ndarray]:
 
 def _leaves(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The arrays of a tree, each with the names that lead to it."""
-    if hasattr(node, "unbox"):  # Flax puts arrays in boxes that tell how their axes are spread over devices
+    if hasattr(node, "unbox"):  # Flax puts arrays in boxes that state how their axes are spread over devices
         node = node.unbox()
     children = _children(node)
     if children is not None:
@@ -186,7 +186,7 @@ def _array(leaf: Any, field: str) -> np.ndarray:
 
 
 def _haiku_order(layers: Iterable[str]) -> list[str] | None:
-    """The order of names such as linear, linear_1, linear_2, in which Haiku leaves out the first number; None for others."""
+    """Names such as linear, linear_1, linear_2 in order; Haiku leaves out the first number. None for other names."""
     first = min(layers, key=len)
     found = {layer: re.fullmatch(rf"{re.escape(first)}(?:_(\d+))?", layer) for layer in layers}
     numbers = {layer: int(match[1] or 0) for layer, match in found.items() if match}
@@ -194,7 +194,7 @@ def _haiku_order(layers: Iterable[str]) -> list[str] | None:
 
 
 def _in_torchs_terms(layers: Any) -> Any:
-    """The list with every entry that JAX means otherwise than `from_state_dict` replaced by a layer."""
+    """The list with a layer in place of every entry that means one thing in JAX and another in `from_state_dict`."""
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         return layers
     for position, entry in enumerate(layers):

@@ -1,4 +1,4 @@
-"""One `load` for every file format: the content tells which it is, the suffix tells nothing."""
+"""One `load` for every file format: the content shows which format it is, the suffix does not matter."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ FORMATS = (
     FileFormat("frozen graphs of TensorFlow (.pb)", tensorflow.recognise_graph, tensorflow.load_graph),
     FileFormat("ONNX models (.onnx)", onnx.recognise, onnx.load),  # late, since it starts with no signature
 )
-"""Every format `load` reads; the first that recognises the content gets it."""
+"""Every format that `load` reads; the first that recognizes the content reads it."""
 
 
 def load(
@@ -71,7 +71,7 @@ def load(
     activation: str | Layer | None = None,
     classes: Mapping[str, Sequence[LayerEntry]] | None = None,
 ) -> Network:
-    """Read a trained network from a file, whose content tells the format; its suffix does not matter.
+    """Read a trained network from a file. Its content shows the format; its suffix does not matter.
 
     No code that the file holds is run, no other file is read but for the variables of a SavedModel, and no framework is
     imported. FORMATS lists what is read. A file of any format may be packed by gzip.
@@ -84,8 +84,8 @@ def load(
         `n_in` also gives the size of an only input that a graph or a program leaves open.
     input_shape : for a scripted program of torch or a module saved whole, whose files state no shapes, that of one sample, or a
         list with one for each input; None stands for the axis that counts samples where that is not the first: [(1, 2), (2,
-        None, 8), (2, None, 8)] for an LSTM of two layers with its state and cell. A tuple that forward takes is as many inputs
-        as it holds tensors.
+        None, 8), (2, None, 8)] for an LSTM of two layers with its state and cell. Each tensor in a tuple that forward takes
+        counts as one input.
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
     scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units
@@ -114,11 +114,11 @@ def load(
     FileError
         It is a directory or a pipe, or cannot be read.
     FormatError
-        It is empty, damaged, or of another format; the message says of which, and what to do with it.
+        It is empty, damaged, or of another format; the message names the format and says what to do with it.
     UnsupportedLayerError
         It holds a layer that fastjac does not have; the message names it and its position.
     OptionError
-        An option is needed, or given where the file tells it.
+        An option is needed, or is given where the file states it.
     MissingDependencyError
         The package that reads this format is not installed.
 

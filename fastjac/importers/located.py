@@ -17,13 +17,13 @@ def located(place: object) -> Iterator[None]:
         message = f"{place}: {error}"
         error.args = (message,)
         if isinstance(error, ImportError):
-            error.msg = message  # what an ImportError tells, whatever its arguments are
+            error.msg = message  # an ImportError shows this, whatever its arguments are
         raise
 
 
 @contextmanager
 def malformed_told(fault: str) -> Iterator[None]:
-    """Turn what reading something that lacks or mistypes a part raises into a FormatError; `fault` says what is wrong then."""
+    """Turn what reading something with missing or mistyped entries raises into a FormatError; `fault` says what is wrong."""
     try:
         yield
     except FastjacError:

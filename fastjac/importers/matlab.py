@@ -1,7 +1,7 @@
 """Read weights and biases out of MATLAB files, `.mat` of versions 5 to 7.3.
 
 They stand in cell arrays W and b, in numbered variables W1, b1, W2, ..., or in variables such as fc1_weight and fc1_bias, alone
-or as the fields of a struct. The user tells what follows each affine layer, unless a cell array of names beside them does. Their
+or as the fields of a struct. The user states what follows each affine layer, unless a cell array of names beside them does. The
 shapes show whether a layer is `W x + b` or, as Python programs may save it, `x W + b`; where both fit, the file is refused.
 """
 
@@ -25,7 +25,7 @@ from .state_dict import ACTIVATIONS
 from .weights import as_named, follow_each_other
 
 LEVEL_5, HDF5 = b"MATLAB 5.0 MAT-", b"MATLAB 7."
-"""How files start: of versions 5 to 7, and of version 7.3."""
+"""How files of versions 5 to 7 start, and how files of version 7.3 do."""
 WEIGHT, BIAS = "weight", "bias"
 FIELDS = {"w": WEIGHT, "weight": WEIGHT, "weights": WEIGHT, "kernel": WEIGHT, "b": BIAS, "bias": BIAS, "biases": BIAS}
 """What variables are called, in small letters."""
@@ -46,7 +46,7 @@ def recognise(probe: Probe) -> bool:
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read the weights, and put activations between them that `options.layers` or the file tells.
+    """Read the weights, and put between them the activations that `options.layers` or the file states.
 
     Raises FormatError where the file is damaged, has no weights or several networks, or where shapes do not show what is a row;
     what `imported_weights` raises.
@@ -108,7 +108,7 @@ def _state(table: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _field_of(name: str) -> tuple[str, str] | None:
-    """Of which group of weights a variable of this name is, and which of them."""
+    """The group of weights that a variable of this name belongs to, and whether it is the weight or the bias; else None."""
     found = NUMBERED.fullmatch(name) or NAMED.fullmatch(name)
     return (found["group"], FIELDS[found["field"].lower()]) if found else None
 
@@ -151,7 +151,7 @@ def _fit(groups: Sequence[Group]) -> bool:
 
 
 def _named_activations(table: Mapping[str, Any], count: int) -> list[str] | None:
-    """What follows each layer, if a cell array or rows of text beside the weights name as many; else None."""
+    """What follows each layer, if a cell array or rows of text beside the weights name one activation for each; else None."""
     for cell, value in table.items():
         is_named = cell.lower() in ACTIVATION_CELLS and isinstance(value, list) and len(value) == count
         if is_named and all(isinstance(name, str) for name in value):

@@ -1,6 +1,6 @@
-"""Read safetensors files: fastjac's own, whose form `fastjac.saving` describes, or weights whose layers the user tells.
+"""Read safetensors files: fastjac's own, whose form `fastjac.saving` describes, or weights whose layers the user states.
 
-Files may come from anywhere, so all of it is checked; the safetensors package is not needed.
+Files may come from anywhere, so everything in them is checked; the safetensors package is not needed.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ recognise = safetensors.recognise
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read a network that `save` wrote, or another program's weights in the places that `options.layers` tells.
+    """Read a network that `save` wrote, or another program's weights in the places that `options.layers` states.
 
     Raises FormatError where the file is damaged, comes from a later version of fastjac, or holds tensors that do not fit its
     architecture; UnsupportedLayerError where it names an unknown layer; for weights what `imported_weights` raises.
     """
     metadata, tensors = safetensors.read(probe)
     if metadata.get("format") != FORMAT:
-        # The order of tensors in a file is one of dtypes and names; sorted by name alone, nobody takes it for that of the layers.
+        # A file orders its tensors by dtype and name. Sorted by name alone, their order is not mistaken for that of the layers.
         return imported_weights({name: tensors[name] for name in sorted(tensors, key=_layer_and_field)}, options)
     options.refuse_all_but()
     version = _parse(metadata, "version", int, "a whole number")
@@ -71,7 +71,7 @@ def _layer_and_field(name: str) -> tuple[str, str, str]:
 
 
 class _Tensors:
-    """The tensors of a file, each to be taken once."""
+    """The tensors of a file; each is taken once."""
 
     def __init__(self, tensors: Mapping[str, np.ndarray]) -> None:
         self.left = dict(tensors)
@@ -101,7 +101,7 @@ def _build_graph(metadata: dict[str, str], tensors: _Tensors, dtype: str) -> Imp
 
 
 def _layers(metadata: dict[str, str], name: str, tensors: _Tensors, known: Mapping[str, type[Layer]]) -> list[Layer]:
-    """The layers that the header lists under a name, with all tensors of the file."""
+    """The layers that the header lists under a name; they must use all tensors of the file."""
     described = _parse(metadata, name, json.loads, "a JSON list of layers")
     if not isinstance(described, list):
         raise FormatError(f"{name} must be a JSON list of layers, the header holds a {type(described).__name__}")
@@ -141,7 +141,7 @@ def _restore(position: int, described: Any, tensors: _Tensors, known: Mapping[st
 
 
 def _formula(values: dict[str, Any]) -> Formula:
-    """A formula, the names of whose parameters its text decides."""
+    """A formula; its text decides the names of its parameters."""
     if "formula" not in values:
         raise FormatError(f"it has a formula, the header gives {_listed(values)}")
     return Formula(values.pop("formula"), **values)

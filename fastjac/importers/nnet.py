@@ -1,7 +1,7 @@
 """Read `.nnet` files: ReLU networks as numbers in text, with the scaling of their inputs and outputs.
 
-The network itself takes inputs that were clipped to [minimum, maximum], `(x - mean) / range`, and gives outputs which are
-still to be scaled, `y range + mean`.
+The network itself takes inputs that were clipped to [minimum, maximum] and then scaled, `(x - mean) / range`. It gives outputs
+that are still to be scaled, `y range + mean`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def from_nnet(path: str | os.PathLike[str], scaling: ScalingName = DEFAULT_SCALI
     MissingFileError, FileError
         There is no such file, or it cannot be read.
     FormatError
-        It is no such file, damaged, or its scaling is none; the message gives the line.
+        It is no such file, is damaged, or its scaling is unusable; the message gives the line.
     OptionError
         `scaling` is something else.
 
@@ -101,7 +101,7 @@ def _imported(probe: Probe, scaling: ScalingName) -> Imported:
         stated, affines = nnet_text.read(file, probe.size)
     inner = [Part(f"layer {i} (affine, relu)", (affine, fl.ReLU())) for i, affine in enumerate(affines[:-1], start=1)]
     inner.append(Part(f"layer {len(affines)} (affine)", (affines[-1],)))
-    with np.errstate(all="ignore"):  # what overflows is told
+    with np.errstate(all="ignore"):  # what overflows is refused with a message of its own
         before, behind = SCALINGS[scaling](stated)
     return assemble([before, *inner, behind], None, "from_nnet")
 
@@ -127,7 +127,10 @@ def _linear(scaling: Scaling) -> tuple[Part, Part]:
 
 
 def _clipped(scaling: Scaling) -> tuple[Part, Part]:
-    """`min + relu(x - min)` is `max(x, min)`, and `max - relu(max - x)` is `min(x, max)`, each bound by its own unit."""
+    """Clipping by two ReLUs: `min + relu(x - min)` is `max(x, min)`, and `max - relu(max - x)` is `min(x, max)`.
+
+    Each unit has its own bounds.
+    """
     _check_clear(scaling)
     low, high = scaling.minimums, scaling.maximums
     if not np.all(np.isfinite(high - low)) or np.any(high < low):

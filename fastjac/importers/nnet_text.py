@@ -9,9 +9,9 @@ After comments, which start with `//`, the lines hold, separated by commas or bl
 6. the inputs' means and one for all outputs, and 7. their ranges likewise;
 8. for each affine layer, the rows of its weight, then its biases, one a line.
 
-Other writers leave the number of layers alone on line 1, repeat the last size on line 2, leave out line 3, or have one number on
-each of lines 4 to 7, or none of these lines. How many lines there are, and how many numbers on each, shows which file it is; one
-that could be two is refused.
+Other writers put only the number of layers on line 1, repeat the last size on line 2, leave out line 3, or have one number on
+each of lines 4 to 7, or none of these lines. The number of lines, and of numbers on each, shows which dialect a file has; a file
+that could have two is refused.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from .reading.lines import Lines
 
 COMMENT = b"//"
 BYTES_OF_A_NUMBER = 2
-"""At the least: a digit and what separates it from the next."""
+"""The fewest bytes that a number takes: a digit and what separates it from the next."""
 N_SIZES = 2
-"""Lines before those of the scaling."""
+"""How many lines stand before those of the scaling."""
 N_HEADER = 7
-"""Lines before those of the weights."""
+"""How many lines stand before those of the weights."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What stands between the units of a user and those of the network.
+    """The scaling between the units of a user and those of the network.
 
     minimums, maximums : (n_in,) of the inputs, infinite where the file has none.
     means, ranges : (n_in,) of the inputs.
     mean, range : of all outputs.
-    unclear : why means and ranges say nothing, though the file has some; empty where they say something.
+    unclear : why the means and ranges of the file cannot be used; empty where they can, or where the file has none.
     """
 
     minimums: np.ndarray
@@ -62,7 +62,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class _Outline:
-    """How many lines hold something, and how many numbers the first of them hold."""
+    """How many lines hold something, and how many numbers stand on each of the first lines."""
 
     n_lines: int
     first: list[int]
@@ -88,7 +88,7 @@ def _outline(file: BinaryIO) -> _Outline:
 
 
 def _widths(lines: Lines, size: int) -> list[int]:
-    """The sizes from the input's to the output's, whose numbers the file's bytes can hold."""
+    """The sizes from the input's to the output's; FormatError where the file is too short for their weights."""
     # Writers differ in whether the largest size counts the inputs, and nothing needs it.
     n_layers, *ends = lines.counts((4, 1), "the numbers of layers, inputs, outputs and units of the largest layer")
     check_count(n_layers, MOST_LAYERS, "layers")

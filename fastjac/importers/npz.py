@@ -1,4 +1,4 @@
-"""Read NumPy archives, `.npz`, of weights in torch's naming; the user tells the layers."""
+"""Read NumPy archives, `.npz`, of weights in torch's naming; the user states the layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def recognise(probe: Probe) -> bool:
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read the arrays and put them in the places that `options.layers` tells.
+    """Read the arrays and put them in the places that `options.layers` states.
 
     Raises FormatError where the archive holds something else than arrays, or is damaged; what `imported_weights` raises.
     """

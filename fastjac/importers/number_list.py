@@ -8,8 +8,8 @@ The lines hold
 6. for each unit of each layer, its weights, then its bias;
 7. perhaps an offset and a factor of all outputs: the network gives `(y - offset) factor`.
 
-Sherlock itself takes a ReLU behind every layer, also the last; others keep other networks in the same form, so that without names
-in the file the user tells the layers.
+Sherlock itself takes a ReLU behind every layer, also the last. Others keep other networks in the same form, so the user states
+the layers where the file names none.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMMENT = b"//"
 NAMES = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid", "affine": "identity"}
 """POLAR's names of activations, in small letters, and those that a state dict's list of layers has."""
 N_COUNTS, N_SCALING = 3, 2
-"""Lines before the sizes of the hidden layers, and behind the last bias."""
+"""How many lines stand before the sizes of the hidden layers, and behind the last bias."""
 
 
 def recognise(probe: Probe) -> bool:
@@ -47,9 +47,10 @@ def recognise(probe: Probe) -> bool:
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read the weights, with the activations that the file names, or that `options.layers` tells where it names none.
+    """Read the weights, with the activations that the file names, or that `options.layers` states where it names none.
 
-    Raises FormatError where the file is damaged or names another activation; OptionError where layers is needed or not.
+    Raises FormatError where the file is damaged or names another activation; OptionError where `layers` is needed and missing,
+    or is given and has no use.
     """
     options.refuse_all_but("layers")
     with opened(probe.path) as file:

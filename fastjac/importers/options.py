@@ -1,4 +1,4 @@
-"""What a user tells besides the path of a file, where the file does not tell it."""
+"""What a user states besides the path of a file, where the file does not state it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..errors import OptionError
 
 ScalingName = Literal["none", "linear", "clipped"]
-"""What of a .nnet file's scaling a network has."""
+"""How much of a .nnet file's scaling a network includes."""
 PolicyName = Literal["actor", "critic", "value"]
 """A network of an agent that reinforcement learning trained."""
 

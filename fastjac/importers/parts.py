@@ -49,12 +49,12 @@ def assemble(
     widest: np.dtype | None = None,
     items: Sequence[Layer | Item] | None = None,
 ) -> Imported:
-    """The network of a model's parts; `call` is how the user would tell n_in.
+    """The network of a model's parts; `call` shows how the user would pass n_in.
 
     items : the layers of the parts in a row, with blocks of them; by default the layers alone.
     widest : the precision of the widest part of the model, where the arrays in its layers do not show it.
 
-    Raises LayerError where no layer is left, where nothing tells the number of inputs, or where the layers do not chain;
+    Raises LayerError where no layer is left, where nothing states the number of inputs, or where the layers do not chain;
     FormatError where there are more layers, or more units in one, than fastjac imports.
     """
     kept = tuple(parts)

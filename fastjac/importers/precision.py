@@ -1,7 +1,8 @@
-"""In which precision a model computes, and in which the network that is read off it does.
+"""The precision in which a model computes, and that of the network that is read off it.
 
-A network computes in float32 or float64 throughout: in that of the model's widest part. Weights that are stored in less are
-widened, which changes none of them. A cast to less rounds the values that flow through a model, so it is refused.
+A network computes in float32 or float64 throughout: in the precision of the model's widest part. Weights that are stored in less
+precision are widened, which changes none of them. A cast to less precision would round the values that flow through a model, so
+it is refused.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ PARAMETRIZATIONS = "parametrizations."
 
 
 def plain_weights(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same entries, with each weight that COMPUTED tells how to compute in the place of what it is computed from.
+    """The same entries, where each weight that COMPUTED can compute replaces the arrays that it is computed from.
 
-    Raises FormatError for other parametrizations, whose arrays do not tell what torch computes from them, and ShapeError where
+    Raises FormatError for other parametrizations, whose arrays do not show what torch computes from them, and ShapeError where
     two arrays do not belong together.
     """
     plain: dict[str, np.ndarray] = {}
@@ -60,7 +60,7 @@ def _weight_norm(length: np.ndarray, direction: np.ndarray) -> np.ndarray:
         raise ShapeError(f"weight_norm's lengths of shape {length.shape} do not fit its directions of shape {direction.shape}")
     axes = tuple(axis for axis, size in enumerate(shape) if size == 1)
     wide = direction.astype(np.float64)
-    with np.errstate(all="ignore"):  # what comes of nan, inf and zero is what torch gives
+    with np.errstate(all="ignore"):  # nan, inf and zero give what they give in torch
         weight = length * (wide / np.sqrt(np.sum(wide * wide, axis=axes, keepdims=True)))
     return weight.astype(direction.dtype)
 
@@ -79,4 +79,4 @@ COMPUTED: tuple[Row, ...] = (
     ("weight_orig", "weight_mask", "weight", _pruned),  # torch.nn.utils.prune
     ("bias_orig", "bias_mask", "bias", _pruned),
 )
-"""The ends of two names, that of the name which takes their place, and what computes it from the two."""
+"""The endings of the names of two arrays, the ending of the name that replaces them, and what computes it from the two."""

@@ -1,7 +1,7 @@
 """Import weights that come without an architecture: a state dict, and the list of layers that the user knows.
 
-A state dict tells which arrays there are and nothing about what stands between them, so the list must tell it all: every
-entry is resolved, every key is used, and what does not follow from the two is asked for, never guessed.
+A state dict states which arrays there are and nothing about what stands between them, so the list must state the rest. Every
+entry of the list is resolved, every key is used, and what does not follow from the two is asked for, never guessed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
 
 
 RESIDUAL = "residual"
-"""What an entry begins with that is a block `x + f(x)`."""
+"""The word that begins an entry for a block `x + f(x)`."""
 
 
 def from_state_dict(
@@ -61,7 +61,7 @@ def from_state_dict(
     ----------
     state : names to arrays or tensors, as `module.state_dict()` and `safetensors.numpy.load_file` give. Names that differ only
         in their last part form a group, which is one layer: "net.0.weight" and "net.0.bias" are group "net.0". Affine weights
-        have shape (n_out, n_in). What torch's weight_norm and prune store in place of a weight is computed to one.
+        have shape (n_out, n_in). Where torch's weight_norm or prune stores other arrays, the weight is computed from them.
     layers : the chain from input to output, in one of two forms.
 
         In full, with every layer that has weights named in its place: "affine", "batch_norm", "layer_norm" and "prelu" each
@@ -78,7 +78,7 @@ def from_state_dict(
         differ only in integers come in the order of the integers ("net.2" before "net.10", wherever they stand in the
         mapping); other names come in the order of the mapping, which must then be known to be the order of the layers: a
         plain dict sorted by name, as a safetensors file gives it, is refused.
-    n_in : the number of inputs; needed only where no layer tells it, as with a single shared PReLU slope.
+    n_in : the number of inputs; needed only where no layer states it, as with a single shared PReLU slope.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def residual_entries(entry: Any) -> Sequence[LayerEntry] | None:
 
 
 def all_entries(entries: Sequence[LayerEntry]) -> Iterator[LayerEntry]:
-    """The entries, and in the place of each block those inside."""
+    """The entries, with those inside a block in place of the block."""
     for entry in entries:
         inner = residual_entries(entry)
         if inner is None:
@@ -165,7 +165,7 @@ def all_entries(entries: Sequence[LayerEntry]) -> Iterator[LayerEntry]:
 
 
 def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEntry]:
-    """The list with every layer that has weights named; in the short form these are one affine layer before each entry."""
+    """The list with every layer that has weights named; the short form gets one affine layer before each entry."""
     given = list(all_entries(entries))
     if any(map(_takes_weights, given)):
         return list(entries)
@@ -188,7 +188,7 @@ def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEn
 
 
 def _with_affines(entries: Sequence[LayerEntry]) -> list[LayerEntry]:
-    """The short form with an affine layer before every entry, also inside of blocks."""
+    """The short form with an affine layer before every entry, also inside blocks."""
     full: list[LayerEntry] = []
     for entry in entries:
         inner = residual_entries(entry)

@@ -28,7 +28,7 @@ def as_numpy(value: Any) -> np.ndarray:
         raise ShapeError("the array must be rectangular, but its rows differ in length") from error
     except (TypeError, RuntimeError) as error:
         raise DtypeError(f"the {type(value).__name__} cannot be read as a dense array: {error}") from error
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array  # which NumPy itself does not have
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array  # NumPy itself does not have this type
 
 
 def slopes(weight: Any) -> Parameter:

@@ -1,6 +1,6 @@
-"""Files that hold named weights alone, in torch's or anyone's naming: npz, safetensors, torch's own.
+"""Files that hold nothing but named weights, in torch's or anyone's naming: npz, safetensors, torch's own.
 
-The user tells the layers; what wrappers of the model put in front of every name is taken off.
+The user states the layers; what wrappers of the model put in front of every name is taken off.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from .state_dict import imported
 WRAPPER_PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.")
 """What DataParallel, torch.compile, FullyShardedDataParallel, and Lightning or a user's wrapper put in front of every name."""
 MOST_WRAPPERS = 5
-"""Wrappers around wrappers; every one of them costs a look at all names."""
+"""How many wrappers around each other are taken off; every one of them costs a look at all names."""
 
 
 def imported_weights(arrays: Mapping[str, np.ndarray], options: Options) -> Imported:
-    """The network of a file's weights, whose layers `options.layers` tells.
+    """The network of a file's weights, whose layers `options.layers` states.
 
     arrays : names to arrays, in the order of the file; an OrderedDict where that is known to be the order of the layers.
 
-    Raises OptionError where the layers are not told, with the file's groups of weights and what to pass, or where another
+    Raises OptionError where the layers are not stated, with the file's groups of weights and what to pass, or where another
     option is given; whatever `fastjac.from_state_dict` raises where layers and weights do not fit.
     """
     return as_named(without_wrappers(arrays), options)
 
 
 def as_named(state: Mapping[str, np.ndarray], options: Options) -> Imported:
-    """The same, with all names as they are."""
+    """As `imported_weights`, with all names as they are."""
     options.refuse_all_but("layers", "order", "n_in")
     check_count(len(state), MOST_ARRAYS, "arrays")
     check_count(sum(map(len, state)), MOST_LETTERS, "letters in the names of its arrays")
@@ -49,7 +49,7 @@ def as_named(state: Mapping[str, np.ndarray], options: Options) -> Imported:
 
 
 def without_wrappers(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same entries without the prefixes of wrappers that all names have, also of wrappers in wrappers."""
+    """The same entries without the prefixes that wrappers put on all names, also wrappers within wrappers."""
     names = list(state)
     for _ in range(MOST_WRAPPERS):
         prefix = next((known for known in WRAPPER_PREFIXES if all(name.startswith(known) for name in names)), "")

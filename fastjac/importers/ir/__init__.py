@@ -1,6 +1,6 @@
-"""What every front end translates into: tensors, and operations on them that record a network.
+"""The intermediate form, which every front end translates into: tensors, and operations on them that record a network.
 
-A front end walks through a model in order and calls, for each of its operations, a function of these modules. A tensor is a
+A front end walks through a model in order and calls, for each operation of the model, a function of these modules. A tensor is a
 Constant, or a Flow, whose entries are units of the network. So shapes, axes, broadcasting, the batch, and constants that a model
 computes are dealt with here, once.
 
@@ -15,10 +15,10 @@ computes are dealt with here, once.
     recurrence.py     recurrent layers over fixed numbers of steps
     normalization.py  softmax and its kin, layer and batch normalization
     account.py        how much may be made of a file; missing.py: all that a model has and fastjac lacks
-    assembly.py       the network that the outputs are made of, and what became of each operation
+    assembly.py       the network that gives the outputs, and what became of each operation
     recognition.py    operations that are one layer together, which patterns.py lists in the language of trees.py
 
-A file that holds a graph of named nodes (ONNX, TensorFlow) is a Graph of graph.py, and its operators are a Dialect of
-evaluation.py, which follows the nodes from the inputs that sources.py finds and gives each its operands.py; build.py is
-the whole way.
+A file that holds a graph of named nodes (ONNX, TensorFlow) becomes a Graph of graph.py. Its operators are a Dialect of
+evaluation.py, which follows the nodes from the inputs that sources.py finds; operands.py is what each node is given. build.py
+does all of this.
 """

@@ -1,4 +1,4 @@
-"""How much is made of a model, held against what its file holds."""
+"""Count how much is made of a model, and compare it with what its file holds."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from ..reading.limits import MOST_LAYERS, check_count, refuse_expansion
 
 Made = TypeVar("Made")
 ENTRY_BYTES = 8
-"""The most that one entry of an array takes."""
+"""The most bytes that one entry of an array takes."""
 MOST_VECTORS = 2 * MOST_LAYERS
-"""Each is a layer, unless several are found to be one."""
+"""How many vectors one model may compute. Each is a layer, unless several are recognized as one."""
 
 
 class Account:
     """Bytes of a file's own tensors, and of what is made of them: constants that are computed, weights of layers, and units.
 
-    A few operations can ask for any number of zeros, and many can share one weight, of which each layer holds a copy.
+    A small file can ask for much memory: a few operations can ask for any number of zeros, and many can share one weight, where
+    each layer holds a copy of it.
     """
 
     def __init__(self) -> None:
@@ -31,18 +32,18 @@ class Account:
         self._stored += size
 
     def make(self, entries: int) -> None:
-        """Take note of entries of arrays before they are made; FormatError if they outgrow by far what the file holds."""
+        """Take note of entries of arrays before they are made; FormatError if all of them far outgrow what the file holds."""
         self._made += ENTRY_BYTES * entries
         refuse_expansion(self._made, self._stored, "the model")
 
     def take_apart(self, vectors: int) -> None:
-        """Take note of vectors that an operation acts on one after another; FormatError if there are far too many of them all."""
+        """Take note of vectors that an operation acts on one after another; FormatError if all operations have far too many."""
         self._vectors += vectors
         check_count(self._vectors, MOST_VECTORS, "vectors that operations take one after another")
 
 
 def shared(key: Any, make: Callable[[], Made]) -> Made:
-    """What `make` gives at the first call with a key, while one model is read: layers that stand at several places are one."""
+    """What `make` gave at the first call with this key while one model is read: so layers at several places are one layer."""
     account = _current.get()
     if account is None:
         return make()
@@ -56,7 +57,7 @@ _current: ContextVar[Account | None] = ContextVar("account", default=None)
 
 @contextmanager
 def accounting(account: Account) -> Iterator[None]:
-    """Count on this account what is made inside."""
+    """Count on this account whatever is made inside the context."""
     token = _current.set(account)
     try:
         yield
@@ -65,7 +66,7 @@ def accounting(account: Account) -> Iterator[None]:
 
 
 def spend_places(units: int, samples: int) -> None:
-    """Count the numbers, of half an entry each, that say where units stand for one sample and for a batch."""
+    """Count the numbers that say where units stand, for one sample and for a batch; each takes half the bytes of an entry."""
     spend(units * (1 + samples) // 2)
 
 
@@ -77,14 +78,14 @@ def hold(entries: int) -> None:
 
 
 def take_apart(vectors: int) -> None:
-    """Count vectors of the model that is being read that an operation acts on one after another."""
+    """Count vectors on which an operation of the model that is being read acts one after another."""
     account = _current.get()
     if account is not None:
         account.take_apart(vectors)
 
 
 def spend(entries: int) -> None:
-    """Count entries that are about to be made of the model that is being read."""
+    """Count entries that are about to be made for the model that is being read."""
     account = _current.get()
     if account is not None:
         account.make(entries)

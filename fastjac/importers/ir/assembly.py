@@ -21,7 +21,8 @@ from .recognition import Recognized, recognized
 from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
 
 SAMPLES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
-"""How many samples a batch has by which a model is read; one that divides no size of the model, so that axes are told apart."""
+"""How many samples a model's batch may have while it is read. The number taken divides no size of the model, so that the axis of
+the samples differs from all others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Record:
     _owners: dict[Node, int] = field(default_factory=dict)
 
     def add(self, name: str, kind: str, results: Sequence[Node], note: str = "") -> None:
-        """Note an operation with the vectors that its results are entries of."""
+        """Note an operation, with the vectors that hold the entries of its results."""
         made: list[Node] = []
         stack = list(results)
         while stack:
@@ -64,14 +65,14 @@ class Record:
         self.operations.append(Operation(name, kind, tuple(made), note))
 
     def operation_of(self, node: Node) -> int:
-        """The number of the operation that has made a vector; of one that an output picks from others, the one behind these."""
+        """The number of the operation that made a vector; for a vector that an output picks from others, that of the others."""
         while node not in self._owners and node.operands:
             node = node.operands[0]
         return self._owners.get(node, len(self.operations) - 1)
 
 
 def samples_beside(sizes: Iterable[int]) -> int:
-    """How many samples a batch has by which a model with such sizes is read."""
+    """How many samples a batch has while a model with these sizes is read."""
     known = {size for size in sizes if size}
     return next((count for count in SAMPLES if all(size % count for size in known)), SAMPLES[-1])
 
@@ -79,7 +80,7 @@ def samples_beside(sizes: Iterable[int]) -> int:
 class Followed(Protocol):
     """What is known of a model once its tensors have been computed.
 
-    sizes : which the tensors have.
+    sizes : all sizes of the tensors.
     """
 
     sizes: set[int]
@@ -89,9 +90,9 @@ _Followed = TypeVar("_Followed", bound=Followed)
 
 
 def followed(follow: Callable[[int], _Followed], sizes: Iterable[int]) -> _Followed:
-    """What `follow` makes of a model for so many samples that no size of the model is taken for their number.
+    """What `follow` makes of a model, for a number of samples that no size of the model can be mistaken for.
 
-    sizes : of the model, such as are known before.
+    sizes : the sizes in the model that are known before it is followed.
     """
     known = {size for size in sizes if size}
     for samples in SAMPLES:
@@ -108,7 +109,7 @@ def followed(follow: Callable[[int], _Followed], sizes: Iterable[int]) -> _Follo
 def input_flow(node: Node, shape: Shape, batch_axis: int | None, samples: int) -> Flow:
     """A vector, mostly a network's input, as a tensor of a shape for one sample.
 
-    batch_axis : along which the samples of a batch lie; None where the model fixes one sample.
+    batch_axis : the axis along which the samples of a batch lie; None where the model fixes one sample.
     """
     check_count(size_of(shape), MOST_UNITS, "units in its input")
     spend_places(node.size, samples)
@@ -120,7 +121,7 @@ def input_flow(node: Node, shape: Shape, batch_axis: int | None, samples: int) -
 
 
 def output_node(flow: Flow, name: str) -> Node:
-    """The vector of one sample of an output; UnsupportedLayerError where the samples of a batch take turns in it."""
+    """The vector of one sample of an output; UnsupportedLayerError where units of different samples of a batch take turns."""
     with located(f"output {name!r:.80}"):
         node, _ = units(flow)
         if isinstance(flow.batch, np.ndarray):
@@ -150,7 +151,7 @@ def assemble(
     """The network that leads from inputs to outputs, and what became of each operation on the way.
 
     widest : the precision of the widest part of the model, where the arrays in its layers do not show it.
-    before : what else there is to tell.
+    before : parts that come first in the account.
 
     Raises LayerError where no layer is left, or an input reaches no output.
     """

@@ -25,7 +25,7 @@ def build(graph: Graph, dialect: Dialect, options: Options, account: Account) ->
     """The network of a graph, and its parts."""
     _refuse(graph, dialect)
     sources = sources_of(graph, options.n_in, options.inputs)
-    with accounting(account), np.errstate(all="ignore"):  # a file may hold any numbers, also such as overflow or are none
+    with accounting(account), np.errstate(all="ignore"):  # a file may hold any numbers, also some that overflow, and nan
         try:
             found = evaluate(graph, dialect, sources)
             ends = [_end(found, end) for end in graph.outputs]
@@ -37,7 +37,7 @@ def build(graph: Graph, dialect: Dialect, options: Options, account: Account) ->
 
 
 def _refuse(graph: Graph, dialect: Dialect) -> None:
-    """Raise UnsupportedLayerError for the first node that fastjac does not have; it counts all such nodes by operator."""
+    """Raise UnsupportedLayerError for the first node that fastjac does not have; the message counts all of them by operator."""
     known = ", ".join(sorted(dialect.operators))
     missing = [node for node in graph.nodes if node.operator not in dialect.operators]
     reasons = [dialect.refusal(node) or f"fastjac does not have it; it has {known}" for node in missing]
@@ -46,7 +46,7 @@ def _refuse(graph: Graph, dialect: Dialect) -> None:
 
 
 def _precision(found: Evaluation, sources: Sequence[Source]) -> np.dtype:
-    """That of the widest constant, or of the widest input where there is none."""
+    """The precision of the widest constant, or of the widest input where there is no constant."""
     double = np.dtype(np.float64)
     is_double = double in found.precisions
     if not found.precisions:
@@ -55,7 +55,7 @@ def _precision(found: Evaluation, sources: Sequence[Source]) -> np.dtype:
 
 
 def end_flow(value: Operand, name: str) -> Flow:
-    """The tensor of an output, of which a comparison makes zeros and ones."""
+    """The tensor of an output; zeros and ones where the output is a comparison."""
     if isinstance(value, Condition):
         value = as_number(value)
     if not isinstance(value, Flow):
@@ -66,7 +66,7 @@ def end_flow(value: Operand, name: str) -> Flow:
 
 
 def input_parts(sources: Sequence[Source], ends: Sequence[Flow]) -> Iterator[Part]:
-    """The inputs, what is one sample of each, and why the model takes no larger batch, if it does not."""
+    """The inputs, one sample of each, and why the model takes no larger batch, where it takes none."""
     reasons = [flow.batch.reason for flow in ends if isinstance(flow.batch, Single)]
     only_one = next((reason for reason in reasons if reason), "")
     for source in sources:

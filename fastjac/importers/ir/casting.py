@@ -1,4 +1,4 @@
-"""Numbers of another type: constants take it on, and what flows through a network keeps the network's own."""
+"""Casts to another type: constants change to it, and what flows through a network keeps the network's own type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from .values import Flow, Value, computed
 
 
 def cast(operand: Value | Condition, dtype: str, shown: str = "") -> Value | Condition:
-    """The entries as numbers of the type that NumPy calls so, whole ones cut towards zero; half precision is widened again.
+    """The entries as numbers of the type that NumPy calls `dtype`.
+
+    A cast to whole numbers cuts towards zero. Half precision is widened again.
 
     shown : what the file calls that type.
     """

@@ -1,7 +1,7 @@
 """Comparisons, and choices by them.
 
-A comparison with a tensor that depends on the network's inputs is no vector of a network. It is held as a Condition, until a
-choice is made by it. Where a choice is one layer, as `where(x > c, x, v)` is a Threshold, `recognition` makes that of it.
+A comparison with a tensor that depends on the network's inputs is no vector of a network. It is kept as a Condition until a
+choice uses it. Where a choice is one layer, as `where(x > c, x, v)` is a Threshold, `recognition` replaces it by that layer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .layout import aligned, broadcast_shape, spread
 from .values import Constant, Flow, Single, Value, computed, constant, in_both, size_of
 
 MOST_COMPARISONS = 100
-"""In one condition: a network chooses by one after another."""
+"""How many comparisons one condition may combine: a network chooses by one after another."""
 Kind = Literal["compare", "and", "or", "not"]
 OPPOSITE: dict[When, When] = {
     "a > 0": "not a > 0",
@@ -39,7 +39,7 @@ OPPOSITE: dict[When, When] = {
 class Condition:
     """Whether entries fulfil a comparison, or a combination of several.
 
-    kind : "compare", where `tensor` is compared with 0; or how `parts` are combined.
+    kind : "compare", where `tensor` is compared with 0; or else how the conditions in `parts` are combined.
     """
 
     kind: Kind
@@ -53,7 +53,7 @@ class Condition:
 
     @cached_property
     def size(self) -> int:
-        """The number of comparisons in it; one that stands in it twice counts twice, since it is chosen by twice."""
+        """The number of comparisons in it; one that stands in it twice counts twice, since two choices are made by it."""
         return max(1, sum(part.size if isinstance(part, Condition) else 1 for part in self.parts))
 
 
@@ -133,7 +133,7 @@ def sign(value: Value) -> Value:
 def _compared(a: Value, b: Value, function: Callable[[Any, Any], Any], when: When) -> Logical:
     if isinstance(a, Constant) and isinstance(b, Constant):
         return computed(function, a, b)
-    # In IEEE 754 a - b is above 0 exactly where a is above b; only infinities that are equal have no difference.
+    # In IEEE 754, a - b is above 0 exactly where a is above b; only the difference of equal infinities is nan.
     return Condition("compare", subtract(a, b), when)
 
 
@@ -168,7 +168,7 @@ def _chosen(condition: Condition, a: Value, b: Value) -> Value:
 
 
 def _of_one_shape(tensor: Flow, a: Value, b: Value) -> tuple[Flow, Value, Value]:
-    """All three spread over one another, constants other than a lone 0 as units of the network."""
+    """All three spread over one another; constants become units of the network, except for a single 0."""
     like, *others = spread([tensor, a, b])
     assert isinstance(like, Flow)
     first, second = (value if _is_zero(value) else _as_flow(value, like) for value in others)
@@ -193,7 +193,7 @@ def _over(value: Constant, like: Flow) -> Constant:
 
 
 def _chosen_by_constant(condition: Constant, a: Value, b: Value) -> Value:
-    """A choice that is the same for every input: entries of one or of the other, which are moved and not computed."""
+    """A choice that is the same for every input: entries of `a` or of `b`, which are moved and not computed."""
     one, other, _ = spread([a, b, condition])
     like = one if isinstance(one, Flow) else other
     assert isinstance(like, Flow)

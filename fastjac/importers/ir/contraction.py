@@ -23,7 +23,7 @@ PRODUCTS_PER_ENTRY = 128
 
 
 def matmul(a: Value, b: Value) -> Value:
-    """The matrix product; a vector stands for a row on the left and for a column on the right, and is one again after."""
+    """The matrix product. A vector counts as a row on the left and as a column on the right; the result drops that axis."""
     left, right = a.shape, b.shape
     if not left or not right or left[-1] != right[-2:][0]:
         raise FormatError(f"matrices of shapes {left} and {right} have no product")
@@ -37,7 +37,7 @@ def matmul(a: Value, b: Value) -> Value:
 
 
 def _product_of_flows(a: Flow, b: Flow) -> Value:
-    """The sum of the products of the entries at one place along the last axis of `a` and the one before the last of `b`."""
+    """The product of two flows: the sum of products along the last axis of `a` and the last but one of `b`."""
     left = unsqueeze(a, [-1])
     right = unsqueeze(b, [-1]) if len(b.shape) == 1 else unsqueeze(b, [-3]) if len(a.shape) > 1 else b
     along = -2 if len(a.shape) > 1 or len(b.shape) > 1 else 0
@@ -83,9 +83,10 @@ def _spread_over(flow: Flow, matrices: Constant) -> Flow:
 
 
 def contract(flow: Flow, axis: int, matrices: Constant) -> Flow:
-    """The products of the vectors along an axis with a matrix (k, m), or each with its own of (..., k, m), along a last axis.
+    """The products of the vectors along an axis with a matrix (k, m), or of each vector with its own one out of (..., k, m).
 
-    The leading axes of the matrices are spread over the tensor's other axes, but for the last one of these.
+    They lie along a new last axis. The leading axes of the matrices are spread over the tensor's other axes, except the last of
+    these.
     """
     if 0 in matrices.shape:
         raise FormatError(f"it multiplies by a matrix of shape {matrices.shape}, which holds nothing; the file is damaged")
@@ -129,7 +130,7 @@ def gemm(
     beta: float = 1.0,
     transposed: tuple[bool, bool] = (False, False),
 ) -> Value:
-    """`alpha A' B' + beta C` of two matrices, each transposed perhaps."""
+    """`alpha A' B' + beta C` of two matrices, where A' and B' may be transposed."""
     if len(a.shape) != 2 or len(b.shape) != 2:
         raise FormatError(f"it multiplies matrices, got shapes {a.shape} and {b.shape}")
     left, right = (transpose(value) if turned else value for value, turned in zip((a, b), transposed, strict=True))
@@ -226,7 +227,7 @@ def _einsum(flow: Flow, mine: str, matrix: Constant, its: str, output: str) -> V
 
 
 def _einsum_of_flows(values: Sequence[Value], inputs: Sequence[str], output: str) -> Value:
-    """The sum of the products of all entries, each spread over the axes that the other alone has."""
+    """The sum for two tensors that depend on the inputs: each is spread over the axes of the other, then products are summed."""
     letters = [*output, *dict.fromkeys(letter for one in inputs for letter in one if letter not in output)]
 
     def spread_out(value: Value, mine: str) -> Value:
@@ -240,7 +241,7 @@ def _einsum_of_flows(values: Sequence[Value], inputs: Sequence[str], output: str
 
 
 def _diagonal(value: Value, letters: str) -> Value:
-    """The entries whose numbers along axes of one letter are equal, each letter once."""
+    """The diagonal along axes that share a letter, so that each letter has one axis."""
     if len(set(letters)) == len(letters):
         return value
     return moved(lambda array: np.einsum(f"{letters}->{''.join(dict.fromkeys(letters))}", array), value)

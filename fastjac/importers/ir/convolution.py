@@ -1,6 +1,6 @@
 """Convolution and pooling over small images and sequences; tensors are (batch, channels, places ...).
 
-A convolution is one affine layer, which all places share, on the entries in the window at each place.
+A convolution is one affine layer on the entries in the window at each place; all places share it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from .movement import MOST_AXES, gather, spend_moved, split
 from .values import Flow, Shape, Value, constant, fixed, moved
 
 MOST_WINDOW = 1024
-"""Places in the window of a kernel or a pooling."""
+"""How many places the window of a kernel or a pooling may have."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Where a kernel or a pooling stands.
+    """The windows of a kernel or a pooling.
 
-    sizes : along each axis of places.  strides, dilations : of the windows, and within them.
-    before, behind : how many places more there are at the ends of each axis.
-    beyond : how many there are behind these, which no mean counts; none by default.
+    sizes : how many places a window has along each axis.
+    strides, dilations : the steps from one window to the next, and from one place in a window to the next.
+    before, behind : how many places are added at the ends of each axis.
+    beyond : how many places are added behind these, which no mean counts; none by default.
     """
 
     sizes: Sequence[int]
@@ -57,7 +58,7 @@ class Window:
 
     @property
     def ends(self) -> list[int]:
-        """How many places more there are behind each axis, all together."""
+        """How many places are added behind each axis in all."""
         return [behind + beyond for behind, beyond in zip(self.behind, self.beyond, strict=True)]
 
     @property
@@ -66,7 +67,7 @@ class Window:
         return not any((*self.before, *self.ends))
 
     def over_all(self, places: Shape) -> Window:
-        """With one more window along each axis whose last places none holds, if it starts before the places behind the image."""
+        """With one more window along each axis whose last places no window holds, if it starts before the places added behind."""
         beyond = []
         for place, long, stride, before, behind in zip(places, self.reach, self.strides, self.before, self.behind, strict=True):
             missing = (long - place - before - behind) % stride
@@ -75,7 +76,7 @@ class Window:
         return replace(self, beyond=beyond)
 
     def counts(self, places: Shape) -> Shape:
-        """How many windows stand along each axis of so many places, those beyond the ends included."""
+        """How many windows stand along axes of these sizes, where `places` counts those added at the ends."""
         counts = tuple((place - long) // stride + 1 for place, long, stride in zip(places, self.reach, self.strides, strict=True))
         if min(counts, default=1) < 1:
             raise FormatError(f"its window of {tuple(self.sizes)} does not fit an image of {places}")
@@ -103,7 +104,7 @@ def reach_of(sizes: Sequence[int], dilations: Sequence[int]) -> list[int]:
 def same_padding(
     places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[list[int], list[int]]:
-    """How many places TensorFlow's padding "SAME" adds before and behind each axis; an odd one stands behind."""
+    """How many places TensorFlow's padding "SAME" adds before and behind each axis; an odd number puts one more behind."""
     ends = zip(places, reach_of(sizes, dilations), strides, strict=True)
     added = [max((-(-place // stride) - 1) * stride + long - place, 0) for place, long, stride in ends]
     return [count // 2 for count in added], [count - count // 2 for count in added]
@@ -142,10 +143,10 @@ def convolve(value: Value, kernel: Value, bias: Value | None, window: Window, gr
 def convolve_backwards(
     value: Value, kernel: Value, bias: Value | None, window: Window, longer: Sequence[int], groups: int = 1
 ) -> Value:
-    """What the transposed matrix of a convolution makes: a convolution of the image with zeros between its places.
+    """A transposed convolution, by the transposed matrix of another: it convolves the image with zeros between its places.
 
-    kernel : (channels in, channels out / groups, places ...).  window : of the other convolution.
-    longer : how many more places the image gets along each axis, which the other convolution leaves out.
+    kernel : (channels in, channels out / groups, places ...).  window : that of the other convolution.
+    longer : how many more places the result gets along each axis, which the other convolution leaves out.
     """
     weight = fixed(kernel, "kernel")
     if groups < 1 or not 3 <= weight.ndim <= MOST_AXES or weight.ndim != len(value.shape) or weight.shape[0] % groups:
@@ -190,7 +191,7 @@ def max_pool(value: Value, window: Window) -> Value:
     places = value.shape[2:]
     counts = window.counts(tuple(map(sum, zip(places, window.before, window.ends, strict=True))))
     spend_moved(value, math.prod((*value.shape[:2], *counts, *window.sizes)))
-    # In place of those beyond the ends stands a place of the same window, since that one twice changes nothing.
+    # A place beyond the ends is replaced by another place of the same window, since taking that one twice changes nothing.
     rows = [_inside(window, axis, size, count) for axis, (size, count) in enumerate(zip(places, counts, strict=True))]
 
     def at(offset: Sequence[int]) -> Value:
@@ -201,7 +202,7 @@ def max_pool(value: Value, window: Window) -> Value:
 
 
 def _inside(window: Window, axis: int, size: int, count: int) -> np.ndarray:
-    """The number, along one axis, of each place of each window (place, window); of another of its places where it is beyond."""
+    """The number along one axis of each place of each window (place, window); beyond the ends, that of another place in it."""
     steps, starts = np.arange(window.sizes[axis]), np.arange(count)
     numbers = steps[:, None] * window.dilations[axis] + starts * window.strides[axis] - window.before[axis]
     is_inside = (numbers >= 0) & (numbers < size)
@@ -213,7 +214,7 @@ def _inside(window: Window, axis: int, size: int, count: int) -> np.ndarray:
 def average_pool(value: Value, window: Window, count_padding: bool = True, dtype: Any = np.float64) -> Value:
     """The mean of each window, where the places beyond the ends count as 0, or do not count.
 
-    dtype : of the numbers of places, which may differ between windows.
+    dtype : the type of the counts of places, which may differ between windows.
     """
     total = functools.reduce(add, _parts(_extended(value, window), window))
     if window.is_inside or (count_padding and not any(window.beyond)):
@@ -234,7 +235,7 @@ def _extended(value: Value, window: Window) -> Value:
 
 
 def _parts(value: Value, window: Window) -> list[Value]:
-    """For each place in a window the entries there of all windows."""
+    """For each place in a window, the entries that all windows have there."""
     _check(value, window)
     return [moved(functools.partial(window.at, offset=offset), value) for offset in window.offsets()]
 

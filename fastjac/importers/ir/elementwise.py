@@ -41,7 +41,7 @@ def multiply(a: Value, b: Value) -> Value:
 
 
 def divide(a: Value, b: Value) -> Value:
-    """`a / b`; that of whole numbers is cut towards zero."""
+    """`a / b`; the quotient of whole numbers is cut towards zero."""
     if isinstance(a, Flow):
         return _joined(a, b, nodes.divide) if isinstance(b, Flow) else _divided_by_constant(a, b)
     if isinstance(b, Constant):
@@ -51,7 +51,7 @@ def divide(a: Value, b: Value) -> Value:
 
 
 def power(a: Value, b: Value) -> Value:
-    """`a ** b`; that of two tensors which depend on the network's inputs is `exp(b log(a))`, for a above 0."""
+    """`a ** b`; where both depend on the network's inputs, it is `exp(b log(a))`, for a above 0."""
     if isinstance(a, Constant):
         if isinstance(b, Constant):
             return _of_constants(a, b, lambda x, y: np.power(x, y).astype(x.dtype))
@@ -62,7 +62,7 @@ def power(a: Value, b: Value) -> Value:
 
 
 def _by_number(flow: Flow, numbers: Constant, layers: Callable[[float], Sequence[Layer]]) -> Flow:
-    """What layers of one number, or of one for each entry, make of a tensor: units of one number are taken together."""
+    """What layers with a number as their parameter make of a tensor; units that have the same number are taken together."""
     (node,), layout = aligned([one for one in spread([flow, numbers]) if isinstance(one, Flow)])
     found, which = np.unique(layout.per_unit(numbers), return_inverse=True)
     take_apart(found.size)
@@ -79,7 +79,7 @@ REMAINDERS: dict[Rounding, OfArrays] = {"floor": np.remainder, "trunc": np.fmod}
 
 
 def remainder(a: Value, b: Value, rounding: Rounding = "floor") -> Value:
-    """What is left of a beside a whole number of times b: the quotient `a / b`, rounded so."""
+    """What remains of a behind a whole multiple of b; that whole number is the quotient `a / b`, rounded as `rounding` says."""
     if isinstance(b, Flow):
         raise UnsupportedLayerError("it takes a remainder by what depends on the network's input; fastjac takes a constant there")
     if isinstance(a, Constant):
@@ -88,7 +88,7 @@ def remainder(a: Value, b: Value, rounding: Rounding = "floor") -> Value:
 
 
 def rounded_quotient(a: Value, b: Value, rounding: Rounding = "floor") -> Value:
-    """`a / b` as a whole number, not above it, or not beyond it."""
+    """`a / b` rounded to a whole number: down for "floor", towards zero for "trunc"."""
     if isinstance(a, Constant) and isinstance(b, Constant):
         return _of_constants(a, b, QUOTIENTS[rounding])
     if isinstance(b, Constant):
@@ -98,14 +98,14 @@ def rounded_quotient(a: Value, b: Value, rounding: Rounding = "floor") -> Value:
 
 
 def truncated(value: Value) -> Value:
-    """The entries without what stands behind the point."""
+    """The entries without their digits behind the decimal point."""
     if isinstance(value, Constant):
         return computed(np.trunc, value)
     return subtract(value, each_unit(value, [fl.Remainder(1.0, "trunc")]))
 
 
 def cut_quotient(a: Any, b: Any) -> Any:
-    """The quotient of numbers or arrays without what stands behind the point."""
+    """The quotient of numbers or arrays without the digits behind the decimal point."""
     below = a // b
     return below + ((below < 0) & (below * b != a))
 
@@ -124,15 +124,15 @@ def minimum(a: Value, b: Value) -> Value:
 
 
 def total(values: Sequence[Value], function: Callable[[Value, Value], Value] = add) -> Value:
-    """What a function of two makes of any number, from the first to the last; constants in a row first."""
+    """What a function of two tensors makes of any number of them, joined from the first to the last."""
     take_apart(len(values))
     return functools.reduce(function, values)
 
 
 def clip(value: Value, low: Value | None, high: Value | None, layer: type[fl.Clamp | fl.HardTanh] = fl.Clamp) -> Value:
-    """`min(max(x, low), high)`, each of which may be left out.
+    """`min(max(x, low), high)`; either bound may be left out.
 
-    layer : what a tensor between two numbers becomes; the two differ in the derivative at the bounds.
+    layer : the layer for bounds that are numbers; the two choices differ in the derivative at the bounds.
     """
     least, most = _bound(low, -math.inf), _bound(high, math.inf)
     if isinstance(value, Flow) and least is not None and most is not None:
@@ -160,8 +160,8 @@ def _of_two(
 ) -> Value:
     """A function of two tensors.
 
-    function : of NumPy, for constants.  join : of the vectors of two tensors that depend on the network's inputs.
-    beside : makes the layers for one of these and a constant, and is given whether the constant comes first.
+    function : NumPy's function, for two constants.  join : joins the vectors of two tensors that depend on the network's inputs.
+    beside : makes the layers for one such tensor and a constant; its second argument is whether the constant comes first.
     """
     if isinstance(a, Flow):
         return _joined(a, b, join) if isinstance(b, Flow) else _beside(a, b, function, lambda one: beside(one, False))
@@ -181,9 +181,9 @@ def _of_constants(a: Constant, b: Constant, function: Callable[[Any, Any], Any])
 
 
 def _beside(flow: Flow, value: Constant, key: Any, layers: Callable[[fl.Parameter], Sequence[Layer]]) -> Flow:
-    """What layers with a constant as their parameter make of a tensor, spread over the constant.
+    """What layers with a constant as their parameter make of a tensor, where the two are spread over each other.
 
-    key : says which layers they are, so that those with one constant at several places are one.
+    key : names the kind of layers, so that layers with the same constant at several places are one.
     """
     (node,), layout = aligned([one for one in spread([flow, value]) if isinstance(one, Flow)])
     made = shared((key, value, layout), lambda: layers(_real(layout.per_unit(value))))
@@ -191,7 +191,7 @@ def _beside(flow: Flow, value: Constant, key: Any, layers: Callable[[fl.Paramete
 
 
 def _real(parameter: Any) -> fl.Parameter:
-    """A parameter in a precision that layers take; whole numbers must not make a network of float32 one of float64."""
+    """A parameter in a precision that layers take; whole numbers become float32, since they must not widen a network."""
     if isinstance(parameter, np.ndarray) and parameter.dtype.kind != "f":
         return parameter.astype(np.float32)
     return parameter
@@ -204,7 +204,7 @@ def _divided_by_constant(flow: Flow, value: Constant) -> Flow:
         divisors = np.asarray(divisor, float_dtype(value.alone))
         power = _power_of_two(divisors)
         inverse = 1.0 / (np.float64(divisors) * power)
-        if divisors.ndim:  # a number is rounded to the precision of the network, whichever that is
+        if divisors.ndim:  # a single number is rounded later, to the precision of the network
             inverse = inverse.astype(divisors.dtype)
         first = [] if np.all(power == 1.0) else [fl.Scale(_number_or_array(power))]
         return [*first, fl.Scale(_number_or_array(inverse))]
@@ -213,7 +213,7 @@ def _divided_by_constant(flow: Flow, value: Constant) -> Flow:
 
 
 def _power_of_two(divisor: np.ndarray) -> np.ndarray:
-    """What x and a divisor are multiplied by first, so that the type of both holds the divisor's inverse; mostly 1."""
+    """A power of two that first multiplies x and the divisor, so that their type can hold the divisor's inverse; mostly 1."""
     info, size = np.finfo(divisor.dtype), np.abs(divisor)
     power = np.ones(divisor.shape, divisor.dtype)
     power[(size < 2 * info.tiny) & (size > 0.0)] = 2.0**info.nmant
@@ -230,7 +230,7 @@ def _quotient(a: np.ndarray, b: np.ndarray) -> Any:
 
 
 def _bound(bound: Value | None, default: float) -> float | None:
-    """A bound as a number, None if it is none."""
+    """A bound as a number, None if it is no single number; `default` where there is no bound."""
     if bound is None:
         return default
     return float(bound.alone.item()) if isinstance(bound, Constant) and bound.alone.size == 1 else None
@@ -240,7 +240,7 @@ def _bound(bound: Value | None, default: float) -> float | None:
 
 
 LARGEST_BOUND = 1e30
-"""A larger one would bring small inputs below the smallest numbers of float32."""
+"""Division by a larger bound would bring small inputs below the smallest numbers of float32."""
 
 
 def _at_most(bound: fl.Parameter) -> list[Layer]:
@@ -253,8 +253,8 @@ def _at_most(bound: fl.Parameter) -> list[Layer]:
 def _at_least(bound: fl.Parameter) -> list[Layer]:
     """`max(x, bound)` with a bound for each unit, such that a bound far from x does not round it.
 
-    For a bound below 0, x is divided by its size, clipped at -1, and multiplied again. Another bound is taken off x and added
-    again, which rounds only what is smaller than the bound: that becomes the bound, or is next to nothing.
+    For a bound below 0, x is divided by the size of the bound, clipped at -1, and multiplied again. Any other bound is subtracted
+    from x and added again. That rounds only an x smaller than the bound, which becomes the bound or is next to nothing.
     """
     if not isinstance(bound, np.ndarray):
         return [fl.HardTanh(bound, math.inf)] if bound > -math.inf else []

@@ -19,7 +19,7 @@ from .sources import Source
 from .values import Constant, Flow, Single, Value, constant
 
 Operand = Value | Condition | None
-"""What a node is given: a tensor, what a comparison gives, or nothing."""
+"""What a node is given: a tensor, the result of a comparison, or nothing."""
 Result = Value | Condition | Sequence[Value | Condition | None]
 
 
@@ -27,9 +27,9 @@ Result = Value | Condition | Sequence[Value | Condition | None]
 class Operator:
     """How fastjac reads an operator.
 
-    convert : from a node with its operands, as the dialect calls it, to its results.
+    convert : takes a node with its operands, in the form of the dialect's `call`, and gives its results.
     note : what a user may want to know where the network's inputs flow through it.
-    has_settings : whether the constants that it takes, such as sizes, are none that the network computes with.
+    has_settings : whether the constants that it takes are settings such as sizes, with which the network does not compute.
     """
 
     convert: Callable[[Any], Result]
@@ -41,10 +41,10 @@ class Operator:
 class Dialect:
     """The operators of a kind of file.
 
-    operators : all that fastjac reads.
-    refusal : why a node of another operator is not read, where there is more to say than that; else "".
-    call : a node with its operands, for `Operator.convert`.
-    one_sample : what a user can do whose model is only ever given one sample.
+    operators : all operators that fastjac reads.
+    refusal : gives why a node of another operator is not read, where there is more to say than that; else "".
+    call : joins a node with its operands, for `Operator.convert`.
+    one_sample : gives what a user can do whose model only takes one sample.
     """
 
     operators: Mapping[str, Operator]
@@ -54,10 +54,10 @@ class Dialect:
 
 
 class Evaluation:
-    """The values of a graph, for one sample and for a batch of so many.
+    """The values of a graph, for one sample and for a batch of `samples`.
 
-    inputs : of the network.  values : of the graph, by name.  record : of its nodes.
-    precisions : of the constants that meet the network's inputs, single numbers too.
+    inputs : the inputs of the network.  values : the values of the graph, by name.  record : what its nodes have made.
+    precisions : the dtypes of the constants that meet the network's inputs, single numbers included.
     folded : the nodes that compute constants.
     """
 
@@ -137,8 +137,8 @@ def _is_single(operand: Operand, batch: Single) -> bool:
 def evaluate(graph: Graph, dialect: Dialect, sources: Sequence[Source]) -> Evaluation:
     """What the nodes of a graph make of its sources.
 
-    Raises UnsupportedLayerError where a node cannot be said in a network, or mixes the samples of a batch; FormatError where its
-    operands do not fit it.
+    Raises UnsupportedLayerError where a network cannot do what a node does, or a node mixes the samples of a batch; FormatError
+    where operands do not fit their node.
     """
 
     def follow(samples: int) -> Evaluation:

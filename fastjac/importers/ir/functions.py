@@ -44,13 +44,13 @@ OF_EACH: dict[str, tuple[Layer, OfArray | None]] = {
     "tan": (fl.Tan(), np.tan),
     "tanh": (fl.Tanh(), np.tanh),
 }
-"""The functions without options that go by one name in most frameworks: the layer of each, and what it does to a constant."""
+"""The functions without options that most frameworks call alike: the layer of each, and NumPy's function for a constant."""
 INVERSES = {f"arc{name[1:]}": name for name in ("acos", "acosh", "asin", "asinh", "atan", "atanh")}
-"""What some frameworks call functions of OF_EACH."""
+"""Other names of functions of OF_EACH, as some frameworks have them."""
 
 
 def apply(value: Value, layers: Sequence[Layer], function: OfArray | None = None) -> Value:
-    """What layers that act on each unit by itself make of a tensor; of a constant, what the function of NumPy does."""
+    """What layers that act on each unit by itself make of a tensor; for a constant, what NumPy's function makes of it."""
     if isinstance(value, Flow):
         return each_unit(value, layers)
     if function is None:
@@ -60,14 +60,14 @@ def apply(value: Value, layers: Sequence[Layer], function: OfArray | None = None
 
 
 def _like(function: OfArray) -> Callable[[np.ndarray], np.ndarray]:
-    """The function with a result of its operand's own precision."""
+    """The function, with its result in the precision of its operand."""
     return lambda array: (
         np.asarray(function(array)).astype(array.dtype, copy=False) if array.dtype.kind == "f" else function(array)
     )
 
 
 def of_each(name: str) -> Callable[[Value], Value]:
-    """The function of that name in OF_EACH, of a tensor."""
+    """The function of that name in OF_EACH, as a function of tensors."""
     layer, function = OF_EACH[name]
     return lambda value: apply(value, [layer], function)
 

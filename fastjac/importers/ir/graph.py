@@ -18,7 +18,7 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 class Node:
     """One node of a graph.
 
-    position : which one it is in the file, counted from 0.
+    position : its number in the file, counted from 0.
     name : its own name, or else that of its output.
     inputs, outputs : names of values; "" stands for one left out.
     attributes : its options by name, as the format has them.
@@ -39,7 +39,7 @@ class Node:
 class End:
     """An input of a graph, or an output.
 
-    name : what the model's users call it.  value : the name of the value in the graph.
+    name : the name for users of the model.  value : the name of its value in the graph.
     dtype : as NumPy calls it; "" where the file does not say.
     dims : its shape, with None for each size that is not fixed; None where not even the number of axes is known.
     """
@@ -55,9 +55,9 @@ class Graph:
     """A graph: what goes in, what the nodes compute in order, what comes out.
 
     nodes : those that the outputs depend on.
-    constants : what reads the arrays that the file holds, by the names of values.
-    left_out : what the model has besides, which the network does not give.
-    sizes : such as its arrays have, as far as they are known before it is followed.
+    constants : functions that read the arrays of the file, by the names of values.
+    left_out : parts for what else the model has and the network does not give.
+    sizes : the sizes of its arrays, as far as they are known before it is followed.
     """
 
     nodes: Sequence[Node]
@@ -69,7 +69,7 @@ class Graph:
 
 
 def needed_for(values: Iterable[str], nodes: Sequence[Node]) -> list[Node]:
-    """Those of some nodes in order that values depend on."""
+    """The nodes that the values depend on, in the order of `nodes`."""
     wanted = set(values)
     kept = []
     for node in reversed(nodes):

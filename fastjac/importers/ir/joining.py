@@ -1,4 +1,4 @@
-"""Several tensors as one: one after another, and beside constants, which become units of the network."""
+"""Several tensors joined to one; constants among them become units of the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .movement import checked_axis, spend_moved, unsqueeze
 from .values import Constant, Flow, MixedSamplesError, Single, Value, computed, in_both, moved, shown
 
 FEW = 4
-"""One in so many units is few."""
+"""Fewer than one in so many units of a vector count as few."""
 
 
 def concatenate(values: Sequence[Value], axis: int) -> Value:
@@ -43,7 +43,7 @@ def stack(values: Sequence[Value], axis: int) -> Value:
 
 
 def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Value, mode: str = "constant") -> Value:
-    """With so many more entries before and behind along each axis, fewer where a number is negative."""
+    """A tensor with so many more entries before and behind along each axis; a negative number takes entries away."""
     if len(before) != len(value.shape) or len(behind) != len(before):
         raise FormatError(f"it pads {len(before)} axes of a value of {len(value.shape)}")
     if any(number < 0 for number in (*before, *behind)):
@@ -69,7 +69,7 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
 
 
 def _padded(flow: Flow, widths: Sequence[tuple[int, int]], filling: np.ndarray) -> Flow:
-    """A tensor with one more unit, which is a constant and stands at all new places."""
+    """A tensor padded by one more unit, a constant, which stands at all new places."""
     size = flow.node.size
     node = concatenate_nodes([flow.node, constant_node(filling, flow.node)])
     alone = np.pad(flow.alone, widths, constant_values=size)
@@ -97,7 +97,7 @@ def written(value: Value, places: Constant, source: Value) -> Value:
     if isinstance(source, Flow):
         flow, entries = (value, source) if isinstance(value, Flow) else (_of_samples(value, source), source)
     else:
-        assert isinstance(value, Flow)  # since one of them is
+        assert isinstance(value, Flow)  # since one of the two is a Flow
         flow, entries = value, constant_flow(source, _owners_at(value, places), value)
     flow, entries = on_one_node([flow, entries])
     spend_places(flow.alone.size, flow.samples)
@@ -106,14 +106,14 @@ def written(value: Value, places: Constant, source: Value) -> Value:
 
 
 def _owners_at(flow: Flow, places: Constant) -> np.ndarray | Single:
-    """For a batch, the samples at some places of a tensor."""
+    """For a batch, the sample that each of some places of a tensor belongs to."""
     if isinstance(flow.batch, Single) or isinstance(places.batch, Single):
         return flow.batch if isinstance(flow.batch, Single) else places.batch
     return flow.owners.ravel()[places.batch]
 
 
 def _of_samples(value: Constant, like: Flow) -> Flow:
-    """A constant as a tensor whose samples lie along the axis that is longer for a batch."""
+    """A constant as a tensor of the network. Its samples lie along the axis that is longer for a batch than for one sample."""
     if isinstance(value.batch, Single) or isinstance(like.batch, Single):
         return constant_flow(value, like.batch if isinstance(like.batch, Single) else value.batch, like)
     longer = [axis for axis, sizes in enumerate(zip(value.alone.shape, value.batch.shape, strict=False)) if len(set(sizes)) > 1]
@@ -130,13 +130,13 @@ def _of_samples(value: Constant, like: Flow) -> Flow:
 
 
 def as_flows(values: Sequence[Value], axis: int) -> list[Flow]:
-    """Tensors that are joined along an axis, where those that are constants become units of the network too."""
+    """Tensors that are to be joined along an axis; the constants among them become units of the network too."""
     like = next(value for value in values if isinstance(value, Flow))
     return [value if isinstance(value, Flow) else _beside(value, like, axis) for value in values]
 
 
 def _beside(value: Constant, like: Flow, axis: int) -> Flow:
-    """A constant as a tensor whose samples lie as those of another one do, which it is joined to along an axis."""
+    """A constant as a tensor of the network, whose samples lie as those of the tensor `like`, which it is joined to."""
     if isinstance(like.batch, Single) or isinstance(value.batch, Single):
         return constant_flow(value, like.batch if isinstance(like.batch, Single) else value.batch, like)
     owners = like.owners
@@ -153,7 +153,7 @@ def _beside(value: Constant, like: Flow, axis: int) -> Flow:
 
 
 def constant_flow(value: Constant, owners: np.ndarray | Single, like: Flow) -> Flow:
-    """A constant as units of the network that another tensor belongs to; `owners` says which sample each place belongs to."""
+    """A constant as units of the network of the tensor `like`; `owners` says which sample each place belongs to."""
     layout = Layout.of(value.shape, owners, like.samples)
     layout.check_same(value, value.alone.ravel())
     return layout.flow(constant_node(value.alone.ravel(), like.node))
@@ -162,7 +162,7 @@ def constant_flow(value: Constant, owners: np.ndarray | Single, like: Flow) -> F
 def constant_node(entries: np.ndarray, beside: Node) -> Node:
     """Units of a network that are constants, made from a unit of a vector beside them.
 
-    That unit is bounded first, so that even an infinite one times 0 is 0.
+    That unit is bounded first and then multiplied by 0: without the bound, an infinite one would give nan.
     """
     spend(2 * entries.size)
     dtype = np.float64 if entries.dtype == np.float64 else np.float32
@@ -172,7 +172,7 @@ def constant_node(entries: np.ndarray, beside: Node) -> Node:
 
 
 def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
-    """The same tensors as entries of one vector, that of all their vectors one after another."""
+    """The same tensors as entries of one vector, which holds their vectors one after another."""
     nodes = list(dict.fromkeys(flow.node for flow in flows))
     if len(nodes) == 1:
         return list(flows)
@@ -194,9 +194,9 @@ def on_one_node(flows: Sequence[Flow]) -> list[Flow]:
 
 
 def _used(flows: Sequence[Flow]) -> np.ndarray:
-    """The units of a vector that stand in one of some tensors, or all where these are not few.
+    """The units of a vector that stand in one of the tensors; all of its units where these are not few.
 
-    Else the vector of a tensor that is sliced and joined again, over and over, would grow at every turn.
+    With all units always, the vector of a tensor that is sliced and joined over and over would grow at every turn.
     """
     size = flows[0].node.size
     units = [flow.batch % np.int32(size) for flow in flows if isinstance(flow.batch, np.ndarray)]

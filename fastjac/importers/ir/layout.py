@@ -1,7 +1,7 @@
 """From the entries of tensors to vectors of a network, and back: every operation that computes something goes this way.
 
 A vector holds the entries of one sample in the order of the tensor. In a batch, each sample must have the same entries in the
-same order; where it has not, the model mixes samples and is refused.
+same order; where it does not, the model mixes samples and is refused.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .account import shared, spend, spend_places, take_apart
 from .values import Constant, Flow, MisfitError, MixedSamplesError, Shape, Single, Value, shown, size_of
 
 MOST_ROWS = 1024
-"""Vectors of one sample on which one operation acts, one after another."""
+"""How many vectors of one sample one operation may act on, one after another."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Where the units of a vector stand in a tensor; `Layout.of` makes one.
 
-    shape : of the tensor for one sample, whose entries in order are the units.
-    owners : for a batch, the sample at each place.
+    shape : that of the tensor for one sample; the entries of such a tensor, in order, are the units.
+    owners : for a batch, the sample that each place belongs to.
     """
 
     shape: Shape
@@ -38,7 +38,7 @@ class Layout:
 
     @staticmethod
     def of(shape: Shape, owners: np.ndarray | Single, samples: int) -> Layout:
-        """The layout; equal ones are one object while a model is read, so that what follows of one is computed once."""
+        """The layout. Equal layouts are one object while a model is read, so that its cached properties are computed once."""
         key = owners if isinstance(owners, Single) else (owners.shape, owners.tobytes())
         return shared((shape, key, samples), lambda: Layout(shape, owners, samples))
 
@@ -49,7 +49,7 @@ class Layout:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """The places of a batch, flattened, sample by sample, each sample's in the order of the tensor: (samples, size)."""
+        """The flat numbers of a batch's places, (samples, size): those of one sample are a row, in the order of the tensor."""
         assert isinstance(self.owners, np.ndarray)
         flat = self.owners.ravel()
         if flat.size != self.samples * self.size or np.any(np.bincount(flat, minlength=self.samples) != self.size):
@@ -71,7 +71,7 @@ class Layout:
 
     @cached_property
     def inner(self) -> int:
-        """Of a batch, how many of the last axes are those of one sample: what is spread over them is the same for each sample."""
+        """How many of a batch's last axes lie within one sample: what is spread over these is the same for each sample."""
         assert isinstance(self.owners, np.ndarray)
         owners, count = self.owners, 0
         for mine, its in zip(owners.shape[::-1], self.shape[::-1], strict=False):
@@ -82,7 +82,7 @@ class Layout:
 
     @cached_property
     def vectors(self) -> Layout | None:
-        """The layout of one entry for each vector along the last axis; None where one holds entries of several samples."""
+        """A layout with one entry for each vector along the last axis; None where a vector holds entries of several samples."""
         if isinstance(self.owners, Single):
             return Layout.of(self.shape[:-1], self.owners, self.samples)
         return Layout.of(self.shape[:-1], self.owners[..., 0], self.samples) if self.inner else None
@@ -94,7 +94,7 @@ class Layout:
         return Flow(node, alone, batch, self.samples, whole=self)
 
     def per_unit(self, value: Constant) -> Parameter:
-        """A constant as one number, or as one for each unit, spread over the tensor."""
+        """A constant as one number, or, spread over the tensor, as one number for each unit."""
         alone, batch = value.alone, value.batch
         if alone.size == 1 and (batch is alone or isinstance(self.owners, Single)):
             return float(alone.item())
@@ -107,7 +107,7 @@ class Layout:
         return float(alone.item()) if alone.size == 1 else entries
 
     def check_same(self, value: Constant, entries: np.ndarray) -> None:
-        """Refuse a constant that, spread over a batch, differs from the entries for one sample."""
+        """Refuse a constant that, spread over a batch, differs in any sample from `entries`, those for one sample alone."""
         if isinstance(self.owners, Single) or isinstance(value.batch, Single):
             return
         if value.batch is value.alone and value.alone.ndim <= self.inner:
@@ -176,14 +176,14 @@ def _batch_shape(shapes: Sequence[Shape], samples: int) -> Shape:
 
 def _common_shape(shapes: Sequence[Shape]) -> Shape:
     longest = max(shapes, key=len)
-    # NumPy takes far longer where each is the end of the longest, as they mostly are.
+    # Mostly each shape is the end of the longest one, and NumPy takes far longer to find that out.
     if all(shape == longest[len(longest) - len(shape) :] for shape in shapes):
         return longest
     return np.broadcast_shapes(*shapes)
 
 
 def spread(values: Sequence[Value]) -> list[Value]:
-    """Tensors that depend on the network's inputs, spread over one another and over constants beside them."""
+    """The tensors that depend on the network's inputs, spread over one another and over the constants, which stay as they are."""
     shape = broadcast_shape([value.shape for value in values])
     flows = [value for value in values if isinstance(value, Flow)]
     single = next((value.batch for value in values if isinstance(value.batch, Single)), None)
@@ -201,7 +201,7 @@ def spread(values: Sequence[Value]) -> list[Value]:
 
 
 def aligned(flows: Sequence[Flow]) -> tuple[list[Node], Layout]:
-    """The vectors of tensors of one shape, whose entries at the same place meet."""
+    """The vectors of tensors of one shape; entries at the same place of two tensors stand at the same place of two vectors."""
     found = [units(flow) for flow in flows]
     first = found[0][1]
     for _, layout in found[1:]:
@@ -214,10 +214,10 @@ def aligned(flows: Sequence[Flow]) -> tuple[list[Node], Layout]:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A tensor seen as vectors along some of its axes, which an operation takes together.
+    """A tensor seen as vectors along some of its axes; an operation takes the entries of each vector together.
 
-    node : the vectors of one sample, one after another.  length : of each.
-    layout : of the tensor of all vectors, with one entry for each.
+    node : the vectors of one sample, one after another.  length : the length of each.
+    layout : the layout of a tensor with one entry for each vector.
     """
 
     node: Node
@@ -230,7 +230,7 @@ class Rows:
         return self.layout.size
 
     def each(self, record: Callable[[Node, int], Node]) -> Flow:
-        """What `record` makes of each vector and its number, along a last axis."""
+        """What `record` makes of each vector and its number, along a new last axis."""
         check_count(self.count, MOST_ROWS, "vectors of one sample that one operation acts on")
         take_apart(self.count)
         length = self.length
@@ -238,7 +238,7 @@ class Rows:
         return self.along_last(concatenate_nodes([record(part, number) for number, part in enumerate(parts)]))
 
     def along_last(self, node: Node) -> Flow:
-        """The tensor of new vectors in place of the old, along a last axis: `node` holds one behind another."""
+        """The tensor of new vectors along a last axis, in place of the old ones; `node` holds them one behind another."""
         width = node.size // self.count
         owners = self.layout.owners
         if isinstance(owners, np.ndarray):
@@ -246,7 +246,7 @@ class Rows:
         return Layout.of((*self.layout.shape, width), owners, self.layout.samples).flow(node)
 
     def columns(self) -> list[Node]:
-        """The first entries of all vectors, the second ones, and so on."""
+        """The first entries of all vectors as one vector, their second entries as another, and so on."""
         check_count(self.length, MOST_ROWS, "entries that one operation takes together")
         take_apart(self.length)
         return [self.node[number :: self.length] for number in range(self.length)]
@@ -268,7 +268,7 @@ def rows(flow: Flow, axes: Sequence[int]) -> Rows:
 
 
 def _with_last(flow: Flow, axes: tuple[int, ...]) -> Flow:
-    """The tensor with some axes, in their order, as its last one."""
+    """The tensor with some axes, in their order, joined to one last axis."""
     check_rank(flow)
     if axes == (flow.alone.ndim - 1,):
         return flow
@@ -282,7 +282,7 @@ def _with_last(flow: Flow, axes: tuple[int, ...]) -> Flow:
 
 
 def check_rank(flow: Flow) -> None:
-    """Refuse a tensor whose axes a batch of samples renumbers, for an operation that names one."""
+    """Refuse a tensor that has more or fewer axes for a batch than for one sample, for an operation that names an axis."""
     if isinstance(flow.batch, np.ndarray) and flow.batch.ndim != flow.alone.ndim:
         raise MixedSamplesError(
             f"it acts along an axis of a value of shape {shown(flow.batch.shape, flow.samples)}, where N counts the samples of a "

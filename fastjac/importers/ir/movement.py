@@ -1,6 +1,6 @@
 """Operations that move entries about and compute nothing: shapes, axes, slices, copies.
 
-Each takes constants, and tensors that depend on the network's inputs, by the same function of NumPy.
+Each applies one function of NumPy to constants, and to tensors that depend on the network's inputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .values import (
 
 MOST_AXES = 16
 MOST_ENTRIES = 1 << 60
-"""More than any array has; the sizes of a file's own shapes are multiplied as Python's integers."""
+"""More entries than any array has; the sizes of a file's own shapes are multiplied as Python's integers."""
 
 
 def checked_axis(axis: int, rank: int) -> int:
@@ -71,7 +71,7 @@ def _resolved(shape: Shape, told: tuple[int, ...], zero_keeps: bool) -> Shape:
 
 
 def flatten(value: Value, axis: int = 1) -> Value:
-    """Two axes, of what stands before `axis` and of the rest."""
+    """The same entries along two axes: the axes before `axis` become one, and the rest another."""
 
     def flattened(array: np.ndarray) -> np.ndarray:
         first = axis if axis == array.ndim else checked_axis(axis, array.ndim)
@@ -81,7 +81,7 @@ def flatten(value: Value, axis: int = 1) -> Value:
 
 
 def squeeze(value: Value, axes: Sequence[int] | None = None) -> Value:
-    """Without some axes, each of size 1; without all such axes where none are named."""
+    """The same entries without some axes, each of size 1; without all such axes where none are named."""
 
     def squeezed(array: np.ndarray) -> np.ndarray:
         ones = [axis for axis, size in enumerate(array.shape) if size == 1]
@@ -94,7 +94,7 @@ def squeeze(value: Value, axes: Sequence[int] | None = None) -> Value:
 
 
 def unsqueeze(value: Value, axes: Sequence[int]) -> Value:
-    """With a new axis of size 1 at each of these places, counted in the new shape."""
+    """The same entries with a new axis of size 1 at each of these places, counted in the new shape."""
 
     def unsqueezed(array: np.ndarray) -> np.ndarray:
         rank = array.ndim + len(axes)
@@ -127,7 +127,7 @@ def swap_axes(value: Value, first: int, second: int) -> Value:
 
 
 def _turned(function: Callable[[np.ndarray], np.ndarray], value: Value, axes: Sequence[int] | None) -> Value:
-    """What a function makes of a tensor; of one constant one, so that a matrix that several operations take is one layer."""
+    """What a function makes of a tensor. The same constant gives the same object, so that several operations share one layer."""
     if isinstance(value, Flow):
         return moved(function, value)
     return shared((function.__name__, value, axes and tuple(axes)), lambda: moved(function, value))
@@ -154,11 +154,11 @@ def number_range(start: Value, limit: Value, step: Value) -> Constant:
     return computed(numbers, start, limit, step)
 
 
-# Parts and copies
+# Pieces and copies
 
 
 def slice_(value: Value, starts: Value, ends: Value, axes: Value | None = None, steps: Value | None = None) -> Value:
-    """From `starts` on and before `ends` along some axes, all by default."""
+    """The entries from `starts` on and before `ends` along some axes, all by default."""
 
     if any(isinstance(told, Flow) for told in (starts, ends, axes, steps)):
         raise UnsupportedLayerError("it starts or ends where the network's input says; fastjac takes constant places")
@@ -170,7 +170,7 @@ def slice_(value: Value, starts: Value, ends: Value, axes: Value | None = None, 
         by = [1] * len(first) if steps is None else np.ravel(next(rest)).tolist()
         index = [slice(None)] * array.ndim
         for axis, start, end, step in zip(along, first, last, by, strict=True):
-            # Before the first entry, backwards, stands no number that NumPy takes for it.
+            # No number means "before the first entry" to NumPy where a slice runs backwards.
             stop = None if step < 0 and end < -array.shape[axis] else end
             index[axis] = slice(start, stop, step)
         return array[tuple(index)]
@@ -184,7 +184,7 @@ def part(value: Value, axis: int, start: int, end: int) -> Value:
 
 
 def split(value: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
-    """Parts of these sizes along one axis."""
+    """Pieces of these sizes along one axis."""
     along = checked_axis(axis, len(value.shape))
     if sum(sizes) != value.shape[along] or any(size < 0 for size in sizes):
         raise FormatError(f"it splits {value.shape[along]} entries along axis {along} into {list(sizes)[:10]}")
@@ -203,14 +203,14 @@ def unstack(value: Value, axis: int) -> list[Value]:
 
 
 def even_sizes(whole: int, parts: int) -> list[int]:
-    """The sizes of so many parts of one size, the last of which may be smaller."""
+    """The sizes of `parts` equal pieces of a whole; the last pieces may be smaller."""
     check_count(parts, MOST_LAYERS, "parts")
     each = -(-whole // parts)
     return [max(0, min(each, whole - i * each)) for i in range(parts)]
 
 
 def gather(value: Value, indices: Value, axis: int = 0) -> Value:
-    """The entries with some numbers along one axis; negative numbers count from the end."""
+    """The entries at some numbers along one axis; negative numbers count from the end."""
     if isinstance(indices, Flow):
         raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
     along = checked_axis(axis, len(value.shape))
@@ -223,7 +223,7 @@ def gather(value: Value, indices: Value, axis: int = 0) -> Value:
 
 
 def picked(value: Value, numbers: Sequence[np.ndarray | None]) -> Value:
-    """The entries at some places: lists of numbers, one for each of the first axes, go together, and None stands for all."""
+    """The entries at some places, by a list of numbers for each of the first axes, as in NumPy; None takes a whole axis."""
     rank = len(value.shape)
     lists = {axis: one for axis, one in enumerate(numbers) if one is not None}
     if len(numbers) > rank:
@@ -238,7 +238,7 @@ def picked(value: Value, numbers: Sequence[np.ndarray | None]) -> Value:
 
 
 def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
-    """For each place of `indices` the entry with that number along one axis."""
+    """For each place of `indices`, the entry whose number along one axis stands there."""
     if isinstance(indices, Flow):
         raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
     along = checked_axis(axis, len(value.shape))
@@ -251,7 +251,7 @@ def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
 
 
 def expand(value: Value, sizes: Value | Sequence[int]) -> Value:
-    """Spread over a shape, which is spread over that of the value."""
+    """The value spread over the shape `sizes`, which itself is first spread over that of the value."""
 
     def expanded(array: np.ndarray, told: np.ndarray) -> np.ndarray:
         target = tuple(np.ravel(told).tolist())
@@ -264,7 +264,7 @@ def expand(value: Value, sizes: Value | Sequence[int]) -> Value:
 
 
 def tile(value: Value, repeats: Value | Sequence[int]) -> Value:
-    """Copied so many times along each axis."""
+    """The value, copied so many times along each axis."""
 
     def tiled(array: np.ndarray, told: np.ndarray) -> np.ndarray:
         times = np.ravel(told).tolist()
@@ -276,7 +276,7 @@ def tile(value: Value, repeats: Value | Sequence[int]) -> Value:
 
 
 def flip(value: Value, axes: Sequence[int]) -> Value:
-    """Along some axes backwards."""
+    """The value with its entries in reverse along some axes."""
     return moved(lambda array: np.flip(array, checked_axes(axes, array.ndim)), value)
 
 

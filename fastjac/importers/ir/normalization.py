@@ -80,7 +80,7 @@ def _along(value: Value, axes: Sequence[int], layer: Layer) -> Value:
     back = np.argsort([*kept, *along])
 
     def put_back(array: np.ndarray) -> np.ndarray:
-        # The batch changes the sizes of other axes only.
+        # A batch changes only the sizes of other axes.
         sizes = [value.shape[axis] for axis in along]
         return array.reshape(*array.shape[:-1], *sizes).transpose(back)
 

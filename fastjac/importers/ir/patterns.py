@@ -1,6 +1,6 @@
-"""One layer that is spelled by several operations, as exporters write those for which a format has none: the table PATTERNS.
+"""Layers that stand in a model as several operations, as exporters write a layer that a format does not have: table PATTERNS.
 
-In every tree X is the vector that the layer is applied to. A tree that holds another one as a part stands before it.
+In every tree, X is the vector that the layer is applied to. A tree that contains another one comes before it.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ Built = Sequence[Layer] | None
 class Pattern:
     """Operations that are one layer.
 
-    name : what they are.
-    trees : any of which they may be.
+    name : what messages call the layer.
+    trees : the forms that the operations may have; any one of them counts.
     build : makes the layers, or gives None where the parameters in the tree make it something else.
     """
 
@@ -66,7 +66,7 @@ def _plain(name: str, made: Callable[[], Layer], *trees: Op) -> Pattern:
 
 def _layer_norm(match: Match) -> Built:
     """`(x - mean) / sqrt(variance + eps)`, then perhaps `weight` and `bias`."""
-    eps, size = match.number("eps"), match.source.size  # type: ignore[union-attr]  # it was found
+    eps, size = match.number("eps"), match.source.size  # type: ignore[union-attr]  # every match has found its source
     if not eps >= 0.0:
         return None
     arrays = {name: _array(match.parameters[name], size) for name in ("weight", "bias") if name in match.parameters}
@@ -157,7 +157,7 @@ def _threshold(match: Match) -> Built:
 
 
 def _shrink(made: type[fl.HardShrink | fl.SoftShrink]) -> Callable[[Match], Built]:
-    """What sends all from -lambd to lambd to 0; the tree may name lambd, its negative, or both."""
+    """A layer that maps everything from -lambd to lambd to 0; the tree may name lambd, its negative, or both."""
 
     def build(match: Match) -> Built:
         lambd = match.number("lambd", -match.number("minus", math.nan))
@@ -214,11 +214,11 @@ KINKED = (
 )
 
 PATTERNS = (*LAYER_NORMS, *SMOOTH, *KINKED)
-"""Every way in which several operations are taken for one layer."""
+"""Every way in which several operations are recognized as one layer."""
 
 
 @cache
 def trees_of(operation: type, operands: tuple[type, ...]) -> Sequence[tuple[Op, Pattern]]:
-    """The trees, each with its pattern, that end in an operation of this kind and may match operands that these others make."""
+    """The trees, each with its pattern, whose last operation is of this kind and may take operands made by the other kinds."""
     trees = [(tree, pattern) for pattern in PATTERNS for tree in pattern.trees]
     return [(tree, pattern) for tree, pattern in trees if tree.operation is operation and may_match(tree, operands)]

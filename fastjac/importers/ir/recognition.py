@@ -1,7 +1,7 @@
 """From the vectors that a model was read as to those that a network should compute: fewer, faster, more accurate.
 
-Several operations that are one layer (patterns.py) become that layer. What only shifts or picks units of an affine map becomes
-part of it.
+Several operations that are one layer (patterns.py) become that layer. An operation that only shifts or picks units of an affine
+map is merged into it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Recognized:
 
     nodes : the new vector of each old one that is still needed.
     origins : for each new vector, the old ones that it stands for, the last first.
-    patterns : for each new vector that several operations became, what they are.
+    patterns : for each new vector that stands for several operations, the name of their pattern.
     """
 
     nodes: dict[Node, Node] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Recognized:
     _affine: dict[tuple[Layer, Layer], fl.Affine | None] = field(default_factory=dict)
 
     def folded(self, layer: Layer | None, behind: Layer) -> fl.Affine | None:
-        """One affine layer in place of two, the same one wherever the two stand; None where they make none."""
+        """One affine layer in place of two layers, the same object wherever the two stand; None where they do not make one."""
         if not isinstance(layer, fl.Affine):
             return None
         if (layer, behind) not in self._affine:
@@ -72,8 +72,8 @@ def recognized(outputs: Sequence[Node]) -> Recognized:
 class _Step:
     """How a vector is made anew.
 
-    layers : behind one another; none for an input.  operands : of the first.
-    origins : the old vectors that it stands for.  pattern : what they are, if they are several.
+    layers : its layers in a row; none for an input.  operands : those of the first layer.
+    origins : the old vectors that it stands for.  pattern : the name of their pattern, if they are several.
     """
 
     layers: Sequence[Layer]
@@ -115,12 +115,12 @@ def _make(node: Node, step: _Step, found: Recognized, uses: Mapping[Any, int]) -
 
 
 def _is_alone(operand: Node, node: Node, uses: Mapping[Any, int]) -> bool:
-    """Whether a vector is taken by one node alone, and its layer followed by that node's wherever it stands."""
+    """Whether only one node takes a vector, and that node's layer follows the vector's layer wherever this one stands."""
     return uses[operand] == 1 and uses[operand.operation] == uses[operand.operation, node.operation]
 
 
 def _into_affine(affine: fl.Affine, layer: Layer) -> fl.Affine | None:
-    """The affine map that does what it did and then what a layer behind it does, which adds constants or picks units."""
+    """The affine map that does the work of `affine` and of a layer behind it that adds constants or picks units; else None."""
     if isinstance(layer, fl.Scale) and affine.bias is None and _is_one(layer.weight):
         spend(affine.weight.size)
         bias = layer.bias
@@ -135,7 +135,7 @@ def _into_affine(affine: fl.Affine, layer: Layer) -> fl.Affine | None:
 
 
 def _precision_of(number: float, least: np.dtype) -> np.dtype:
-    """That of an array, or float64 where the array's does not hold the number."""
+    """The precision `least`, or float64 where that does not hold the number exactly."""
     is_held = math.isnan(number) or float(least.type(number)) == number
     return least if is_held else np.dtype(np.float64)
 
@@ -145,7 +145,7 @@ def _is_one(weight: Any) -> bool:
 
 
 def _uses(outputs: Sequence[Node]) -> Counter[Any]:
-    """How often each vector is taken by another, or given by the network; each layer is called, alone and behind another one."""
+    """How often each vector is taken or is an output, how often each layer is called, and how often it is behind which other."""
     found: Counter[Any] = Counter(outputs)
     for node in in_order(outputs):
         found.update([*node.operands, node.operation, *((operand.operation, node.operation) for operand in node.operands)])

@@ -22,7 +22,7 @@ from .movement import split, unstack
 from .values import Flow, Value, constant
 
 MOST_STEPS = 1024
-"""Steps of a sequence, each of which is as many layers."""
+"""How many steps a sequence may have; every step adds the same number of layers."""
 Function = Callable[[Value], Value]
 
 
@@ -30,9 +30,9 @@ Function = Callable[[Value], Value]
 class Weights:
     """The weights of one direction of a recurrent layer.
 
-    input : (gates * units, features).  state : (gates * units, units).  bias : (gates * units,), added to the former's product.
-    state_bias : the same for the latter's, where they are apart.
-    peepholes : (3 * units,), what the cell is multiplied by in gates i, f and o of a long short-term memory, if it has these.
+    input : (gates * units, features).  state : (gates * units, units).
+    bias : (gates * units,), added to the product with `input`.  state_bias : the same for `state`, where the two are apart.
+    peepholes : (3 * units,), the factors of the cell in gates i, f and o of a long short-term memory, if it has them.
     """
 
     input: np.ndarray
@@ -42,7 +42,7 @@ class Weights:
     peepholes: np.ndarray | None = None
 
     def peephole_parts(self) -> list[Value | None]:
-        """The peepholes of each gate, None where there are none; FormatError where their shape does not fit."""
+        """The peepholes of gates i, f and o, None where there are none; FormatError where their shape does not fit."""
         units = self.state.shape[-1]
         if self.peepholes is None:
             return [None] * 3
@@ -51,7 +51,7 @@ class Weights:
         return [constant(part) for part in np.split(self.peepholes, 3)]
 
     def layers(self, gates: int) -> tuple[fl.Affine, fl.Affine]:
-        """Both as layers, which every step shares; FormatError where their shapes do not fit."""
+        """The layers of `input` and of `state`, which every step shares; FormatError where their shapes do not fit."""
         units = self.state.shape[-1]
         if self.state.shape != (gates * units, units) or self.input.shape[0] != gates * units:
             raise FormatError(
@@ -69,7 +69,7 @@ def steps_along(value: Value, axis: int) -> list[Value]:
 
 
 def in_order(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
-    """The rows of all gates, of which each comes from the place in `order`."""
+    """The rows of all gates; each gate comes from the place that `order` states."""
     gates = np.split(array, len(order))
     return np.concatenate([gates[gate] for gate in order])
 
@@ -84,8 +84,8 @@ def lstm(
 ) -> tuple[list[Value], Value]:
     """The states behind each step, and the last cell, of a long short-term memory with gates i, f, g, o.
 
-    `c' = f c + i g`, `h' = o tanh(c')`; state and cell are 0 at first, unless given. Each new cell is passed through `bound`.
-    Through peepholes gates take the cell too: i and f the old one, and o the new one.
+    `c' = f c + i g`, `h' = o tanh(c')`; state and cell are 0 at first, unless given. Each new cell passes through `bound`.
+    Gates with peepholes take the cell too: i and f the old one, and o the new one.
     """
     _check(steps)
     gate, candidate, output = functions
@@ -148,7 +148,7 @@ def gru(
 def _first_gru_state(
     gates: Sequence[Value], bias: np.ndarray | None, functions: tuple[Function, Function], reset_after: bool
 ) -> Value:
-    """The state behind the first step, where the one before is 0."""
+    """The state behind the first step, where the state before it is 0."""
     gate, candidate = functions
     r, z, n = gates
     if bias is not None:
@@ -171,7 +171,7 @@ def rnn(steps: Sequence[Flow], weights: Weights, state: Value | None = None, fun
 
 
 def _sum(of_input: fl.Affine, step: Flow, of_state: fl.Affine, state: Value | None) -> Value:
-    """`W x + R h + b`; where h is 0, the bias of R alone."""
+    """`W x + R h + b`; where h is 0, only the bias of `R h` remains of that term."""
     product = affine(step, of_input)
     if state is None:
         return product if of_state.bias is None else add(product, constant(of_state.bias))

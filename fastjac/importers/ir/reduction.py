@@ -1,4 +1,4 @@
-"""Operations that make one entry of all those along some axes: sums, means, products, extremes, norms."""
+"""Operations that make one entry out of all entries along some axes: sums, means, products, extremes, norms."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ def reduce_product(value: Value, axes: Sequence[int] | None = None, keep: bool =
 
 
 def norm(value: Value, axes: Sequence[int] | None = None, keep: bool = True, order: int = 2) -> Value:
-    """The Euclidean norm of the entries along some axes, whose derivative is 0 where they all are, or the sum of their sizes."""
+    """The norm of the entries along some axes: the sum of their sizes for order 1, else the Euclidean norm.
+
+    The derivative of the Euclidean norm is 0 where all entries are 0.
+    """
     if order not in (1, 2):
         raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
     if order == 1:
@@ -62,12 +65,12 @@ def norm(value: Value, axes: Sequence[int] | None = None, keep: bool = True, ord
 
 
 def one_at_zero(total: Value) -> Value:
-    """1 where entries, of which none is below 0, are 0, and 0 elsewhere: with it they have a root that can be derived."""
+    """1 where a total, which is never below 0, is 0; else 0. The root of the sum of both has a derivative everywhere."""
     return as_number(opposite(greater(total, constant(np.float32(0.0)))))
 
 
 def normalized(value: Value, axes: Sequence[int], order: int = 2) -> Value:
-    """The entries over their norm along some axes."""
+    """The entries divided by their norm along some axes."""
     return divide(value, norm(value, axes, True, order))
 
 
@@ -78,7 +81,7 @@ def _reduced(
     function: Callable[..., np.ndarray],
     record: Callable[[Rows], Node],
 ) -> Value:
-    """What a function makes of the entries along some axes; `record` makes one unit of each vector of a network."""
+    """What a function makes of the entries along some axes; for a tensor of the network, `record` makes a unit of each vector."""
     rank = len(value.shape)
     along = tuple(range(rank)) if axes is None else checked_axes(axes, rank)
     if not along:

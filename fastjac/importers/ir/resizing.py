@@ -1,4 +1,4 @@
-"""Images of another size, along one axis after another: each place takes the nearest one, or mixes the two about it."""
+"""Images resized along one axis after another: each new place takes the nearest old one, or mixes the two around it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ALIGNED, HALF_PIXEL, ASYMMETRIC = "align_corners", "half_pixel", "asymmetric"
 
 
 def positions(places: int, count: int, kind: str, whole: float | None = None) -> np.ndarray:
-    """Where each of `count` new places lies on an axis of so many places, which may be beyond its ends.
+    """Where each of `count` new places lies on an axis of `places` old ones; that may be beyond the ends of the axis.
 
-    kind : ALIGNED, where the middles of the first and the last places coincide; HALF_PIXEL, where the ends of the axis do;
-        ASYMMETRIC, where the middles of the first places do, and a new place is as long as its share of the axis.
-    whole : how many new places stand for the whole axis, which is `count` unless a scale makes another number of it.
+    kind : ALIGNED, where the middles of the first and the last places coincide; HALF_PIXEL, where the ends of the axis coincide;
+        ASYMMETRIC, where the middles of the first places coincide, and a new place is as long as its share of the axis.
+    whole : how many new places span the whole axis; this is `count` unless a scale gives another number, even a fraction.
     """
     if count < 1 or places < 1:
         raise FormatError(f"it makes {count} places of {places}")
@@ -31,13 +31,13 @@ def positions(places: int, count: int, kind: str, whole: float | None = None) ->
 
 
 def nearest(value: Value, axis: int, numbers: np.ndarray) -> Value:
-    """The entries at these whole numbers along an axis; beyond its ends those at its ends."""
+    """The entries at these whole numbers along an axis; numbers beyond its ends take the entries at its ends."""
     inside = np.clip(numbers, 0, value.shape[axis] - 1).astype(np.int64)
     return gather(value, constant(inside), axis)
 
 
 def linear(value: Value, axis: int, at: np.ndarray) -> Value:
-    """Between the entries on either side of each position along an axis; beyond its ends those at its ends."""
+    """The linear mix of the two entries around each position along an axis; positions beyond its ends take those at its ends."""
     last = value.shape[axis] - 1
     inside = np.clip(at, 0, last)
     before = np.floor(inside).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The inputs of a graph that become the network's, their shapes, and the axes along which they count samples."""
+"""The inputs of a graph that become inputs of the network, their shapes, and the axes along which they count samples."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Source:
 
     @staticmethod
     def of(name: str, shape: Shape, batch_axis: int | None = 0, dtype: str = "") -> Source:
-        """An input that is known by its shape for one sample alone."""
+        """An input that is known only by its name, its shape for one sample, and perhaps its dtype."""
         dims = tuple(None if axis == batch_axis else size for axis, size in enumerate(shape))
         return Source(End(name, name, dtype, dims), shape, batch_axis)
 
@@ -49,8 +49,8 @@ class Source:
 def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
     """The inputs that the nodes depend on, in the order of the model or of the names that were chosen.
 
-    Raises UnsupportedLayerError where there are none, or the numbers of one are not floating-point; OptionError where the names
-    are not theirs; LayerError where neither the graph nor `n_in` gives the size of one.
+    Raises UnsupportedLayerError where there is none, or where one does not hold floating-point numbers; OptionError where the
+    chosen names are not theirs; LayerError where neither the graph nor `n_in` gives the size of one.
     """
     used = {*(end.value for end in graph.outputs), *(name for node in graph.nodes for name in node.inputs)}
     found = {end.name: end for end in graph.inputs if end.value in used}
@@ -69,9 +69,9 @@ def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> 
 
 
 def _with_sizes(end: End, n_in: int | None) -> Source:
-    """The input for a batch of one: axis 0 of several counts the samples if its size is open, `n_in` fills another open one.
+    """The input for a batch of one sample. An open axis 0 of several counts the samples; `n_in` fills another open axis.
 
-    An open axis that `n_in` gives the size 1 counts samples too, as the columns of `W x` do.
+    An open axis to which `n_in` gives the size 1 counts samples too, as the columns of `W x` do.
     """
     given = positive_count(n_in, "n_in")
     dims = [None, None] if end.dims is None else list(end.dims)
@@ -104,7 +104,7 @@ def shown(dims: Sequence[int | None]) -> str:
 
 
 def chosen_outputs(known: Sequence[End], chosen: Sequence[str] | None) -> tuple[list[End], list[Part]]:
-    """The outputs that a network gives, and what is said of those that it leaves out."""
+    """The outputs that a network gives, and parts that name the outputs that it leaves out."""
     by_name = {end.name: end for end in known}
     if chosen is not None:
         unknown = [name for name in chosen if name not in by_name]

@@ -1,4 +1,4 @@
-"""A small language for trees of operations, in which patterns.py writes how one layer is spelled by several."""
+"""A small language for trees of operations, in which patterns.py writes how several operations make up one layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...layers.joins import Add, Condition, Divide, Gate, Multiply, Take
 from ...nodes import Node
 
 TOLERANCE = 2e-7
-"""How far, relatively, a parameter may be from the number it stands for: float32 has 1.41421354 for the root of 2."""
+"""The relative distance that a parameter may have from the number it stands for: float32 has 1.41421354 for the root of 2."""
 COMMUTATIVE = (Add, Multiply)
 
 
@@ -47,9 +47,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Op:
-    """An operation on such trees; those of a sum or a product in either order.
+    """An operation on such trees; the operands of a sum or a product may come in any order.
 
-    parameters : what its fields are: a number that is close, a Named parameter, or what else they equal.
+    parameters : by the name of a field, what it must be: a float that it must be close to, a Named parameter, or its exact value.
     """
 
     operation: type[Layer]
@@ -59,7 +59,7 @@ class Op:
 
 @dataclass(frozen=True)
 class Units:
-    """Units that are constants, such as `joining.constant_node` makes: of one number, or of one for each."""
+    """Units that are constants, such as `joining.constant_node` makes: one number for all of them, or one for each."""
 
     value: float | Named
 
@@ -79,8 +79,8 @@ X = Start()
 class Match:
     """What a tree was found to stand for.
 
-    source : the vector that it starts from; None as long as that is not known.
-    parameters : by their names in the tree.
+    source : the vector that the tree starts from; None as long as that is not known.
+    parameters : the values of the named parameters, by their names in the tree.
     nodes : the results of its operations, the last first.
     """
 
@@ -103,7 +103,7 @@ def matches(tree: Tree, node: Node, found: Match = NOTHING) -> Iterator[Match]:
 
 
 def may_match(tree: Op, operands: Sequence[type]) -> bool:
-    """Whether a result of the tree's last operation may match it whose operands are made by operations of these kinds."""
+    """Whether the tree may match a result of its last operation, where operations of these kinds make the operands."""
     return len(operands) == len(tree.operands) and any(all(map(_may_end_in, order, operands)) for order in _orders(tree))
 
 
@@ -180,7 +180,7 @@ def _mean_matches(tree: Mean, node: Node, found: Match) -> Iterator[Match]:
 
 
 def _agreed(wanted: Mapping[str, Any], given: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The named parameters known, with those of one operation; None where these are not what is wanted."""
+    """The named parameters that are known, with those of one more operation; None where that one's are not as wanted."""
     found = dict(known)
     for name, expected in wanted.items():
         value = given[name]
@@ -193,7 +193,7 @@ def _agreed(wanted: Mapping[str, Any], given: Mapping[str, Any], known: Mapping[
 
 
 def _equals(value: Any, wanted: Any) -> bool:
-    """Whether a parameter is what is wanted; a number in double, single or half precision, or the inverse of such a one."""
+    """Whether a parameter is as wanted. A number may be rounded to single or half precision, and so may its inverse."""
     if not isinstance(wanted, float):
         return bool(value == wanted)
     if isinstance(value, np.ndarray):

@@ -1,8 +1,8 @@
 """Tensors of a model while it is read: constants, and those whose entries are units of the network that is being made.
 
-A model is read for one sample, and for a batch of several at the same time, which shows whether it does the same to each of
-them. So every tensor is held twice. The entries of a Flow are numbers: which unit of which sample stands there. What moves
-entries about, such as a reshape, a transposition or a slice, does to these numbers what it does to a model's own.
+A model is read for one sample, and at the same time for a batch of several. The batch shows whether the model does the same to
+each sample. So every tensor is held twice. The entries of a Flow are numbers that say which unit of which sample stands there.
+What moves entries about, such as a reshape, a transposition or a slice, moves these numbers as it moves the model's own entries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 
 
 class MixedSamplesError(UnsupportedLayerError):
-    """A model takes several samples of a batch together, or does something else to one than to another."""
+    """A model mixes several samples of a batch, or treats one sample in another way than the others."""
 
 
 class MisfitError(UnsupportedLayerError):
@@ -30,7 +30,7 @@ class MisfitError(UnsupportedLayerError):
 
 @dataclass(eq=False)
 class Single:
-    """Stands for what a tensor is in a batch, where a model takes no batch.
+    """Stands for a tensor's entries in a batch, where a model takes no batch.
 
     reason : why it takes none; "" where the model itself fixes one sample.
     """
@@ -79,9 +79,9 @@ class Flow:
 
     @property
     def owners(self) -> np.ndarray:
-        """For a batch, the sample at each place."""
+        """For a batch, the sample that each place belongs to."""
         assert isinstance(self.batch, np.ndarray)
-        return np.asarray(self.batch // self.node.size)  # of a tensor without axes, NumPy makes a number
+        return np.asarray(self.batch // self.node.size)  # for a tensor without axes, NumPy gives a number, not an array
 
 
 Value = Constant | Flow
@@ -94,9 +94,9 @@ def constant(array: Any, name: str = "") -> Constant:
 
 
 def moved(function: Callable[..., np.ndarray], value: Value, *others: Value) -> Value:
-    """What a function that moves entries about makes of a tensor, and of constants beside it, such as a shape.
+    """What a function that moves entries about makes of a tensor and further arguments, such as a constant that is a shape.
 
-    function : from arrays of entries to one, whatever the entries are.
+    function : takes arrays of any entries and gives one array.
     """
     alone, batch = in_both(function, value, *others)
     if isinstance(value, Flow):

@@ -1,6 +1,6 @@
 """Keras: live models of Keras 3, and the files of Keras 1, 2 and 3.
 
-All become one config, which `legacy` brings to the form of Keras 3, and one source of weights; `build` makes a network of both.
+Each becomes one config, which `legacy` brings to the form of Keras 3, and one source of weights; `build` makes a network of both.
 """
 
 from .model import from_keras

@@ -1,4 +1,4 @@
-"""Keras's activations by name, with the option values that Keras gives them when only the name is told."""
+"""Keras's activations by name, with the option values that Keras gives them when only the name is given."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from ... import layers as fl
 
 HARD_SIGMOID_2 = "hard_sigmoid (Keras 2)"
-"""What this package calls the hard_sigmoid of Keras 1 and 2, whose slope is 0.2 and not 1/6; no function has such a name."""
+"""This package's name of the hard_sigmoid of Keras 1 and 2, whose slope is 0.2 and not 1/6; no function has such a name."""
 
 ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "linear": (),
@@ -41,7 +41,7 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "softmax": (fl.Softmax(),),
     "log_softmax": (fl.LogSoftmax(),),
 }
-"""What each name stands for."""
+"""The layers that each name stands for."""
 
 REFUSED = {
     "glu": "it halves the number of units",

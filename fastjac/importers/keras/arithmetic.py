@@ -1,6 +1,6 @@
-"""What arithmetic on the tensors of a Functional model becomes: `x + y`, `0.5 * x`, `-x`, `x[:, 2:4]`, and `keras.ops` of it.
+"""What arithmetic on tensors of a Functional model becomes: `x + y`, `0.5 * x`, `-x`, `x[:, 2:4]`, and the same in `keras.ops`.
 
-An operand that is no tensor is a number or an array. It stands in the config, so that it has no precision of its own.
+An operand that is no tensor is a number or an array. It stands in the config, so it has no precision of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def is_arithmetic(entry: Entry) -> bool:
 
 
 def arithmetic(call: Call, values: Sequence[Operand], precision: Precision) -> Operand:
-    """What an operation of ARITHMETIC gives; `precision` is that of arrays in the config."""
+    """The result of an operation of ARITHMETIC; `precision` is that of arrays in the config."""
     given = iter(values)
     function = ARITHMETIC[call.entry.class_name]
     with np.errstate(all="ignore"):
@@ -133,4 +133,4 @@ ARITHMETIC: dict[str, Arithmetic] = {
 }
 """Operations that take several tensors, or a tensor and constants, by class name."""
 KEEP_ARGUMENTS = (_item, _concatenate, _stack)
-"""Those whose other arguments are no constants that tensors are joined with."""
+"""Operations of ARITHMETIC that use arguments other than tensors as they are, not as constants to compute with."""

@@ -1,4 +1,4 @@
-"""The arrays and numbers of one Keras layer, held against what its config asks for."""
+"""The arrays and numbers of one Keras layer, checked against what its config asks for."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..ir.account import hold
 from .config import Entry
 
 Expected = tuple[int | None, ...] | None
-"""The shape that an array must have; None stands for any size, or for any shape."""
+"""The shape that an array must have. None in place of a size stands for any size, None in place of the shape for any shape."""
 
 
 def arrays(entry: Entry, *expected: Expected) -> list[np.ndarray]:
-    """The layer's own arrays; FormatError unless their shapes are `expected`, which is found out before they are read."""
+    """The layer's own arrays; FormatError unless their shapes are `expected`, which is checked before they are read."""
     shapes = entry.weights.shapes()
     if len(shapes) != len(expected) or not all(map(_fits, shapes, expected)):
         raise FormatError(
@@ -29,7 +29,7 @@ def arrays(entry: Entry, *expected: Expected) -> list[np.ndarray]:
 
 
 def dtype_name(config: dict[str, Any]) -> str:
-    """The name of a layer's dtype policy, such as "float32" or "mixed_float16"; "float32" where none is told."""
+    """The name of a layer's dtype policy, such as "float32" or "mixed_float16"; "float32" where none is stated."""
     policy = config.get("dtype")
     name = policy["config"].get("name") if isinstance(policy, dict) else policy
     return str(name or "float32")
@@ -41,7 +41,7 @@ def float_type(config: dict[str, Any]) -> type[np.floating[Any]]:
 
 
 def as_list(axis: Any) -> list[int]:
-    """The axes that an option tells, which may be a single one."""
+    """The axes that an option states, as a list; the option may be a single axis."""
     return [axis] if isinstance(axis, int) else list(axis)
 
 

@@ -1,6 +1,6 @@
 """Weights of Keras without a config, and the list of layers that the user knows.
 
-They become a state dict as torch would have it, with kernels transposed; names in the list mean what Keras means by them.
+The weights become a state dict as torch would have it, with kernels transposed. Names in the list mean what Keras means by them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ FIELDS: dict[str, dict[int, tuple[str, ...]]] = {
     "layer_norm": {2: ("weight", "bias")},
     "prelu": {1: ("weight",)},
 }
-"""The entries of a list of layers that take arrays, and what these are, by their number; with one less, none knows which."""
+"""The entries of a list of layers that take arrays, and the names of these, by their count. Of another count, it is not known
+which array is missing."""
 
 STEMS = {"affine": "dense", "batch_norm": "batch_normalization", "layer_norm": "layer_normalization", "prelu": "p_re_lu"}
 """The classes of Keras, as files spell them, that stand for these entries."""
@@ -46,7 +47,7 @@ AMBIGUOUS = {
 
 @dataclass(frozen=True)
 class WeightGroup:
-    """The arrays of one layer, called by their place in the file."""
+    """The arrays of one layer; its name is their place in the file."""
 
     name: str
     arrays: tuple[Array, ...]
@@ -58,12 +59,12 @@ class WeightGroup:
 
     @property
     def stem(self) -> str:
-        """The class that its own name tells, in snake case."""
+        """The class that its own name states, in snake case."""
         return stem_of(self.name.rpartition("/")[2])
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """By what groups are sorted: container, class and number."""
+        """The key by which groups are sorted: container, class and number."""
         return self.container, self.stem, number_of(self.name)
 
 
@@ -82,7 +83,7 @@ def told(groups: Sequence[WeightGroup], most: int = 6) -> str:
 
 
 def imported(groups: Sequence[WeightGroup], is_ordered: bool, options: Options) -> Imported:
-    """The network of the groups and the layers that `options` list; `is_ordered` says whether the groups' order is theirs.
+    """The network of the groups and the layers that `options` list; `is_ordered` says whether the groups have the layers' order.
 
     Raises OptionError where the order cannot be known, or an entry of the list leaves something open.
     """
@@ -121,7 +122,7 @@ def _listed(root: Group) -> Iterator[WeightGroup]:
 
 
 def _filed(root: Group) -> Iterator[WeightGroup]:
-    """The groups of a file that files arrays by class; those of the optimizer, of metrics and of random seeds are left out."""
+    """The groups of a file that files arrays by class, without those of the optimizer, of metrics and of random seeds."""
     waiting = [("", root)]
     visited = 0
     while waiting:
@@ -141,7 +142,7 @@ def _filed(root: Group) -> Iterator[WeightGroup]:
 
 
 def _meaning(entry: Any, position: int) -> Any:
-    """An entry of the list as `from_state_dict` has it, by what Keras means."""
+    """An entry of the list, with Keras's meaning, as `from_state_dict` takes it."""
     if _kind(entry) in ("batch_norm", "layer_norm"):
         name, given = entry if isinstance(entry, tuple) else (entry, {})
         return name, {**KERAS_EPSILON, **given}
@@ -161,7 +162,7 @@ def _kind(entry: Any) -> str | None:
 
 
 def _in_order(groups: Sequence[WeightGroup], kinds: Sequence[str]) -> list[WeightGroup]:
-    """The groups, which are sorted by number, in the order of the layers: those of several classes take turns as `kinds` do."""
+    """The groups in the order of the layers: each entry of `kinds` takes the next group of its class by number."""
     waiting = {kind: [group for group in groups if group.stem == stem] for kind, stem in STEMS.items()}
     counts = {kind: kinds.count(kind) for kind in STEMS}
     if len({group.container for group in groups}) > 1 or counts != {kind: len(known) for kind, known in waiting.items()}:

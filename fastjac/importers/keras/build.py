@@ -1,4 +1,4 @@
-"""From a Keras config and its weights to a network; what a live model and every file have in common."""
+"""From a Keras config and its weights to a network; a live model and every file share this step."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ def build(model: Config, weights: Weights, input_shape: Any = None) -> Built:
 
 
 def _is_double(model: Config, flat: Flattened) -> bool:
-    """Whether a layer computes in float64, which may hold nothing but single numbers, whose type is lost.
+    """Whether a layer computes in float64.
 
-    Operations have no precision of their own, so where there is nothing else, the inputs tell.
+    The config must state it, since a float64 layer may hold only single numbers, whose type is lost. Operations have no precision
+    of their own, so where there are no other layers, the inputs state it.
     """
     layers = [call.entry.config for call in flat.calls if not call.entry.is_operation]
     inputs = [layer["config"] for layer in model["config"]["layers"] if layer["class_name"] == "InputLayer"]
@@ -59,7 +60,7 @@ def _is_double(model: Config, flat: Flattened) -> bool:
 
 
 def _filled(shapes: Sequence[Shape], flat: Flattened) -> list[tuple[int, ...]]:
-    """The shape of one sample at each input; that of an only input may also be stated by the first layer with weights."""
+    """The shape of one sample at each input; where there is only one input, the first layer with weights may state its size."""
     found = list(shapes)
     if len(found) == 1 and not _is_known(found[0]) and (size := _first_size(flat.calls)) is not None:
         found = [filled(found[0], size)]
@@ -69,7 +70,7 @@ def _filled(shapes: Sequence[Shape], flat: Flattened) -> list[tuple[int, ...]]:
                 f"no layer tells how many inputs the network has, whose samples are of shape {shape}; pass it: "
                 "fastjac.from_keras(model, input_shape=...), with the model live in Keras"
             )
-        check_count(prod(shape), MOST_UNITS, "units in a layer")  # type: ignore[arg-type]  # it is known
+        check_count(prod(shape), MOST_UNITS, "units in a layer")  # type: ignore[arg-type]  # every size is known here
     return [tuple(shape) for shape in found]  # type: ignore[arg-type]
 
 
@@ -110,5 +111,5 @@ def _evaluated(
 
 
 def malformed_config_told(what: str) -> AbstractContextManager[None]:
-    """Turn what reading a config that lacks or mistypes something raises into a FormatError; `what` names the config."""
+    """Turn what reading a config with missing or mistyped entries raises into a FormatError; `what` names the config."""
     return malformed_told(f"{what} does not describe a model as Keras does")

@@ -16,7 +16,7 @@ from .graph import Calls, Source, Step, functional_calls, in_order, is_tensor, r
 class Call:
     """One call of a layer.
 
-    operands : the numbers of the tensors among its arguments; the model's inputs come first, then what each call gives.
+    operands : the numbers of the tensors among its arguments. The model's inputs have the first numbers, then each call's result.
     args, options : the arguments by position and by name, as the config has them.
     """
 
@@ -26,13 +26,13 @@ class Call:
     options: dict[str, Any]
 
     def refuse_arguments(self) -> None:
-        """Raise UnsupportedLayerError where something else than tensors is among the arguments."""
+        """Raise UnsupportedLayerError where something other than tensors is among the arguments."""
         extras = [f"{name}={value!r:.80}" for name, value in self.options.items() if not _holds_tensors(value)]
         refuse_extras(extras + [f"{value!r:.80}" for value in self.args if not _holds_tensors(value)])
 
 
 class Flattened(NamedTuple):
-    """All calls of a model, each behind those that it takes tensors from, and the numbers of the tensors that it gives."""
+    """All calls of a model, each behind the calls whose tensors it takes, and the numbers of the model's outputs."""
 
     calls: tuple[Call, ...]
     outputs: tuple[int, ...]
@@ -56,14 +56,14 @@ def flatten(model: Config, weights: Weights) -> Flattened:
 
 
 class _Plan(NamedTuple):
-    """The calls of one model, and by the id of their configs the layers and models that it holds."""
+    """The calls of one model, and the layers and models that it holds, by the ids of their configs."""
 
     calls: Calls
     entries: dict[int, Entry]
 
 
 class _Flattening:
-    """What was found so far: the calls, and how many tensors there are; the inner models, each read once."""
+    """The state of `flatten`: the calls found so far, how many tensors there are, and the inner models, each read once."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -77,7 +77,7 @@ class _Flattening:
         return self._plans[id(model)]
 
     def run(self, plan: _Plan, given: list[int], depth: int) -> list[int]:
-        """The tensors that a model gives which is called on others."""
+        """The tensors that a model gives when it is called on the tensors `given`."""
         check_count(depth, MOST_NESTING, "models within models")
         made = {source.key: [tensor] for source, tensor in zip(plan.calls.inputs, given, strict=True)}
         for step in plan.calls.steps:
@@ -140,8 +140,8 @@ def _calls(model: Config) -> Calls:
     config = model["config"]
     if not is_functional(model):
         return row_of_calls(config["layers"])
-    # Only for the model's outputs, Keras counts the calls of an inner functional model from 1, the first being the one that
-    # defined it.
+    # Only in the list of the model's outputs, Keras counts the calls of an inner functional model from 1: there, call 0 is the
+    # one that defined the inner model.
     return functional_calls(config, {entry["config"]["name"]: 1 for entry in config["layers"] if is_functional(entry)})
 
 

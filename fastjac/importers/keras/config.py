@@ -26,13 +26,13 @@ class Weights(Protocol):
     """The arrays of one layer or model, and of the layers inside it, wherever they are kept."""
 
     def layer(self, name: str, stem: str, rank: int) -> Weights:
-        """Those of an inner layer: the user calls it `name`, and it is number `rank`, from 0 on, of those of its class.
+        """The weights of an inner layer, which the user calls `name`, and which is number `rank`, from 0 on, of its class.
 
         stem : the class name in snake case.
         """
 
     def inner(self, option: str) -> Weights:
-        """Those of the layer that is one of this layer's options, such as its activation."""
+        """The weights of the layer that is one of this layer's options, such as its activation."""
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of this layer's own arrays, in Keras's order; no array is read for them."""
@@ -45,9 +45,9 @@ class Weights(Protocol):
 class Entry:
     """One layer of a config.
 
-    module, class_name : the Python class; Keras's own layers come from the module "keras.layers". None is that of a class
-        from a script or notebook.
-    registered_name : what Keras calls a custom class, "package>name" perhaps; None for its own.
+    module, class_name : the Python class; Keras's own layers come from the module "keras.layers". The module of a class from a
+        script or notebook is None.
+    registered_name : Keras's name for a custom class, perhaps "package>name"; None for Keras's own classes.
     name : the names of the models around it and its own, joined by "/".
     config : the layer's options.
     weights : where its arrays are.
@@ -75,7 +75,7 @@ def entry_of(config: Config, name: str, weights: Weights) -> Entry:
 
 
 def input_shapes(model: Config) -> list[tuple[str | None, SampleShape | None]]:
-    """The name of each input, None in a Sequential model, and the shape of one sample at it, None where the config has none."""
+    """The name of each input, None in a Sequential model, and the shape of one sample at it, None if the config has none."""
     config = model["config"]
     if is_functional(model):
         layers = by_name(config)
@@ -101,11 +101,11 @@ def _sample_shape(batch_shape: Any) -> SampleShape | None:
 
 
 INNER_OPTIONS = "activation", "layer"
-"""The options of a layer that may be layers: what its results go through, and what a wrapper applies."""
+"""The options of a layer that may be layers: the activation of its results, and the layer that a wrapper applies."""
 
 
 def inner_layer(config: Config, option: str) -> Config | None:
-    """The layer that is an option of a layer, by the layer's options; None where that is a name, a function, or not there."""
+    """The layer that an option in a layer's config is; None where the option is a name, a function, or not there."""
     value = config.get(option)
     return value if isinstance(value, dict) and isinstance(value.get("config"), dict) else None
 
@@ -131,7 +131,7 @@ def is_functional(entry: Config) -> bool:
 
 
 def told_class(module: str | None, class_name: str | None, registered_name: str | None) -> str:
-    """A custom class by all that a config tells of it."""
+    """The name of a custom class, with all that a config states about it."""
     told = class_name if module is None else f"{module}.{class_name}"
     return f"{told} (registered as {registered_name!r})" if registered_name not in (None, class_name) else str(told)
 
@@ -141,7 +141,7 @@ def _is_operation(module: str | None) -> bool:
 
 
 def ranks(entries: list[Config]) -> dict[str, tuple[str, int]]:
-    """What files know each layer by: its class name in snake case, and how many of that class stand before it."""
+    """How files identify each layer: by its class name in snake case, and by how many layers of that class stand before it."""
     seen: dict[str, int] = {}
     ranked = {}
     for entry in entries:

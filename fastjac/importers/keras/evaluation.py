@@ -17,9 +17,9 @@ TOLERANCE = 1e-2
 
 
 def compare(network: Network, model: Any, keras: Any, shapes: Sequence[tuple[int, ...]]) -> None:
-    """Raise UnsupportedLayerError where a model gives something else than the network at random inputs.
+    """Raise UnsupportedLayerError where a model does not give what the network gives at random inputs.
 
-    shapes : of one sample at each input of the model.
+    shapes : the shape of one sample at each input of the model.
     """
     ends = np.cumsum([prod(shape) for shape in shapes])[:-1]
 
@@ -27,7 +27,7 @@ def compare(network: Network, model: Any, keras: Any, shapes: Sequence[tuple[int
         variables = [[variable.value for variable in kind] for kind in (model.trainable_variables, model.non_trainable_variables)]
         given = [part.reshape(-1, *shape) for part, shape in zip(np.split(x, ends, axis=-1), shapes, strict=True)]
         with _losses_kept(model):
-            # A dict of inputs must come as one.
+            # A model that takes a dict of inputs must be given one.
             inputs = given[0] if len(given) == 1 else keras.tree.pack_sequence_as(model.input, given)
             outputs, _ = model.stateless_call(*variables, inputs, training=False)
         values = [np.asarray(keras.ops.convert_to_numpy(output)) for output in keras.tree.flatten(outputs)]
@@ -39,7 +39,7 @@ def compare(network: Network, model: Any, keras: Any, shapes: Sequence[tuple[int
 
 @contextmanager
 def _losses_kept(model: Any) -> Iterator[None]:
-    """Give the layers back the losses of the user's last call, which any call clears, also one without side effects."""
+    """Give the layers back the losses of the user's last call, since any call clears them, even a stateless one."""
     kept = [(layer, list(layer._losses)) for layer in model._flatten_layers()]
     try:
         yield

@@ -50,9 +50,9 @@ class Step:
 
 
 class Calls(NamedTuple):
-    """A model's inputs, its calls, each behind those that it takes tensors from, and its outputs.
+    """A model's inputs, its calls, each behind the calls whose tensors it takes, and its outputs.
 
-    keys : what a dict of inputs would call each of them.
+    keys : the key that each input would have in a dict of inputs.
     """
 
     inputs: tuple[Source, ...]
@@ -64,7 +64,7 @@ class Calls(NamedTuple):
 def functional_calls(config: dict[str, Any], first_calls: dict[str, int]) -> Calls:
     """The calls that the outputs of a Functional model's config depend on.
 
-    first_calls : the number of the first call of a layer where the model's outputs count them from another than 0.
+    first_calls : for layers whose calls the model's outputs do not count from 0, the number of the first call.
 
     Raises UnsupportedLayerError where a call takes no tensor that comes from the inputs, FormatError where calls run in a circle.
     """
@@ -77,19 +77,19 @@ def functional_calls(config: dict[str, Any], first_calls: dict[str, int]) -> Cal
 
 
 def row_of_calls(layers: list[dict[str, Any]]) -> Calls:
-    """The calls of a Sequential model's layers, each on all that the one before it gives."""
+    """The calls of a Sequential model's layers, each on all tensors that the one before it gives."""
     first = last = Source("", 0, None)
     steps = []
     for position, layer in enumerate(layers):
         if layer["class_name"] != "InputLayer":
-            # Numbered by the position, because a file may call two layers the same.
+            # Calls are numbered by position, because a file may give two layers the same name.
             steps.append(Step(layer, position + 1, (last,), (), {}))
             last = Source(layer["config"]["name"], position + 1, None)
     return Calls((first,), ("",), tuple(steps), (last,))
 
 
 def _walk_back(layers: dict[str, dict[str, Any]], inputs: Iterable[Source], outputs: Iterable[Source]) -> Iterator[Step]:
-    """Every call that the outputs depend on, once, behind those that it takes tensors from."""
+    """Every call that the outputs depend on, once, behind the calls whose tensors it takes."""
     starts = dict.fromkeys(source.layer for source in inputs)
     waiting = [source.key for source in outputs][::-1]
     open_steps: dict[tuple[str, int], Step] = {}
@@ -122,7 +122,7 @@ def _step(layer: dict[str, Any], call: int, starts: Iterable[str]) -> Step:
 
 
 def _is_off(option: Any) -> bool:
-    """Whether an option changes nothing: None or False, or lists and dicts of them, such as the masks of several tensors."""
+    """Whether an option changes nothing: None or False, or lists and dicts of these, such as the masks of several tensors."""
     return all(map(_is_off, in_order(option))) if isinstance(option, (dict, list, tuple)) else option in (None, False)
 
 

@@ -1,7 +1,7 @@
 """Import an .h5 file of Keras, read with h5py and json: a whole model of Keras 1, 2 or 3, or weights alone.
 
-A whole model has its config in the attribute model_config. Weights alone (.weights.h5, or .h5 by the save_weights of Keras 1
-and 2) take the config, or the list of layers, from the user.
+A whole model has its config in the attribute model_config. For weights alone (.weights.h5, or .h5 by the save_weights of Keras 1
+and 2), the user gives the config, or the list of layers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def load(probe: Probe, options: Options) -> Imported:
 
 
 def _whole_model(root: Group, text: str) -> Imported:
-    # As Keras itself has it, a file that does not tell its version comes from Keras 1.
+    # As in Keras itself, a file that does not state its version comes from Keras 1.
     written_by = generation(root.text(VERSION) or "1")
     weights = root.group(WEIGHTS)
     if weights is None:
@@ -87,7 +87,7 @@ def _as_text(given: Any) -> str:
 
 
 def _config_generation(config: Config) -> int:
-    """The generation of Keras that wrote a config: Keras 1 and 2 tell their version, Keras 3 tells modules instead."""
+    """The generation of Keras that wrote a config: Keras 1 and 2 state their version, Keras 3 states modules instead."""
     if "class_name" not in config or "config" not in config:
         raise OptionError("it must be what model.to_json() gives, with class_name and config; model.get_config() is not enough")
     if VERSION not in config and "module" not in config:

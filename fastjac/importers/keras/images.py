@@ -39,7 +39,7 @@ def transposed_convolution(entry: Entry, value: Value) -> Value:
 
 
 def _kernel(entry: Entry, *channels: int) -> tuple[Value, Value | None]:
-    """The kernel (channels, places ...), held as (places ..., channels) with the two reversed, and the bias."""
+    """The kernel and the bias. Keras has the two axes of channels behind the places, in reverse; here they come first."""
     config = entry.config
     expected = [(*config["kernel_size"], *channels)] + [(config["filters"],)] * bool(config["use_bias"])
     kernel, *bias = shared((id(entry), "arrays"), lambda: arrays(entry, *expected))
@@ -66,7 +66,7 @@ average_pooling = pooling(lambda value, window, dtype: cv.average_pool(value, wi
 
 
 def upsampling(entry: Entry, value: Value) -> Value:
-    """Several places for each along each axis of places, which are copies or, by "bilinear", between two."""
+    """Several places in place of each along each axis of places; they are copies or, with "bilinear", mixes of two."""
     kind = entry.config.get("interpolation", "nearest")
     if kind not in ("nearest", "bilinear"):
         raise UnsupportedLayerError(f"interpolation={kind!r:.40} is not supported; fastjac takes 'nearest' and 'bilinear'")
@@ -84,7 +84,7 @@ def zero_padding(entry: Entry, value: Value) -> Value:
 
 
 def cropping(entry: Entry, value: Value) -> Value:
-    """Without some entries at both ends of each axis of places."""
+    """The tensor without some places at both ends of each axis of places."""
     return _padded(entry, value, [(-first, -last) for first, last in _pairs(entry.config["cropping"])])
 
 
@@ -109,7 +109,7 @@ def _window(entry: Entry, places: Shape, sizes: Shape, strides: Any, dilations: 
 
 
 def _cut_window(entry: Entry, sizes: Shape) -> Window:
-    """The window of a transposed convolution; below 0 are the places that its image gets beyond those that the kernel reaches."""
+    """The window of a transposed convolution; a negative count adds places to its result beyond those that the kernel reaches."""
     config, rank = entry.config, len(sizes)
     strides, dilations = _each(config["strides"], rank), _each(config["dilation_rate"], rank)
     if config["padding"] not in (SAME, VALID):
@@ -128,7 +128,7 @@ def _cut_window(entry: Entry, sizes: Shape) -> Window:
 
 
 def _each(option: Any, rank: int) -> Shape:
-    """An option for each axis of places, which may be one number for all."""
+    """An option as one number for each axis of places; it may be one number for all."""
     return (option,) * rank if isinstance(option, int) else tuple(option)
 
 

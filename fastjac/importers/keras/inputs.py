@@ -40,7 +40,7 @@ def _checked(shape: Shape, given: Any) -> Shape:
 
 
 def filled(shape: Shape, size: int) -> tuple[int, ...]:
-    """The shape with its first open size filled, as near as may be, such that it holds `size` entries, and others with 1."""
+    """The shape with its first open size filled so that it holds `size` entries, as near as may be; other open sizes are 1."""
     if shape is None:
         return (size,)
     known = prod(one for one in shape if one is not None)

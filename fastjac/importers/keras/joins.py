@@ -40,12 +40,12 @@ def concatenate(entry: Entry, values: Sequence[Value]) -> Value:
 
 
 def _joined(function: Callable[[Value, Value], Value]) -> Merge:
-    """Tensors joined entry by entry; such as are smaller are spread, as NumPy broadcasts samples."""
+    """Tensors joined entry by entry; smaller samples are spread as NumPy broadcasts them."""
     return lambda entry, values: el.total(_aligned(values), function)
 
 
 def _aligned(values: Sequence[Value]) -> list[Value]:
-    """Tensors whose samples have as many axes: those with fewer have new ones in front, behind that of the batch."""
+    """The tensors, with equally many axes: those with fewer get new ones directly behind the axis of the batch."""
     if not values:
         raise FormatError("it joins tensors, and is called on none")
     rank = max(len(value.shape) for value in values)

@@ -39,7 +39,7 @@ Converter = Callable[[Entry, Value], Value]
 
 
 class Conversion(NamedTuple):
-    """How one class is converted, and what a user may want to know of it."""
+    """How one class is converted, and what a user may want to know about it."""
 
     convert: Converter
     note: str = ""
@@ -59,7 +59,7 @@ def _missing(calls: Sequence[Call]) -> Iterator[Missing]:
 
 
 def result_of(call: Call, values: Sequence[Operand], precision: Precision) -> Operand:
-    """What a call gives; `precision` is that of numbers that stand in the config."""
+    """The result of a call; `precision` is that of numbers that stand in the config."""
     entry = call.entry
     if is_arithmetic(entry):
         return arithmetic(call, values, precision)
@@ -113,7 +113,7 @@ def _supported() -> str:
 
 
 def note(entry: Entry) -> str:
-    """What a user may want to know of a layer."""
+    """What a user may want to know about a layer."""
     known = None if entry.is_operation else CONVERTERS.get(entry.class_name)
     notes = [] if known is None else [known.note]
     if entry.config.get("activation") == HARD_SIGMOID_2:
@@ -130,7 +130,7 @@ def note(entry: Entry) -> str:
 
 
 def _of_each_unit(layers: Callable[[Entry, Shape], Sequence[fl.Layer]]) -> Converter:
-    """A layer that acts on each unit by itself; one that is called again on samples of the same shape is the same layer."""
+    """A layer that acts on each unit by itself. Calls on samples of the same shape share one layer."""
 
     def convert(entry: Entry, value: Value) -> Value:
         shape = sample_of(value)
@@ -154,7 +154,7 @@ def _dense(entry: Entry, value: Value) -> Value:
 
 
 def _flatten(entry: Entry, value: Value) -> Value:
-    """The samples with one axis."""
+    """The samples flattened to one axis."""
     if entry.config["data_format"] == "channels_first" and len(value.shape) > 2:
         value = mv.transpose(value, [0, *range(2, len(value.shape)), 1])
     return mv.flatten(value)
@@ -174,12 +174,12 @@ def _permute(entry: Entry, value: Value) -> Value:
 
 
 def _repeat(entry: Entry, value: Value) -> Value:
-    """So many copies of a vector along a new axis."""
+    """`n` copies of a vector along a new axis."""
     return mv.tile(mv.unsqueeze(value, [1]), [1, entry.config["n"], *[1] * (len(value.shape) - 1)])
 
 
 def _activated(convert: Converter) -> Converter:
-    """A layer with its activation behind."""
+    """A layer with its activation behind it."""
     return lambda entry, value: _activation(entry, convert(entry, value))
 
 
@@ -195,7 +195,7 @@ def _pooled(function: Callable[[Value, Sequence[int], bool], Value]) -> Converte
 
 
 def _distributed(entry: Entry, value: Value) -> Value:
-    """A layer on each step; since steps are an axis as any other, that is the layer itself."""
+    """A layer on each step; that is the layer itself, since the steps are an axis like any other."""
     inner = shared(
         (id(entry), "layer"), lambda: entry_of(entry.config["layer"], f"{entry.name}/layer", entry.weights.inner("layer"))
     )
@@ -233,7 +233,7 @@ def _activation(entry: Entry, value: Value) -> Value:
 
 
 def _inner_layer(entry: Entry) -> Entry | None:
-    """The layer that is this layer's activation, if one is; the same whenever it is asked for."""
+    """The layer that is this layer's activation, or None; every call gives the same object."""
     option = inner_layer(entry.config, "activation")
     if option is None:
         return None
@@ -250,7 +250,7 @@ def _told(activation: Any) -> str:
 
 
 def _in_dimensions(name: str, conversion: Conversion) -> dict[str, Conversion]:
-    """A layer over sequences, and the same over images."""
+    """The entries of one layer over sequences and over images, "1D" and "2D"."""
     return {f"{name}{rank}D": conversion for rank in (1, 2)}
 
 

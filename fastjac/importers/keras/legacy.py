@@ -1,6 +1,6 @@
-"""Configs of every Keras in the form of a .keras file of Keras 3, which is the only one that is read further.
+"""Configs of every Keras in the form of a .keras file of Keras 3, the only form that other modules read.
 
-The tables tell what a layer's options were called and meant before; the graph of a Functional model is in `legacy_graph`.
+The tables state what a layer's options were called and meant before; the graph of a Functional model is in `legacy_graph`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Change:
 CHANGES: dict[int, dict[str, Change]] = {
     1: {
         "Dense": Change(renamed={"output_dim": "units", "bias": "use_bias"}),
-        # mode 1 normalizes each sample, mode 2 by statistics of the batch at hand
+        # Mode 1 normalizes each sample by itself, mode 2 by the statistics of the current batch.
         "BatchNormalization": Change(added={"scale": True, "center": True}, dropped={"mode": 0}),
     },
     2: {
@@ -56,10 +56,10 @@ CHANGES: dict[int, dict[str, Change]] = {
 """By generation, what became of each class in the next one; classes that are not named kept their options."""
 
 ACTIVATION_NAMES = {"hard_sigmoid": HARD_SIGMOID_2}
-"""Names of activations that mean something else up to Keras 2, and what this package calls that."""
+"""Names of activations that had another meaning up to Keras 2, and this package's names for that meaning."""
 
 OLD_MODEL_MODULES = ("keras.engine.functional", "keras.src.engine.functional", "tf_keras.src.engine.functional")
-"""Where Functional models of Keras 2 come from; that of Sequential ones is "keras", if the config tells."""
+"""The modules of Functional models of Keras 2; the module of Sequential ones is "keras", if the config states it."""
 
 
 def generation(version: Any) -> int:
@@ -80,7 +80,7 @@ def modern(model: Config, written_by: int) -> Config:
 
 def _model(entry: Config, written_by: int, name: str) -> Config:
     config = entry["config"]
-    if isinstance(config, list):  # a Sequential model up to Keras 2.2.2, whose name its config does not tell
+    if isinstance(config, list):  # a Sequential model up to Keras 2.2.2, whose config does not state its name
         config = {"name": name, "layers": config}
     layers = [_part(inner, written_by, f"{inner['class_name'].lower()}_{i}") for i, inner in enumerate(config["layers"])]
     config = {"name": name, **config, "layers": layers}
@@ -111,7 +111,7 @@ def _layer(entry: Config, written_by: int, default_name: str) -> Config:
         config["activation"] = _activation(config, written_by)
     if written_by < NEWEST and (wrapped := inner_layer(config, "layer")) is not None:
         config["layer"] = _part(wrapped, written_by, "layer")
-    # Where no module is told, a class of Keras's own stands by its bare name, a registered one of the user's as package>name.
+    # Where no module is stated, Keras's own classes have bare names, and classes that the user registered are package>name.
     module = entry.get("module", None if ">" in class_name else "keras.layers")
     return {**entry, "module": module, "class_name": class_name, "config": config}
 
@@ -134,16 +134,16 @@ def _activation(config: Config, written_by: int) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A config's value; a NumPy or TensorFlow number or array comes out of the dict that is saved around it."""
+    """A config's value; a NumPy or TensorFlow number or array is taken out of the dict that is saved around it."""
     if not isinstance(value, dict):
         return value
     if value.get("class_name") in ("__numpy__", "__tensor__"):
         return value["config"]["value"]
-    return value["value"] if value.get("type") == "ndarray" else value  # so Keras 2 has it without TensorFlow
+    return value["value"] if value.get("type") == "ndarray" else value  # Keras 2 without TensorFlow writes this form
 
 
 def _with_input(layers: list[Config], name: str) -> list[Config]:
-    """The layers of a Sequential model behind an input layer, which older files leave out where the first layer tells as much."""
+    """A Sequential model's layers behind an input layer, which older files leave out where the first layer states the shape."""
     shape = layers[0]["config"].get("batch_input_shape") if layers and layers[0]["class_name"] != "InputLayer" else None
     if shape is None:
         return layers

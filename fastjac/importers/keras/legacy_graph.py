@@ -1,7 +1,7 @@
 """The graph of a Functional model of Keras 1 or 2 in the form of Keras 3.
 
-There, a call is a list of the tensors that it takes, each `[layer, call, output]` and perhaps the call's options, and calls of
-an inner model are counted from 1, the first being the one that defined it, if it has one.
+In Keras 1 and 2, a call is a list of the tensors that it takes, each `[layer, call, output]`, perhaps with the call's options.
+Calls of an inner model are counted from 1, if call 0 is the one that defined it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .graph import TENSOR, references
 def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
     """The config of a Functional model with its calls written, and counted, as Keras 3 does.
 
-    Every call that a config keeps feeds another or the output, so the first call of a layer is the lowest that anything names.
+    Every call that a config keeps feeds another call or the output, so the first call of a layer is the lowest that is named.
     """
     nodes = [entry["inbound_nodes"] for entry in config["layers"]]
     first: dict[str, int] = {}

@@ -16,7 +16,7 @@ from .evaluation import compare
 from .legacy import NEWEST, modern
 
 HALF_PRECISION = ("float16", "bfloat16")
-"""Types that round so far that a model which computes in one cannot be compared with its network."""
+"""Types that round so much that a model which computes in one of them cannot be compared with its network."""
 LAYER_MODULES, MODEL_MODULES = "keras.src.layers.", "keras.src.models."
 
 
@@ -75,7 +75,7 @@ def from_keras(model: Any, input_shape: Any = None, *, n_in: int | None = None) 
 
 
 def _config(model: Any) -> dict[str, Any]:
-    """What Keras knows of the model's layers, which fails for arguments that it cannot save."""
+    """The model's config as Keras gives it; UnsupportedLayerError where a layer has arguments that Keras cannot save."""
     try:
         config: dict[str, Any] = model.get_config()
     except Exception as error:  # whatever a layer's own get_config raises
@@ -92,11 +92,11 @@ class LiveWeights:
         self._layer, self._keras = layer, keras
 
     def layer(self, name: str, stem: str, rank: int) -> LiveWeights:
-        """Those of the inner layer called `name`, or of none for an operation, which holds no arrays."""
+        """The weights of the inner layer called `name`; for an operation, which holds no arrays, those of no layer."""
         return LiveWeights(next((inner for inner in self._layer.layers if inner.name == name), None), self._keras)
 
     def inner(self, option: str) -> LiveWeights:
-        """Those of the layer that is one of this layer's options."""
+        """The weights of the layer that is one of this layer's options."""
         return LiveWeights(getattr(self._layer, option), self._keras)
 
     def shapes(self) -> list[tuple[int, ...]]:
@@ -118,7 +118,7 @@ class LiveWeights:
 
 
 def _refuse_custom(model: Any, keras: Any) -> None:
-    """Raise UnsupportedLayerError for classes and functions not Keras's own, whose config would not tell what they do."""
+    """Raise UnsupportedLayerError for classes and functions that are not Keras's own: no config states what they do."""
     if not type(model).__module__.startswith(MODEL_MODULES):
         raise UnsupportedLayerError(
             f"the model is a {type(model).__name__}, a subclass with code of its own; fastjac reads Sequential and Functional "
@@ -146,7 +146,7 @@ def _refuse_patched(layer: Any, what: str) -> None:
 
 
 def _refuse_foreign_function(function: Any, what: str, keras: Any) -> None:
-    """Refuse a function that only shares the name of a built-in activation, as jax.nn.gelu does, which is the tanh form."""
+    """Refuse a function that only shares the name of a built-in activation: jax.nn.gelu, for one, is the tanh form."""
     name = getattr(function, "__name__", repr(function))
     if getattr(keras.activations, name, None) is not function:
         raise UnsupportedLayerError(

@@ -1,6 +1,7 @@
 """What Keras's normalizations become.
 
-Those of each unit by itself take a layer and the shape of one sample, and give layers; the others take a tensor.
+Functions for layers that act on each unit by itself take a layer and the shape of one sample, and give fastjac layers. The others
+take a layer and a tensor.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from .config import Entry
 from .shapes import Shape, own_axes, per_unit, sample_axis
 
 UNIT_EPSILON = 1e-12
-"""Below which Keras lets no sum of squares fall that it divides by."""
+"""The least sum of squares that Keras divides by."""
 NORMALIZATION_EPSILON = 1e-7
-"""Keras's backend epsilon, below which Normalization does not let a deviation fall."""
+"""Keras's backend epsilon, the least deviation that Normalization divides by."""
 
 
 def batch_normalization(entry: Entry, shape: Shape) -> list[fl.Layer]:
@@ -76,7 +77,7 @@ def normalization(entry: Entry, shape: Shape) -> list[fl.Layer]:
     dtype = float_dtype(mean)
     if config["invert"]:
         return [fl.Scale(np.asarray(spread, dtype), center)]
-    # The mean is taken off first and by itself: in float32 `x / s - m / s` loses what a mean far above the deviation hides.
+    # The mean is subtracted first: in float32, `x / s - m / s` loses digits where the mean is far above the deviation.
     return [fl.Scale(1.0, -center), fl.Scale(np.asarray(1.0 / spread, dtype))]
 
 

@@ -1,7 +1,7 @@
-"""What the bare operations of Keras 3 become, which `keras.ops.gelu(x, approximate=True)` makes of a Functional model's tensor.
+"""What the bare operations of Keras 3 become, such as `keras.ops.gelu(x, approximate=True)` of a Functional model's tensor.
 
-They are activations with options that names do not tell, functions such as `keras.ops.sin`, and what moves or sums entries.
-`arithmetic` has those of several tensors.
+They are activations with options that no name states, functions such as `keras.ops.sin`, and operations that move or sum entries.
+`arithmetic` has the operations on several tensors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Layers = Callable[[Entry, Shape], Sequence[fl.Layer]]
 
 
 def operation(entry: Entry, value: Value) -> Value:
-    """What a bare operation gives; UnsupportedLayerError if fastjac does not have it."""
+    """The result of a bare operation; UnsupportedLayerError if fastjac does not have it."""
     name = snake_case(entry.class_name)
     if entry.class_name in OPERATIONS:
         return OPERATIONS[entry.class_name](entry, value)
@@ -67,7 +67,7 @@ def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> 
 
 
 def _reshape(entry: Entry, value: Value) -> Value:
-    """A new shape of the whole batch, whose first size must be left open."""
+    """A new shape for the whole batch; its first size must be left open."""
     return mv.reshape(value, entry.config["newshape"])
 
 
@@ -99,7 +99,7 @@ WITH_OPTIONS: dict[str, Layers] = {
 """Functions of each entry with options, by class."""
 
 SAME = ("ceil", "cos", "cosh", "erf", "exp", "floor", "log", "reciprocal", "sin", "sinh", "sqrt", "tan")
-"""Functions of each entry that no activation is called after, and that the intermediate form calls as Keras does."""
+"""Functions of each entry whose name no activation has, and which the intermediate form calls as Keras does."""
 
 OPERATIONS: dict[str, Operation] = {
     **{name.capitalize(): _function(fn.of_each(name)) for name in SAME},
@@ -122,4 +122,4 @@ OPERATIONS: dict[str, Operation] = {
     "Squeeze": _squeeze,
     "ExpandDims": _expand,
 }
-"""Operations that move entries, or take several together, by class."""
+"""Operations that move entries, or reduce several to one, by class."""

@@ -14,7 +14,7 @@ from .config import Entry
 from .shapes import Shape, per_unit
 
 MOST_DOUBLED = 1024
-"""Units of a ReLU with a slope and a threshold, which takes two matrices of twice as many rows or columns."""
+"""The most units that a ReLU with a slope and a threshold may have: it takes two matrices of twice as many rows or columns."""
 
 
 def relu(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
@@ -36,10 +36,10 @@ def relu(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
 
 
 def _with_a_jump(entry: Entry, shape: Shape) -> Sequence[fl.Layer]:
-    """Both parts of a ReLU with a slope and a threshold t, added: `min(x, max_value)` where x > t, and `-slope max(t - x, 0)`.
+    """A ReLU with a slope and a threshold t, as the sum of `min(x, max_value)` where x > t, and `-slope max(t - x, 0)`.
 
-    Every unit is doubled, since no map of one unit by itself both rises below t and jumps there. The second part passes the
-    Threshold of the first by being lifted above t before it.
+    Every unit is doubled, one copy for each term, since no layer that acts on one unit by itself both rises below t and jumps
+    there. The Threshold of the first term acts on both copies; the second is lifted above t before it, so that it passes.
     """
     slope, threshold, top = (entry.config[name] for name in ("negative_slope", "threshold", "max_value"))
     n = math.prod(shape)

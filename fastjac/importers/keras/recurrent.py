@@ -1,4 +1,4 @@
-"""What Keras's recurrent layers become: their steps one after another, since a sequence has a fixed length.
+"""What Keras's recurrent layers become: all steps, one after another, since a sequence has a fixed length.
 
 Every function takes a layer and the tensor (batch, steps, features) that it is called on.
 """
@@ -61,11 +61,11 @@ MERGES: dict[str, Callable[[Sequence[Value]], Value]] = {
     "mul": lambda values: el.total(values, el.multiply),
     "ave": lambda values: el.multiply(el.total(values), constant(np.float64(0.5))),
 }
-"""How both directions are joined, by name."""
+"""What joins the results of both directions, by name."""
 
 
 def _states(entry: Entry, value: Value, backward: bool | None = None) -> list[Value]:
-    """The states in the order of the steps that were taken."""
+    """The states in the order in which the steps are taken."""
     config = entry.config
     for option in ("return_state", "stateful"):
         if config.get(option):
@@ -89,7 +89,7 @@ def _run(entry: Entry, steps: Sequence[Flow], weights: Weights) -> list[Value]:
 
 
 def _weights(entry: Entry, n_in: int) -> Weights:
-    """Its weights in torch's layout; Keras 3 files them with the cell inside of the layer."""
+    """The layer's weights in torch's layout; Keras 3 files them under the cell inside the layer."""
     config, gates = entry.config, GATES[entry.class_name]
     units = config["units"]
     wide = gates * units

@@ -37,7 +37,7 @@ def sample_axis(axis: int, shape: Sequence[int]) -> int:
 
 
 def own_axis(axis: int, value: Value) -> int:
-    """An axis that a layer names, counted from 0 with that of the batch; UnsupportedLayerError if it is that of the batch."""
+    """An axis that a layer names, counted from 0, the axis of the batch; UnsupportedLayerError if it is the axis of the batch."""
     return sample_axis(axis, sample_of(value)) + 1
 
 
@@ -52,9 +52,9 @@ def own_axes(option: Any, value: Value) -> list[int]:
 
 
 def per_unit(values: np.ndarray, axes: Iterable[int], shape: Sequence[int]) -> Parameter:
-    """One number for each unit of a flattened sample from `values` that run along some `axes` of it; a number stays one.
+    """One number for each unit of a flattened sample, from `values` that run along some of its `axes`; a single number stays one.
 
-    As in Keras, fewer dimensions than axes run along the last of them.
+    As in Keras, `values` with fewer dimensions than `axes` run along the last of these.
     """
     if values.ndim == 0:
         return float(values)

@@ -1,4 +1,4 @@
-"""How many arrays each layer of Keras has, as its config tells."""
+"""How many arrays each layer of Keras has, by its config."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Weights as .h5 files of whole models and of Keras 1 and 2 list them: for each outermost layer, names in a certain order.
 
-The attribute `layer_names` lists the outermost layers, and `weight_names` of a layer's group its arrays. Keras finds both by
-order and never by name, since names change when a model is built again: those that are trained come first, in the order of the
-layers, then those that are not.
+The attribute `layer_names` lists the outermost layers, and `weight_names` of a layer's group lists its arrays. Keras finds both
+by order and never by name, since names change when a model is built again. The arrays that are trained come first, in the order
+of the layers, then those that are not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .config import INNER_OPTIONS, Config, inner_layer, is_model
 from .variables import variables
 
 Path = tuple[str, ...]
-"""The names of a layer and of the models around it, outermost first; one of INNER_OPTIONS at its end is a layer in the layer."""
+"""The names of the models around a layer, outermost first, and its own. One of INNER_OPTIONS at the end is a layer within it."""
 
 LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
 
@@ -34,7 +34,7 @@ class Listing:
 
     @cached_property
     def arrays(self) -> dict[Path, list[Array]]:
-        """The arrays by layer. They are found when the first is asked for, when every layer is known to be one of Keras's own."""
+        """The arrays by layer. They are found only when first needed: by then, every layer is known to be one of Keras's own."""
         owners = [(entry["config"]["name"], owned) for entry in self._layers if (owned := _owners(entry, ()))]
         held = [(name, names) for name in layer_names(self._group) if (names := weight_names(self._group, name))]
         if len(owners) != len(held):
@@ -49,7 +49,7 @@ class Listing:
                     raise FormatError(
                         f"layer {layer!r}: the layers in it take {len(owned)} weight arrays, the file holds {len(names)}"
                     )
-                owned = owned[:1] * len(names)  # whoever reads that one layer tells which arrays it should have
+                owned = owned[:1] * len(names)  # the reader of that one layer reports which arrays it should have
             for path, array in zip(owned, listed_arrays(self._group, name, names), strict=True):
                 found.setdefault(path, []).append(array)
         return found
@@ -62,11 +62,11 @@ class ListedWeights:
         self._listing, self._path = listing, path
 
     def layer(self, name: str, stem: str, rank: int) -> ListedWeights:
-        """Those of the inner layer called `name`."""
+        """The weights of the inner layer called `name`."""
         return ListedWeights(self._listing, (*self._path, name))
 
     def inner(self, option: str) -> ListedWeights:
-        """Those of the layer that is one of this layer's options."""
+        """The weights of the layer that is one of this layer's options."""
         return ListedWeights(self._listing, (*self._path, option))
 
     def shapes(self) -> list[tuple[int, ...]]:
@@ -101,7 +101,7 @@ def weight_names(group: Group, layer: str) -> list[str]:
 
 
 def _names(group: Group, attribute: str) -> list[str] | None:
-    """The names that an attribute lists; each is part of many paths, so FormatError if one is longer than any name."""
+    """The names that an attribute lists; FormatError if one is longer than any real name, since it would stand in many paths."""
     names = group.texts(attribute)
     check_count(max(map(len, names or ()), default=0), MOST_NAME, f"letters in a name in {attribute}")
     return names
@@ -113,13 +113,13 @@ def listed_arrays(group: Group, layer: str, names: list[str]) -> list[Array]:
 
 
 def _owners(entry: Config, around: Path) -> list[Path]:
-    """The layer that each array belongs to, trained ones first."""
+    """The layer that each array belongs to; those of trained arrays come first."""
     trained, fixed = _split_owners(entry, around, entry["config"]["name"])
     return trained + fixed
 
 
 def _split_owners(entry: Config, around: Path, name: str) -> tuple[list[Path], list[Path]]:
-    """The layer that each array that is trained belongs to, and each that is not, in the order of the layers."""
+    """The layers that the trained arrays belong to, and those that the other arrays do, both in the order of the layers."""
     path, config = (*around, name), entry["config"]
     trained, fixed = ([path] * count for count in variables(entry))
     for inner, inner_name in _inner(entry):

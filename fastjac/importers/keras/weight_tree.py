@@ -25,7 +25,7 @@ class TreeWeights:
         self._group = group
 
     def layer(self, name: str, stem: str, rank: int) -> TreeWeights:
-        """Those of the inner layer that is number `rank` of those with the stem `stem`; its name is not told by all files."""
+        """The weights of the inner layer that is number `rank` of those with the stem `stem`; not all files state its name."""
         layers, old_layers = (self._below(container) for container in (LAYERS, OLD_LAYERS))
         if layers is not None or old_layers is None:
             return TreeWeights(layers and layers.group(f"{stem}_{rank}" if rank else stem))
@@ -33,7 +33,7 @@ class TreeWeights:
         return TreeWeights(old_layers.group(slots[rank]) if rank < len(slots) else None)
 
     def inner(self, option: str) -> TreeWeights:
-        """Those of the layer that is one of this layer's options, whose name the group has."""
+        """The weights of the layer that is one of this layer's options; its group has the name of the option."""
         return TreeWeights(self._below(option))
 
     def shapes(self) -> list[tuple[int, ...]]:
@@ -66,7 +66,7 @@ class TreeWeights:
 
 
 def stem_of(slot: str) -> str:
-    """The class name in snake case that a group is called by."""
+    """The class name in snake case that begins a group's name."""
     stem, _, number = slot.rpartition("_")
     return stem if stem and number.isdecimal() else slot
 

@@ -9,7 +9,7 @@
                     normalization.py, products.py, recurrent.py, resizing.py, and those of scikit-learn's models in ml.py
     refusals.py     what fastjac does not have, and what to do about it
 
-A model is read for one sample, whose array is seen as one vector, flattened. An axis of the batch that the file leaves open is
+A model is read for one sample, whose array is flattened to one vector. An axis of the batch that the file leaves open is
 followed through the graph, and a node that mixes samples is refused. A batch that the file fixes belongs to the one sample.
 """
 

@@ -1,6 +1,6 @@
-"""Operators that act on each entry by itself by constants that the node holds: the table ACTIVATIONS, and its functions.
+"""Operators that act on each entry by itself, with constants that the node holds: the table ACTIVATIONS, and its functions.
 
-An attribute is a float32 number. Where that stands for a constant which float32 cannot hold, as 1/6, the constant is meant.
+An attribute is a float32 number. Where it stands for a constant that float32 cannot hold, such as 1/6, the constant is meant.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .calls import Call
 SIXTH = float(np.float32(1 / 6))
 SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 LOWEST, HIGHEST = -3.4028234663852886e38, 3.4028234663852886e38
-"""The bounds of float32, which stand for none."""
+"""The largest finite numbers of float32; as bounds, they stand for no bound."""
 
 Activation = Callable[[Call], Value]
 
 
 def _of(*layers: Layer) -> Activation:
-    """Layers without options of the node's."""
+    """Layers that need no options of the node."""
     return lambda call: apply(call.value(0), layers)
 
 
@@ -39,7 +39,7 @@ def _function(function: Callable[[Value], Value]) -> Activation:
 
 
 def _with(make: Callable[[Call], list[Layer]]) -> Activation:
-    """Layers with options of the node's."""
+    """Layers that need options of the node."""
     return lambda call: apply(call.value(0), make(call))
 
 
@@ -50,7 +50,7 @@ def _selu(call: Call) -> list[Layer]:
 
 
 def _gelu(call: Call) -> list[Layer]:
-    # Refused by GELU itself, if it is neither.
+    # GELU itself refuses any other value.
     return [fl.GELU(cast(Literal["none", "tanh"], call.node.text("approximate", "none")))]
 
 

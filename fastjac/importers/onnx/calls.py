@@ -17,7 +17,7 @@ from .tensor import TensorReader
 
 @dataclass(frozen=True, eq=False)
 class Call(Operands):
-    """A node and its operands, the opset that tells its meaning, and what reads tensors among its attributes."""
+    """A node and its operands, the opset that decides its meaning, and what reads tensors among its attributes."""
 
     node: Node
     opset: int
@@ -27,7 +27,7 @@ class Call(Operands):
         return f"operand {self.node.inputs[position]!r:.80}"
 
     def optional(self, position: int) -> Value | None:
-        """The tensor there, or None if it is left out, which is called what the node calls it."""
+        """The tensor there, or None if it is left out; a constant gets the name that the node calls it by."""
         operand = super().optional(position)
         if isinstance(operand, Constant) and position < len(self.node.inputs):
             name = self.node.inputs[position]
@@ -40,12 +40,12 @@ class Call(Operands):
         return [self.value(position) for position in range(len(self.operands))]
 
     def array(self, position: int) -> np.ndarray | None:
-        """The constant there, which no number of samples changes, or None if it is left out."""
+        """The constant there, which must not depend on the number of samples, or None if it is left out."""
         value = self.optional(position)
         return None if value is None else fixed(value, self.label(position))
 
     def number(self, position: int, default: float) -> float:
-        """The constant there as a number; FormatError if it has more entries than one."""
+        """The constant there as a number; FormatError if it has more than one entry."""
         array = self.array(position)
         if array is not None and array.size != 1:
             raise FormatError(f"its operand {self.node.inputs[position]!r} must be one number, it has shape {array.shape}")
@@ -72,7 +72,7 @@ class Call(Operands):
                 )
 
     def sizes(self, position: int, attribute: str = "") -> Value:
-        """A list of whole numbers, which the number of samples may change: an operand, or an attribute in older opsets."""
+        """A list of whole numbers that may depend on the number of samples: an operand, or an attribute in older opsets."""
         if self.operand(position) is None and attribute and (told := self.node.integers(attribute)) is not None:
             return constant(np.array(told, np.int64))
         self.check_integers(position)
@@ -84,5 +84,5 @@ class Call(Operands):
         return default if tensor is None else self.reader.dense(tensor)
 
     def axes(self, position: int) -> tuple[int, ...] | None:
-        """The axes it acts on: an attribute in older opsets, an operand in newer ones."""
+        """The axes that the node acts on: an attribute in older opsets, an operand in newer ones."""
         return self.node.integers("axes") if self.operand(position) is None else self.integers(position)

@@ -1,4 +1,4 @@
-"""Constants out of nodes that hold or describe them: Constant, ConstantOfShape, Range, Cast, and the shapes of other values."""
+"""Nodes that hold or describe constants: Constant, ConstantOfShape, Range, Cast, and the shapes of other values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .tensor import dtype_name, element_type
 
 
 def held(call: Call) -> Value:
-    """What a Constant holds, in the one attribute of several that it has."""
+    """The value of a Constant, which stands in one of several attributes."""
     for name in call.node.attributes:
         if name in FORMS:
             return constant(FORMS[name](call))
@@ -37,7 +37,7 @@ FORMS: dict[str, Callable[[Call], np.ndarray]] = {
 
 
 def of_shape(call: Call) -> Value:
-    """An array of the shape that is given, all of whose entries are the one of `value`, or 0."""
+    """An array of the given shape, filled with the one entry of `value`, or with 0."""
     value = call.tensor("value", np.zeros(1, np.float32))
     if value.size != 1:
         raise FormatError(f"its value must have one entry, it has shape {value.shape}")
@@ -46,7 +46,7 @@ def of_shape(call: Call) -> Value:
 
 
 def arange(call: Call) -> Value:
-    """The numbers of a range, of which each operand is one number."""
+    """The numbers of a range; start, limit and step are operands of one number each."""
     for position in range(3):
         call.number(position, 0.0)
     return mv.number_range(*(call.value(position) for position in range(3)))
@@ -60,7 +60,7 @@ def cast(call: Call) -> Value | Condition:
 
 
 def cast_like(call: Call) -> Value:
-    """The entries as numbers of another tensor's type; floating-point ones keep their own, since a network has one precision."""
+    """The entries in another tensor's type. Floating-point entries keep their own type, since a network has one precision."""
     value, like = call.value(0), call.value(1)
     if isinstance(like, Flow) or like.alone.dtype.kind == "f":
         if isinstance(value, Flow) or value.alone.dtype.kind == "f":
@@ -75,6 +75,6 @@ def cast_like(call: Call) -> Value:
 
 
 def _old_type(call: Call) -> int:
-    """The number of the type that opsets before 6 give by its name."""
+    """The number of a type that opsets before 6 state by its name."""
     name = call.node.text("to", "")
     return {"FLOAT": 1, "INT32": 6, "INT64": 7, "BOOL": 9, "FLOAT16": 10, "DOUBLE": 11}.get(name, 0)

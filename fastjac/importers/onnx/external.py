@@ -16,9 +16,9 @@ class ExternalData:
         self._directory = directory.resolve()
 
     def read(self, entries: Mapping[str, str], size: int) -> bytes:
-        """The `size` bytes of a tensor, of which `entries` tell the location, the offset and perhaps the length.
+        """The `size` bytes of a tensor; `entries` state the location, the offset and perhaps the length.
 
-        Raises FormatError where they tell another length, or a location that is not a regular file in the directory or that
+        Raises FormatError where they state another length, or a location that is not a regular file in the directory or that
         is too short; FileError where it cannot be read.
         """
         path = self._path(entries.get("location"))

@@ -1,4 +1,4 @@
-"""Read .onnx files: protobuf, which starts with no signature, so that its first fields must tell."""
+"""Read .onnx files. They are protobuf, which has no signature, so its first fields decide whether a file is one."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def recognise(probe: Probe) -> bool:
 def load(probe: Probe, options: Options) -> Imported:
     """Read a model; see `from_onnx`.
 
-    Raises MissingDependencyError without onnx, FormatError where the file is damaged, UnsupportedLayerError where fastjac cannot
-    say it, LayerError where neither the file nor the option n_in tells the number of inputs.
+    Raises MissingDependencyError without onnx, FormatError where the file is damaged, UnsupportedLayerError where a fastjac
+    network cannot do what it says, LayerError where neither the file nor the option n_in states the number of inputs.
     """
     options.refuse_all_but("n_in", "external_data", "inputs", "outputs")
     check_count(probe.size, MOST_BYTES, "bytes")

@@ -36,11 +36,11 @@ ATTRIBUTE_FIELDS = {
 class Node(graph.Node):
     """One node of a graph; its attributes are AttributeProtos.
 
-    operator : "Gemm"; of another domain than ONNX's own, "com.microsoft.Gelu".
+    operator : its name, such as "Gemm"; outside ONNX's own domain, with that domain, such as "com.microsoft.Gelu".
     """
 
     def real(self, name: str, default: float) -> float:
-        """An attribute that is a number. Those are float32 numbers, and so is the default."""
+        """An attribute that is a number. Such attributes are float32 numbers, and so is the default."""
         return float(self._attribute(name, FLOAT, np.float32(default)))
 
     def integer(self, name: str, default: int) -> int:
@@ -152,7 +152,7 @@ def _by_name(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
 
 
 def _name(name: Any) -> str:
-    """A name out of the file, which protobuf gives as bytes where it is no text."""
+    """A name out of the file, as text; protobuf gives bytes where it is not valid text."""
     if not isinstance(name, str):
         raise FormatError(f"the name {name!r:.80} is not valid UTF-8; the file is damaged")
     check_count(len(name), MOST_NAME, "letters in a name")
@@ -182,7 +182,7 @@ def _opset(model: Any) -> int:
 
 
 def needed_for(outputs: Sequence[str], model: Model) -> list[Node]:
-    """The nodes that outputs depend on, in the order of the file; FormatError where two things give one value."""
+    """The nodes that the outputs depend on, in the order of the file; FormatError where two things give one value."""
     producers = _producers(model)
     needed: dict[int, Node] = {}
     waiting = list(outputs)
@@ -195,7 +195,7 @@ def needed_for(outputs: Sequence[str], model: Model) -> list[Node]:
 
 
 def _producers(model: Model) -> dict[str, Node]:
-    """The nodes by the names of their outputs, each of which only one may have."""
+    """The nodes by the names of their outputs; each output may come from one node only."""
     producers: dict[str, Node] = {}
     taken = {end.name for end in model.inputs}.union(model.initializers, model.sparse_initializers)
     for node in model.nodes:

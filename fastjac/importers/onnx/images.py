@@ -23,7 +23,7 @@ def conv(call: Call) -> Value:
 
 
 def conv_transpose(call: Call) -> Value:
-    """What the transposed matrix of a convolution makes of a small image; the kernel is a constant."""
+    """A transposed convolution over a small image; the kernel is a constant."""
     value, kernel = call.value(0), call.value(1)
     window = _window(call, value, kernel.shape[2:], _cut)
     return cv.convolve_backwards(
@@ -49,7 +49,7 @@ def _whole(function: Callable[[Value, Sequence[int]], Value]) -> Callable[[Call]
 
 
 def _window(call: Call, value: Value, sizes: Sequence[int] | None = None, pads_of: Pads | None = None) -> Window:
-    """The window of a node, that of its kernel for a convolution; `pads_of` says how many places more it has, as `_pads` does."""
+    """The windows of a node; a convolution gives `sizes`, those of its kernel. `pads_of` counts added places, as `_pads` does."""
     told = call.node.integers("kernel_shape")
     sizes = told if sizes is None else sizes
     places = value.shape[2:]
@@ -77,7 +77,7 @@ def _pads(
 def _cut(
     call: Call, places: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[int, ...]:
-    """How many places a transposed convolution leaves out at the ends; below 0 where it has more."""
+    """How many places a transposed convolution leaves out at the ends; a negative count adds places."""
     kind, target = _auto_pad(call), call.node.integers("output_shape")
     if target is None and kind not in SAME:
         return _told_pads(call, len(sizes))
@@ -96,7 +96,7 @@ def _cut(
 
 
 def _longer(call: Call, sizes: Sequence[int]) -> tuple[int, ...]:
-    """How many places a transposed convolution has more behind each axis."""
+    """How many more places a transposed convolution has behind each axis."""
     longer = call.node.integers("output_padding") or (0,) * len(sizes)
     if len(longer) != len(sizes) or min(longer, default=0) < 0:
         raise FormatError(f"output_padding={longer} does not fit a window of {len(sizes)} axes")

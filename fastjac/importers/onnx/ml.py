@@ -27,7 +27,7 @@ def _scaler(call: Call) -> Value:
 
 
 def _normalizer(call: Call) -> Value:
-    """The entries over their norm along the last axis."""
+    """The entries divided by their norm along the last axis."""
     value, norm = call.value(0), call.node.text("norm", "MAX")
     if norm not in ("L1", "L2"):
         raise UnsupportedLayerError(f"it divides by the norm {norm!r:.40}; fastjac has L1 and L2")
@@ -79,7 +79,7 @@ def _vectorizer(call: Call) -> Value:
 
 
 def _feature(call: Call) -> Value:
-    """The entries with some numbers along the last axis."""
+    """The entries at some numbers along the last axis."""
     return mv.gather(call.value(0), moved(np.ravel, call.value(1)), -1)
 
 

@@ -53,7 +53,7 @@ def from_onnx(
     Raises
     ------
     DtypeError
-        `model` is neither.
+        `model` is neither a ModelProto nor bytes.
     UnsupportedLayerError
         It mixes the samples of a batch, holds a node that fastjac does not have, is quantized, or keeps tensors outside; the
         message names node and operator.
@@ -110,7 +110,7 @@ def build(model: Any, external: ExternalData | None, options: Options = NO_OPTIO
 
 
 def _own(node: Node, held: Model) -> Node:
-    """A node, with a name of its own for an operator that the model itself defines."""
+    """The node; OWN_FUNCTION marks its operator where the model itself defines that."""
     return replace(node, operator=f"{OWN_FUNCTION}{node.operator}") if node.operator in held.functions else node
 
 
@@ -120,7 +120,7 @@ def _constants(held: Model, reader: TensorReader) -> Mapping[str, Callable[[], n
 
 
 def _one_sample(source: Source) -> str:
-    """What a user can do whose model is only ever given one sample."""
+    """What a user can do whose model only takes one sample."""
     end = source.declared
     if end.dims is None:
         return "if it is only ever given one sample, declare the shape of its input, with a batch of 1"

@@ -29,7 +29,7 @@ def _unsqueeze(call: Call) -> Value:
 
 
 def _slice(call: Call) -> Value:
-    """From `starts` on and before `ends` along some axes; these are attributes before opset 10 and operands since."""
+    """The entries from `starts` on and before `ends` along some axes: attributes before opset 10 and operands since."""
     if call.opset < 10:
         told = [call.node.integers(name) for name in ("starts", "ends", "axes")]
         if told[0] is None or told[1] is None:
@@ -41,7 +41,7 @@ def _slice(call: Call) -> Value:
 
 
 def _split(call: Call) -> list[Value]:
-    """Parts of the sizes that are an attribute before opset 13 and an operand since, or of one size."""
+    """Pieces of the sizes that an attribute states before opset 13 and an operand since, or of equal size."""
     value, axis = call.value(0), call.node.integer("axis", 0)
     sizes = _split_sizes(call)
     whole = value.shape[mv.checked_axis(axis, len(value.shape))]
@@ -51,7 +51,7 @@ def _split(call: Call) -> list[Value]:
 
 
 def _split_sizes(call: Call) -> tuple[int, ...] | None:
-    """The sizes of the parts: an operand since opset 13, and in opset 1, where its entries are numbers of the value's type."""
+    """The sizes of the pieces: an operand since opset 13, and in opset 1, where its entries have the type of the value."""
     if 1 < call.opset < 13 or call.operand(1) is None:
         return call.node.integers("split")
     told = call.array(1)
@@ -68,7 +68,7 @@ def _concat(call: Call) -> Value:
 
 
 def _pad(call: Call) -> Value:
-    """More entries along some axes; before opset 11 by attributes, and before opset 2 by one of another name."""
+    """More entries along some axes. Attributes count them before opset 11, under another name before opset 2."""
     value, mode = call.value(0), call.node.text("mode", "constant")
     pads = call.integers(1) if call.opset >= 11 else call.node.integers("pads") or call.node.integers("paddings")
     filling = call.optional(2) if call.opset >= 11 else constant(np.float32(call.node.real("value", 0.0)))
@@ -89,7 +89,7 @@ def _widths(pads: tuple[int, ...], axes: tuple[int, ...] | None, rank: int) -> t
 
 
 def _tile(call: Call) -> Value:
-    """Copies along the axes; before opset 6 so many along one axis."""
+    """Copies along the axes; before opset 6, along one axis only."""
     if call.opset < 6:
         times = [1] * len(call.value(0).shape)
         times[mv.checked_axis(int(call.number(2, 0.0)), len(times))] = int(call.number(1, 1.0))

@@ -14,7 +14,8 @@ from .calls import Call
 def along_softmax_axes(function: Callable[[Value, Sequence[int]], Value]) -> Callable[[Call], Value]:
     """A softmax of some kind.
 
-    Before opset 13 the axis, 1 by default, is the first of those acted over; since then it is the only one, the last by default.
+    Before opset 13 it acts over the named axis, 1 by default, and all behind it; since then over the named axis alone, the last
+    by default.
     """
 
     def convert(call: Call) -> Value:

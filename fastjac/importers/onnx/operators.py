@@ -24,7 +24,7 @@ from .resizing import RESIZING
 
 
 def _pair(function: Callable[[Value, Value], Result]) -> Operator:
-    """A function of two tensors, which in opsets before 7 is spread as the node says."""
+    """A function of two tensors; in opsets before 7, the node states how one is spread over the other."""
     return Operator(lambda call: function(*_paired(call)))
 
 
@@ -38,11 +38,11 @@ def _paired(call: Call) -> tuple[Value, Value]:
 
 
 def _any_number(function: Callable[[Value, Value], Value], of_constants: np.ufunc) -> Operator:
-    """A function of two, over any number of tensors; constants in a row are taken together first."""
+    """A function of two tensors, over any number of them. All constants are joined first, except for `add`."""
 
     def convert(call: Call) -> Value:
         values = call.values()
-        if function is not el.add:  # whose order rounds
+        if function is not el.add:  # another order of a sum would round in another way
             fixed = [value for value in values if isinstance(value, Constant)]
             flows: list[Value] = [value for value in values if isinstance(value, Flow)]
             values = [*flows, reduce(lambda a, b: computed(of_constants, a, b), fixed)] if fixed else flows

@@ -10,7 +10,7 @@ from ..reading.limits import check_count
 from ..reading.wire import check_message
 
 MOST_BYTES = 2**31 - 1
-"""What protobuf itself reads; larger models keep their tensors outside."""
+"""The most that protobuf itself reads; larger models keep their tensors outside the file."""
 
 
 def parse(content: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Operators that multiply by constant matrices, or take entries along axes together."""
+"""Operators that multiply by matrices, or reduce the entries along axes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def gemm(call: Call) -> Value:
 
 
 def fused_gemm(call: Call) -> Value:
-    """A Gemm with its activation."""
+    """A Gemm, with an activation behind it."""
     name = call.node.text("activation", "")
     if name not in FUSED:
         raise UnsupportedLayerError(f"its activation {name!r:.80} is not supported; fastjac takes {', '.join(FUSED)}")
@@ -56,7 +56,7 @@ Reduction = Callable[[Value, Sequence[int] | None, bool], Value]
 
 
 def reduced(function: Reduction) -> Callable[[Call], Value]:
-    """A function of the entries along some axes: of all where none are named, unless the node says that this means none."""
+    """A reduction along some axes. It acts along all axes where none are named, unless the node says that this means none."""
 
     def reduce(call: Call) -> Value:
         axes = call.axes(1)
@@ -68,7 +68,7 @@ def reduced(function: Reduction) -> Callable[[Call], Value]:
 
 
 def lp_normalization(call: Call) -> Value:
-    """The entries over their norm along one axis; where that is 0, so is the result."""
+    """The entries divided by their norm along one axis; where the norm is 0, so is the result."""
     value, order = call.value(0), call.node.integer("p", 2)
     if order not in (1, 2):
         raise UnsupportedLayerError(f"it takes the norm of order {order}; fastjac has 1 and 2")
@@ -99,4 +99,4 @@ REDUCTIONS: dict[str, Reduction] = {
     "ReduceSumSquare": squares,
     "ReduceLogSum": log_sum,
 }
-"""Every operator that takes the entries along some axes together to one, by name."""
+"""Every operator that reduces the entries along some axes to one, by name."""

@@ -53,7 +53,7 @@ def _rnn(
 
 
 def _recurrent(run: Run, defaults: Sequence[str]) -> Callable[[Call], list[Value]]:
-    """An operator with these functions where the node names none."""
+    """A recurrent operator; the functions `defaults` are used where the node names none."""
 
     def convert(call: Call) -> list[Value]:
         _check(call)
@@ -79,7 +79,7 @@ def _recurrent(run: Run, defaults: Sequence[str]) -> Callable[[Call], list[Value
 
 
 def _outputs(results: Sequence[tuple[list[Value], Value, Value]], batch_first: bool, has_cell: bool) -> list[Value]:
-    """All states (steps, directions, batch, units), the last one, and the last cell; perhaps with the batch in front."""
+    """All states (steps, directions, batch, units), the last state, and the last cell; with the batch in front on request."""
     axis = 2 if batch_first else 1
     every = jn.concatenate([mv.unsqueeze(jn.stack(states, 1 if batch_first else 0), [axis]) for states, _, _ in results], axis)
     axis = 1 if batch_first else 0
@@ -88,7 +88,7 @@ def _outputs(results: Sequence[tuple[list[Value], Value, Value]], batch_first: b
 
 
 def _weights(call: Call, number: int) -> Weights:
-    """Those of one direction, whose gates are put in torch's order."""
+    """The weights of one direction, with the gates in torch's order."""
     order = TORCH_ORDER[call.node.operator]
     of_input, of_state, bias = (call.array(position) for position in (1, 2, 3))
     if (
@@ -116,7 +116,7 @@ def _weights(call: Call, number: int) -> Weights:
 
 
 def _peepholes(call: Call, number: int) -> np.ndarray | None:
-    """Those of one direction, which ONNX has in the order i, o, f; None where it is left out."""
+    """The peepholes of one direction, which ONNX has in the order i, o, f; None where they are left out."""
     array = call.array(7)
     if array is None:
         return None
@@ -126,7 +126,7 @@ def _peepholes(call: Call, number: int) -> np.ndarray | None:
 
 
 def _start(call: Call, position: int, number: int, batch_first: bool) -> Value | None:
-    """The state at first, None where it is 0."""
+    """The first state or cell of one direction; None where it is 0."""
     value = call.optional(position)
     if value is None:
         return None

@@ -20,7 +20,7 @@ OWN_FUNCTION = "own function "
 
 
 def refusal(node: Node) -> str:
-    """Why fastjac does not have an operator; empty where it is only not among those that it has."""
+    """Why fastjac does not have an operator; empty where there is no more to say than that it does not."""
     name = node.operator
     if name.startswith(OWN_FUNCTION):
         return (

@@ -13,7 +13,7 @@ from ..ir.values import Value, computed, fixed
 from .calls import Call
 
 Target = tuple[int, int, float]
-"""An axis, how many places it gets, and how many new ones stand for the whole axis, of which a scale makes a fraction."""
+"""An axis, how many places it gets, and how many new places span the whole axis, which a scale may make a fraction."""
 KINDS = {
     "half_pixel": rs.HALF_PIXEL,
     "pytorch_half_pixel": rs.HALF_PIXEL,
@@ -30,7 +30,7 @@ ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _resize(call: Call) -> Value:
-    """Since opset 11 as attributes say; in 10 as Upsample does."""
+    """A Resize: since opset 11 its attributes say how; in opset 10 it does what Upsample does."""
     if call.opset < 11:
         return _upsample(call)
     policy = call.node.text("keep_aspect_ratio_policy", "stretch")
@@ -66,7 +66,7 @@ def _targets(call: Call) -> list[Target]:
 
 
 def _more(value: Value, axis: int, size: Value) -> int:
-    """How many places an axis gets beside its own, which that of the batch may have in any number."""
+    """How many places an axis gains; that must not depend on the number of samples, while the size of the axis may."""
     return int(fixed(computed(np.subtract, size, shape_of(value, axis, axis + 1)), "sizes").item())
 
 

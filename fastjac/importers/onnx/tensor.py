@@ -1,4 +1,4 @@
-"""Arrays out of an ONNX file's tensors, whose declared shapes are held against their bytes first."""
+"""Arrays out of an ONNX file's tensors; their declared shapes are first compared with their bytes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ EXTERNAL = 1
 class ElementType:
     """How a tensor's entries are stored.
 
-    name : what ONNX calls them.
-    dtype : that of NumPy, for the same bytes.
-    field : which field of a tensor holds them where they are not raw bytes, as numbers that may be wider.
+    name : ONNX's name of the type.
+    dtype : NumPy's dtype for the same bytes.
+    field : the field of a tensor that holds the entries where they are not raw bytes, as numbers that may be wider.
     """
 
     name: str
@@ -49,7 +49,7 @@ ELEMENT_TYPES = {
 }
 """The types whose entries fastjac reads, by ONNX's number; the others are strings, complex, or of fewer than eight bits."""
 NUMPY_NAMES = {"FLOAT": "float32", "DOUBLE": "float64"}
-"""What NumPy calls a type where that is not ONNX's name in small letters."""
+"""NumPy's names of the types whose name is not ONNX's in small letters."""
 
 
 def element_type(number: int) -> ElementType:
@@ -61,7 +61,7 @@ def element_type(number: int) -> ElementType:
 
 
 def dtype_name(number: int) -> str:
-    """What NumPy would call the type of that number; "" for 0, which stands for none."""
+    """NumPy's name of the type with that number; "" for 0, which stands for no type."""
     if number not in ELEMENT_TYPES:
         return f"type {number} of ONNX" if number else ""
     name = ELEMENT_TYPES[number].name
@@ -69,7 +69,7 @@ def dtype_name(number: int) -> str:
 
 
 class TensorReader:
-    """Reads tensors, and keeps account of their bytes.
+    """Reads tensors, and counts their bytes.
 
     external : where tensors outside the file are looked for, or None to refuse them.
     """
@@ -95,7 +95,7 @@ class TensorReader:
         return as_numbers(stored, kind.name.lower()).reshape(shape)
 
     def sparse(self, tensor: Any) -> np.ndarray:
-        """The array whose few entries other than zero a SparseTensorProto holds, with all its zeros."""
+        """The full array of a SparseTensorProto, which holds only the entries other than zero."""
         shape = declared_shape(tensor.dims)
         values, indices = self.dense(tensor.values), self.dense(tensor.indices)
         self.account.make(math.prod(shape))
@@ -125,6 +125,6 @@ def _stored_entries(tensor: Any, kind: ElementType, shape: Shape) -> np.ndarray:
     check_size(kind.name, kind.dtype, shape, held)
     if raw is not None:
         return np.frombuffer(raw, kind.dtype)
-    # Half precision comes as the numbers whose two lower bytes it is.
+    # Half-precision entries come as whole numbers; their two lower bytes are the bits of the entry.
     bits = "<u2" if kind.name == "FLOAT16" else kind.dtype
     return np.array(numbers).astype(bits).view(kind.dtype)

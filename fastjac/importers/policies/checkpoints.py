@@ -1,4 +1,4 @@
-"""A torch checkpoint of reinforcement learning that is known by the names of its weights, and the network that the user wants."""
+"""Torch checkpoints of reinforcement learning, recognized by the names of their weights, and the network that the user wants."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ RECURRENT = "weight_ih_l"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a library writes.
+    """The form of the checkpoints that a library writes.
 
-    library, activation : its name, and what its examples have between layers.
-    keys : weights by which it is known, all of which it has.
-    agent : the state dicts of the agent, by the keys that lead to them; "" if the file is one.
-    modules : what may stand in these, by full names. Anything else may change what a network computes, so it is refused.
-    networks : what makes each network, by what a user calls it.
-    statistics : groups of normalizers that stand elsewhere.
+    library : its name.
+    activation : the activation between layers in its examples.
+    keys : the weights by which its checkpoints are recognized; each checkpoint has all of them.
+    agent : the keys that lead to the state dicts of the agent; "" if the file is one.
+    modules : the full names of what may stand in these. Anything else may change what a network computes, so it is refused.
+    networks : what makes each network, by the user's name for it.
+    statistics : the groups of normalizers that stand elsewhere.
     """
 
     library: str
@@ -69,7 +70,7 @@ def check_policy(found: Checkpoint, options: Options) -> None:
 
 
 def check_named(options: Options, networks: Collection[str], holder: str, advice: str = "") -> None:
-    """Raise OptionError where `options.policy` names none of the networks; messages begin with what holds them."""
+    """Raise OptionError where `options.policy` names none of the networks; the message begins with `holder`, which holds them."""
     if options.policy not in networks:
         got = "" if options.policy is None else f", got {options.policy!r:.80}"
         known = " or ".join(f'policy="{name}"' for name in networks)
@@ -77,7 +78,7 @@ def check_named(options: Options, networks: Collection[str], holder: str, advice
 
 
 def imported_agent(found: Checkpoint, arrays: Mapping[str, np.ndarray], options: Options) -> Imported:
-    """The network that `options.policy` names, out of the arrays that the checkpoint reads.
+    """The network that `options.policy` names, out of the arrays that belong to the checkpoint.
 
     Raises OptionError where the activation is needed and not given, UnsupportedLayerError for what the library does not build,
     FormatError where arrays are missing or do not fit.

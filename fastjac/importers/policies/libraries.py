@@ -1,4 +1,4 @@
-"""CHECKPOINTS: what libraries of reinforcement learning keep where in their torch files."""
+"""CHECKPOINTS: where libraries of reinforcement learning keep networks and statistics in their torch files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _of_observations(actor: MakeNetwork, critic: MakeNetwork) -> dict[str, MakeN
 
 
 def _rsl_rl(deviation: str, root: str = "model_state_dict") -> Checkpoint:
-    """Versions up to 4: one state dict, in which the deviation of actions shows that the actor gives their mean alone."""
+    """Versions up to 4: one state dict. The deviation of actions in it shows that the actor gives only their mean."""
     rows, normalizers = _within(root, "actor", "critic"), _within(root, "actor_obs_normalizer", "critic_obs_normalizer")
     old = ("obs_norm_state_dict", "critic_obs_norm_state_dict", "privileged_obs_norm_state_dict")
     networks = _of_observations(
@@ -57,7 +57,7 @@ def _rl_games() -> Checkpoint:
 
 
 def _skrl() -> Checkpoint:
-    """Models that skrl makes of a configuration; where they are one, both state dicts hold all of it."""
+    """Models that skrl makes from a configuration; where actor and critic are one model, both state dicts hold all of it."""
     roots, names = ("policy", "value"), ("net_container", "policy_layer", "value_layer", "output_layer")
     statistics = ("observation_preprocessor", "state_preprocessor", "value_preprocessor")
     note = "without what the configuration may put behind the last layer, as in output: tanh(ACTIONS)"
@@ -110,4 +110,4 @@ CHECKPOINTS = (
     _clean_rl_values(),
     *(_clean_rl_pairs(mean) for mean in ("fc_mean", "fc_mu")),
 )
-"""Every checkpoint that is read; the first whose keys a file has gets it."""
+"""Every checkpoint that is read; a file belongs to the first whose keys it has."""

@@ -20,7 +20,7 @@ from ..tensors import float_dtype
 MakeActivation = Callable[[], Part]
 """Gives the activation that stands between layers; raises OptionError where nobody has stated it."""
 STATE_LAYERS = "state the layers yourself: fastjac.load(path, layers=[...], order=[...]), as for any file of weights"
-"""What remains to do where a network is not what its library builds."""
+"""What a user can do where a network is not what its library builds."""
 
 
 class Weights:
@@ -39,7 +39,7 @@ class Weights:
         return list(self._groups[name].fields)
 
     def below(self, name: str) -> list[Group]:
-        """The groups whose names go on behind this one."""
+        """The groups whose names begin with this name and a dot."""
         return [group for known, group in self._groups.items() if known.startswith(f"{name}.")]
 
     def affine(self, name: str) -> Part:
@@ -49,7 +49,7 @@ class Weights:
         return _with_weights(self._groups[name], "affine", "Linear")
 
     def row(self, name: str, activation: MakeActivation, ends: bool = False) -> list[Part]:
-        """The layers of torch's Sequential of this name, which an activation follows each but the last.
+        """The layers of torch's Sequential of this name; an activation follows each layer but the last.
 
         ends : whether an activation follows the last as well.
 
@@ -70,7 +70,7 @@ class Weights:
 
 
 def numbered(names: Iterable[str], start: str) -> list[int]:
-    """The numbers behind those names that are `start` and a number, in order."""
+    """The numbers in the names that are `start` and a number, in order."""
     return sorted(int(name.removeprefix(start)) for name in names if re.fullmatch(rf"{start}\d{{1,4}}", name, re.ASCII))
 
 
@@ -85,7 +85,7 @@ def input_size(parts: Sequence[Part]) -> int:
 
 
 def dtype_of(parts: Sequence[Part]) -> np.dtype:
-    """The precision of the first linear layer, which its library computes in."""
+    """The precision of the first linear layer, in which its library computes."""
     return np.dtype(float_dtype(_affines(parts)[0].weight))
 
 
@@ -115,7 +115,7 @@ def _with_weights(group: Group, kind: str, called: str) -> Part:
 
 
 def _number(name: str, row: str) -> int:
-    """Which module of a row a group belongs to."""
+    """The number of the module in a row that a group belongs to."""
     last = name.removeprefix(f"{row}.")
     if not re.fullmatch(r"\d{1,9}", last, re.ASCII):
         raise UnsupportedLayerError(f"{row} holds {name}, which is no module of a plain Sequential; {STATE_LAYERS}")

@@ -22,12 +22,14 @@ MakeNetwork = Callable[[Weights, MakeActivation], Imported]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of linear layers, perhaps with a last one of another name, and statistics before and behind.
+    """A row of linear layers, perhaps with a head of another name as the last one, and statistics before and behind.
 
-    rows, heads : the names that it may have, of which the first is taken that there is; without a head the row ends itself.
+    rows : the names that the row may have.
+    heads : the names that the head may have. The first name that the weights have is taken; without a head, the row has the last
+        layer.
     normalizer : how statistics are used.
-    before, behind : the names of groups of statistics, one of which may be there.
-    note : what of the outputs is not in the file.
+    before, behind : the names of groups of statistics; one of them may be there.
+    note : what happens to the outputs that the file does not state.
     """
 
     rows: tuple[str, ...]
@@ -58,7 +60,7 @@ class Row:
 
 
 def _chosen(weights: Weights, names: Sequence[str], normalizer: Normalizer, size: int) -> list[Group]:
-    """The statistics among these that a network has, one or none; those of its size where there are several."""
+    """The statistics among these names that a network has, one group or none; where there are several, the one of its size."""
     found = [group for group in map(weights.get, names) if group is not None]
     fitting = [group for group in found if normalizer.fits(group, size)]
     if len(fitting) > 1:
@@ -84,7 +86,7 @@ class SquashedActor:
 
 @dataclass(frozen=True)
 class PairCritics:
-    """Critics of linear layers fc1, fc2 and so on, that take an observation and the action of `actor`; an output for each."""
+    """Critics of linear layers fc1, fc2 and so on, which take an observation and the action of `actor`; each gives an output."""
 
     roots: tuple[str, ...]
     actor: SquashedActor
@@ -98,7 +100,7 @@ class PairCritics:
 
 
 def pair_network(rows: Sequence[Sequence[Part]], n_action: int, *before: Part) -> Imported:
-    """A network of an observation and an action, which rows of layers take one after the other; an output for each row.
+    """A network of an observation and an action. Each row of layers takes both, one behind the other, and gives one output.
 
     before : parts in front of the rows; their layers act on the observation.
     """

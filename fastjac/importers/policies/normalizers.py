@@ -20,9 +20,9 @@ class Normalizer:
     """How a library normalizes by a mean and a spread.
 
     mean, spread : the fields of a group that hold them.
-    divisor : what `x - mean` is divided by, of the spread.
-    factor : what a normalized value is multiplied by to be a value again, of the spread.
-    clip : the bound of what is normalized, on both sides, if it has one.
+    divisor : makes of the spread what `x - mean` is divided by.
+    factor : makes of the spread what a normalized value is multiplied by to be a value again.
+    clip : the bound of normalized numbers on both sides, if they have one.
     """
 
     mean: str
@@ -34,9 +34,9 @@ class Normalizer:
     def before(self, group: Group, size: int, dtype: np.dtype) -> Part:
         """`clip((x - mean) / divisor)`, for a network of `size` inputs."""
         mean, spread = self._arrays(group, size)
-        with np.errstate(all="ignore"):  # what comes of nan, inf and zero is what torch gives
+        with np.errstate(all="ignore"):  # nan, inf and zero give what they give in torch
             weight = (1.0 / self.divisor(spread)).astype(dtype)
-            # Two layers: a product of the mean and the weight would lose in float32 what is left of x - mean.
+            # Two layers: with one, whose bias is the product of mean and weight, float32 would lose the digits of x - mean.
             layers = fl.Scale(1.0, (-mean).astype(dtype)), fl.Scale(weight), *self._clamp()
         return Part(f"{group.name} (normalizer)", layers, f"before the network{self._told_clip()}")
 
@@ -75,4 +75,4 @@ RL_GAMES = Normalizer(
     "running_mean", "running_var", lambda variance: np.sqrt(variance + 1e-5), lambda variance: np.sqrt(variance + 1e-5), 5.0
 )
 SKRL = Normalizer("running_mean", "running_variance", lambda variance: np.sqrt(variance) + 1e-8, np.sqrt, 5.0)
-"""With the constants that each library has by default; its files do not state them."""
+"""Normalizers with the default constants of each library, whose files do not state them."""

@@ -1,4 +1,4 @@
-"""Members of a zip archive that may come from anywhere. They are read into memory; no path in it is ever written."""
+"""Members of a zip archive that may come from anywhere. They are read into memory; nothing is written to a path in it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ...errors import FormatError
 from .limits import MOST_ARRAYS, check_count, refuse_expansion
 
 MOST_DIRECTORY = 1 << 20
-"""Bytes of an archive's directory: a hundred for each of the members that an archive may have."""
+"""The most bytes of an archive's directory: a hundred for each member that an archive may have."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What writers of weights use. The others unpack slowly, or take as much memory as the archive says."""
+"""The methods that writers of weights use. The others unpack slowly, or take as much memory as the archive says."""
 MOST_REPACKED, START_OF_REPACKED = 2, 1 << 20
-"""How many times its stored size an archive within an archive may have, and how many bytes in any case."""
+"""How many times its stored size an archive within an archive may unpack to, and how many bytes in any case."""
 OTHER_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 
 
@@ -43,18 +43,18 @@ class Archive:
         if info.compress_size > self._size:
             raise FormatError(f"{name} claims {info.compress_size} bytes of an archive of {self._size}; the archive is damaged")
         refuse_expansion(info.file_size, info.compress_size, name)
-        self._unpacked += info.file_size  # members may share their bytes, as of one bomb
+        self._unpacked += info.file_size  # members may share their bytes, as they do in decompression bombs
         refuse_expansion(self._unpacked, self._size, f"what is read of the archive up to {name}")
         try:
             with self._file.open(info) as member:
-                return member.read(info.file_size)  # without this, all would be unpacked, however much more it is than claimed
+                return member.read(info.file_size)  # without this bound, even far more bytes than claimed would be unpacked
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
             raise FormatError(
                 f"{name} cannot be unpacked ({error!s:.200}); the archive is truncated, damaged or encrypted"
             ) from error
 
     def read_stored(self, name: str) -> bytes:
-        """A member that is an archive itself, whose bytes writers leave as they are, because it is packed already."""
+        """A member that is an archive itself; since it is packed already, writers store its bytes as they are."""
         info = self._info(name)
         if info.file_size > MOST_REPACKED * info.compress_size + START_OF_REPACKED:
             raise FormatError(
@@ -70,7 +70,7 @@ class Archive:
 
 
 class _Bounded(io.BufferedReader):
-    """A file that gives no piece larger than `most`, if that is a number; zipfile reads an archive's directory in one piece."""
+    """A file that gives no piece larger than `most`, unless that is None; zipfile reads an archive's directory in one piece."""
 
     most: int | None = MOST_DIRECTORY
 
@@ -92,13 +92,13 @@ def opened(path: Path) -> Iterator[Archive]:
 
 @contextmanager
 def within(content: bytes) -> Iterator[Archive]:
-    """The zip archive that another one holds, of which these are the bytes; errors as of `opened`."""
+    """The zip archive that these bytes are, as a member of another one; errors as for `opened`."""
     with _listed(_Bounded(io.BytesIO(content))) as file:
         yield Archive(file, len(content))
 
 
 def _listed(content: _Bounded) -> zipfile.ZipFile:
-    """The archive, whose directory is read."""
+    """The archive, with its directory read."""
     try:
         file = zipfile.ZipFile(content)
     except FormatError:

@@ -12,7 +12,7 @@ def widen_bfloat16(array: np.ndarray) -> np.ndarray:
 
 
 def as_numbers(stored: np.ndarray, kind: str) -> np.ndarray:
-    """Stored entries as numbers of the precisions that fastjac computes in; `kind` is their type as NumPy calls it."""
+    """Stored entries as numbers of a precision in which fastjac computes; `kind` is their type as NumPy calls it."""
     if kind == "bfloat16":
         return widen_bfloat16(stored)
     if kind == "bool":

@@ -1,4 +1,4 @@
-"""Files that are compressed as a whole, as joblib does it, unpacked into memory within bounds."""
+"""Files that are compressed as a whole, as joblib writes them, unpacked into memory within bounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .limits import EXPANSION, EXPANSION_FLOOR
 from .probe import START_SIZE, Probe
 
 MOST_DICTIONARY = 1 << 27
-"""Bytes that LZMA may take for what it looks back at; its presets take up to 65 MiB."""
+"""Bytes that LZMA may take for its dictionary of earlier content; its presets take up to 65 MiB."""
 PIECE = 1 << 20
 """Bytes of a file that are read, or unpacked, in one piece."""
 ERRORS = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
@@ -21,11 +21,11 @@ ERRORS = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 BZIP2 = b"BZh"
 SLOWNESS = 4
-"""How many times as long as the others bzip2 takes for a byte, so that it may unpack to as many times less."""
+"""How many times as long as the other methods bzip2 takes for a byte. So its files may unpack to that many times less."""
 
 
 def _inflate() -> Any:
-    return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # of zlib's own format and of gzip's
+    return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # reads zlib's own format and gzip's
 
 
 METHODS: dict[bytes, Callable[[], Any]] = {
@@ -42,7 +42,7 @@ METHODS: dict[bytes, Callable[[], Any]] = {
 
 
 def start_of(probe: Probe) -> bytes:
-    """The first 64 KB of a file, unpacked if it is compressed; what cannot be unpacked counts as not there."""
+    """The first 64 KB of a file, unpacked if it is compressed; empty where it cannot be unpacked."""
     make = _method(probe)
     if make is None:
         return probe.start

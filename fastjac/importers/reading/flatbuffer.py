@@ -1,6 +1,6 @@
-"""Tables of a flatbuffer, read by the numbers of their fields; every place that the file names is held against its end.
+"""Tables of a flatbuffer, read by the numbers of their fields; every position that the file names must lie within it.
 
-A reader asks for tables as deep as its schema goes, so that references in a circle lead nowhere.
+A reader asks only for tables as deep as its schema goes, so references in a circle do no harm.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Table:
         return None if place is None else _followed(self._data, place)
 
     def number(self, field: int, form: str, default: float = 0) -> int | float:
-        """A number; `form` says of which kind, as module struct has it."""
+        """A number; `form` is its kind in the notation of module struct."""
         place = self._place(field)
         return default if place is None else unpacked(self._data, f"<{form}", place)
 
@@ -92,6 +92,6 @@ def unpacked(data: bytes, form: str, position: int) -> int | float:
 
 
 def check_reach(data: bytes, position: int, size: int) -> None:
-    """Raise FormatError unless so many bytes stand at a position."""
+    """Raise FormatError unless `size` bytes stand at a position."""
     if position < 0 or position + size > len(data):
         raise FormatError(f"bytes {position} to {position + size} are asked for, the file has {len(data)}; {DAMAGED}")

@@ -1,9 +1,9 @@
 """Read arrays and texts out of an HDF5 file that may come from anywhere.
 
 HDF5 can point a name at another file, keep a dataset's entries outside, and declare far more than it stores; none of that is
-followed or believed. Everything that h5py does with the file happens here, since damaged bytes can make any of it fail; what
-they would make run for ever, or take memory without bound, is found before: `hdf5_heaps` and `hdf5_attributes` look at texts,
-`hdf5_array` at arrays, and `hdf5_account` counts what is asked for.
+followed or believed. Everything that h5py does with the file happens here, since damaged bytes can make any of it fail. Bytes
+that would make it run for ever, or take memory without bound, are found before: `hdf5_heaps` and `hdf5_attributes` check texts,
+`hdf5_array` checks arrays, and `hdf5_account` counts what is asked for.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .hdf5_array import Array, no_array
 from .limits import MOST_LAYERS, MOST_NESTING, MOST_TEXT, check_count, refuse_expansion
 
 MOST_NUMBERED = 100
-"""Arrays of one layer; no layer of Keras has a tenth of that."""
+"""The most arrays of one layer; no layer of Keras has a tenth of that."""
 MOST_ATTRIBUTES = 1000
-"""Attributes of a group. Keras writes five, HDF5 looks through all of them for each that is asked for."""
+"""The most attributes of a group. Keras writes five, and HDF5 looks through all of them for each that is asked for."""
 MOST_PARTS = 20
-"""Attributes over which Keras spreads a list of names; each holds up to 64 KB of them."""
+"""The most attributes over which Keras spreads a list of names; each holds up to 64 KB of them."""
 IN_USE = ("already open", "file locking", "lock file")
-"""What HDF5 says of a file that this process has open, or another for writing."""
+"""What HDF5's errors say where this process has the file open, or another process has it open for writing."""
 LINKS = {"ExternalLink": "an external link", "SoftLink": "a soft link"}
 
 
@@ -45,7 +45,7 @@ def opened(source: Path | bytes, what: str) -> Iterator[Group]:
     with damage_told(what):
         account = Account.of(source)
         try:
-            # Nothing is written, so there is no need of a lock, which some network file systems refuse.
+            # Nothing is written, so no lock is needed, and some network file systems refuse locks.
             file = h5py.File(io.BytesIO(source), "r") if isinstance(source, bytes) else h5py.File(source, "r", locking=False)
         except OSError as error:
             if any(told in str(error) for told in IN_USE):
@@ -83,13 +83,13 @@ class Group:
         with damage_told("a group of the weights"):
             names = list(self._group)
         for name in names:
-            if not isinstance(name, str):  # so h5py gives what is no UTF-8
+            if not isinstance(name, str):  # h5py gives a name that is no UTF-8 as bytes
                 raise FormatError(f"{self.name} holds a member called {name!r:.80}, which is no text; the file is damaged")
         return names
 
     def member(self, name: str) -> Group | Array | None:
         """The group or array called `name` directly under this one, or None; FormatError if it or its entries are elsewhere."""
-        if "/" in name:  # HDF5 would take it for a path and follow what is on the way
+        if "/" in name:  # HDF5 would take it for a path and follow links on the way
             raise FormatError(f"{self.name} is said to hold {name!r:.80}, which can be no name of a member")
         if name not in self._members:
             self._account.visit()
@@ -107,7 +107,7 @@ class Group:
         return self._taken(self._group[name], None)
 
     def referred(self, reference: Any, name: str) -> Group | Array:
-        """The group or array that an entry of `Array.references` refers to; `name` tells it in errors."""
+        """The group or array that an entry of `Array.references` refers to; errors call it `name`."""
         self._account.visit()
         with damage_told(name):
             return self._taken(self._group[reference], name)
@@ -116,7 +116,7 @@ class Group:
         """What HDF5 found as a group or an array; FormatError if its entries are elsewhere."""
         if not hasattr(found, "dtype"):
             return Group(found, self._account)
-        # Even to ask for the shape of a virtual dataset may open other files.
+        # Even asking for the shape of a virtual dataset may open other files.
         if found.is_virtual or found.external:
             raise FormatError(f"{name or found.name} keeps its entries outside the file, which fastjac does not follow")
         return Array(found, self._account, name or str(found.name))
@@ -163,7 +163,7 @@ class Group:
         return found[0]
 
     def texts(self, name: str) -> list[str] | None:
-        """The texts that the attribute `name` holds, or, where Keras had to spread them, `name`0, `name`1 and so on."""
+        """The texts of the attribute `name`, or, where Keras had to spread them over several, of `name`0, `name`1 and so on."""
         whole = self._strings(name)
         if whole is not None:
             return whole

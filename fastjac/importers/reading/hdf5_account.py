@@ -1,4 +1,4 @@
-"""What an HDF5 file holds beside what was asked of it, and how h5py's errors are turned into fastjac's own."""
+"""Compare what is asked of an HDF5 file with what it holds, and turn h5py's errors into fastjac's own."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .hdf5_heaps import Content, longest_object
 from .limits import MOST_LAYERS, check_count, refuse_expansion
 
 MOST_VISITS = 5_000
-"""Groups, arrays and attributes that are looked up, each of which takes HDF5 a tenth of a millisecond."""
+"""The most groups, arrays and attributes that are looked up; each takes HDF5 a tenth of a millisecond."""
 MOST_CHUNKS = 10_000
-"""Chunks of all arrays that are read; h5py makes them large enough for a thousand in a gigabyte."""
+"""The most chunks of all arrays that are read; h5py makes chunks so large that a gigabyte has a thousand."""
 
 
 @contextmanager
@@ -32,12 +32,12 @@ def damage_told(what: str) -> Iterator[None]:
 
 @dataclass
 class Account:
-    """What a file holds, and how much of it was asked for; what it declares is held against that.
+    """What a file holds, and how much was asked of it; FormatError where it declares far more than it holds.
 
     source : the file's path, or its bytes.
     stored : the size of the file in bytes.
-    longest : the most bytes that a text of variable length in it has.
-    texts : the same for the attributes of one name, by the names that were asked for.
+    longest : the length in bytes of its longest text of variable length.
+    texts : the same among the attributes of one name, for each name that was asked for.
     claimed, chunks, texts_read : the bytes, the chunks, and the names and texts that were read so far.
     visits : how often something was looked up.
     """
@@ -58,24 +58,24 @@ class Account:
             return Account(source, len(content), longest_object(content))
 
     def claim(self, size: int, what: str, chunks: int = 0) -> None:
-        """Count `size` bytes in `chunks` more; FormatError if all that was claimed is far more than what the file holds."""
+        """Count `size` more bytes in `chunks` more chunks; FormatError if all claimed bytes are far more than the file holds."""
         self.claimed += size
         self.chunks += chunks
         refuse_expansion(self.claimed, self.stored, what)
         check_count(self.chunks, MOST_CHUNKS, "chunks in the arrays that are read")
 
     def claim_texts(self, count: int) -> None:
-        """Count `count` names or texts more; FormatError if all that were read are more than the names of any model's arrays."""
+        """Count `count` more names or texts; FormatError if those read so far are more than any model's arrays have."""
         self.texts_read += count
         check_count(self.texts_read, 3 * MOST_LAYERS, "names and texts, counted as often as they are read")
 
     def visit(self) -> None:
-        """Count one group, array or attribute more that is looked up; FormatError if they are more than any model's."""
+        """Count one more look-up of a group, array or attribute; FormatError if there were more than any model needs."""
         self.visits += 1
         check_count(self.visits, MOST_VISITS, "groups, arrays and attributes, counted as often as they are looked up")
 
     def longest_text(self, name: str) -> int:
-        """The most bytes of a text in any attribute called `name`; ValueError if one claims more than the file's heaps hold."""
+        """The length of the longest text in any attribute called `name`; ValueError if one claims more than the heaps hold."""
         if name not in self.texts:
             with _content(self.source) as content:
                 self.texts[name] = longest_text(content, name, self.longest)

@@ -1,4 +1,4 @@
-"""An array of an HDF5 file that may come from anywhere: what it declares is held against what is stored before it is read."""
+"""An array of an HDF5 file that may come from anywhere: what it declares is compared with what is stored before it is read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from .hdf5_account import Account, damage_told
 from .limits import MOST_LAYERS, check_count, refuse_expansion
 
 NUMBERS = "fiu"
-"""The kinds of NumPy dtypes that arrays of weights have; opaque entries of two bytes, which are bfloat16, come besides."""
+"""The kinds of NumPy dtypes that arrays of weights have, besides opaque entries of two bytes, which are bfloat16."""
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 FILTERS = {DEFLATE: "deflate", SHUFFLE: "shuffle", FLETCHER32: "fletcher32"}
-"""The filters that are read. HDF5 would look for a library to load for any other but lzf, whose unpacking nothing bounds."""
+"""The filters that are read. For any other filter HDF5 would look for a library to load, except for lzf, and nothing bounds what
+lzf unpacks to."""
 CHECKSUM = 4
 """Bytes that fletcher32 adds."""
 
@@ -28,7 +29,7 @@ CHECKSUM = 4
 class Array:
     """A dataset of an open file, which is read only when asked; see `hdf5.opened`.
 
-    name : its path in the file, or what else tells it in errors. HDF5 itself looks through the file for a path.
+    name : its path in the file, or another name for errors: HDF5 itself must search the file for a path.
     """
 
     def __init__(self, dataset: Any, account: Account, name: str) -> None:
@@ -46,7 +47,7 @@ class Array:
 
     @property
     def is_float(self) -> bool:
-        """Whether it holds floating-point numbers, and no counts or seeds."""
+        """Whether it holds floating-point numbers, as opposed to counts or seeds."""
         with damage_told("an array of the weights"):
             return self._dtype.kind == "f" or self._is_bfloat16
 
@@ -86,7 +87,7 @@ class Array:
 
     @property
     def _is_bfloat16(self) -> bool:
-        """Whether it holds opaque entries of two bytes, as which Keras stores bfloat16 and nothing else."""
+        """Whether it holds opaque entries of two bytes; Keras stores bfloat16 in this form, and nothing else."""
         dtype = self._dtype
         return dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None and dtype.subdtype is None
 
@@ -133,11 +134,11 @@ class Array:
                 raise FormatError(f"{self.name} has a chunk of {found.size} bytes, which end behind the file; it is damaged")
             if DEFLATE in self._filters and not found.filter_mask >> self._filters.index(DEFLATE) & 1:
                 _, packed = dataset.read_direct_chunk(place)
-                # HDF5 itself would unpack it to the end, however long that is.
+                # HDF5 itself would unpack it to the end, however long the result is.
                 if len(zlib.decompressobj().decompress(packed, size + CHECKSUM + 1)) > size + CHECKSUM:
                     raise FormatError(f"{self.name} has a chunk that unpacks to more than its {size} bytes; it is damaged")
 
 
 def no_array(name: str) -> FormatError:
-    """What to raise where the member called `name` is no array."""
+    """The error for a member called `name` that is no array."""
     return FormatError(f"{name} is no array, though one is expected there")

@@ -1,9 +1,9 @@
 """The texts of variable length in the attributes of an HDF5 file, checked before HDF5 itself reads them.
 
-Such an attribute holds, for each text, its length (4 bytes), the address of its heap (8) and its number in there (4). HDF5 takes
-as much memory as the length says before it looks into the heap. An attribute is a message: version, flags, the sizes of its name,
-type and shape (2 bytes each), in version 3 one byte more; then name, type, shape and entries. In version 1 each of
-these is filled up to a multiple of eight bytes.
+Such an attribute holds, for each text, its length (4 bytes), the address of its heap (8) and its number in that heap (4). HDF5
+takes as much memory as the length says before it looks into the heap. An attribute is a message: version, flags, the sizes of its
+name, type and shape (2 bytes each), in version 3 one more byte; then name, type, shape and entries. In version 1, name, type and
+shape are each filled up to a multiple of eight bytes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from .hdf5_heaps import Content
 from .limits import MOST_LAYERS, check_count
 
 HEADS = {1: 8, 2: 8, 3: 9}
-"""Bytes before the name by version of the message."""
+"""How many bytes stand before the name, by version of the message."""
 VARIABLE = 9
 """The class of types whose entries have a variable length."""
 ENTRY = struct.Struct("<IQI")
 SHAPE_HEADS = {1: 8, 2: 4}
-"""Bytes before the sizes in a shape, by its version."""
+"""How many bytes stand before the sizes in a shape, by version of the shape."""
 
 
 def longest_text(content: Content, name: str, longest: int) -> int:
-    """The most bytes that a text of an attribute called `name` claims to have; `longest` is what the longest in the file has.
+    """The most bytes that a text of an attribute called `name` claims to have; `longest` is that of the file's longest text.
 
-    All places where such an attribute could stand are looked at, since only HDF5 knows in which it does. Raises ValueError where
-    one claims a longer text, or none is found.
+    All places where such an attribute could stand are looked at, since only HDF5 knows where it really does. Raises ValueError
+    where one claims a longer text, or where none is found.
     """
     claimed = [max(_lengths(content, start, version), default=0) for start, version in _messages(content, name.encode() + b"\0")]
     if not claimed:
@@ -39,7 +39,7 @@ def longest_text(content: Content, name: str, longest: int) -> int:
 
 
 def _messages(content: Content, name: bytes) -> Iterator[tuple[int, int]]:
-    """Where each message with this name starts, and its version."""
+    """The start and the version of each message with this name."""
     seen = 0
     at = content.find(name)
     while at >= 0:
@@ -66,7 +66,7 @@ def _lengths(content: Content, start: int, version: int) -> Iterator[int]:
 
 
 def _places(start: int, sizes: list[int], unit: int) -> list[int]:
-    """Where parts of these sizes start that follow each other, each filled up to a multiple of `unit`, and where they end."""
+    """Where pieces of these sizes start, each behind the last and filled up to a multiple of `unit`, and where they end."""
     places = [start]
     for size in sizes:
         places.append(places[-1] + -(-size // unit) * unit)

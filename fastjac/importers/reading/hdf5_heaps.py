@@ -1,9 +1,9 @@
 """The global heaps of an HDF5 file, in which texts of variable length stand, checked before HDF5 itself reads them.
 
-HDF5 goes round for ever in a damaged heap, and copies a text out as often as it is named, so both is looked after here. A heap is
-"GCOL", version 1, three unused bytes, and its size in eight; then objects, each a number (2 bytes), a count of references (2),
-four unused bytes, its length (8), and that many bytes, filled up to a multiple of eight. The number 0 is that of the free rest,
-whose length counts its own sixteen bytes too.
+HDF5 loops for ever in a damaged heap, and copies a text out as often as it is named, so this module guards against both. A heap
+is "GCOL", version 1, three unused bytes, and its size in eight; then objects, each a number (2 bytes), a count of references (2),
+four unused bytes, its length (8), and that many bytes, filled up to a multiple of eight. The object with number 0 is the free
+rest of the heap; its length also counts its own head of sixteen bytes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from .limits import MOST_LAYERS
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LENGTH_SIZES = {0: (13, 14), 1: (13, 14), 2: (9, 10), 3: (9, 10)}
-"""By version of the file's head, where it tells how many bytes an address and a length have."""
+"""By version of the file's head, the positions that state how many bytes an address and a length have."""
 HEAP = b"GCOL\x01"
 HEADER = 16
-"""Bytes of the head of a heap, and of an object in it."""
+"""How many bytes the head of a heap has, and that of an object in it."""
 MOST_OBJECTS = 10 * MOST_LAYERS
-"""Heaps and objects in them; an object is a text, and a layer has a few names."""
+"""The most heaps and objects in them together; an object is a text, and a layer has a few names."""
 
 Content = bytes | mmap.mmap
 
 
 def longest_object(content: Content) -> int:
-    """The most bytes that an object in any heap of the file has, 0 where there is none.
+    """The length in bytes of the longest object in any heap of the file, 0 where there is none.
 
     Raises ValueError where a heap is damaged, or the file has another form than h5py writes.
     """

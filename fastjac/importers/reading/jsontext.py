@@ -27,7 +27,7 @@ def read_object(text: str | bytes, what: str) -> dict[str, Any]:
 
 
 def _most_values(text: str | bytes) -> int:
-    """How many values a text can hold at most, each of which stands behind a comma or a bracket."""
+    """How many values a text can hold at most: each value stands behind a comma or a bracket."""
     if isinstance(text, str):
         return sum(map(text.count, (",", "[", "{")))
     return sum(map(text.count, (b",", b"[", b"{")))

@@ -1,4 +1,4 @@
-"""How much a file may ask for. Every importer holds what it reads against these before it takes memory or time for it.
+"""How much a file may ask for. Every importer checks what it reads against these limits before it takes memory or time for it.
 
 Together they keep every refusal, and every network that a small file makes, within some 300 MB and a second: each thing that can
 be counted is counted where work is done for it, however the file asks for it.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from ...errors import FormatError
 
 EXPANSION = 10
-"""How many times its stored size a compressed part may have; trained weights hardly compress, pruned ones some."""
+"""How many times its stored size a compressed piece of a file may have; trained weights hardly compress, pruned ones somewhat."""
 EXPANSION_FLOOR = 1 << 26
-"""Bytes that any compressed part may have: zeros, as of a model that was not trained, compress a thousandfold."""
+"""Bytes that any compressed piece may have: zeros, as in a model that was not trained, compress a thousandfold."""
 MOST_TEXT = 1 << 24
 """Bytes of a JSON text or another description of an architecture; parsed, its text may take eight times as many."""
 MOST_VALUES = 500_000

@@ -11,9 +11,9 @@ import numpy as np
 from ...errors import FormatError
 
 LONGEST_LINE = 1 << 22
-"""Bytes of a line: 200,000 numbers with all their digits."""
+"""The most bytes of a line: 200,000 numbers with all their digits."""
 MOST_EMPTY = 10_000
-"""Lines that hold nothing, besides one for each line that holds something."""
+"""How many lines may hold nothing, besides one for each line that holds something."""
 
 
 class Lines:
@@ -39,7 +39,7 @@ class Lines:
             yield _n_entries(line.removesuffix(b","))
 
     def word(self) -> str | None:
-        """The next line, if it starts with a letter and is no number; else None, and the line is still the next one."""
+        """The next line, if it starts with a letter and is no number; else None, and that line remains the next one."""
         line = self._ahead = self._next()
         if not line[:1].isalpha() or line.lower() in (b"nan", b"inf", b"infinity"):
             return None
@@ -51,7 +51,7 @@ class Lines:
         return self._numbers(float, counts, what)
 
     def matrix(self, n_rows: int, n_columns: int, what: str) -> np.ndarray:
-        """The numbers of the next `n_rows` lines, (n_rows, n_columns), where `what` is each line with its number for "{}"."""
+        """The numbers of the next `n_rows` lines, (n_rows, n_columns); `what` names each line, with its number for "{}"."""
         found = array("d")
         for row in range(1, n_rows + 1):
             found.extend(self._numbers(float, (n_columns,), what, row))
@@ -76,7 +76,7 @@ class Lines:
             told, count = what.format(row), " or ".join(map(str, counts))
             raise FormatError(f"line {self._number} must hold {told}, {count} separated by commas; it holds {held}")
         try:
-            if b"_" in line:  # which Python takes between digits
+            if b"_" in line:  # Python allows this between digits
                 raise ValueError("one holds an underscore")
             return [convert(entry) for entry in line.split(b"," if b"," in line else None)]
         except ValueError as error:
@@ -109,5 +109,5 @@ class Lines:
 
 
 def _n_entries(line: bytes) -> int:
-    """How many entries a line holds, which are separated by commas, or by blanks where it has no comma."""
+    """How many entries a line holds; commas separate them, or blanks where there is no comma."""
     return line.count(b",") + 1 if b"," in line else len(line.split())

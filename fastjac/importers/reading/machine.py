@@ -1,4 +1,4 @@
-"""A stack, marks in it, and a memo: what the opcodes of a pickle work on. Nothing that a pickle names is imported or called."""
+"""What the opcodes of a pickle work on: a stack, marks in it, and a memo. Nothing that a pickle names is imported or called."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ...errors import FormatError
 from .records import LONGEST_NAME, ORDERED_DICT, Call, Name, Storage, named
 
 CLASS = "module"
-"""How torch before 1.6 refers to the class of a module: with its source code beside it."""
+"""The word by which torch before 1.6 refers to the class of a module, with the source code of the class beside it."""
 PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
-"""Keys of dicts that are kept; a nested tuple may take forever to hash."""
+"""The types of dict keys that are kept; a nested tuple may take forever to hash."""
 MOST_INDEX = 1 << 60
-"""Whole numbers up to this differ in their hashes, so that a dict of many stays fast."""
+"""The largest whole number kept as a key: up to this, numbers differ in their hashes, so that a dict of many stays fast."""
 
 
 class Machine:
     """The state of what reads a pickle in `data`, from `position` on.
 
-    left : how many opcodes it may still have.
-    behind : is given every object whose state is set, and the machine, which stands behind the object; what it takes from there
-        and returns is kept with the object. joblib writes numbers between opcodes.
+    left : how many opcodes the pickle may still have.
+    behind : called with every object whose state is set, and with the machine, which stands behind that object. It may take bytes
+        from there; its result is kept with the object. joblib writes numbers between opcodes.
     """
 
     def __init__(self, data: bytes, position: int, left: int, behind: Behind | None = None) -> None:
@@ -48,7 +48,7 @@ class Machine:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def counted(self, form: str) -> bytes:
-        """As many bytes as the number before them says."""
+        """As many bytes as the number in front of them says."""
         return self.take(self.number(form))
 
     def line(self) -> bytes:
@@ -75,14 +75,14 @@ class Machine:
         return self.stack.pop()
 
     def drop(self) -> None:
-        """Take the value on top away, or a mark that is there."""
+        """Remove the value on top, or the mark that is there."""
         if self.marks and self.marks[-1] == len(self.stack):
             self.marks.pop()
         else:
             self.pop()
 
     def repeat(self) -> None:
-        """Put the value on top there again."""
+        """Push the value on top once more."""
         value = self.pop()
         self.push(value)
         self.push(value)
@@ -129,7 +129,7 @@ class Machine:
             entries[key if _is_kept(key) else object()] = value
 
     def call(self, surplus: int = 0) -> None:
-        """A function and its arguments, perhaps keywords behind them, become one inert object."""
+        """Turn a function and its arguments, with `surplus` values such as keywords behind them, into one inert object."""
         for _ in range(surplus):
             self.pop()
         args = self.pop()
@@ -139,7 +139,7 @@ class Machine:
             self.update(_of_pairs(args))
 
     def build(self) -> None:
-        """The state of an object is written down beside it."""
+        """Write down the state of an object beside it."""
         state = self.pop()
         made = self.top(Call)
         made.state = state
@@ -172,12 +172,12 @@ class Machine:
 
 
 def _is_kept(key: Any) -> bool:
-    """Whether a dict keeps this key; another one takes its value, which nobody can then look up."""
+    """Whether a dict keeps this key. Another key is replaced by one that nobody can look up."""
     return isinstance(key, PLAIN_KEYS) and not (isinstance(key, int) and abs(key) > MOST_INDEX)
 
 
 def _of_pairs(args: Any) -> list[Any]:
-    """Keys and values in turn, from the list of pairs that Python 2 hands to an OrderedDict as it makes it."""
+    """Keys and values in turn, from the list of pairs that a pickle of Python 2 makes an OrderedDict from."""
     pairs = args[0] if isinstance(args, tuple) and len(args) == 1 else None
     if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise FormatError("an OrderedDict is made from something else than pairs of a name and a value; the file is damaged")

@@ -1,8 +1,9 @@
 """MATLAB files of level 5 (`.mat` of versions 5 to 7) out of bytes that may come from anywhere: arrays, text, cells and structs.
 
 A file is a header and elements, one for each variable. An element is a tag, which states a type and how many bytes follow, and
-these bytes; a short one has both in the tag. A variable is an element of elements: flags, dimensions, a name, then entries, or
-for cells and structs variables again. A variable may be packed by zlib. Numbers are stored in any type that holds them.
+these bytes; a short element has its bytes in the tag. A variable is an element that consists of elements: flags, dimensions, a
+name, then entries, or further variables for cells and structs. A variable may be packed by zlib. Numbers are stored in any type
+that holds them.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from ...errors import FormatError
 from .limits import MOST_ARRAYS, MOST_NAME, MOST_UNITS, check_count, refuse_expansion
 
 HEADER = 128
-"""Bytes before the first variable, of which the last four state the version and the order of bytes."""
+"""How many bytes stand before the first variable; the last four state the version and the order of bytes."""
 ORDERS = {b"IM": "<", b"MI": ">"}
 MATRIX, COMPRESSED = 14, 15
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 """The types of stored numbers by their codes."""
 TEXTS = {2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
-"""How text is stored, by the codes of types; letters that fill rows of more than one are stored by 16 bits each."""
+"""How text is stored, by the codes of types; letters in more than one row take 16 bits each."""
 CELL, STRUCT, OBJECT, CHAR, SPARSE = range(1, 6)
 CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 """The types of arrays of numbers by the codes of their classes."""
@@ -33,11 +34,11 @@ OTHERS = {OBJECT: "an object", SPARSE: "a sparse matrix", 16: "a function", 17: 
 """Classes whose values are passed over."""
 COMPLEX = 0x0800
 MOST_DEPTH = 10
-"""Levels of cells and structs in each other."""
+"""The most levels of cells and structs in each other."""
 
 
 class Unread(NamedTuple):
-    """A value that is passed over, by what it is."""
+    """A value that is passed over; it only states what it is."""
 
     kind: str
 
@@ -53,7 +54,7 @@ class Element(NamedTuple):
 
 @dataclass
 class _Account:
-    """What is read of a file, held against its size."""
+    """Counts what is read of a file, and compares it with the file's size."""
 
     size: int
     n_bytes: int = 0
@@ -82,7 +83,7 @@ def read(content: bytes) -> dict[str, Any]:
         element = whole.element(at, len(content))
         name, value = whole.unpacked(element) if element.code == COMPRESSED else whole.variable(element)
         variables[name] = value
-        at = element.end if element.code == COMPRESSED else element.next  # what is packed is not filled up
+        at = element.end if element.code == COMPRESSED else element.next  # no filling follows a packed element
     return variables
 
 
@@ -93,7 +94,7 @@ class _Reader:
         self._content, self._order, self._account = content, order, account
 
     def element(self, at: int, end: int) -> Element:
-        """The element whose tag stands at `at`, all of which must stand before `end`."""
+        """The element whose tag stands at `at`; it must end at `end` or before."""
         if at + 8 > end:
             raise FormatError(f"it ends at byte {end} in the middle of a tag; it is truncated or damaged")
         code, size = struct.unpack_from(f"{self._order}II", self._content, at)
@@ -131,12 +132,12 @@ class _Reader:
         if depth == 0:
             raise FormatError(f"it has more than {MOST_DEPTH} levels of cells and structs in each other")
         if element.start == element.end:
-            return "", np.empty((0, 0))  # so an empty cell is stored
+            return "", np.empty((0, 0))  # an empty cell is stored like this
         inner = _Inner(self, element)
         flags = inner.numbers("i4", "u4")
         kind, is_complex = (int(flags[0]) & 0xFF, int(flags[0]) & COMPLEX) if flags.size else (0, 0)
         if kind == 17:
-            return "", Unread(OTHERS[kind])  # which has no dimensions
+            return "", Unread(OTHERS[kind])  # it has no dimensions
         shape = tuple(map(int, inner.numbers("i4", "u4")))
         name = inner.text()
         if kind in OTHERS or is_complex:
@@ -177,7 +178,7 @@ class _Reader:
         return {field: self.variable(inner.next(), depth - 1)[1] for field in fields}
 
     def _text(self, element: Element, shape: tuple[int, ...]) -> Any:
-        """A text, or a list of them where letters fill rows."""
+        """A text, or a list of texts where the letters stand in several rows."""
         content = self.bytes_of(element)
         check_count(len(content), MOST_NAME, "bytes in a text")
         if element.code not in TEXTS:
@@ -199,7 +200,7 @@ class _Reader:
         return self._content[element.start : element.end]
 
     def numbers(self, element: Element, *kinds: str) -> np.ndarray:
-        """The entries of an element of numbers, which are of one of these kinds if any is given."""
+        """The entries of an element of numbers; if `kinds` are given, the entries must be of one of these."""
         stored, size = NUMBERS.get(element.code, ""), element.end - element.start
         if not stored or (kinds and stored not in kinds) or size % int(stored[1]):
             told = " or ".join(kinds) or "numbers"
@@ -208,7 +209,7 @@ class _Reader:
 
 
 class _Inner:
-    """The elements in an element, one after the other."""
+    """The elements within an element, one after the other."""
 
     def __init__(self, reader: _Reader, outer: Element) -> None:
         self._reader, self._at, self._end = reader, outer.start, outer.end

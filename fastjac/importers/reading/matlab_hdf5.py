@@ -16,11 +16,11 @@ from .matlab import MOST_DEPTH, Unread
 from .probe import opened
 
 MOST_VALUES = 2_000
-"""Variables, fields and cells together; HDF5 takes a quarter of a millisecond for each."""
+"""The most variables, fields and cells together; HDF5 takes a quarter of a millisecond for each."""
 USER_BLOCK = 512
-"""Bytes that MATLAB puts before those of HDF5."""
+"""How many bytes MATLAB puts before those of HDF5."""
 HIDDEN = "#"
-"""What the names of groups start with in which MATLAB keeps what variables refer to."""
+"""The first letter of the names of groups in which MATLAB keeps what variables refer to."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class _Reader:
 
 
 def _text(member: Array) -> Any:
-    """The text in letters of 16 bits, or a list of texts where they fill rows."""
+    """The text in letters of 16 bits, or a list of texts where the letters stand in several rows."""
     check_count(math.prod(member.shape), MOST_NAME, f"letters in {member.name}")
     letters = member.read()
     rows = letters.T if letters.ndim == 2 else letters.reshape(1, -1)

@@ -1,7 +1,8 @@
 """Arrays in NumPy's own format out of bytes that may come from anywhere. Nothing is unpickled.
 
 An array is a signature, the format's version, the length of a header, the header, and the entries. The header is a Python dict as
-text, which NumPy hands to Python's own parser; here a pattern reads it, which takes no other time or form than numbers need.
+text. NumPy hands it to Python's own parser; here a pattern reads it, which accepts only the form that arrays of numbers have, and
+takes no longer than that.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from .limits import MOST_VALUES, check_count
 
 MAGIC = b"\x93NUMPY"
 LENGTHS = {b"\x01\x00": "<H", b"\x02\x00": "<I", b"\x03\x00": "<I"}
-"""The form of the header's length by version; version 3 differs from 2 in the names of fields, and numbers have none."""
+"""The form of the header's length, by version. Version 3 differs from 2 in the names of fields, which numbers do not have."""
 MOST_HEADER = 10_000
-"""Bytes of the header, as many as NumPy takes."""
+"""The most bytes of the header, as in NumPy."""
 FIELD = re.compile(
     r"""\s*['"](?P<name>descr|fortran_order|shape)['"]\s*:\s*(?P<value>'[^']*'|"[^"]*"|\[[^\]]*\]|True|False|\([^()]*\))\s*(,|$)"""
 )
@@ -33,8 +34,8 @@ OBJECT = re.compile(r"['\"|<>=]O\d*['\"]")
 def read(content: bytes, what: str) -> np.ndarray:
     """The array of numbers in the bytes of a .npy file; `what` names it in errors.
 
-    Raises FormatError where the bytes are damaged or are not as many as shape and dtype ask for, DtypeError for an array that
-    does not hold real numbers.
+    Raises FormatError where the bytes are damaged or are not as many as shape and dtype need, DtypeError for an array that does
+    not hold real numbers.
     """
     fields, start = _header(content, what)
     return _entries(content, start, fields, _dtype(fields["descr"], what), what)

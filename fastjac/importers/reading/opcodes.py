@@ -1,6 +1,6 @@
-"""A pickle read as data: the opcodes that frameworks and joblib write, by a machine that imports and calls nothing.
+"""A pickle read as data: a machine that imports and calls nothing runs the opcodes that frameworks and joblib write.
 
-OPCODES, at the end, is the table of them; `machine` is what they work on, and `records` holds what they leave behind.
+OPCODES, at the end, is the table of the opcodes; `machine` is what they work on, and `records` holds what they leave behind.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .machine import Behind, Machine
 from .records import Storage, named
 
 MOST_OPCODES = 300_000
-"""A checkpoint of 1,000 layers with the state of its optimizer takes 250,000."""
+"""The most opcodes of a pickle; a checkpoint of 1,000 layers with the state of its optimizer takes 250,000."""
 LONGEST_NUMBER = 255
-"""Bytes of an integer."""
+"""The most bytes of an integer."""
 
 
 @dataclass(frozen=True)
 class Interpreted:
-    """What a pickle describes, where it ends, and every storage it refers to."""
+    """What a pickle describes, where it ends, and every storage that it refers to."""
 
     value: Any
     end: int
@@ -33,7 +33,7 @@ class Interpreted:
 def interpret(data: bytes, start: int = 0, most: int = MOST_OPCODES, behind: Behind | None = None) -> Interpreted:
     """Read the pickle that begins at `start` in `data`.
 
-    behind : as for `Machine`, where something else than opcodes stands in the pickle.
+    behind : as for `Machine`, where something other than opcodes stands in the pickle.
 
     Raises FormatError where it is damaged, has more than `most` opcodes or one that fastjac refuses, or asks for what runs code.
     """
@@ -46,7 +46,7 @@ def interpret(data: bytes, start: int = 0, most: int = MOST_OPCODES, behind: Beh
 
 
 def nested(machine: Machine) -> Any:
-    """What another pickle describes that begins where the machine stands, and behind which it then goes on."""
+    """What another pickle, which begins where the machine stands, describes; the machine then goes on behind that pickle."""
     inner = Machine(machine.data, machine.position, machine.left)
     value = _run(inner)
     machine.position, machine.left = inner.position, inner.left
@@ -97,7 +97,7 @@ OPCODES: dict[bytes, Callable[[Machine], object]] = {
     b"\x8c": lambda m: m.push(_text(m.counted("<B"))),  # SHORT_BINUNICODE
     b"X": lambda m: m.push(_text(m.counted("<I"))),  # BINUNICODE
     b"\x8d": lambda m: m.push(_text(m.counted("<Q"))),  # BINUNICODE8
-    # Text of Python 2, whose bytes NumPy's arrays stand in
+    # Text of Python 2, which also holds the bytes of NumPy's arrays
     b"U": lambda m: m.push(m.counted("<B").decode("latin-1")),  # SHORT_BINSTRING
     b"T": lambda m: m.push(m.counted("<I").decode("latin-1")),  # BINSTRING
     # Protocol 0 writes lines
@@ -161,4 +161,4 @@ REFUSED = {
     b"\x97": "NEXT_BUFFER, whose data stand outside the file",
     b"\x98": "READONLY_BUFFER, whose data stand outside the file",
 }
-"""Opcodes that are told by name."""
+"""Opcodes that are refused, with what the error says about each."""

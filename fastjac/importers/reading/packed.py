@@ -1,4 +1,4 @@
-"""Files packed by gzip: what is in one is unpacked beside no other file, within bounds, and read as if it stood there."""
+"""Files packed by gzip: the content is unpacked within bounds into an empty folder, and read as if it were the file itself."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .probe import Probe, probe
 
 SIGNATURE = b"\x1f\x8b"
 GZIP = 16 + zlib.MAX_WBITS
-"""What zlib calls the format of gzip, whose checks it makes."""
+"""zlib's number for the format of gzip; with it, zlib verifies gzip's checksums."""
 CHUNK = 1 << 16
 LEAST_BOUND = 1 << 20
-"""Bytes that any packed file may have. What is unpacked is then read, so this is less than a part of a file may have."""
+"""Bytes that any packed file may unpack to. The content is read afterwards, under a bound of its own, so this bound is lower."""
 REMEDY = "unpack it by gunzip, and load that"
 
 
 @contextmanager
 def unpacked_probe(path: object) -> Iterator[Probe]:
-    """The file at `path`, or, where gzip packed it, its content in a file that goes when the context ends.
+    """The file at `path`, or, where gzip packed it, its content in a file that is deleted when the context ends.
 
-    Raises what `probe` raises; FormatError where the packed file is damaged, holds another one, or is far smaller than its
-    content; FileError where there is no room for its content.
+    Raises what `probe` raises; FormatError where the packed file is damaged, holds another packed file, or is far smaller than
+    its content; FileError where there is no room for its content.
     """
     found = probe(path)
     if not found.start.startswith(SIGNATURE):
@@ -42,7 +42,7 @@ def unpacked_probe(path: object) -> Iterator[Probe]:
 
 
 def _unpack(found: Probe, content: Path) -> None:
-    """Write what is in a packed file to `content`."""
+    """Write the content of a packed file to `content`."""
     most = max(LEAST_BOUND, EXPANSION * found.size)
     try:
         with open(found.path, "rb") as source, open(content, "wb") as target:
@@ -59,7 +59,7 @@ def _unpack(found: Probe, content: Path) -> None:
 
 
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
-    """What is in all members of a packed file, of which most have one."""
+    """The content of all members of a packed file, in pieces; most files have one member."""
     unpacking, packed, members = zlib.decompressobj(wbits=GZIP), source.read(CHUNK), 1
     while packed:
         try:

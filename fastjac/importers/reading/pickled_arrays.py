@@ -1,10 +1,10 @@
-"""NumPy's arrays out of what a pickle describes, checked before memory is taken for them. Nothing is made by a pickle itself.
+"""NumPy's arrays out of what a pickle describes, checked before memory is taken for them. A pickle itself never makes anything.
 
     value = interpret(data, behind=behind).value
     plain = PickledArrays(file_size).plain(value)
 
-An array stands in a pickle as a call that makes an empty one and a state that fills it, since protocol 5 as a call on its bytes,
-and in a file by joblib as an object behind which the bytes follow.
+An array stands in a pickle as a call that makes an empty array and a state that fills it; since protocol 5, as a call on its
+bytes; and in a file by joblib, as an object with the bytes behind it.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ SCALAR = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 WRAPPERS = ("joblib.numpy_pickle.NumpyArrayWrapper", "sklearn.externals.joblib.numpy_pickle.NumpyArrayWrapper")
 JOBLIB = ("joblib.", "sklearn.externals.joblib.")
 OLD_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
-"""What joblib before 0.10 wrote, which kept each array in a file of its own."""
+"""The classes that joblib before 0.10 wrote, when it kept each array in a file of its own."""
 PLAIN_ARRAYS = ("numpy.ndarray", "numpy.memmap", "numpy.core.memmap.memmap")
-"""Classes of arrays that hold what their numbers say."""
+"""Classes of arrays whose stored numbers are their entries."""
 PLAIN = (str, int, float, bool, type(None))
 LAST_LETTER = 0x10FFFF
 MOST_AXES = 32
 MOST_DEPTH = 10
-"""Levels of lists, tuples and dicts in each other."""
+"""The most levels of lists, tuples and dicts in each other."""
 
 
 class Filled(NamedTuple):
-    """An array as the pickle describes it: how it lies, and its bytes, or for Python objects a list of them."""
+    """An array as the pickle describes it: its layout, and its bytes, or, for Python objects, a list of these."""
 
     shape: Any
     dtype: np.dtype
@@ -49,7 +49,7 @@ class Filled(NamedTuple):
 
 
 class PickledArrays:
-    """Reads arrays, whose bytes together are held against the length of the file, since one array may stand at many places."""
+    """Reads arrays, and compares their bytes together with the length of the file, since one array may stand at many places."""
 
     def __init__(self, file_size: int) -> None:
         self._file_size = file_size
@@ -59,8 +59,8 @@ class PickledArrays:
     def array(self, value: Any) -> np.ndarray:
         """The entries of an array or scalar, read-only.
 
-        Raises FormatError where they are not as many as its shape asks for, DtypeError unless they are real numbers, text or
-        Python's own of either.
+        Raises FormatError where they are not as many as its shape needs, DtypeError unless they are real numbers or text, as
+        NumPy's types or Python's own.
         """
         found = _described(value)
         if found is None:
@@ -80,7 +80,7 @@ class PickledArrays:
         return _laid_out(_native(entries), shape, found)
 
     def plain(self, value: Any, depth: int = MOST_DEPTH) -> Any:
-        """The value with arrays, scalars, text and numbers in place of what stands for them; other objects stay as they are."""
+        """The value with arrays, scalars, text and numbers in place of the objects that describe them; others stay the same."""
         self._count_values(1)
         if isinstance(value, (list, tuple, dict)) and depth == 0:
             raise FormatError(f"the pickle has more than {MOST_DEPTH} levels of lists within lists; no weights need as many")
@@ -95,7 +95,7 @@ class PickledArrays:
         return bytes(_bytes_of(value)) if is_encoded(value) else value
 
     def _objects(self, items: Any, count: int) -> np.ndarray:
-        """As many objects as an array has entries, which are text and numbers of Python's own."""
+        """The `count` entries of an array of objects, which must be text and numbers of Python's own."""
         if not isinstance(items, list) or len(items) != count:
             raise FormatError(f"the pickle has an array of {count} objects, but not as many objects; it is damaged")
         self._count_values(count)
@@ -116,7 +116,7 @@ class PickledArrays:
 
 
 def behind(made: Call, machine: Machine) -> Any:
-    """What stands behind one of joblib's objects: the bytes of an array, or the pickle of one of objects."""
+    """What stands behind one of joblib's objects: the bytes of an array, or the pickle of an array of Python objects."""
     name = class_of(made)
     if name.startswith(JOBLIB) and name.rpartition(".")[2] in OLD_WRAPPERS:
         raise FormatError(
@@ -135,7 +135,7 @@ def behind(made: Call, machine: Machine) -> Any:
 
 
 def one_object(value: Any) -> Any:
-    """What stands in an array of a single Python object and no axis, as `numpy.savez` keeps what is no array."""
+    """The Python object in an array of a single one and no axis, the form in which `numpy.savez` keeps what is no array."""
     found = _described(value)
     content = None if found is None or not found.dtype.hasobject or found.shape != () else found.content
     if not isinstance(content, list) or len(content) != 1:
@@ -144,26 +144,26 @@ def one_object(value: Any) -> Any:
 
 
 def is_array(value: Any) -> bool:
-    """Whether it stands for an array, also one that is refused when it is read."""
+    """Whether a value stands for an array, even for one that is refused when it is read."""
     return isinstance(value, Call) and class_of(value) in (*ARRAY, *BUFFER, *WRAPPERS)
 
 
 def is_scalar(value: Any) -> bool:
-    """Whether it stands for one of NumPy's scalars."""
+    """Whether a value stands for one of NumPy's scalars."""
     return isinstance(value, Call) and str(value) in SCALAR
 
 
 def is_encoded(value: Any) -> bool:
-    """Whether it stands for bytes, which the protocols before 3 do not have."""
+    """Whether a value stands for bytes, which the protocols before 3 do not have."""
     return isinstance(value, Call) and str(value) in ("_codecs.encode", "builtins.bytes")
 
 
 def _described(value: Any) -> Filled | None:
-    """How an array lies; None for what is none."""
+    """The layout and content of an array or scalar; None for any other value."""
     if not isinstance(value, Call):
         return None
     if class_of(value) in WRAPPERS:
-        if is_array(value.content):  # one of objects, of which joblib repeats the shape and nothing else
+        if is_array(value.content):  # an array of Python objects; joblib's own state repeats only its shape
             return _described(value.content)
         state = value.state if isinstance(value.state, dict) else {}
         _check_class(state.get("subclass"))
@@ -172,7 +172,7 @@ def _described(value: Any) -> Filled | None:
         _check_class(_items(value.args, 3)[0])
         _version, shape, dtype, is_fortran, content = _items(value.state, 5)
         found = dtype_of(dtype)
-        # Objects are listed in the order of C, wherever they lie.
+        # Objects are listed in the order of C, whatever the layout of the array is.
         return Filled(shape, found, "F" if is_fortran is True and not found.hasobject else "C", content)
     if str(value) in BUFFER:
         content, dtype, shape, order, *axes = _items(value.args, 4, 5)
@@ -204,7 +204,7 @@ def _shape(shape: Any) -> tuple[tuple[int, ...], int]:
 
 
 def _bytes_of(content: Any) -> bytes:
-    """The bytes of an array, which protocols before 3 write as text."""
+    """The bytes of an array; protocols before 3 write them as text."""
     if is_encoded(content):
         args = content.args
         content = args[0] if isinstance(args, tuple) and len(args) == 2 and args[1] == "latin1" else b"" if args == () else None
@@ -226,7 +226,7 @@ def _native(entries: np.ndarray) -> np.ndarray:
 
 
 def _laid_out(entries: np.ndarray, shape: tuple[int, ...], found: Filled) -> np.ndarray:
-    """The entries in their shape, read-only. The axes may be listed in the order in which they lie."""
+    """The entries in their shape, read-only. `found.axes` may state the order of the axes in memory."""
     if found.order not in ("C", "F", "K"):
         raise FormatError("the pickle has an array whose order is neither C nor F; the file is damaged")
     entries.flags.writeable = False

@@ -1,4 +1,4 @@
-"""NumPy's dtypes as a pickle describes them, of numbers, text and Python objects."""
+"""NumPy's dtypes of numbers, text and Python objects, as a pickle describes them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from ...errors import DtypeError, FormatError
 from .records import Call
 
 CODE = re.compile(r"[<>|=]?([fiu][1248]|b1|U\d{1,6}|S\d{1,6}|O[48]?)")
-"""The codes of the dtypes that are read. A pickle made by Python 2 has them as text of bytes, which is text here."""
+"""The codes of the dtypes that are read. A pickle of Python 2 has them as byte strings, which are read as text."""
 ORDERS = {"<": "<", ">": ">", "|": "|", "=": "<"}
-"""What the second entry of a dtype's state stands for; the order of the machine that wrote it is taken for little-endian."""
+"""The byte order that the second entry of a dtype's state stands for; "=", that of the machine that wrote it, is taken for
+little-endian."""
 
 
 def is_dtype(value: Any) -> bool:
-    """Whether it stands for a dtype."""
+    """Whether a value stands for a dtype."""
     return isinstance(value, Call) and str(value) == "numpy.dtype"
 
 
 def dtype_of(value: Any) -> np.dtype:
-    """The dtype that a pickle describes; DtypeError for one that is not read, FormatError where it is none."""
+    """The dtype that a pickle describes; DtypeError for a dtype that is not read, FormatError where the value is none."""
     code = value.args[0] if is_dtype(value) and isinstance(value.args, tuple) and value.args else None
     if not isinstance(code, str):
         raise FormatError("the pickle has an array whose dtype is none; the file is damaged")

@@ -10,7 +10,7 @@ INTEGER = re.compile(rb"[+-]?\d{1,600}")
 FLOAT = re.compile(rb"[+-]?(\d{1,40}\.?\d{0,40}(e[+-]?\d{1,4})?|inf|nan)")
 ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)", re.DOTALL)
 LETTERS = {b"\\": 92, b"'": 39, b'"': 34, b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
-"""The codes of what stands behind a backslash in Python's quoted text."""
+"""The codes of the letters that may follow a backslash in Python's quoted text."""
 
 
 def integer(line: bytes) -> int:
@@ -35,7 +35,7 @@ def floating(line: bytes) -> float:
 
 
 def quoted(line: bytes) -> str:
-    """A line of STRING, bytes in quotes with escapes; each byte is given as the letter of its number."""
+    """A line of STRING: bytes in quotes with escapes. Each byte becomes the letter of its number."""
     if len(line) < 2 or line[:1] not in (b"'", b'"') or line[-1:] != line[:1]:
         raise _no("quoted text", line)
     return ESCAPE.sub(_unescaped, line[1:-1]).decode("latin-1")

@@ -1,4 +1,4 @@
-"""What kind of file stands at a path, told by its first bytes and never by its name."""
+"""What kind of file stands at a path, recognized by its first bytes and never by its name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Probe:
     """A file as seen before any reader opens it.
 
     path : where it stands.
-    origin : the file that the user named, which is this one, or has it packed in it.
+    origin : the file that the user named: this one, or the one that it was packed in.
     size : its length in bytes.
     start : its first 64 KB, or fewer if it is shorter.
     zip_names : the names of its members if it is a zip archive, empty otherwise.
@@ -50,7 +50,7 @@ class Probe:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A file to read from; FileError where that cannot be done."""
+    """The file at a path, open for reading; FileError where it cannot be read."""
     try:
         with open(path, "rb") as file:
             yield file
@@ -59,7 +59,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def probe(path: Any, origin: Path | None = None) -> Probe:
-    """Look at the file at `path`, or at the graph in a SavedModel's folder, which was unpacked from `origin`, if that is given.
+    """Look at the file at `path`, or at the graph in a SavedModel's folder. If `origin` is given, the file was unpacked from it.
 
     Raises MissingFileError where there is none, FileError where it cannot be opened or is no regular file, FormatError where
     it is empty or a damaged archive.
@@ -87,7 +87,7 @@ def probe(path: Any, origin: Path | None = None) -> Probe:
 
 
 def _of_folder(path: Path) -> Path:
-    """The path, or that of the graph in a folder that is a SavedModel."""
+    """The path itself, or the path of the graph where it is the folder of a SavedModel."""
     return path / SAVED_MODEL if path.is_dir() and (path / SAVED_MODEL).exists() else path
 
 

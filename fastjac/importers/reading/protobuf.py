@@ -17,8 +17,8 @@ HALF, WHOLE = 1 << 63, 1 << 64
 class Message:
     """The message in `data[start:end]`. Its fields are found here, and those of a message inside it when that is asked for.
 
-    A field that is absent is 0, or empty, as protobuf has it; of several where one is meant, the last counts. All messages of
-    one file count their fields together, and raise FormatError where these are too many.
+    As in protobuf, a field that is absent is 0, or empty; where one field is meant and there are several, the last counts. All
+    messages of one file count their fields together, and raise FormatError where these are too many.
     """
 
     def __init__(self, data: bytes, start: int = 0, end: int | None = None, count: list[int] | None = None) -> None:
@@ -48,7 +48,7 @@ class Message:
         return found[-1] if found else 0
 
     def integers(self, number: int) -> list[int]:
-        """A list of such numbers, packed or not."""
+        """A list of whole numbers of up to 64 bits, packed or not."""
         return list(self._varints(number))
 
     def _varints(self, number: int) -> Iterator[int]:
@@ -62,7 +62,7 @@ class Message:
                 yield value - WHOLE if value >= HALF else value
 
     def reals(self, number: int, dtype: str) -> np.ndarray:
-        """A list of numbers of fixed size, packed or not; `dtype` says which."""
+        """A list of numbers of fixed size, packed or not; `dtype` is their type."""
         size = np.dtype(dtype).itemsize
         pieces = []
         for kind, payload, stop in self._fields.get(number, ()):
@@ -87,7 +87,7 @@ class Message:
         return memoryview(self._data)[start:end]
 
     def texts(self, number: int) -> list[str]:
-        """The texts of each field of that number."""
+        """The text of each field of that number."""
         return [name_text(content) for content in self.contents(number)]
 
     def text(self, number: int) -> str:
@@ -95,7 +95,7 @@ class Message:
         return name_text(bytes(self.content(number)[: MOST_NAME + 1]))
 
     def messages(self, number: int) -> list[Message]:
-        """The messages in each field of that number."""
+        """The message in each field of that number."""
         return [Message(self._data, start, end, self._count) for start, end in self._pieces(number)]
 
     def message(self, number: int) -> Message:

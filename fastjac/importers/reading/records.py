@@ -11,13 +11,13 @@ MODULES_THAT_RUN_CODE = frozenset(
     ("os", "posix", "nt", "sys", "subprocess", "pty", "runpy", "importlib", "shutil", "socket", "ctypes", "webbrowser")
 )
 BUILTINS_THAT_RUN_CODE = frozenset(("eval", "exec", "compile", "__import__", "open", "execfile"))
-"""What attacks use and no checkpoint needs. fastjac would not call it in any case, but whoever meets a file that asks for it
-should know."""
+"""Functions that attacks use and no checkpoint needs. fastjac would not call them in any case, but a user should know that a file
+asks for one."""
 
 
 ORDERED_DICT = "collections.OrderedDict"
 LONGEST_NAME = 1000
-"""Letters of the name of a class and its module."""
+"""The most letters of the name of a class and of its module together."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,9 +35,9 @@ class Name:
 class Call:
     """An object that a pickle would make by calling `function` with `args`, and then fill. Nothing is called.
 
-    entries : what it would be given by key, if it is a kind of dict.
+    entries : the entries that it would be given by key, if it is a kind of dict.
     state : what its attributes would be set from, None if they are left as they are.
-    content : what stands behind it in the file outside the opcodes, if anything does.
+    content : what stands behind it in the file, outside the opcodes; None if nothing does.
     """
 
     function: Any
@@ -61,7 +61,7 @@ def named(module: Any, name: Any) -> Name:
     """The name `module.name`; FormatError if it is one that only attacks use."""
     if not isinstance(module, str) or not isinstance(name, str) or len(module) + len(name) > LONGEST_NAME:
         raise FormatError(f"the pickle names a class by something else than text of up to {LONGEST_NAME} letters")
-    module = "builtins" if module == "__builtin__" else module  # Python 2, whose names protocol 2 writes
+    module = "builtins" if module == "__builtin__" else module  # protocol 2 writes the names of Python 2
     is_harmful = module.partition(".")[0] in MODULES_THAT_RUN_CODE
     if is_harmful or (module == "builtins" and name.partition(".")[0] in BUILTINS_THAT_RUN_CODE):
         raise FormatError(
@@ -72,11 +72,11 @@ def named(module: Any, name: Any) -> Name:
 
 
 RECONSTRUCTORS = ("copy_reg._reconstructor", "copyreg._reconstructor")
-"""What makes an object of the class that is its first argument, in protocols 0 and 1."""
+"""The functions that make an object of the class in their first argument, in protocols 0 and 1."""
 
 
 def class_of(made: Call) -> str:
-    """What an object would be made by: the name of its class, where its pickle names that."""
+    """The name of what would make an object: its class, where the pickle names that."""
     args = made.args
     if str(made) in RECONSTRUCTORS and isinstance(args, tuple) and args and isinstance(args[0], Name):
         return str(args[0])

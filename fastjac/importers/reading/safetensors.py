@@ -1,6 +1,6 @@
 """Tensors in the safetensors format out of a file that may come from anywhere.
 
-Eight bytes tell the length of a JSON header. It maps names to dtype, shape and offsets of the tensors behind it, and
+Eight bytes state the length of a JSON header. It maps names to dtype, shape and offsets of the tensors behind it, and
 `__metadata__` to strings about the file.
 """
 
@@ -30,7 +30,7 @@ DTYPES: dict[str, np.dtype] = {
     "I64": np.dtype("<i8"),
     "I32": np.dtype("<i4"),
 }
-"""What the format calls dtypes, and as what NumPy reads them; bfloat16 is then widened. Integers are counters."""
+"""The format's names of dtypes, and the dtypes by which NumPy reads them; bfloat16 is then widened. Integers are counters."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Stored:
 
 
 def recognise(probe: Probe) -> bool:
-    """Whether the file starts with the length of a header, and a JSON object."""
+    """Whether the file starts with the length of a header, followed by a JSON object."""
     return probe.head[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and _header_length(probe) < 2**32
 
 
 def read(probe: Probe) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """The metadata of a file and its tensors by name, which stay in the file until they are used; bfloat16 is widened.
 
-    Raises FormatError where the header is damaged, or where tensors are not as large as it says, overlap, or leave holes;
-    nothing is read before.
+    Raises FormatError where the header is damaged, or where tensors are not as large as it says, overlap, or leave holes; no
+    tensor is read before that is checked.
     """
     try:
         content = np.asarray(np.memmap(probe.path, np.uint8, "r"))

@@ -13,7 +13,7 @@ FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
 VARINT_BYTES = 10
 
 Field = tuple[int, int, int, int]
-"""Its number, its wire type, and where its payload starts and ends."""
+"""The number of a field, its wire type, and where its payload starts and ends."""
 
 
 def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
@@ -46,7 +46,7 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
 
 def varint(data: bytes, position: int) -> tuple[int, int]:
     """The number whose bytes start at `position`, and where they end."""
-    if position < len(data) and data[position] < 128:  # one byte, as most are
+    if position < len(data) and data[position] < 128:  # one byte, as most numbers have
         return data[position], position + 1
     value, start = 0, position
     while position < len(data) and position - start < VARINT_BYTES:
@@ -59,9 +59,9 @@ def varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def check_message(data: bytes, descriptor: Any) -> None:
-    """Raise FormatError unless `data` is a message of few enough fields, in messages nested not too deeply.
+    """Raise FormatError unless `data` is a message that has few enough fields and is not nested too deeply.
 
-    descriptor : protobuf's description of the message, which tells which fields are messages themselves.
+    descriptor : protobuf's description of the message, which states which fields are messages themselves.
     """
     inner_messages = _InnerMessages()
     waiting = [(descriptor, 0, len(data), 1)]

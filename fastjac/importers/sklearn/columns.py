@@ -1,7 +1,7 @@
-"""Columns of a table as they flow through the steps, and which of them are encoded.
+"""Columns of a table on their way through the steps, and which of them are encoded.
 
 A network has no input for a word. Where a OneHotEncoder encodes a column, the network takes in its place what the encoder gives:
-a unit for each category, which is 1 for the row's own and 0 for all others.
+a unit for each category, which is 1 for the category of the row and 0 for all others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Columns:
-    """What a step takes or gives: `count` columns, of which those in `categories` have a unit in `node` for each category."""
+    """What a step takes or gives: `count` columns. A column in `categories` has a unit in `node` for each of its categories."""
 
     node: Node
     count: int
@@ -34,7 +34,7 @@ class Columns:
 
     @classmethod
     def of(cls, node: Node) -> Columns:
-        """Columns of numbers, a unit each."""
+        """Columns of numbers, with one unit each."""
         return cls(node, node.size)
 
     def numbers(self) -> Node:
@@ -67,15 +67,15 @@ def units_of(indices: Sequence[int], count: int, categories: Categories) -> list
 
 
 def starts_of(count: int, categories: Categories) -> list[int]:
-    """Where the units of each of `count` columns start, and where those of the last end."""
+    """Where the units of each of `count` columns start, and where the units of the last column end."""
     widths = [len(categories[index]) if index in categories else 1 for index in range(count)]
     return [0, *np.cumsum(widths).tolist()]
 
 
 def names_of(names: Sequence[str], count: int, categories: Categories) -> tuple[str, ...]:
-    """What each unit is called: "age", or "colour=red" for a category.
+    """The name of each unit: "age", or "colour=red" for a category.
 
-    Nothing where no column has a name or categories, or where two units would be called the same.
+    Empty where no column has a name or categories, or where two units would have the same name.
     """
     if not names and not categories:
         return ()
@@ -87,7 +87,7 @@ def names_of(names: Sequence[str], count: int, categories: Categories) -> tuple[
 
 
 def encoded(encoder: Fitted) -> Categories:
-    """The categories that a OneHotEncoder gives a unit, those left out that it drops, for each of its columns."""
+    """The categories to which a OneHotEncoder gives a unit, for each of its columns; those that it drops are left out."""
     if encoder.flag("_infrequent_enabled"):
         raise UnsupportedLayerError("it puts infrequent categories together; fit it without min_frequency and max_categories")
     found: dict[int, tuple[Any, ...]] = {}
@@ -104,14 +104,14 @@ def encoded(encoder: Fitted) -> Categories:
 
 
 def _same(value: Any) -> Any:
-    """The category, where nan is always the same one, which equals itself."""
+    """The category, with one and the same object for every nan, so that it equals itself in comparisons of tuples."""
     return NAN if value != value else value
 
 
 def picked(transformer: Fitted, name: str, selection: Any, names: Sequence[str], count: int) -> list[int]:
     """The numbers of the columns that a ColumnTransformer gives its step `name`.
 
-    selection : the columns as its user wrote them, which versions before 1.0 do not resolve to numbers.
+    selection : the columns as the user wrote them; versions before 1.0 do not resolve them to numbers.
     """
     known = transformer.get("_transformer_to_input_indices")
     if isinstance(known, dict) and name in known:
@@ -128,7 +128,7 @@ def picked(transformer: Fitted, name: str, selection: Any, names: Sequence[str],
 
 
 def _from_slice(selection: slice, names: Sequence[str], count: int) -> list[int]:
-    """The columns of a slice; one of names includes its end."""
+    """The columns of a slice; a slice by names includes its end."""
     ends = [_number(end, names, count) if isinstance(end, str) else end for end in (selection.start, selection.stop)]
     stop = ends[1] + 1 if isinstance(selection.stop, str) else ends[1]
     try:
@@ -138,7 +138,7 @@ def _from_slice(selection: slice, names: Sequence[str], count: int) -> list[int]
 
 
 def _number(index: Any, names: Sequence[str], count: int) -> int:
-    """The number of a column that is given by a number or name."""
+    """The number of a column that is given by its number or name."""
     if isinstance(index, str):
         if index not in names:
             raise FormatError(f"it takes the column {shown(index)!r}, which is not among its feature_names_in_")

@@ -30,7 +30,7 @@ def joined(path: str, step: str) -> str:
 
 
 def _pipeline(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
-    """Its steps in order."""
+    """A Pipeline: its steps in order."""
     for name, step in pairs(estimator, "steps"):
         columns = walk.follow(estimator.step(step, "steps"), columns, joined(path, name))
     return columns
@@ -41,7 +41,7 @@ def _search(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Colum
 
 
 def _transformed_target(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
-    """Its regressor, and behind it the inverse of its transformer."""
+    """A TransformedTargetRegressor: its regressor, and behind it the inverse of its transformer."""
     made = walk.follow(estimator.estimator("regressor_"), columns, joined(path, "regressor"))
     if not estimator.has("transformer_"):
         return made
@@ -63,7 +63,7 @@ def _inverted(transformer: Fitted) -> Sequence[fl.Layer]:
 
 
 def _columns(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
-    """What each of its steps makes of its columns, side by side."""
+    """A ColumnTransformer: what each of its steps makes of that step's columns, side by side."""
     source = walk.source(estimator, path)
     with located(source):
         steps, weights = list(walk.survey.transformers(estimator)), estimator.get("transformer_weights", {})
@@ -87,7 +87,7 @@ def _columns(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Colu
 
 
 def _one_hot(walk: Walk, encoder: Fitted, columns: Columns, path: str) -> Columns:
-    """Its units as they are: the network takes them in place of the column."""
+    """A OneHotEncoder: its units as they are, since the network takes them in place of the column."""
     source = walk.source(encoder, path)
     with located(source):
         if dict(columns.categories) != walk.survey.encoded(encoder):
@@ -97,7 +97,7 @@ def _one_hot(walk: Walk, encoder: Fitted, columns: Columns, path: str) -> Column
 
 
 def _imputer(walk: Walk, imputer: Fitted, columns: Columns, path: str) -> Columns:
-    """Numbers pass; columns of which nothing was known are left out."""
+    """A SimpleImputer: numbers pass, and columns without any known value are left out."""
     source = walk.source(imputer, path)
     with located(source):
         if imputer.flag("add_indicator"):
@@ -116,7 +116,7 @@ def _imputer(walk: Walk, imputer: Fitted, columns: Columns, path: str) -> Column
 
 
 def _bagging(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
-    """The mean over its estimators, each with its own choice of columns."""
+    """Bagging: the mean over its estimators, each with its own choice of columns."""
     estimators, chosen = estimator.items("estimators_"), estimator.items("estimators_features_")
     with located(walk.source(estimator, path)):
         if len(estimators) != len(chosen):
@@ -130,7 +130,7 @@ def _bagging(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Colu
 
 
 def _voting(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
-    """The mean over its estimators, by weights."""
+    """Voting: the mean over its estimators, weighted if it has weights."""
     if estimator.name == "VotingClassifier" and not is_word(estimator.get("voting"), "soft"):
         source = walk.source(estimator, path)
         raise UnsupportedLayerError(f"{source}: it counts votes, which has no derivative; fit it with voting='soft'")
@@ -175,7 +175,7 @@ def _followed(walk: Walk, estimator: Fitted, columns: Sequence[Columns], path: s
 
 
 def _check_member(classifier: Fitted, count: int) -> None:
-    """Raise UnsupportedLayerError unless the probabilities of a classifier count in the mean over an ensemble."""
+    """Raise UnsupportedLayerError unless a classifier's probabilities can count in the mean over an ensemble."""
     if not gives_probabilities(classifier):
         raise UnsupportedLayerError("it gives no probabilities, so the ensemble counts votes, which has no derivative")
     if n_classes(classifier) != count:

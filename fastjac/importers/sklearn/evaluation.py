@@ -18,9 +18,9 @@ from .survey import last
 
 
 class Encoded:
-    """A network at inputs that its estimator can be given too.
+    """A network that changes its inputs such that its estimator can be given them too.
 
-    Of the units of a category the largest is 1, the others are 0. positive : all numbers lose their sign.
+    Of the units of an encoded column, the largest becomes 1 and the others 0. positive : all numbers lose their sign.
     """
 
     def __init__(self, network: Network, categories: Categories, positive: bool) -> None:
@@ -41,18 +41,18 @@ class Encoded:
 
 
 def needs_positive(evaluate: Callable[[np.ndarray], np.ndarray], n_in: int) -> bool:
-    """Whether an estimator has no value at negative numbers, as one that takes logarithms."""
+    """Whether an estimator has no value at negative numbers, as where it takes logarithms."""
     x = np.random.default_rng(1).standard_normal((12, n_in))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             return not np.isfinite(evaluate(x)).all()
-        except Exception:  # whatever the estimator raises; the comparison will tell what it is
+        except Exception:  # whatever the estimator raises; the comparison will report it
             return True
 
 
 def rows(x: np.ndarray, categories: Categories, names: Sequence[str]) -> Any:
-    """The rows of a table for inputs `x (n, n_in)`: with a category for its units, and with names where columns have some."""
+    """The rows of a table for inputs `x (n, n_in)`: a category in place of its units, and names where columns have some."""
     pandas: Any = sys.modules.get("pandas")
     if not categories and (not names or pandas is None):
         return x
@@ -69,12 +69,12 @@ def rows(x: np.ndarray, categories: Categories, names: Sequence[str]) -> Any:
 
 
 def _starts(size: int, categories: Categories) -> list[int]:
-    """Where the units of each column start, of `size` units in all."""
+    """Where the units of each column start, for `size` units in all."""
     return starts_of(size - n_units(0, categories), categories)
 
 
 def evaluated(estimator: Any, view: Fitted, x: Any, two_columns: bool) -> np.ndarray:
-    """What the estimator gives at rows `x` for what `from_sklearn` promises."""
+    """What the estimator gives at rows `x`, by the method whose output `from_sklearn` promises."""
     if not hasattr(estimator, "predict_proba"):
         names = ("decision_function", "predict", "transform")
         method = next(getattr(estimator, name) for name in names if hasattr(estimator, name))
@@ -90,7 +90,7 @@ def _kept(probabilities: Any, binary: bool) -> np.ndarray:
 
 
 def _is_binary(view: Fitted) -> bool:
-    """Whether a classifier, or those of an ensemble, give one probability."""
+    """Whether a classifier, or each classifier of an ensemble, gives one probability."""
     end = last(view)
     if end.has("estimators_"):
         return _is_binary(end.as_estimator(end.items("estimators_")[0], "estimators_"))

@@ -20,7 +20,7 @@ from .scalers import SCALERS, float64, scaled
 Combination = tuple[int, ...]
 """The numbers of the columns that are multiplied."""
 TINY = float(np.finfo(np.float32).tiny)
-"""What stands for the norm of a vector of zeros, which then stays one."""
+"""The number that replaces the norm of a vector of zeros, so that the vector stays one of zeros."""
 
 
 def polynomial(transformer: Fitted, node: Node) -> Node:
@@ -43,7 +43,7 @@ def polynomial(transformer: Fitted, node: Node) -> Node:
 
 
 def _next(columns: Node, products: Node, chosen: list[Combination], repeats: bool) -> tuple[Node, list[Combination]]:
-    """The products of one more column, with the numbers of the columns in each; `chosen` has those of the products so far."""
+    """The products with one more factor, and the numbers of the columns in each; `chosen` has those of the products so far."""
     combine = itertools.combinations_with_replacement if repeats else itertools.combinations
     more = list(combine(range(columns.size), len(chosen[0]) + 1))
     places = {combination: place for place, combination in enumerate(chosen)}
@@ -52,7 +52,7 @@ def _next(columns: Node, products: Node, chosen: list[Combination], repeats: boo
 
 
 def _degrees(degree: Any) -> tuple[int, int]:
-    """The least and the largest degree. The degree 0 is asked for by include_bias."""
+    """The least and the largest degree. Degree 0 is a matter of include_bias."""
     low, high = degree if isinstance(degree, tuple) and len(degree) == 2 else (0, degree)
     if not all(isinstance(number, (int, np.integer)) and number >= 0 for number in (low, high)):
         raise FormatError("its degree must be a whole number, or a pair of them")
@@ -60,7 +60,7 @@ def _degrees(degree: Any) -> tuple[int, int]:
 
 
 def normalizer(transformer: Fitted, node: Node) -> Node:
-    """`x / |x|`, where a vector of zeros stays one."""
+    """`x / |x|`, where a vector of zeros stays one of zeros."""
     norm = transformer.text("norm", "l2")
     check_count(node.size, MOST_JOINED, "columns whose norm is taken")
     if norm not in ("l1", "l2"):
@@ -72,7 +72,7 @@ def normalizer(transformer: Fitted, node: Node) -> Node:
 
 
 def power(transformer: Fitted, node: Node) -> Node:
-    """A power of each column of its own, by either method, and a StandardScaler behind."""
+    """A PowerTransformer: each column raised to a power of its own, by either method, with a StandardScaler behind."""
     exponents, method = float64(transformer, "lambdas_"), transformer.text("method", "yeo-johnson")
     if method not in ("yeo-johnson", "box-cox"):
         raise FormatError(f"its method {method!r:.40} is neither yeo-johnson nor box-cox")
@@ -81,7 +81,7 @@ def power(transformer: Fitted, node: Node) -> Node:
     if method == "box-cox":
         made = _box_cox(node, exponents)
     else:
-        # Half of `|x| + x` and of `|x| - x`, whose slopes at 0 are a half, so that both pieces there make a slope of 1.
+        # `max(x, 0)` and `max(-x, 0)` as half of `|x| + x` and of `|x| - x`: their slopes at 0 are a half, and add up to 1.
         size, half = row(node, fl.Abs()), fl.Scale(0.5, 1.0)
         above, below = row(fl.Add()(size, node), half), row(fl.Add()(size, row(node, fl.Scale(-1.0))), half)
         made = fl.Add()(_box_cox(above, exponents), row(_box_cox(below, 2.0 - exponents), fl.Scale(-1.0)))
@@ -91,7 +91,7 @@ def power(transformer: Fitted, node: Node) -> Node:
 
 
 def _box_cox(node: Node, exponents: np.ndarray) -> Node:
-    """`(x^p - 1) / p` with p of each column, the logarithm where that is 0."""
+    """`(x^p - 1) / p` with a p for each column; the logarithm where p is 0."""
     logarithm = row(node, fl.Log())
     is_log = np.abs(exponents) < np.spacing(1.0)
     if is_log.all():

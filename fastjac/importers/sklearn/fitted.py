@@ -1,6 +1,6 @@
 """A fitted estimator as its class and attributes, alike for a live one and for one that a file describes.
 
-Nothing else of an estimator is asked: a file holds nothing else, and properties and methods of a live one may compute anything.
+Nothing else about an estimator is used: a file holds nothing else, and properties and methods of a live one may compute anything.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ..tensors import as_numpy
 
 
 class Source(Protocol):
-    """Where estimators come from, and in which precision the arrays are that were read so far.
+    """Where estimators come from, and the precision of the arrays that were read so far.
 
-    has_double, has_single : whether float64, and whether float32 was among them.
-    version : of the scikit-learn that made them, where they do not tell it themselves.
+    has_double, has_single : whether there were float64 arrays, and float32 ones, among them.
+    version : the version of the scikit-learn that made the estimators, where these do not state it themselves.
     """
 
     version: str
@@ -30,18 +30,18 @@ class Source(Protocol):
     has_single: bool
 
     def plain(self, value: Any) -> Any:
-        """The value of an attribute, with arrays as such; estimators in it stay as they are."""
+        """The value of an attribute, with arrays as NumPy arrays; estimators in it stay as they are."""
 
     def fitted(self, value: Any) -> Fitted | None:
-        """The estimator that a value stands for, None if it is none."""
+        """The estimator that a value stands for, None if it stands for none."""
 
     def function(self, value: Any) -> str | None:
-        """The name of a function of NumPy's or SciPy's, such as "numpy.log1p"; None for any other value."""
+        """The name of a function of NumPy or SciPy, such as "numpy.log1p"; None for any other value."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """An estimator: the name of its class, the module of that, and what its attributes hold."""
+    """An estimator: the name and the module of its class, and what its attributes hold."""
 
     name: str
     module: str
@@ -55,7 +55,7 @@ class Fitted:
         return tuple(int(part) for part in parts if part.isdecimal() and len(part) < 5)
 
     def has(self, name: str) -> bool:
-        """Whether it has an attribute, and that is not None."""
+        """Whether it has an attribute that is not None."""
         return self.attributes.get(name) is not None
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -83,7 +83,7 @@ class Fitted:
         return value
 
     def items(self, name: str) -> Sequence[Any]:
-        """A list or tuple."""
+        """The list or tuple that an attribute holds."""
         value = self.required(name)
         if not isinstance(value, (list, tuple)):
             raise FormatError(f"its {name} must be a list, got {kind(value)}")
@@ -119,7 +119,7 @@ class Fitted:
         return found
 
     def step(self, value: Any, name: str) -> Fitted | None:
-        """As `as_estimator`, but None for what lets all pass."""
+        """As `as_estimator`, but None for a step that lets all columns pass."""
         return None if value is None or is_word(value, "passthrough") else self.as_estimator(value, name)
 
 
@@ -129,7 +129,7 @@ def is_word(value: Any, *words: str) -> bool:
 
 
 def is_inert(value: Any) -> bool:
-    """Whether a pickle describes an object here that nobody made."""
+    """Whether a value is an object that a pickle describes and nobody made."""
     return isinstance(value, (Call, Name))
 
 

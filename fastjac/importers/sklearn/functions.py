@@ -1,4 +1,4 @@
-"""Functions of NumPy's that transform a column or a target: the table FUNCTIONS, by their names."""
+"""NumPy's and SciPy's functions that transform a column or a target: the table FUNCTIONS, by their names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..ir.functions import INVERSES, OF_EACH
 from .fitted import Fitted, kind
 
 SAME = ("ceil", "cos", "cosh", "exp", "floor", "log", "reciprocal", "sin", "sinh", "sqrt", "tan", "tanh")
-"""What goes by NumPy's name in the intermediate form too."""
+"""Functions that the intermediate form calls as NumPy does."""
 FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
     **{f"numpy.{name}": (OF_EACH[name][0],) for name in SAME},
     **{f"numpy.{name}": (OF_EACH[known][0],) for name, known in INVERSES.items()},

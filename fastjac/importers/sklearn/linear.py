@@ -14,7 +14,7 @@ from .fitted import Fitted, is_word
 
 Layers = Sequence[fl.Layer]
 SOFTMAX_SINCE = (0, 20)
-"""The version of scikit-learn from which on two classes may share a softmax."""
+"""The first version of scikit-learn in which two classes may share a softmax."""
 
 
 def affine(model: Fitted) -> fl.Affine:
@@ -27,7 +27,7 @@ def affine(model: Fitted) -> fl.Affine:
 
 
 def n_classes(classifier: Fitted) -> int:
-    """How many classes it tells apart."""
+    """How many classes a classifier knows."""
     classes = classifier.required("classes_")
     if not isinstance(classes, np.ndarray) or classes.ndim != 1:
         raise FormatError("its classes_ must be an array of labels")
@@ -99,7 +99,7 @@ REGRESSORS = (
     *("QuantileRegressor", "Ridge", "RidgeCV", "SGDRegressor", "TheilSenRegressor"),
 )
 DECISIONS = ("LinearSVC", "PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier", "RidgeClassifierCV")
-"""Classifiers without probabilities, of which the network gives the decision function."""
+"""Classifiers without probabilities; the network gives their decision function."""
 LINEAR: dict[str, Callable[[Fitted], Layers]] = {
     **dict.fromkeys((*REGRESSORS, *DECISIONS), _regression),
     **dict.fromkeys(("GammaRegressor", "PoissonRegressor"), _log_link),

@@ -37,11 +37,12 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
         targets along the last axis even where there is one.
 
         A Pipeline, nested at will, of StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PCA, TruncatedSVD, Normalizer,
-        PolynomialFeatures, PowerTransformer, SimpleImputer, FunctionTransformer of a function of NumPy's such as log1p, and
-        ColumnTransformer with any of them at its end. Without it, or for one of these steps alone, the output is that of
-        `transform`. In place of a column that a OneHotEncoder encodes, the network takes the units that the encoder gives.
+        PolynomialFeatures, PowerTransformer, SimpleImputer, FunctionTransformer of one of NumPy's functions such as log1p, and
+        ColumnTransformer, with any of the estimators above at its end. Without that end, or for one of these steps alone, the
+        output is that of `transform`. In place of a column that a OneHotEncoder encodes, the network takes the units that the
+        encoder gives.
 
-        A TransformedTargetRegressor around any of them, whose transformer is one of the four scalers or a function of NumPy's.
+        A TransformedTargetRegressor around any of them, whose transformer is one of the four scalers or one of NumPy's functions.
 
         A VotingRegressor, a VotingClassifier with voting "soft", a BaggingRegressor, BaggingClassifier, MultiOutputRegressor or
         MultiOutputClassifier of any of them; a GridSearchCV or RandomizedSearchCV, which stands for its `best_estimator_`.
@@ -51,7 +52,7 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
     -------
     Network
         `feature_names` are those of the columns, if the estimator was fitted with a DataFrame; a category's unit is "colour=red".
-        In the precision of the widest part: float32 if all arrays of the steps are, else float64. Arrays are copied: later
+        In the precision of the widest step: float32 if all arrays of the steps are, else float64. Arrays are copied: later
         training does not change it. Its values are compared with the estimator's own at a few random inputs.
 
     Raises
@@ -64,7 +65,7 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
     FormatError
         It is not fitted.
     OptionError
-        `two_columns` is asked of something else than a binary classifier.
+        `two_columns` is True for something that is no binary classifier.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Read an estimator out of a pickle or a joblib file, also a compressed one."""
+"""Read an estimator out of a pickle or a joblib file, which may be compressed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .fitted import Fitted, kind, shown
 from .walk import imported
 
 UFUNCS = ("numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct")
-"""What older versions of NumPy write for one of its functions, with the function's module and name."""
+"""The call that older versions of NumPy write for one of its functions, on the function's module and name."""
 SAVE_IT = "save the estimator itself, by joblib.dump(estimator, path)"
 
 
@@ -54,11 +54,11 @@ class Pickled:
 
     def __init__(self, arrays: PickledArrays) -> None:
         self._arrays = arrays
-        self.version = "0.17"  # Later ones write it into every estimator.
+        self.version = "0.17"  # later versions write theirs into every estimator
         self.has_double = self.has_single = False
 
     def plain(self, value: Any) -> Any:
-        """The value with arrays, numbers and slices in place of what stands for them."""
+        """The value with arrays, numbers and slices in place of the objects that describe them."""
         plain = self._arrays.plain(value)
         if isinstance(plain, Call) and str(plain) == "builtins.slice" and isinstance(plain.args, tuple):
             ends = tuple(map(self._arrays.plain, plain.args))
@@ -67,21 +67,21 @@ class Pickled:
         return plain
 
     def fitted(self, value: Any) -> Fitted | None:
-        """An object of any class that has attributes; whether it is an estimator is told by its class."""
+        """An object of any class that has attributes; the name of its class shows whether it is an estimator."""
         if not isinstance(value, Call) or not isinstance(value.state, dict):
             return None
         module, _, name = class_of(value).rpartition(".")
         return Fitted(name, module, value.state, self) if module else None
 
     def function(self, value: Any) -> str | None:
-        """The name of a function, which a pickle gives as such."""
+        """The name of a function; a pickle holds functions by their names."""
         if isinstance(value, Call) and str(value) in UFUNCS and isinstance(value.args, tuple) and len(value.args) == 2:
             return _public(*value.args)
         return _public(value.module, value.name) if isinstance(value, Name) else None
 
 
 def _public(module: Any, name: Any) -> str | None:
-    """The name by which NumPy and SciPy offer a function that is theirs."""
+    """The public name of a function, which NumPy and SciPy may define in a private module."""
     if not isinstance(module, str) or not isinstance(name, str):
         return None
     for public in ("numpy", "scipy.special"):

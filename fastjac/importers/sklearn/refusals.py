@@ -24,6 +24,6 @@ REMEDIES = {
         f"{TREES}; fit an MLPRegressor or MLPClassifier to its predictions instead",
     ),
 }
-"""What to do about each, by class name."""
+"""What to do about each estimator, by class name."""
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "inverse_transform")
-"""Methods that an estimator has from its class, and none of its own."""
+"""Methods that an estimator must have from its class alone; one in its own attributes is a patch."""

@@ -11,13 +11,13 @@ from ...errors import FormatError
 from .fitted import Fitted
 
 Scaling = tuple[np.ndarray | None, np.ndarray | None]
-"""Center and spread of `(x - center) / spread` in float64; None where nothing is taken off, or nothing divides."""
+"""Center and spread of `(x - center) / spread` in float64; None for a center of 0, or a spread of 1."""
 
 
 def scaled(scaling: Scaling) -> Sequence[fl.Layer]:
     """`(x - center) / spread`."""
     center, spread = scaling
-    # The center is taken off first and by itself: `x / s - m / s` loses digits where it is far above the spread.
+    # The center is subtracted first: `x / s - m / s` loses digits where the center is far above the spread.
     shift = [] if center is None else [fl.Scale(1.0, -center)]
     return [*shift, *([] if spread is None else [fl.Scale(1.0 / spread)])]
 
@@ -31,12 +31,12 @@ def unscaled(scaling: Scaling) -> Sequence[fl.Layer]:
 
 
 def max_abs(scaler: Fitted) -> Sequence[fl.Layer]:
-    """`x / scale_`, clipped on request, which older versions do not know."""
+    """`x / scale_`, clipped if the option clip is set, which older versions do not have."""
     return [*scaled(_max_abs(scaler)), *([fl.HardTanh(-1.0, 1.0)] if scaler.flag("clip") else [])]
 
 
 def min_max(scaler: Fitted) -> Sequence[fl.Layer]:
-    """`x scale_ + min_`, clipped on request to the range."""
+    """`x scale_ + min_`, clipped to the range if the option clip is set."""
     if not scaler.flag("clip"):
         return scaled(_min_max(scaler))
     low, high = scaler.numbers(scaler.items("feature_range"), "feature_range", 1)[:2].tolist()
@@ -62,7 +62,7 @@ def _max_abs(scaler: Fitted) -> Scaling:
 
 
 def _min_max(scaler: Fitted) -> Scaling:
-    """It computes `x scale_ + min_`."""
+    """The center and spread of a MinMaxScaler, which computes `x scale_ + min_`."""
     scale, low = float64(scaler, "scale_"), float64(scaler, "min_")
     if scale.shape != low.shape:
         raise FormatError(f"its scale_ and min_ must have one shape, got {scale.shape} and {low.shape}")
@@ -71,7 +71,7 @@ def _min_max(scaler: Fitted) -> Scaling:
 
 
 def float64(estimator: Fitted, name: str, ndim: int = 1) -> np.ndarray:
-    """An array in which a step is prepared; the network rounds it once to its own precision."""
+    """An array in float64, in which steps are prepared; the network rounds it once to its own precision."""
     return np.asarray(estimator.array(name, ndim), np.float64)
 
 

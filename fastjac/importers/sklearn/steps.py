@@ -1,4 +1,4 @@
-"""What each estimator that holds no others becomes, if that is layers in a row: the table CONVERTERS."""
+"""What each estimator becomes that holds no others, where this is layers in a row: the table CONVERTERS."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def _pca(pca: Fitted) -> Converted:
     if pca.flag("whiten"):
         variance = pca.array("explained_variance_", 1)
         deviation = np.sqrt(np.asarray(variance, np.float64))
-        # As scikit-learn does, so that components without variance are not divided by 0.
+        # The bound is scikit-learn's own; it keeps components without variance from a division by 0.
         least = np.finfo(variance.dtype if variance.dtype.kind == "f" else np.float64).eps
         weight = weight / np.maximum(deviation, least)[:, None]
     if weight.shape[1] != mean.size:
         raise FormatError(f"its components_ have {weight.shape[1]} columns, its mean_ {mean.size} entries")
-    # In one order, since the sum's last bits go by it, and files keep another than live arrays may have.
+    # One order in memory for all, since the last bits of a sum depend on it, and files may keep another order than live arrays.
     weight = np.ascontiguousarray(weight)
     return [fl.Affine(weight, -weight @ mean)]
 
@@ -84,11 +84,11 @@ CONVERTERS: dict[str, Callable[[Fitted], Converted]] = {
 """What makes layers of an estimator, by class name."""
 
 UNFITTED = ("FunctionTransformer", "Normalizer")
-"""Estimators that learn nothing, and so need no attribute which shows that they are fitted."""
+"""Estimators that learn nothing, and so have no attribute that shows whether they are fitted."""
 
 
 def is_binary(estimator: Fitted) -> bool:
-    """Whether it gives one probability, that of `classes_[1]`."""
+    """Whether an estimator gives one probability, that of `classes_[1]`."""
     if estimator.name == "MLPClassifier":
         n_outputs = estimator.numbers(estimator.get("n_outputs_"), "n_outputs_", 0)
         return is_word(estimator.get("out_activation_"), "logistic") and bool(n_outputs == 1)
@@ -96,7 +96,7 @@ def is_binary(estimator: Fitted) -> bool:
 
 
 def gives_probabilities(estimator: Fitted) -> bool:
-    """Whether it is a classifier that gives probabilities."""
+    """Whether an estimator is a classifier that gives probabilities."""
     if estimator.name == "SGDClassifier":
         return estimator.text("loss") in ("log", "log_loss")
     return estimator.name == "MLPClassifier" or estimator.name in PROBABILITIES

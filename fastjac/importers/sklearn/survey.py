@@ -16,14 +16,14 @@ from .linear import PROBABILITIES
 from .steps import CONVERTERS, UNFITTED
 
 BEST = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
-"""Searches, which hold the best estimator that they have found."""
+"""Searches; each holds the best estimator that it has found."""
 SUBSETS = ("BaggingClassifier", "BaggingRegressor")
 ENSEMBLES = (*SUBSETS, "MultiOutputClassifier", "MultiOutputRegressor", "VotingClassifier", "VotingRegressor")
-"""Estimators that ask several others, each with all columns, but for SUBSETS, where each may have some."""
+"""Estimators that ask several others. Each of the others gets all columns; in SUBSETS, each may get only some."""
 
 
 class Survey:
-    """Looks at the estimators that see the columns first. What it looks at counts, since a file may hold one many times."""
+    """Looks at the estimators that see the columns first. Every look counts, since a file may hold one estimator many times."""
 
     def __init__(self) -> None:
         self._visits = 0
@@ -31,7 +31,7 @@ class Survey:
         self._categories = 0
 
     def n_columns(self, estimator: Fitted) -> int | None:
-        """How many columns an estimator takes, None where it does not tell."""
+        """How many columns an estimator takes, None where it does not state it."""
         for first in self._first(estimator):
             count = _count(first)
             if count is not None:
@@ -50,7 +50,7 @@ class Survey:
         return ()
 
     def categories(self, estimator: Fitted, depth: int = 0) -> Categories:
-        """The columns that the estimator takes as categories, and these."""
+        """The categories of the columns that the estimator takes as such."""
         self._visit(depth)
         if estimator.name == "OneHotEncoder":
             return self.encoded(estimator)
@@ -109,7 +109,7 @@ class Survey:
         return found[0] if found else {}
 
     def _first(self, estimator: Fitted, depth: int = 0) -> Iterator[Fitted]:
-        """The estimator and those within it that see the columns as it gets them, or as many."""
+        """The estimator, and those within it that see the same columns, or as many."""
         self._visit(depth)
         yield estimator
         if estimator.name == "Pipeline":
@@ -134,7 +134,7 @@ def _steps(pipeline: Fitted) -> list[Fitted]:
 
 
 def _inner(estimator: Fitted) -> Fitted | None:
-    """The estimator within another that gets all of its columns; of several the first."""
+    """The estimator within another that gets all of that one's columns; the first where there are several."""
     for kinds, name in ((BEST, "best_estimator_"), (("TransformedTargetRegressor",), "regressor_")):
         if estimator.name in kinds and estimator.has(name):
             return estimator.estimator(name)
@@ -156,7 +156,7 @@ def last(estimator: Fitted) -> Fitted:
 
 
 def pairs(estimator: Fitted, name: str) -> Sequence[tuple[str, Any]]:
-    """A list of names with what they name."""
+    """An attribute that is a list of names, each with what it names."""
     found = estimator.items(name)
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str) for pair in found):
         raise FormatError(f"its {name} must hold pairs of a name and an estimator")
@@ -164,13 +164,13 @@ def pairs(estimator: Fitted, name: str) -> Sequence[tuple[str, Any]]:
 
 
 WRITTEN = ("n_features_in_", "_n_features", "n_input_features_", "n_features_")
-"""Where versions have written down how many columns an estimator takes; before 0.24 many did not."""
+"""The attributes that hold how many columns an estimator takes, in various versions; before 0.24 many estimators had none."""
 SHOWING = {"OneHotEncoder": "categories_", "PowerTransformer": "lambdas_", "SimpleImputer": "statistics_"}
 """Attributes with an entry for each column, by class name."""
 
 
 def _count(estimator: Fitted) -> int | None:
-    """How many columns an estimator itself takes, as it writes down or as its arrays show; None where neither tells."""
+    """How many columns an estimator itself takes, as an attribute states or its arrays show; None where neither does."""
     written = next((name for name in WRITTEN if estimator.has(name)), None)
     if written is not None:
         count = estimator.get(written)

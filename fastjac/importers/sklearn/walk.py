@@ -37,7 +37,7 @@ class Walk:
         self._chosen = 0
 
     def follow(self, step: Fitted | None, columns: Columns, path: str) -> Columns:
-        """The columns behind a step, which is None if it lets all pass, at a path such as "prepare__scale"."""
+        """The columns behind a step at a path such as "prepare__scale"; a step of None lets all columns pass."""
         self._visits += 1
         self._depth += 1
         self._letters += len(path)
@@ -49,7 +49,7 @@ class Walk:
         return made
 
     def choose(self, columns: Columns, indices: Sequence[int]) -> Columns:
-        """Some of the columns, in this order; all that are chosen count."""
+        """Some of the columns, in this order; the units that all steps choose are counted and bounded."""
         chosen = columns.chosen(indices)
         self._chosen += chosen.node.size
         check_count(self._chosen, MOST_VALUES, "units chosen by all steps")
@@ -63,7 +63,7 @@ class Walk:
         return made
 
     def source(self, step: Fitted, path: str) -> str:
-        """How a step is called, with its class."""
+        """The name of a step, with its class."""
         return f"{path} ({step.name:.80})" if path else f"{step.name:.80}"
 
     def check(self, step: Fitted) -> None:
@@ -128,7 +128,7 @@ def _imported(estimator: Fitted) -> Imported:
         categories = survey.categories(estimator) if count is not None else {}
     start = Input(n_units(count or 1, categories))
     check_count(start.size, MOST_UNITS, "units in a layer")
-    # Also where no step tells how many columns it takes, since most likely one is not fitted, and then it is named.
+    # Follow the steps even where none states how many columns it takes: most likely one is not fitted, and an error names it.
     end = walk.follow(estimator, Columns(start, count or 1, categories), "").node
     if count is None:
         raise LayerError("no layer is left that tells how many inputs the network has: what lets all pass falls away")

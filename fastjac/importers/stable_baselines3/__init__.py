@@ -4,7 +4,7 @@
     settings.py    what its JSON states: the policy, its options, the spaces of observations and actions
     networks.py    POLICIES: the actor and the critic of each class of policies
 
-The JSON holds pickles in text beside what it states. They are not read: what matters of them stands in words beside them.
+The JSON also holds pickles as text. They are not read: whatever matters in them stands beside them in words.
 """
 
 from .archive import load, recognise

@@ -35,7 +35,7 @@ def as_given(parts: Sequence[Part], settings: Settings) -> list[Part]:
 
 
 def squashed(parts: Sequence[Part], settings: Settings) -> list[Part]:
-    """The tanh of the outputs, from [-1, 1] scaled to the bounds of actions."""
+    """The tanh of the outputs, scaled from [-1, 1] to the bounds of actions."""
     behind = [*parts, Part("action (Tanh)", (fl.Tanh(),))]
     bounds = settings.action.bounds(output_size(parts))
     if bounds is None:
@@ -45,12 +45,12 @@ def squashed(parts: Sequence[Part], settings: Settings) -> list[Part]:
 
 
 def chosen(settings: Settings) -> Part:
-    """What becomes of outputs of which `predict` chooses one."""
+    """A note on outputs from which `predict` chooses an action."""
     return Part(f"action ({settings.action.kind})", (), DISCRETE.get(settings.action.kind, ""))
 
 
 def _clipped(low: np.ndarray, high: np.ndarray, dtype: np.dtype) -> tuple[Layer, ...]:
-    """`min(max(x, low), high)`, where the bounds differ from unit to unit by way of [-1, 1]."""
+    """`min(max(x, low), high)`; bounds that differ from unit to unit are first scaled to [-1, 1]."""
     if np.all(low == low[0]) and np.all(high == high[0]):
         return (fl.Clamp(float(low[0]), float(high[0])),)
     half, middle = _halves(low, high)

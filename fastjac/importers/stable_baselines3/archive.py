@@ -29,13 +29,13 @@ from .settings import Settings
 
 JSON, WEIGHTS = "data", "policy.pth"
 BY_CLASS = {name.replace("_", ""): name for name in ACTIVATIONS}
-"""Names of activations by those of torch's classes in lower case."""
+"""The names of activations, by the names of torch's classes in lower case."""
 TORCH_ACTIVATIONS = "torch.nn.modules.activation."
 PLAIN_EXTRACTORS = (
     "stable_baselines3.common.torch_layers.FlattenExtractor",
     "stable_baselines3.common.torch_layers.CombinedExtractor",
 )
-"""Features extractors that do nothing to vectors but put them into one."""
+"""Features extractors that only join vectors to one."""
 EXTRACTOR, NOISE_EXTRACTOR = "features_extractor", "sde_features_extractor"
 
 
@@ -92,7 +92,7 @@ def _weights(found: archive.Archive, size: int) -> OrderedDict[str, np.ndarray]:
 
 
 def _check_extractors(stated: Settings, weights: Weights) -> None:
-    """Raise UnsupportedLayerError where observations pass through more than is flat."""
+    """Raise UnsupportedLayerError where a features extractor does more to observations than flatten them."""
     learned = [name for name in weights.names if EXTRACTOR in name and NOISE_EXTRACTOR not in name]
     given = stated.class_name(f"{EXTRACTOR}_class")
     if any(".cnn." in f".{name}" for name in learned):
@@ -103,7 +103,7 @@ def _check_extractors(stated: Settings, weights: Weights) -> None:
 
 
 def _activation(stated: Settings, policy: Policy, options: Options) -> Part:
-    """What stands between layers: what the user says, else the archive, else the default of the class of policies."""
+    """The activation between layers: the one that the user states, else the archive's, else the default of the policy's class."""
     if options.activation is not None:
         return given_activation(options.activation)
     name = stated.class_name("activation_fn")
@@ -119,7 +119,7 @@ def _activation(stated: Settings, policy: Policy, options: Options) -> Part:
 
 
 def _left_out(weights: Weights, imported: Imported) -> Part:
-    """The other networks of the archive."""
+    """A part that counts the weights of the archive's other networks."""
     used = {part.source.partition(" ")[0] for part in imported.parts}
     rest = len([name for name in weights.names if name not in used])
     return Part(f"{rest} groups of weights", (), "left out: they belong to other networks of the agent, or to its noise")

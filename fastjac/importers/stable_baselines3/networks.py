@@ -24,7 +24,7 @@ OBSERVATIONS = {
     "MultiDiscrete": "as one-hot vectors, one after another",
     "Dict": "all entries one after another, in the order of the observation space, each flat",
 }
-"""What the network takes in place of an observation that is no array of numbers, by the kind of the space."""
+"""What the network takes in place of an observation that is no array of numbers, by the kind of the space of observations."""
 AS_SEEN = "flat, as the policy sees it: normalized first where training used VecNormalize, whose statistics are another file"
 
 
@@ -37,11 +37,11 @@ class Agent:
     activation: MakeActivation
 
     def row(self, name: str, ends: bool = False) -> list[Part]:
-        """The layers of one of its rows; none where the row is empty, as with net_arch=[]."""
+        """The layers of the row of this name; none where the row is empty, as with net_arch=[]."""
         return self.weights.row(name, self.activation, ends) if self.weights.below(name) else []
 
     def network(self, parts: Sequence[Part]) -> Imported:
-        """The network of parts that take the observation."""
+        """The network of parts in a row, the first of which takes the observation."""
         return assemble((self.observation(), *parts), None, "n_in=...")
 
     def observation(self) -> Part:
@@ -55,14 +55,14 @@ class Agent:
 
 @dataclass(frozen=True)
 class Policy:
-    """A class of policies: the activation that it has by default, and what makes its networks, by what a user calls them."""
+    """A class of policies: its default activation, and what makes each of its networks, by the user's name for it."""
 
     activation: str
     networks: Mapping[str, Callable[[Agent], Imported]]
 
 
 def _mean_actor(agent: Agent) -> Imported:
-    """PPO, A2C, TRPO: a row, perhaps behind one that it shares with the critic."""
+    """PPO, A2C, TRPO: a row of layers, perhaps behind one that it shares with the critic."""
     parts = [*_latent(agent, "policy_net"), agent.weights.affine("action_net")]
     return agent.network(as_given(parts, agent.settings))
 
@@ -92,7 +92,7 @@ def _deterministic_actor(agent: Agent) -> Imported:
 
 
 def _critics(agent: Agent) -> Imported:
-    """Q(observation, action), an output for each critic."""
+    """Q(observation, action), with an output for each critic."""
     names = {group.name.split(".")[1] for group in agent.weights.below("critic")}
     rows = [agent.weights.row(f"critic.qf{number}", agent.activation) for number in numbered(names, "qf")]
     if not rows:
@@ -137,4 +137,4 @@ REFUSED = {
         "a policy of CrossQ, whose batch renormalization fastjac does not read; export it to ONNX by torch.onnx.export"
     ),
 }
-"""Those that are known and not read: what they are, and what to do."""
+"""Policies that are recognized and not read: what they are, and what to do."""

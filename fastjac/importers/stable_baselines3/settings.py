@@ -13,7 +13,7 @@ from ...errors import FormatError
 from ..reading import jsontext
 
 LONGEST_BOUNDS = 100_000
-"""Letters of an array as NumPy writes it, which leaves out the middle of one of more than a thousand numbers."""
+"""The most letters of an array as text. NumPy leaves out the middle of an array of more than a thousand numbers."""
 OMISSION = "..."
 
 
@@ -22,7 +22,7 @@ class Space:
     """A space of observations or actions.
 
     kind : the name of its class, such as "Box".
-    entries : what the JSON says of it.
+    entries : what the JSON says about it.
     """
 
     kind: str
@@ -30,14 +30,14 @@ class Space:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """The shape of what is in it, None where that is not stated."""
+        """The shape of its elements, None where that is not stated."""
         sizes = self.entries.get("_shape", self.entries.get("shape"))
         known = isinstance(sizes, list) and all(type(size) is int and 0 < size < 2**31 for size in sizes)
         return tuple(sizes) if known else None
 
     @property
     def is_image(self) -> bool:
-        """Whether stable-baselines3 takes it for images: three axes of bytes that reach from 0 to 255."""
+        """Whether stable-baselines3 takes its elements for images: three axes of bytes that reach from 0 to 255."""
         bounds = self._one_bound("low"), self._one_bound("high")
         return self.entries.get("dtype") == "uint8" and len(self.shape or ()) == 3 and bounds == (0, 255)
 
@@ -60,7 +60,7 @@ class Space:
         return numbers
 
     def _one_bound(self, name: str) -> float | None:
-        """The bound that all numbers have; where the array is long, its ends show it."""
+        """The bound that all numbers share, else None; of a long array, only the ends are written out and compared."""
         told = self.entries.get(name)
         if not isinstance(told, str) or len(told) > LONGEST_BOUNDS:
             return None
@@ -93,7 +93,7 @@ class Settings:
         return float(value)
 
     def class_name(self, name: str) -> str | None:
-        """The class that an option names, with its module; None where it is not given, its text where it is no class."""
+        """The class that an option names, with its module; None where the option is not given, its text where it is no class."""
         value = self.options.get(name)
         if value is None:
             return None
