@@ -93,7 +93,7 @@ class _Script:
             raise
 
     def _sources(self, forward: Function, parameters: Sequence[Taken], run: Run, options: Options) -> list[Source]:
-        """The inputs, with the shapes of traced examples, the shapes that the user states, or the widths that the program shows."""
+        """The inputs, with the shapes of traced examples, those that the user states, or the widths that the program shows."""
         names = [name for one in parameters for name in one.names]
         traced = self._traced(forward, [one.name for one in parameters])
         if traced:
