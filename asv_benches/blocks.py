@@ -1,4 +1,4 @@
-"""A large batch by `jacobian_blocks`, beside the kernels alone: the same samples by the same calls, into one array."""
+"""A large batch by `jacobian_blocks`, beside its kernels alone: these take the same samples by the same calls, into one array."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .common import DTYPES, NETWORKS
 from .timing import Effort, interleaved
 
 BATCHES = {"dynamics": 300_000, "acasxu": 500_000, "mnist": 4_000}
-"""Networks, and batches whose float32 Jacobians take 50 to 130 MB."""
+"""The networks, with batches whose float32 Jacobians take 50 to 130 MB."""
 
 
 def by_blocks(network: fj.Network, x: np.ndarray) -> None:
@@ -20,7 +20,7 @@ def by_blocks(network: fj.Network, x: np.ndarray) -> None:
 
 
 def seconds(name: str, dtype: str, effort: Effort) -> dict[str, float]:
-    """The median times of all blocks ("blocks") and of the kernels alone ("kernels")."""
+    """The median times of a loop over all blocks ("blocks") and of the kernels alone ("kernels")."""
     network = NETWORKS[name].network(dtype)
     x = np.random.default_rng(0).standard_normal((BATCHES[name], network.n_in)).astype(dtype)
     parts = [part for part, _ in network.jacobian_blocks(x)]
@@ -34,7 +34,7 @@ def seconds(name: str, dtype: str, effort: Effort) -> dict[str, float]:
 
 
 class Blocks:
-    """What `jacobian_blocks` takes, over what its kernels take."""
+    """The time of `jacobian_blocks` over the time of its kernels."""
 
     timeout = 300.0
     param_names = ("network", "dtype")

@@ -1,4 +1,4 @@
-"""What some columns of J cost beside all of them: a call with `wrt=` is to compute no others."""
+"""The time for some columns of J beside that for all: a call with `wrt=` should compute no other columns."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .common import CELLS
 from .timing import Effort, interleaved
 
 NAMES = ("mnist-64", "autoencoder-32")
-"""A network of 784 inputs that has few outputs, and one that has as many."""
+"""Two cells of networks with 784 inputs: one with few outputs, and one with as many outputs as inputs."""
 COLUMNS = np.arange(0, 784, 98)
 """Eight of the inputs, far from each other."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Times as shares of the time for all columns: for some columns, and for the values alone, which every call needs."""
+    """Times as shares of the time for all columns: for some columns, and for the values, which every call computes."""
 
     columns: float
     values: float
 
 
 def shares_of_time(name: str, dtype: str, effort: Effort) -> Shares:
-    """Measure a cell of this name, the three calls in turns."""
+    """Measure the cell of this name; the three calls take turns."""
     cell = CELLS[name]
     network, x = cell.recipe.network(dtype), cell.inputs(dtype)
     calls: dict[str, Callable[[], object]] = {
@@ -39,7 +39,7 @@ def shares_of_time(name: str, dtype: str, effort: Effort) -> Shares:
 
 
 class Columns:
-    """Time for eight of 784 columns, in percent of the time for all."""
+    """Time for eight of 784 columns, in percent of the time for all columns."""
 
     timeout = 300.0
     param_names = ("cell", "dtype")

@@ -49,7 +49,7 @@ class Cell:
         return f"{self.network}-{self.batch}"
 
     def inputs(self, dtype: str) -> np.ndarray:
-        """As many of the recipe's inputs."""
+        """Inputs of the recipe, `(batch, n_in)`."""
         return self.recipe.inputs(self.batch, dtype)
 
 
@@ -61,14 +61,14 @@ def cells(networks: Mapping[str, Recipe]) -> Iterator[Cell]:
 
 
 CELLS = {str(cell): cell for cell in cells(NETWORKS)}
-"""Every network at every batch size, by a name such as "seed-64"."""
+"""The cells of every network at every batch size, by names such as "seed-64"."""
 
 BATCH_CELLS = tuple(f"{name}-{recipe.batches[1]}" for name, recipe in NETWORKS.items())
-"""Each network once, at its common batch size."""
+"""The names of one cell for each network, at its common batch size."""
 
 
 def available_cell(name: str) -> Cell:
-    """The cell of this name; a NotImplementedError, on which asv skips, if its network's data are not here."""
+    """The cell of this name; raises a NotImplementedError, on which asv skips, if its network's data are not here."""
     cell = CELLS[name]
     if cell.recipe.missing:
         raise NotImplementedError(f"{name} {cell.recipe.missing}")

@@ -1,7 +1,7 @@
-"""Networks drawn at random, so that no choice of ours decides what is measured: the same number and seed give the same ones.
+"""Networks drawn at random, so that no choice of ours decides what is measured. One seed always gives the same networks.
 
-Python's `random()` is the same on every machine and in every version, and everything here is made of it by sums and
-quotients, which are too.
+Python's `random()` is the same on every machine and in every version. Everything here is made of it by sums and quotients,
+which are the same everywhere too.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from random import Random
 from .recipe import ACTIVATIONS, Recipe
 
 LAYERS = 10
-"""The most affine layers."""
+"""The most affine layers of a network."""
 WIDTH = 1_500
 BATCH = 4_096
 RESULT_BYTES = 64_000_000
-"""The most bytes of a result in float64; a batch that is drawn larger is cut."""
+"""The most bytes of a result in float64; a larger batch is cut to this size."""
 
 
 def random_networks(count: int, seed: int) -> dict[str, Recipe]:
-    """`count` networks by name, each drawn on its own: the first ones do not depend on how many there are."""
+    """`count` networks by name, each drawn on its own: the first networks do not depend on `count`."""
     return {f"random-{seed}-{number}": random_network(seed, number) for number in range(1, count + 1)}
 
 
 def random_network(seed: int, number: int) -> Recipe:
-    """One network: every depth, activation and end as likely as another, widths and batch uniform in their logarithm."""
+    """One network. All depths, activations and ends are equally likely; widths and batch are uniform in their logarithm."""
     random = Random(f"{seed}-{number}")
     layers = _below(random, LAYERS) + 1
     widths = tuple(_log_uniform(random, WIDTH) for _ in range(layers + 1))
@@ -44,6 +44,6 @@ def _below(random: Random, n: int) -> int:
 
 
 def _log_uniform(random: Random, most: int) -> int:
-    """An integer from 1 to `most`, each as likely as its reciprocal."""
+    """An integer from 1 to `most`, with probabilities proportional to the reciprocals."""
     weights = list(accumulate(1 / number for number in range(1, most + 1)))
     return 1 + bisect(weights, random.random() * weights[-1], hi=most - 1)

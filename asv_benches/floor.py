@@ -1,12 +1,12 @@
-"""The floor under a cell: what must be done, at rates that the machine has shown in the same run.
+"""The floor under a cell: the least time for the work that must be done, at rates that the machine has shown in the same run.
 
-It is the largest of three: the multiply-adds that live units ask for, at the rate of a matrix multiply; the bytes that must
-move, at the rate of a copy; and the result's bytes, at the rate at which a new array can be written. All rates are those of
-all cores (see `machine`), for a single input too, since one call may use every core.
+It is the largest of three times: for the multiply-adds that live units need, at the rate of a matrix multiply; for the bytes
+that must move, at the rate of a copy; and for the result's bytes, at the rate at which a new array can be written. All rates
+are those of all cores (see `machine`), for a single input too, since one call may use every core.
 
-The count is exact for the inputs given, as long as each input's chain is multiplied by itself, and errs on the side of too
-little: activations, the softmax's Jacobian and what vector registers or tiles leave unused cost nothing. The rates are no law:
-a kernel that is better than NumPy's BLAS goes below the floor.
+The count of multiply-adds is exact for the given inputs, as long as each input's chain is multiplied by itself. The floor errs
+on the low side: activations, the softmax's Jacobian, and unused places in vector registers and tiles count as free. The rates
+are no law: a kernel that is better than NumPy's BLAS goes below the floor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .recipe import Recipe
 
 @dataclass(frozen=True)
 class Work:
-    """What one call must do at least.
+    """The least work of one call.
 
     multiply_adds : of the primal sweep and the cheapest accumulation, for the whole batch.
     traffic : bytes of the result, the inputs and the weights, each moved once.
@@ -37,14 +37,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Floor:
-    """The least time of a call in seconds, and which bound it is: "arithmetic", "traffic" or "new memory"."""
+    """The least time of a call in seconds, and which of the three bounds it is: "arithmetic", "traffic" or "new memory"."""
 
     seconds: float
     bound: str
 
 
 def least_work(recipe: Recipe, batch: int, dtype: str) -> Work:
-    """What the Jacobians of a recipe's own inputs take."""
+    """The least work for the Jacobians at a recipe's own inputs."""
     counts = live_counts(recipe, recipe.inputs(batch, "float64"))
     multiply_adds = primal_cost(recipe.widths, counts, output=recipe.softmax) + accumulation_cost(counts)
     n_weights = sum(weight.size + bias.size for weight, bias in recipe.parameters(dtype))
@@ -66,15 +66,15 @@ def floor(work: Work, dtype: str, ceilings: Ceilings) -> Floor:
 
 
 def _rate(rates: Mapping[int, float], size: int) -> float:
-    """The best rate of any amount from the largest measured within `size` on: smaller ones may lie in a faster cache."""
+    """The best rate measured at any amount from the largest one within `size` on; smaller amounts may lie in a faster cache."""
     nearest = max((measured for measured in rates if measured <= size), default=min(rates))
     return max(rate for measured, rate in rates.items() if measured >= nearest)
 
 
 def live_counts(recipe: Recipe, x: np.ndarray) -> np.ndarray:
-    """For each float64 input, the units at each boundary whose derivative is not 0: `(batch, layers + 1)`.
+    """For each float64 input, how many units at each boundary have a slope that is not 0: `(batch, layers + 1)`.
 
-    At the network's two ends, and behind activations other than ReLU, these are all units.
+    At the network's two ends, and behind activations other than ReLU, all units count.
     """
     counts = np.tile(recipe.widths, (len(x), 1))
     for boundary, received in enumerate(recipe.relu_inputs(x), start=1):
@@ -83,9 +83,9 @@ def live_counts(recipe: Recipe, x: np.ndarray) -> np.ndarray:
 
 
 def primal_cost(widths: Sequence[int], counts: np.ndarray, output: bool) -> np.ndarray:
-    """Multiply-adds `(batch,)` until it is known which units are live: each layer reads the live units of the one before.
+    """Multiply-adds `(batch,)` until it is known which units are live; each layer reads the live units of the layer before.
 
-    output : whether the last layer's values are needed too, as they are by a softmax.
+    output : whether the last layer's values are needed too, as a softmax needs them.
     """
     n = len(widths) - (1 if output else 2)
     return counts[:, :n] @ np.array(widths[1 : n + 1], np.int64)
@@ -107,5 +107,5 @@ def accumulation_cost(counts: np.ndarray) -> np.ndarray:
 
 
 def dense_reverse_cost(widths: Sequence[int]) -> int:
-    """Multiply-adds for one input of a reverse sweep that multiplies every unit, dead or live, without the primal sweep."""
+    """Multiply-adds of a reverse sweep for one input that multiplies every unit, dead or live, without the primal sweep."""
     return widths[-1] * sum(n_out * n_in for n_in, n_out in pairwise(widths[:-1]))

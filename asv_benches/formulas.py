@@ -1,4 +1,4 @@
-"""What an activation costs that is written as a formula: the time of a Jacobian beside that with fastjac's own layer."""
+"""The cost of an activation that is written as a formula: the time of a Jacobian beside that with fastjac's own layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAIRS = {
     "tanh": (fj.Tanh(), fj.Formula("tanh(x)")),
     "sin": (fj.Sin(), fj.Formula("sin(x)")),
 }
-"""An own layer, and the formula that is the same."""
+"""Pairs of a layer of fastjac and the formula of the same function."""
 
 
 def network_with(layer: fj.Layer, dtype: str) -> fj.Network:
@@ -31,7 +31,7 @@ def network_with(layer: fj.Layer, dtype: str) -> fj.Network:
 
 
 def relative_time(name: str, dtype: str, effort: Effort) -> float:
-    """Time with the formula over time with the own layer, on one thread."""
+    """Time with the formula over time with fastjac's own layer, on one thread."""
     x = NETWORKS[NAME].inputs(BATCH, dtype)
     own, formula = (partial(network_with(layer, dtype).jacobian, x, threads=1) for layer in PAIRS[name])
     seconds = interleaved({"own": own, "formula": formula}, effort)

@@ -1,4 +1,4 @@
-"""What is gained where inputs share Jacobians: on a fine grid most lie in the linear region of the one before."""
+"""The time saved where inputs share Jacobians: on a fine grid most inputs lie in the linear region of the input before."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .common import NETWORKS, available_cell
 from .timing import Effort, interleaved
 
 LINE = 1_000
-"""Inputs on a line through the region from which inputs are drawn, along one coordinate."""
+"""How many inputs lie on a line, which runs along one coordinate through the region from which inputs are drawn."""
 LINES = {"acasxu-real": 4, "acasxu": 4, "square": 1}
 """Piecewise linear networks, and how many lines are computed at a time."""
 
 
 def lines(name: str, dtype: str) -> np.ndarray:
-    """Inputs on lines, one line after the other, from the least to the greatest of the drawn inputs' first coordinates."""
+    """Inputs on lines, one line after the other. Each line runs from the least to the greatest of the drawn first coordinates."""
     count = LINES[name]
     drawn = NETWORKS[name].inputs(count * LINE, dtype)
     grid = np.repeat(drawn[:count], LINE, axis=0)
@@ -25,7 +25,7 @@ def lines(name: str, dtype: str) -> np.ndarray:
 
 
 def speed_on_lines(name: str, dtype: str, effort: Effort) -> float:
-    """Time for drawn inputs over time for as many on lines."""
+    """Time for drawn inputs over time for as many inputs on lines."""
     network, grid = NETWORKS[name].network(dtype), lines(name, dtype)
     out = np.empty((len(grid), network.n_out, network.n_in), dtype)
     inputs = {"drawn": NETWORKS[name].inputs(len(grid), dtype), "grid": grid}
@@ -34,7 +34,7 @@ def speed_on_lines(name: str, dtype: str, effort: Effort) -> float:
 
 
 class Grid:
-    """Time for drawn inputs over time for as many on lines of a grid."""
+    """Time for drawn inputs over time for as many inputs on lines of a grid."""
 
     timeout = 300.0
     param_names = ("network",)

@@ -1,8 +1,8 @@
-"""Hold fastjac and its peers to AVX2 on a machine that has wider vectors: in a new process, since libraries look but once.
+"""Hold fastjac and its peers to AVX2 on a machine that has wider vectors: in a new process, since libraries look only once.
 
 Numba, OpenBLAS, NumPy, XLA, torch, oneDNN and MKL each read a variable of their own when they load. XLA's matrix multiplies come
-from YNNPACK, which reads none. In float32 XLA can do without it, and then multiplies by oneDNN, at the rate that OpenBLAS and MKL
-have with AVX2. In float64 it would fall to two thirds of that rate; so it keeps YNNPACK there, with vectors wider than AVX2's.
+from YNNPACK, which reads none. In float32 XLA can do without YNNPACK and then multiplies by oneDNN, at the rate of OpenBLAS and
+MKL with AVX2. In float64 XLA would fall to two thirds of that rate, so it keeps YNNPACK there, with vectors wider than AVX2's.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ import numpy as np
 
 NATIVE, AVX2 = "native", "avx2"
 HELD = "FASTJAC_BENCHMARKS_HELD_TO"
-"""The variable that tells a process to which vectors it was started to be held."""
+"""The environment variable that names the vectors to which a process is held."""
 
 WITHOUT_YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": ""}
 """The option that keeps XLA from YNNPACK."""
 
 HASWELL = "avx avx2 bmi bmi2 cmov cx16 f16c fma lzcnt movbe popcnt sse sse2 sse3 sse4.1 sse4.2 ssse3 64bit"
-"""What LLVM may use of the first CPU that had AVX2."""
+"""The features that LLVM may use: those of the first CPU that had AVX2."""
 
 
 def held() -> str:
-    """To which vectors this process is held."""
+    """The vectors to which this process is held, `NATIVE` or `AVX2`."""
     return os.environ.get(HELD, NATIVE)
 
 
 def lacking() -> str | None:
-    """What this CPU lacks of AVX2; None if it has it."""
+    """What this CPU lacks for AVX2, in words; None if it lacks nothing."""
     features = llvm.get_host_cpu_features()
     lacks = [name for name in ("avx2", "fma") if not features.get(name)]
     return f"{llvm.get_host_cpu_name()} has no {' and no '.join(lacks)}" if lacks else None
 
 
 def avx2_environment() -> dict[str, str]:
-    """The variables that hold each library to AVX2, beside what is set for them already."""
+    """The environment variables that hold each library to AVX2; options of XLA that are set already are kept."""
     found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     wider = [name for name in found if name.startswith("AVX512") or name == "X86_V4"]
     return {
@@ -69,7 +69,7 @@ def in_words() -> str:
 
 
 def jax_options(dtype: str) -> dict[str, Any]:
-    """What to compile JAX's functions with, so that they are held like the rest."""
+    """The options to compile JAX's functions with, so that they are held to the same vectors as the other libraries."""
     return WITHOUT_YNNPACK if held() == AVX2 and dtype == "float32" and _xla_has_ynnpack() else {}
 
 

@@ -1,4 +1,4 @@
-"""Time, peak memory and error of `Network.jacobian`, and the time of its peers in the same cells."""
+"""Time, peak memory and error of `Network.jacobian`, and the time of its peers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .peers import CONTENDERS, EXPERT, FASTJAC, is_installed, prepare
 
 
 class Jacobian:
-    """Every network at every batch, in every dtype and mode that is worth a run; `setup` loads the kernels by a first call."""
+    """Every network at every batch size, in every dtype and mode worth a run; `setup` loads the kernels by a first call."""
 
     timeout = 300.0
     param_names = ("cell", "dtype", "mode")
@@ -29,7 +29,7 @@ class Jacobian:
 
 
 class PeakMemory:
-    """Peak memory of the whole process. Modes differ in time and hardly in memory, so one of them is enough."""
+    """Peak memory of the whole process. Modes differ in time and hardly in memory, so one mode is enough."""
 
     timeout = 300.0
     param_names = ("cell", "dtype")
@@ -84,7 +84,7 @@ class Peers:
 
 
 class Graph:
-    """Two networks that are no chains, one for a single input and one for a large batch; the report has all of them."""
+    """Two graphs, one for a single input and one for a large batch; the report has all graphs."""
 
     timeout = 300.0
     param_names = ("cell",)

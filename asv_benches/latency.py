@@ -13,7 +13,7 @@ from fastjac.numba import jacobian, scratch
 from .common import DTYPES, NETWORKS
 
 CALLS = 1000
-"""Inputs in one loop, each of them different."""
+"""How many inputs, all different, one loop takes."""
 
 
 @numba.njit
@@ -38,7 +38,7 @@ def python_loop(dtype: str) -> Callable[[], np.ndarray]:
 
 
 def jitted_loop(dtype: str) -> Callable[[], np.ndarray]:
-    """The same with `fastjac.numba.jacobian`, inside a jitted function."""
+    """A loop over the same inputs with `fastjac.numba.jacobian`, inside a jitted function."""
     recipe = NETWORKS["dynamics"]
     network, states = recipe.network(dtype), recipe.inputs(CALLS, dtype)
     program, jac = network.program(), np.empty((network.n_out, network.n_in), dtype)
@@ -55,7 +55,7 @@ LOOPS = {"python": python_loop, "jitted": jitted_loop}
 
 
 class Latency:
-    """A loop of a thousand calls: its milliseconds are the microseconds of one."""
+    """A loop of a thousand calls: its milliseconds are the microseconds of one call."""
 
     timeout = 300.0
     param_names = ("caller", "dtype")

@@ -1,6 +1,6 @@
-"""The gradient of a loss of y, whose cotangent depends on y: by one kept sweep, and by two calls that each sweep.
+"""The gradient of a loss of y, whose cotangent depends on y: by one sweep that is kept, and by two calls that each sweep.
 
-So Hamiltonian Monte Carlo asks for it at every step, with an emulator inside its likelihood.
+Hamiltonian Monte Carlo with an emulator inside its likelihood needs such a gradient at every step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NAMES = ("emulator-1", "emulator-32", "dynamics-1", "dynamics-64", "dynamics-409
 
 
 def gradients(name: str, dtype: str) -> dict[str, Callable[[], np.ndarray]]:
-    """The gradient of half the sum of squares of `y - 1`, in each way."""
+    """The functions that compute the gradient of half the sum of squares of `y - 1`, by the names of the two ways."""
     cell = CELLS[name]
     network, x = cell.recipe.network(dtype), cell.inputs(dtype)
     one = x.dtype.type(1)
@@ -29,7 +29,7 @@ def gradients(name: str, dtype: str) -> dict[str, Callable[[], np.ndarray]]:
 
 
 class Gradient:
-    """Time for one gradient in each way."""
+    """Time for one gradient in each of the two ways."""
 
     timeout = 300.0
     param_names = ("way", "cell", "dtype")

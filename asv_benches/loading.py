@@ -1,4 +1,4 @@
-"""What it takes to read an ONNX file of very many nodes, and one of a few."""
+"""The time to read an ONNX file of very many nodes, and one of a few."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import fastjac as fj
 
 Arrays = dict[str, np.ndarray]
 Graph = tuple[Iterable[str], Arrays]
-"""Nodes in ONNX's own notation, from v0 to the last v, and the arrays that they take, by name."""
+"""Nodes in ONNX's own notation, from the value v0 to the last v, and the arrays that the nodes take, by name."""
 
 
 def arithmetic(nodes: int) -> Graph:
@@ -28,7 +28,7 @@ def residual(blocks: int) -> Graph:
 
 
 def recurrence(steps: int) -> Graph:
-    """A recurrence that is spelled out; all steps take the same weights."""
+    """A recurrence, unrolled into nodes for each step; all steps take the same weights."""
     step = "a{n} = MatMul(v{i}, w);b{n} = Gemm(a{n}, u, b);s{n} = Slice(b{n}, first, last, axis);v{n} = Tanh(s{n})"
     places = {"first": np.array([16]), "last": np.array([80]), "axis": np.array([1])}
     return _repeated(step, steps), places | {"w": _numbers(64, 64), "u": _numbers(64, 96), "b": _numbers(96)}
@@ -48,11 +48,11 @@ FILES: dict[str, Callable[[], Graph]] = {
     "recurrence-1000": lambda: recurrence(1_000),
     "residual-3": lambda: residual(3),
 }
-"""Graphs by their kinds and the number of what they repeat."""
+"""Functions that make graphs, by the graph's kind and its number of nodes, blocks or steps."""
 
 
 def content(graph: Graph) -> bytes:
-    """An ONNX file for a batch of vectors of 64."""
+    """The bytes of an ONNX file whose input is a batch of vectors of 64 numbers."""
     from onnx import TensorProto, helper, numpy_helper, parser
 
     lines, arrays = graph
@@ -65,7 +65,7 @@ def content(graph: Graph) -> bytes:
 
 
 class Loading:
-    """Time to read files of 4,000 to 10,000 nodes, and of nine."""
+    """Time to read files of 4,000 to 10,000 nodes, and a file of nine."""
 
     timeout = 300.0
     param_names = ("file",)

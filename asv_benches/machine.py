@@ -1,7 +1,7 @@
-"""The control: work that no change to fastjac can touch. Where it moves, the machine moved.
+"""The control: work that no change to fastjac can affect. Where its time changes, the machine has changed.
 
 Its rates are the machine's ceilings, all of them on all cores: matrix multiplies by NumPy's BLAS, copies between arrays, and
-writes to a new array, which for a large one is the system's mapping of new pages.
+writes to a new array. For a large array, writing means that the system maps new pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .timing import Effort, interleaved
 
 GEMM_SIZES = (512, 1024, 2048)
 ARRAY_BYTES = (1 << 20, 1 << 23, 1 << 25, 1 << 27)
-"""Sizes of the arrays that are copied and written: from one that fits in a second-level cache to one that fits in none."""
+"""Sizes of the arrays that are copied and written: the first fits in a second-level cache, the last in no cache."""
 
 
 @numba.njit(parallel=True)
@@ -34,7 +34,7 @@ def _fill(target: np.ndarray) -> None:
 
 
 def gemm(dtype: str, size: int = 1024) -> Callable[[], object]:
-    """A multiply of two square matrices: the ceiling of arithmetic."""
+    """A product of two square matrices: the ceiling of arithmetic."""
     a = np.random.default_rng(0).normal(size=(size, size)).astype(dtype)
     b, c = a.T.copy(), np.empty_like(a)
     return partial(np.matmul, a, b, out=c)
@@ -47,7 +47,7 @@ def copy(size: int = ARRAY_BYTES[-1]) -> Callable[[], object]:
 
 
 def write_new(size: int = ARRAY_BYTES[-1]) -> Callable[[], object]:
-    """An array of `size` bytes, allocated and written: the ceiling of giving a result back."""
+    """Allocating and writing an array of `size` bytes: the ceiling of returning a result."""
 
     def write() -> np.ndarray:
         target = np.empty(size // 8)
@@ -61,9 +61,9 @@ def write_new(size: int = ARRAY_BYTES[-1]) -> Callable[[], object]:
 class Ceilings:
     """The machine's rates.
 
-    gemm : multiply-adds a second for each dtype and size of the matrices.
-    copied : bytes read and written a second, for each number of bytes that a copy reads and writes.
-    written : bytes of a new array a second, for each size of the array.
+    gemm : multiply-adds in a second, for each dtype and size of the matrices.
+    copied : bytes read and written in a second, for each number of bytes that a copy reads and writes.
+    written : bytes of a new array written in a second, for each size of the array.
     """
 
     gemm: Mapping[tuple[str, int], float]
@@ -84,7 +84,7 @@ def _larger(rates: Mapping, others: Mapping) -> dict:
 
 
 def ceilings(effort: Effort) -> Ceilings:
-    """The machine's rates now, each at the best that was seen: what a floor is made of must not be slowed by other work."""
+    """The machine's rates now, each at its best turn, since other work on the machine must not raise a floor."""
     gemms = {(dtype, size): gemm(dtype, size) for dtype in DTYPES for size in GEMM_SIZES}
     copies = {2 * size: copy(size) for size in ARRAY_BYTES}
     writes = {size: write_new(size) for size in ARRAY_BYTES}

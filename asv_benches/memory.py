@@ -1,4 +1,4 @@
-"""Memory that a large batch takes at its peak beside its result, in a process of its own. Linux tells it, others do not."""
+"""Peak memory of a large batch beyond its result, in a process of its own. Linux reports it, other systems do not."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .process import run_fresh
 
 PEAK_RESET = "/proc/self/clear_refs"
 RETURN_WHAT_IS_FREED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-"""Tells the C library to keep no freed memory, in which a later allocation would not be seen."""
+"""Makes the C library return freed memory. If it kept that memory, a later allocation from it would not be seen."""
 
 LARGE_CELLS = ("mnist-1024", "mnist-4096", "dynamics-200000", "emulator-512")
-"""Networks and batches whose float32 results have 32, 128, 77 and 31 MB."""
+"""Cells whose float32 results have 32, 128, 77 and 31 MB."""
 
 EXTRA_PEAK = """
 import sys
@@ -37,13 +37,13 @@ print(memory("VmHWM") - before - result.nbytes, result.nbytes)
 
 
 def require_peak() -> None:
-    """Raise a NotImplementedError where the system does not tell a process its peak anew."""
+    """Raise a NotImplementedError where the system does not let a process reset its peak."""
     if not os.access(PEAK_RESET, os.W_OK):
         raise NotImplementedError(f"needs {PEAK_RESET}, which this system does not have")
 
 
 def extra_peak(cell: str, dtype: str) -> tuple[float, float]:
-    """Bytes at the peak of one call beyond what was held before and the result, and the result's bytes.
+    """The bytes that one call takes at its peak beyond its result and what was held before, and the result's bytes.
 
     cell : a network and any batch size, such as "mnist-4096".
     """
@@ -57,7 +57,7 @@ def extra_peak(cell: str, dtype: str) -> tuple[float, float]:
 
 
 class Memory:
-    """Megabytes beyond the result; `jacobian.PeakMemory` is the whole process."""
+    """Megabytes at the peak beyond the result; `jacobian.PeakMemory` measures the whole process."""
 
     timeout = 300.0
     param_names = ("cell", "dtype")

@@ -1,6 +1,6 @@
-"""Trained networks from `.nnet` files, which are not part of this repository, and where they lie.
+"""Trained networks from `.nnet` files, which are not in this repository, and where they lie.
 
-A second machine may not have them. Their benchmarks are then skipped, and the report says which rows it lacks.
+A machine may not have the files. Their benchmarks are then skipped, and the report states which rows it lacks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .recipe import Parameters, Recipe
 
 
 def data_directory() -> Path:
-    """Where data that others published may lie: FASTJAC_DATA if set, else `shared/data` beside the project's root."""
+    """The folder of data that others have published: FASTJAC_DATA if set, else `shared/data` beside the project's root."""
     return Path(os.environ.get("FASTJAC_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
 
@@ -31,7 +31,7 @@ class TrainedRecipe(Recipe):
     """A network whose weights come from a `.nnet` file: the raw chain, without its scaling of inputs and output.
 
     file : the file's name in `data_directory()`.
-    source : where it was published.
+    source : where the network was published.
     """
 
     file: str
@@ -43,7 +43,7 @@ class TrainedRecipe(Recipe):
         return None if path.is_file() else f"needs {path}, from {self.source} (FASTJAC_DATA names another directory)"
 
     def weights(self) -> Parameters:
-        """The parameters in the file; a ValueError if its widths are not the recipe's."""
+        """The parameters in the file; raises a ValueError if their widths are not the recipe's."""
         parameters = read(data_directory() / self.file)
         widths = (parameters[0][0].shape[1], *(len(bias) for _, bias in parameters))
         if widths != self.widths:

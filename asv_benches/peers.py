@@ -1,4 +1,4 @@
-"""Fastjac and what it is compared with, each as a function from a NumPy input to a NumPy Jacobian, compiled and warm."""
+"""Fastjac and its peers, each as a function from a NumPy input to a NumPy Jacobian, compiled and warm."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .timing import Effort, interleaved
 Jacobian = Callable[[np.ndarray], np.ndarray]
 
 CHOICE = Effort(rounds=5, seconds=0.2, least_rounds=1)
-"""How long to look which of a contender's orders is the faster one."""
+"""How long to measure which of a contender's orders is the faster one."""
 CLEARLY_SLOWER = 3.0
-"""An order whose first call takes so many times as long as the other's is not looked at again."""
+"""An order whose first call takes so many times as long as the other's is not measured again."""
 FACTOR_BYTES = 1 << 29
 """The most bytes that the accumulated factor of a whole batch may take; a larger batch goes through a peer in pieces."""
 
 
 def with_fastjac(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
-    """The library under test; it chooses the order by itself."""
+    """Fastjac, the library under test; it chooses the order by itself."""
     return {"auto": recipe.network(dtype).jacobian}
 
 
@@ -60,7 +60,7 @@ def with_stacked_torch(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
 
 
 def with_stacked_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
-    """The stacked sweeps in JAX, each one compiled function, the weights being its constants."""
+    """The stacked sweeps in JAX, each as one compiled function; the weights are constants of the function."""
     import jax
 
     from .expert import in_jax
@@ -73,7 +73,7 @@ def with_stacked_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
 
 
 def with_jax(recipe: Recipe, dtype: str) -> dict[str, Jacobian]:
-    """`jit(vmap(jacfwd))` and `jit(vmap(jacrev))`, the weights being constants of the compiled program."""
+    """`jit(vmap(jacfwd))` and `jit(vmap(jacrev))`; the weights are constants of the compiled program."""
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -126,7 +126,7 @@ def differentiated_by_torch(network: Callable[..., Any], n_inputs: int = 1) -> d
     import torch
 
     def as_array(jacobians: Any) -> np.ndarray:
-        # Of a single affine layer, one matrix is returned for all samples; who asks for a Jacobian each may write to it.
+        # For a single affine layer, torch returns one matrix for all samples. A user may write to each Jacobian, so it is copied.
         return (jacobians if jacobians.stride(0) else jacobians.contiguous()).numpy()
 
     def batched(transform: Callable[..., Any]) -> Callable[..., Any]:
@@ -143,7 +143,7 @@ def differentiated_by_torch(network: Callable[..., Any], n_inputs: int = 1) -> d
 
 
 def by_inputs(n_inputs: int) -> int | tuple[int, ...]:
-    """What `argnums` is to be for derivatives by all inputs of a function."""
+    """The value of `argnums` that stands for derivatives by all inputs of a function."""
     return tuple(range(n_inputs)) if n_inputs > 1 else 0
 
 
@@ -156,7 +156,7 @@ CONTENDERS = {
     "JAX": with_jax,
     "torch.func": with_torch,
 }
-"""Each gives, for a network and a dtype, the accumulation orders it offers."""
+"""The contenders by name. Each gives, for a network and a dtype, its accumulation orders."""
 
 PACKAGES = {
     FASTJAC: "fastjac",
@@ -183,7 +183,7 @@ def installed() -> list[str]:
 class Prepared:
     """A contender's Jacobian for one cell, compiled and warm.
 
-    pieces : in how many pieces the batch is taken; more than one where the whole would not fit in memory.
+    pieces : in how many pieces the batch is taken; more than one where the whole batch would not fit in memory.
     """
 
     jacobian: Jacobian
@@ -192,7 +192,7 @@ class Prepared:
 
 @cache
 def prepare(contender: str, cell: Cell, dtype: str) -> Prepared:
-    """The contender in the faster of the orders worth trying. Cached, since asv calls `setup` again before every sample."""
+    """The contender in the faster of the orders worth a run. Cached, since asv calls `setup` again before every sample."""
     recipe, x = cell.recipe, cell.inputs(dtype)
     offered = CONTENDERS[contender](recipe, dtype)
     pieces = {order: n_pieces(cell, dtype, order) for order in offered if order != recipe.hopeless_order}
@@ -202,14 +202,14 @@ def prepare(contender: str, cell: Cell, dtype: str) -> Prepared:
 
 
 def fastest(calls: dict[str, Callable[[], Any]]) -> str:
-    """Which call takes the least time, once all are compiled and warm."""
+    """The name of the call that takes the least time, once all are compiled and warm."""
     for compile_and_warm in calls.values():
         compile_and_warm()
     return faster(calls) if len(calls) > 1 else next(iter(calls))
 
 
 def faster(calls: dict[str, Callable[[], Any]]) -> str:
-    """Which call takes less time: seen from one call each if it is clear, else from some more."""
+    """The name of the call that takes less time, decided by one call of each if that is clear, else by some more."""
     seconds = {}
     for order, call in calls.items():
         start = time.perf_counter()
@@ -221,7 +221,7 @@ def faster(calls: dict[str, Callable[[], Any]]) -> str:
 
 
 def n_pieces(cell: Cell, dtype: str, order: str) -> int:
-    """How many pieces of a batch have factors that fit in `FACTOR_BYTES`; fastjac takes all of them in one."""
+    """In how many pieces to take a batch so that their factors fit in `FACTOR_BYTES`; fastjac takes every batch in one."""
     if order == "auto":
         return 1
     widths = cell.recipe.widths
@@ -230,7 +230,7 @@ def n_pieces(cell: Cell, dtype: str, order: str) -> int:
 
 
 def in_pieces(jacobian: Jacobian, pieces: int) -> Jacobian:
-    """The same Jacobian, with so many pieces of the batch one after the other."""
+    """The same Jacobian, computed for so many pieces of the batch one after the other."""
     if pieces == 1:
         return jacobian
     return lambda x: np.concatenate([jacobian(piece) for piece in np.array_split(x, pieces)])

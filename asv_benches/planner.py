@@ -1,4 +1,4 @@
-"""Whether the planner's cost model chooses well: its cost of each mode beside the time that the mode takes."""
+"""Whether the planner's cost model chooses well: the predicted cost of each mode beside the time that the mode takes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .timing import Effort, interleaved
 class Prediction:
     """One cell in one dtype, for "auto" and each mode that is worth a run.
 
-    order : what "auto" chose.
-    costs : cycles that the plan predicts for one input.
-    seconds : median time of a call.
+    order : the order that "auto" chose.
+    costs : for each mode, the cycles that the plan predicts for one input.
+    seconds : for each mode, the median time of a call.
     """
 
     cell: Cell
@@ -26,7 +26,7 @@ class Prediction:
 
     @property
     def slower(self) -> float:
-        """How much longer "auto" takes than the fastest mode, as a share of the latter's time; 0 if it is the fastest."""
+        """How much longer "auto" takes than the fastest mode, as a share of that mode's time; 0 if "auto" is the fastest."""
         return self.seconds["auto"] / min(self.seconds.values()) - 1.0
 
 

@@ -1,4 +1,4 @@
-"""Code run in a Python process of its own, for what can be seen only there: a start, a peak of memory."""
+"""Run code in a Python process of its own, for what can be measured only there: a start, a peak of memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def run_fresh(code: str, *arguments: object, environment: Mapping[str, str] | No
 
     environment : variables to set beside those of this process.
     """
-    # By path, so that neither the working directory nor another installation decides which fastjac is measured.
+    # The path is given, so that neither the working directory nor another installation decides which fastjac is measured.
     paths = [str(Path(fastjac.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})}
     command = [sys.executable, "-c", code, *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""What is read off the Jacobians of a batch, beside J of the whole batch and NumPy's linear algebra on it."""
+"""Quantities that fastjac computes from the Jacobians of a batch, beside NumPy's linear algebra on J of the whole batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .common import available_cell
 from .timing import Effort, interleaved
 
 CELLS = ("autoencoder-32", "dynamics-4096", "seed-1024", "mnist-64", "emulator-32")
-"""A waist of 32 units, small Jacobians, wide ones, and tall ones."""
+"""Cells with a waist of 32 units, with small Jacobians, with wide ones, and with tall ones."""
 QUANTITIES = ("singular_values", "spectral_norm", "gram", "fisher")
 
 Call = Callable[[], object]
 
 
 def contenders(quantity: str, cell: str, dtype: str) -> Mapping[str, Call]:
-    """fastjac's own, and the same from J of the whole batch in float64, in which fastjac computes too."""
+    """fastjac's own call, and NumPy's from J of the whole batch in float64, in which fastjac computes too."""
     timed = available_cell(cell)
     network, x = timed.recipe.network(dtype), timed.inputs(dtype)
 
@@ -34,13 +34,13 @@ def contenders(quantity: str, cell: str, dtype: str) -> Mapping[str, Call]:
 
 
 def share_of_numpy(quantity: str, cell: str, dtype: str, effort: Effort) -> float:
-    """fastjac's time over that of J and NumPy."""
+    """fastjac's time over the time that J and NumPy take."""
     seconds = interleaved(contenders(quantity, cell, dtype), effort)
     return seconds["fastjac"] / seconds["numpy"]
 
 
 class Quantities:
-    """Time of each, and its share of the time that J and NumPy take."""
+    """Time of each quantity, and its share of the time that J and NumPy take."""
 
     timeout = 300.0
     param_names = ("quantity", "cell", "dtype")

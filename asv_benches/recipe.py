@@ -1,4 +1,4 @@
-"""What a network of the suite is made of: its weights and its inputs, the same for fastjac and every peer."""
+"""The recipe of a network of the suite: its weights and its inputs, the same for fastjac and every peer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Parameters = tuple[tuple[np.ndarray, np.ndarray], ...]
 """The `(weight (n_out, n_in), bias (n_out,))` of every affine, input first."""
 
 KINK_MARGIN = 2e-6
-"""No ReLU's input is nearer to 0 than this share of what was summed, `|W| |x| + |b|`: some 30 roundings of float32, so that both
-dtypes find the same units live."""
+"""No ReLU's input is nearer to 0 than this share of the sum of magnitudes `|W| |x| + |b|`. The share is some 30 roundings of
+float32, so that both dtypes find the same units live."""
 DRAWS = 100
-"""How often a batch of inputs is drawn anew until enough are clear of kinks."""
+"""How often a batch of inputs is drawn anew, at most, until enough inputs are clear of kinks."""
 
 SOFTPLUS_THRESHOLD = 50.0
-"""From here on softplus is the identity: exactly so in both dtypes, and far enough from overflow in both."""
+"""From this value on softplus is the identity: exactly so in both dtypes, and far enough from overflow in both."""
 
 ACTIVATIONS = {
     "relu": fj.ReLU,
@@ -30,11 +30,11 @@ ACTIVATIONS = {
     "gelu": fj.GELU,
     "softplus": partial(fj.Softplus, threshold=SOFTPLUS_THRESHOLD),
 }
-"""What each name stands for in fastjac."""
+"""fastjac's layer for each name of an activation."""
 
 
 def hopeless_order(n_in: int, n_out: int) -> str | None:
-    """The pure order that pushes at least four times as many vectors as the other; None if neither does."""
+    """The order, forward or reverse, that pushes at least four times as many vectors as the other; None if neither does."""
     return "forward" if n_in >= 4 * n_out else "reverse" if n_out >= 4 * n_in else None
 
 
@@ -65,7 +65,7 @@ class Recipe:
 
     @property
     def hopeless_order(self) -> str | None:
-        """The pure order that is too slow to be worth a run."""
+        """The order, forward or reverse, that is too slow to be worth a run; None if neither is."""
         return hopeless_order(self.widths[0], self.widths[-1])
 
     def weights(self) -> Parameters:
@@ -104,7 +104,7 @@ class Recipe:
         raise RuntimeError(f"{len(found)} of {DRAWS * batch} inputs are clear of the kinks of {self}, and {batch} are needed")
 
     def relu_inputs(self, x: np.ndarray) -> list[np.ndarray]:
-        """What each layer of ReLUs receives for float64 inputs, `(batch, n)` each; nothing without ReLUs."""
+        """The inputs `(batch, n)` of each layer of ReLUs, for float64 inputs of the network; empty without ReLUs."""
         received = []
         if self.activation == "relu":
             for weight, bias in self.parameters("float64")[:-1]:
@@ -113,7 +113,7 @@ class Recipe:
         return received
 
     def kink_distance(self, x: np.ndarray) -> np.ndarray:
-        """For each input, the smallest value that any ReLU receives, as a share of what was summed; infinite without ReLUs."""
+        """For each input, the smallest magnitude that a ReLU receives, as a share of `|W| |x| + |b|`; infinity without ReLUs."""
         nearest = np.full(len(x), np.inf)
         for received, (weight, bias) in zip(self.relu_inputs(x), self.parameters("float64"), strict=False):
             summed = np.abs(x) @ np.abs(weight).T + np.abs(bias)

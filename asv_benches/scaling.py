@@ -1,4 +1,4 @@
-"""Whether time grows with the number of inputs and nothing else, and what a second thread gives."""
+"""Whether time grows in proportion to the number of inputs, and how much a second thread speeds up a call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .timing import Effort, interleaved
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 BLOCK = 1_000
-"""Inputs whose Jacobians are computed at a time, into the same array, as someone does who has no room for a million."""
+"""How many Jacobians are computed at a time, into the same array, as by a user who has no room for a million."""
 NAMES = ("acasxu", "dynamics")
 CACHED_CELLS = {"acasxu": 4096, "dynamics": 1024, "seed": 64, "mnist": 16}
-"""Batches whose Jacobians fit in a second-level cache: 0.4 MB to 1.3 MB in float32."""
+"""The networks, with batches whose Jacobians fit in a second-level cache: 0.4 MB to 1.3 MB in float32."""
 
 
 def in_blocks(network: fj.Network, x: np.ndarray) -> Callable[[], None]:
@@ -34,7 +34,7 @@ def in_blocks(network: fj.Network, x: np.ndarray) -> Callable[[], None]:
 
 
 def seconds_per_input(name: str, sizes: tuple[int, ...], effort: Effort) -> dict[int, float]:
-    """For each number of inputs, the float32 network's median time for one of them."""
+    """For each number of inputs, the float32 network's median time for one input."""
     recipe = NETWORKS[name]
     network = recipe.network("float32")
     x = np.random.default_rng(0).standard_normal((max(sizes), network.n_in), np.float32)
@@ -60,7 +60,7 @@ def speed_of_two_threads(name: str, effort: Effort) -> float:
 
 
 class Scaling:
-    """Time for one of many inputs, whose results come in blocks."""
+    """Time for one of many inputs, whose Jacobians are computed in blocks."""
 
     timeout = 300.0
     param_names = ("network", "inputs")

@@ -1,4 +1,4 @@
-"""What a fresh process pays before its first Jacobian, its kernels in the disk cache or, once, not yet."""
+"""The time that a fresh process takes before its first Jacobian, with its kernels in the disk cache or not yet there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ print(first, seconds(100), seconds(100))
 
 
 class Start(NamedTuple):
-    """Seconds from the start of a process to its first Jacobian, of the first call with a batch size, and of the second."""
+    """Seconds from the start of a process to its first Jacobian, of the first call with a new batch size, and of the second."""
 
     first: float
     new_batch: float
@@ -51,7 +51,7 @@ def start(cache: str | None = None) -> Start:
 
 
 def cold_start() -> Start:
-    """The same where no kernel has been compiled yet."""
+    """A start of the seed network where no kernel has been compiled yet."""
     with tempfile.TemporaryDirectory() as empty:
         return start(empty)
 
@@ -62,7 +62,7 @@ class Startup:
     timeout = 300.0
 
     def setup(self) -> None:
-        # Compiles the kernels into the disk cache where they are not there yet.
+        # Compiles the kernels into the disk cache if it lacks them.
         NETWORKS["seed"].network("float64").jacobian(NETWORKS["seed"].inputs(1, "float64"))
 
     def timeraw_import(self) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 LOOK_SECONDS = 0.01
-"""How long to look whether this process uses the CPU: Linux accounts for what other threads use every 4 ms."""
+"""How long to observe whether this process uses the CPU. Linux updates the time that other threads use every 4 ms."""
 SPIN_SECONDS = 0.5
-"""The longest wait for other threads to sleep: several times as long as any pool was seen to spin."""
+"""The longest wait until other threads sleep: several times as long as any pool of threads was seen to spin."""
 WARM_SECONDS = 0.001
 """A function is called untimed for this long before each turn, which wakes its threads and fills the caches."""
 TURN_SECONDS = 0.003
@@ -23,7 +23,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: so many rounds, fewer where they take longer than `seconds`, but at least `least_rounds`."""
+    """How long to measure: `rounds` rounds, fewer where they take longer than `seconds`, but at least `least_rounds`."""
 
     rounds: int
     seconds: float
@@ -52,7 +52,7 @@ def call_for(seconds: float, function: Callable[[], object]) -> float:
 def wait_for_spinning_threads() -> None:
     """Wait until no thread of this process uses a core.
 
-    After a call, OpenBLAS's threads spin for some 110 ms, OpenMP's for some 10 ms, and whatever runs next has a core less.
+    After a call, OpenBLAS's threads spin for some 110 ms and OpenMP's for some 10 ms. Whatever runs meanwhile has a core less.
     """
     deadline = time.perf_counter() + SPIN_SECONDS
     while time.perf_counter() < deadline:
@@ -70,7 +70,7 @@ def turns(functions: Mapping[Name, Callable[[], object]], effort: Effort) -> dic
     for done in range(effort.rounds):
         if done >= effort.least_rounds and time.perf_counter() - start > effort.seconds:
             break
-        # Each round starts with another function, so that none always follows the same one.
+        # Each round starts with another function, so that no function is always the first.
         first = done % len(names)
         for name in names[first:] + names[:first]:
             seconds[name].append(turn(functions[name]))

@@ -1,7 +1,7 @@
-"""A training step whose loss the Jacobian takes part in, and the Jacobian by the parameters, beside torch's own ways.
+"""A training step with the Jacobian in its loss, and the Jacobian by the parameters, beside torch's own ways.
 
-The published way is a module that carries its Jacobian along with its values, layer by layer, `J = W J` and `J = f'(z) J`, for
-torch's autograd to go back through; the other is `torch.func.vmap(jacrev)`.
+One way in torch is published: a module that carries its Jacobian along with its values, layer by layer, `J = W J` and
+`J = f'(z) J`, for torch's autograd to go back through. The other way is `torch.func.vmap(jacrev)`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FASTJAC, IN_PLACE, EXPLICIT, FUNC = "fastjac", "fastjac, out=", "explicit torch"
 
 
 def steps(name: str, dtype: str) -> dict[str, Step]:
-    """One training step in each way: zero the gradients, y and J, half their sum of squares, backward."""
+    """One training step in each way: zero the gradients, compute y and J, take half their sum of squares, go backward."""
     import torch
 
     import fastjac.torch
@@ -65,7 +65,7 @@ def steps(name: str, dtype: str) -> dict[str, Step]:
 
 
 def parameter_jacobians(name: str, dtype: str) -> dict[str, Step]:
-    """The Jacobian by the parameters: fastjac's in a new array and in one that is used again, and `torch.func.vmap(jacrev)`'s."""
+    """The Jacobian by the parameters: by fastjac in a new array, by fastjac in one that is used again, and by `vmap(jacrev)`."""
     import torch
 
     import fastjac
@@ -85,13 +85,13 @@ def parameter_jacobians(name: str, dtype: str) -> dict[str, Step]:
 
 
 def step_speed(name: str, dtype: str, effort: Effort) -> float:
-    """Time of the faster of torch's ways over fastjac's, of a training step."""
+    """The time of a training step in the faster of torch's ways, over fastjac's time."""
     seconds = interleaved(steps(name, dtype), effort)
     return min(seconds[EXPLICIT], seconds[FUNC]) / seconds[FASTJAC]
 
 
 def parameter_jacobian_speeds(name: str, dtype: str, effort: Effort) -> tuple[float, float]:
-    """Time of torch.func over fastjac's, of the Jacobian by the parameters in a new array, and in one that is used again."""
+    """torch.func's time for the Jacobian by the parameters over fastjac's, in a new array and in one that is used again."""
     seconds = interleaved(parameter_jacobians(name, dtype), effort)
     return seconds[FUNC] / seconds[FASTJAC], seconds[FUNC] / seconds[IN_PLACE]
 

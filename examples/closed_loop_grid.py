@@ -5,7 +5,7 @@
 A controller with limited torque holds a pendulum upright. Controller and dynamics are networks, trained with scikit-learn and
 joined to one network, a step of the loop. The largest singular value of its Jacobian is a local Lipschitz constant: where it is
 below 1, small differences between states shrink. A second of the loop is one network too, and contracts from many more states.
-Both are maps of what happens at the points of the grid, and no proof of what happens between them.
+Both maps show what happens at the points of the grid; they prove nothing about the states between these points.
 
 Needs fastjac, scikit-learn, SciPy and matplotlib. Writes `closed_loop_grid.png` to `--output`, by default the current directory.
 """
@@ -23,12 +23,12 @@ from sklearn.preprocessing import StandardScaler
 
 import fastjac as fj
 
-STEP, N_STEPS = 0.05, 20  # of the loop; in s
+STEP, N_STEPS = 0.05, 20  # the length of the loop's steps (s), and how many steps are a second
 LARGEST = np.array([np.pi, 8.0, 7.0])  # angle from upright (rad), velocity (rad/s), torque per inertia (1/s^2)
 
 
 def derivative(z):
-    """The mean derivative (n, 2) of angle and velocity within a step from angle, velocity and torque (n, 3)."""
+    """The mean rates of change (n, 2) of angle and velocity within a step, from angle, velocity and torque (n, 3)."""
     angle, velocity, torque = z.T
     for _ in range(10):
         velocity = velocity + 0.1 * STEP * (9.81 * np.sin(angle) - 0.2 * velocity + torque)
@@ -37,7 +37,7 @@ def derivative(z):
 
 
 def learned(activation, x, y):
-    """A network that gives y for x."""
+    """A network that has learned to give y for x."""
     mlp = MLPRegressor(
         hidden_layer_sizes=(16, 16), activation=activation, solver="lbfgs", tol=0.01, max_iter=3000, random_state=0
     )
@@ -45,7 +45,7 @@ def learned(activation, x, y):
 
 
 def closed_loop():
-    """A step of the loop as one network: the next state by the state, with the controller's torque inside."""
+    """A step of the loop as one network from the state to the next state, with the controller's torque inside."""
     samples = 1.2 * LARGEST * np.random.default_rng(0).uniform(-1, 1, (1500, 3))
     dynamics = learned("tanh", samples, derivative(samples))
     controller = learned("relu", samples[:, :2], np.clip(samples[:, :2] @ [-20.0, -6.0], -LARGEST[2], LARGEST[2]))
@@ -54,7 +54,7 @@ def closed_loop():
 
 
 def draw(axis, grid, size, lipschitz, duration):
-    """Print and draw at what rate differences grow, and the largest level of `size` within which all of them shrink."""
+    """Print and draw at what rate differences grow, and the largest level of `size` within which all differences shrink."""
     rate, safe = np.log(lipschitz) / duration, size < size[lipschitz >= 1].min()
     print(f"{duration:.2f} s: differences shrink from {np.mean(rate < 0):.0%} of states; the ellipse holds {np.mean(safe):.1%}")
     colours = axis.pcolormesh(*grid.T, rate.T, cmap="PuOr_r", vmin=-4, vmax=4, rasterized=True)

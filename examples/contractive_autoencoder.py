@@ -1,4 +1,4 @@
-"""Train a contractive autoencoder on handwritten digits: one whose code hardly moves when pixels that carry nothing do.
+"""Train a contractive autoencoder on handwritten digits: its code hardly moves when pixels change that carry no information.
 
     python examples/contractive_autoencoder.py --output pictures
 
@@ -8,11 +8,11 @@ encoder's Jacobian J to the loss:
 
     mean |y - x|^2 + WEIGHT * mean |J|^2                               (|J| the Frobenius norm)
 
-What little slope is allowed goes to the directions in which digits differ. Seen here by what both do with noise that neither
-was trained with: the contractive one leaves most of it out.
+The network then spends its small Jacobian on the directions in which digits differ. The picture shows a plain and a contractive
+autoencoder on noise that neither was trained with: the contractive one leaves most of the noise out.
 
-The decoder's weight is the encoder's transposed, as in the paper; otherwise a small encoder and a large decoder would
-have the small J for nothing.
+The decoder's weight is the encoder's transposed, as in the paper; otherwise a small encoder and a large decoder would have a
+small J without any contraction.
 
 Needs fastjac, scikit-learn and matplotlib, and under half a minute. Writes `contractive_autoencoder.png` to `--output`, by
 default the current directory.
@@ -54,7 +54,7 @@ def loss(net, x, weight):
 
 
 def tied(gradient):
-    """The gradient of a weight that stands in two places: both get the sum, and equal steps keep them equal."""
+    """The gradient for a weight that stands in two places: both places get the sum, and equal steps keep them equal."""
     first = gradient[: N_CODE * 64].reshape(N_CODE, 64)
     second = gradient[-64 - 64 * N_CODE : -64].reshape(64, N_CODE)
     total = first + second.T
@@ -77,7 +77,7 @@ def size(differences):
 
 
 def draw(path, digits, noise, networks):
-    """Some digits with noise and what the networks make of them, and the error (64 pixels) at every size of the noise."""
+    """Draw some digits with noise, the networks' outputs for them, and the error (64 pixels) at every size of the noise."""
     figure = Figure(figsize=(12, 4.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.4, 1))
     noisy = digits + SHOWN_NOISE * noise

@@ -3,7 +3,7 @@
     python examples/digits_saliency.py --output pictures
 
 A row of the Jacobian, `J[b, c]`, is the gradient of the score of class c by the pixels of digit b. Both networks were trained
-by digits_train.py and are read from their files, without Keras and without torch. The Keras file tells its layers; torch's
+by digits_train.py and are read from their files, without Keras and without torch. The Keras file specifies its layers; torch's
 state dict holds weights alone, so its activations are named here. The Keras network ends in a softmax, which the slice
 `[:-1]` leaves out: scores do not saturate as probabilities do, so that even a digit recognized beyond doubt has a map.
 
@@ -22,7 +22,7 @@ import fastjac as fj
 
 HERE = Path(__file__).resolve().parent
 DEMO = Path(fj.__file__).resolve().parent / "demo"
-MARKED = 5  # strongest pixels marked for each sign
+MARKED = 5  # how many of the strongest pixels are marked for each sign
 
 
 def load_networks():
@@ -37,7 +37,7 @@ def first_of_each_class(labels):
 
 
 def draw(path, digits, labels, maps):
-    """Digits (10, 64) over the maps (10, 64) of each network, and the strongest pixels of the first."""
+    """Draw digits (10, 64) above the maps (10, 64) of each network, and mark the strongest pixels of the first network."""
     limit = np.quantile(np.abs(list(maps.values())), 0.995)
     figure = Figure(figsize=(12, 5.6), layout="constrained")
     axes = figure.subplots(2 + len(maps), len(digits))

@@ -4,11 +4,11 @@
 
 The network maps the 64 pixels of a handwritten digit, each between 0 and 1, to the probabilities of the ten classes:
 64-64-32-10 with ReLU and a final softmax. The data are the 1797 digits that come with scikit-learn; a quarter is held
-out. Label smoothing keeps the probabilities away from 0 and 1, where their derivatives vanish; noise on the pixels makes
+out. Label smoothing keeps the probabilities away from 0 and 1, where their derivatives vanish. Noise on the pixels makes
 the network, and so its Jacobian, smoother.
 
-Needs keras, torch and scikit-learn, and under a minute. What it writes is in the repository, so only a new training
-needs it:
+Needs keras, torch and scikit-learn, and under a minute. The files that it writes are in the repository, so it is needed only to
+train anew:
     digits.keras, digits.npy, digits_labels.npy     in `--demo-dir`: the Keras model, 100 held-out digits, their labels
     digits_torch.safetensors                        in `--output`: the state dict of the torch module
 """
@@ -78,7 +78,7 @@ def main(argv=None):
     parser.add_argument("--epochs", type=int, default=80)
     args = parser.parse_args(argv)
 
-    torch.set_num_threads(1)  # a network this small spends more time in meeting threads than in arithmetic
+    torch.set_num_threads(1)  # on a network this small, threads spend more time waiting for each other than computing
     pixels, test_pixels, labels, test_labels = load_split()
     keras_model = train_keras(pixels, labels, args.epochs)
     torch_model = train_torch(pixels, labels, args.epochs)

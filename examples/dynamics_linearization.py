@@ -3,9 +3,9 @@
     python examples/dynamics_linearization.py --output pictures
 
 `dynamics.safetensors` holds a 12-64-64-8 tanh network that has learned how four coupled pendulums move (see
-dynamics_train.py). Near any point of a trajectory the system behaves as `d dx/dt = A dx + B du`; A and B are the two blocks
-of the network's Jacobian, and one call gives them for the whole trajectory. They are compared with the exact ones and used
-to predict how a second trajectory, started beside the first, departs from it.
+dynamics_train.py). Near any point of a trajectory the system behaves as `d dx/dt = A dx + B du`. A and B are the two blocks
+of the network's Jacobian, and one call gives them for the whole trajectory. A is compared with the exact A and used to predict
+how a second trajectory, started beside the first, departs from it.
 
 Needs fastjac, safetensors and matplotlib. Writes `dynamics_linearization.png` to `--output`, by default the
 current directory.
@@ -27,12 +27,12 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7")
 
 
 def torques(t):
-    """What the four motors do, (..., 4)."""
+    """The torques of the four motors at times t, (..., 4)."""
     return 4.0 * np.sin(np.multiply.outer(t, [0.9, 1.3, 1.7, 2.1]))
 
 
 def integrate(slope, start):
-    """States (n, 8) at TIME by Runge and Kutta's method of fourth order; `slope(t, x)` is their derivative."""
+    """States (n, 8) at TIME by Runge and Kutta's method of fourth order; `slope(t, x)` is their derivative by time."""
     states, step = [start], TIME[1]
     for t in TIME[:-1]:
         x = states[-1]

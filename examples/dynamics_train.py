@@ -5,8 +5,8 @@
 The system is a row of four pendulums, neighbours joined by springs, each with a motor: 8 states (angles and angular
 velocities) and 4 inputs (torques) give the 8 derivatives of the states. The network learns them from random samples.
 
-Needs NumPy and safetensors, and about ten seconds. What it writes, `dynamics.safetensors` in `--output`, is in the
-repository, so only a new training needs it.
+Needs NumPy and safetensors, and about ten seconds. The file that it writes, `dynamics.safetensors` in `--output`, is in the
+repository, so the script is needed only to train anew.
 """
 
 import argparse
@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 N_PENDULUMS = 4
 N_STATES = 2 * N_PENDULUMS
 GRAVITY, DAMPING, STIFFNESS = 9.81, 0.3, 4.0  # per unit of inertia
-LARGEST = np.repeat([2.0, 4.0, 6.0], N_PENDULUMS)  # of the angles, velocities and torques in the samples
+LARGEST = np.repeat([2.0, 4.0, 6.0], N_PENDULUMS)  # the largest angles, velocities and torques in the samples
 BATCH = 256
 SPRINGS = STIFFNESS * (np.eye(4, k=1) + np.eye(4, k=-1) - np.diag([1.0, 2.0, 2.0, 1.0]))
 
@@ -33,7 +33,7 @@ def pendulums(z):
 
 
 def train(z, target, epochs, rng):
-    """Weights and biases of the 12-64-64-8 tanh network, by Adam on the mean squared error."""
+    """Weights and biases of the 12-64-64-8 tanh network, trained by Adam on the mean squared error."""
     sizes = [(64, 12), (64, 64), (8, 64)]
     parameters = [rng.standard_normal(size) / np.sqrt(size[1]) for size in sizes] + [np.zeros(size[0]) for size in sizes]
     first, second = ([np.zeros_like(p) for p in parameters] for _ in range(2))

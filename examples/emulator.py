@@ -1,4 +1,4 @@
-"""What stands for a scientist's emulator and data: a spectrum of 500 points by six parameters, and a network that learns it."""
+"""A stand-in for a scientist's emulator and data: a spectrum of 500 points by six parameters, and a network that learns it."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def simulate(theta):
 
 
 def train(rng):
-    """An emulator of `simulate` with the gate of the CosmoPower family; the first layer is drawn, the last one fitted."""
+    """An emulator of `simulate` with the gate of the CosmoPower family; its first layer is drawn, its last one is fitted."""
     weight = rng.normal(size=(N_UNITS, len(MEAN))) / (4 * WIDTH)
     gate = fj.GatedSwish(floor=rng.uniform(0, 0.5, N_UNITS), beta=rng.uniform(1, 4, N_UNITS))
     hidden = fj.Network([fj.Affine(weight, rng.normal(size=N_UNITS) - weight @ MEAN), gate])

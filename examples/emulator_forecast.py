@@ -4,7 +4,8 @@
 
 The emulator is a network from 6 parameters to 500 points of a spectrum, with the gated activation of cosmology's emulators (see
 emulator.py). The noise of all points is correlated. The Fisher matrix forecasts how well the parameters can be known,
-`least_squares` finds the best ones for data, and Monte Carlo draws from their distribution, to see whether the forecast holds.
+`least_squares` finds the best parameters for data, and Monte Carlo draws from the parameters' distribution, to see whether the
+forecast holds.
 
 Needs fastjac, SciPy and matplotlib. Writes `emulator_forecast.png` to `--output`, by default the current directory.
 """
@@ -22,7 +23,7 @@ import fastjac.scipy as fs
 
 
 def sample(residuals, z, rng, n_draws=40, n_steps=5, step=0.4):
-    """Draw from exp(-|residuals(z)|^2 / 2) by Hamiltonian Monte Carlo, a chain from each row of z, and yield where they are."""
+    """Draw from exp(-|residuals(z)|^2 / 2) by Hamiltonian Monte Carlo, a chain from each row of z; yield the chains' places."""
 
     def log_density(z):
         lin = residuals.linearize(z)  # one sweep for the value and its gradient
@@ -41,7 +42,7 @@ def sample(residuals, z, rng, n_draws=40, n_steps=5, step=0.4):
 
 
 def draw(path, draws, truth, best, covariance):
-    """The draws in each plane of two parameters, and the ellipses that the forecast's covariance puts around the fit."""
+    """Plot the draws in each plane of two parameters, and the ellipses that the forecast's covariance puts around the fit."""
     figure = Figure(figsize=(10, 9.5), layout="constrained")
     axes = figure.subplots(5, 5, sharex="col", sharey="row")
     turn = np.append(np.linspace(0, 2 * np.pi, 100), np.nan)  # nan, so that no line joins the two ellipses
@@ -74,7 +75,7 @@ def main(argv=None):
     residuals = fs.Residuals(fs.Function(net), data, prior)
     fit = least_squares(residuals, MEAN, jac=residuals.jac, x_scale=WIDTH)
 
-    # The same residuals for coordinates z in which the forecast's deviation is 1 in every direction, as the chains want it.
+    # The same residuals for coordinates z in which the forecast's deviation is 1 in every direction, which suits the chains.
     start = fj.Affine(np.linalg.cholesky(forecast), fit.x)
     whitened = fj.Network([start, fj.Parallel([[net, data.layer()], [prior.layer()]], join="concatenate")])
     draws = fj.Network([start])(np.concatenate([*sample(whitened, rng.normal(size=(64, 6)), rng)]))

@@ -2,21 +2,22 @@
 
     python examples/jacobian_determinant_penalty.py --output pictures
 
-A tanh network, 2-20x6-3, maps a square to a surface in space. Its Jacobian J is 3 x 2, `sqrt(det(J^T J))` is by how much the
-map stretches area, and the loss is
+A tanh network, 2-20x6-3, maps a square to a surface in space. Its Jacobian J is 3 x 2, `sqrt(det(J^T J))` is the factor by which
+the map stretches area, and the loss is
 
-    mean |y - wire|^2 at the square's rim + WEIGHT * mean det(J^T J) in its inside
+    mean |y - wire|^2 at the square's rim + WEIGHT * mean det(J^T J) inside it
 
-The first term knows the wire alone. The second is least for the surface of least area, evenly stretched, as energy is for the
-shortest path: so the network finds the soap film. The wire here is cut from Scherk's minimal surface, `z = log(cos y / cos x)`,
-which is therefore the answer. The same network without the penalty follows the wire too, and bulges inside.
+The first term depends on the wire alone. The second is least for the surface of least area, evenly stretched, as energy is for
+the shortest path: so the network finds the soap film. The wire here is cut from Scherk's minimal surface,
+`z = log(cos y / cos x)`, which is therefore the answer. The same network without the penalty follows the wire too, but bulges
+inside.
 
-With `--skips` each hidden layer adds to what it takes, so that the network branches; its Jacobian and the gradient through it
-are as exact.
+With `--skips` each hidden layer adds its output to its input, so that the network branches; its Jacobian and the gradient through
+it are as exact.
 
-The penalty's derivative by J is `2 det(G) J G^-1 = 2 J adj(G)` with G = J^T J, where the adjugate is right for a singular G
-too; the pullback takes it to the parameters. In a network of fewer outputs than inputs G would be singular everywhere, and the
-penalty 0.
+The penalty's derivative by J is `2 det(G) J G^-1 = 2 J adj(G)` with G = J^T J. The form with the adjugate holds for a singular G
+too. The pullback takes this derivative to the parameters. In a network of fewer outputs than inputs G would be singular
+everywhere, and the penalty 0.
 
 Needs fastjac and matplotlib, and under half a minute. Writes `jacobian_determinant_penalty.png` to `--output`, by default
 the current directory.
@@ -33,8 +34,8 @@ import fastjac as fj
 
 HALF = 1.2  # half a side of the square
 SIZES = (2, *[20] * 6, 3)
-WEIGHT = 3e-3  # of the penalty; the larger it is, the further the film draws its rim in from the wire
-INSIDE = 160  # random points of the square for each step
+WEIGHT = 3e-3  # the penalty's weight; the larger it is, the further the film draws its rim in from the wire
+INSIDE = 160  # how many random points of the square each step takes
 COLOURS = {"without penalty": "#e69f00", "with penalty": "#0072b2"}
 
 
@@ -76,7 +77,7 @@ def loss(net, inside, weight):
 
 
 def train(weight, n_steps, skips=False):
-    """The trained network, with skips if asked for, and error at the wire and mean determinant at each step (n_steps, 2)."""
+    """The trained network, with skips if `skips`, and the error at the wire and mean determinant at each step (n_steps, 2)."""
     rng = np.random.default_rng(0)
     net, adam, history = random_network(SIZES, fj.Tanh(), rng, skips), Adam(5e-3, n_steps), []
     for _ in range(n_steps):
@@ -91,7 +92,7 @@ def lattice(coordinates):
     return np.stack(np.meshgrid(coordinates, coordinates), axis=-1).reshape(-1, 2)
 
 
-CENTRES = lattice(HALF * np.linspace(-1, 1, 121)[1::2])  # of 60 x 60 cells
+CENTRES = lattice(HALF * np.linspace(-1, 1, 121)[1::2])  # the centres of 60 x 60 cells
 
 
 def area(net):
@@ -103,7 +104,7 @@ def least_area():
 
 
 def distance(net):
-    """Root mean square of the surface's height above Scherk's."""
+    """Root mean square of the surface's height above Scherk's surface."""
     surface = net(CENTRES)
     return np.sqrt(np.mean((surface - scherk(np.clip(surface[:, :2], -HALF, HALF)))[:, 2] ** 2))
 
@@ -133,7 +134,7 @@ def draw(path, networks, histories):
 
 
 def main(argv=None):
-    """Train with and without the penalty, print what the films are like, and save the picture."""
+    """Train with and without the penalty, print errors and areas of both surfaces, and save the picture."""
     parser = argparse.ArgumentParser(description="Train a network with the determinant of its Jacobian in the loss.")
     parser.add_argument("--output", type=Path, default=Path(), help="directory for the picture (default: the current one)")
     parser.add_argument("--steps", type=int, default=1200)

@@ -7,9 +7,9 @@ regularization", 2019) therefore add the Jacobian's Frobenius norm |J| to the lo
 
     mean cross-entropy + WEIGHT * mean |J|^2
 
-They estimate it by random projections; here it is exact. Two networks, with and without it, start from the same weights and
-see the same batches. Both are then asked for held-out digits with random noise, and with the worst change of a given length
-that gradient ascent finds on each network itself.
+They estimate this penalty by random projections; here it is exact. Two networks, with and without it, start from the same weights
+and see the same batches. Both then classify held-out digits with random noise, and with the worst change of a given length that
+gradient ascent finds for each network.
 
 Needs fastjac, scikit-learn and matplotlib, and under half a minute. Writes `jacobian_regularization.png` to `--output`, by
 default the current directory.
@@ -29,7 +29,7 @@ SIZES = (64, 64, 32, 10)
 WEIGHT = 5e-3  # the paper's 0.01, which multiplies half of |J|^2
 BATCH = 128
 NOISES = np.linspace(0.0, 0.5, 11)  # standard deviations, in units of a pixel's range
-LENGTHS = np.linspace(0.0, 1.2, 9)  # of an attack, a vector of 64 pixels
+LENGTHS = np.linspace(0.0, 1.2, 9)  # lengths of an attack, a vector of 64 pixels
 ASCENT_STEPS = 10
 COLOURS = {"cross-entropy alone": "#e69f00", "with the Jacobian's norm": "#0072b2"}
 
@@ -107,7 +107,7 @@ def draw(path, results):
 
 
 def main(argv=None):
-    """Train both networks, print how many digits they still tell, and save the picture."""
+    """Train both networks, print how many digits they still recognize, and save the picture."""
     parser = argparse.ArgumentParser(description="Train a digits classifier with the norm of its Jacobian in the loss.")
     parser.add_argument("--output", type=Path, default=Path(), help="directory for the picture (default: the current one)")
     parser.add_argument("--steps", type=int, default=600)

@@ -3,7 +3,7 @@
     python examples/kalman_filter.py --output pictures
 
 The angles of the outer two pendulums are measured a hundred times a second, with noise. The filter estimates all angles and
-velocities by the network that has learned how the pendulums move (see dynamics_train.py): from one measurement to the next it
+velocities by the network f that has learned how the pendulums move (see dynamics_train.py). From one measurement to the next it
 takes ten steps `x + h f(x, u)`, and the Jacobian A of f by x carries the covariance along, as `F P F' + Q` with `F = I + h A`.
 Value and Jacobian come from `fastjac.numba`, so no Python runs between the first measurement and the last.
 
@@ -27,11 +27,11 @@ import fastjac.numba
 
 MEASURED, HIDDEN = (0, 3), (1, 2)
 NOISE = 0.05  # standard deviation of a measured angle, in rad
-STEPS = 10  # from one measurement to the next
+STEPS = 10  # how many steps lead from one measurement to the next
 STEP = TIME[1] / STEPS
-H = np.eye(N_STATES)[list(MEASURED)]  # what is measured of a state
+H = np.eye(N_STATES)[list(MEASURED)]  # the matrix that takes the measured angles out of a state
 UNKNOWN = np.diag(np.repeat([1.0, 2.0], N_PENDULUMS) ** 2)  # covariance before the first measurement
-# Covariance that every second adds, from the size of the network's errors, which last about a second each.
+# The covariance that each second adds, set by the size of the network's errors, which last about a second each.
 DRIFT = np.diag(np.repeat([0.01, 0.05], N_PENDULUMS) ** 2)
 SETTLED = TIME >= 2.0
 
@@ -52,7 +52,7 @@ def compiled_model(net):
 
 @numba.njit
 def predict(model, z, p):
-    """Take the estimate in z (12,), states and torques, one step on, and its covariance p (8, 8), which is returned."""
+    """Take the estimate in z (12,), states and torques, one step on; return its covariance, which was p (8, 8) before."""
     fastjac.numba.value_and_jacobian(model.program, z, model.slope, model.jac, model.scratch)
     z[:N_STATES] += STEP * model.slope
     f = np.eye(N_STATES) + STEP * model.jac[:, :N_STATES]
@@ -84,13 +84,13 @@ def track(model, measurements, inputs):
 
 @numba.njit
 def linearize(model, z, n):
-    """What the filter asks of the network, `n` times."""
+    """Compute value and Jacobian of the network `n` times, as the filter does."""
     for _ in range(n):
         fastjac.numba.value_and_jacobian(model.program, z, model.slope, model.jac, model.scratch)
 
 
 def microseconds(function, *args):
-    """The shortest of five runs, after one that compiles."""
+    """The time of the shortest of five runs, after one that compiles."""
     function(*args)
     times = []
     for _ in range(5):
@@ -125,7 +125,7 @@ def draw(path, states, estimates, deviations):
 
 
 def main(argv=None):
-    """Filter, print how well and how fast, and save the picture."""
+    """Filter, print how good the estimates are and how fast they come, and save the picture."""
     parser = argparse.ArgumentParser(description="Track four pendulums with two noisy sensors by a learned model.")
     parser.add_argument("--output", type=Path, default=Path(), help="directory for the picture (default: the current one)")
     path = parser.parse_args(argv).output / "kalman_filter.png"

@@ -2,9 +2,10 @@
 
     python examples/levenberg_marquardt.py --output pictures
 
-The network, 2-12-12-1 with tanh, learns a function of two variables from 400 samples. SciPy's `least_squares` asks for the
-residuals (400,) and their Jacobian by the 205 parameters (400, 205), which `parameter_jacobian` gives in one call; from it the
-method knows the loss's curvature. Adam has the gradient alone, from `parameter_vjp`, and takes many cheaper steps.
+The network, 2-12-12-1 with tanh, learns a function of two variables from 400 samples. SciPy's `least_squares` needs the
+residuals (400,) and their Jacobian by the 205 parameters (400, 205), which `parameter_jacobian` gives in one call. From this
+Jacobian the method approximates the loss's Hessian. Adam has the gradient alone, from `parameter_vjp`, and takes many cheaper
+steps.
 
 Needs fastjac, SciPy and matplotlib, and under half a minute. Writes `levenberg_marquardt.png` to `--output`, by default the
 current directory.
@@ -34,9 +35,9 @@ def samples(rng):
 
 
 class Regression:
-    """What a network with any parameters misses of the target, its derivatives, and a record of how it went.
+    """The residuals of a network with any parameters, their derivatives, and a record of the fit.
 
-    history : at each evaluation, time since the start (s) and mean square of what is missed.
+    history : at each evaluation, the time since the start (s) and the mean square of the residuals.
     """
 
     def __init__(self, net, x, target):
@@ -44,7 +45,7 @@ class Regression:
         self.history, self.start = [], perf_counter()
 
     def residuals(self, theta):
-        """What the network with parameters theta (n_parameters,) misses, (400,)."""
+        """The residuals (400,) of the network with parameters theta (n_parameters,)."""
         return self._evaluate(self.net.with_parameters(theta)).ravel()
 
     def jacobian(self, theta):
@@ -72,13 +73,13 @@ def by_levenberg_marquardt(regression, evaluations):
 
 
 def by_adam(regression, evaluations):
-    net, adam = regression.net, Adam(0.1, evaluations)  # the best rate of those from 0.01 to 0.1
+    net, adam = regression.net, Adam(0.1, evaluations)  # the best of several rates from 0.01 to 0.1
     for _ in range(evaluations):
         net = adam.step(net, regression.gradient(net))
 
 
 def draw(path, histories):
-    """The best loss so far of each method, against evaluations and against time."""
+    """Draw the best loss so far of each method, against evaluations and against time."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for name, history in histories.items():
@@ -96,7 +97,7 @@ def draw(path, histories):
 
 
 def main(argv=None):
-    """Fit in both ways, print how far each comes, and save the picture."""
+    """Fit in both ways, print how small a loss each reaches, and save the picture."""
     parser = argparse.ArgumentParser(description="Fit a small network by Levenberg and Marquardt's method and by Adam.")
     parser.add_argument("--output", type=Path, default=Path(), help="directory for the picture (default: the current one)")
     parser.add_argument("--evaluations", type=int, default=200, help="of Levenberg-Marquardt; Adam has 20 times as many")
@@ -107,7 +108,7 @@ def main(argv=None):
     x, target = samples(rng)
     net = random_network(SIZES, fj.Tanh(), rng)
     for fit in (by_adam, by_levenberg_marquardt):
-        fit(Regression(net, x, target), 2)  # what compiles here no clock sees below
+        fit(Regression(net, x, target), 2)  # compiles the kernels here, so that the times below leave compiling out
     histories = {}
     for name, fit, evaluations in (
         ("Adam", by_adam, 20 * args.evaluations),

@@ -3,9 +3,9 @@
     python examples/predictive_control.py
 
 `dynamics.safetensors` holds a network f that has learned how the pendulums move (see dynamics_train.py). For each twentieth of a
-second the controller plans the torques of the next second, within limits, by a nonlinear program; it applies the first of them
-and plans anew. The program holds the model at 20 stages, which `fastjac.casadi.callback` evaluates in one batch, with their exact
-Jacobians. The same network written as CasADi expressions is there to compare, and finds the same torques.
+second the controller plans the torques of the next second, within limits, by a nonlinear program; it applies the first torques
+and plans anew. The program contains the model at 20 stages, which `fastjac.casadi.callback` evaluates in one batch, with their
+exact Jacobians. For comparison, the same network is also written as CasADi expressions, and finds the same torques.
 
 Needs fastjac, CasADi, safetensors and matplotlib, and some ten seconds.
 """
@@ -23,7 +23,7 @@ import fastjac.casadi
 
 HORIZON, STEP, N_TORQUES, LARGEST_TORQUE = 20, 0.05, 4, 6.0
 GOAL = np.repeat([0.4, 0.0], N_STATES // 2)
-# IPOPT learns second derivatives from the first ones, because the network gives none.
+# IPOPT approximates the Hessian from gradients, because the callback gives no second derivatives.
 IPOPT = {"hessian_approximation": "limited-memory", "print_level": 0, "sb": "yes"}
 
 
@@ -41,7 +41,7 @@ def by_fastjac(net):
 
 
 def by_expressions(net):
-    """The same with the network written layer by layer in CasADi."""
+    """The same CasADi function, with the network written layer by layer in CasADi."""
 
     def f(z):
         for layer in net:
@@ -54,7 +54,7 @@ def by_expressions(net):
 
 
 class Controller:
-    """Plans torques (4, HORIZON) and the states that follow (8, HORIZON), and starts each plan from the one before."""
+    """Plans torques (4, HORIZON) and the states that follow (8, HORIZON); each plan starts from the plan before."""
 
     def __init__(self, step):
         self.opti = opti = casadi.Opti()
@@ -100,7 +100,7 @@ def time_of_derivatives(step):
 
 
 def main(argv=None):
-    """Steer with both models, and print how near the goal they come, how far they differ, and how fast they are."""
+    """Steer with both models; print how near the goal they come, how far they differ, and how fast they are."""
     parser = argparse.ArgumentParser(description="Steer four pendulums by predictive control over a learned model.")
     parser.add_argument("--plans", type=int, default=30, help="how often to plan")
     n_plans = parser.parse_args(argv).plans

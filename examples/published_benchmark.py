@@ -18,7 +18,7 @@ import fastjac as fj
 
 N_IN, N_HIDDEN, N_OUT = 500, 100, 10
 EXACT = 1e-12  # how far two exact methods may differ, relative to the largest entry of the Jacobian
-NUMERICAL = 1e-6  # the same for central differences
+NUMERICAL = 1e-6  # how far central differences may differ, relative to the same entry
 STEP = 1e-6
 
 
@@ -104,7 +104,7 @@ METHODS = [  # name, the package it needs, how to make the function from x to J,
 
 def seconds_per_call(function):
     """The mean over at least 0.2 s of calls."""
-    time.sleep(0.01)  # the threads of the library timed before are still spinning, and would slow this one
+    time.sleep(0.01)  # threads of the library timed before are still spinning and would slow this one
     function()
     calls, seconds = timeit.Timer(function).autorange()
     return seconds / calls

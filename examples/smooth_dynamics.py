@@ -1,15 +1,15 @@
-"""Learn dynamics from few noisy steps: a residual network whose Jacobian is kept from changing where nothing asks for it.
+"""Learn dynamics from few noisy steps: a residual network whose Jacobian changes only where the data require it.
 
     python examples/smooth_dynamics.py --output pictures
 
-Of the four pendulums of dynamics_train.py, 300 random steps of 0.05 s are seen, with noise. The network is the step `x + f(x, u)`
-with f a 12-64-64-8 tanh network: a graph with two inputs and a skip connection. Its loss is
+The data are 300 random steps of 0.05 s of the four pendulums of dynamics_train.py, with noise. The network is the step
+`x + f(x, u)` with f a 12-64-64-8 tanh network: a graph with two inputs and a skip connection. Its loss is
 
     mean |y - next state|^2 + WEIGHT * mean |J - mean J|^2
 
-where J is the network's Jacobian at each sample: that it varies from place to place must be worth it. Trained without the
-penalty, f follows the noise, and the linear models that a controller would take from J are wrong. With it both are far nearer to
-the real ones.
+where J is the network's Jacobian at each sample. J varies from place to place only where that lowers the error enough. Trained
+without the penalty, f follows the noise, and the linear models that a controller would take from J are wrong. With the penalty,
+steps and linear models are far nearer to the real ones.
 
 Needs fastjac and matplotlib, and about ten seconds. Writes `smooth_dynamics.png` to `--output`, by default the current directory.
 """
@@ -26,7 +26,7 @@ import fastjac as fj
 
 N_SEEN, STEP, NOISE = 300, 0.05, 0.05
 N_TORQUES = LARGEST.size - N_STATES
-WEIGHT = 0.3  # of the penalty
+WEIGHT = 0.3  # the penalty's weight
 STILL = np.eye(N_STATES, LARGEST.size)  # the Jacobian of a step that changes nothing
 COLOURS = {"without penalty": "#e69f00", "with penalty": "#0072b2"}
 
@@ -73,7 +73,7 @@ def train(z, target, weight, n_steps):
 
 
 def errors_of_jacobians(net, z, exact):
-    """How far the network's Jacobian is off the exact one at each point, (n,), as a share of what departs from the identity."""
+    """The error (n,) of the network's Jacobian at each point, as a share of the exact Jacobian's difference from STILL."""
     found = np.concatenate(net.jacobian((z[:, :N_STATES], z[:, N_STATES:])), axis=-1)
     return np.linalg.norm(found - exact, axis=(1, 2)) / np.linalg.norm(exact - STILL, axis=(1, 2))
 

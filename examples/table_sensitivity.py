@@ -1,10 +1,10 @@
-"""Sensitivity for a table: how far progression of diabetes moves with each column, in a pipeline of scikit-learn's.
+"""Sensitivity for a table: how far the progression of diabetes moves with each column, in a pipeline of scikit-learn's.
 
     python examples/table_sensitivity.py --output results
 
-The pipeline, a scaler and a small neural network, is trained on 442 patients that come with scikit-learn. fastjac takes it with
-the names of its columns, and gives mean, mean absolute value and spread of every derivative over the held-out patients. They are
-in standard units: by how many standard deviations the progression moves with one of the column.
+The pipeline, a scaler and a small neural network, is trained on data of 442 patients that come with scikit-learn. fastjac takes
+it with the names of its columns, and gives the mean, mean absolute value and spread of every derivative over the held-out
+patients. Derivatives are in standard units: by how many standard deviations the progression moves when the column moves by one.
 
 Needs fastjac, scikit-learn, pandas and matplotlib. Writes `sensitivity.png` and `sensitivity.csv` to the directory `--output`.
 """
@@ -26,7 +26,7 @@ NAMES = {"s1": "cholesterol", "s2": "LDL", "s3": "HDL", "s4": "cholesterol / HDL
 
 
 def train():
-    """The fitted pipeline, the held-out rows and what should come out of them."""
+    """The fitted pipeline, the held-out rows, and the progression that they should give."""
     table, target = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     x, held_out, y, expected = train_test_split(table.rename(columns=NAMES), target, test_size=0.3, random_state=0)
     network = MLPRegressor(hidden_layer_sizes=(16,), activation="tanh", solver="lbfgs", alpha=300.0, max_iter=999, random_state=0)

@@ -10,7 +10,7 @@ import fastjac as fj
 def random_network(sizes, activation, rng, skips=False):
     """Affine layers of these sizes, inputs first, with `activation` between them; the weights keep a signal's variance.
 
-    skips : whether each hidden layer that can do so adds to what it takes, as in a residual network.
+    skips : whether each hidden layer whose output is as wide as its input adds the two, as in a residual network.
     """
     items = []
     for n_in, n_out in pairwise(sizes):
@@ -24,12 +24,12 @@ class Adam:
     """Gradient descent with momentum, at a scale of its own for each parameter (Kingma & Ba, "Adam", ICLR 2015).
 
     rate : about the size of a parameter's first steps.
-    n_steps : after which the rate has fallen to 0, along half a cosine.
+    n_steps : the number of steps in which the rate falls to 0, along half a cosine.
     """
 
     def __init__(self, rate, n_steps):
         self.rate, self.n_steps, self.done = rate, n_steps, 0
-        self.mean, self.square = 0.0, 0.0  # of the latest gradients, and of their squares
+        self.mean, self.square = 0.0, 0.0  # running means of the gradients and of their squares
 
     def step(self, net, gradient):
         """The network one step down the gradient (n_parameters,) of its loss."""
@@ -37,6 +37,6 @@ class Adam:
         self.done += 1
         self.mean = 0.9 * self.mean + 0.1 * gradient
         self.square = 0.999 * self.square + 0.001 * gradient**2
-        # Both start at 0 and are too small by these factors at first.
+        # Both means start at 0, so at first they are too small by these factors.
         mean, square = self.mean / (1 - 0.9**self.done), self.square / (1 - 0.999**self.done)
         return net.with_parameters(net.parameters() - rate * mean / (np.sqrt(square) + 1e-8))

@@ -6,7 +6,7 @@
 rule, `x + h f(x + h/2 f(x, u), u)`, is a graph with two inputs, two sums and the network twice; it becomes one Network, whose
 Jacobian by states and by torques is exact. iLQR improves the torques in rounds: it linearizes the step along the trajectory,
 solves the linear problem backwards in time, and follows the solution forwards (Li & Todorov, "Iterative linear quadratic
-regulator design for nonlinear biological movement systems", ICINCO 2004). In the end the torques drive the real system.
+regulator design for nonlinear biological movement systems", ICINCO 2004). At the end the torques drive the real system.
 
 Needs fastjac, SciPy (by which Numba multiplies matrices), safetensors and matplotlib. Writes `trajectory_optimization.png` to
 `--output`, by default the current directory.
@@ -28,9 +28,9 @@ import fastjac.numba
 
 N_TORQUES, N_STEPS, STEP = 4, 100, 0.02
 GOAL = np.array([1.9, 1.6, -1.6, -1.9, 0.0, 0.0, 0.0, 0.0])
-EFFORT, MISS = 0.02 * STEP, 50.0  # what squared torques cost at each step, and a squared distance from the goal in the end
+EFFORT, MISS = 0.02 * STEP, 50.0  # costs: of squared torques at each step, of the final squared distance from the goal
 ROUNDS = 10
-SCALES = 0.5 ** np.arange(8)  # of a change of the torques, tried in turn
+SCALES = 0.5 ** np.arange(8)  # the scales of a change of the torques that are tried in turn
 
 
 def midpoint_step(f):
@@ -69,7 +69,7 @@ def follow(model, states, torques, change, gains, scale, new_states, new_torques
 
 @numba.njit
 def improve(model, states, torques, change, gains):
-    """Solve the linearized problem from the last step back to the first: changes of the torques, and gains of the states."""
+    """Solve the linearized problem from the last step back to the first, for changes of the torques and gains of the states."""
     z = np.empty(N_STATES + N_TORQUES)
     by_state, curvature = 2 * MISS * (states[-1] - GOAL), 2 * MISS * np.eye(N_STATES)
     for k in range(N_STEPS - 1, -1, -1):
@@ -86,7 +86,7 @@ def improve(model, states, torques, change, gains):
 
 @numba.njit
 def optimize(model, start, scales):
-    """Torques (N_STEPS, 4), the states (N_STEPS + 1, 8) that they lead through, and the cost before and after each round."""
+    """Torques (N_STEPS, 4), the states (N_STEPS + 1, 8) that they lead through, and the costs before and after each round."""
     states, torques = np.zeros((N_STEPS + 1, N_STATES)), np.zeros((N_STEPS, N_TORQUES))
     new_states, new_torques = np.empty_like(states), np.empty_like(torques)
     change, gains = np.zeros((N_STEPS, N_TORQUES)), np.zeros((N_STEPS, N_TORQUES, N_STATES))
@@ -106,7 +106,7 @@ def optimize(model, start, scales):
 
 
 def real_states(torques):
-    """What the real system does, (N_STEPS + 1, 8), by the same rule with ten steps for each of these."""
+    """The states (N_STEPS + 1, 8) of the real system, by the midpoint rule with ten small steps for each step of the model."""
     states, step = [START], STEP / 10
     for u in torques:
         x = states[-1]
@@ -140,7 +140,7 @@ def draw(path, states, real, torques, costs):
 
 
 def main(argv=None):
-    """Optimize, print how near the real system comes and how fast, and save the picture."""
+    """Optimize, print how near the real system comes to the goal and how fast this is, and save the picture."""
     parser = argparse.ArgumentParser(description="Find the torques that bring four pendulums to a given position.")
     parser.add_argument("--output", type=Path, default=Path(), help="directory for the picture (default: the current one)")
     path = parser.parse_args(argv).output / "trajectory_optimization.png"

@@ -1,4 +1,4 @@
-"""What the sweeps need of JAX. XLA fuses what stands between two matrix multiplies, so that formulas are written plainly."""
+"""What the sweeps need of JAX. XLA fuses the operations between two matrix multiplies, so formulas are written plainly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def contiguous(array: np.ndarray | jax.Array) -> jax.Array:
-    """An array as JAX's own; XLA lays it out as it likes."""
+    """An array as JAX's own; XLA chooses its layout."""
     return jnp.asarray(array)
 
 

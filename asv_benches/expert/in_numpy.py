@@ -82,7 +82,7 @@ def softplus(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
-    """By tanh, which NumPy vectorizes and which cannot overflow."""
+    """The sigmoid, computed by tanh, which NumPy vectorizes and which cannot overflow."""
     s = z * 0.5
     np.tanh(s, out=s)
     s += 1

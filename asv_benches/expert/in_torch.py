@@ -1,4 +1,4 @@
-"""What the sweeps need of torch: its own fused kernels where it has one, and methods that work in place elsewhere."""
+"""What the sweeps need of torch: its own fused kernels where it has them, and methods that work in place elsewhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The stacked sweeps: each folds the activation's derivative into the accumulated factor, in place where arrays can change.
+"""The stacked sweeps: each folds the activation's slope into the accumulated factor, in place where arrays can change.
 
-NumPy, torch and JAX spell what happens between two layers alike, so the sweeps are written once. What differs is asked of a
-`Library`. Both sweeps apply the softmax's Jacobian where it costs least, and compute the outputs for the softmax alone.
+What happens between two layers is spelled alike in NumPy, torch and JAX, so the sweeps are written once. A `Library` has what
+differs. Both sweeps apply the softmax's Jacobian where it costs least, and compute the outputs only if there is a softmax.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, Protocol
 from ..recipe import Recipe
 
 Array = Any
-"""An array of the library that computes."""
+"""An array of the library."""
 
 
 class Library(Protocol):
     """What the sweeps need of a library; `in_numpy` and its neighbours are modules of this kind."""
 
     ACTIVATIONS: Mapping[str, Callable[[Array], tuple[Array, Array]]]
-    """For each activation its value and its derivative; the argument may be overwritten."""
+    """For each activation, a function that gives its value and its slope; the function may overwrite its argument."""
 
     def contiguous(self, array: Array) -> Array:
         """A NumPy array as the library's own, in C order."""
@@ -40,7 +40,7 @@ class Stacked:
     """A network in a library's arrays.
 
     parameters : the `(weight, bias)` of every affine, input first.
-    first_transposed : the first weight as `(n_in, n)` in C order, where the forward sweep starts.
+    first_transposed : the first weight as `(n_in, n)` in C order; the forward sweep starts from it.
     """
 
     library: Library
@@ -57,7 +57,7 @@ class Stacked:
         return cls(library, parameters, first, recipe.activation, recipe.softmax)
 
     def primal(self, x: Array) -> tuple[Array | None, list[Array]]:
-        """The output `(batch, n_out)` if a softmax needs it, and each hidden layer's derivatives `(batch, n)`."""
+        """The output `(batch, n_out)` if a softmax needs it, and each hidden layer's slopes `(batch, n)`."""
         slopes = []
         activate = self.library.ACTIVATIONS[self.activation]
         for weight, bias in self.parameters[:-1]:
@@ -101,6 +101,6 @@ class Stacked:
 
 
 def _multiply(factor: Array, matrix: Array) -> Array:
-    """Every sample's factor times one matrix, as one product of `batch` times as many rows."""
+    """Every sample's factor times one matrix, as one product: the rows of all factors are stacked."""
     batch, rows, inner = factor.shape
     return (factor.reshape(batch * rows, inner) @ matrix).reshape(batch, rows, -1)

@@ -14,7 +14,7 @@ from .walk import added
 
 
 def affine(layer: Affine) -> Callable[[jax.Array], jax.Array]:
-    """`W x + b`, the weights being constants of the compiled program."""
+    """`W x + b`; the weights are constants of the compiled program."""
     weight, bias = jnp.asarray(layer.weight), jnp.asarray(layer.bias)
     return lambda x: weight @ x + bias
 

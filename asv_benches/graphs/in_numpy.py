@@ -1,4 +1,4 @@
-"""What the walk needs of NumPy, for batches `(n, size)`: it finds where the kinks are, and is not timed."""
+"""What the walk needs of NumPy, for batches `(n, size)`. NumPy's walk finds where the kinks are, and is not timed."""
 
 from __future__ import annotations
 

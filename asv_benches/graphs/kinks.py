@@ -26,7 +26,7 @@ def clear_inputs(graph: Graph, random: np.random.Generator, batch: int) -> tuple
 
 
 def kink_distance(graph: Graph, inputs: list[np.ndarray]) -> np.ndarray:
-    """For each sample, the smallest value that any ReLU receives, as a share of what was summed; infinite without ReLUs."""
+    """For each sample, the smallest magnitude that a ReLU receives, as a share of `|W| |x| + |b|`; infinity without ReLUs."""
     found = values(in_numpy, graph)(*inputs)
     nearest = np.full(len(inputs[0]), np.inf)
     for vertex in graph.vertices:

@@ -1,4 +1,4 @@
-"""Fastjac and what it is compared with on graphs, each as a function from an array for each input to the Jacobian's blocks."""
+"""Fastjac and its peers on graphs, each as a function from an array for each input to the Jacobian's blocks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .recipes import GraphCell, GraphRecipe
 from .walk import output
 
 Blocks = Callable[..., Any]
-"""Takes an array for each input; gives J, or a tuple with a block of it for each input where there are several."""
+"""A function that takes an array for each input and gives J, or where there are several inputs, a tuple of J's blocks."""
 
 
 def with_fastjac(recipe: GraphRecipe, dtype: str) -> dict[str, Blocks]:
-    """The library under test; it chooses the order by itself."""
+    """Fastjac, the library under test; it chooses the order by itself."""
     jacobian = recipe.network(dtype).jacobian
     return {"auto": lambda *x: jacobian(x if len(x) > 1 else x[0])}
 
@@ -28,7 +28,7 @@ def with_jax(recipe: GraphRecipe, dtype: str) -> dict[str, Blocks]:
 
     from . import in_jax
 
-    # Before the first array is made, because float64 would be rounded to float32.
+    # This comes before the first array is made, because JAX would round float64 to float32.
     jax.config.update("jax_enable_x64", True)
     graph = recipe.graph(dtype)
     return differentiated_by_jax(output(in_jax, graph), dtype, len(graph.inputs))
@@ -43,7 +43,7 @@ def with_torch(recipe: GraphRecipe, dtype: str) -> dict[str, Blocks]:
 
 
 CONTENDERS = {FASTJAC: with_fastjac, "JAX": with_jax, "torch.func": with_torch}
-"""Each gives, for a graph and a dtype, the accumulation orders it offers."""
+"""The contenders by name. Each gives, for a graph and a dtype, its accumulation orders."""
 
 
 def installed() -> list[str]:
@@ -53,7 +53,7 @@ def installed() -> list[str]:
 
 @cache
 def prepare(contender: str, cell: GraphCell, dtype: str) -> Callable[[], Any]:
-    """A call of the contender in the faster of the orders worth trying, compiled and warm."""
+    """A call of the contender in the faster of the orders worth a run, compiled and warm."""
     offered = CONTENDERS[contender](cell.recipe, dtype)
     calls = {
         order: partial(jacobian, *cell.inputs(dtype))
@@ -64,5 +64,5 @@ def prepare(contender: str, cell: GraphCell, dtype: str) -> Callable[[], Any]:
 
 
 def whole(blocks: Any) -> np.ndarray:
-    """J `(batch, n_out, n_in)`, of its blocks where there are several inputs."""
+    """J `(batch, n_out, n_in)`, joined from its blocks where there are several inputs."""
     return np.concatenate(blocks, axis=-1) if isinstance(blocks, tuple) else blocks

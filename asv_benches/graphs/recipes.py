@@ -18,12 +18,12 @@ Write = Callable[[np.random.Generator], fj.Network]
 
 
 def affine(random: np.random.Generator, n_in: int, n_out: int) -> fj.Affine:
-    """An affine map with drawn weights that about keep the size of what they are given."""
+    """An affine layer with drawn weights, whose output is about as large as its input."""
     return fj.Affine(random.normal(size=(n_out, n_in)) * 1.2 / np.sqrt(n_in), random.normal(size=n_out) * 0.1)
 
 
 def residual_dynamics(random: np.random.Generator) -> fj.Network:
-    """A state of 12 numbers, and what two layers of tanh change of it."""
+    """A state of 12 numbers plus its change, which two layers of tanh compute."""
     state = hidden = fj.Input(12)
     for width in (64, 64):
         hidden = fj.Tanh()(affine(random, hidden.size, width)(hidden))
@@ -62,7 +62,7 @@ def deeponet(random: np.random.Generator) -> fj.Network:
 
 
 def densenet(random: np.random.Generator) -> fj.Network:
-    """Four layers of 32 ReLUs, each of which takes the inputs and all layers before it, and so do the 10 outputs."""
+    """Four layers of 32 ReLUs and 10 outputs; each takes the inputs and all layers before it."""
     x = known = fj.Input(32)
     for _ in range(4):
         known = fj.concatenate([known, fj.ReLU()(affine(random, known.size, 32)(known))])
@@ -87,12 +87,12 @@ class GraphRecipe:
         return self.write(np.random.default_rng(self.seed)).astype(dtype)
 
     def graph(self, dtype: str) -> Graph:
-        """What the network is made of, for others to walk."""
+        """The network's graph, for peers to walk."""
         return self.network(dtype)._graph
 
     @property
     def hopeless_order(self) -> str | None:
-        """The pure order that is too slow to be worth a run."""
+        """The order, forward or reverse, that is too slow to be worth a run; None if neither is."""
         network = self.network("float64")
         return hopeless_order(network.n_in, network.n_out)
 
@@ -128,7 +128,7 @@ class GraphCell:
         return f"{self.network}-{self.batch}"
 
     def inputs(self, dtype: str) -> tuple[np.ndarray, ...]:
-        """As many of the recipe's inputs."""
+        """Values of the recipe's inputs, `(batch, n)` each."""
         return self.recipe.inputs(self.batch, dtype)
 
 
@@ -139,4 +139,4 @@ def _cells() -> Iterator[GraphCell]:
 
 
 GRAPH_CELLS = {str(cell): cell for cell in _cells()}
-"""Every graph at every batch size, by a name such as "resnet-64"."""
+"""The cells of every graph at every batch size, by names such as "resnet-64"."""

@@ -9,16 +9,16 @@ from fastjac.graph import Graph
 from fastjac.layers import Affine, Layer
 
 Array = Any
-"""An array of the library that computes."""
+"""An array of the library."""
 Values = Callable[..., list[Array]]
-"""The values of all vertices, as a function of the graph's inputs."""
+"""A function that gives the values of all vertices for values of the graph's inputs."""
 
 
 class Library(Protocol):
     """What the walk needs of a library; `in_numpy` and its neighbours are modules of this kind."""
 
     OPERATIONS: Mapping[type[Layer], Callable[..., Array]]
-    """A function of the operands for each elementwise layer and each join."""
+    """For each type of elementwise layer and of join, its function of the operands."""
 
     def affine(self, layer: Affine) -> Callable[[Array], Array]:
         """The function `W x + b`, with the layer's numbers in arrays of the library."""
@@ -42,7 +42,7 @@ def values(library: Library, graph: Graph) -> Values:
 
 
 def output(library: Library, graph: Graph) -> Callable[..., Array]:
-    """The value of a graph's only output, as a function of the inputs."""
+    """A function that gives the value of a graph's only output for values of its inputs."""
     walk = values(library, graph)
     (number,) = graph.outputs
     return lambda *inputs: walk(*inputs)[number]

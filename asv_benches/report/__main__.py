@@ -18,7 +18,7 @@ from .rendering import render
 from .sections import write_section
 
 ALL_GRAPHS = "graphs"
-"""The name of all networks that are no chains."""
+"""The name that stands for all networks that are no chains."""
 DESCRIPTION = "Time fastjac and its peers in one run, and write what was found as Markdown."
 
 
@@ -73,7 +73,7 @@ def extent(arguments: argparse.Namespace) -> Extent:
 
 
 def choose(arguments: argparse.Namespace) -> Chosen:
-    """What to measure; a ValueError if there is nothing, or if a name stands for nothing."""
+    """What to measure; raises a ValueError if that is nothing, or if a name stands for nothing."""
     known, only = arguments.random is None, set(arguments.only)
     networks = NETWORKS if known else random_networks(arguments.random, arguments.seed)
     found, graphs = list(cells(networks)), list(GRAPH_CELLS.values()) if known else []
@@ -93,7 +93,7 @@ def choose(arguments: argparse.Namespace) -> Chosen:
 
 
 def names(cell: Cell | GraphCell) -> set[str]:
-    """What `--only` may call a cell."""
+    """The names by which `--only` may choose a cell."""
     return {cell.network, str(cell), *([ALL_GRAPHS] if isinstance(cell, GraphCell) else [])}
 
 

@@ -22,7 +22,7 @@ from ..timing import Effort, turns
 class Timed:
     """One cell in one dtype: median seconds of each contender, and fastjac's relative error.
 
-    schedule : what fastjac's plan says, in short.
+    schedule : fastjac's plan in short.
     """
 
     cell: Cell | GraphCell
@@ -39,7 +39,7 @@ class Timed:
 
 @dataclass(frozen=True)
 class Row(Timed):
-    """A row of a chain, with what the call must do at least.
+    """A row of a chain, with the least work of its call.
 
     pieces : the peers that took the batch in more than one piece, and in how many.
     """
@@ -55,7 +55,7 @@ class Row(Timed):
 
 
 def measure(cell: Cell, dtype: str, effort: Effort) -> Row:
-    """Check and time every installed contender in one cell; a RuntimeError names one that is wrong."""
+    """Check and time every installed contender in one cell; a RuntimeError names a contender that is wrong."""
     recipe, x = cell.recipe, cell.inputs(dtype)
     reference = prepare(EXPERT, cell, "float64").jacobian(cell.inputs("float64"))
     prepared = {name: prepare(name, cell, dtype) for name in installed()}
@@ -68,14 +68,14 @@ def measure(cell: Cell, dtype: str, effort: Effort) -> Row:
 
 
 def refuse_wrong(errors: dict[str, float], cell: Cell | GraphCell, dtype: str) -> None:
-    """A RuntimeError for a contender whose relative error is larger than rounding explains."""
+    """Raise a RuntimeError for a contender whose relative error is larger than rounding explains."""
     for name, error in errors.items():
         if not error <= tolerance(dtype):
             raise RuntimeError(f"{name} is off by {error:.1e} in cell {cell}, {dtype}; at most {tolerance(dtype):.0e} is right")
 
 
 def medians(calls: dict[str, Callable[[], object]], effort: Effort) -> dict[str, float]:
-    """Median seconds over interleaved turns; a peer that is clearly slower than the best one has no more turns than it must."""
+    """Median seconds over interleaved turns; a peer that is clearly slower than the best one gets the fewest turns."""
     start = time.perf_counter()
     early = turns(calls, replace(effort, rounds=effort.least_rounds))
     limit = CLEARLY_SLOWER * min(min(seconds) for name, seconds in early.items() if name != FASTJAC)
@@ -86,7 +86,7 @@ def medians(calls: dict[str, Callable[[], object]], effort: Effort) -> dict[str,
 
 
 def in_short(plan: fj.Plan) -> str:
-    """A plan's order, and how its steps take samples, such as "reverse, lanes" or "reverse, stacked 1-3 of 6"."""
+    """A plan's order, and how its steps process samples, such as "reverse, lanes" or "reverse, stacked 1-3 of 6"."""
     if not plan.steps:
         return "nothing to contract"
     if plan.in_lanes:
@@ -100,7 +100,7 @@ def in_short(plan: fj.Plan) -> str:
 
 
 def ranges(numbers: list[int]) -> str:
-    """Ascending numbers, those that follow each other as a range: "1-3, 6"."""
+    """Ascending numbers in words; numbers that follow each other become a range: "1-3, 6"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] == number - 1:

@@ -1,4 +1,4 @@
-"""What is not a ratio to a peer: latency, start, scaling, memory and the planner, each beside its target."""
+"""Figures that are not a ratio to a peer: latency, start, scaling, memory and the planner, each beside its target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import targets
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure, and whether it is within its target where it has one."""
+    """One measured figure, and whether it is within its target if it has one."""
 
     what: str
     value: str
@@ -23,7 +23,7 @@ class Figure:
 
 
 def attempt(what: str, measure: Callable[[], list[Figure]]) -> list[Figure]:
-    """The figures, or one that says why this machine cannot give them."""
+    """The figures, or one that states why this machine cannot give them."""
     try:
         return measure()
     except NotImplementedError as reason:
@@ -45,8 +45,8 @@ def latencies(effort: Effort) -> list[Figure]:
 
 
 def starts(samples: int, cold: bool) -> list[Figure]:
-    """Seconds until the first Jacobian of a process, and what a new batch size costs in it."""
-    startup.start()  # Compiles what the disk cache lacks.
+    """Seconds until the first Jacobian of a process, and the time that a new batch size costs in it."""
+    startup.start()  # compiles the kernels that the disk cache lacks
     warm = sorted(startup.start() for _ in range(samples))[samples // 2]
     goal = (f"at most {targets.WARM_START} s", warm.first <= targets.WARM_START)
     figures = [
@@ -84,7 +84,7 @@ def threads(effort: Effort) -> list[Figure]:
 
 
 def grids(effort: Effort) -> list[Figure]:
-    """Speed on lines of a grid over that on drawn inputs."""
+    """Speed on lines of a grid over speed on drawn inputs."""
     figures = []
     for name, count in grid.LINES.items():
         if NETWORKS[name].missing is None:
@@ -95,7 +95,7 @@ def grids(effort: Effort) -> list[Figure]:
 
 
 def training_steps(effort: Effort) -> list[Figure]:
-    """Speed of a training step and of the Jacobian by the parameters over torch's own ways."""
+    """Speed of a training step and of the Jacobian by the parameters over the speed of torch's own ways."""
     training.require_torch()
     figures = []
     for name, task in training.TASKS.items():
@@ -127,7 +127,7 @@ def extra_memory() -> list[Figure]:
 
 
 def planner(predictions: Sequence[Prediction]) -> list[Figure]:
-    """On how many rows another mode beats "auto", and by how much in the worst."""
+    """On how many rows another mode beats "auto", and by how much on the worst of them."""
     slow = [prediction for prediction in predictions if prediction.slower > targets.AUTO_SLOWER]
     worst = max(predictions, key=lambda prediction: prediction.slower)
     limit = f"{100 * targets.AUTO_SLOWER:.0f} %"

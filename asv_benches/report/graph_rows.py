@@ -1,4 +1,4 @@
-"""Graphs beside their peers, and chosen columns of J beside all of them: what is measured, and the section that shows it."""
+"""Fastjac beside its peers on graphs, and some columns of J beside all columns: the measurements, and the section on them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .verdicts import geometric_mean, least, listed, met, over_best
 
 @dataclass(frozen=True)
 class Graphs:
-    """All that a run has measured of graphs.
+    """All measurements of a run on graphs.
 
-    shares : for each cell and dtype, the time for some columns; empty where single graphs were asked for.
+    shares : for each cell and dtype, the time for some columns; empty where the user chose single graphs.
     """
 
     rows: Sequence[Timed]
@@ -31,12 +31,12 @@ class Graphs:
 
 
 def left_out(graphs: Sequence[GraphCell]) -> list[str]:
-    """What these graphs need that this machine lacks: a peer."""
+    """A sentence if these graphs lack a peer to be compared with on this machine."""
     return ["graphs need torch or JAX to be compared with"] if graphs and installed() == [FASTJAC] else []
 
 
 def measure(cell: GraphCell, dtype: str, effort: Effort) -> Timed:
-    """Check and time every installed contender on one graph; a RuntimeError names one that is wrong."""
+    """Check and time every installed contender on one graph; a RuntimeError names a contender that is wrong."""
     calls = {name: prepare(name, cell, dtype) for name in installed()}
     peer = next(name for name in calls if name != FASTJAC)
     reference = whole(prepare(peer, cell, "float64")())
@@ -71,7 +71,7 @@ def _comparison(rows: Sequence[Timed], with_targets: bool) -> str:
 
 
 def summary(rows: Sequence[Timed]) -> list[str]:
-    """The mean of the rows, over all and for each dtype, and the least of them."""
+    """Sentences on the means of the rows, over all and for each dtype, and on the least rows."""
     dtypes = [dtype for dtype in DTYPES if any(row.dtype == dtype for row in rows)]
     by_dtype = ", ".join(f"{_mean([row for row in rows if row.dtype == dtype]):.2f} in {dtype}" for dtype in dtypes)
     return [
@@ -81,7 +81,7 @@ def summary(rows: Sequence[Timed]) -> list[str]:
 
 
 def verdicts(rows: Sequence[Timed]) -> list[str]:
-    """Whether the mean and the least row are what they should be."""
+    """Sentences on whether the mean and the least row reach their targets."""
     mean, goal = _mean(rows), targets.graphs_mean(vector_unit()[0])
     under = [row for row in rows if row.over_best < targets.LEAST_GRAPH]
     bits = 8 * vector_unit()[0]

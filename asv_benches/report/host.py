@@ -1,4 +1,4 @@
-"""The machine, as the report names it: its CPU, cores, vectors and caches, and the versions of what is compared."""
+"""The machine, as the report names it: its CPU, cores, vectors and caches; and the versions of the libraries compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 """Where Linux describes the caches of the first core."""
 CPU_INFORMATION = Path("/proc/cpuinfo")
 SYSCTL_CACHES = {"L1d": "hw.l1dcachesize", "L2": "hw.l2cachesize", "L3": "hw.l3cachesize"}
-"""What macOS calls them."""
+"""The names of the caches' sizes on macOS."""
 
 
 def describe(contenders: Sequence[str]) -> list[str]:
@@ -38,7 +38,7 @@ def describe(contenders: Sequence[str]) -> list[str]:
 
 
 def machine() -> str:
-    """What a reader tells machines apart by: "AMD Ryzen 9, 2 cores, 512-bit vectors"."""
+    """The machine in a few words that distinguish it from others: "AMD Ryzen 9, 2 cores, 512-bit vectors"."""
     held = "" if isa.held() == isa.NATIVE else f", held to {isa.held().upper()}"
     return f"{cpu_model()}, {n_cores()} cores, {8 * vector_unit()[0]}-bit vectors{held}"
 
@@ -49,7 +49,7 @@ def n_cores() -> int:
 
 
 def cpu_model() -> str:
-    """What the CPU calls itself."""
+    """The CPU's own name for its model."""
     if CPU_INFORMATION.exists():
         for line in CPU_INFORMATION.read_text().splitlines():
             if line.startswith("model name"):
@@ -72,7 +72,7 @@ def _bytes(size: str) -> str:
 
 
 def _sysctl(key: str) -> str:
-    """What macOS answers; empty elsewhere."""
+    """The value that macOS reports for a key; empty on other systems."""
     if platform.system() != "Darwin":
         return ""
     return subprocess.run(["sysctl", "-n", key], capture_output=True, text=True, check=False).stdout.strip()

@@ -21,11 +21,11 @@ from .rendering import Report
 
 @dataclass(frozen=True)
 class Extent:
-    """How much to measure: the efforts for one row, for one cell of the planner and for anything else, and what to leave out.
+    """How much to measure: the efforts for one row, for one cell of the planner and for any other figure, and what to leave out.
 
     batches : how many of each network's batch sizes.
     sizes : numbers of inputs on the straight line.
-    cold : whether to compile all kernels once more, for the time that it takes.
+    cold : whether to compile all kernels once more, to measure the time that it takes.
     """
 
     row: Effort
@@ -56,9 +56,9 @@ QUICK = Extent(Effort(5, 0.5), Effort(3, 0.1), Effort(3, 1.0), batches=2, sizes=
 
 
 PREPARATION = 4.5
-"""Seconds that a row takes beside its turns: compiling, checking, choosing each peer's order."""
+"""Seconds that a row takes besides its turns: compiling, checking, choosing each peer's order."""
 CEILINGS = 20.0
-"""Seconds for the machine's rates, before and after."""
+"""Seconds for measuring the machine's rates, before and after."""
 FIGURES = 90.0
 """Seconds for all that is not a row."""
 

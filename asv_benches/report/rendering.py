@@ -27,13 +27,13 @@ FLOOR = (
 
 @dataclass(frozen=True)
 class Report:
-    """All that one run has measured.
+    """All measurements of one run.
 
     before, after : the machine's rates at its start and its end.
     seconds : how long the run took.
     missing : a sentence for each network that could not be made here.
-    predictions, figures : empty where only rows were asked for.
-    graphs : None where none was asked for; without `rows` there are rows of graphs.
+    predictions, figures : empty where the user chose only rows.
+    graphs : None where the user chose no graphs; if `rows` is empty, there are rows of graphs.
     """
 
     rows: Sequence[Row]
@@ -47,7 +47,7 @@ class Report:
 
 
 def render(title: str, report: Report, with_targets: bool) -> str:
-    """The whole report as one section, with what the project set itself to reach if that is asked for."""
+    """The whole report as one section; with the project's targets if `with_targets`."""
     ceilings = report.before.at_best(report.after)
     paragraphs = [f"## {title}", _setting(report), _rates(report.before, report.after, ceilings)]
     if report.rows:
@@ -72,7 +72,7 @@ def _setting(report: Report) -> str:
 
 
 def _notes(report: Report) -> list[str]:
-    """What a reader of the table must know: the drawn networks, batches that were cut in pieces, networks left out."""
+    """Notes for a reader of the table: the drawn networks, batches that were cut in pieces, networks left out."""
     drawn = {row.cell.network: row.cell.recipe for row in report.rows if row.cell.network not in NETWORKS}
     networks = [f"{name}: {in_words(recipe)}" for name, recipe in drawn.items()]
     pieces = [

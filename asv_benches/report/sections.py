@@ -1,4 +1,4 @@
-"""Sections of a Markdown file: each starts with a line `## title`, and a newer run takes the place of an older one."""
+"""Sections of a Markdown file: each starts with a line `## title`, and a newer run's section replaces the older one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HEADING = "## "
 
 
 def write_section(path: Path, section: str) -> None:
-    """Write a section to a file in the place of the one of the same title, or at its end; the rest of the file stays."""
+    """Write a section to a file, in the place of the section of the same title or at its end; the rest of the file stays."""
     document = path.read_text(encoding="utf-8") if path.exists() else ""
     path.write_text(with_section(document, section), encoding="utf-8")
 
@@ -24,7 +24,7 @@ def with_section(document: str, section: str) -> str:
 
 
 def split(document: str) -> list[str]:
-    """What stands before the first section, if anything, and each section."""
+    """The text before the first section, if there is any, and each section."""
     parts: list[list[str]] = [[]]
     for line in document.splitlines():
         if line.startswith(HEADING):

@@ -1,4 +1,4 @@
-"""What the rows of a comparison say together: their mean and the least of them, targets missed, distance from the floor."""
+"""What the rows of a comparison show together: their mean, the least rows, missed targets, the distance from the floor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .comparison import Row, Timed
 AnyRow = TypeVar("AnyRow", bound=Timed)
 
 BARELY_AHEAD = 1.2
-"""Best peer / fastjac from which on fastjac is clearly ahead."""
+"""The ratio of the best peer's time to fastjac's from which on fastjac is clearly ahead."""
 LEAST_ROWS = 6
-"""How many of the least rows are named."""
+"""How many of the least rows are listed."""
 
 
 def over_floor(row: Row, ceilings: Ceilings) -> float:
@@ -28,12 +28,12 @@ def over_floor(row: Row, ceilings: Ceilings) -> float:
 
 
 def reaches_target(row: Row) -> bool:
-    """Whether the row's ratio to its best peer is what it should be."""
+    """Whether the row's ratio to its best peer reaches its target."""
     return row.over_best >= targets.over_best_peer(row.cell)
 
 
 def groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The sets of rows over which means are taken, those without rows left out."""
+    """The sets of rows over which means are taken, without the empty sets."""
     chosen = {
         "all rows": list(rows),
         **{dtype: [row for row in rows if row.dtype == dtype] for dtype in DTYPES},
@@ -54,7 +54,7 @@ def least(rows: Sequence[Timed]) -> Sequence[Timed]:
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
-    """One sentence each for the mean of the rows, the least of them, and how many are barely ahead of the best peer."""
+    """One sentence each for the mean of the rows, the least rows, and how many are barely ahead of the best peer."""
     barely = [row for row in rows if row.over_best < BARELY_AHEAD]
     return [
         f"Geometric mean of best peer / fastjac over {len(rows)} rows: {geometric_mean(row.over_best for row in rows):.2f}.",
@@ -81,12 +81,12 @@ def verdicts(rows: Sequence[Row], ceilings: Ceilings) -> list[str]:
 
 
 def met(is_met: bool) -> str:
-    """The word for it."""
+    """The word for a target that is met or missed."""
     return "met" if is_met else "missed"
 
 
 def over_best(row: Timed) -> str:
-    """A row's ratio to its best peer."""
+    """The ratio of a row's best peer's time to fastjac's, as text."""
     return f"{row.over_best:.2f}"
 
 
@@ -95,19 +95,19 @@ def _ratio_and_target(row: Row) -> str:
 
 
 def listed(rows: Iterable[AnyRow], figure: Callable[[AnyRow], str]) -> str:
-    """Rows, each with a figure of its own; "none" where there are none."""
+    """A list of rows in words, each with a figure; "none" where there are no rows."""
     return (", ".join(f"{row.cell} {row.dtype} ({figure(row)})" for row in rows) or "none") + "."
 
 
 def _far_from_the_floor(large: Sequence[Row], ceilings: Ceilings) -> list[str]:
-    """The rows of large batches, if any were measured, that take more floors than they should."""
+    """A sentence on the rows of large batches, if any were measured, that take more floors than they should."""
     far = [row for row in large if over_floor(row, ceilings) > targets.OVER_FLOOR]
     named = listed(far, lambda row: f"{over_floor(row, ceilings):.2f}")
     return [f"Rows of large batches above {targets.OVER_FLOOR} floors, {len(far)} of {len(large)}: {named}"] if large else []
 
 
 def _below_the_dense_floor(rows: Iterable[Row], ceilings: Ceilings) -> list[str]:
-    """The row that is to take under half of a perfect dense reverse sweep, if it was measured."""
+    """A sentence on the row that should take under half of a perfect dense reverse sweep, if it was measured."""
     sentences = []
     for row in rows:
         if (str(row.cell), row.dtype) == targets.DENSE_CELL:

@@ -1,4 +1,4 @@
-"""Operators that compute each entry by itself, choose between entries, or take those along some axes together."""
+"""Operators that compute each entry by itself, choose between entries, or combine the entries along some axes."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ from .calls import Call
 
 Convert = Callable[[Call], Result]
 SMALLEST_NORM = 1e-6
-"""What TensorFlow Lite divides by at least where it normalizes."""
+"""The smallest norm that TensorFlow Lite divides by where it normalizes."""
 
 
 def of(*layers: Layer) -> Convert:
-    """Layers that act on each entry by itself."""
+    """The operator of layers that act on each entry by itself."""
     return lambda call: fn.apply(call.value(0), layers)
 
 
 def one(function: Callable[[Value], Value]) -> Convert:
-    """A function of one tensor."""
+    """The operator of a function of one tensor."""
     return lambda call: function(call.value(0))
 
 
 def two(function: Callable[[Value, Value], Result]) -> Convert:
-    """A function of two tensors."""
+    """The operator of a function of two tensors."""
     return lambda call: function(call.value(0), call.value(1))
 
 
 def logical(function: Callable[..., ch.Logical], count: int = 2) -> Convert:
-    """A function of truth values."""
+    """The operator of a function of truth values."""
     return lambda call: function(*(call.logical(position) for position in range(count)))
 
 
 def truncated_quotient(a: Value, b: Value) -> Value:
-    """`a / b` without what stands behind the point."""
+    """`a / b`, rounded towards 0."""
     return el.rounded_quotient(a, b, "trunc")
 
 
 def truncated_remainder(a: Value, b: Value) -> Value:
-    """What that leaves of a."""
+    """`a - b q` with the truncated quotient q."""
     return el.remainder(a, b, "trunc")
 
 
@@ -63,7 +63,7 @@ def squared_difference(a: Value, b: Value) -> Value:
 
 
 def erfc(value: Value) -> Value:
-    """`1 - erf(x)`, as `1 + erf(-x)`, which is how GELU is known."""
+    """`1 - erf(x)`, written as `1 + erf(-x)`, the form by which a GELU is recognized."""
     return el.add(fn.FUNCTIONS["erf"](fn.negative(value)), constant(np.float32(1.0)))
 
 
@@ -79,7 +79,7 @@ def without_nan(a: Value, b: Value) -> Value:
 
 
 def not_equal(a: Value, b: Value) -> ch.Logical:
-    """`a != b`, of constants."""
+    """`a != b`, for constants."""
     return ch.opposite(ch.equal(a, b))
 
 
@@ -105,13 +105,13 @@ def log_softmax(call: Call) -> Value:
 
 
 def l2_normalization(call: Call) -> Value:
-    """The entries over their norm along the last axis, which is taken to be no smaller than SMALLEST_NORM."""
+    """The entries divided by their norm along the last axis, or by SMALLEST_NORM where the norm is smaller."""
     value = call.value(0)
     return el.divide(value, el.maximum(rd.norm(value, [-1]), constant(np.float32(SMALLEST_NORM))))
 
 
 def reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> Convert:
-    """A function of the entries along some axes, which are the second operand."""
+    """The operator of a function of the entries along some axes, which the second operand lists."""
     return lambda call: function(call.value(0), call.integers(1), call.flag("keep_dims"))
 
 
@@ -145,7 +145,7 @@ def select(call: Call) -> Value:
 
 
 def select_spread(call: Call) -> Value:
-    """`a` where the condition holds, `b` elsewhere, each spread over the others."""
+    """`a` where the condition holds, `b` elsewhere; all three are spread over one another."""
     return ch.where(call.logical(0), call.value(1), call.value(2))
 
 
@@ -158,7 +158,7 @@ def _shape(condition: ch.Logical) -> tuple[int, ...]:
 
 
 def filled(call: Call) -> Value:
-    """A shape filled with one number."""
+    """A tensor of a given shape, filled with one number."""
     entry = call.array(1)
     if entry.size != 1:
         raise FormatError(f"it fills a shape with one number, got {entry.size}")
@@ -166,7 +166,7 @@ def filled(call: Call) -> Value:
 
 
 def filled_like(number: float) -> Convert:
-    """A tensor's shape filled with one number."""
+    """The operator that makes a tensor of an operand's shape, filled with one number."""
 
     def convert(call: Call) -> Value:
         value = call.value(0)
@@ -177,5 +177,5 @@ def filled_like(number: float) -> Convert:
 
 
 def number_range(call: Call) -> Value:
-    """The numbers of a range, which no number of samples changes."""
+    """The numbers of a range, which must not depend on the number of samples."""
     return mv.number_range(*(constant(call.array(position)) for position in range(3)))

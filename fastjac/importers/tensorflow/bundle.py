@@ -1,4 +1,4 @@
-"""The variables of a SavedModel: TensorFlow's tensor bundles, a sorted table of names beside files of raw entries."""
+"""The variables of a SavedModel, in a tensor bundle of TensorFlow's: a sorted table of names beside files of raw entries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .tensors import as_array, element_type, read_shape
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 FOOTER_SIZE = 48
 BLOCK_TRAILER = 5
-"""Bytes behind a block: how it is packed, and a checksum."""
+"""How many bytes stand behind a block: one for how it is packed, and a checksum."""
 PLAIN = 0
 SHARDS, BIG_ENDIAN = 1, 2
 DTYPE, SHAPE, SHARD, OFFSET, SIZE, SLICES = 1, 2, 3, 4, 5, 7
@@ -29,9 +29,9 @@ MOST_SHARDS = 100_000
 
 
 class Variables:
-    """The values of a SavedModel's variables, whose table is read when the first one is asked for.
+    """The values of a SavedModel's variables. Their table is read when the first value is asked for.
 
-    restored : under which names the bundle whose files start with `prefix` holds them, by the names of their nodes.
+    restored : for the name of each variable's node, its name in the bundle whose files start with `prefix`.
     """
 
     def __init__(self, prefix: Path, restored: Mapping[str, str], account: Account) -> None:
@@ -84,9 +84,9 @@ class Bundle:
 
 
 def _bytes_of(path: Path, offset: int, size: int | None, taken: int = 0) -> bytes:
-    """A piece of a file beside the model, or all of a table; FormatError where it is not there.
+    """A piece of a file beside the model, or all of a table if `size` is None; FormatError where the file lacks it.
 
-    taken : how much is read of such files in all, which is more than they hold where variables share their bytes.
+    taken : how many bytes are read from such files in all. Variables that share bytes make this more than the files hold.
     """
     try:
         status = path.stat()
@@ -110,7 +110,7 @@ def _bytes_of(path: Path, offset: int, size: int | None, taken: int = 0) -> byte
 
 
 def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The keys and values of a sorted table: blocks of entries, an index of blocks, and a footer that says where that is."""
+    """The keys and values of a sorted table: blocks of entries, an index of the blocks, and a footer that locates the index."""
     footer = data[-FOOTER_SIZE:]
     if len(footer) < FOOTER_SIZE or not footer.endswith(MAGIC):
         raise FormatError("it does not end as a table of TensorFlow's does; it is truncated or damaged")
@@ -141,7 +141,7 @@ def _block(data: bytes, start: int, size: int) -> bytes:
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The entries of a block, each key of which gives only what differs from the one before."""
+    """The entries of a block. Each key is stored as the letters in which it differs from the key before."""
     restarts = int.from_bytes(block[-4:], "little")
     end = len(block) - 4 - 4 * restarts
     if end < 0:

@@ -14,18 +14,18 @@ from ..reading.limits import MOST_NAME, check_count
 
 
 class Call(Operands):
-    """A node and its operands, with what TensorFlow's operators ask of them."""
+    """A node and its operands, in the forms in which TensorFlow's operators read them."""
 
     def values(self, end: int | None = None) -> list[Value]:
         """All operands, or those before `end`."""
         return [self.value(position) for position in range(len(self.operands))[:end]]
 
     def array(self, position: int) -> np.ndarray:
-        """The constant there, which no number of samples changes."""
+        """The constant at a position, which must not depend on the number of samples."""
         return fixed(self.value(position), self.label(position))
 
     def whole(self, position: int) -> Constant:
-        """A short list of whole numbers for axes or sizes, which the number of samples may change."""
+        """A short list of whole numbers for axes or sizes, which may depend on the number of samples."""
         value = self.value(position)
         if isinstance(value, Flow):
             raise UnsupportedLayerError(f"its operand {position} depends on the network's input; fastjac takes a constant there")
@@ -35,7 +35,7 @@ class Call(Operands):
         return value
 
     def integers(self, position: int) -> tuple[int, ...]:
-        """Such a list, which no number of samples changes."""
+        """A short list of whole numbers that must not depend on the number of samples."""
         return tuple(fixed(self.whole(position), f"operand {position}").ravel().tolist())
 
     def axis(self, position: int) -> int:

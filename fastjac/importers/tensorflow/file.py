@@ -1,4 +1,4 @@
-"""Read frozen graphs (.pb) and SavedModel folders: protobuf, which has no signature, so that its first fields must tell."""
+"""Read frozen graphs (.pb) and SavedModel folders. Protobuf has no signature, so the first fields show what a file is."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from .saved_model import GRAPH, META_GRAPHS, META_INFO, SIGNATURES, read_saved_m
 
 HEAD_BYTES = 1 << 20
 MOST_BYTES = 2**31 - 1
-"""What protobuf itself reads."""
+"""The largest file that protobuf itself reads."""
 SCHEMA_VERSION = b"\x08\x01\x12"
-"""How a SavedModel starts: with the version of its schema, and the tag of its first graph."""
+"""The first bytes of a SavedModel: the version of its schema, and the tag of its first graph."""
 NO_RESULTS = (
     "Const",
     "Placeholder",
@@ -52,7 +52,7 @@ NO_RESULTS = (
     "SaveV2",
     "RestoreV2",
 )
-"""Operators at the end of a graph that give nothing a network could."""
+"""Operators at the end of a graph whose results no network could give."""
 FREEZE = (
     "its value is not in the file; load the folder of the SavedModel, or freeze the graph with "
     "tensorflow.python.framework.convert_to_constants.convert_variables_to_constants_v2"
@@ -60,7 +60,7 @@ FREEZE = (
 
 
 def recognise_graph(probe: Probe) -> bool:
-    """Whether the file starts with a node of a GraphDef: its name, and an operator's."""
+    """Whether the file starts with a node of a GraphDef: with the node's name and an operator's."""
     if not probe.head.startswith(b"\n"):
         return False
     try:
@@ -74,7 +74,7 @@ def recognise_graph(probe: Probe) -> bool:
 
 
 def recognise_saved_model(probe: Probe) -> bool:
-    """Whether the file starts as a SavedModel does, and what comes first holds a graph and other fields of one."""
+    """Whether the file starts as a SavedModel does, and its first MetaGraphDef holds a graph and no unknown fields before it."""
     if not probe.start.startswith(SCHEMA_VERSION):
         return False
     known = (META_INFO, GRAPH, 3, 4, SIGNATURES, 6, 7)
@@ -99,10 +99,10 @@ def _first(data: bytes, count: int) -> list[tuple[int, int, int, int]]:
 
 
 def load_graph(probe: Probe, options: Options) -> Imported:
-    """Read a frozen graph, from its placeholders to what no node takes.
+    """Read a frozen graph, from its placeholders to the results that no node takes.
 
-    Raises FormatError where the file is damaged, UnsupportedLayerError where fastjac cannot say it, LayerError where neither the
-    file nor the option n_in tells the number of inputs.
+    Raises FormatError where the file is damaged, UnsupportedLayerError where fastjac cannot express the graph, LayerError where
+    neither the file nor the option n_in states the number of inputs.
     """
     options.refuse_all_but("n_in", "inputs", "outputs")
     message = _message(probe)
@@ -145,7 +145,7 @@ def _network(
 
 
 def _placeholder(node: NodeDef) -> End:
-    """The input that a node stands for."""
+    """The input that a placeholder node stands for."""
     dtype = node.options.get("dtype", 0)
     return End(node.name, f"{node.name}:0", type_name(dtype if isinstance(dtype, int) else 0), placeholder_shape(node))
 
@@ -155,7 +155,7 @@ def _end(name: str) -> End:
 
 
 def _last_nodes(nodes: Mapping[str, NodeDef], chosen: Sequence[str]) -> list[str]:
-    """The nodes behind inputs whose results no other takes, and others that are asked for."""
+    """The nodes that depend on inputs and whose results no other node takes, and nodes that the user asks for."""
     takers: dict[str, list[str]] = {}
     for node in nodes.values():
         for value in node.inputs:

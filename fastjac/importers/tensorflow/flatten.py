@@ -1,4 +1,4 @@
-"""One graph in order of what is needed: nodes sorted, functions put in the place of their calls, constants set aside."""
+"""One list of nodes from a graph: sorted by what they depend on, with functions in the place of calls and constants apart."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 SOURCES = ("Placeholder",)
 MANY_RESULTS = {name: {"y": 0} for name in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")}
-"""Operators with several results of which each has a name of its own, with the place of those that fastjac takes."""
+"""Operators whose several results each have a name, with the names and positions of the results that fastjac takes."""
 
 
 ReadVariable = Callable[[NodeDef], np.ndarray]
-"""What gives the array of the variable that a node stands for."""
+"""A function that reads the array of the variable that a node stands for."""
 
 
 class Flattener:
-    """Makes one list of nodes of a graph and its functions.
+    """Makes one list of the nodes of a graph and its functions.
 
-    nodes : in an order in which each comes after those whose outputs it takes.
-    constants : what reads the arrays that the file holds, by the names of values.
+    nodes : the nodes, each after those whose outputs it takes.
+    constants : functions that read the arrays in the file, by the names of values.
     """
 
     def __init__(self, library: Library, read_variable: ReadVariable, account: Account) -> None:
@@ -49,8 +49,8 @@ class Flattener:
     ) -> list[str]:
         """Add the nodes that some values of a body depend on, and return these values' names among all nodes.
 
-        wanted : as the body names them.  prefix : in front of its nodes' names.
-        given : the names of the values that stand for its arguments, by their names in it.
+        wanted : the values, by their names in the body.  prefix : put in front of the names of the body's nodes.
+        given : the names among all nodes of the values that stand for the body's arguments, by their names in the body.
         """
         check_count(depth, MOST_NESTING, "levels of functions that call functions")
         names = dict(given or {})
@@ -77,7 +77,7 @@ class Flattener:
         check_count(self._taken, MOST_JOINED, "values that its nodes take")
 
     def _array(self, node: NodeDef) -> np.ndarray:
-        """The array of a constant or a variable, which is read once, however often its function is called."""
+        """The array of a constant or a variable. It is read once, however often its function is called."""
         if node not in self._arrays:
             read = node.tensor(self._account) if node.operator == "Const" else self._read_variable(node)
             self._arrays[node] = read
@@ -104,7 +104,7 @@ class Flattener:
 
 
 def _count_of_results(node: NodeDef) -> int:
-    """How many values a node gives, as far as any other may name them."""
+    """How many values a node gives that other nodes may name."""
     for name in ("num", "num_split"):
         found = node.options.get(name) if node.operator in ("Unpack", "Split", "SplitV") else None
         if isinstance(found, int):
@@ -129,7 +129,7 @@ def _owner(value: str, given: Iterable[str]) -> str:
 
 
 def _name_of(value: str, body: Mapping[str, NodeDef], names: Mapping[str, str]) -> str:
-    """The name among all nodes of a value that a body calls "node", "node:1", or "node:result:1"."""
+    """The name among all nodes of a value whose name in a body is "node", "node:1", or "node:result:1"."""
     owner, *rest = value.split(":")
     if len(rest) > 2 or (rest and not (rest[-1].isascii() and rest[-1].isdigit() and len(rest[-1]) < 10)):
         raise FormatError(f"{value!r:.80} names no value; the file is damaged")

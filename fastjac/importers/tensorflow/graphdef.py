@@ -1,4 +1,4 @@
-"""The graph that a GraphDef holds, read off its protobuf: nodes, their attributes, and the functions that they call."""
+"""The graph in a GraphDef, read from its protobuf: nodes, their attributes, and the functions that they call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GRAPH_NODES, GRAPH_LIBRARY = 1, 2
 LIBRARY_FUNCTIONS = 1
 NODE_NAME, NODE_OPERATOR, NODE_INPUTS, NODE_ATTRIBUTES = 1, 2, 3, 5
 LIST, BYTES, INTEGER, REAL, FLAG, TYPE, SHAPE, TENSOR, FUNCTION = 1, 2, 3, 4, 5, 6, 7, 8, 10
-"""The fields of an AttrValue, one of which holds its value; those of a list have the same numbers."""
+"""The fields of an AttrValue, whose value stands in one of them; the fields of a list have the same numbers."""
 SIGNATURE, BODY, RETURNS = 1, 3, 4
 SIGNATURE_NAME, ARGUMENTS, RESULTS = 1, 2, 3
 DIMENSIONS, UNKNOWN_RANK = 2, 3
@@ -34,7 +34,7 @@ DIMENSIONS, UNKNOWN_RANK = 2, 3
 
 @dataclass(frozen=True, eq=False)
 class NodeDef:
-    """A node as a GraphDef has it; `inputs` name nodes and which of their outputs, and `waits` nodes that come before."""
+    """A node as a GraphDef has it; `inputs` name outputs of other nodes, and `waits` name nodes that must come before."""
 
     position: int
     name: str
@@ -45,7 +45,7 @@ class NodeDef:
 
     @cached_property
     def attributes(self) -> Mapping[str, Message]:
-        """AttrValues by name."""
+        """The node's AttrValues by name."""
         return self.message.entries(NODE_ATTRIBUTES)
 
     def tensor(self, account: Account) -> np.ndarray:
@@ -66,7 +66,7 @@ class NodeDef:
 
 
 class _Options(Mapping[str, Any]):
-    """The attributes of a node, each of which is read when it is asked for."""
+    """The attributes of a node; each is read when it is asked for."""
 
     def __init__(self, node: NodeDef) -> None:
         self._node = node

@@ -20,7 +20,7 @@ CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 class Geometry(NamedTuple):
-    """Where windows stand: the padding, "SAME" or "VALID", and numbers for height and width; sizes are those of poolings."""
+    """Where windows stand: the padding, "SAME" or "VALID", and numbers for height and width; only poolings have `sizes`."""
 
     padding: str
     strides: Sequence[int]
@@ -48,7 +48,7 @@ def conv(call: Call) -> Value:
 
 
 def depthwise_conv(call: Call) -> Value:
-    """A DepthwiseConv2dNative, with a kernel (height, width, in, several)."""
+    """A DepthwiseConv2dNative, with kernels (height, width, in, kernels for each channel)."""
     return _depthwise(call, _of_graph(call))
 
 
@@ -97,7 +97,7 @@ def _convolved(call: Call, kernel: Value, geometry: Geometry, groups: int = 1) -
 
 
 def _convolved_back(call: Call, kernel: Value, geometry: Geometry) -> Value:
-    """What the transposed matrix of a convolution of images of the shape that operand 0 tells makes of operand 2."""
+    """Operand 2 times the transposed matrix of a convolution of images; operand 0 states the shape of these images."""
     value = _channels_first(call, 2)
     target = fixed(mv.part(call.whole(0), 0, 1, 3), "operand 0").ravel().tolist()
     window = _window(target, kernel.shape[2:], geometry)
@@ -109,7 +109,7 @@ def _convolved_back(call: Call, kernel: Value, geometry: Geometry) -> Value:
 
 
 def _depthwise(call: Call, geometry: Geometry) -> Value:
-    """A convolution of each channel by itself, with several kernels each: (height, width, in, several)."""
+    """A convolution of each channel by itself, with kernels (height, width, in, kernels for each channel)."""
     kernel = _kernel(call, "yxig", "igyx")
     single = computed(lambda array: array.reshape(-1, 1, *array.shape[2:]), kernel)
     return _convolved(call, single, geometry, groups=kernel.shape[0])
@@ -123,7 +123,7 @@ def _pooled(call: Call, geometry: Geometry, is_max: bool) -> Value:
 
 
 def _kernel(call: Call, letters: str, order: str = "oiyx") -> Value:
-    """The kernel, whose axes are the letters, with these in another order: y, x, i for channels in, o for those out."""
+    """The kernel with its axes `letters` in another order: y, x, i for input channels, o for output channels, g for a group's."""
     kernel = call.value(1)
     if isinstance(kernel, Flow) or len(kernel.shape) != 4:
         raise UnsupportedLayerError("its kernel is no constant of four axes, which fastjac takes alone")
@@ -131,7 +131,7 @@ def _kernel(call: Call, letters: str, order: str = "oiyx") -> Value:
 
 
 def resize(is_nearest: bool) -> Callable[[Call], Value]:
-    """Images of the size that operand 1 tells, of the nearest places or of mixtures of two along each axis."""
+    """The operator that resizes images to operand 1, by the nearest places or by mixtures of two places along each axis."""
 
     def convert(call: Call) -> Value:
         images, size = _channels_first(call), call.integers(1)

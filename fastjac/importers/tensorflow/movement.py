@@ -15,24 +15,24 @@ from .calls import Call
 
 
 def reshape(call: Call) -> Value:
-    """Another shape, which is the second operand or an attribute."""
+    """The tensor in another shape, which is the second operand or an attribute."""
     if call.optional(1) is None:
         return mv.reshape(call.value(0), call.numbers("new_shape"))
     return mv.reshape(call.value(0), call.whole(1))
 
 
 def squeeze(call: Call) -> Value:
-    """Without some axes of size 1, or without all of them."""
+    """The tensor without some of its axes of size 1, or without all of them."""
     return mv.squeeze(call.value(0), call.numbers("squeeze_dims") or None)
 
 
 def expand_dims(call: Call) -> Value:
-    """With a new axis of size 1."""
+    """The tensor with a new axis of size 1."""
     return mv.unsqueeze(call.value(0), [call.axis(1)])
 
 
 def transpose(call: Call) -> Value:
-    """The axes in another order."""
+    """The tensor with its axes in another order."""
     return mv.transpose(call.value(0), call.integers(1))
 
 
@@ -52,7 +52,7 @@ def pack(call: Call) -> Value:
 
 
 def unpack(call: Call) -> Result:
-    """The tensors that lie one after another along an axis, which they lose."""
+    """The tensors that lie one after another along an axis, without that axis."""
     value = call.value(0)
     axis = mv.checked_axis(call.integer("axis"), len(value.shape))
     _check_results(call, value.shape[axis])
@@ -66,7 +66,7 @@ def _check_results(call: Call, count: int) -> None:
 
 
 def split(call: Call) -> Result:
-    """Parts of one size along an axis, which is the first operand."""
+    """Parts of a tensor, of one size, along an axis, which is the first operand."""
     count = call.integer("num_splits", call.integer("num_split"))
     value = call.value(1)
     axis = mv.checked_axis(call.axis(0), len(value.shape))
@@ -77,7 +77,7 @@ def split(call: Call) -> Result:
 
 
 def split_sizes(call: Call) -> Result:
-    """Parts of the sizes of the second operand along an axis; a size of -1 is what is left."""
+    """Parts of a tensor along an axis, of the sizes in the second operand; a size of -1 stands for all entries that are left."""
     value, axis = call.value(0), call.axis(2)
     array = call.array(1).ravel()
     if array.dtype.kind not in "iu":
@@ -91,7 +91,7 @@ def split_sizes(call: Call) -> Result:
 
 
 def slice_(call: Call) -> Value:
-    """So many entries from a place on along each axis; -1 stands for all that are left."""
+    """A number of entries from a place on, along each axis; the number -1 stands for all entries that are left."""
 
     def sliced(array: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         if starts.size != array.ndim or sizes.size != array.ndim or np.any(starts < 0):
@@ -109,7 +109,7 @@ MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axi
 
 
 def strided_slice(call: Call) -> Value:
-    """What `x[begin:end:stride, ...]` is in NumPy; the bits of masks say what else than a slice stands at which place."""
+    """`x[begin:end:stride, ...]` as in NumPy; the bits of masks state at which places something else than a slice stands."""
     if call.flag("offset"):
         raise UnsupportedLayerError("its ends count from its beginnings, which fastjac does not have")
     no_begin, no_end, ellipsis, new_axis, single = (call.integer(name) for name in MASKS)
@@ -132,7 +132,7 @@ def strided_slice(call: Call) -> Value:
 
 
 def gather(call: Call) -> Value:
-    """The entries with some numbers along an axis, which is an attribute or the third operand."""
+    """The entries with given numbers along an axis, which is an attribute or the third operand."""
     axis = call.integer("axis") if call.optional(2) is None else call.axis(2)
     if call.integer("batch_dims"):
         raise UnsupportedLayerError("it picks other entries of each sample; fastjac takes the same ones of all")
@@ -140,7 +140,7 @@ def gather(call: Call) -> Value:
 
 
 def pad(call: Call) -> Value:
-    """More entries before and behind along each axis, zeros or the third operand."""
+    """The tensor with more entries before and behind along each axis: zeros or the third operand."""
     widths = np.array(call.integers(1)).reshape(-1)
     if widths.size % 2 or np.any(widths < 0):
         raise FormatError(f"it pads by {widths.tolist()}, which are no widths")
@@ -151,17 +151,17 @@ def pad(call: Call) -> Value:
 
 
 def tile(call: Call) -> Value:
-    """Copies along each axis."""
+    """Copies of the tensor along each axis."""
     return mv.tile(call.value(0), call.whole(1))
 
 
 def broadcast_to(call: Call) -> Value:
-    """Spread over a shape."""
+    """The tensor spread over a shape."""
     return mv.expand(call.value(0), call.whole(1))
 
 
 def reverse(call: Call) -> Value:
-    """Along some axes backwards."""
+    """The tensor backwards along some axes."""
     return mv.flip(call.value(0), call.integers(1))
 
 

@@ -101,7 +101,7 @@ ALONG_AXES: dict[str, Convert] = {
     "ResizeNearestNeighbor": images.resize(is_nearest=True),
     "ResizeBilinear": images.resize(is_nearest=False),
 }
-"""Operators that take entries along axes together."""
+"""Operators that combine entries along axes."""
 MOVEMENTS: dict[str, Convert] = {
     "Slice": movement.slice_,
     "StridedSlice": movement.strided_slice,
@@ -135,7 +135,7 @@ PASSED = {
     **dict.fromkeys(("Identity", "Snapshot", "CheckNumerics", "EnsureShape", "ReadVariableOp", "PlaceholderWithDefault"), ""),
     **dict.fromkeys(("StopGradient", "PreventGradient"), "fastjac differentiates through it"),
 }
-"""Operators that give what they take, at inference, and what is said of them."""
+"""Operators that at inference give what they take, each with a note for the user."""
 OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | MOVEMENTS).items()},
     **{name: Operator(convert, ONLY_SHAPE) for name, convert in SHAPES.items()},
@@ -158,7 +158,7 @@ REASONS = {
 
 
 def refusal(node: Node) -> str:
-    """Why fastjac does not have an operator; empty where it is only not among those that it has."""
+    """Why fastjac does not have an operator; empty where there is no reason but its absence from OPERATORS."""
     name = node.operator.lower()
     if "quant" in name:
         return "it is quantized; fastjac takes floating-point models, so import the model from before quantization"
@@ -168,7 +168,7 @@ def refusal(node: Node) -> str:
 
 
 def one_sample(source: Source) -> str:
-    """What a user can do whose model is only ever given one sample."""
+    """Advice for a user whose model is only ever given one sample."""
     return "if it is only ever given one sample, save the model with an input whose batch is fixed at 1"
 
 

@@ -24,7 +24,7 @@ def matmul(call: Call) -> Value:
 
 
 def fused_matmul(call: Call) -> Value:
-    """A MatMul with what an optimizer put behind it."""
+    """A MatMul with the operations that an optimizer has put behind it."""
     found = matmul(call)
     operations = call.node.attributes.get("fused_ops", [])
     for operation in operations if isinstance(operations, list) else []:
@@ -53,7 +53,7 @@ def fully_connected(call: Call) -> Value:
 
 
 def bias_add(call: Call) -> Value:
-    """A number for each channel added, which are along the last axis or, in other formats, along axis 1."""
+    """The tensor plus a number for each channel; channels lie along the last axis or, in some formats, along axis 1."""
     value, bias = call.value(0), call.value(1)
     behind = len(value.shape) - 2 if call.text("data_format") in CHANNELS_FIRST else 0
     return el.add(value, mv.unsqueeze(bias, range(1, behind + 1)) if behind > 0 else bias)
@@ -65,14 +65,14 @@ def einsum(call: Call) -> Value:
 
 
 def batch_norm(call: Call) -> Value:
-    """`scale (x - mean) / sqrt(variance + epsilon) + offset` of each channel; operands are x, scale, offset, mean, variance."""
+    """`scale (x - mean) / sqrt(variance + epsilon) + offset` for each channel, of operands x, scale, offset, mean, variance."""
     value = call.value(0)
     axis = 1 if call.text("data_format") in CHANNELS_FIRST else len(value.shape) - 1
     eps = call.real("epsilon", 1e-4)
     if not call.flag("is_training", True):
         gamma, beta, mean, variance = (call.value(position) for position in (1, 2, 3, 4))
         return nm.batch_norm(value, axis, (mean, variance, gamma, beta), eps)
-    # By the statistics of each channel, which Keras writes for a layer normalization: its samples are the channels then.
+    # Each channel is normalized by its own statistics. Keras writes a layer normalization so, with its samples as channels.
     normalized = nm.layer_norm(value, [other for other in range(len(value.shape)) if other != axis], None, None, eps)
     behind = range(1, len(value.shape) - axis)
     gamma, beta = (mv.unsqueeze(call.value(position), behind) for position in (1, 2))

@@ -1,4 +1,4 @@
-"""What a SavedModel says: its serving signature, its graph, and where the values of its variables are restored from."""
+"""The contents of a SavedModel: its serving signature, its graph, and the names that its variables are restored from."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SERVING = "serving_default"
 class SavedModel:
     """A SavedModel's graph for serving.
 
-    inputs, outputs : of its serving signature, by name.
-    restored : under which names the bundle holds its variables, by the names of their nodes.
+    inputs, outputs : those of its serving signature, in the order of their names.
+    restored : for the name of each variable's node, the variable's name in the bundle.
     """
 
     nodes: Mapping[str, NodeDef]
@@ -37,7 +37,7 @@ class SavedModel:
 
 
 def read_saved_model(message: Message) -> SavedModel:
-    """The graph that a SavedModel serves; UnsupportedLayerError where it does not say which."""
+    """The graph that a SavedModel serves; UnsupportedLayerError where it does not specify which."""
     graphs = message.messages(META_GRAPHS)
     if not graphs:
         raise FormatError("it holds no graph; the file is damaged")
@@ -71,7 +71,7 @@ def _ends(infos: Mapping[str, Message]) -> Iterator[End]:
 
 
 def _restored(nodes: Mapping[str, NodeDef], library: Library, restore: str) -> Iterator[tuple[str, str]]:
-    """Variables with the names under which they are stored, as the model's own restoring assigns them."""
+    """Variables with the names under which they are stored, as the model's own restore function assigns them."""
     yield from _assigned(nodes, {})
     call = nodes.get(restore.partition(":")[0])
     if call is not None and call.operator in CALLS:
@@ -97,7 +97,7 @@ def _assigned(body: Mapping[str, NodeDef], bound: Mapping[str, str]) -> Iterator
 
 
 def _origin(value: str, body: Mapping[str, NodeDef]) -> str:
-    """The value that nodes have passed on as it is."""
+    """The value before the Identity nodes that have passed it on."""
     for _ in range(MOST_NESTING):
         node = body.get(value.partition(":")[0])
         if node is None or node.operator != "Identity" or not node.inputs:

@@ -1,4 +1,4 @@
-"""Arrays out of TensorFlow's tensors, whose declared shapes are held against their bytes first."""
+"""Arrays from TensorFlow's tensors, whose declared shapes are first compared with their bytes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .types import STRING, TYPES, ElementType
 
 DTYPE, SHAPE, CONTENT, STRINGS = 1, 2, 4, 8
 FIXED_SIZE = {5: "<f4", 6: "<f8"}
-"""The fields whose numbers are of fixed size; those of the others are whole, half precision by its bits."""
+"""The fields whose numbers have a fixed size. Other fields hold whole numbers, and half precision by its bits."""
 
 
 def element_type(number: int) -> ElementType:
-    """The type of that number; UnsupportedLayerError if fastjac does not read it."""
+    """The type with this number; UnsupportedLayerError if fastjac does not read it."""
     if number not in TYPES:
         names = ", ".join(known.name for known in TYPES.values())
         raise UnsupportedLayerError(f"element type {number} is not supported; fastjac reads {names}")
@@ -28,14 +28,14 @@ def element_type(number: int) -> ElementType:
 
 
 def read_shape(shape: Message) -> Shape:
-    """The shape that a TensorShapeProto gives, all of whose sizes must be known."""
+    """The shape in a TensorShapeProto; all of its sizes must be known."""
     return declared_shape([-1] if shape.integer(3) else [dimension.integer(1) for dimension in shape.messages(2)])
 
 
 def read_tensor(tensor: Message, account: Account) -> np.ndarray:
     """The array that a TensorProto holds; half precision is widened to float32.
 
-    Where it lists fewer entries than its shape has, the last one stands for the rest.
+    Where the TensorProto lists fewer entries than its shape has, the last one stands for the rest.
     """
     kind, shape = element_type(tensor.integer(DTYPE)), read_shape(tensor.message(SHAPE))
     size = math.prod(shape)
@@ -46,7 +46,7 @@ def read_tensor(tensor: Message, account: Account) -> np.ndarray:
     listed = tensor.reals(kind.field, FIXED_SIZE[kind.field]) if kind.field in FIXED_SIZE else _whole(tensor, kind)
     if listed.size > size or (size and not listed.size):
         if not listed.size:
-            listed = np.zeros(1, listed.dtype)  # which protobuf leaves out
+            listed = np.zeros(1, listed.dtype)  # protobuf leaves out a lone 0
         else:
             raise FormatError(f"{kind.name} of shape {shape} takes {size} entries, the file lists {listed.size}")
     account.store(listed.nbytes)

@@ -1,4 +1,4 @@
-"""The types of the entries of TensorFlow's tensors, by TensorFlow's numbers."""
+"""The types of the entries of TensorFlow's tensors, by TensorFlow's numbers for them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class ElementType:
     """How the entries of a tensor are stored.
 
-    name : as NumPy calls what they are read as.  stored : the dtype of their bytes.
-    field : the number of the TensorProto's field that holds them where they are not raw bytes; 0 where there is none.
+    name : NumPy's name of the type that they are read as.  stored : the dtype of their bytes.
+    field : the number of the TensorProto's field that holds them where they are not raw bytes; 0 where there is no such field.
     """
 
     name: str
@@ -33,5 +33,5 @@ TYPES = {
     22: ElementType("uint32", "<u4", 16),
     23: ElementType("uint64", "<u8", 17),
 }
-"""The types whose entries fastjac reads; the others are strings, complex, quantized, or no tensors."""
+"""The types whose entries fastjac reads. The others are strings, complex, quantized, or no types of tensors."""
 STRING = 7

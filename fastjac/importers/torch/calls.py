@@ -1,4 +1,4 @@
-"""What a forward was recorded to do: calls of torch's operators, and what they take."""
+"""The records of a forward: its calls of torch's operators, and what these take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .places import Place
 
 @dataclass(frozen=True)
 class Variable:
-    """A tensor that depends on the inputs, by its number among all that a forward makes."""
+    """A tensor that depends on the inputs, given by its number among all such tensors of a forward."""
 
     number: int
 
@@ -23,8 +23,8 @@ class Variable:
 class Given:
     """A tensor that does not depend on the inputs, as it was when an operator took it.
 
-    entries : a copy.  tensor : itself, or None for what is no tensor of the module's.
-    leaf : the parameter that it is, or is computed from, and of which torch would record the gradient; None where there is none.
+    entries : a copy of its entries.  tensor : the tensor itself, or None for entries that belong to no tensor of the module.
+    leaf : the parameter that the tensor is, or is computed from, if torch would record that parameter's gradient; else None.
     """
 
     entries: np.ndarray
@@ -36,8 +36,8 @@ class Given:
 class Call:
     """One operator that a forward calls.
 
-    name : by torch's own list, without the underscore of one in place.
-    args, options : where tensors are Variable and Given.
+    name : the operator's name in torch's own list; for an operator in place, without its underscore.
+    args, options : its arguments; a Variable or a Given stands for each tensor.
     results : the numbers of the variables that it makes.
     cuts_off : whether torch records no gradient through it.
     """
@@ -50,12 +50,12 @@ class Call:
     cuts_off: bool
 
     def given(self) -> Iterator[Given]:
-        """The tensors that it takes and that do not depend on the inputs."""
+        """The tensors among its arguments that do not depend on the inputs."""
         return (one for one in leaves((self.args, self.options)) if isinstance(one, Given))
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """All that stands in tuples, lists and dictionaries inside one another."""
+    """All values in tuples, lists and dictionaries inside one another."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (tuple, list)):

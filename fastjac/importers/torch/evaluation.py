@@ -20,15 +20,15 @@ from .places import is_raised
 from .untouched import untouched
 
 REPEATED = 5
-"""Samples that a module computes a second time, in a batch of their own."""
+"""How many samples a module computes a second time, in a batch of their own."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A module that is compared.
+    """A module that is compared with its network.
 
-    shapes : of one sample of each input.  like : a tensor on its device and of its precision.
-    batch_axes : of each output the axis along which the samples of a batch lie.
+    shapes : the shape of one sample of each input.  like : a tensor on the module's device and in its precision.
+    batch_axes : for each output, the axis along which the samples of a batch lie.
     """
 
     module: Any
@@ -37,18 +37,18 @@ class Subject:
     batch_axes: Sequence[int]
 
     def samples(self, x: np.ndarray) -> list[Any]:
-        """The columns of x that are each input's, in its shape."""
+        """A tensor for each input: the columns of x that belong to it, in the shape of its samples."""
         parts = np.split(x, np.cumsum([math.prod(shape) for shape in self.shapes])[:-1], axis=1)
         pairs = zip(parts, self.shapes, strict=True)
         return [torch.from_numpy(part).to(self.like).reshape(len(x), *shape).clone() for part, shape in pairs]
 
 
 class _PromiseError(FastjacError):
-    """Random inputs are not such as the module demands of its inputs: it raises an exception of its own."""
+    """Random inputs do not meet the module's own demands on its inputs: it raises an exception of its own."""
 
 
 def check_evaluation(subject: Subject, network: Evaluated) -> None:
-    """Raise UnsupportedLayerError where the network parts from what the module gives at random inputs, or gives a second time."""
+    """Raise UnsupportedLayerError where the network and the module differ at random inputs, or two calls of the module differ."""
     evaluation = _Evaluation(subject)
     with suppress(_PromiseError):
         check_agreement(network, evaluation.values, "the module", evaluation.cotangents)
@@ -72,7 +72,7 @@ class _Evaluation:
         return once
 
     def cotangents(self, x: np.ndarray, u: np.ndarray) -> np.ndarray | None:
-        """`u J`; None where torch gives none, as under torch.no_grad, in inference mode, or behind a change in place."""
+        """`u J`; None where torch has no gradient, as under torch.no_grad, in inference mode, or after a change in place."""
         with untouched(self.subject.module), as_written(), torch.enable_grad():
             samples = [sample.requires_grad_() for sample in self.subject.samples(x)]
             try:
@@ -85,7 +85,7 @@ class _Evaluation:
                 found = torch.autograd.grad([of for of, _ in kept], samples, seeds, allow_unused=True)
             except FastjacError:
                 raise
-            except Exception:  # the user's own code, which has just run without gradients, and torch's
+            except Exception:  # from torch, or the user's own code, which has just run without gradients
                 return None
         return _joined([torch.zeros_like(sample) if one is None else one for sample, one in zip(samples, found, strict=True)])
 
@@ -93,13 +93,13 @@ class _Evaluation:
         """All that the module gives for each sample, in one row."""
         try:
             return _joined(self._outputs(self.subject.samples(x)))
-        except Exception as error:  # the user's own code, which has run on other inputs without one
+        except Exception as error:  # from the user's own code, which has run on other inputs without an error
             if isinstance(error, AssertionError) or is_raised(error):
                 raise _PromiseError from error
             raise
 
     def _outputs(self, samples: Sequence[Any]) -> list[Any]:
-        """The tensors that the module gives, (samples, numbers)."""
+        """The tensors that the module gives, each as (samples, numbers)."""
         found = zip(leaves(self.subject.module(*samples)), self.subject.batch_axes, strict=True)
         return [tensor.movedim(axis, 0).reshape(len(samples[0]), -1) for tensor, axis in found]
 

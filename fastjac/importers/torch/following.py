@@ -1,4 +1,4 @@
-"""What a live module computes: its forward is recorded as it runs, and carried out by fastjac's operators."""
+"""What a live module computes: its forward is recorded as it runs, and fastjac's operators carry out the record."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Followed:
     """What the forward of a module was found to do.
 
     subject : the module with the shapes of its inputs.
-    inputs, outputs : vectors of a network.  is_sized : whether the module itself shows the shapes of its inputs.
-    places : where the forward calls what became a layer.  calls : of operators, in order.
+    inputs, outputs : nodes of a network.  is_sized : whether the module itself shows the shapes of its inputs.
+    places : for each layer, where the forward calls the operator that became it.  calls : all operators that it calls, in order.
     is_double : whether torch computes in double precision.
     """
 
@@ -62,7 +62,7 @@ class Followed:
 
 
 def followed(module: Any, input_shape: Any = None, otherwise: Sequence[int] | None = None) -> Followed:
-    """What a module's forward does.
+    """Run a module's forward, and find what it does.
 
     otherwise : the sizes of inputs whose shapes neither the user nor the module shows.
 
@@ -125,7 +125,7 @@ class _Forward:
     copies: dict[int, Given]
 
     def carried_out(self, samples: int) -> _Made:
-        """What it does to one sample, and to a batch of so many."""
+        """What the forward does to a batch of so many samples, and to its first sample alone."""
         given = _samples(self.shapes, samples, self.like)
         batch = recorded(self.module, given, self.before, self.copies)
         alone = recorded(self.module, [tensor[:1].clone() for tensor in given], self.before, self.copies)
@@ -137,7 +137,7 @@ class _Forward:
 
 @dataclass(eq=False)
 class _Made:
-    """What was made of a forward; `sizes` are those of its tensors."""
+    """A forward that was recorded for a batch and for one sample, and carried out; `sizes` are those of its tensors."""
 
     batch: Recording
     alone: Recording
@@ -146,7 +146,7 @@ class _Made:
     sizes: set[int]
 
     def outputs(self) -> list[Node]:
-        """The vectors that the forward gives for one sample."""
+        """The nodes of what the forward gives for one sample."""
         names = [f"number {position}" for position in range(len(self.batch.outputs))]
         found = [self.replay.value(number) for number in self.batch.outputs]
         with located("the output"):
@@ -161,7 +161,7 @@ def _samples(shapes: Iterable[Shape], count: int, like: Any) -> list[Any]:
 
 
 def _sizes(module: Any, shapes: Sequence[Shape]) -> set[int]:
-    """Sizes that are not to be taken for the number of samples."""
+    """Sizes of the module's tensors and inputs, which the number of samples must differ from."""
     held = itertools.chain(module.parameters(), module.buffers())
     return {size for shape in (*shapes, *(tensor.shape for tensor in held)) for size in shape}
 
@@ -194,7 +194,7 @@ def _batch_axis(batch: Shape, alone: Shape) -> int:
 
 
 def _likes(module: Any) -> Sequence[Any]:
-    """Tensors of which inputs may be like: the first that the module holds, or where it holds none, of either precision."""
+    """Tensors whose device and precision inputs may have: the module's first one, or where it has none, one of each precision."""
     held = [tensor for tensor in itertools.chain(module.parameters(), module.buffers()) if tensor.is_floating_point()]
     return held[:1] or [torch.empty(0, dtype=dtype) for dtype in (torch.float64, torch.float32)]
 
@@ -205,7 +205,7 @@ def _widened(module: Any) -> Any:
         return module
     try:
         return copy.deepcopy(module).float()
-    except Exception as error:  # such as that of a weight that a hook computes, which torch does not copy
+    except Exception as error:  # such as torch's own for a weight that a hook computes, which torch does not copy
         raise UnsupportedLayerError(
             f"a copy of the module in single precision cannot be made, in which fastjac computes ({type(error).__name__}: "
             f"{error}); call .float() on it first"

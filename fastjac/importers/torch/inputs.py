@@ -1,4 +1,4 @@
-"""The inputs of a module: what its forward calls them, and what its user states of their shapes."""
+"""The inputs of a module: their names in its forward, and the shapes that the user states."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Shape = tuple[int, ...]
 class Inputs:
     """The inputs that a module is called with, in order.
 
-    names : as its forward has them.
-    shapes : of one sample of each, None where the user states none.
+    names : their names in its forward.
+    shapes : the shape of one sample of each, None where the user states none.
     """
 
     names: tuple[str, ...]
@@ -27,9 +27,9 @@ class Inputs:
 
 
 def inputs_of(module: Any, input_shape: Any = None) -> Inputs:
-    """The inputs that a module's forward requires, or as many as there are shapes, which it may take.
+    """The inputs that a module's forward requires; where more shapes are stated, as many of its optional inputs as well.
 
-    Raises DtypeError for what is no shape, OptionError where there are too few or too many.
+    Raises DtypeError for what is no shape, OptionError where there are too few or too many shapes.
     """
     required, taken = _arguments(module)
     stated = _one_for_each(input_shape, max(1, len(required)))
@@ -44,19 +44,19 @@ def inputs_of(module: Any, input_shape: Any = None) -> Inputs:
 
 
 def _arguments(module: Any) -> tuple[list[str], list[str]]:
-    """The names of what a forward must be given by position, and of all that it may be."""
+    """The names of the arguments that a forward requires by position, and of all that it takes by position."""
     while (inner := wrapped(module)) is not None:
         module = inner
     try:
         parameters = inspect.signature(module.forward).parameters.values()
-    except (TypeError, ValueError):  # not of Python, such as a scripted one, which is refused later
+    except (TypeError, ValueError):  # a forward not of Python, such as a scripted one, which is refused later
         return [], []
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [p.name for p in positional if p.default is p.empty], [p.name for p in positional]
 
 
 def _one_for_each(given: Any, count: int) -> Sequence[Any]:
-    """What is stated of each input, of which there are `count` or more."""
+    """The shapes that are stated, one for each input; there are at least `count` inputs."""
     if given is None:
         return (None,) * count
     if not isinstance(given, (list, tuple)) or (count == 1 and not any(isinstance(part, (list, tuple)) for part in given)):

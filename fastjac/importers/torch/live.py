@@ -22,13 +22,13 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
     module : a torch.nn.Module on any device, in `.eval()` mode where that matters: one of torch's own, a torch.nn.Sequential,
         or a class of your own. Its forward runs on a few samples, and each of torch's operators that it calls with them is
         recorded. Dropout falls away, batch normalization is folded, and weights under weight_norm, spectral_norm, prune or a
-        parametrization are taken as they are computed.
+        parametrization are taken with the values that these compute.
 
-        What was read is then compared with what the module itself gives, and with its gradients, at a few random inputs. The
-        module's state and all random numbers are what they were before.
+        The network is then compared with what the module itself gives, and with its gradients, at a few random inputs. The
+        module's state and the random generators are afterwards what they were before.
     input_shape : the shape of one sample, an int or a tuple of ints, needed where samples have several axes, and where no layer
         states how many entries they have, as in Sequential(Tanh()). For several inputs a tuple with a shape, or None, for each;
-        optional arguments of forward count as inputs where they are given one.
+        optional arguments of forward count as inputs where the tuple has a shape for them.
     n_in : another name for input_shape.
 
     Returns
@@ -44,15 +44,15 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
         `module` is no torch module.
     UnsupportedLayerError
         Its forward fails on such samples, decides by their numbers, takes several of them together, or calls an operator that
-        fastjac does not have; the message gives the module's dotted path, such as "2.0", and the line of the forward. Or it
-        has hooks, changes its state, draws random numbers, runs under autocast, or computes something else than was read
-        off it.
+        fastjac does not have; the message gives the module's dotted path, such as "2.0", and the line of the forward. Or the
+        module has hooks, changes its state, draws random numbers, runs under autocast, or computes something else than the
+        network that was read off it.
     LayerError
         Nothing states the size of an input, or no layer is left.
     OptionError
-        There is not one input_shape for each input.
+        input_shape does not state one shape for each input.
     FormatError
-        It holds dropout, batch normalization or spectral_norm in training mode; call `module.eval()` first.
+        The module holds dropout, batch normalization or spectral_norm in training mode; call `module.eval()` first.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
         raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
     if n_in is not None and input_shape is not None:
         raise OptionError("n_in is another name for input_shape; pass one of them")
-    # It imports torch, which is there by now.
+    # This file imports torch, which the user's module has brought by now.
     from .evaluation import check_evaluation
     from .following import followed
     from .modes import undisturbed

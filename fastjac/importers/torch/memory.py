@@ -1,4 +1,4 @@
-"""Where tensors lie in memory, of which several may share one piece: what is written to one of them changes the others."""
+"""Where tensors lie in memory. Several may share one piece, and then what is written to one of them changes the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def storage_of(tensor: Any) -> Any:
-    """The memory of a tensor; None for sparse ones and their like, which have none."""
+    """The memory of a tensor; None for one that has none, such as a sparse tensor."""
     try:
         return tensor.untyped_storage()
     except (NotImplementedError, RuntimeError):
@@ -16,7 +16,7 @@ def storage_of(tensor: Any) -> Any:
 
 
 def memory(tensor: Any) -> int | None:
-    """Tells the piece of memory in which a tensor lies from others; None for one that lies in none, as sparse ones."""
+    """A number that identifies the piece of memory in which a tensor lies; None for one that has none, as a sparse tensor."""
     storage = storage_of(tensor)
     return None if storage is None else int(storage._cdata)
 
@@ -27,7 +27,7 @@ def geometry(tensor: Any) -> tuple[Any, ...]:
 
 
 def fills(tensor: Any) -> bool:
-    """Whether a tensor's entries are all that is in its memory, each once."""
+    """Whether a tensor's entries make up all of its memory, each once."""
     filled = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         if size != 1 and stride != filled:
@@ -37,9 +37,9 @@ def fills(tensor: Any) -> bool:
 
 
 class Whole:
-    """A tensor that fills its memory, as which that memory is read and written.
+    """A tensor that fills its memory; the memory is read and written as this tensor.
 
-    tensor : itself.
+    tensor : the tensor itself.
     """
 
     def __init__(self, tensor: Any) -> None:
@@ -48,12 +48,12 @@ class Whole:
         self._numbers[_places(tensor).ravel()] = np.arange(tensor.numel())
 
     def places(self, part: Any) -> np.ndarray:
-        """For each entry of another tensor in this memory the number of the whole's entry that it is, counted row by row."""
+        """For each entry of another tensor in this memory, its number among the whole's entries, counted row by row."""
         return self._numbers[_places(part)]
 
 
 def _places(tensor: Any) -> np.ndarray:
-    """For each entry of a tensor its place in memory."""
+    """For each entry of a tensor, its place in memory."""
     places = np.array(tensor.storage_offset())
     for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
         places = places[..., None] + stride * np.arange(size)

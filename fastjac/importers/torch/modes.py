@@ -1,4 +1,4 @@
-"""Which of torch's modes are on. Torch itself has no public names for these questions, so they all stand here."""
+"""Which of torch's modes are on. Torch has no public names for these questions, so all of its private ones stand here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def undisturbed() -> Iterator[None]:
     """Record gradients of plain tensors inside, whatever torch does with the calls outside."""
     may_have_hooks = torch._C._autograd._saved_tensors_hooks_is_enabled()
     hooks = torch.autograd.graph.saved_tensors_hooks(_with_version, _unchanged) if may_have_hooks else nullcontext()
-    # The stack is that of torch.func's transformations.
+    # The stack holds torch.func's transformations.
     with temporarily_clear_interpreter_stack(), torch.inference_mode(False), torch.enable_grad(), hooks:
         yield
 
@@ -39,7 +39,7 @@ def _with_version(tensor: Any) -> tuple[Any, int]:
 
 
 def _unchanged(saved: tuple[Any, int]) -> Any:
-    """The tensor that was saved. Torch, which asks this of the tensors that it saves itself, raises the same error."""
+    """The tensor that was saved. Torch checks its own saved tensors in this way, and raises the same error."""
     tensor, version = saved
     if not tensor.is_inference() and tensor._version != version:
         raise RuntimeError("a tensor needed for gradient computation has been modified by an inplace operation")
@@ -48,9 +48,9 @@ def _unchanged(saved: tuple[Any, int]) -> Any:
 
 @contextmanager
 def whole_operators() -> Iterator[None]:
-    """Hand operators to modes of torch's dispatcher as a module calls them, before torch takes them apart."""
+    """Let modes of torch's dispatcher see operators as a module calls them, before torch takes them apart."""
     is_fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # which is one operator for a whole encoder layer
+    torch.backends.mha.set_fastpath_enabled(False)  # the fast path is one operator for a whole encoder layer
     try:
         with torch._C._AutoDispatchBelowAutograd():
             yield
@@ -77,7 +77,7 @@ def is_transformed(tensor: Any) -> bool:
 
 
 def is_grads_batched(gradient: Any) -> bool:
-    """Whether a gradient stands for several, under torch.autograd.grad's option of this name."""
+    """Whether a gradient stands for several, under the option `is_grads_batched` of torch.autograd.grad."""
     return gradient is not None and torch._C._functorch.is_legacy_batchedtensor(gradient)
 
 

@@ -1,4 +1,4 @@
-"""Torch modules that compute something else than their class says: with which weights they do, or how to get plain ones."""
+"""Torch modules that compute something else than their class states: the weights that they use, or how to get plain modules."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ WRAPPERS = {
     "torch.nn.parallel.distributed.DistributedDataParallel": "module",
     "torch.optim.swa_utils.AveragedModel": "module",
 }
-"""Modules that compute what another does, which they hold under the name given."""
+"""Modules that compute what a module inside them computes, with the attribute that holds it."""
 WEIGHT_HOOKS = ("torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.prune")
-"""Where the hooks come from that compute a weight before each call."""
+"""The modules of torch whose hooks compute a weight before each call."""
 HOOKS = {
     "hook": "_forward_hooks",
     "pre-hook": "_forward_pre_hooks",
     "backward hook": "_backward_hooks",
     "backward pre-hook": "_backward_pre_hooks",
 }
-"""Where a module keeps its hooks. Torch keeps those for all modules under the same names behind "_global"."""
+"""The attributes that hold a module's hooks. Torch keeps the hooks of all modules under the same names behind "_global"."""
 SPECTRAL_HOOK = "torch.nn.utils.spectral_norm"
 TRAINING = (
     "is in training mode, where each call changes what its weights are computed from; call .eval() on the whole module first"
@@ -31,9 +31,9 @@ TRAINING = (
 
 
 def wrapped(module: Any) -> Any:
-    """The module inside of torch.compile's wrapper, DataParallel or their like; None if this is none of them."""
+    """The module inside of torch.compile's wrapper, DataParallel or their like; None if `module` is none of them."""
     name = WRAPPERS.get(_origin(module))
-    own = vars(module).get("forward")  # torch.compile puts one there, which knows what it compiles
+    own = vars(module).get("forward")  # torch.compile puts one there, whose attribute refers to what it compiles
     is_own = own is not None and not hasattr(own, "_torchdynamo_orig_callable")
     return None if name is None or is_own else getattr(module, name)
 
@@ -74,8 +74,8 @@ def check_global_hooks() -> None:
 def check_ready(module: Any) -> None:
     """Raise where a call of the module would change it.
 
-    FormatError for a parametrization in it with a state that each call in training changes, UnsupportedLayerError for a module
-    in it whose first call makes its weights.
+    FormatError for a parametrization inside it whose state each call in training changes, UnsupportedLayerError for a module
+    inside it whose first call makes its weights.
     """
     for path, inner in module.named_modules():
         if type(inner).__name__ == "ParametrizationList" and inner.training and any(True for _ in inner.buffers()):
@@ -87,9 +87,9 @@ def check_ready(module: Any) -> None:
 
 
 class Evaluated:
-    """A module with the weights that its hooks compute, which are put down here and never in the module itself.
+    """A module with the weights that its hooks compute. They are kept here and never in the module itself.
 
-    Parametrized weights need nothing of this: torch computes them whenever they are asked for.
+    Parametrized weights need no such care: torch computes them whenever they are asked for.
     """
 
     def __init__(self, module: Any) -> None:
@@ -104,7 +104,7 @@ class Evaluated:
 
 
 def computed_names(module: Any) -> set[str]:
-    """The weights that a module's hooks compute, which they put into the module before each call."""
+    """The names of the weights that a module's hooks compute and put into the module before each call."""
     hooks = [hook for hook in module._forward_pre_hooks.values() if _computes_weight(hook)]
     return {getattr(hook, "name", None) or hook._tensor_name for hook in hooks}
 

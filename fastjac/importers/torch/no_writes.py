@@ -23,9 +23,9 @@ def written_arguments(func: Any) -> Sequence[tuple[int, str]]:
 
 
 class NoWrites(TorchDispatchMode):
-    """Lets torch operations write to tensors that were made while this mode is on, and to no others.
+    """A mode in which torch's operators write to tensors that were made while it is on, and to no others.
 
-    draws : whether an operation has drawn random numbers. Other threads, which may draw some too, have modes of their own.
+    draws : whether an operator has drawn random numbers in this thread. Other threads have modes of their own.
     """
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class NoWrites(TorchDispatchMode):
         return results
 
     def _note(self, result: Any, args: Any) -> None:
-        """Note a tensor that an operation has made, unless it lies in the memory of one that was there before."""
+        """Note a tensor that an operator has made, unless it lies in the memory of a tensor that the operator took."""
         if isinstance(result, torch.Tensor) and (made := storage_of(result)) is not None:
             given = [storage_of(tensor) for tensor in args if isinstance(tensor, torch.Tensor)]
             if all(old is None or old._cdata != made._cdata for old in given):
-                self._made[made._cdata] = made  # held, so that no other gets its address
+                self._made[made._cdata] = made  # held, so that no other memory gets its address
 
     def _check(self, tensor: Any, func: Any) -> None:
         storage = storage_of(tensor) if isinstance(tensor, torch.Tensor) else None

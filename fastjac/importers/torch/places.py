@@ -1,4 +1,4 @@
-"""Where in a running forward an operator is called: in which modules, and in which line of the user's code."""
+"""The place of an operator's call in a running forward: the modules that are running, and the line of the user's code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..located import located
 from .modified import check_plain, own_class
 
 HIDDEN = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[2]}{os.sep}")
-"""Where code stands that is not the user's."""
+"""The starts of the paths of torch's and fastjac's own code, which is not the user's."""
 CHECKS_VALUES = torch.distributions.distribution.__file__
-"""Where torch's distributions check what they are given."""
+"""The file in which torch's distributions check what they are given."""
 RAISE = " raise "
 DENIES = "assert not "
 MODULE_CALL = torch.nn.Module._call_impl.__code__
@@ -29,11 +29,11 @@ MODULE_CALL = torch.nn.Module._call_impl.__code__
 
 @dataclass(frozen=True)
 class Place:
-    """Where an operator is called.
+    """The place where an operator is called.
 
-    source : the module of torch's own that calls it, with its class; or the operator, where the user's code calls it.
-    line : that of the user's code, as "model.py, line 12"; empty where there is none.
-    module : the innermost module that is running, if it is of torch's own; None if it is not.
+    source : the module of torch's own that calls it, with its class; the operator, where the user's code calls it.
+    line : the line of the user's code, as "model.py, line 12"; empty where there is none.
+    module : the innermost module that is running, if it is one of torch's own; None if it is not.
     is_compiled : whether torch.jit has compiled that module.
     """
 
@@ -49,7 +49,7 @@ class Place:
 class Places:
     """Finds the place of an operator while a module runs.
 
-    module : the user's.  start : the code that runs it, beyond which nothing is looked at.
+    module : the user's module.  start : the code that runs it; frames outside of it are not looked at.
     """
 
     def __init__(self, module: Any, start: CodeType) -> None:
@@ -76,9 +76,10 @@ class Places:
         return str(Place(self._source(modules[0]) if modules else "the module", line))
 
     def is_asserted(self) -> bool:
-        """Whether what runs promises something of the inputs, and nothing else.
+        """Whether the code that is running promises something of the inputs, and does nothing else.
 
-        That does an assert in a line of the user's code, and a distribution of torch's that checks its parameters or a sample.
+        An assert in a line of the user's code is such a promise, and so is a check that one of torch's distributions makes of its
+        parameters or of a sample.
         """
         if any(one.f_code.co_filename == CHECKS_VALUES for one in self._frames()):
             return True
@@ -87,9 +88,9 @@ class Places:
         return line.startswith("assert ") and not line.startswith(DENIES) and ";" not in line
 
     def is_guarding(self) -> bool:
-        """Whether the user's code decides about nothing but an exception, which what it asks for would raise.
+        """Whether the line of the user's code decides about nothing but whether it raises an exception.
 
-        That does an `if` whose block starts with `raise`, and `assert not`.
+        Such lines are an `if` whose block starts with `raise`, and `assert not`.
         """
         frame = self._users_frame()
         if frame is None:
@@ -109,7 +110,7 @@ class Places:
         return next((one for one in self._frames() if not one.f_code.co_filename.startswith(HIDDEN)), None)
 
     def _frames(self) -> Iterator[FrameType]:
-        """From the innermost frame on."""
+        """The frames of this thread from the innermost one out to `start`."""
         frame: FrameType | None = sys._getframe(2)
         while frame is not None and frame.f_code is not self._start:
             yield frame
@@ -122,7 +123,7 @@ class Places:
                 check_plain(module)
 
     def _source(self, module: Any) -> str:
-        """A module by where it stands in the user's, as in "encoder.0 (Linear)"; one that is made in a forward stands nowhere."""
+        """A module's path in the user's module and its class, as in "encoder.0 (Linear)"; one made in a forward has no path."""
         return f"{self._paths.get(id(module), 'unnamed')} ({type(module).__name__})".lstrip()
 
 
@@ -133,7 +134,7 @@ def is_raised(error: Exception) -> bool:
 
 
 def _modules_and_line(frames: Iterable[tuple[FrameType, int]]) -> tuple[list[Any], str]:
-    """The modules that are running, and the innermost line of the user's own code; all come innermost first."""
+    """The modules that are running, and the innermost line of the user's own code; frames and modules come innermost first."""
     modules, place = [], ""
     for frame, line in frames:
         if frame.f_code is MODULE_CALL:

@@ -1,7 +1,7 @@
 """What the forward of a live module does: the operators of torch that it calls with tensors that depend on its inputs.
 
-The forward runs on a batch of samples, whose numbers do not matter. Torch hands each operator to the Recorder before it takes it
-apart, so that what is recorded is what torch.jit.trace and torch.export write into files.
+The forward runs on a batch of samples, whose numbers do not matter. Torch hands each operator to the Recorder before it takes the
+operator apart. The Recorder therefore notes the same operators that torch.jit.trace and torch.export write into files.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ TRAINING = (
     "function know by training=self.training"
 )
 DECOMPOSITIONS = "torch._decomp.decompositions"
-"""Where functions in Python stand that take torch's operators apart into others of them."""
+"""The module of torch whose functions take operators apart into other operators of torch."""
 HALF_PRECISION = (torch.float16, torch.bfloat16)
 FILLS = ("copy_", "fill_", "zero_")
-"""Operators that write to all of a tensor what they are given besides."""
+"""Operators that overwrite all entries of a tensor."""
 UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided")
-"""Operators whose results hold anything."""
+"""Operators whose results hold arbitrary entries."""
 GIVE_NUMBERS = ("item", "_local_scalar_dense", "is_nonzero", "equal")
-"""Operators whose results are numbers of Python's."""
+"""Operators whose results are Python numbers."""
 CASTS = ("to", "_to_copy", "type_as")
 DETACHES = ("detach", "detach_")
 
@@ -49,8 +49,8 @@ class Recorder(TorchDispatchMode):
     """Records the operators that are called with tensors that depend on the inputs, while it is entered.
 
     variables : those tensors, and the calls so far.
-    is_double : whether any of them holds numbers of double precision.
-    copies : what is Given, by the addresses of the tensors; several recorders may share them.
+    is_double : whether any of those tensors holds numbers of double precision.
+    copies : the Given of each tensor that does not depend on the inputs, by its address; several recorders may share them.
     """
 
     def __init__(self, places: Places, inputs: Sequence[Any], copies: dict[int, Given]) -> None:
@@ -82,7 +82,7 @@ class Recorder(TorchDispatchMode):
             return parts
         result = func(*args, **kwargs)
         if name == "view" and self._places.is_assigned():
-            # Torch leaves out first axes of size 1 of what is assigned, as that of the samples may be.
+            # Torch leaves out the first axes of size 1 of a tensor that is assigned. The axis of the samples may be one of them.
             self.variables.be(result, taken[0][0].number)
             return result
         with located(str(place)):
@@ -92,7 +92,7 @@ class Recorder(TorchDispatchMode):
         return result
 
     def _before(self, func: Any, args: Any, kwargs: Any, place: Place) -> tuple[Any, list[tuple[Any, Written | None]]]:
-        """What an operator takes, and the tensors that it writes to, with what their memory holds."""
+        """What an operator takes, and the tensors that it writes to, each with what its memory holds before."""
         check_modes()
         self._check_gradients(place)
         _check_evaluating(func, args, kwargs)
@@ -102,21 +102,21 @@ class Recorder(TorchDispatchMode):
         return taken, [(tensor, self.variables.before_writing(tensor, place)) for tensor in written]
 
     def _promised(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        """A number that decides about nothing but an exception; NotImplemented for one that may decide about more."""
+        """The number that an operator gives, if it decides about nothing but an exception; NotImplemented for any other."""
         if name == "is_nonzero" and self._places.is_asserted():
             return True
         return func(*args, **kwargs) if name in GIVE_NUMBERS and self._places.is_guarding() else NotImplemented
 
     def _taken_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """What an operator gives that torch itself takes apart into others, which are recorded; NotImplemented for others."""
+        """The result of an operator that torch takes apart into others, which are recorded; NotImplemented for any other."""
         with self:
             found = func.decompose(*args, **kwargs)
             rule: Any = decomposition_table.get(func) if found is NotImplemented else None
-            # Others take operators apart into those of a compiler.
+            # Decompositions elsewhere take operators apart into the operators of a compiler.
             return rule(*args, **kwargs) if getattr(rule, "__module__", "") == DECOMPOSITIONS else found
 
     def _constant(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        """What an operator gives that takes nothing that depends on the inputs."""
+        """The result of an operator none of whose arguments depends on the inputs."""
         try:
             result = func(*args, **kwargs)
         except UnsupportedLayerError:  # it writes into a tensor that stays between calls
@@ -201,14 +201,14 @@ def _as_given(value: Any) -> Any:
 
 
 def is_same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two arrays are equal, also where their entries are no numbers."""
+    """Whether two arrays have one dtype and equal entries; NaN equals NaN."""
     if one.dtype != other.dtype:
         return False
     return np.array_equal(one, other) or (one.dtype.kind == "f" and np.array_equal(one, other, equal_nan=True))
 
 
 def _check_evaluating(func: Any, args: Any, kwargs: Any) -> None:
-    """Refuse what computes something else in training."""
+    """Refuse an operator that computes something else in training."""
     names = [argument.name for argument in func._schema.arguments]
     options = {**dict(zip(names, args, strict=False)), **kwargs}
     if "training" in names and options.get("running_mean", 0) is None:
@@ -219,7 +219,7 @@ def _check_evaluating(func: Any, args: Any, kwargs: Any) -> None:
 
 
 def _check_type(tensor: Any, operator: str) -> None:
-    """Refuse results in less precision than a network's."""
+    """Refuse a result in less precision than a network has."""
     if tensor.is_complex():
         raise UnsupportedLayerError(f"it computes numbers of type {tensor.dtype}; fastjac takes real numbers")
     if tensor.dtype in HALF_PRECISION or (operator in CASTS and not tensor.is_floating_point()):
@@ -227,7 +227,7 @@ def _check_type(tensor: Any, operator: str) -> None:
 
 
 def _mapped(function: Any, value: Any) -> Any:
-    """The same with what a function makes of each tensor."""
+    """The same value, with what a function makes of each tensor in the tensor's place."""
     if isinstance(value, dict):
         return {key: _mapped(function, inner) for key, inner in value.items()}
     if isinstance(value, (tuple, list)):

@@ -1,4 +1,4 @@
-"""Carry out what a forward was recorded to do, by the operators that fastjac has for torch's programs in files."""
+"""Carry out the recorded operators of a forward, by the operators that fastjac has for torch's programs in files."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class _MismatchError(UnsupportedLayerError):
 
 
 class Replay:
-    """What the forward computes, from two recordings of it: of a batch, and of its first sample alone.
+    """What a forward computes, from two recordings of it: of a batch, and of the batch's first sample alone.
 
-    values : by the numbers of variables; an error stands for what is not to be had.
-    places : where the forward calls what became a layer.
+    values : the values of variables, by their numbers; an error stands for a value that fastjac cannot compute.
+    places : for each layer, where the forward calls the operator that became it.
     """
 
     def __init__(self, batch: Recording, alone: Recording, inputs: Sequence[Flow], evaluation: Evaluation) -> None:
@@ -58,7 +58,7 @@ class Replay:
         self._user = "the output"
 
     def value(self, number: int) -> Any:
-        """What a variable is; the error that explains why it is not to be had."""
+        """The value of a variable; raises the error that explains why fastjac cannot compute it."""
         if number in self._faults:
             raise UnsupportedLayerError(f"{self._user}: {self._faults[number]}")
         value = self.values[number]
@@ -67,7 +67,7 @@ class Replay:
         return value
 
     def shared(self, outputs: Sequence[Node]) -> list[Node]:
-        """The same vectors, where a module that is called twice is one layer."""
+        """The same nodes, in which a module that is called twice is one layer."""
         found: dict[Node, Node] = {}
         for node in in_order(outputs):
             if isinstance(node, Input):
@@ -80,7 +80,7 @@ class Replay:
 
     def _carry_out(self, one: Call, many: Call) -> None:
         if one.name != many.name or len(one.args) != len(many.args) or one.options.keys() != many.options.keys():
-            # Torch itself may write into a view of the one sample where it writes into a list of places of several.
+            # Where torch writes into a list of places of several samples, it may write into a view of the one sample.
             writes = next((call for call in (many, one) if call.name in REASONS), None)
             raise UnsupportedLayerError(f"{writes.place}: {REASONS[writes.name]}") if writes else _mismatch(many)
         record, self._user = self._evaluation.record, str(many.place)
@@ -108,7 +108,7 @@ class Replay:
         self._note([node.operation for node in nodes if node.operation is not None], many)
 
     def _note(self, layers: Sequence[Layer], call: Call) -> None:
-        """Note where layers come from, and which of them a module has been before."""
+        """Note where layers come from, and which of them an earlier call of the same module has made already."""
         self.places |= dict.fromkeys(layers, call.place)
         if call.place.module is None:
             return
@@ -117,7 +117,7 @@ class Replay:
             self._same |= {layer: known for layer, known in zip(layers, first, strict=True) if _are_equal(layer, known)}
 
     def _paired(self, one: Any, many: Any) -> Any:
-        """An argument, from what it is for one sample and for a batch, as the operators take it."""
+        """An argument as fastjac's operators take it, from its recorded values for one sample and for a batch."""
         if isinstance(one, Variable) and one == many:
             return self.value(one.number)
         if isinstance(one, Given) and isinstance(many, Given):
@@ -135,7 +135,7 @@ class Replay:
         raise _MismatchError
 
     def _constant(self, one: Given, many: Given) -> Constant:
-        """A tensor that does not depend on the inputs; several times the same where it is."""
+        """A tensor that does not depend on the inputs; one and the same Constant wherever it is used."""
         if one is not many:
             return Constant(one.entries, one.entries if is_same(one.entries, many.entries) else many.entries)
         if id(one) not in self._constants:

@@ -27,19 +27,19 @@ LOOKS_UP = (
 )
 NO_GRADIENT = "does not require grad"
 BY_NAME = re.compile(r"\w\[[\"']|\.(items|keys|values|get)\(")
-"""How a line of Python asks a dictionary."""
+"""What a line of Python that looks up a key in a dictionary contains."""
 
 
 class FailedError(UnsupportedLayerError):
-    """A module fails itself on samples of these shapes; what uses the class tries others, or raises UnsupportedLayerError."""
+    """The module's own code fails on samples of these shapes; callers try other shapes, or raise UnsupportedLayerError."""
 
 
 @dataclass(frozen=True)
 class Recording:
     """What a forward did in one run.
 
-    calls : of torch's operators, in order.
-    outputs : the numbers of the variables that it returned.  shapes : of these.
+    calls : its calls of torch's operators, in order.
+    outputs : the numbers of the variables that it returned.  shapes : the shapes of these variables.
     is_double : whether any variable holds numbers of double precision.
     """
 
@@ -50,12 +50,12 @@ class Recording:
 
 
 def recorded(module: Any, samples: Sequence[Any], before: Before, copies: dict[int, Given]) -> Recording:
-    """What the forward does to a batch of samples, one tensor for each input, which are its first variables.
+    """Record what the forward does to a batch of samples: one tensor for each input, and these are the first variables.
 
-    before : the module as it was, and is again afterwards.  copies : as Recorder has them.
+    before : the module's state, to which it is put back afterwards.  copies : those of Recorder.
 
     Raises FormatError in training mode where that matters; UnsupportedLayerError where the forward changes the module or does
-    what cannot be recorded, and FailedError where it fails itself.
+    what cannot be recorded, and FailedError where the module's own code fails.
     """
     places = Places(module, run.__code__)
     recorder = Recorder(places, samples, copies)
@@ -87,7 +87,7 @@ def _run(module: Any, samples: Sequence[Any], places: Places) -> Any:
 
 
 def _advice(error: Exception) -> str:
-    """What to do about an error that a forward raises, where it shows."""
+    """What to do about an error that a forward raises; empty where the error does not show it."""
     if NO_GRADIENT in str(error):
         return DIFFERENTIATES
     line = traceback.extract_tb(error.__traceback__)[-1].line or ""
@@ -95,12 +95,12 @@ def _advice(error: Exception) -> str:
 
 
 def run(module: Any, samples: Sequence[Any]) -> Any:
-    """What the module gives. This function marks where the user's code begins in a stack of calls."""
+    """What the module gives. In a stack of calls, this function marks where the user's code begins."""
     return module(*samples)
 
 
 def _outputs(returned: Any, recorder: Recorder) -> Iterator[Any]:
-    """The tensors that a forward returns, in tuples, lists or dictionaries inside one another."""
+    """The tensors in what a forward returns: tuples, lists or dictionaries inside one another."""
     found = list(leaves(returned))
     if not any(isinstance(one, torch.Tensor) and recorder.number(one) is not None for one in found):
         raise UnsupportedLayerError(

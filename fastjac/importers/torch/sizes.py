@@ -1,6 +1,6 @@
-"""The shapes of inputs that the user does not state: those of the first weights or constants that each meets.
+"""The shapes of inputs that the user does not state: the first weight or constant that each input meets shows its shape.
 
-The forward runs on samples of a size that nothing in the module has, until a tensor of that size meets a weight of another.
+The forward runs on samples of a size that no tensor of the module has, until a tensor of that size meets a weight of another.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from .inputs import Shape
 from .running import FailedError
 
 FIRST_SIZE = 97
-"""Of the first input whose shape is not stated; that of the next one is larger. Few sizes of a module are multiples of these."""
+"""The size tried for the first input whose shape is not stated; each next input has a larger one. Few sizes of a module are
+multiples of these."""
 
 
 class _FoundError(BaseException):
-    """The shape of an input is known, so that the forward need not run any further."""
+    """The shape of an input has been found, so that the forward need not run any further."""
 
     def __init__(self, name: str, shape: Shape) -> None:
         super().__init__()
@@ -30,7 +31,7 @@ class _FoundError(BaseException):
 def shapes_met(module: Any, run: Callable[[Mapping[str, Shape]], Any], shapes: Mapping[str, Shape | None]) -> dict[str, Shape]:
     """The shapes of all inputs whose shapes are stated or that meet a weight.
 
-    run : runs the module on samples of these shapes.
+    run : runs the module on samples of given shapes.
 
     Raises FailedError where the module fails on samples of one axis.
     """
@@ -68,7 +69,7 @@ def _own_sizes(module: Any) -> list[int]:
 
 
 def _unlikely_sizes(module: Any) -> Iterator[int]:
-    """Numbers that are the sizes of no axes of the module's tensors."""
+    """Numbers that are not the size of any axis of the module's tensors."""
     held = {size for tensor in (*module.parameters(), *module.buffers()) for size in tensor.shape}
     size = FIRST_SIZE
     while True:
@@ -78,9 +79,9 @@ def _unlikely_sizes(module: Any) -> Iterator[int]:
 
 
 class _Meetings(TorchDispatchMode):
-    """Watches for a tensor whose last axis is of the size of an input, where it meets a weight of another size.
+    """Watches for a tensor whose last axis has an input's size and which meets a weight of another size.
 
-    names : of inputs, by their sizes.
+    names : the names of inputs, by their sizes.
     """
 
     def __init__(self, names: Mapping[int, str]) -> None:
@@ -98,7 +99,7 @@ class _Meetings(TorchDispatchMode):
         return func(*args, **kwargs)
 
     def _met(self, name: str, tensor: Any, tensors: Sequence[Any], args: Any, kwargs: Any) -> Shape | None:
-        """The shape of samples that an operator shows which takes a tensor of an unlikely size."""
+        """The shape of samples that an operator shows when it takes a tensor of an unlikely size; None where it shows none."""
         if name in MEETS:
             width = MEETS[name](args, kwargs)
         elif name in ("view", "reshape"):
@@ -111,6 +112,6 @@ class _Meetings(TorchDispatchMode):
 
 
 def _sample_shape(constant: Any) -> Shape:
-    """Of a sample that a constant stands beside: with an axis for the batch perhaps, of size 1."""
+    """The shape of a sample, from a constant beside it, which may have an axis of size 1 for the batch."""
     shape = tuple(constant.shape)
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape

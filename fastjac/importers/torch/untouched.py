@@ -1,4 +1,4 @@
-"""The user's module, its tensors and the process's random numbers are the same after its forward was run here as before.
+"""Running a forward here leaves the user's module, its tensors and the process's random generators as they were.
 
 A forward that changes any of them is refused, since it may compute something else at its next call.
 """
@@ -22,7 +22,7 @@ from .modified import computed_names
 from .no_writes import NoWrites
 
 OWN = ("torch.", "builtins")
-"""Classes that no forward changes stand in modules whose names begin so."""
+"""The starts of the names of the Python modules whose classes no forward changes."""
 
 
 IsResult = Callable[[Any], bool]
@@ -30,9 +30,9 @@ IsResult = Callable[[Any], bool]
 
 @contextmanager
 def untouched(module: Any) -> Iterator[Before]:
-    """Run the module's own code inside. Afterwards its attributes, and all random numbers, are what they were before.
+    """Run the module's own code inside. Afterwards its attributes and all random generators are what they were before.
 
-    A tensor that was there before cannot be changed inside: UnsupportedLayerError. Threads do this one at a time.
+    Code that changes a tensor that was there before raises UnsupportedLayerError. Only one thread at a time runs code inside.
     """
     operations = NoWrites()
     with _running, _put_back(module, operations) as before, operations:
@@ -58,11 +58,11 @@ def _put_back(module: Any, operations: NoWrites) -> Iterator[Before]:
 
 
 _running = threading.RLock()
-"""Held while a module's code runs here, since that of another thread might change the same module."""
+"""Held while a module's code runs here, since another thread's code might change the same module."""
 
 
 def _replace_lock() -> None:
-    """In a forked child, where a thread that is not there may hold it."""
+    """Make a new lock in a forked child, where the old one may be held by a thread that the child does not have."""
     global _running
     _running = threading.RLock()
 
@@ -72,7 +72,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Kind(NamedTuple):
-    """Objects with contents of their own: how to copy these, how to put a copy back, and whether contents equal a copy."""
+    """A type of objects that have contents: how to copy these, how to put a copy back, and whether contents equal a copy."""
 
     type: type
     copy: Callable[[Any], Any]
@@ -81,7 +81,7 @@ class _Kind(NamedTuple):
 
 
 def _put_back_items(value: Any, copy: Any) -> None:
-    """Item by item, since another thread may be using the rest."""
+    """Put items back one by one, since another thread may be using the others."""
     for key in [key for key in value if key not in copy]:
         del value[key]
     for key, item in copy.items():
@@ -158,7 +158,7 @@ KINDS = (
         lambda value, copy: torch.equal(value.get_state(), copy),
     ),
 )
-"""What a forward may change without putting another object in its place. Objects inside of these are taken as they are."""
+"""Objects that a forward may change without putting others in their place. Objects inside of them are taken as they are."""
 
 
 class _Kept:
@@ -189,7 +189,7 @@ class _Contents:
         self._computed = computed_names(module)
 
     def changed(self, is_result: IsResult) -> Iterator[str]:
-        """What has changed, by dotted name, but for results of the forward that it only puts down."""
+        """The dotted names of what has changed, except where the forward only stores a result of its own."""
         names = [name for name, buffer in self._buffers.items() if not buffer.is_unchanged()]
         if type(self._module) is not self._class:
             names.append("__class__")
@@ -228,7 +228,7 @@ class _ClassContents:
 
 
 def _changed(before: Mapping[str, _Kept], now: Mapping[str, Any], is_result: IsResult) -> Iterator[str]:
-    """The names whose values have changed, but for results of the forward."""
+    """The names whose values have changed, except those that now hold results of the forward."""
     for name in {**before, **now}:
         kept = before.get(name)
         same = kept is not None and name in now and now[name] is kept.value and kept.is_unchanged()
@@ -239,8 +239,8 @@ def _changed(before: Mapping[str, _Kept], now: Mapping[str, Any], is_result: IsR
 def _holds_results(value: Any, is_result: IsResult) -> bool:
     """Whether a value is a result, or a container of such.
 
-    An attribute that a forward sets to a result is no state if the forward does not read it. If it does, its values part
-    from one call to the next, which is checked elsewhere.
+    An attribute that a forward sets to a result is no state if the forward does not read it. If the forward does read it, two
+    calls give different values, which is checked elsewhere.
     """
     values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
     return any(isinstance(inner, torch.Tensor) and is_result(inner) for inner in values)
@@ -248,10 +248,10 @@ def _holds_results(value: Any, is_result: IsResult) -> bool:
 
 @dataclass(frozen=True)
 class Before:
-    """What there was before a module's code was run.
+    """The state before a module's code was run.
 
-    torch_numbers, other_numbers : the process's generators of random numbers, torch's, and NumPy's and Python's.
-    operations : what torch does for the module's code.
+    torch_numbers, other_numbers : the process's generators of random numbers: torch's own, and those of NumPy and Python.
+    operations : watches what torch does for the module's code.
     """
 
     contents: Sequence[_Contents | _ClassContents]
@@ -282,5 +282,5 @@ class Before:
                 kept.restore()
 
     def _generators(self) -> Sequence[_Kept]:
-        """Those that the module's code may have used. Torch's may have been used by another thread alone."""
+        """The generators that the module's code may have used. Torch's is left out if only another thread can have used it."""
         return [self.torch_numbers, *self.other_numbers] if self.operations.draws else self.other_numbers

@@ -1,4 +1,4 @@
-"""Which tensors depend on the inputs of a running forward, and what becomes of them where it writes to a part of one."""
+"""Which tensors depend on the inputs of a running forward, and what becomes of them where it writes to a part of a tensor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .places import Place
 
 @dataclass(frozen=True)
 class Written:
-    """A piece of memory that is written to: as which tensor, what that holds, and where it is written to."""
+    """A piece of memory that is written to: the tensor that fills it, what that tensor holds, and the place that writes."""
 
     whole: Whole
     contents: Variable | Given
@@ -25,15 +25,15 @@ class Written:
 class Variables:
     """The tensors that depend on the inputs, by their numbers.
 
-    calls : of operators so far; where memory is written to or read in parts, a call of torch.put or torch.take says so.
-    given : what stands for a tensor that does not depend on the inputs.
+    calls : the calls of operators so far; a call of torch.put or torch.take stands for writing or reading a part of memory.
+    given : makes the Given that stands for a tensor that does not depend on the inputs.
     """
 
     def __init__(self, given: Callable[[Any], Given]) -> None:
         self.calls: list[Call] = []
         self._given = given
         self._count = 0
-        # Tensors are held, so that no other gets the address of one that is gone.
+        # Tensors are held, so that no new tensor gets the address of one that is gone.
         self._tensors: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._wholes: dict[int | None, Any] = {}
@@ -47,7 +47,7 @@ class Variables:
         return number
 
     def add(self, tensor: Any) -> int:
-        """Note a tensor that depends on the inputs; its number."""
+        """Note a tensor that depends on the inputs, and return its number."""
         self.be(tensor, self._count)
         self._count += 1
         return self._count - 1
@@ -57,11 +57,11 @@ class Variables:
         self._tensors[id(tensor)], self._numbers[id(tensor)] = tensor, number
 
     def note_constant(self, tensor: Any) -> None:
-        """Note a constant that fills memory of its own, parts of which may be written to later."""
+        """Note a constant that fills memory of its own; a forward may write to parts of that memory later."""
         self._wholes[memory(tensor)] = tensor
 
     def before_writing(self, tensor: Any, place: Place) -> Written | None:
-        """What the memory of a tensor holds, which is about to be written to; None if no other tensor has a part of it."""
+        """What the memory of a tensor holds that is about to be written to; None if no other tensor has a part of that memory."""
         if memory(tensor) in self._written:
             return replace(self._written[memory(tensor)], place=place)
         if self.number(tensor) is None:
@@ -77,9 +77,9 @@ class Variables:
         return Written(Whole(whole), self._given(whole) if number is None else Variable(number), place)
 
     def after_writing(self, tensor: Any, held: Written | None) -> None:
-        """Note that a tensor, which has a number by now, was written to; `held` says what its memory held before.
+        """Note that a tensor, which has a number by now, was written to; `held` states what its memory held before.
 
-        Others that are the same tensor are so still. Those that are parts of it, or it of them, are read anew when they are used.
+        Tensors of exactly the same entries in memory stay equal to it. Tensors that share a part of them are read anew when used.
         """
         number, beside = self._numbers[id(tensor)], self._beside(tensor)
         if held is None:
@@ -92,12 +92,12 @@ class Variables:
             del self._numbers[id(other)]
 
     def _beside(self, tensor: Any) -> list[Any]:
-        """The tensors of other variables in the memory of one."""
+        """The other tensors with numbers that lie in the memory of a tensor."""
         tensors = (self._tensors[key] for key in self._numbers)
         return [other for other in tensors if other is not tensor and memory(other) == memory(tensor)]
 
     def _read(self, tensor: Any) -> int:
-        """Note a tensor as what is in its memory now."""
+        """Note that a tensor's entries are those in its memory now, and return its number."""
         held = self._written[memory(tensor)]
         if tensor.dtype != held.whole.tensor.dtype:
             raise UnsupportedLayerError(f"{held.place}: it writes into a tensor that is also read as one of {tensor.dtype}")
@@ -106,7 +106,7 @@ class Variables:
         return number
 
     def _call(self, name: str, args: Sequence[Any], place: Place) -> int:
-        """Note an operator that need not be called; the number of what it makes."""
+        """Note a call of an operator that is not carried out here, and return the number of its result."""
         self.calls.append(Call(name, args, {}, [self._count], place, cuts_off=False))
         self._count += 1
         return self._count - 1

@@ -22,9 +22,9 @@ SAVE_THE_STATE = "save torch.save(module.state_dict(), path), or load it in torc
 class StateDict:
     """A dict that maps names to tensors.
 
-    path : the keys that lead to it; none for the whole file.
+    path : the keys that lead to it; empty for the whole file.
     entries : all that it holds.
-    is_ordered : whether it is an OrderedDict, as a module's own state dict, and so in the order of the layers.
+    is_ordered : whether it is an OrderedDict, as a module's own state dict is, and so in the order of the layers.
     """
 
     path: tuple[str, ...]
@@ -36,7 +36,7 @@ class StateDict:
         return [name for name, value in self.entries.items() if isinstance(name, str) and is_tensor(value)]
 
     def tensors(self) -> dict[str, Call]:
-        """Its tensors by name. Raises FormatError where it holds an object that only its own code could make."""
+        """Its tensors by name. Raises FormatError where it holds an object that only that object's own code could make."""
         check_count(len(self.entries), MOST_ARRAYS, "entries in its state dict")
         found = {}
         for name, value in self.entries.items():
@@ -53,7 +53,7 @@ class StateDict:
 
 
 def numbered(value: Any) -> Any:
-    """The value; where it is a list or tuple that begins with a dict, a dict whose keys are the numbers as text."""
+    """The value; where it is a list or tuple that begins with a dict, a dict whose keys are the positions as text."""
     if not isinstance(value, (tuple, list)) or not value or entries_of(value[0]) is None:
         return value
     check_count(len(value), MOST_LAYERS, "dicts in the list that it is")
@@ -85,7 +85,7 @@ def entries_of(value: Any) -> dict[Any, Any] | None:
 
 
 def _dicts(value: Any) -> Iterator[StateDict]:
-    """The dicts that text keys alone lead to, each once; in an optimizer's state numbers are on the way."""
+    """The dicts that text keys alone lead to, each once. To dicts in an optimizer's state, keys that are numbers lead too."""
     level: list[tuple[tuple[str, ...], Any]] = [((), value)]
     seen, depth = {id(value)}, 0
     while level:
@@ -106,17 +106,17 @@ def _dicts(value: Any) -> Iterator[StateDict]:
 
 
 def _is_weight(value: Any) -> bool:
-    """Whether it is a tensor, and one with axes, unlike a loss or a count."""
+    """Whether it is a tensor with axes, unlike a loss or a count."""
     if not is_tensor(value):
         return False
     try:
         return layout(value).size != ()
     except FormatError:
-        return True  # which is told when it is read
+        return True  # the error is raised again when the tensor is read
 
 
 def _described(value: Any) -> str:
-    """What there is instead, and what to do."""
+    """What the file holds instead of a state dict, and what to do."""
     if is_tensor(value):
         return "it is a single tensor; build fastjac.Affine from it"
     entries = entries_of(value)

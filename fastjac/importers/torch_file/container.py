@@ -29,15 +29,15 @@ def is_zip(probe: Probe) -> bool:
 
 
 def is_legacy(probe: Probe) -> bool:
-    """Whether the file begins with torch's magic number, behind the two bytes with the version of the pickle."""
+    """Whether the file begins with torch's magic number, after the two bytes that state the pickle's version."""
     return probe.head[:1] == b"\x80" and probe.head[2:].startswith(LEGACY_SIGNATURE)
 
 
 @contextmanager
 def opened(probe: Probe) -> Iterator[tuple[Any, Storages]]:
-    """What the file's pickle describes, and its storages, which are read while it is open.
+    """What the file's pickle describes, and its storages, which can be read while the file is open.
 
-    Raises FormatError where the file is damaged or a program in TorchScript.
+    Raises FormatError where the file is damaged or is a program in TorchScript.
     """
     if not is_zip(probe):
         yield _legacy(probe)
@@ -47,7 +47,7 @@ def opened(probe: Probe) -> Iterator[tuple[Any, Storages]]:
 
 
 def zip_content(found: archive.Archive) -> tuple[Any, Storages]:
-    """The same of an archive that is open."""
+    """What the pickle in an open archive describes, and the archive's storages."""
     pickle = _pickle_of(found)
     return pickled(found, pickle), ZipStorages(found, pickle.removesuffix(PICKLE))
 
@@ -72,7 +72,7 @@ def _pickle_of(found: archive.Archive) -> str:
 
 
 def _legacy(probe: Probe) -> tuple[Any, Storages]:
-    """Five pickles, of which the fourth is the object and the fifth lists the storages behind them."""
+    """What a legacy file's fourth pickle describes, and the storages behind the pickles, whose order the fifth pickle lists."""
     _magic, version, system, content, keys = _five_pickles(probe.read(MOST_TEXT))
     if version.value != LEGACY_VERSION:
         raise FormatError(f"it does not have version {LEGACY_VERSION} of torch's format before 1.6; the file is damaged")
@@ -89,7 +89,7 @@ def _five_pickles(data: bytes) -> list[Interpreted]:
 
 
 def _in_order(content: Interpreted, keys: Any) -> list[Described]:
-    """The storages as they follow each other in the file."""
+    """The storages in the order in which they follow each other in the file."""
     by_key = {storage.key: storage for storage in map(described, content.storages)}
     if not isinstance(keys, list) or not all(isinstance(key, str) and key in by_key for key in keys):
         raise FormatError("the storages that it lists are not those that its pickle refers to; the file is damaged")

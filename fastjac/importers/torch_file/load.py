@@ -1,4 +1,4 @@
-"""Read a torch file: its container, then its state dict, then the network that the user's layers make of it."""
+"""Read a torch file: its container, then its state dict, then the network of the user's layers with these weights."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def recognise(probe: Probe) -> bool:
 
 
 def load(probe: Probe, options: Options) -> Imported:
-    """Read the state dict in a torch file; `options.layers` tells the layers, which the file does not.
+    """Read the state dict in a torch file; `options.layers` specifies the layers, which the file does not.
 
-    A module that was saved as a whole tells them itself, but for classes that are not torch's, which `options.classes` lists.
-    For a checkpoint of reinforcement learning that `policies.libraries` knows, `options.policy` names the network instead. Of
-    several state dicts, `options.order` picks the groups of weights, whose names then begin with the keys that lead to them.
-    Nothing that the file names is imported or called.
+    A module that was saved as a whole specifies its layers itself, except what classes other than torch's compute, which
+    `options.classes` lists. For a checkpoint of reinforcement learning that `policies.libraries` knows, `options.policy` names
+    the network instead. From several state dicts, `options.order` picks groups of weights, whose names then begin with the keys
+    that lead to them. Nothing that the file names is imported or called.
 
-    Raises FormatError where it is damaged, holds no state dict, or where one holds something that is no tensor; OptionError
-    where the layers are needed, or several state dicts leave a choice; and what `fastjac.from_state_dict` raises.
+    Raises FormatError where the file is damaged or holds no state dict, or where a state dict holds something that is no tensor;
+    OptionError where the layers are needed, or several state dicts leave a choice; and what `fastjac.from_state_dict` raises.
     """
     with opened(probe) as (saved, storages):
         value, tensors = numbered(saved), Tensors(storages, probe.size)
@@ -57,7 +57,7 @@ def load(probe: Probe, options: Options) -> Imported:
 
 
 def _from_states(found: list[StateDict], tensors: Tensors, options: Options) -> tuple[list[StateDict], Imported]:
-    """The network of the state dicts in a file, and those among them that it is of."""
+    """The state dicts of a file whose weights the network has, and the network."""
     owners = _owners(found) if options.layers is None or len(found) > 1 else {}
     if options.layers is None:
         agent = recognised({checkpoints.without_wrappers(name) for name in owners})
@@ -78,7 +78,7 @@ def _whole(module: Call, tensors: Tensors, options: Options) -> Imported:
 
 
 def _module_in(value: Any) -> Call | None:
-    """The whole module that the file is, or the only one in a dict without weights of its own; None where there is none."""
+    """The whole module that was saved, alone or in a dict that holds no other module and no weights; None where there is none."""
     if is_module(value):
         return value
     entries = (entries_of(value) or {}).values()
@@ -89,7 +89,7 @@ def _module_in(value: Any) -> Call | None:
 def _agent(
     known: Checkpoint | None, found: list[StateDict], owners: Mapping[str, Owner], tensors: Tensors, options: Options
 ) -> tuple[list[StateDict], Imported]:
-    """The network of an agent in a checkpoint that is known, which the user names, and the state dicts of the agent."""
+    """The state dicts of an agent in a known checkpoint, and the network of that agent that the user names."""
     if known is None:
         libraries = ", ".join(dict.fromkeys(checkpoint.library for checkpoint in CHECKPOINTS))
         raise OptionError(
@@ -103,7 +103,7 @@ def _agent(
 
 
 def _owners(found: list[StateDict]) -> dict[str, Owner]:
-    """The dict that each tensor stands in and its name there, by its full name."""
+    """For the full name of each tensor, the dict that it stands in and its name there."""
     letters = sum(len(part) + 1 for state in found for name in state.names() for part in (*state.path, name))
     check_count(letters, MOST_LETTERS, "letters in the names of its tensors")
     return {".".join((*state.path, name)): (state, name) for state in found for name in state.names()}

@@ -56,8 +56,8 @@ MODULES: dict[str, str] = {
     "Softmin": "softmin dim",
     "LogSoftmax": "log_softmax dim",
 }
-"""The operator, and the module's attributes that it takes behind the tensor, in the order of its arguments."""
+"""The operator, and the module's attributes that it takes after the tensor, in the order of its arguments."""
 TEXTS = ("approximate", "padding")
 """Attributes that may be texts."""
 ALWAYS: Mapping[str, object] = {"padding_mode": "zeros", "return_indices": False}
-"""What attributes must be, where a module has them."""
+"""The values that attributes must have, where a module has them."""

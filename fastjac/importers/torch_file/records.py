@@ -1,4 +1,4 @@
-"""Whole modules as pickles describe them: inert records that are asked for attributes as the modules themselves would be."""
+"""Whole modules as pickles describe them: inert records whose attributes can be read like those of the modules themselves."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .checkpoint import entries_of
 from .tensors import Tensors, is_tensor, unsized
 
 DEFAULTS: dict[str, dict[str, Any]] = {"GELU": {"approximate": "none"}}
-"""Attributes that a class of torch did not have at first, with what it computed then."""
+"""Attributes that a class of torch did not have at first, with the values that it computed with then."""
 CHILDREN, PARAMETERS, BUFFERS = "_modules", "_parameters", "_buffers"
 COUNT = "num_batches_tracked"
 LARGEST = 2**63
 
 
 def is_module(value: Any) -> bool:
-    """Whether it stands for a torch.nn.Module."""
+    """Whether a value of the pickle stands for a torch.nn.Module."""
     return (
         isinstance(value, Call)
         and isinstance(value.function, Name)
@@ -32,10 +32,10 @@ def is_module(value: Any) -> bool:
 
 
 class Module:
-    """One module of a file, in evaluation mode; `module.weight`, `module.eps` and so on are what the file says.
+    """One module of a file, in evaluation mode; `module.weight`, `module.eps` and so on are the values in the file.
 
-    class_name : its class with the class's module. Neither is imported.
-    children : the modules in it by name, as the pickle describes them.
+    class_name : the name of its class behind that of the class's Python module. Neither is imported.
+    children : the modules inside it by name, as the pickle describes them.
     """
 
     def __init__(self, record: Call, tensors: Tensors) -> None:
@@ -46,7 +46,7 @@ class Module:
         self._tensors = tensors
 
     def check_plain(self) -> None:
-        """Raise UnsupportedLayerError where it does something else than its class."""
+        """Raise UnsupportedLayerError where the module computes something else than its class."""
         for kind, name in HOOKS.items():
             for hook in (entries_of(self._state.get(name)) or {}).values():
                 raise UnsupportedLayerError(
@@ -60,7 +60,7 @@ class Module:
 
     @property
     def own_names(self) -> list[str]:
-        """The names of its own parameters and buffers that are there, but for counts."""
+        """The names of its own parameters and buffers that are not None, except counts."""
         return [str(name) for held in self._held for name, value in held.items() if value is not None and name != COUNT]
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -73,7 +73,7 @@ class Module:
         return found
 
     def has(self, name: str) -> bool:
-        """Whether the file says anything of an attribute."""
+        """Whether the file has a value of an attribute."""
         return name in self._state
 
     def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a module that was saved as a whole does, step by step, by the operators that fastjac has for torch's programs."""
+"""The steps of a module that was saved as a whole, carried out by the operators that fastjac has for torch's programs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..torch_program.aten.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Step:
-    """A module of torch's that is called.
+    """A call of one of torch's modules.
 
-    args : what its operator takes behind the tensor.
+    args : what its operator takes after the tensor.
     """
 
     path: str
@@ -24,7 +24,7 @@ class Step:
     args: Sequence[Any]
 
     def follow(self, evaluation: Evaluation, value: Any) -> Any:
-        """What the module makes of a tensor."""
+        """The module's output for a tensor."""
         with located(f"{self.path} ({self.kind})".lstrip()):
             return evaluation.call(self.operator, [value, *self.args], {}, self.path, self.kind)
 
@@ -37,7 +37,7 @@ class Given:
     layers: Sequence[Layer]
 
     def follow(self, evaluation: Evaluation, value: Any) -> Any:
-        """What the layers make of a tensor."""
+        """The output of the layers for a tensor."""
         for layer in self.layers:
             value = evaluation.apply(layer, value, self.name)
         return value
@@ -45,12 +45,12 @@ class Given:
 
 @dataclass(frozen=True)
 class Block:
-    """`x + f(x)`"""
+    """A residual block `x + f(x)`; the steps are those of f."""
 
     steps: Sequence[Step | Given | Block]
 
     def follow(self, evaluation: Evaluation, value: Any) -> Any:
-        """The sum."""
+        """The sum of a tensor x and of f(x)."""
         return evaluation.call("add", [value, followed(self.steps, evaluation, value)], {}, "residual")
 
 
@@ -58,7 +58,7 @@ Steps = Sequence[Step | Given | Block]
 
 
 def followed(steps: Steps, evaluation: Evaluation, value: Any) -> Any:
-    """What steps one after another make of a tensor."""
+    """The output for a tensor of steps that are carried out one after another."""
     for step in steps:
         value = step.follow(evaluation, value)
     return value

@@ -45,7 +45,7 @@ NUMBERS = {
 }
 """The dtypes of tensors that are read, in NumPy's notation; bfloat16 as its bits."""
 UNREAD = {"complex128": 16, "complex64": 8, "quantized int8": 1, "quantized uint8": 1, "quantized int32": 4, "bytes": 1}
-"""Bytes of one number of the other dtypes, which stand in a file beside weights."""
+"""Bytes of one number of the dtypes that are not read, which may stand in a file beside weights."""
 
 
 def item_size(dtype: str) -> int:
@@ -77,7 +77,7 @@ class Storages(Protocol):
 
 
 def described(storage: Storage) -> Described:
-    """What a reference in the pickle says; FormatError where it is none of torch's."""
+    """The storage that a reference in the pickle describes; FormatError where the reference is none that torch writes."""
     reference = storage.reference
     if not isinstance(reference, tuple) or len(reference) not in (5, 6) or reference[0] != "storage":
         raise FormatError("the pickle refers to something outside itself that is no storage of a tensor; the file is damaged")
@@ -107,7 +107,7 @@ class ZipStorages:
         self.byte_order = self._read_byte_order()
 
     def read(self, storage: Described) -> bytes:
-        """All bytes of a storage; FormatError where its member is missing or of another length."""
+        """All bytes of a storage; FormatError where its member is missing or shorter than the pickle claims."""
         member = f"{self._folder}{self._place}/{storage.key}"
         if self._archive.size(member) < storage.size:
             raise FormatError(
@@ -117,7 +117,7 @@ class ZipStorages:
         return self._archive.read(member)
 
     def _read_byte_order(self) -> str:
-        member = f"{self._folder}byteorder"  # torch before 2.1 does not write it
+        member = f"{self._folder}byteorder"  # torch before 2.1 does not write this member
         if member not in self._archive.names:
             return "little"
         order = self._archive.read(member)[:10].decode("latin-1") if self._archive.size(member) <= 10 else ""
@@ -127,7 +127,7 @@ class ZipStorages:
 
 
 COUNT_SIZE = 8
-"""Bytes before each storage of a legacy file, which hold the count of its numbers."""
+"""How many bytes before each storage of a legacy file state the count of its numbers."""
 
 
 class LegacyStorages:
@@ -143,7 +143,7 @@ class LegacyStorages:
             start += COUNT_SIZE + storage.size
 
     def read(self, storage: Described) -> bytes:
-        """All bytes of a storage; FormatError where the file ends before."""
+        """All bytes of a storage; FormatError where the file ends before them, or states another count of numbers."""
         if storage.key not in self._starts:
             raise FormatError(f"the file does not list storage {storage.key}; it is damaged")
         start = self._starts[storage.key]

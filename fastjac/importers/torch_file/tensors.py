@@ -1,4 +1,4 @@
-"""Tensors out of what a pickle describes: how each lies in its storage, checked before a byte is read."""
+"""Tensors that a pickle describes: how each lies in its storage, which is checked before a byte is read."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..reading.records import Call, Name, Storage
 from .storages import NUMBERS, Described, Storages, described, item_size
 
 MOST_AXES = 32
-"""Axes of a tensor; NumPy takes up to 64."""
+"""The most axes of a tensor; NumPy takes up to 64."""
 MOST_WRAPPERS = 4
-"""Calls around the one that makes the tensor, such as those of a parameter."""
+"""The most calls around the one that makes the tensor, such as that of a parameter."""
 PLAIN_TYPES = ("torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
-"""Classes of tensors that compute what their numbers say."""
+"""Classes whose tensors stand for their numbers and nothing else."""
 BITS = ("conj", "neg")
-"""The entries of a tensor's metadata, each of which stands for an operation that torch has put off."""
+"""The entries of a tensor's metadata. Each stands for an operation that torch has put off."""
 NUMBERS_BY_NAME = ("data", "real", "imag")
 """Attributes of a tensor that stand for its numbers, so that to set one is to change them."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor lies in its storage: what torch calls offset, size and stride, all counted in numbers of `dtype`.
+    """How a tensor lies in its storage: torch's offset, size and stride, all counted in numbers of `dtype`.
 
     bits : the operations that torch leaves to whoever reads the numbers: "neg" for a change of sign, "conj" for conjugation.
     """
@@ -47,14 +47,14 @@ class Layout:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether it stands for a tensor, also of a kind that fastjac refuses."""
+    """Whether a value of the pickle stands for a tensor; a tensor of a kind that fastjac refuses counts too."""
     return isinstance(value, Call) and (str(value) in REBUILD or str(value) in REFUSED)
 
 
 def layout(value: Call) -> Layout:
     """How the tensor lies in its storage.
 
-    Raises FormatError where it is of a kind that has no plain numbers, or reaches beyond its storage.
+    Raises FormatError where the tensor is of a kind that has no plain numbers, or reaches beyond its storage.
     """
     for _ in range(MOST_WRAPPERS):
         if value.entries or value.state is not None:
@@ -74,7 +74,7 @@ def layout(value: Call) -> Layout:
 
 
 class Tensors:
-    """Reads tensors, whose bytes together are held against the length of the file."""
+    """Reads tensors, and compares their bytes together with the length of the file."""
 
     def __init__(self, storages: Storages, file_size: int) -> None:
         self._storages = storages
@@ -93,7 +93,7 @@ class Tensors:
         return self.laid_out(layout(value))
 
     def laid_out(self, found: Layout) -> np.ndarray:
-        """The same of a tensor whose layout is checked."""
+        """The numbers of a tensor whose layout has been checked."""
         if found.dtype not in NUMBERS:
             raise FormatError(f"it holds {found.dtype} numbers; fastjac takes {', '.join(NUMBERS)}, so convert it in torch")
         self._account(found.count * item_size(found.dtype))
@@ -116,24 +116,24 @@ class Tensors:
 
 
 def _strided(content: bytes, found: Layout, byte_order: str) -> np.ndarray:
-    """A copy in NumPy's own order; the layout has been checked against the content."""
+    """The numbers as a new array in C order; the layout has been checked against the content."""
     dtype = np.dtype(NUMBERS[found.dtype]).newbyteorder("<" if byte_order == "little" else ">")
     if found.count == 0:
         return np.zeros(found.size, NUMBERS[found.dtype])
     flat = np.frombuffer(content, dtype, found.storage.size // dtype.itemsize)
-    # An axis of one entry may have any stride in torch, also one too large for NumPy.
+    # An axis of one entry may have any stride in torch, even one too large for NumPy.
     strides = [stride * dtype.itemsize if length > 1 else 0 for length, stride in zip(found.size, found.stride, strict=True)]
     view = np.lib.stride_tricks.as_strided(flat[found.offset :], found.size, strides, writeable=False)
     return np.array(view, NUMBERS[found.dtype], order="C")
 
 
 def _widened(halves: np.ndarray) -> np.ndarray:
-    """bfloat16, whose bits are the upper half of a float32's."""
+    """bfloat16 numbers as float32, whose upper half of bits they are."""
     return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 def _resolved(numbers: np.ndarray, bits: frozenset[str]) -> np.ndarray:
-    """The numbers that torch computes with, once the operations that it had put off are done."""
+    """The numbers that torch computes with, after the operations that it has put off."""
     if not bits:
         return numbers
     if bits != {"neg"} or numbers.dtype == bool:
@@ -142,7 +142,7 @@ def _resolved(numbers: np.ndarray, bits: frozenset[str]) -> np.ndarray:
 
 
 def check_layout(found: Layout) -> None:
-    """Raise FormatError where a tensor reaches beyond its storage, or its offset, size and stride are none."""
+    """Raise FormatError where a tensor reaches beyond its storage, or its offset, size and stride do not fit together."""
     whole = [found.offset, *found.size, *found.stride]
     if len(found.size) != len(found.stride) or not all(isinstance(number, int) and number >= 0 for number in whole):
         raise FormatError("its offset, size and stride are no counts that belong together; the file is damaged")
@@ -170,7 +170,7 @@ def _tensor(
 def _typed_tensor(
     storage: Any, offset: Any, size: Any, stride: Any, grad: Any, hooks: Any, dtype: Any, metadata: Any = None
 ) -> Layout:
-    """`torch._utils._rebuild_tensor_v3`: the storage is of bytes, and the dtype stands beside it."""
+    """`torch._utils._rebuild_tensor_v3`: the storage holds bytes, and the dtype is a further argument."""
     name = str(dtype).removeprefix("torch.") if isinstance(dtype, Name) else type(dtype).__name__
     if name not in NUMBERS:
         raise FormatError(f"it holds {name} numbers; fastjac takes {', '.join(NUMBERS)}, so convert it in torch")
@@ -196,7 +196,7 @@ def _parameter(data: Any, grad: Any = None, hooks: Any = None, state: Any = None
 
 
 def _of_type(function: Any, kind: Any, args: Any, state: Any) -> Call:
-    """`torch._tensor._rebuild_from_type_v2(function, class, args, state)`: a tensor that has attributes besides."""
+    """`torch._tensor._rebuild_from_type_v2(function, class, args, state)`: a tensor that also has attributes."""
     if not isinstance(function, Name) or not isinstance(kind, Name):
         raise FormatError("a tensor is made by something that is no name; the file is damaged")
     if str(kind) not in PLAIN_TYPES:
@@ -240,7 +240,8 @@ REBUILD: dict[str, Callable[..., Layout | Call]] = {
     "torch._tensor._rebuild_from_type": _of_type,
     "torch._tensor._rebuild_from_type_v2": _of_type,
 }
-"""What torch's pickles call to make a tensor, with what reads its arguments. It is never called itself."""
+"""The functions that torch's pickles call to make a tensor, by name, with what reads their arguments here. They are never
+called themselves."""
 
 REFUSED = {
     "torch._utils._rebuild_qtensor": "it is quantized; call .dequantize() on it in torch and save that",
@@ -253,4 +254,4 @@ REFUSED = {
     "torch._utils._rebuild_xla_tensor": "it lies on a device of its own; call .cpu() on it in torch and save that",
     "torch._utils._rebuild_wrapper_subclass": "it is a tensor class of its own; convert it to a plain tensor in torch",
 }
-"""Tensors without plain numbers, by what makes them, with what to do."""
+"""The functions that make tensors without plain numbers, by name, with the reason and what to do."""

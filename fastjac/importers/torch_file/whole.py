@@ -1,7 +1,7 @@
-"""The network of a module that was saved as a whole, by `torch.save(module, path)`: nothing of it is made, imported or called.
+"""The network of a module that was saved as a whole, by `torch.save(module, path)`: nothing in it is made, imported or called.
 
-What a class of torch computes is known: modules.py has the operator that it calls, and these are followed as those of torch's
-programs are. What a class of others computes stands in code that is not in the file, so the user lists it.
+What a class of torch computes is known: modules.py has the operator that it calls, and fastjac carries these operators out as it
+does those of torch's programs. What any other class computes stands in code that is not in the file, so the user lists it.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from .tensors import Tensors
 SEQUENTIAL = f"{MODULE_PREFIX}container.Sequential"
 LISTS = tuple(f"{MODULE_PREFIX}container.{name}" for name in ("ModuleList", "ModuleDict"))
 INPUT = "x"
-"""What the input is called."""
+"""The name of the input."""
 
 
 def whole_module(record: Call, tensors: Tensors, options: Options) -> Imported:
     """The network of a module as a pickle describes it, in evaluation mode; see `fastjac.load` for `options.classes`.
 
-    Raises OptionError where a class is not torch's and not listed, or listed and not there; UnsupportedLayerError for a module
-    that fastjac does not have, or one that hooks change; FormatError where the file is damaged.
+    Raises OptionError where a class is not torch's and not listed, or is listed and not in the file; UnsupportedLayerError for a
+    module that fastjac does not have, or one that hooks change; FormatError where the file is damaged.
     """
     options.refuse_all_but("classes", "n_in", "input_shape")
-    with accounting(Account()), np.errstate(all="ignore"):  # a file may hold any numbers, also such as overflow or are none
+    with accounting(Account()), np.errstate(all="ignore"):  # a file may hold any numbers, even NaN and some that overflow
         steps = _steps(record, tensors, options)
 
         def run(evaluation: Evaluation, inputs: Sequence[Any]) -> Any:
@@ -70,7 +70,7 @@ def _steps(record: Call, tensors: Tensors, options: Options) -> Steps:
 
 
 def _source(run: Run, options: Options) -> Source:
-    """The input, of the shape that the user states, or as wide as the first weight that it meets."""
+    """The input. Its shape is the one that the user states; else its width is that of the first weight that it meets."""
     if options.input_shape is not None:
         return stated([INPUT], options.input_shape)[0]
     width = positive_count(options.n_in, "n_in") or find([INPUT], run).get(INPUT)
@@ -82,7 +82,7 @@ def _source(run: Run, options: Options) -> Source:
 
 
 def whole_state(record: Call, tensors: Tensors) -> dict[str, np.ndarray]:
-    """The state dict of such a module."""
+    """The state dict of a module as a pickle describes it."""
     found: dict[str, np.ndarray] = {}
     for path, module in _within(Module(record, tensors), tensors):
         with located(path or "the module"):
@@ -108,7 +108,7 @@ def _within(module: Module, tensors: Tensors) -> Iterator[tuple[str, Module]]:
 
 
 def _checked(classes: Any) -> Mapping[str, Sequence[Any]]:
-    """What the user lists; DtypeError where it is no dictionary of lists."""
+    """The lists that the user gives, by the names of classes; DtypeError where they are no dictionary of lists."""
     if classes is None:
         return {}
     if not isinstance(classes, Mapping):
@@ -124,7 +124,7 @@ def _checked(classes: Any) -> Mapping[str, Sequence[Any]]:
 class _Reader:
     """Reads modules, each once, however often it is used.
 
-    seen : the classes that are not torch's.
+    seen : the names of the listed classes that the file has modules of.
     """
 
     def __init__(self, tensors: Tensors, classes: Mapping[str, Sequence[Any]]) -> None:
@@ -165,7 +165,7 @@ class _Reader:
         return self.steps(module.children[name], f"{path}.{name!s:.100}".lstrip("."), depth + 1)
 
     def _operator(self, module: Module) -> tuple[str, Sequence[Any]]:
-        """The operator that a module of torch's own calls, and what it takes."""
+        """The operator that one of torch's own modules calls, and the arguments that it takes after the tensor."""
         name = module.class_name
         kind = name.rpartition(".")[2]
         if not name.startswith("torch."):
@@ -181,7 +181,7 @@ class _Reader:
         return operator, [_argument(module, attribute) for attribute in attributes]
 
     def _check_all_named(self, module: Module) -> None:
-        """Raise OptionError where a list leaves out weights, which would be forgotten rather than meant."""
+        """Raise OptionError where a list leaves out weights, since the user probably forgot them."""
         name = module.class_name
         named = [entry for entry in all_entries(self.classes[name]) if isinstance(entry, str)]
         for path, inner in _within(module, self._tensors):
@@ -197,7 +197,7 @@ class _Reader:
         check_count(self._count, MOST_LAYERS, "modules")
 
     def _listed(self, entries: Sequence[Any], module: Module, path: str, depth: int) -> Steps:
-        """What a user's list says that a module does."""
+        """What a module does according to the user's list."""
         found: list[Step | Given | Block] = []
         for position, entry in enumerate(entries):
             with located(f"classes[{module.class_name!r:.200}][{position}]"):
@@ -211,7 +211,7 @@ class _Reader:
         return found
 
     def _named(self, entry: Any, module: Module, path: str, depth: int) -> Steps:
-        """A module by its path within the one that is listed, or an activation by its name."""
+        """What an entry of a list stands for: a module, by its path within the listed one, or an activation, by its name."""
         if not isinstance(entry, str):
             raise OptionError(f"it must be a module's name, an activation's or a fastjac layer, got {entry!r:.200}")
         if entry.partition(".")[0] not in module.children and entry in ACTIVATIONS:
@@ -241,7 +241,7 @@ def _argument(module: Module, name: str) -> Any:
 
 
 def _asked_for(module: Module) -> str:
-    """What a user's class needs."""
+    """The message that asks the user what a class of theirs computes."""
     return (
         f"what it computes stands in its forward, which is not in the file; list it: classes={{{module.class_name!r:.200}: "
         f'{_proposal(module)}}}, with what stands between, such as "relu"; or load it in torch, for fastjac.from_torch(module)'

@@ -17,7 +17,7 @@ ESCAPE = re.compile(r"\\([0-7]{1,3}|.)", re.DOTALL)
 class Cursor:
     """Passes over the tokens of a line from left to right.
 
-    tokens : of the line, with their kinds.  position : that of the next one.  number : of the line.
+    tokens : the tokens of the line, with their kinds.  position : that of the next token.  number : the line's number.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Cursor:
 
     @contextmanager
     def deeper(self) -> Iterator[None]:
-        """One level deeper in the trees."""
+        """Count one more level of the trees inside; FormatError where there are too many."""
         self._depth += 1
         check_count(self._depth, MOST_DEPTH, "levels of blocks and expressions")
         try:
@@ -40,21 +40,21 @@ class Cursor:
         return self.tokens[position][1] if position < len(self.tokens) else ""
 
     def next_token(self) -> tuple[str, str]:
-        """The next token with its kind, which is passed."""
+        """Pass the next token, and return it with its kind."""
         if self.position >= len(self.tokens):
             raise self.error("more stands on it")
         self.position += 1
         return self.tokens[self.position - 1]
 
     def word(self) -> str:
-        """The next token, which must be a name."""
+        """Pass the next token, which must be a name, and return it."""
         kind, token = self.next_token()
         if kind != "name":
             raise self.error(f"{token!r} is a name")
         return token
 
     def take(self, mark: str) -> bool:
-        """Pass a mark if it comes next."""
+        """Pass a mark if it comes next; whether it did."""
         if self.peek() == mark:
             self.position += 1
             return True
@@ -66,12 +66,12 @@ class Cursor:
             raise self.error(f"{mark!r} stands where it has {self.peek()!r:.80}")
 
     def expect_end(self) -> None:
-        """Refuse what stands behind a statement."""
+        """Raise FormatError where something stands behind a statement."""
         if self.peek():
             raise self.error(f"nothing stands behind a statement where it has {self.peek()!r:.80}")
 
     def pass_type(self) -> str:
-        """The type behind a name."""
+        """Pass the type behind a name, and return its text."""
         depth, start = 0, self.position
         while (token := self.peek()) and (depth or token not in (",", ")", "=")):
             depth += (token in OPENING) - (token in CLOSING)
@@ -92,7 +92,7 @@ def number_of(token: str) -> int | float:
 
 
 def text_of(token: str) -> str:
-    """What a quoted text says."""
+    """The text that a quoted token stands for."""
 
     def meant(found: re.Match[str]) -> str:
         escaped = found.group(1)

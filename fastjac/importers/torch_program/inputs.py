@@ -1,4 +1,4 @@
-"""What the forward of a program takes: tensors, and tuples of them such as the state and the cell of a recurrent layer."""
+"""What the forward of a program takes: tensors, and tuples of tensors such as the state and the cell of a recurrent layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TENSOR, TENSORS = re.compile(r"Tensor|Optional\[Tensor\]"), re.compile(r"(Option
 class Taken:
     """A parameter of forward that is an input of the network, or several.
 
-    count : of the tensors in a tuple; None for a tensor.
+    count : the number of tensors in a tuple; None for a tensor.
     """
 
     name: str
@@ -28,11 +28,11 @@ class Taken:
 
     @property
     def names(self) -> list[str]:
-        """What the inputs are called; those of a tuple by their numbers."""
+        """The names of the inputs; those of a tuple end with their numbers."""
         return [self.name] if self.count is None else [f"{self.name}.{number}" for number in range(self.count)]
 
     def bound(self, tensors: Iterator[Any]) -> Any:
-        """What forward is given, out of the next of all tensors."""
+        """The value of the parameter: the next tensor, or a tuple of the next ones."""
         return next(tensors) if self.count is None else tuple(next(tensors) for _ in range(self.count))
 
 
@@ -63,7 +63,7 @@ def _count(name: str, kind: str) -> int | None:
 
 
 def stated(names: Sequence[str], input_shape: Any) -> list[Source]:
-    """The inputs, of the shapes that a user states; OptionError where these are not one for each."""
+    """The inputs with the shapes that a user states; OptionError unless there is one shape for each input."""
     is_one = isinstance(input_shape, int) or (
         isinstance(input_shape, (tuple, list)) and all(size is None or isinstance(size, int) for size in input_shape)
     )

@@ -36,13 +36,13 @@ from .trees import (
 )
 
 MOST_STEPS = 100_000
-"""Statements and expressions that are followed; a layer takes some thirty."""
+"""The most statements and expressions that are followed; a layer takes some thirty."""
 MOST_CALLS = 40
-"""Modules inside modules, and functions that call functions."""
+"""The most functions that call one another, methods of modules inside modules among them."""
 
 
 class _NoValue:
-    """What a statement gives that is no return."""
+    """The result of a statement that does not return from its function."""
 
 
 GO_ON = _NoValue()
@@ -59,7 +59,7 @@ class Reference:
 class Frame:
     """The variables of a function that is being followed.
 
-    place : the path of its module, or its name.
+    place : the path of its module, or the function's name.
     """
 
     place: str
@@ -69,7 +69,7 @@ class Frame:
 class Interpreter:
     """Follows functions of a program.
 
-    constants : gives those that the program calls `CONSTANTS.c0` and so on.  evaluation : carries out torch's operators.
+    constants : gives the constants that the program calls `CONSTANTS.c0` and so on.  evaluation : carries out torch's operators.
     """
 
     def __init__(self, program: Program, objects: Objects, constants: Callable[[str], Any], evaluation: Evaluation) -> None:
@@ -77,7 +77,7 @@ class Interpreter:
         self._steps = self._calls = 0
 
     def method(self, module: Module, name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-        """What a method of a module gives."""
+        """The result of a method of a module."""
         function = self._program.method(module.kind, name)
         return self._function(function, [module, *args], keywords, module.path or "forward")
 
@@ -147,7 +147,7 @@ class Interpreter:
         return GO_ON
 
     def _rounds(self, loop: Loop, frame: Frame) -> Iterator[None]:
-        """Once for each time that the body runs: while the source holds, or for each of its entries, which the target becomes."""
+        """Yield before each run of a loop's body: while the source holds, or with each entry of the source as the target."""
         if not loop.target:
             while truth_of(self._value(loop.source, frame)):
                 yield
@@ -161,7 +161,7 @@ class Interpreter:
             yield
 
     def _weighed(self, value: Any) -> Any:
-        """A list, tuple or dict, all of whose entries, of those inside it too, are counted as steps."""
+        """The value of a list, tuple or dict. Its entries, and those of containers inside it, are counted as steps."""
         waiting = [value]
         while waiting:
             one = waiting.pop()
@@ -238,7 +238,7 @@ class Interpreter:
         return self._named(function.name, args, keywords, frame)
 
     def _named(self, name: str, args: Sequence[Any], keywords: Mapping[str, Any], frame: Frame) -> Any:
-        """A function by its dotted name: one of torch's operators, or of the program."""
+        """The result of a function with this dotted name: one of torch's operators, or a function of the program."""
         root, _, rest = name.partition(".")
         if root == "torch":
             return self._operator(rest, args, keywords, frame)
@@ -268,7 +268,7 @@ class Interpreter:
         return tuple(args)
 
     def _builtin(self, name: str, call: Call, frame: Frame) -> Any:
-        """A function of Python's that TorchScript has; a first argument that is a type is not looked at."""
+        """The result of a function of Python's that TorchScript has; a first argument that is a type is skipped."""
         if name in CASTS:
             return self._value(call.args[1], frame) if len(call.args) > 1 else None
         if name == "uninitialized":

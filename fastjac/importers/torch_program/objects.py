@@ -1,4 +1,4 @@
-"""The objects of a TorchScript archive: modules with their attributes, out of a pickle that is read as data."""
+"""The objects of a TorchScript archive: modules with their attributes, from a pickle that is read as data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PICKLE_HELPERS = "torch.jit._pickle."
 class Module:
     """An object whose class the archive's program defines.
 
-    kind : the name of its class.  path : the attributes that lead to it from the outermost module, with points between.
+    kind : the name of its class.  path : the attributes that lead from the outermost module to it, joined by points.
     """
 
     kind: str

@@ -1,6 +1,6 @@
-"""From the text of a program in TorchScript, which may come from anywhere, to trees. Nothing of it is evaluated by Python.
+"""Parse the text of a program in TorchScript into trees. The text may come from anywhere, so Python evaluates none of it.
 
-TorchScript's printer uses a small part of Python: no operators but a minus before a number, no comprehensions, no lambda.
+TorchScript's printer uses a small part of Python: its only operator is a minus before a number; no comprehensions, no lambda.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Parser(Cursor):
         return line.tokens[0][1]
 
     def _block(self) -> Iterator[str]:
-        """The first words of the lines of an indented block, each as the current line."""
+        """Yield the first word of each line of an indented block; meanwhile that line is the current one."""
         if self._at == len(self._lines):
             return
         outer = self._lines[self._at - 1].indent
@@ -96,7 +96,7 @@ class _Parser(Cursor):
                 self.position = 2
                 self.pass_type()
                 if self.take("="):
-                    self._expression()  # a constant, which the archive's own list holds too
+                    self._expression()  # a constant, which stands in the archive's own list too
         return Class(name, base, methods)
 
     def _function(self, owner: str) -> Function:
@@ -212,7 +212,7 @@ class _Parser(Cursor):
         raise self.error("a number stands behind a minus")
 
     def _brackets(self) -> Expression:
-        """What stands in brackets, or a tuple."""
+        """The expression that stands in brackets; a tuple if there are commas."""
         if self.take(")"):
             return Items(tuple, ())
         found = self._open_tuple()

@@ -1,4 +1,4 @@
-"""The code of a TorchScript archive: its files, each parsed when something of it is first asked for."""
+"""The code of a TorchScript archive: its files, each parsed when something in it is first asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .tokens import MOST_TOKENS, lines
 from .trees import Class, Definition, Function
 
 MOST_CODE = 1 << 20
-"""Bytes of one file of a program."""
+"""The most bytes of one file of a program."""
 
 
 class Program:
@@ -26,7 +26,7 @@ class Program:
         self._tokens = 0
 
     def definition(self, name: str) -> Definition:
-        """The class or function of a dotted name; its file is named by all but the last part."""
+        """The class or function with a dotted name; all but the last part of the name specify its file."""
         module, _, last = name.rpartition(".")
         found = self._file(module).get(last)
         if found is None:
@@ -43,7 +43,7 @@ class Program:
         return found.methods[name]
 
     def member(self, module: str) -> str:
-        """The file of a module."""
+        """The member of the archive that holds a Python module."""
         return f"{self._folder}code/{module.replace('.', '/')}.py"
 
     def _file(self, module: str) -> dict[str, Definition]:

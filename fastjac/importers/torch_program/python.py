@@ -1,4 +1,4 @@
-"""What of Python's own stands in a program in TorchScript, besides functions of one value."""
+"""Python's own functions and keys in a program in TorchScript, besides functions of one value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def range_of(args: Sequence[Any]) -> range:
 
 
 def key_of(value: Any) -> Any:
-    """A key of a dict."""
+    """The value, which must be one that a dict of TorchScript may have as a key."""
     if not isinstance(value, (str, int, float)):
         raise FormatError(f"a dict has {kind_of(value)} as a key; the file is damaged")
     return value

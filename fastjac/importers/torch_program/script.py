@@ -1,7 +1,7 @@
-"""TorchScript archives, which torch.jit.save writes of scripted and traced modules: read without torch, and nothing is executed.
+"""TorchScript archives, which torch.jit.save writes for scripted and traced modules: read without torch, and not executed.
 
-An archive holds the module's attributes in a pickle, data.pkl, which is read as data, and its program as text in a small part of
-Python, which is followed with tensors that stand for the network's inputs.
+An archive holds the module's attributes in a pickle, data.pkl, which is read as data. It holds the module's program as text in a
+small part of Python, which fastjac follows with tensors that stand for the network's inputs.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def recognise(probe: Probe) -> bool:
     return any(f"{folder}{PICKLE}" in probe.zip_names for folder in folders)
 
 
-@np.errstate(all="ignore")  # a file may hold any numbers, also such as overflow or are none
+@np.errstate(all="ignore")  # a file may hold any numbers, even NaN and some that overflow
 def load(probe: Probe, options: Options) -> Imported:
     """The network that a program in TorchScript computes from the inputs of its module's forward.
 
     Raises FormatError where the file is damaged, or its program takes too long; UnsupportedLayerError where it holds what fastjac
-    does not have; LayerError where nothing tells how many entries an input has.
+    does not have; LayerError where nothing shows how many entries an input has.
     """
     options.refuse_all_but("n_in", "input_shape", "inputs", "outputs")
     with archive.opened(probe.path) as found, accounting(account := Account()):
@@ -93,7 +93,7 @@ class _Script:
             raise
 
     def _sources(self, forward: Function, parameters: Sequence[Taken], run: Run, options: Options) -> list[Source]:
-        """The inputs: as they were traced, as the user states them, or as the program shows them."""
+        """The inputs, with the shapes of traced examples, those that the user states, or the widths that the program shows."""
         names = [name for one in parameters for name in one.names]
         traced = self._traced(forward, [one.name for one in parameters])
         if traced:
@@ -104,7 +104,7 @@ class _Script:
         return _by_width(names, options.n_in, lambda: widths.find(names, run))
 
     def _traced(self, forward: Function, names: Sequence[str]) -> list[Source]:
-        """The inputs as torch.jit.trace has recorded them; none where it has not."""
+        """The inputs as torch.jit.trace has recorded them; an empty list where the file has no such record."""
         if f"{self._folder}{TRACED_INPUTS}" not in self._archive.names:
             return []
         recorded = plain(self._pickle(TRACED_INPUTS))
@@ -120,7 +120,7 @@ class _Script:
 
 
 def _source(name: str, example: Call) -> Source:
-    """An input like an example of it: the first of several axes counts samples."""
+    """An input with the shape of a recorded example, whose first axis counts samples if it has several axes."""
     found = layout(example)
     if len(found.size) < 2:
         return Source.of(name, found.size or (1,), None, found.dtype)
@@ -128,7 +128,7 @@ def _source(name: str, example: Call) -> Source:
 
 
 def _check_told(sources: Sequence[Source], options: Options) -> None:
-    """Refuse shapes, and a number of inputs that is not the one of the example that the program was traced with."""
+    """Refuse an input_shape, and an n_in that is not the size of the example that the program was traced with."""
     if options.input_shape is not None:
         raise OptionError(
             "the program was traced with examples of its inputs, whose shapes the file holds; leave input_shape out"
@@ -141,7 +141,7 @@ def _check_told(sources: Sequence[Source], options: Options) -> None:
 
 
 def _by_width(names: Sequence[str], n_in: int | None, found: Any) -> list[Source]:
-    """Inputs (N, n), with n as it is told, or as the program shows it."""
+    """Inputs (N, n), where n is n_in if that is given, else the width that the program shows."""
     given = positive_count(n_in, "n_in")
     if given is not None and len(names) > 1:
         raise OptionError(

@@ -1,4 +1,4 @@
-"""Which operators of a program fastjac does not have, counted over all of its modules, for the error that refuses it."""
+"""The operators of a program that fastjac does not have, counted over all modules, for the error that refuses the program."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def missing(program: Program, root: Record) -> str:
         try:
             found = program.definition(kind)
         except FormatError:
-            continue  # a damaged part of the program, which nothing may ever use
+            continue  # this class is damaged, but the program may never use it
         for function in found.methods.values() if isinstance(found, Class) else ():
             counts.update(name for name in _operators(function) if not is_known(name))
     return ", ".join(f"{name} ({count})" for name, count in counts.most_common(10))
 
 
 def _kinds(root: Record) -> Iterator[str]:
-    """The classes of a module and of all that are in it, each as often as it is there."""
+    """The classes of a module and of all modules inside it, each as often as it is there."""
     seen, waiting = {id(root)}, [root]
     while waiting and len(seen) < MOST_LAYERS:
         one = waiting.pop()

@@ -1,4 +1,4 @@
-"""The text of a program in TorchScript as lines of tokens, whose number is bounded."""
+"""The text of a program in TorchScript as lines of tokens; the number of tokens is bounded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ...errors import FormatError
 from ..reading.limits import check_count
 
 MOST_TOKENS = 150_000
-"""Tokens of all files of a program that are read; a layer takes some fifty."""
+"""The most tokens in all files of a program together; a layer takes some fifty."""
 MOST_DEPTH = 60
-"""Levels of expressions inside one another, or of blocks."""
+"""The most levels of expressions inside one another, or of blocks."""
 TOKEN = re.compile(
     r"""(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)|(?P<name>[^\W\d]\w*)|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
     r"""|(?P<mark>->|[()\[\]{},.:=-])|(?P<space>[ \t]+|\#[^\n]*)|(?P<end>\n)"""

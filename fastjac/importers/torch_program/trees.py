@@ -1,4 +1,4 @@
-"""The trees that a program in TorchScript is read as: expressions, statements and definitions."""
+"""The trees of a parsed program in TorchScript: expressions, statements and definitions."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ Statement = Assign | Return | If | Loop
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a function takes: its type, as the program writes it, and its default, None where it has none."""
+    """A parameter of a function: its type, as the program writes it, and its default, None where it has none."""
 
     kind: str
     default: Expression | None
@@ -122,7 +122,7 @@ class Parameter:
 class Function:
     """A function or method.
 
-    name : with its module and class.  parameters : by name.
+    name : its dotted name, with its module and class.  parameters : its parameters by name.
     """
 
     name: str

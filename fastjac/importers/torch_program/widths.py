@@ -1,4 +1,4 @@
-"""How many entries the inputs of a program have that does not say so: as many as the first weight that each meets."""
+"""The widths of inputs whose program does not state them: each input is as wide as the first weight that it meets."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .aten.evaluation import Evaluation
 
 @dataclass(eq=False)
 class Open:
-    """An input of two axes whose second has an unknown length, or a tensor of the same shape that is made of it.
+    """An input of two axes whose second has an unknown length, or a tensor of the same shape that is computed from it.
 
-    name : the input's; empty for a tensor of another shape.
+    name : the input's name; empty for a tensor of another shape.
     """
 
     name: str = ""
@@ -31,7 +31,7 @@ class AllFoundError(BaseException):
 class Widths(Evaluation):
     """Follows a program as far as it goes without the widths of its inputs, and notes the first weight that each meets.
 
-    found : the widths by the names of the inputs.
+    found : the widths that are known so far, by the names of the inputs.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ class Widths(Evaluation):
         self.found: dict[str, int] = {}
 
     def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str, kind: str = "") -> Any:
-        """What an operator gives, as far as that is known; an Open of no name where it is not."""
+        """The result of an operator, as far as it is known; an Open of no name where it is not."""
         opens = [one for one in _flat([*args, *options.values()]) if isinstance(one, Open)]
         if not opens:
             return super().call(name, args, options, place, kind)
@@ -61,7 +61,7 @@ class Widths(Evaluation):
         return Open()
 
     def apply(self, layer: Layer, value: Any, place: str) -> Any:
-        """What a layer of fastjac gives, as far as that is known."""
+        """The result of a layer of fastjac, as far as it is known."""
         if layer.n_in is None:
             return value
         self._meet(value.name, layer.n_in)
@@ -75,16 +75,16 @@ class Widths(Evaluation):
             raise AllFoundError
 
     def _meet_beside(self, name: str, args: Sequence[Any]) -> None:
-        """An array whose last axis is spread over the input's."""
+        """Take note of the width of a constant among the operands: its last axis lies beside the input's."""
         for one in args:
             if isinstance(one, Constant) and one.shape and one.shape[-1] > 1:
                 self._meet(name, one.shape[-1])
 
 
 def find(names: Sequence[str], run: Callable[[Evaluation, Sequence[Any]], Any]) -> dict[str, int]:
-    """The widths that a program shows of its inputs; those are missing that it does not show."""
+    """The widths of the inputs, by name, as far as the program shows them."""
     widths = Widths(names)
-    with suppress(AllFoundError, FastjacError):  # what the program lacks is said when it is read with all widths
+    with suppress(AllFoundError, FastjacError):  # errors of the program are raised when it is read with all widths
         run(widths, [Open(name) for name in names])
     return widths.found
 
@@ -94,7 +94,7 @@ def _flat(values: Sequence[Any]) -> list[Any]:
 
 
 def _shape(position: int, axis: int, option: str) -> Callable[[Sequence[Any], Mapping[str, Any]], Any]:
-    """The size of an axis of an argument that is a constant."""
+    """A function that gives the size of an axis of a constant argument."""
 
     def width(args: Sequence[Any], options: Mapping[str, Any]) -> Any:
         value = args[position] if position < len(args) else options.get(option)
@@ -122,9 +122,9 @@ MEETS: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {
     "layer_norm": _last_size,
     "batch_norm": _shape(3, -1, "running_mean"),
 }
-"""Operators that a tensor (N, n) meets a weight in, with what tells n."""
+"""Operators in which a tensor (N, n) meets a weight, each with the function that finds n."""
 KEEPS = frozenset(ACTIVATIONS) - {"glu"} | {"flatten", "contiguous", "clone", "detach", "to", "dropout", "softmax"}
-"""Operators whose result is of the shape of their operand (N, n)."""
+"""Operators whose result has the shape of their operand (N, n)."""
 BESIDE = frozenset(("add", "sub", "mul", "div", "rsub"))
 
 

@@ -3,7 +3,7 @@
 file.py       recognise, load
 schema.py     the fields of TensorFlow Lite's tables by number, its operators and their options
 model.py      from the flatbuffer to a graph
-operators.py  what its operators become
+operators.py  what the operators of the graph become; recurrent.py its recurrent layers
 """
 
 from .file import load, recognise

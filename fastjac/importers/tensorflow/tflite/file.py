@@ -27,7 +27,7 @@ def recognise(probe: Probe) -> bool:
 def load(probe: Probe, options: Options) -> Imported:
     """Read a floating-point model.
 
-    Raises FormatError where the file is damaged, UnsupportedLayerError where it is quantized or fastjac cannot say it.
+    Raises FormatError where the file is damaged, UnsupportedLayerError where it is quantized or fastjac cannot express it.
     """
     options.refuse_all_but("n_in", "inputs", "outputs")
     check_count(probe.size, MOST_BYTES, "bytes")

@@ -1,4 +1,4 @@
-"""From a flatbuffer to a graph: its tensors are values or constants, and its operators nodes."""
+"""From a flatbuffer to a graph: its tensors become values or constants, and its operators become nodes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Reader:
         return nodes
 
     def _numbers(self, table: Table, field: int, most: int) -> list[int]:
-        """A list of numbers of tensors, of which -1 stands for none."""
+        """The numbers of tensors in a list; -1 stands for no tensor."""
         found = table.array(field, "<i4")
         numbers = [] if found is None else found[: most + 1].tolist()
         check_count(len(numbers), most, "tensors of a node or graph")
@@ -85,7 +85,7 @@ class Reader:
         return numbers
 
     def _signature(self) -> Mapping[tuple[str, int], str]:
-        """What users call the ends of the graph, by kind and by the number of the tensor."""
+        """The users' names of the graph's inputs and outputs, by kind and by the number of the tensor."""
         called = {}
         for signature in self._model.tables(s.Model.SIGNATURES, MOST_ENDS, "signatures"):
             if signature.integer(s.Signature.SUBGRAPH, "I") == 0:
@@ -138,7 +138,7 @@ class Reader:
         if number >= len(self._buffers):
             raise FormatError(f"its bytes are in buffer {number} of {len(self._buffers)}; the file is damaged")
         content = self._bytes(self._buffers[number])
-        if number not in self._counted:  # several tensors may have the same bytes
+        if number not in self._counted:  # several tensors may share one buffer
             self._counted.add(number)
             self._account.store(content.size)
         return content
@@ -167,7 +167,7 @@ def _sizes(tensor: Table, field: int) -> tuple[int, ...]:
 
 
 def _operator(code: Table) -> str:
-    """The name of an operator; files of older versions have its number in one byte."""
+    """The name of an operator; files of older versions hold its number in one byte."""
     number = max(code.integer(s.OperatorCode.CODE, "i"), code.integer(s.OperatorCode.OLD_CODE, "b"))
     if number == s.CUSTOM:
         return f"CUSTOM {code.text(s.OperatorCode.CUSTOM_CODE) or ''}"

@@ -45,7 +45,7 @@ def dequantize(call: Call) -> Value:
 
 
 def fused(convert: Convert) -> Convert:
-    """An operator with the activation that its option `fused` names behind it."""
+    """The operator with an activation behind it, which its option `fused` names."""
 
     def both(call: Call) -> Value:
         found = convert(call)
@@ -91,11 +91,11 @@ OWN: dict[str, Convert] = {
     "CONCATENATION": fused(movement.concat),
     "PADV2": movement.pad,
 }
-"""Operators that graphs do not have, call by another name, or take otherwise."""
+"""Operators that graphs do not have, have under another name, or have with other operands."""
 
 
 def _in_capitals(name: str) -> str:
-    """An operator of graphs as TensorFlow Lite writes it: "SQUARED_DIFFERENCE" for SquaredDifference."""
+    """The name of an operator of graphs as TensorFlow Lite writes it: "SQUARED_DIFFERENCE" for SquaredDifference."""
     return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).upper()
 
 
@@ -111,7 +111,7 @@ OPERATORS: dict[str, Operator] = {
 
 
 def refusal(node: Node) -> str:
-    """Why fastjac does not have an operator; empty where it is only not among those that it has."""
+    """Why fastjac does not have an operator; empty where there is no reason but its absence from OPERATORS."""
     name = node.operator
     if "QUANT" in name:
         return QUANTIZED

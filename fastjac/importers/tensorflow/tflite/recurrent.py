@@ -17,20 +17,20 @@ from ..calls import Call
 
 LSTM, RNN = "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"
 STATES = {LSTM: (18, 19), RNN: (4,)}
-"""Which operands of a node are its state, which the file has no numbers for."""
+"""The positions of a node's operands that are its state. The file has no numbers for them."""
 GATES = range(4)
 REFUSED = {
     "peepholes": range(9, 12),
     "a projection": range(16, 18),
     "a layer normalization within": range(20, 24),
 }
-"""Operands of an LSTM that only some have."""
+"""Operands that only some LSTMs have, and fastjac's does not."""
 FUNCTIONS: Mapping[int, Function] = {0: lambda value: value, 1: fn.relu, 4: fn.tanh}
-"""What a state is passed through, by the number in the option `fused`."""
+"""The functions that a state is passed through, by the number in the option `fused`."""
 
 
 def lstm(call: Call) -> Value:
-    """The states behind all steps; the weights of each gate are an operand of their own, in the order i, f, g, o."""
+    """The states behind all steps. Each gate's weights are an operand of their own, in the order i, f, g, o."""
     for what, positions in REFUSED.items():
         if any(call.optional(position) is not None for position in positions):
             raise UnsupportedLayerError(f"it has {what}, which fastjac does not have; fastjac takes the LSTM that Keras has")
@@ -44,7 +44,7 @@ def lstm(call: Call) -> Value:
 
 
 def _bound(call: Call, function: Function, steps: int) -> Function | None:
-    """What clips the cells; None where they cannot become so large: with tanh, each step adds less than 1."""
+    """The function that clips the cells; None where they cannot become so large: with tanh, each step adds less than 1."""
     most = call.real("cell_clip", 0.0)
     if most <= 0.0 or (function is fn.tanh and steps <= most):
         return None
@@ -53,7 +53,7 @@ def _bound(call: Call, function: Function, steps: int) -> Function | None:
 
 
 def rnn(call: Call) -> Value:
-    """The states behind all steps, each of which is a function of the input and of the last state."""
+    """The states behind all steps; each state is a function of the input and of the last state."""
     weights = Weights(call.array(1), call.array(2), call.array(3))
     return jn.stack(rc.rnn(_steps(call), weights, function=_function(call)), _time_axis(call))
 

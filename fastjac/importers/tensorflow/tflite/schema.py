@@ -166,7 +166,7 @@ OPTIONS: dict[str, Fields] = {
     "UNIDIRECTIONAL_SEQUENCE_RNN": {"time_major": (0, BOOL, 0), "fused": (1, BYTE, 0)},
     "CAST": {"out_data_type": (1, BYTE, 0)},
 }
-"""The options of operators by name: the number of the field, its kind, and its default."""
+"""The options of operators: for each option's name, the number of its field, its kind, and its default."""
 
 CUSTOM = 32
 NAMES = """\
@@ -189,4 +189,4 @@ UNSORTED_SEGMENT_SUM ATAN2 UNSORTED_SEGMENT_MIN SIGN"""
 OPERATORS = tuple(NAMES.split())
 """The built-in operators, by their numbers."""
 ACTIVATIONS = {0: "", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH"}
-"""What may stand behind an operator, by the number in its option `fused`."""
+"""Activations that may stand behind an operator, by the number in its option `fused`."""

@@ -1,7 +1,7 @@
-"""The operators of torch that stand in programs, by the names and with the arguments that torch's own list of them has.
+"""The operators of torch in programs, with the names and arguments of torch's own list of operators.
 
 values.py      numbers, lists and tensors of a program, and how they become tensors of the intermediate form
 activations.py, arithmetic.py, movement.py, products.py, reductions.py, queries.py   the operators, in tables
-operators.py   OPERATORS, all of these, and why others are missing
-evaluation.py  calls them and keeps account
+operators.py   OPERATORS, all of these, and the reasons why others are missing
+evaluation.py  calls the operators, and records what becomes of each
 """

@@ -18,12 +18,12 @@ Operator = Callable[..., Any]
 
 
 def _function(function: Callable[[Value], Value]) -> Operator:
-    """A function that the intermediate form has."""
+    """The operator of a function that the intermediate form has."""
     return lambda self: function(floating(tensor(self)))
 
 
 def _layer(layer: Layer) -> Operator:
-    """A layer without options."""
+    """The operator of a layer without options."""
     return lambda self: fn.apply(tensor(self), [layer])
 
 
@@ -75,7 +75,7 @@ def _glu(self: Any, dim: Any = -1) -> Value:
 
 
 def _prelu(self: Any, weight: Any) -> Value:
-    """Slopes for each index of axis 1, or one for all."""
+    """`x` above 0, a multiple of x below: a slope for each index of axis 1, or one slope for all."""
     value, slopes = tensor(self), tensor(weight, "weight")
     behind = len(value.shape) - 2
     return el.prelu(value, reshape(slopes, [-1, *[1] * behind]) if behind > 0 and slopes.shape != (1,) else slopes)
@@ -145,4 +145,4 @@ ACTIVATIONS: dict[str, Operator] = {
     "log1p": _function(lambda value: fn.log(el.add(value, tensor(1.0)))),
     "expm1": _function(lambda value: el.subtract(fn.exp(value), tensor(1.0))),
 }
-"""By torch's names; an underscore behind one stands for the same in place."""
+"""Operators by torch's names; a name with an underscore behind it stands for the same operator in place."""

@@ -21,11 +21,11 @@ from .values import NUMBERS, floating, is_number, listed, number_of, paired, siz
 
 Operator = Callable[..., Any]
 MOST_FACTOR = 64
-"""Times that an exponent of whole numbers may multiply its base."""
+"""The largest exponent, in absolute value, to which a whole number is raised."""
 
 
 def _of_two(of_numbers: Callable[[Any, Any], Any], function: Callable[[Value, Value], Any]) -> Operator:
-    """A function of two tensors, and the same of two numbers."""
+    """The operator of a function of two tensors, given with the same function of two numbers."""
 
     def call(self: Any, other: Any) -> Any:
         if isinstance(self, NUMBERS) and isinstance(other, NUMBERS):
@@ -60,7 +60,7 @@ DIVIDE = _of_two(operator.truediv, lambda a, b: el.divide(floating(a), floating(
 
 
 def _add(self: Any, other: Any, alpha: Any = 1) -> Any:
-    """A sum; of two lists, one behind the other."""
+    """The sum of two operands; two lists are joined."""
     if isinstance(self, list) and isinstance(other, list):
         check_count(len(self) + len(other), MOST_LAYERS, "entries in one list")
         return [*self, *other]
@@ -95,7 +95,7 @@ MINIMUM = _of_two(min, el.minimum)
 
 
 def _compared(of_values: Callable[[Any, Any], Any], function: Callable[[Value, Value], Any]) -> Operator:
-    """A comparison: of tensors by entry, of anything else as a whole."""
+    """The operator of a comparison: tensors are compared by entry, anything else as a whole."""
 
     def call(self: Any, other: Any) -> Any:
         if isinstance(self, (Constant, Flow)) or isinstance(other, (Constant, Flow)):
@@ -117,7 +117,7 @@ def _compared(of_values: Callable[[Any, Any], Any], function: Callable[[Value, V
 
 
 def _agreed(value: Any) -> Any:
-    """What holds for one sample and for a batch; UnsupportedLayerError where the number of samples decides."""
+    """The value that holds for one sample and for a batch alike; UnsupportedLayerError where the number of samples decides."""
     if isinstance(value, Constant):
         if isinstance(value.batch, np.ndarray) and not np.array_equal(value.alone, value.batch):
             raise UnsupportedLayerError(
@@ -150,7 +150,7 @@ def _not(self: Any) -> Any:
 
 
 def truth_of(value: Any) -> bool:
-    """Whether a condition holds by which a program chooses its way."""
+    """Whether the condition holds by which a program chooses its way."""
     if isinstance(value, (Flow, ch.Condition)):
         raise UnsupportedLayerError(
             "it goes one way or another by a value that depends on the network's input; fastjac takes torch.where there"
@@ -197,7 +197,7 @@ def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
 
 
 def _index_put(self: Any, indices: Any, values: Any, accumulate: Any = False, unsafe: Any = False) -> Any:
-    """What `x[indices] = values` makes of a tensor; one index may be a comparison of its entries."""
+    """The tensor x after `x[indices] = values`; one index may be a comparison of its entries."""
     first, *others = listed(indices)
     if not isinstance(first, ch.Condition):
         return index_put(self, indices, values, accumulate)
@@ -259,4 +259,4 @@ ARITHMETIC: dict[str, Operator] = {
     "__or__": _logical(operator.or_, ch.either),
     "__not__": _not,
 }
-"""By torch's names; an underscore behind one stands for the same in place."""
+"""Operators by torch's names; a name with an underscore behind it stands for the same operator in place."""

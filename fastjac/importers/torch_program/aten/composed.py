@@ -1,4 +1,4 @@
-"""Operators that others make up, by few of these: the table COMPOSED."""
+"""Operators that are composed of a few others: the table COMPOSED."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Operator = Callable[..., Any]
 
 
 def _cumulative_sum(self: Any, dim: Any, dtype: Any = None) -> Value:
-    """The product with a triangle of ones."""
+    """The cumulative sum along an axis, as the product with a triangle of ones."""
     value, along = along_axis(self, dim)
     if isinstance(value, Constant):
         return computed(lambda array: np.cumsum(array, along), value)
@@ -56,7 +56,7 @@ def _cross(self: Any, other: Any, dim: Any = -1) -> Value:
 
 
 def _roll(self: Any, shifts: Any, dims: Any = None) -> Value:
-    """Entries that leave an axis at one end come in at the other; without axes as one long row."""
+    """Entries that leave an axis at one end come in at the other; without axes, the tensor counts as one long row."""
     steps, along = axes(shifts) or (0,), axes(dims)
     return moved(lambda array: np.roll(array, steps if along else steps[0], along), tensor(self))
 
@@ -73,7 +73,7 @@ def _diagonal(self: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Value
 
 
 def _diagonal_matrix(self: Any, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Value:
-    """The entries of the last axis on the diagonal of a matrix."""
+    """A matrix whose diagonal holds the entries of the last axis."""
     value = tensor(self)
     if (offset, dim1, dim2) != (0, -2, -1):
         raise UnsupportedLayerError("it makes a matrix of another diagonal than that of the last two axes, which fastjac takes")
@@ -81,7 +81,7 @@ def _diagonal_matrix(self: Any, offset: Any = 0, dim1: Any = -2, dim2: Any = -1)
 
 
 def _pixel_shuffle(self: Any, upscale_factor: Any) -> Value:
-    """Channels in groups become places of a larger image."""
+    """Groups of channels become places of a larger image."""
     times = whole(upscale_factor, "factor")
 
     def shuffled(array: np.ndarray) -> np.ndarray:
@@ -127,4 +127,4 @@ COMPOSED: dict[str, Operator] = {
     "log2": _logarithm(2.0),
     "log10": _logarithm(10.0),
 }
-"""By torch's names."""
+"""Operators by torch's names."""

@@ -19,7 +19,7 @@ Operator = Callable[..., Any]
 
 
 def _filled(number: float | int) -> Operator:
-    """A tensor of a shape, all of whose entries are one number."""
+    """The operator that makes a tensor of a given shape whose entries are all one number."""
 
     def call(size: Any, *rest: Any, dtype: Any = None, **options: Any) -> Constant:
         return _full(size, number, dtype=dtype if not rest else rest[0])
@@ -60,7 +60,7 @@ def _new_filled(number: float | int) -> Operator:
 
 
 def _tensor(data: Any, *rest: Any, dtype: Any = None, **options: Any) -> Value:
-    """A tensor of a list of numbers, or of lists of them."""
+    """A tensor of the numbers in a list, or in lists inside lists."""
     if isinstance(data, (Constant, Flow)):
         return data
     entries = _numbers(data, 0)
@@ -117,4 +117,4 @@ CONSTANTS: dict[str, Operator] = {
     "scalar_tensor": lambda s, **options: _tensor(s, **options),
     "arange": _arange,
 }
-"""By torch's names."""
+"""Operators by torch's names."""

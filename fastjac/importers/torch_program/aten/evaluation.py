@@ -1,4 +1,4 @@
-"""Carry out the operators of a program, and keep account of what becomes of each."""
+"""Carry out the operators of a program, and record what becomes of each."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ...reading.limits import check_count
 from .operators import MAKE_TENSORS, NOTES, operator
 
 IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
-"""Options that say where a tensor lies, and not what it holds; where a result is written to, `out`, is None or refused."""
+"""Options that state where a tensor lies, and not what it holds. `out`, the tensor to write a result to, is None or refused."""
 MOST_OPERATORS = 10_000
-"""Operators that a program carries out, questions about shapes too; each takes some tenth of a millisecond."""
+"""The most operators that a program carries out, questions about shapes too; each takes about a tenth of a millisecond."""
 MOST_NESTED = 8
-"""Levels of lists inside lists that an operator may be given."""
+"""The most levels of lists inside lists among an operator's arguments."""
 
 
 class Evaluation:
-    """What a program makes of its inputs, operator by operator.
+    """What a program computes from its inputs, operator by operator.
 
-    record : what became of each operator.  sizes : of all tensors.
+    record : what became of each operator.  sizes : the sizes of all axes of all tensors.
     is_double : whether a tensor of float64 that has axes meets the network's inputs, so that torch computes in float64.
     folded : how many operators computed constants.  given : what the program returned.
     """
@@ -48,13 +48,16 @@ class Evaluation:
         self._changed: set[Node] = set()
 
     def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str, kind: str = "") -> Any:
-        """What an operator gives; `place` names the module that calls it, and `kind` its class, where that calls nothing else."""
+        """The result of an operator.
+
+        place : the name of the module that calls it.  kind : the module's class, if the module calls this operator alone.
+        """
         self._calls += 1
         check_count(self._calls, MOST_OPERATORS, "operators that its program carries out")
         if options.get("out") is not None:
             raise UnsupportedLayerError("it writes its result into another tensor (out=); fastjac takes results as new tensors")
         function, is_in_place = operator(name)
-        args = args if name == "append" else [self.current(one) for one in args]  # which changes a list itself
+        args = args if name == "append" else [self.current(one) for one in args]  # append changes a list itself
         options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
         result = called(function, args, options)
         operands = [*args, *options.values()]
@@ -68,7 +71,7 @@ class Evaluation:
         return _as_new(operands, result)
 
     def apply(self, layer: Layer, value: Flow, place: str) -> Flow:
-        """What a layer of fastjac makes of a tensor: of each entry, or of samples of one axis."""
+        """The result of a layer of fastjac, which acts on each entry by itself, or on samples of one axis."""
         if isinstance(layer, Activation) and layer.n_in is None:
             found = each_unit(value, [layer])
         elif len(value.shape) == 2:
@@ -79,7 +82,7 @@ class Evaluation:
         return found
 
     def current(self, value: Any, depth: int = 0) -> Any:
-        """A variable as it is now; UnsupportedLayerError where another name for a part of it was used to change it."""
+        """A variable's value now; UnsupportedLayerError where the program has changed some of its entries under another name."""
         if isinstance(value, list) and any(isinstance(one, (Flow, Constant, list)) for one in value):
             check_count(depth, MOST_NESTED, "levels of lists")
             return [self.current(one, depth + 1) for one in value]
@@ -95,12 +98,12 @@ class Evaluation:
         return value
 
     def _written(self, operands: Sequence[Any], result: Any) -> Any:
-        """The result of an operator in place, which takes the place of its first operand."""
+        """The result of an operator in place; from now on it stands in the place of the operator's first operand."""
         first = operands[0] if operands else None
         if result is first:
             return result
         if first in self._fresh and isinstance(result, (Constant, Flow)) and first.shape == result.shape:
-            self._replaced[first] = result  # no operator has taken it, so that no other tensor is a part of it
+            self._replaced[first] = result  # no operator has taken `first`, so that no tensor shares its memory
             if isinstance(result, Constant):
                 self._fresh.add(result)
             return result
@@ -113,7 +116,7 @@ class Evaluation:
         if result.node is not first.node:
             self._changed.add(first.node)
         elif not np.array_equal(result.alone, first.alone):
-            # Others of this vector, which may share memory with it, could not be told from those that do not.
+            # Other tensors of this node may share memory with `first` or not, and nothing here shows which of them do.
             raise UnsupportedLayerError(
                 "it moves entries within a tensor in place; make another tensor of them by torch.cat or torch.stack"
             )
@@ -139,7 +142,7 @@ class Evaluation:
 
 
 def called(function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """What a function gives; FormatError where its arguments do not fit it."""
+    """The result of a function; FormatError where its arguments do not fit it."""
     try:
         bound = _signature(function).bind(*args, **options)
     except TypeError as error:
@@ -158,12 +161,12 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def _as_new(operands: Sequence[Any], result: Any) -> Any:
-    """A result that is no operand itself, so that it can be told from it when one of them is changed in place."""
+    """The result; a copy if it is an operand itself, so that the two stay distinct when one of them is changed in place."""
     return replace(result) if isinstance(result, Flow) and any(result is one for one in operands) else result
 
 
 def _flat(operands: Sequence[Any]) -> list[Any]:
-    """The operands, and in the place of each list what it holds."""
+    """The operands, with the entries of each list in the list's place."""
     return [one for given in operands for one in (given if isinstance(given, (list, tuple)) else [given])]
 
 

@@ -30,7 +30,7 @@ def _convolution(
     *rest: Any,
     **others: Any,
 ) -> Value:
-    """A convolution of an image or sequence with its channels."""
+    """A convolution of an image or a sequence that has channels."""
     kernel = tensor(weight, "weight")
     window = _window(kernel.shape[2:], stride, padding, dilation)
     if transposed:
@@ -77,7 +77,7 @@ def _average_pool(
 
 
 def _adaptive(function: Callable[[Value, Sequence[int], bool], Value], dimensions: int) -> Operator:
-    """A pooling by so many windows as the user states, which cover the places between them, axis after axis."""
+    """The operator of a pooling by a given number of windows along each axis, which cover all places together."""
 
     def call(self: Any, output_size: Any) -> Value:
         value = tensor(self)
@@ -112,7 +112,7 @@ def _window(sizes: Sequence[int], stride: Any, padding: Any, dilation: Any) -> c
 
 
 def _spread(value: Any, count: int) -> list[int]:
-    """One number for each axis of an image."""
+    """One number for each axis of an image; a lone number stands for all axes."""
     found = [whole(one) for one in listed(value)]
     if len(found) not in (1, count):
         raise FormatError(f"it gives {len(found)} numbers for the {count} axes of an image")
@@ -136,4 +136,4 @@ IMAGES: dict[str, Operator] = {
     "adaptive_max_pool1d": lambda self, output_size: [_adaptive(rd.reduce_max, 1)(self, output_size), PLACES],
     "adaptive_max_pool2d": lambda self, output_size: [_adaptive(rd.reduce_max, 2)(self, output_size), PLACES],
 }
-"""By torch's names."""
+"""Operators by torch's names."""

@@ -1,4 +1,4 @@
-"""Entries at some places, which are taken or written: the table INDEXING."""
+"""Operators that take or write the entries at some places: the table INDEXING."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Operator = Callable[..., Any]
 
 
 def _slice(self: Any, dim: Any = 0, start: Any = None, end: Any = None, step: Any = 1) -> Any:
-    if isinstance(self, (list, tuple)):  # of which the slice has no axis: its arguments are start, end and step
+    if isinstance(self, (list, tuple)):  # a list's slice has no axis: its arguments are start, end and step
         return _slice_of_list(self, dim, start, end)
     value = tensor(self)
     first = constant(np.array([0])) if start is None else sizes([start])
@@ -43,7 +43,7 @@ def _narrow(self: Any, dim: Any, start: Any, length: Any) -> Value:
 
 
 def _select(self: Any, dim: Any, index: Any) -> Value:
-    """The entries with one number along an axis, which falls away."""
+    """The entries with one number along an axis; the axis falls away."""
     value, axis, number = tensor(self), whole(dim, "axis"), whole(index, "index")
     along = mv.checked_axis(axis, len(value.shape))
 
@@ -56,7 +56,7 @@ def _index_select(self: Any, dim: Any, index: Any) -> Value:
 
 
 def _index(self: Any, indices: Any) -> Value:
-    """`x[:, rows, columns]` with lists of numbers, or tensors of truth values, which stand for the numbers of what is true."""
+    """`x[:, rows, columns]` with lists of numbers, or tensors of truth values, which stand for the places where they are true."""
     value = tensor(self)
     numbers: list[np.ndarray | None] = []
     for one in listed(indices):
@@ -73,30 +73,30 @@ def _take(self: Any, index: Any) -> Value:
 
 
 def _put(self: Any, index: Any, source: Any, accumulate: Any = False) -> Value:
-    """A tensor with other entries at some places, counted row by row."""
+    """A tensor with new entries at some places, counted row by row."""
     return _with(tensor(self), tensor(index, "index"), source, accumulate)
 
 
 def index_put(self: Any, indices: Any, values: Any, accumulate: Any = False) -> Value:
-    """What `x[:, rows, columns] = values` makes of a tensor."""
+    """The tensor x after `x[:, rows, columns] = values`."""
     value = tensor(self)
     return _with(value, _index(_counted(value), indices), values, accumulate)
 
 
 def _select_scatter(self: Any, src: Any, dim: Any, index: Any) -> Value:
-    """What `x[:, index] = src` makes of a tensor."""
+    """The tensor x after `x[:, index] = src`."""
     value = tensor(self)
     return _with(value, _select(_counted(value), dim, index), src)
 
 
 def _slice_scatter(self: Any, src: Any, dim: Any = 0, start: Any = None, end: Any = None, step: Any = 1) -> Value:
-    """What `x[:, start:end:step] = src` makes of a tensor."""
+    """The tensor x after `x[:, start:end:step] = src`."""
     value = tensor(self)
     return _with(value, _slice(_counted(value), dim, start, end, step), src)
 
 
 def _counted(value: Value) -> Constant:
-    """For each entry its number, counted row by row."""
+    """The number of each entry, counted row by row, as a constant of the tensor's shape."""
     return computed(lambda array: np.arange(array.size).reshape(array.shape), value)
 
 
@@ -111,7 +111,7 @@ def _with(value: Value, places: Value, entries: Any, accumulate: Any = False) ->
 
 
 def _places(index: np.ndarray, shape: Sequence[int]) -> Sequence[np.ndarray]:
-    """The numbers that an index gives for one axis, or truth values for as many as they have, the first ones of a shape."""
+    """The numbers along each axis that an index stands for: one axis for numbers; for truth values, the first axes of a shape."""
     if index.dtype != bool:
         return [index]
     if index.shape != tuple(shape[: index.ndim]):
@@ -137,4 +137,4 @@ INDEXING: dict[str, Operator] = {
     "take": _take,
     "gather": _gather,
 }
-"""By torch's names."""
+"""Operators by torch's names."""

@@ -58,7 +58,7 @@ def _unsqueeze(self: Any, dim: Any) -> Value:
 
 
 def _squeeze(self: Any, dim: Any = None) -> Value:
-    """Without axes of size 1; one that is named and of another size stays. The axis of the samples is not of size 1."""
+    """A tensor without its axes of size 1. A named axis of another size stays, and so does the axis of the samples."""
     value, named = tensor(self), axes(dim)
     rank = len(value.shape)
     gone = range(rank) if named is None else mv.checked_axes(named, rank)
@@ -81,7 +81,7 @@ def _permute(self: Any, dims: Any) -> Value:
 
 
 def _expand(self: Any, size: Any, implicit: Any = False) -> Value:
-    """Spread over a shape, where -1 keeps the old size."""
+    """A tensor spread over a shape, in which -1 keeps the old size."""
     value, told = tensor(self), sizes(size)
 
     def shape(own: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -100,7 +100,7 @@ def _repeat(self: Any, repeats: Any) -> Value:
 
 
 def _split(self: Any, split_size: Any, dim: Any = 0) -> list[Value]:
-    """Parts of one size, or of several that are listed."""
+    """Parts of a tensor along an axis: of one size, or of several that are listed."""
     value, along = along_axis(self, dim)
     if isinstance(split_size, (list, tuple)):
         return mv.split(value, along, [whole(one, "size") for one in split_size])
@@ -149,7 +149,7 @@ def _stack(tensors_: Any, dim: Any = 0) -> Value:
 
 
 def _pad(self: Any, pad: Any, value: Any = 0.0, mode: str = "constant") -> Value:
-    """More entries at the ends of the last axes, from the last one on."""
+    """A tensor with more entries at the ends of its last axes, which `pad` lists from the last axis on."""
     found, widths = tensor(self), [whole(one, "width") for one in listed(pad)]
     rank = len(found.shape)
     if len(widths) % 2 or len(widths) > 2 * rank:
@@ -182,7 +182,7 @@ def _moved_axis(self: Any, source: Any, destination: Any) -> Value:
 
 
 def _unsafe_chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
-    """Such parts as new tensors, each of which may be changed in place without the others."""
+    """The parts of `_chunk` as new tensors; each may be changed in place without the others."""
     return [_own(part) for part in _chunk(self, chunks, dim)]
 
 
@@ -234,4 +234,4 @@ MOVEMENTS: dict[str, Operator] = {
     "lift_fresh_copy": same,
     "positive": same,
 }
-"""By torch's names."""
+"""Operators by torch's names."""

@@ -1,4 +1,4 @@
-"""From what a program gives to a network: inputs with a batch, the outputs that are chosen, and the parts of the model."""
+"""The network of a program: its inputs with a batch, the outputs that are chosen, and an account of the parts of the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .evaluation import Evaluation
 from .values import Missing, kind_of
 
 Run = Callable[[Evaluation, Sequence[Flow]], Any]
-"""What a program makes of its inputs: outputs in tuples, lists and dicts."""
+"""A function that runs a program on its inputs and returns its outputs, in tuples, lists and dicts."""
 
 
 def network(run: Run, sources: Sequence[Source], options: Options, notes: Sequence[Part] = ()) -> Imported:
@@ -52,7 +52,7 @@ def _network(run: Run, sources: Sequence[Source], options: Options, notes: Seque
 
 
 def _evaluated(run: Run, sources: Sequence[Source], inputs: Sequence[Input]) -> Evaluation:
-    """A program that has run, with what it gives."""
+    """The evaluation of a program that has run, with what the program returned."""
 
     def follow(samples: int) -> Evaluation:
         evaluation = Evaluation()
@@ -64,7 +64,7 @@ def _evaluated(run: Run, sources: Sequence[Source], inputs: Sequence[Input]) -> 
 
 
 def _outputs(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Every output by its name: its number, or its key in a dict; joined by points where they stand inside one another."""
+    """Every output by its name: its number, or its key in a dict; names of containers inside one another are joined by points."""
     check_count(depth, 20, "levels of outputs inside outputs")
     if isinstance(value, (list, tuple, dict)):
         check_count(len(value), MOST_ENDS, "outputs")
@@ -76,7 +76,7 @@ def _outputs(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Any]]
 
 
 def _chosen(ends: dict[str, Any], names: Sequence[str] | None) -> tuple[list[str], list[Part]]:
-    """The outputs that the network gives, and what is said of those that it leaves out."""
+    """The outputs that the network gives, and what the account of the model reports of those that it leaves out."""
     check_count(len(ends), MOST_ENDS, "outputs")
     if names is not None:
         unknown = [name for name in names if name not in ends]

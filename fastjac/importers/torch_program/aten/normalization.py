@@ -65,7 +65,7 @@ def _native_batch_norm_no_training(
 def _group_norm(
     input: Any, num_groups: Any, weight: Any = None, bias: Any = None, eps: Any = 1e-5, cudnn_enabled: Any = True
 ) -> Value:
-    """Each group of channels normalized by itself, with all places of an image."""
+    """Each group of channels normalized by itself, over all places of an image."""
     value, groups = tensor(input), whole(num_groups)
     rank = len(value.shape)
     if rank < 2 or groups < 1 or value.shape[1] % groups:
@@ -92,7 +92,7 @@ def _instance_norm(
     eps: Any = 1e-5,
     cudnn_enabled: Any = False,
 ) -> Value:
-    """Each channel normalized by itself, or by statistics that are held."""
+    """Each channel normalized by itself, or by the statistics that the module holds."""
     if not use_input_stats:
         return _batch_norm(input, weight, bias, running_mean, running_var, False, momentum, eps)
     return _group_norm(input, tensor(input).shape[1], weight, bias, eps)
@@ -103,7 +103,7 @@ def _native_group_norm(input: Any, weight: Any, bias: Any, group: Any, eps: Any,
 
 
 def _along(function: Callable[[Value, Sequence[int]], Value], sign: int = 1) -> Operator:
-    """A softmax of some kind."""
+    """The operator of a softmax or its logarithm; with sign -1, of the operand's negative."""
 
     def call(self: Any, dim: Any, dtype: Any = None) -> Value:
         refuse_rounding(dtype_name(dtype, "float32"))
@@ -136,4 +136,4 @@ NORMALIZATIONS: dict[str, Operator] = {
     "alpha_dropout": _dropout,
     "feature_alpha_dropout": _dropout,
 }
-"""By torch's names."""
+"""Operators by torch's names."""

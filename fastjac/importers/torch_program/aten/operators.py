@@ -1,4 +1,4 @@
-"""OPERATORS: every operator that fastjac reads in a program of torch, and what is said of others."""
+"""OPERATORS: every operator that fastjac reads in a program of torch, and the reasons for which it refuses others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **RECURRENT,
     **COMPOSED,
 }
-"""By torch's names, with the arguments that torch's own schemas give them."""
+"""Operators by torch's names, with the arguments of torch's own schemas."""
 MAKE_TENSORS = frozenset(CONSTANTS | ARITHMETIC | ACTIVATIONS | PRODUCTS | REDUCTIONS)
 """Operators whose results lie in memory of their own, unless they are an operand itself."""
 
@@ -44,7 +44,7 @@ NOTES = {
     "batch_norm": FOLDED,
     **dict.fromkeys(RECURRENT, "unrolled, step by step"),
 }
-"""What a user may want to know where the network's inputs flow through an operator."""
+"""Notes for the user on operators that the network's inputs flow through."""
 
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
 SORTS = "it puts entries in an order that depends on the network's input; fastjac takes the largest and smallest, amax and amin"
@@ -53,11 +53,11 @@ REASONS = {
     "embedding": "it looks rows up by whole numbers, by which there is no derivative",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
 }
-"""What is said of operators that no table holds."""
+"""The reasons for which fastjac refuses some operators that no table holds."""
 
 
 def operator(name: str) -> tuple[Callable[..., Any], bool]:
-    """The operator of that name, and whether it changes its first operand in place, which torch says by an underscore at the end.
+    """The operator of that name, and whether it changes its first operand in place, for which torch has an underscore at the end.
 
     Raises UnsupportedLayerError where fastjac does not have it.
     """

@@ -46,7 +46,7 @@ def _einsum(equation: Any, tensors_: Any, path: Any = None) -> Value:
 
 
 def _outer_of_one(self: Any, other: Any) -> Value:
-    """The sum of products of two vectors."""
+    """The inner product of two vectors."""
     return rd.reduce_sum(MULTIPLY(tensor(self), tensor(other)), None, False)
 
 
@@ -71,7 +71,7 @@ def _attention(
     scale: Any = None,
     enable_gqa: Any = False,
 ) -> Value:
-    """`softmax(scale Q K^T) V`, where a mask adds to the scores, or says which of them there are."""
+    """`softmax(scale Q K^T) V`; a mask of numbers is added to the scores, a mask of truth values states which of them count."""
     check_evaluating(dropout_p != 0)
     if enable_gqa:
         raise UnsupportedLayerError("its queries share keys (enable_gqa); repeat these by repeat_interleave instead")
@@ -100,4 +100,4 @@ PRODUCTS: dict[str, Operator] = {
     "einsum": lambda equation, tensors, path=None: _einsum(equation, tensors, path),
     "bilinear": _bilinear,
 }
-"""By torch's names."""
+"""Operators by torch's names."""

@@ -1,4 +1,4 @@
-"""Questions about tensors, and what computes nothing: the table QUERIES."""
+"""Questions about tensors, and operators that compute nothing: the table QUERIES."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _is_floating(self: Any) -> bool:
 
 
 def _cast(self: Any, *targets: Any, **options: Any) -> Value:
-    """The same in another place or another precision, which the network has as a whole."""
+    """The same tensor on another device or in another precision. The network has one precision as a whole."""
     for target in (*targets, *options.values()):
         if type(target) is int:
             return _typed(self, target)
@@ -171,7 +171,7 @@ QUERIES: dict[str, Operator] = {
     "sym_constrain_range": _nothing,
     "sym_constrain_range_for_size": _nothing,
 }
-"""By torch's names; those of `prim` are of TorchScript's own list."""
+"""Operators by torch's names; those of `prim` belong to TorchScript's own list."""
 
 
 def _numbers_of(a: Any, b: Any) -> list[Any]:
@@ -182,14 +182,14 @@ def _numbers_of(a: Any, b: Any) -> list[Any]:
 
 
 def _as_number(kind: type) -> Operator:
-    """A number of Python's out of a tensor or another number."""
+    """The operator that makes a Python number of a tensor or another number."""
 
     def call(value: Any) -> Any:
         if isinstance(value, str) and kind is float and value.lower().lstrip("+-") in ("inf", "infinity", "nan"):
             return float(value)
         found = _item(value) if isinstance(value, (Constant, Flow, Condition)) else value
         if isinstance(found, Constant):
-            return found  # a size that depends on the number of samples
+            return found  # this size depends on the number of samples
         if not isinstance(found, (int, float)) or (kind is int and not math.isfinite(found)):
             raise FormatError(f"it makes a number of {kind_of(found)}; the file is damaged")
         return kind(found)
@@ -204,4 +204,4 @@ OPERATORS_OF_PYTHON: dict[str, Operator] = {
     "str": lambda value: str(value)[:200],
     "print": _nothing,
 }
-"""Functions of Python's that stand in a program in TorchScript, by name."""
+"""Functions of Python's that programs in TorchScript call, by name."""

@@ -42,7 +42,7 @@ def _layers(
     bidirectional: Any,
     batch_first: Any,
 ) -> list[Value]:
-    """Layers of one kind, one behind another: all states of the last one, the last state of each, and the last cell."""
+    """Layers of one kind, one behind another: all states of the last layer, and the last states and last cells of all layers."""
     if train and dropout:
         raise FormatError("it drops units between its layers in training mode; call .eval() on the module before it is saved")
     value = tensor(input)
@@ -72,7 +72,7 @@ def _layers(
 
 
 def _start(starts: Sequence[Value], which: int, number: int) -> Value | None:
-    """The state, or the cell, that one layer starts from; None where it is 0."""
+    """The state or the cell that one direction of a layer starts from; None where it is 0."""
     if which >= len(starts):
         return None
     value = starts[which]
@@ -110,4 +110,4 @@ RECURRENT: dict[str, Callable[..., Any]] = {
     **{name: partial(_layers, run) for name, run in RUNS.items()},
     **{f"{name}_cell": partial(_cell, run) for name, run in RUNS.items()},
 }
-"""By torch's names."""
+"""Operators by torch's names."""

@@ -32,7 +32,7 @@ def _mean(value: Value, along: Sequence[int] | None, keep: bool) -> Value:
 
 
 def _extreme(function: Reduction, of_two: Operator) -> Operator:
-    """The largest or smallest entries: of all, along one axis with their places, or of two tensors."""
+    """The operator of the largest or smallest entries: of all, along one axis together with their places, or of two tensors."""
 
     def call(self: Any, dim: Any = None, keepdim: Any = False, other: Any = None) -> Any:
         if (isinstance(dim, Constant) and dim.alone.ndim) or not isinstance(dim, (int, Constant, type(None))):
@@ -62,14 +62,14 @@ def _norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, dtype: A
 
 
 def _length(value: Flow, along: Sequence[int] | None, keep: bool) -> Value:
-    """The Euclidean norm, with torch's derivative 0 at 0, where that of the root is infinite."""
+    """The Euclidean norm. Its derivative at 0 is 0, as in torch; the root's own derivative is infinite there."""
     squares, zero = rd.reduce_sum(fn.square(value), along, keep), tensor(0.0)
     is_longer = ch.greater(squares, zero)
     return ch.where(is_longer, fn.sqrt(ch.where(is_longer, squares, tensor(1.0))), zero)
 
 
 def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> Value:
-    """The mean square of what is above or below the mean."""
+    """The mean square of the deviations from the mean."""
     if isinstance(dim, bool):  # var(self, unbiased)
         dim, unbiased = None, dim
     value, along = floating(tensor(self)), axes(dim)
@@ -86,7 +86,7 @@ def _deviation(*args: Any, **options: Any) -> Value:
 
 
 def _with_mean(function: Operator) -> Operator:
-    """A variance or deviation, and the mean."""
+    """The operator of a variance or standard deviation together with the mean."""
 
     def call(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> list[Value]:
         along = None if isinstance(dim, bool) else axes(dim)
@@ -134,4 +134,4 @@ REDUCTIONS: dict[str, Operator] = {
     "logsumexp": _log_sum_exp,
     "cosine_similarity": _cosine_similarity,
 }
-"""By torch's names."""
+"""Operators by torch's names."""

@@ -1,7 +1,7 @@
-"""What the variables of a program hold, and how it becomes a tensor of the intermediate form.
+"""The values that the variables of a program hold, and how they become tensors of the intermediate form.
 
-A variable holds a tensor (Constant or Flow), what a comparison of tensors gives (Condition), or what Python calls a number, text,
-list, tuple or dict. A number that depends on how many samples a batch has, as a size does, is held as a Constant without axes.
+A variable holds a tensor (Constant or Flow), the result of a comparison of tensors (Condition), or a number, text, list, tuple or
+dict of Python's. A number that depends on how many samples a batch has, as a size does, is a Constant without axes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DTYPES = {
     11: "bool",
     15: "bfloat16",
 }
-"""What torch's numbers for its types stand for."""
+"""The types that torch's numbers for types stand for."""
 NUMBER_OF_TYPE = {name: number for number, name in DTYPES.items()}
 NUMBERS = (int, float)
 
@@ -49,7 +49,7 @@ PLACES = Missing(
 
 @dataclass(frozen=True)
 class FlowType:
-    """The type of a tensor that depends on the network's inputs, which is that of the whole network."""
+    """The type of a tensor that depends on the network's inputs; it is the type of the whole network."""
 
 
 def tensor(value: Any, what: str = "operand") -> Value:
@@ -66,7 +66,7 @@ def tensor(value: Any, what: str = "operand") -> Value:
 
 
 def optional(value: Any, what: str) -> Value | None:
-    """A variable as a tensor, None if it is None."""
+    """A variable as a tensor; None if the variable is None."""
     return None if value is None else tensor(value, what)
 
 
@@ -92,7 +92,7 @@ def whole(value: Any, what: str = "number") -> int:
 
 
 def real(value: Any, what: str = "number") -> float:
-    """A number that may stand in a tensor."""
+    """A real number; it may stand in a tensor."""
     if isinstance(value, Constant) and value.alone.size == 1:
         value = fixed(value, what).item()
     if not isinstance(value, NUMBERS):
@@ -101,7 +101,7 @@ def real(value: Any, what: str = "number") -> float:
 
 
 def axes(value: Any) -> tuple[int, ...] | None:
-    """A list of axes, or one; None where none are given, which stands for all."""
+    """The axes in a list, or a single axis; None where none are given, which stands for all axes."""
     if value is None or (isinstance(value, (list, tuple)) and not value):
         return None
     return tuple(whole(one, "axis") for one in listed(value))
@@ -125,7 +125,7 @@ def sizes(value: Any) -> Constant:
 
 
 def stored(array: np.ndarray, name: str) -> Constant:
-    """A tensor of the file; half precision is widened to float32, which changes no number."""
+    """A tensor of the file. Half precision is widened to float32, which changes no number."""
     return constant(array.astype(np.float32) if array.dtype == np.float16 else array, name)
 
 
@@ -164,14 +164,14 @@ def cast(value: Constant, dtype: str) -> Constant:
 
 
 def floating(value: Value) -> Value:
-    """A tensor of whole numbers as one of floating-point numbers, as torch makes where it divides or takes a root."""
+    """A tensor of whole numbers as floating-point numbers, which torch converts them to where it divides or takes a root."""
     if isinstance(value, Constant) and value.alone.dtype.kind in "biu":
         return cast(value, "float32" if value.alone.ndim else "float64")
     return value
 
 
 def dtype_name(dtype: Any, default: str) -> str:
-    """The name of a type that a program gives by its number."""
+    """The name of a type that a program specifies by its number."""
     if dtype is None or isinstance(dtype, FlowType):
         return default
     if not isinstance(dtype, int) or dtype not in DTYPES:
@@ -180,7 +180,7 @@ def dtype_name(dtype: Any, default: str) -> str:
 
 
 def stored_dtype(dtype: Any, default: str) -> str:
-    """The type that constants of such a type have here, where half precision is widened."""
+    """The type that constants of a type have here, where half precision is widened."""
     name = dtype_name(dtype, default)
     return "float32" if name in ("float16", "bfloat16") else name
 

@@ -1,4 +1,4 @@
-"""Parts of a graph's description in JSON, each of which must be what torch.export writes."""
+"""Read a graph's description in JSON: each piece of it must be what torch.export writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def object_in(found: Archive, member: str) -> dict[str, Any]:
 
 
 def only(described: Any, what: str) -> tuple[str, Mapping[str, Any]]:
-    """The one kind that something is of, and its description."""
+    """The kind and the contents of a description, which must be an object with one entry."""
     if not isinstance(described, dict) or len(described) != 1:
         raise FormatError(f"{what} of its graph is not of one kind; the file is damaged")
     ((kind, spec),) = described.items()
@@ -30,7 +30,7 @@ def argument_of(spec: Mapping[str, Any], key: str = "arg") -> Mapping[str, Any]:
 
 
 def name_of(described: Any) -> str:
-    """The name in a description of a value, which may stand one level deeper."""
+    """The name in the description of a value; it may stand one level deeper."""
     found = described
     for _ in range(3):
         if isinstance(found, dict) and len(found) == 1 and not isinstance(next(iter(found.values())), str):

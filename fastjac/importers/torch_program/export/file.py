@@ -31,7 +31,7 @@ def recognise(probe: Probe) -> bool:
 
 
 def _models(names: Sequence[str]) -> list[str]:
-    """The graphs of an archive, which lie in the folder models of its one folder."""
+    """The graphs of an archive; they lie in `models/` inside its one folder."""
     return [
         name
         for name in names
@@ -39,7 +39,7 @@ def _models(names: Sequence[str]) -> list[str]:
     ]
 
 
-@np.errstate(all="ignore")  # a file may hold any numbers, also such as overflow or are none
+@np.errstate(all="ignore")  # a file may hold any numbers, even NaN and some that overflow
 def load(probe: Probe, options: Options) -> Imported:
     """The network that a program of torch.export computes.
 

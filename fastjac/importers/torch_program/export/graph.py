@@ -1,4 +1,4 @@
-"""A graph of torch.export: what it takes and gives, and how its nodes are carried out in order."""
+"""A graph of torch.export: its inputs and outputs, and how its nodes are carried out in order."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ PYTHON_OPERATORS: dict[str, Callable[..., Any]] = {
     "or_": ARITHMETIC["__or__"],
     "not_": ARITHMETIC["__not__"],
 }
-"""Python's functions of sizes, by their names in its module operator."""
+"""Python's functions of sizes, by their names in Python's module `operator`."""
 
 
 @dataclass(frozen=True)
 class Node:
     """One operator of a graph.
 
-    target : its name with its overload.  label : what the graph calls it.
+    target : the operator's name with its overload.  label : the node's name in the graph.
     inputs : its arguments with their names in torch's schema.  outputs : descriptions of its results.
     """
 
@@ -52,22 +52,22 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The operator without its library and overload."""
+        """The operator's name without its library and overload."""
         return self.target.removeprefix(ATEN).partition(".")[0]
 
     @property
     def called(self) -> str:
-        """The same of torch's own operators, and the whole target of others."""
+        """The operator's name if it is one of torch's own, else the whole target."""
         return self.name if _is_atens(self.target) else self.target
 
     @property
     def place(self) -> str:
-        """What messages call it."""
+        """The node in messages: its label and target."""
         return f"{self.label:.80} ({self.target:.80})"
 
 
 class Graph:
-    """A graph and its signature, out of parsed JSON."""
+    """A graph and its signature, from parsed JSON."""
 
     def __init__(self, module: Mapping[str, Any]) -> None:
         graph, signature = dict_of(module, "graph"), dict_of(module, "signature")
@@ -77,12 +77,12 @@ class Graph:
         self._outputs = [only(one, "an output") for one in list_of(signature, "output_specs", MOST_ENDS)]
 
     def refuse_missing(self) -> None:
-        """Raise UnsupportedLayerError for the first operator that fastjac does not have; it counts all such."""
+        """Raise UnsupportedLayerError for the first operator that fastjac does not have; the message counts all of them."""
         unknown = [node for node in self.nodes if not _has(node.target)]
         refuse_missing((Missing(node.place, node.target, missing(node.called)) for node in unknown), "nodes")
 
     def sources(self, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
-        """The inputs of the network, in the order of the graph or of the names that were chosen."""
+        """The inputs of the network, in the order of the graph, or of the names that the user chose."""
         names = [
             name_of(spec.get("arg")) for kind, spec in self._inputs if kind == "user_input" and "as_tensor" in argument_of(spec)
         ]
@@ -94,7 +94,7 @@ class Graph:
         return [self._source(name, n_in if len(names) == 1 else None) for name in wanted]
 
     def _source(self, name: str, n_in: int | None) -> Source:
-        """An input, whose first axis counts samples where the graph leaves its size open."""
+        """An input. Its first axis counts samples where the graph leaves the size of that axis open."""
         with located(f"input {name!r:.80}"):
             meta = dict_of(self._shapes, name)
             dtype = TYPES.get(meta["dtype"], "") if isinstance(meta.get("dtype"), int) else ""
@@ -183,7 +183,7 @@ def _item(values: Any, number: Any = 0) -> Any:
 
 
 def _argument(arg: Any, values: Mapping[str, Any], depth: int = 0) -> Any:
-    """What an argument stands for."""
+    """The value that the description of an argument stands for."""
     check_count(depth, MOST_NESTING, "levels of arguments inside arguments")
     if not isinstance(arg, dict) or len(arg) != 1:
         raise FormatError("an argument of a node is not one thing of one kind; the file is damaged")
@@ -205,7 +205,7 @@ def _argument(arg: Any, values: Mapping[str, Any], depth: int = 0) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number, which JSON cannot write where it is infinite or none."""
+    """A number. JSON has none for infinity and NaN, so these stand as text."""
     return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
 
 

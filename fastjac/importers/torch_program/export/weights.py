@@ -59,7 +59,7 @@ class Weights:
 
 
 class _Members:
-    """Storages that are members of an archive by themselves, whose names are their keys."""
+    """Storages that are members of an archive, each by itself; a member's name is the storage's key."""
 
     byte_order = "little"
 
@@ -74,7 +74,7 @@ class _Members:
 def weights(found: Archive, folder: str, model: str, size: int, account: Account) -> Weights:
     """The parameters, buffers and constants of a model.
 
-    folder : of the archive, with a slash at its end.  model : the name of the model.  size : of the file.
+    folder : the archive's one folder, with a slash at its end.  model : the model's name.  size : the file's, in bytes.
     """
     readers: dict[str, Reader] = {}
     tensors = Tensors(_Members(found), size)
@@ -91,11 +91,11 @@ def weights(found: Archive, folder: str, model: str, size: int, account: Account
 
 
 OLDER = tuple(f"serialized_{part}.{suffix}" for part in ("state_dict", "constants") for suffix in ("pt", "json"))
-"""Where torch before 2.8 stored tensors; what ends in json is a pickle too."""
+"""The members in which torch before 2.8 stored tensors; those whose names end in json are pickles too."""
 
 
 def _listed(found: Archive, config: str, tensors: Tensors) -> dict[str, Reader]:
-    """The tensors that a list in JSON describes, each a file of its own."""
+    """The tensors that a list in JSON describes; each lies in a member of its own."""
     entries = object_in(found, config).get("config")
     if not isinstance(entries, dict):
         raise FormatError(f"{config:.200} lists no tensors; the file is damaged")
@@ -124,7 +124,7 @@ def _described(found: Archive, folder: str, entry: Any, tensors: Tensors) -> np.
 
 
 def integer(value: Any) -> int:
-    """A whole number from 0 on, as torch.export writes it where it might depend on other sizes."""
+    """A whole number from 0 on: plain, or as torch.export writes a number that might depend on other sizes."""
     found = value.get("as_int") if isinstance(value, dict) else value
     if type(found) is not int or found < 0:
         raise FormatError(f"a size is {value!s:.80} and no whole number; the file is damaged")
@@ -138,7 +138,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _pickled(content: bytes, size: int) -> dict[str, Reader]:
-    """The tensors of a dict in an archive within the archive, as torch.save writes it; other objects are left out."""
+    """The tensors of a dict that torch.save wrote as an archive within the archive; other objects are left out."""
     if not content:
         return {}
     with archive.within(content) as inner:
