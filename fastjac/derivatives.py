@@ -88,8 +88,8 @@ class Differentiable(Blockwise):
         mode : "forward", "reverse", "mixed" or "auto", the order of accumulation; see `plan`. All give the same J up to
             rounding.
         wrt : by which inputs; only these columns are computed. An int, a slice or an array of ints counts the numbers of all
-            inputs, one input after another; an Input stands for all of its numbers. J is `(..., n_out, len(wrt))` then, with
-            no tuple over inputs; an int is as a slice of length 1.
+            inputs, one after another, as `slice(net.inputs[0])` all of the first; an Input stands for all of its numbers. J is
+            `(..., n_out, len(wrt))` then, with no tuple over inputs; an int is as a slice of length 1.
         of : of which outputs, in the same way, or a node that is one of the outputs; J is `(..., len(of), n_in)` then.
         out : array of J's shape and the network's dtype to write J to, or blocks of them in tuples; it is returned. To an array
             that is mapped to a file, and to a data set of h5py or zarr, J is written part by part. x may be such a data set

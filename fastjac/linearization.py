@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Linearization:
-    """A network at some inputs x: its values, and products with its Jacobians there; see `Network.linearize`.
+    """A network at some inputs x: its `value (..., n_out)`, and products with its Jacobians there; see `Network.linearize`.
 
     The products have the bits of the Network's methods of the same names, and stand alone, without the values beside them. They
     start from what one primal sweep has left, the slopes of every activation. A linearization owns its memory, so it stays as it

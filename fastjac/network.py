@@ -132,7 +132,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """The size of each input."""
+        """The size of each input: ints, no nodes, so that `wrt=slice(net.inputs[0])` asks for J by all of the first input."""
         return self._graph.input_sizes
 
     @property
@@ -275,7 +275,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
         """The network as a NamedTuple of arrays, for the functions of `fastjac.numba` inside `@njit` code.
 
         mode : the order in which its Jacobian is accumulated, as for `jacobian`.
-        wrt, of : which columns and rows of J the program computes, as for `jacobian`; J is one matrix (n_out, n_in) else.
+        wrt, of : which columns and rows of J it computes, as for `jacobian`; `jac` is one matrix of these, else (n_out, n_in).
 
         Several inputs are one vector there, one input after another, and so are several outputs.
 

@@ -18,6 +18,11 @@ from .tensors import as_numpy
 
 MOST_SHOWN = 20
 """How many names an error lists."""
+NAMING = (
+    'the arrays of one layer have the same name up to a last dot, as "0.weight" (n_out, n_in) and "0.bias" (n_out,); rename '
+    "them, or make the network of them, as fastjac.Network([fastjac.Affine(weight, bias), fastjac.Tanh(), ...])"
+)
+"""What to do where no names are those of layers."""
 
 
 @dataclass(frozen=True, eq=False)

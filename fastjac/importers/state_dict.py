@@ -16,7 +16,7 @@ from ..errors import DtypeError, FormatError, OptionError
 from ..layers.base import as_float
 from ..network import Network
 from . import folding
-from .groups import MOST_SHOWN, Group, as_groups, groups_in_order, listed, registered_twice
+from .groups import MOST_SHOWN, NAMING, Group, as_groups, groups_in_order, listed, registered_twice
 from .ir.functions import OF_EACH
 from .located import located
 from .parts import Imported, Part, assemble
@@ -173,10 +173,10 @@ def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEn
     if other is not None:
         affine = [group.name for group in groups if group.is_affine]
         leave_out = f"leave out what belongs to no layer by order={listed(affine)}" if other.kind is None and affine else ""
+        name_all = 'or name all layers, each in its place, as in ["affine", "batch_norm", "relu"]'
+        way = f"{leave_out or 'drop what belongs to no layer'}, {name_all}" if other.name or affine else NAMING
         raise OptionError(
-            f"{other} is no affine layer, which has a weight and perhaps a bias: it holds {', '.join(other.keys)}; "
-            f"{leave_out or 'drop what belongs to no layer'}, or name all layers, each in its place, as in "
-            '["affine", "batch_norm", "relu"]'
+            f"{other} is no affine layer, which has a weight and perhaps a bias: it holds {', '.join(other.keys)}; {way}"
         )
     if len(given) != len(groups):
         raise OptionError(

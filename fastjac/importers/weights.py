@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, OptionError
-from .groups import MOST_SHOWN, Group, as_groups, listed, registered_twice
+from .groups import MOST_SHOWN, NAMING, Group, as_groups, listed, registered_twice
 from .options import Options
 from .parts import Imported
 from .reading.limits import MOST_ARRAYS, MOST_LETTERS, check_count
@@ -60,6 +60,9 @@ def without_wrappers(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _layers_needed(groups: Sequence[Group]) -> str:
     known = [group for group in groups if group.kind is not None]
+    if not known:
+        says = "it holds weights and no architecture, and its names do not say what makes one layer"
+        return f"{says}: {NAMING}. It holds {_listed(groups)}"
     layers, meaning = _proposal([group.kind for group in known if group.kind is not None])
     note = registered_twice(known)
     if note or not follow_each_other(known):

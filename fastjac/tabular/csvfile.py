@@ -36,7 +36,9 @@ def read_csv(path: Path, columns: Sequence[str] | None = None, known: Sequence[s
     except FileNotFoundError as error:
         raise MissingFileError(f"there is no file {path}") from error
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path} is no text in UTF-8, so it is no CSV file; save it as one") from error
+        raise FormatError(
+            f"{path} is no text in UTF-8, so it is no CSV file; save it as one, in pandas by to_csv(path, index=False)"
+        ) from error
 
 
 def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -177,6 +177,12 @@ BAD_STATES = {
         OptionError,
         r"the group of names without a dot is no .* holds step; leave out what belongs to no layer by order=\['a'\]",
     ),
+    "names without dots": (
+        {"W0": EYE, "b0": ROW},
+        ["relu"],
+        OptionError,
+        r'holds W0, b0; the arrays of one layer .* "0\.weight"',
+    ),
     "missing weight": (
         {"0.bias": ROW},
         ["affine"],

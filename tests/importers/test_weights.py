@@ -52,6 +52,13 @@ def test_without_layers_the_groups_are_listed_and_the_call_is_proposed():
         imported_weights(MLP, Options())
 
 
+def test_names_without_layers_are_no_proposal_but_a_way_to_name_them():
+    with pytest.raises(
+        OptionError, match=r'what makes one layer: .* "0\.weight" .* It holds \(no name\) with W0 \(4, 3\), b0 \(4,\)$'
+    ):
+        imported_weights({"W0": np.ones((4, 3)), "b0": np.ones(4)}, Options())
+
+
 def test_other_layers_with_weights_are_named_in_the_proposal():
     norm = {f"1.{name}": np.ones(4) for name in ("weight", "bias", "running_mean", "running_var")}
     state = dense("0", 3, 4) | norm | {"2.weight": np.ones(4), "3.weight": np.ones(4), "3.bias": np.ones(4)} | dense("4", 4, 2)
