@@ -1,8 +1,7 @@
 """The accumulation: the step table, walked for a group of samples.
 
 Each entry is one sum over the inner index in its order, so its bits do not depend on the batch. The samples of a group take each
-step together. So they share the decoded step, the strip of a large weight that lies in the cache, and the tiles of a stacked
-step.
+step together. So they share the decoded step, the strip of a large weight in the cache, and the tiles of a stacked step.
 """
 
 from __future__ import annotations

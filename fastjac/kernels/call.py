@@ -29,7 +29,7 @@ WORD = np.int64(0)
 
 
 def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) -> np.ndarray:
-    """The handle of a program, a task and scratch, (threads, work_size) and (threads, list_size). Its holder holds these too."""
+    """The handle of a program, a task and scratch, (threads, work_size) and (threads, list_size); its holder must hold these."""
     layout = program.layout[task]
     sizes = [layout[name] for name in ("n_in", "n_out", "seed_size", "out_size", "lane_samples")]
     scratch = [number for array in (work, lists) for number in (array.ctypes.data, array.strides[0])]

@@ -46,10 +46,9 @@ def _push_at(zero, block, number, target):
 
 @kernel(*TAKEN)
 def write_jacobians(zero, request, block, first, gradient):
-    """Write the Jacobians: the product of the rows at the output and at the input, or where the seeds lie at one end, the rows at
-    the other.
+    """Write the Jacobians: the rows at the end that is not the seeds', or the product of the rows at both ends.
 
-    Where a single operation leads to that other end, it writes the Jacobian itself.
+    Where the seeds lie at one end and a single operation leads to the other, it writes the Jacobian itself.
     """
     request, block = read_request(request, 0), read_block(block)
     layout = read_layout(request.layout, 0)

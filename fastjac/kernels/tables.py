@@ -45,8 +45,7 @@ class Program(NamedTuple):
     primal, live, steps : tables of PRIMAL, LIVE and STEP records.
     layout : one LAYOUT record for each task: what is computed besides the values, and where.
     kernel : one record that holds the address of the kernel that walks the tables. The record's field is named after the digest
-        of all kernel sources, so that a user's compiled function, which relies on their calling convention, does not outlive
-        them.
+        of all kernel sources, so that a user's compiled function, which relies on how they are called, does not outlive them.
 
     Tables and layout name the kernels of their steps by addresses too. All addresses are valid in this process alone.
     """
