@@ -1,14 +1,14 @@
-"""Lowering of a plan: each contraction becomes steps that say where its operands lie and which way round.
+"""Lowering of a plan: each contraction becomes steps that state where its operands lie and which way round.
 
-Matrices are spoken of by their logical rows and columns: `J[i:j]` has the units of boundary j as rows and those of
-boundary i as columns. The kernel wants its right operand contiguous along the result's columns. A cotangent matrix meets a
-weight that way as it is; a product with a tangent matrix is taken transposed, `C^T = B^T D A^T`, on the transposed weight,
-and its result lies transposed in memory, which is what the next push wants. The kernel's left operand may have any strides.
+Rows and columns are always the logical ones: `J[i:j]` has the units of boundary j as rows and those of boundary i as columns.
+The kernel wants its right operand contiguous along the result's columns. A weight already lies so where a cotangent matrix is
+multiplied by it. A product with a tangent matrix is computed transposed, `C^T = B^T D A^T`, with the transposed weight. Its
+result lies transposed in memory, as the next push wants it. The kernel's left operand may have any strides.
 
 A link is applied once, to one of the two operands that meet at it: to the tangents on its right (`N t`), or to the
-cotangents on its left (`N^T u`). Where the last thing so applied is a diagonal, the contraction runs over its live units only;
-for samples that are stacked, over the units that are live in any of them. Where the accumulated side is tall enough to pay for
-it, the columns that the next such diagonal will drop are not produced.
+cotangents on its left (`N^T u`). Where the operator that is applied last is a diagonal, the contraction runs over its live units
+only; for stacked samples, over the units that are live in any of them. Where the accumulated matrix has rows enough to pay for
+it, the columns that the next diagonal will drop are not produced.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .spans import can_unite, end_spans, link_goes_right, parts_of
 from .steps import Plan, Span, Step
 
 NARROW = 16
-"""Columns up to which a result is turned round rather than worked on row by row, each for itself a short loop."""
+"""A result of up to so many columns is turned round: row by row, each row would be a short loop of its own."""
 
 
 class Accumulation(Emitter):
     """The steps that compute a product in the order of its plan.
 
-    parts : into how many one sample can be divided.
-    contracted : the matrix that the latest contraction makes, and how many steps there are up to that one.
+    parts : into how many parts the work of one sample can be divided.
+    contracted : the matrix that the latest contraction makes, and how many steps have been written up to that contraction.
     """
 
     contracted: tuple[Matrix, int]
@@ -63,9 +63,9 @@ class Accumulation(Emitter):
             self.parts = 1
 
     def _single_factor(self, whole: Span) -> Matrix:
-        """The product of one factor: a copy of it, changed by what stands before and after it."""
+        """The product of one factor: a copy of it, to which the links before and after it are applied."""
         sizes = self._product.sizes
-        # A normalizer takes sums down the columns of the result, which are its rows where it lies transposed.
+        # A normalizer takes sums down the columns of the result. Where the result lies transposed, these columns are contiguous.
         transposed = self._product.leaves[0] is not None and bool(self._ends) and sizes[0] <= NARROW < sizes[1]
         source = self._source(whole, transposed)
         copy = self.copy(source, self.take(source.rows, source.columns, True) if transposed else self._out())
@@ -78,7 +78,7 @@ class Accumulation(Emitter):
         transposed = step.transposed
         left_made, right_made = made.pop(left_span, None), made.pop(right_span, None)
         kept = self._kept(step)
-        # A weight that is packed is not changed besides.
+        # A weight that is packed is not changed as well, so the link goes to the other operand.
         forward = step.start == 0 if kept else link_goes_right(left_made, right_made, transposed)
         link = self._product.links[step.middle]
         ordered = link if forward else link[::-1]
@@ -117,7 +117,7 @@ class Accumulation(Emitter):
         return result
 
     def _pass(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
-        """Records for a block that rows are pushed through, or pulled; returns the matrix that they make."""
+        """Records for a block through which rows are pushed or pulled; returns the matrix that they make."""
         forward, span = step.transposed, (step.start, step.stop)
         block = self._product.leaves[step.middle if forward else step.start]
         assert isinstance(block, Block)  # what the plan passes through
@@ -130,12 +130,12 @@ class Accumulation(Emitter):
         return end
 
     def _lying_out(self, turned: bool) -> Matrix:
-        """The result, or its transpose, whose single row, if it has one, is as long as it is."""
+        """The result, or its transpose; where that is a single row, the stride between rows is set to the row's length."""
         result = self._out().transpose if turned else self._out()
         return replace(result, row=result.columns, column=1) if result.rows == 1 else result
 
     def _entry(self, step: Step, made: dict[Span, Matrix], skips: bool) -> Rows:
-        """The rows that a block is entered with, the link before it applied.
+        """The rows that enter a block, with the link before it applied.
 
         skips : whether columns of dead units may stay as they are.
         """
@@ -162,21 +162,21 @@ class Accumulation(Emitter):
         return Rows(lying, region, owned=region is not None, live=live)
 
     def _shared(self, step: Step) -> int:
-        """What of a step's result the parts of one sample each compute some of."""
+        """The side of a step's result, ROWS or COLUMNS, that the parts of one sample share out; 0 where they share nothing."""
         if self.parts == 1 or step.stop < len(self._product.leaves):
             return 0
         return COLUMNS if step.transposed else ROWS
 
     def _kept(self, step: Step) -> Diagonal | None:
-        """The diagonal whose live units alone a step's result holds, if the plan says that it drops the others."""
+        """The diagonal whose dead units a step leaves out of its result, if the plan says so."""
         op = self._product.links[step.start or step.stop][0] if step.drops else None
         return op if isinstance(op, Diagonal) else None
 
     def _operand(self, span: Span, step: Step, live: int, kept: Diagonal | None, changed: bool) -> Matrix:
         """The weight or the seed of one factor, as an operand of a step.
 
-        kept : of what the step's result holds the live units alone, if so; then the weight on that side is packed.
-        changed : whether it is about to be changed, for this sample alone.
+        kept : the diagonal whose live units alone the step's result holds, if any; the weight on that side is then packed.
+        changed : whether a link is about to be applied to the operand, which changes it for this sample alone.
         """
         is_left = span == (step.middle, step.stop)
         if kept and is_left == (step.start == 0):
@@ -191,7 +191,7 @@ class Accumulation(Emitter):
         return self._source(span, transposed=False)
 
     def _source(self, span: Span, transposed: bool) -> Matrix:
-        """The factor itself, row-major: a weight in the orientation asked for, or the seed in the only one that it has."""
+        """The factor itself, row-major: a weight in the given orientation, or the seed in the only one that it has."""
         factor = self._product.leaves[span[0]]
         if factor is None:
             rows, columns = self._product.sizes[span[1]], self._product.sizes[span[0]]
@@ -208,7 +208,7 @@ class Accumulation(Emitter):
         return lying.transpose if step.transposed else lying
 
     def _apply_ends(self, matrix: Matrix, span: Span) -> None:
-        """What stands before the first and after the last factor, where `span` is the cheapest place for it."""
+        """Apply the links before the first and after the last factor, if `span` is the cheapest place for them."""
         for forward in self._ends.get(span, ()):
             link = self._product.links[-1] if forward else self._product.links[0][::-1]
             self.apply(matrix, link, forward)

@@ -26,7 +26,7 @@ MOST_WORK = 100_000
 def inputs(x: Any, n_in: int, dtype: np.dtype, name: str = "x") -> tuple[np.ndarray, tuple[int, ...]]:
     """`x` as (n_in,), ready for kernels, or as (n, n_in), and the leading shape it had; errors call it `name`.
 
-    A batch that kernels cannot take as it is stays so: it is converted piece by piece where it is used.
+    A batch that kernels cannot take is returned unconverted: it is converted piece by piece where it is used.
     """
     # The usual case first: for one small input the checks below take as long as its Jacobian.
     if type(x) is np.ndarray and x.dtype == dtype and x.ndim in (1, 2) and x.shape[-1] == n_in and x.flags.carray:

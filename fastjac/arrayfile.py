@@ -37,7 +37,7 @@ def read_array(path: Path) -> np.ndarray:
 def write_array(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Write an array of `shape` to a .npy file, given in blocks of its leading axes.
 
-    The file appears under its name only when it is complete; after an error or an interrupt there is no trace of it.
+    The file appears under its name only when it is complete. An error or an interrupt leaves no trace of it.
     Raises FileError if it cannot be written.
     """
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}

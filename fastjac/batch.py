@@ -20,7 +20,7 @@ COPIED_BYTES = 16 * 2**20
 
 
 class Scratch(NamedTuple):
-    """Memory for as many threads as it has rows, and the handle by which kernels find it and the program."""
+    """Memory with a row for each thread, and the handle by which kernels find this memory and the program."""
 
     work: np.ndarray
     lists: np.ndarray
@@ -33,7 +33,7 @@ class Scratch(NamedTuple):
 class Runner:
     """A Program with what it needs to run again and again, from any number of threads at once.
 
-    cost : multiply-adds for one sample, from the plan.  work : that and what else decides how samples are shared out.
+    cost : multiply-adds for one sample, from the plan.  work : the cost, and what else decides how samples are shared out.
     """
 
     def __init__(self, program: Program, cost: float) -> None:
@@ -41,7 +41,7 @@ class Runner:
         block, parts = (int(program.layout[name][0]) for name in ("block", "parts"))
         self.work = Work(cost, program.parameters.nbytes, block, parts, max(1, int(program.layout["lane_samples"][0])))
         self._is_divided, self._few = is_divided(self.work), samples_alone(self.work)
-        # How the latest batch was shared out, which the next one of its size is too.
+        # How the latest batch was shared out. The next batch of the same size is shared out alike.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
         self._idle: list[Scratch] = []
 
@@ -61,7 +61,7 @@ class Runner:
 
         seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. y, and one sample with its seed, are
         C-contiguous; y and out are of the network's dtype. An array that kernels cannot take as it lies is copied piece by piece.
-        state : of these samples; where out is empty it is left there, and else the run starts from it.
+        state : the state of these samples. Where out is empty, the run writes the state; else it starts from it.
         """
         if x.ndim == 1:
             if out.flags.carray and not self._is_divided:
@@ -120,13 +120,13 @@ class Runner:
         self._idle.append(scratch)
 
     def _take_scratch(self, threads: int) -> Scratch:
-        """Scratch for at least so many threads, used before if any is idle."""
+        """Scratch for at least so many threads: idle scratch if there is any, else new."""
         try:
             scratch = self._idle.pop()
         except IndexError:
             scratch = None
         if threads > 1:
-            # Any thread of the crew may turn up.
+            # Any thread of the crew may take part, so each needs a row.
             threads = crew.crew.most_threads
         if scratch is None or len(scratch.work) < threads:
             work, lists = workspace(self.program, threads)

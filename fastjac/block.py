@@ -1,9 +1,9 @@
 """A block: the part of a graph between two vertices through which all of it passes, as maps of single vectors and joins.
 
-Value 0 is the block's input, and step k makes value k + 1; the last one is the block's output. What a derivative needs of a block
-is its *edges*: each says how the derivative of one value contributes to that of another. A tangent at a value is the sum over
-the edges that lead there, a cotangent over those that lead away, transposed; so forward and reverse are one sum, read from either
-end.
+Value 0 is the block's input, and step k makes value k + 1; the last value is the block's output. A derivative needs the block's
+*edges*: each states how the derivative of one value contributes to that of another. A tangent at a value is the sum over the
+edges that lead there. A cotangent is the sum over the edges that lead away, transposed. So forward and reverse are one sum, read
+from either end.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class BlockStep:
 
 @dataclass(frozen=True)
 class Units:
-    """Units `first, ...` of one value that are those of `index` of the other: an identity matrix with shifted or chosen columns.
+    """Units of one value that are units of the other: an identity matrix with shifted or chosen columns.
 
-    source, target : the first unit at either value.  count : how many.
+    source, target : the first unit at either value.  count : how many units.
     index : the numbers of the units at the source where they do not follow one another, else None.
     """
 
@@ -85,7 +85,7 @@ class Units:
 class Slopes:
     """The diagonal of an elementwise map.
 
-    part : by which operand.  sparse : whether entries are exactly 0 on whole intervals of the input.
+    part : the operand by which the slope is taken.  sparse : whether entries are exactly 0 on whole intervals of the input.
     """
 
     operator: Diagonal | Pair
@@ -98,7 +98,7 @@ Map = Affine | Normalization | Slopes | Units
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """The derivative of value `target` by value `source`, as far as it passes no other value."""
+    """The derivative of value `target` by value `source` along the ways that pass no other value."""
 
     source: int
     target: int
@@ -107,7 +107,7 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Steps in order; `n_in` is the size of what the first one takes."""
+    """Steps in order; `n_in` is the size of the block's input."""
 
     steps: tuple[BlockStep, ...]
     n_in: int
@@ -131,7 +131,7 @@ class Block:
     def edges(self) -> tuple[Edge, ...]:
         """All edges, in the order of the values that they lead to.
 
-        What is only added to a sum has no edges of its own: those that lead to it lead to the sum.
+        A value that is only added to a sum has no edges of its own: edges that would lead to it lead to the sum.
         """
         sizes = self.sizes
         zeros = [False]
@@ -148,7 +148,7 @@ class Block:
 
 
 def _gives_zeros(step: BlockStep, zeros: Sequence[bool]) -> bool:
-    """Whether units that a step makes are exactly 0 on whole intervals of the input; `zeros` says so of the values before."""
+    """Whether a step makes units that are exactly 0 on whole intervals of the input; `zeros` says so of the earlier values."""
     operator = step.operator
     if isinstance(operator, Diagonal):
         return operator.sparse
@@ -165,7 +165,7 @@ def _edges_to(number: int, step: BlockStep, sizes: tuple[int, ...], zeros: Seque
         elif isinstance(operator, Diagonal):
             yield Edge(operand, number, Slopes(operator, sparse=operator.sparse))
         elif isinstance(operator, Pair):
-            # The slope of a product by a factor is the other factor.
+            # The slope of a product by one factor is the other factor.
             has_zeros = isinstance(operator.join, Multiply) and zeros[step.operands[1 - part]]
             yield Edge(operand, number, Slopes(operator, part, sparse=operator.join.sparse or has_zeros))
         elif isinstance(operator, Sum):
@@ -178,6 +178,6 @@ def _edges_to(number: int, step: BlockStep, sizes: tuple[int, ...], zeros: Seque
 
 
 def selected(index: tuple[int, ...]) -> Units:
-    """The units of a selection, as a run of them where they follow one another."""
+    """The units of a selection, as a run where they follow one another."""
     follow = index == tuple(range(index[0], index[0] + len(index)))
     return Units(index[0], 0, len(index)) if follow else Units(0, 0, len(index), index)

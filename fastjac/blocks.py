@@ -29,14 +29,14 @@ class Item:
 
     @abstractmethod
     def __call__(self, node: Any, /) -> Any:
-        """Record all of it behind a node."""
+        """Record all its layers behind a node."""
 
     @abstractmethod
     def with_layers(self, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> Any:
         """The same with `layer_of(layer)`, whose arrays are of `dtype`, in place of every layer."""
 
     def in_sequence(self) -> Items:
-        """What it counts as among the items of a sequence."""
+        """The items that this one stands for in a sequence."""
         return (self,)
 
 
@@ -119,7 +119,7 @@ Items = tuple[Layer | Item, ...]
 
 
 def as_items(given: Any, name: str) -> Items:
-    """One item or a sequence of items as a tuple, or a DtypeError that says what else was given; `name` says to whom."""
+    """One item or a sequence of items as a tuple, or a DtypeError that says what else was given; `name` is who takes them."""
     if isinstance(given, (Layer, Item)):
         given = (given,)
     try:
@@ -157,7 +157,7 @@ def items_with_layers(items: Items, layer_of: Callable[[Layer], Layer], dtype: n
 
 
 def first_size(branches: Iterable[Items]) -> int | None:
-    """How many inputs branches take that begin at the same vector, or None if none of them states it."""
+    """How many inputs the branches take, which all begin at the same vector; None if no branch states it."""
     return next((size for items in branches if (size := _sequence_size(items)) is not None), None)
 
 
@@ -165,7 +165,7 @@ def _sequence_size(items: Items) -> int | None:
     for item in items:
         if item.n_in is not None:
             return item.n_in
-        # Such blocks may give another size than they take.
+        # The output of such a block may have another size than its input.
         if isinstance(item, Parallel) or (isinstance(item, Residual) and item.shortcut):
             return None
     return None

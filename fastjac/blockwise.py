@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .derivatives import Index
 
 BLOCK_BYTES = 2**25
-"""Most memory for inputs and Jacobians at a time. One J takes less than half of it, and the C library gives it the memory of an
-earlier one. From 32 MB on each J comes in new pages, which can take a third of the time that it takes to compute."""
+"""Most memory for inputs and Jacobians at a time. One J takes less than half of it, so the C library gives each J the memory of
+an earlier one. From 32 MB on each J comes in new pages, which can take a third of the time that it takes to compute."""
 
 
 class Blockwise:
@@ -66,9 +66,9 @@ class Blockwise:
             It counts two Jacobians of each sample, because the caller still holds the last J while the next one is computed.
         mode, wrt, of, threads : as for `jacobian`.
         progress : True draws a bar on stderr, which needs tqdm. A function is called after each part, with the number of
-            samples done and of all, which is None for an iterable.
+            samples done and the number of all samples, which is None for an iterable.
 
-        Raises as `jacobian` does; OptionError for a max_bytes that does not hold one entry along x's first axis; ShapeError for
+        Raises as `jacobian` does; OptionError for a max_bytes too small for one entry along x's first axis; ShapeError for
         an item of a wrong size, which it names, and for an iterable that ends before its len(). An error or an interrupt
         has a note that says how many samples are done.
         Costs what `jacobian` costs.

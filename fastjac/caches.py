@@ -1,6 +1,6 @@
-"""How large the machine's caches are: what decides into which pieces work is cut.
+"""How large the machine's caches are, by which work is cut into pieces.
 
-They are those of the first CPU, asked of the system once. Which pieces are cut changes how fast a result comes, and no bit of it.
+The sizes are those of the first CPU, asked of the system once. The pieces change how fast a result comes, and no bit of it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Caches(NamedTuple):
 
 
 DEFAULT = Caches(32 * 1024, 512 * 1024)
-"""What is taken where the system does not say: as little as CPUs of the last ten years have."""
+"""The sizes taken where the system states none: as little as CPUs of the last ten years have."""
 LEAST, MOST = Caches(16 * 1024, 128 * 1024), Caches(256 * 1024, 8 * 1024 * 1024)
-"""Bounds of what is believed: a virtual machine may report anything."""
+"""Bounds for the sizes that the system states: a virtual machine may report anything."""
 
 
 @functools.cache
@@ -36,13 +36,13 @@ def caches() -> Caches:
 
 
 def believed(found: tuple[int, int]) -> Caches:
-    """What was found, within bounds, or the default where it is 0."""
+    """The sizes that were found, within bounds; the default where one is 0."""
     sizes = zip(LEAST, found, DEFAULT, MOST, strict=True)
     return Caches(*(min(max(least, size or default), most) for least, size, default, most in sizes))
 
 
 def on_linux(folder: Path) -> tuple[int, int]:
-    """What sysfs says of each level, 0 where it says nothing."""
+    """The size of each level that sysfs states, 0 where it states none."""
     sizes = {1: 0, 2: 0}
     for cache in sorted(folder.glob("index*")):
         try:
@@ -55,7 +55,7 @@ def on_linux(folder: Path) -> tuple[int, int]:
 
 
 def _apple() -> tuple[int, int]:
-    """What the fast cores of a Mac have; several of them share one second-level cache."""
+    """The caches of a Mac's fast cores; several of these cores share one second-level cache."""
     cores = _sysctl("hw.perflevel0.cpusperl2") or 1
     first = _sysctl("hw.perflevel0.l1dcachesize") or _sysctl("hw.l1dcachesize")
     return first, (_sysctl("hw.perflevel0.l2cachesize") or _sysctl("hw.l2cachesize")) // cores

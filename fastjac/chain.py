@@ -27,7 +27,8 @@ from .operators import Diagonal, Link, Normalization
 class Chain:
     """`links[0]`, `factors[0]`, `links[1]`, ..., `factors[-1]`, `links[-1]`, from input to output.
 
-    number : drawn at random, so that no other chain has it: by it its programs know their states from others', in any process.
+    number : drawn at random, so that no other chain has the same. By it a program recognizes the states of its own chain, in any
+        process.
     """
 
     factors: tuple[Affine | Block, ...]
@@ -43,7 +44,7 @@ class Chain:
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """Everything that is done to a vector, those parts of blocks included, link by link and then factor by factor."""
+        """Every operator that acts on a vector, those inside blocks included: link by link, and then factor by factor."""
         inside = (factor.operators if isinstance(factor, Block) else (factor,) for factor in self.factors)
         return tuple(op for part in (*self.links, *inside) for op in part)
 
@@ -53,13 +54,13 @@ class Chain:
         return tuple(op.weight for op in self.operators if isinstance(op, Affine))
 
     def between(self, start: int, stop: int) -> Chain:
-        """The part from boundary `start` to boundary `stop`; a link at its end belongs to the part behind, if there is one."""
+        """The chain from boundary `start` to boundary `stop`, without the link at `stop` unless the whole chain ends there."""
         last = self.links[stop] if stop == len(self.factors) else ()
         return Chain(self.factors[start:stop], (*self.links[start:stop], last), self.sizes[start], self.dtype)
 
     @property
     def n_activations(self) -> int:
-        """How many numbers are activated or normalized, or joined by more than a sum."""
+        """How many numbers are activated, normalized, or joined otherwise than by a sum."""
         return sum(op.size * op.n_layers for op in self.operators if isinstance(op, (Diagonal, Normalization, Pair)))
 
     @property
@@ -113,7 +114,7 @@ def chain_of(layers: Iterable[Layer | Block], n_in: int, dtype: np.dtype) -> Cha
 class _Run:
     """A diagonal while elementwise layers are added to it.
 
-    slopes : what the slopes of its Scales come to, multiplied in advance; None where dtype does not hold that.
+    slopes : the product of the slopes of its Scales, multiplied in advance; None where dtype does not hold it.
     """
 
     def __init__(self, first: Activation, size: int, dtype: np.dtype) -> None:
@@ -121,7 +122,7 @@ class _Run:
         self._size, self._slopes = size, _with_slopes(np.ones(1), first, dtype)
 
     def goes_on(self, layer: Activation, dtype: np.dtype) -> bool:
-        """Add a layer behind, if the slopes may be multiplied in advance with it too."""
+        """Add a layer behind, if its slopes too may be multiplied in advance; returns whether it was added."""
         slopes = None if self._slopes is None else _with_slopes(self._slopes, layer, dtype)
         if slopes is None:
             return False

@@ -25,7 +25,7 @@ from .progress import Progress, Report
 
 ALL_COORDINATES_UP_TO = 256
 RANDOM_DIRECTIONS = 64
-"""A network with more inputs than the first is checked along the second, many random directions."""
+"""A network with more inputs than ALL_COORDINATES_UP_TO is checked along so many random directions."""
 
 DEFAULT_RTOL = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-6}
 
@@ -43,11 +43,12 @@ class JacobianReport:
     max_error : the largest error found, relative to the derivative, or to what differences can resolve where that is more;
         inf for a derivative that is nan or inf without cause.
     worst : index into J of the entry with that error, `(*sample, i, j)`, where i counts through all outputs and j through all
-        inputs; of its row, `(*sample, i)`, where random
-        directions were taken and no single entry is to blame; None if nothing was compared.
+        inputs. Where random directions were taken and no single entry is to blame, it is the index of the row, `(*sample, i)`.
+        None if nothing was compared.
     derivative, difference : the Jacobian's and the central differences' value there.
-    n_compared, n_kinks, n_nonfinite : how many directional derivatives were compared; how many were not, because the
-        difference reaches across a kink, or because the outputs around are nan or inf.
+    n_compared : how many directional derivatives were compared.
+    n_kinks, n_nonfinite : how many were not compared because the difference reaches across a kink, and how many because the
+        outputs around are nan or inf.
     n_directions : random directions taken at each input, or None if all coordinates were.
 
     >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
@@ -118,8 +119,8 @@ def check_jacobian(
     directions : "all" for every coordinate; a number for so many random directions with entries +1 and -1, times the
         coordinate's scale; "auto" for all of up to 256 coordinates, and 64 random directions where there are more. Where a
         random direction fails, all coordinates of that input are taken, to name the entry.
-    seed : of the random directions.
-    progress : as for `Network.jacobian`: True draws a bar, a function is called with the number of inputs done and of all.
+    seed : seed of the random directions.
+    progress : as for `Network.jacobian`: True draws a bar; a function is called with the number of inputs done and of all inputs.
 
     Returns
     -------
@@ -213,7 +214,7 @@ def _given_jacobian(net: Network, jacobian: Any, lead: tuple[int, ...]) -> np.nd
 
 
 def _merged(report: JacobianReport, found: JacobianReport, prefix: tuple[int, ...] = ()) -> JacobianReport:
-    """`report` with what was found elsewhere; `prefix` says where."""
+    """`report` with the findings of another report; `prefix` is the index of the sample that these belong to."""
     counts = {name: getattr(report, name) + getattr(found, name) for name in ("n_compared", "n_kinks", "n_nonfinite")}
     if found.worst is None or (report.worst is not None and found.max_error <= report.max_error):
         return replace(report, **counts)
@@ -275,19 +276,19 @@ class _Comparison:
         )
 
     def _rounding(self, x: np.ndarray, tangents: np.ndarray, differences: np.ndarray) -> float | np.ndarray:
-        """How far derivatives may be off by the rounding of float32; float64's is far below the error of differences."""
+        """How far derivatives may be off by the rounding of float32; float64's rounding is far below the error of differences."""
         if self._net.dtype == np.float64:
             return 0.0
         size = np.full(self._net.n_out, np.nanmax(np.abs(differences), initial=0.0))
         for part, before, values in self._saturating:
-            # Its rows are weight * (v - s.v), and where it is saturated the two terms cancel.
+            # The rows of its Jacobian are weight * (v - s.v), and where the softmax is saturated the two terms cancel.
             weight = 1.0 if values is None else values(x)
             size[part] = np.maximum(size[part], weight * np.abs(tangents @ before.jacobian(x).T).max())
         return ROUNDING * size + float(np.finfo(np.float32).tiny)
 
 
 def _saturating(net: Network) -> Iterator[tuple[slice, Network, Network | None]]:
-    """Outputs that a softmax makes: where they lie, the network up to what it takes, and the factor in its Jacobian, if any."""
+    """Outputs that a softmax makes: where they are, the network that gives its operand, and its Jacobian's factor, if any."""
     graph = net._graph
     bounds = np.cumsum([0, *graph.output_sizes]).tolist()
     for number, part in zip(graph.outputs, map(slice, bounds, bounds[1:]), strict=True):

@@ -1,4 +1,4 @@
-"""A word to the user before kernels compile, which happens once for a machine and takes a while."""
+"""A line to the user before kernels compile, which happens once for a machine and takes a while."""
 
 from __future__ import annotations
 

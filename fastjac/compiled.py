@@ -49,7 +49,7 @@ def scratch(program):
 
 @piece
 def aligned_zeros(program, size):
-    """So many zeros of the network's dtype, which start on a cache line."""
+    """An array of `size` zeros of the network's dtype, which starts on a cache line."""
     itemsize = program.parameters.itemsize
     room = np.zeros(size + ALIGNMENT // itemsize, program.parameters.dtype)
     first = (-address_of(room) % ALIGNMENT) // itemsize
@@ -58,7 +58,7 @@ def aligned_zeros(program, size):
 
 @piece
 def call(program, task, n, arrays, scratch, kept):
-    """Run a task.  kept : the address of a state that is kept, and for how many inputs it has room; (0, 0) if none is."""
+    """Run a task.  kept : the address of a kept state, and the number of inputs that it has room for; (0, 0) if none is kept."""
     layout = program.layout[0]
     if (
         scratch.work.itemsize != program.parameters.itemsize
@@ -129,7 +129,7 @@ def _fault(like: Any, array: Any, name: str) -> str | None:
 def _address_or_error(like: Any, array: Any, fault: str | None) -> Any:
     """The code of an array's address, or of a DtypeError.
 
-    An error of the compiler itself would say in the middle of 35 lines about candidates what this says in one.
+    The compiler's own error would bury this one line among 35 lines about candidates.
     """
 
     def address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the steps of a plan do, and what each costs: of many steps at once, as arrays."""
+"""What the steps of a plan do, and what each costs: for many steps at once, as arrays."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from .cost import (
 from .steps import BlockShape, ChainShape, Split, Step
 
 BOTH_WAYS = np.array([[False], [True]])
-"""Along its first axis whether a product is computed transposed."""
+"""The two ways to compute a product, along the first axis: as it is, and transposed."""
 
 
 class Contractions:
     """Contractions of the spans from `start` to `middle` and from `middle` to `stop`, each computed one way round.
 
-    The boundaries, and `transposed`, are arrays that broadcast. Every field is an array of what it is in a `Step`.
+    The boundaries, and `transposed`, are arrays that broadcast. Every field is an array of the `Step` field of its name.
 
-    cycles : infinite where a product cannot be computed this way round. They count what a step does to its operands besides, but
-        not what it takes to turn an operand or the result round.
+    cycles : infinite where a product cannot be computed this way round. They include what the step does to its operands besides
+        the product, but not what it takes to turn an operand or the result round.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Contractions:
     ) -> None:
         self._shape, self._start, self._middle, self._stop = shape, start, middle, stop
         self._sizes, self._live, self._binary = np.array(shape.sizes), np.array(shape.live), np.array(shape.binary)
-        # A block's Jacobian is no operand that is there: it is one of each sample's own, which a step makes.
+        # A block's Jacobian differs from sample to sample, so a step must make it before it can be an operand.
         is_there = np.array([shape.block(layer) is None for layer in range(shape.n_layers)])
         self._right_is_leaf = (middle == start + 1) & is_there[start]
         self._left_is_leaf = (stop == middle + 1) & is_there[middle]
@@ -59,12 +59,12 @@ class Contractions:
         a_rows, b_columns = np.where(transposed, columns, rows), np.where(transposed, rows, columns)
         a_is_leaf = np.where(transposed, self._right_is_leaf, self._left_is_leaf)
         b_is_weight = np.where(transposed, self._left_is_leaf, self._right_is_leaf)
-        # A factor that nothing is multiplied onto is read where it lies, and not as rows of each sample.
+        # A factor to which no slopes are applied is read where it lies, and not as rows of each sample.
         a_is_made = ~a_is_leaf | ~binary
         self.stacked = b_is_weight & ~self.drops & _stacking_pays(live[middle], inner, a_rows, a_is_made)
         together, depth = np.where(self.stacked, STACKED, 1), np.where(self.stacked, inner, depth)
         cycles = cycles + contraction_cycles(np.maximum(1, a_rows) * together, depth, np.maximum(1, b_columns), lanes) / together
-        # Samples share strips of a right operand alone.
+        # Samples share strips only of a right operand.
         cycles += np.where(a_is_leaf, reading_cycles(inner * a_rows, lanes), 0.0)
         cycles += np.where(self._right_is_leaf & self._left_is_leaf & ~binary, scaling_cycles(inner * a_rows, lanes), 0.0)
         self.cycles = np.where(self._reads_seed(transposed), np.inf, cycles)
@@ -77,11 +77,11 @@ class Contractions:
         return np.where(transposed, left, right)
 
     def _drops(self) -> np.ndarray:
-        """Whether it pays to copy a weight's live units side by side, so that others are not produced.
+        """Whether it pays to copy a weight's live units side by side, so that dead units are not produced.
 
-        Only a weight's side at the next boundary can be packed, and only where that boundary's derivatives are 0 or 1, some of
-        them 0. A block behind that boundary must read the others nowhere. A copy much larger than the second-level cache costs
-        more memory and time than it saves.
+        Only a weight's side at the next boundary can be packed, and only where that boundary's slopes are 0 or 1, some of
+        them 0. A block behind that boundary must not read the dead units anywhere. A copy much larger than the second-level cache
+        costs more memory and time than it saves.
         """
         blocks, n = [self._shape.block(layer) for layer in range(self._shape.n_layers)], self._shape.n_layers
         pushed = np.array([*(block is None or block.weights_alone[0] for block in blocks), True])
@@ -97,18 +97,20 @@ class Contractions:
 
 
 def _stacking_pays(live: np.ndarray, inner: np.ndarray, rows: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """Whether samples of so many rows are multiplied together; `made` says that a step stores these rows as each sample's own."""
+    """Whether samples of so many rows are multiplied together; `made` : whether a step stores these rows for each sample."""
     united = (rows <= UNION_ROWS) & (inner >= UNION_DEPTH)
     return np.where(live < 1.0, united, made & (rows <= STACKED_ROWS))
 
 
 class StepTable:
-    """The steps that a chain's plan can have, and their cycles where a layer takes part; all arrays start with the two ways.
+    """The steps that a chain's plan can have, and the cycles of those with a layer as operand.
+
+    The first axis of every array is the way round.
 
     first, last : contractions with the first layer of a span, and with its last one, for each start and length.
-    passing : what passes rows through a layer that is a block, as many as a boundary has units, for each layer and boundary;
-        infinite for other layers.
-    own : what makes the Jacobian of each layer that is a block; 0 for other layers.
+    passing : steps that pass rows through a block, for each layer and boundary, with as many rows as the boundary has units;
+        infinite for layers that are no block.
+    own : steps that make the Jacobian of each layer that is a block; 0 for other layers.
     """
 
     def __init__(self, shape: ChainShape) -> None:
@@ -136,7 +138,7 @@ class StepTable:
                 self.own[int(way), alike] = block_cycles(block, rows[alike], way, True, lanes)
 
     def step(self, split: Split) -> Step:
-        """A step that is chosen; its cycles are infinite if it is a contraction that cannot be."""
+        """A step that is chosen; its cycles are infinite if it is a contraction that cannot be computed."""
         drops, stacked, multiply_adds, cycles = self._passage(split) if split.through else self._contraction(split)
         cycles += turning_cycles(self.shape, split)
         return Step(*split[:4], drops, stacked, multiply_adds, cycles, split.through)
@@ -153,7 +155,7 @@ class StepTable:
         return bool(found.drops[at]), bool(found.stacked[way, at]), multiply_adds, cycles
 
     def _passage(self, split: Split) -> tuple[bool, bool, float, float]:
-        """What is pushed through a block (transposed) is what lies right of it, what is pulled what lies left of it.
+        """A push through a block (transposed) takes what lies right of the block, a pull what lies left of it.
 
         Where middle is start, the step makes the block's own Jacobian.
         """
@@ -167,6 +169,6 @@ class StepTable:
 
 
 def turning_cycles(shape: ChainShape, split: Split) -> float:
-    """What it takes to turn a matrix round that a step makes transposed, if it is the whole, which is wanted the other way."""
+    """The cycles to turn round a matrix that a step makes transposed, if it is the whole product, which must be row-major."""
     whole = split.stop - split.start == shape.n_layers
     return moving_cycles(shape.sizes[split.start] * shape.sizes[split.stop]) if split.transposed and whole else 0.0

@@ -4,9 +4,9 @@ It counts what the kernel does. A tile of r rows and v registers takes, for each
 two a cycle and r + v loads at two a cycle, but never less than the latency of one multiply-add.
 
 Only the registers differ from CPU to CPU: constants that each machine measured for itself would make plans that no other run
-repeats. They are fitted to times measured on one core with AVX-512. Of 60 random networks there, and of 60 more held to AVX2, the
-chosen order took 1 % longer than the fastest, in the geometric mean; `asv_benches/planner.py` shows what it predicts beside
-what is measured.
+repeats. The constants are fitted to times measured on one core with AVX-512. Over 60 random networks there, and 60 more held to
+AVX2, the chosen order took 1 % longer than the fastest, in the geometric mean. `asv_benches/planner.py` shows the predicted times
+beside the measured ones.
 
 Every extent may be a number, or an array: cycles are then computed for all of its entries at once.
 """
@@ -27,9 +27,9 @@ Extent = Any
 """A number, or an array of them."""
 
 FMA_LATENCY = 4.0
-"""Cycles until the sum of a multiply-add can take the next one."""
+"""Cycles until a sum can take its next multiply-add."""
 PER_CYCLE = 2.0
-"""Vector multiply-adds in a cycle, and vector loads."""
+"""Vector multiply-adds in a cycle; as many vector loads."""
 STEP = 60.0
 """Cycles to decode a step of the table."""
 TILE = 25.0
@@ -43,23 +43,24 @@ READ_BYTES = 4.0
 PACK = 3.5
 """Cycles to left-pack a register."""
 STACKED = 8
-"""Samples that the model takes a stack to hold. The real number is that of the group, which a plan does not know."""
+"""Samples that the model assumes in a stack. The real number is that of the group, which a plan does not know."""
 STACKED_ROWS = 4
-"""Most rows of one sample for which stacking pays: alone they would not hide the latency of their multiply-adds, nor the reading
-of the weight. With more rows tiles are full, and what stands behind the product is cheaper applied as it is stored."""
+"""Most rows of one sample for which stacking pays: alone, so few rows would hide neither the latency of their multiply-adds nor
+the reading of the weight. With more rows tiles are full, and the link behind the product is cheaper applied as it is stored."""
 UNION_ROWS, UNION_DEPTH = 1, 48
-"""The same where units can be dead, and the least inner units: a stack runs over all units that are live in any of its samples.
-Measured with half of them dead: alone, one row takes 1.6 times as long, two rows as long as stacked, and more rows less long."""
+"""Most rows for which stacking pays where units can be dead, and the least inner units for that: a stack runs over all units that
+are live in any of its samples. Measured with half of the units dead: one row takes 1.6 times as long alone as stacked, two rows
+take as long, and more rows take less."""
 LANE_VECTORS = 2
 """Registers of samples that lie along the lanes: a tile of two has as many rows as hide the latency of its sums."""
 LANE_ROOM = 1 << 16
 """Numbers up to which matrices with samples along the lanes stay in the nearer caches."""
 LANES_GAIN = 0.9
-"""Share of what rows take that lanes may take at most."""
+"""Samples lie along the lanes only where that takes at most this share of the cycles that rows take."""
 PACK_ROWS = 24
-"""Rows of the other operand from which on packing a weight can pay."""
+"""Least rows of the other operand for which packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22
-"""Size of a weight up to which it can."""
+"""Largest weight, in elements, for which packing can pay."""
 
 
 def contraction_cycles(rows: Extent, depth: Extent, columns: Extent, lanes: int) -> Extent:
@@ -75,7 +76,7 @@ def contraction_cycles(rows: Extent, depth: Extent, columns: Extent, lanes: int)
 def block_cycles(block: BlockShape, rows: Extent, forward: bool, own: bool, lanes: int) -> Extent:
     """Cycles to push so many tangents through a block, or to pull cotangents.
 
-    own : whether they are the identity, so that products at the end where they start are the weights themselves.
+    own : whether the rows are the identity, so that products at the end where they start are the weights themselves.
     """
     cycles = SCALE * rows * block.moved / lanes
     for product in block.products:
@@ -104,7 +105,7 @@ def packing_cycles(rows: Extent, columns: Extent, lanes: int) -> Extent:
 
 
 def reading_cycles(elements: Extent, lanes: int) -> Extent:
-    """Cycles to read so many elements for every sample anew, which the second-level cache may not hold in between."""
+    """Cycles to read so many elements anew for every sample; 0 where the second-level cache holds them in between."""
     size = elements * (vector_unit()[0] // lanes)
     return np.where(size > caches().second, size / READ_BYTES, 0.0)
 
@@ -132,7 +133,7 @@ def lane_product_cycles(rows: Extent, depth: Extent, lanes: int) -> Extent:
 
 
 def lane_cycles(sizes: tuple[int, ...], forward: bool, lanes: int) -> tuple[float, float]:
-    """The same with samples along the lanes, and the cycles of all that makes the Jacobian then."""
+    """The cycles of the primal sweep with samples along the lanes, and the cycles of all that makes the Jacobian then."""
     rows = sizes[0 if forward else -1]
     n_in, n_out = np.array(sizes[:-1]), np.array(sizes[1:])
     pushed = (n_out[1:], n_in[1:]) if forward else (n_in[:-1], n_out[:-1])

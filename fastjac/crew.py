@@ -22,20 +22,21 @@ class Team(Protocol):
 
     @property
     def most_threads(self) -> int:
-        """With the caller's."""
+        """How many threads there are, the caller's included."""
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
-        """Run a call in chunks on up to `threads` threads, this one included; False, at once, if they serve another."""
+        """Run a call in chunks on up to `threads` threads, this one included; False, at once, if they serve another call."""
 
 
 class Crew:
     """Threads beside the caller's. They serve one call at a time, so a second caller does its work alone.
 
-    A helper that has found no work for 0.1 ms sleeps until a caller wakes it. Between, it runs compiled code without the GIL, so
-    calls in quick succession meet it awake. An interrupt may strike between any two lines here: at worst a helper is missing
-    from then on. Who is served is settled in compiled code, and one that is waked twice, or not at all, does no harm.
+    A helper that has found no work for 0.1 ms sleeps until a caller wakes it. Before that it runs compiled code without the GIL,
+    so calls in quick succession meet it awake. An interrupt may strike between any two lines here: at worst a helper is missing
+    from then on. Compiled code decides which call is served, so a helper that is waked twice, or not at all, does no harm.
 
-    most_threads : with the caller's: the cores that this process may use, or NUMBA_NUM_THREADS, when the crew was formed.
+    most_threads : how many threads there are, the caller's included: the cores that this process may use, or NUMBA_NUM_THREADS,
+        when the crew was formed.
     """
 
     def __init__(self) -> None:
@@ -48,9 +49,9 @@ class Crew:
         refuse_pickling(self, "every process has a crew of its own")
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
-        """Run a call in chunks on up to `threads` threads, this one included; False, at once, if the crew serves another.
+        """Run a call in chunks on up to `threads` threads, this one included; False, at once, if the crew serves another call.
 
-        handle : with scratch for `most_threads`.
+        handle : a handle with scratch for `most_threads` threads.
         """
         self._wake(threads - 1)
         return bool(share(self._job, threads, chunks, handle, *arrays))
@@ -66,7 +67,7 @@ class Crew:
 
     def _hire(self, wanted: int) -> None:
         if not self._hiring.acquire(blocking=False):
-            # Another caller hires, or was interrupted while it did: this one does with those that there are.
+            # Another caller is hiring, or was interrupted while it hired: this call makes do with the helpers that there are.
             return
         try:
             while len(self._helpers) < wanted:
@@ -74,7 +75,7 @@ class Crew:
                 self._helpers.append(helper)
                 _thread.start_new_thread(self._work, (len(self._helpers), helper))
         except RuntimeError:
-            # The system gives no more threads, and calls do without.
+            # The system gives no more threads, so calls make do with fewer.
             pass
         finally:
             self._hiring.release()
@@ -88,7 +89,7 @@ class Crew:
 
 
 class _Helper:
-    """A thread of the crew: the bell that wakes it, and by what number the system knows it."""
+    """A thread of the crew: the bell that wakes it, and the system's number for it."""
 
     def __init__(self) -> None:
         self.bell: SimpleQueue[None] = SimpleQueue()
@@ -96,9 +97,9 @@ class _Helper:
 
 
 def _move(thread: int, core: int) -> bool:
-    """Move a thread off this core, if there is another that the main thread may use; whether it has moved.
+    """Move a thread off this core, if there is another that the main thread may use; returns whether it has moved.
 
-    Linux may wake a thread on the core that it is called from, and then takes some milliseconds to move it to an idle one.
+    Linux may wake a thread on the core of its waker, and then takes some milliseconds to move it to an idle core.
     """
     if core < 0 or not thread:
         return False
@@ -115,7 +116,7 @@ crew = Crew()
 
 
 def _replace_crew() -> None:
-    """In a forked child, which has none of its parent's threads."""
+    """Start a new crew in a forked child, which has none of its parent's threads."""
     global crew
     crew = Crew()
 

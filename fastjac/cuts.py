@@ -1,7 +1,7 @@
 """A graph cut into a chain: layers and blocks that follow one another.
 
 A *cut* is a vertex through which every way from the inputs to the outputs passes. Between two neighbouring cuts stands a single
-layer, or a block. Several inputs are one vector, and each input a selection from it; the same holds for several outputs.
+layer, or a block. Several inputs become one vector, and each input is a selection from it; several outputs become one vector too.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def chain_of_graph(graph: Graph, dtype: np.dtype) -> Chain:
 
 
 def items_of(graph: Graph, dtype: np.dtype) -> tuple[Layer | Block, ...]:
-    """The layers and blocks that a graph is, one after another."""
+    """A graph as layers and blocks, one after another."""
     flow = simplified(graph)
     cuts = cuts_of(flow.operands)
     return tuple(_between(flow, first, last, dtype) for first, last in pairwise(cuts))
 
 
 def cuts_of(all_operands: Sequence[tuple[int, ...]]) -> list[int]:
-    """The vertices that no edge passes over, the first and the last among them, for the operands of each vertex."""
+    """The vertices that no edge passes over, the first and the last among them; given the operands of each vertex."""
     reach, cuts = 0, []
     furthest = list(range(len(all_operands)))
     for number, operands in enumerate(all_operands):
@@ -46,7 +46,7 @@ def cuts_of(all_operands: Sequence[tuple[int, ...]]) -> list[int]:
 
 
 def _between(flow: Flow, first: int, last: int, dtype: np.dtype) -> Layer | Block:
-    """The layer between two neighbouring cuts, or the block."""
+    """The layer or the block between two neighbouring cuts."""
     operation = flow.operations[last]
     if last == first + 1 and operation is not None and _is_layer(operation):
         return operation

@@ -1,4 +1,4 @@
-"""Values and Jacobians of dask arrays: lazy, by chunks of samples, with any of dask's schedulers.
+"""Values and Jacobians at dask arrays: lazy, by chunks of samples, with any of dask's schedulers.
 
     x = dask.array.from_zarr("x.zarr")                                   # (n, n_in), in chunks of samples
     J = fastjac.dask.jacobian(net, x)                                    # (n, n_out, n_in), in the same chunks
@@ -69,8 +69,8 @@ def jacobian(
     mode, wrt, of : as for `Network.jacobian`; with several inputs or outputs J is in blocks, as there.
     threads : most threads that fastjac uses in one task; None for all cores.
 
-    Raises DtypeError for what is no Network, no dask array or no real numbers; ShapeError where x has other features, or has them
-    in several chunks; OptionError as `Network.jacobian` does.
+    Raises DtypeError for a net that is no Network, and for an x that is no dask array or holds no real numbers; ShapeError where
+    the last dimension of x has another size than n_in, or several chunks; OptionError as `Network.jacobian` does.
     Costs, for each chunk, the memory of all its Jacobians; `mean_jacobian` and `fisher` do without.
 
     >>> import dask.array, fastjac.dask
@@ -147,14 +147,14 @@ def fisher(
 class _Call:
     """A network at a dask array, checked.
 
-    x : all inputs as one dask array, whose last axis is in one chunk.  labels : those of x.
+    x : all inputs as one dask array, whose last axis is in one chunk.  labels : the labels of x.
     core : the shape of J for one sample.
     """
 
     def __init__(self, net: Any, x: Any, mode: Mode, wrt: Index | None, of: Index | None, threads: int | None) -> None:
         columns, rows = checked_network(net)._inputs.numbers(wrt, "wrt"), net._outputs.numbers(of, "of")
         self.core = (net.n_out if rows is None else len(rows), net.n_in if columns is None else len(columns))
-        # By numbers alone, because nodes belong to this process, and J is one matrix so.
+        # As numbers alone: nodes belong to this process, and with numbers J is one matrix.
         chosen = [slice(None) if numbers is None else list(numbers) for numbers in (columns, rows)]
         self._options = {"mode": checked_mode(mode), "wrt": chosen[0], "of": chosen[1]}
         self._threads = arguments.positive_count(threads, "threads")
@@ -165,7 +165,7 @@ class _Call:
     def by_chunk(
         self, function: Callable[..., np.ndarray], core: tuple[int, ...], dtype: Any, is_summed: bool = False, /, **more: Any
     ) -> Any:
-        """The dask array (..., *core) of what a function gives for each chunk; (1, ..., *core) for each if it sums over samples.
+        """What a function gives for each chunk, in a dask array (..., *core); (1, ..., *core) a chunk if it sums over samples.
 
         function : called with the chunk, the network, the options of `jacobian`, the number of threads, and `more`.
         """
@@ -190,7 +190,7 @@ class _Call:
         )
 
     def summed(self, function: Callable[..., np.ndarray], core: tuple[int, int], /, **more: Any) -> Any:
-        """The sum over all samples, an array `core`; the function, called as above, gives the sum over a chunk (n, n_in)."""
+        """The sum over all samples, of shape `core`; the function, called as above, gives the sum over a chunk (n, n_in)."""
         sums = self.by_chunk(partial(_as_chunk, function=function), core, np.float64, True, **more)
         return sums.sum(axis=tuple(range(sums.ndim - 2)))
 
@@ -230,7 +230,7 @@ def _jacobians(x: np.ndarray, network: Network, options: Any, threads: int | Non
 
 
 def _as_chunk(x: np.ndarray, function: Callable[..., np.ndarray], **more: Any) -> np.ndarray:
-    """What a function gives for all samples of a chunk (..., n_in), with an axis of length 1 in place of each axis of samples."""
+    """A function's result for all samples of a chunk (..., n_in), with an axis of length 1 in place of each axis of samples."""
     return function(x.reshape(-1, x.shape[-1]), **more)[(None,) * (x.ndim - 1)]
 
 

@@ -11,7 +11,7 @@ from .errors import DtypeError, ShapeError
 
 
 def dense_array(value: Any, what: str) -> np.ndarray:
-    """`value` as an array of any dtype, or an error that names `what` and, where there is one, the way out."""
+    """`value` as an array of any dtype, or an error that names `what` and, where there is one, the fix."""
     fix = _fix(value)
     try:
         array = np.asarray(value)
@@ -25,7 +25,7 @@ def dense_array(value: Any, what: str) -> np.ndarray:
 
 
 def _fix(value: Any) -> str:
-    """What is wrong with a value of another library whose numbers NumPy cannot read, and what to pass; else nothing."""
+    """What is wrong with a value of another library whose numbers NumPy cannot read, and what to pass instead; else nothing."""
     if isinstance(value, (np.ndarray, list, tuple)):
         return ""
     if getattr(value, "is_meta", False) is True:

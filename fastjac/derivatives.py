@@ -23,14 +23,14 @@ from .steps import Mode
 from .targets import is_on_disk
 
 Index = int | slice | Sequence[int] | np.ndarray | Node
-"""Which inputs or outputs."""
+"""An index that picks inputs or outputs."""
 
 
 class Differentiable(Blockwise):
     """Values and derivatives by the inputs.
 
     The engine takes the inputs of a sample as one vector, one input after another, and gives the outputs as one. A network of
-    several inputs takes a tuple of arrays and gives J in a tuple of blocks; one of several outputs gives a tuple for each.
+    several inputs takes a tuple of arrays and gives J in a tuple of blocks; one of several outputs gives such a tuple for each.
     """
 
     __slots__ = ()
@@ -87,16 +87,17 @@ class Differentiable(Blockwise):
         ----------
         mode : "forward", "reverse", "mixed" or "auto", the order of accumulation; see `plan`. All give the same J up to
             rounding.
-        wrt : by which inputs; only these columns are computed. An int, a slice or an array of ints counts the numbers of all
-            inputs, one after another, as `slice(net.inputs[0])` all of the first; an Input stands for all of its numbers. J is
-            `(..., n_out, len(wrt))` then, with no tuple over inputs; an int is as a slice of length 1.
-        of : of which outputs, in the same way, or a node that is one of the outputs; J is `(..., len(of), n_in)` then.
+        wrt : the inputs by which J is taken; only these columns are computed. An int, a slice or an array of ints counts through
+            the numbers of all inputs, one input after another, as `slice(net.inputs[0])` all of the first; an Input stands for
+            all of its numbers. J is then `(..., n_out, len(wrt))`, with no tuple over inputs; an int is as a slice of length 1.
+        of : the outputs whose derivatives are taken, given in the same way, or as a node that is one of the outputs; J is then
+            `(..., len(of), n_in)`.
         out : array of J's shape and the network's dtype to write J to, or blocks of them in tuples; it is returned. To an array
             that is mapped to a file, and to a data set of h5py or zarr, J is written part by part. x may be such a data set
             then too, or an iterable of samples and batches, as for `jacobian_blocks`.
         threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
         progress : True draws a bar on stderr, which needs tqdm. A function is called as samples are done, with their number and
-            that of all.
+            the number of all samples.
 
         Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode, and for a wrt or of that is out of
         range, empty or names an entry twice; FileError where J cannot be written. Where it is written part by part, or with
@@ -189,15 +190,15 @@ class Differentiable(Blockwise):
         """The values at inputs `x (..., n_in)` and the linear map J at each, for as many products as are wanted by one sweep.
 
         Law: `net.linearize(x).vjp(u)` has the bits of `net.vjp(x, u)[1]`; so have the other products, and J.
-        Raises as calling the network does. Costs a primal sweep, and `nbytes` for as long as the linearization lives. For one
-        input of a small network that is more Python than the sweep it saves; `fastjac.numba.linearize` is for these.
+        Raises as calling the network does. Costs a primal sweep, and `nbytes` for as long as the linearization lives. At one
+        input of a small network its Python takes longer than the sweep that it saves; there use `fastjac.numba.linearize`.
         >>> fj.Network([fj.Exp()], n_in=2).linearize([0, 1]).vjp([1, 1])
         array([1.        , 2.71828183])
         """
         return Linearization(self, *self._taken(x), threads)
 
     def _taken(self, x: Any, name: str = "x") -> tuple[np.ndarray, tuple[int, ...]]:
-        """x of all inputs as one array, (n_in,) or (n, n_in), and its leading shape; errors call it `name`."""
+        """All inputs as one array, (n_in,) or (n, n_in), and its leading shape; errors call it `name`."""
         if self._inputs.several:
             x = self._inputs.points(x, self._dtype, name)
         return arguments.inputs(x, self._n_in, self._dtype, name)
@@ -211,8 +212,9 @@ class Differentiable(Blockwise):
         threads: int | None,
         state: State | None = None,
     ) -> tuple[Any, np.ndarray]:
-        """J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J; before it the values, or None where a state,
-        from which it starts, has them already.
+        """The values, and J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J.
+
+        The product may start from a state; the values are then known already, and None stands for them.
         """
         forward = kind == "tangents"
         k = seed.shape[-1] if forward else seed.shape[-2]
@@ -236,7 +238,7 @@ class Differentiable(Blockwise):
         threads: int | None,
         state: State | None = None,
     ) -> Any:
-        """The Jacobians at checked inputs, by a mode, wrt and of, and the values into y if there is one."""
+        """The Jacobians at checked inputs for a mode, wrt and of; the values are written to y if there is one."""
         if out is None and wanted[1] is None and wanted[2] is None and not self._several:
             # The usual case first: for one small input what follows takes a tenth of the call.
             result = np.empty((*lead, self._n_out, self._n_in), self._dtype)
@@ -254,7 +256,7 @@ class Differentiable(Blockwise):
             check_outputs(out, parts, self._dtype, x)
         else:
             arguments.check_output(out, shape, self._dtype, x)
-            # With more than one leading dimension and gaps, it cannot be seen as (n, n_out, n_in).
+            # With more than one leading dimension and gaps, `out` cannot be viewed as (n, n_out, n_in).
             result = parts = out if out.ndim <= 3 or out.flags.carray else np.empty(shape, self._dtype)
         self._run(runner, x, None, y, result, threads, state)
         if result is not out:
@@ -264,7 +266,7 @@ class Differentiable(Blockwise):
     def _chosen(
         self, mode: Mode, wrt: Index | None, of: Index | None
     ) -> tuple[Runner, tuple[int, int], tuple[End | None, End | None]]:
-        """The runner for a Jacobian, its shape, and the ends along whose vectors it is given in blocks."""
+        """The runner for a Jacobian, its shape, and the ends by whose vectors the Jacobian is cut into blocks."""
         mode = checked_mode(mode)
         if wrt is None and of is None:
             return self._runners.get(mode), (self._n_out, self._n_in), (self._outputs, self._inputs)
@@ -283,7 +285,7 @@ class Differentiable(Blockwise):
         threads: int | None,
         state: State | None = None,
     ) -> None:
-        """Run for x (n_in,) or (n, n_in); a missing seed or result is stood in for by an empty array of its dimensions."""
+        """Run for x (n_in,) or (n, n_in); an empty array of the same dimensions stands in for a missing seed or result."""
         if threads is not None:
             threads = arguments.positive_count(threads, "threads")
         nothing, ndim = self._nothing, x.ndim

@@ -25,7 +25,7 @@ NOISE_SPACING = 2.0**-30
 NOISE_POINTS = 32
 NOISE_ORDER = 6
 NOISE_FACTOR = 8.0
-"""Noise allowed in a difference, in standard deviations of the outputs: the worst of a million entries counts."""
+"""Noise allowed in a difference, in standard deviations of the outputs: wide enough for the worst of a million entries."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Differences:
     """Derivatives of the outputs at one input along k tangents.
 
     value : (k, n_out) differences.
-    error : (k, n_out) estimates of how far they may be from the derivatives.
-    crosses_kink : (k,) whether a layer passes one of its kinks between the points that the difference took.
+    error : (k, n_out) estimates of how far the differences may be from the derivatives.
+    crosses_kink : (k,) whether a layer passes one of its kinks between the points of the difference.
     """
 
     value: np.ndarray
@@ -55,7 +55,7 @@ class CentralDifferences:
     def __call__(self, x: np.ndarray, tangents: np.ndarray) -> Differences:
         exact_x = x.astype(np.float64)
         with np.errstate(all="ignore"):  # nan and inf are results here
-            # The widest step that moves no coordinate by more than its own.
+            # The widest step that moves no coordinate by more than STEP in its own scale.
             h = STEP * np.min(coordinate_scales(exact_x) / np.abs(tangents), axis=1, keepdims=True)
             steps = h * tangents
             y, sides = self._exact(exact_x + np.concatenate([steps, -steps, 2.0 * steps, -2.0 * steps]))
@@ -89,7 +89,7 @@ def coordinate_scales(x: np.ndarray) -> np.ndarray:
 class _KinkWatch:
     """A network that gives, beside its outputs, the inputs of all layers with kinks.
 
-    So one sweep shows on which side of each kink a point lies.
+    One sweep thus shows on which side of each kink a point lies.
     """
 
     def __init__(self, net: Network) -> None:
@@ -111,7 +111,7 @@ class _KinkWatch:
 
 
 def _watched_at(number: int, vertex: Vertex) -> Iterator[tuple[tuple[int, ...], Callable[[np.ndarray], list[np.ndarray]]]]:
-    """Where an operation's derivative jumps: on which side the value of a vertex lies, or the difference of two."""
+    """The vertices whose values, or whose difference, show on which side of an operation's kinks a point lies, and how."""
     layer = vertex.operation
     if isinstance(layer, Sparsemax):
         yield (number,), _signs  # the support, on which the derivative depends, is where the output is above 0
@@ -141,7 +141,7 @@ def ending_at(net: Network, number: int) -> Network:
 
 
 def _taps(net: Network, numbers: Sequence[int]) -> tuple[Vertex, ...]:
-    # By way of an operation, because a vertex may be an input, which is no output.
+    # Through an operation, because a vertex may be an input, and an input cannot be an output.
     return tuple(Vertex(Scale(), (number,), net._graph.vertices[number].size) for number in numbers)
 
 

@@ -17,7 +17,7 @@ Line = tuple[str, str, str]
 
 
 def one_line(graph: Graph, dtype: np.dtype) -> str:
-    """Sizes, number of layers and dtype: of a chain the sizes between its affine layers, else those of inputs and outputs."""
+    """Sizes, number of layers and dtype. A chain shows the sizes between its affine layers, a graph those of its ends."""
     count = len(graph.vertices) - len(graph.inputs)
     if graph.is_path:
         affine = [vertex.size for vertex in graph.vertices if isinstance(vertex.operation, Affine)]
@@ -28,7 +28,7 @@ def one_line(graph: Graph, dtype: np.dtype) -> str:
 
 
 def listed(row: Row, n_parameters: int) -> list[str]:
-    """A table of a sequence: a line for each item, and below a block one for each of its own."""
+    """A table of a sequence: a line for each item, and below a block a line for each of its own items."""
     lines = list(_Lines().of(row.items, Input(row.widths[0])))
     return _ruled(("layer", "shape", "parameters"), lines, ("total", f"{row.widths[0]} -> {row.widths[-1]}", f"{n_parameters:,}"))
 
@@ -54,13 +54,13 @@ def _ends(graph: Graph) -> str:
 
 
 class _Lines:
-    """The lines of layers; parameters are counted where a layer stands first."""
+    """The lines of layers. The parameters of a layer that stands at several places are counted at the first."""
 
     def __init__(self) -> None:
         self._seen: set[Layer] = set()
 
     def parameters(self, layer: Layer) -> str:
-        """How many a layer has, or that they were counted before."""
+        """How many parameters a layer has, or that they were counted before."""
         again = layer in self._seen and layer.n_parameters
         self._seen.add(layer)
         return "shared" if again else f"{layer.n_parameters:,}"

@@ -22,7 +22,7 @@ class Emitter:
 
     parameters : receives the weights, in the orientation that a step reads.
     state : where each operator's Jacobian vectors lie.
-    skips_closed : whether units that another value closes, as a factor that is 0 does, are left out of products.
+    skips_closed : whether products leave out units that another value closes, as a factor of 0 does.
     """
 
     skips_closed = False
@@ -45,7 +45,7 @@ class Emitter:
         return Matrix(rows, columns, PARAMETERS, self._parameters.add(values), self.padded(columns), 1)
 
     def in_panels(self, factor: Affine, transposed: bool, rows: int) -> Matrix:
-        """A weight, or its transpose, as the kernel's right operand, for a left one of so many rows."""
+        """A weight, or its transpose, as the kernel's right operand, for a left operand of so many rows."""
         weight, dtype = factor.weight.T if transposed else factor.weight, self._parameters.dtype
         depth, columns = weight.shape
         panel = panel_of(rows, columns, dtype)
@@ -86,21 +86,21 @@ class Emitter:
     def stack(self, weight: Matrix, union: Diagonal | Normalization | None = None) -> None:
         """Let the last step take its samples stacked, if they share a weight and their rows follow one another.
 
-        union : the diagonal whose live units, those of all samples in a stack, it runs over, if it runs over any.
+        union : the operator whose live units the step runs over: those live in any sample of the stack. None for all units.
         """
         step = self.steps[-1]
         if weight.panel is None or step["a_place"] != WORK or step["a_column"] != 1 or (step["live"] != DENSE and union is None):
             return
         step["stacked"] = PANEL_ROWS
         if union is not None:
-            # As many as fill a tile, so that each tile has units of its own.
+            # As many samples as fill a tile, so that each tile has live units of its own.
             step["stacked"] = max_rows(weight.panel // lanes(self._parameters.dtype)) // step["rows"]
             self._lists[union, 0]["stacked"] = step["stacked"]
 
     def apply(self, matrix: Matrix, ordered: Link, forward: bool, masked: bool = False) -> None:
         """Multiply by a link's Jacobians: `N t` on logical rows (forward) or `N^T u` on logical columns, in this order.
 
-        masked : whether what the last of them scales by 0 becomes 0, also where it is inf or nan.
+        masked : whether entries that the last Jacobian scales by 0 become 0 even where they are inf or nan.
         """
         units_on_columns = matrix.transposed if forward else not matrix.transposed
         for op in ordered:
@@ -116,7 +116,7 @@ class Emitter:
             self.steps.append(step)
 
     def scale(self, matrix: Matrix, slopes: Record, masks: bool = False) -> bool:
-        """Let the step that makes a matrix scale its columns as it stores them, before any other step changes it, if it can."""
+        """Let the step that makes a matrix scale its columns as it stores them, if it can and no other has changed it."""
         if matrix.made_by is None or not can_scale(matrix.made_by, masks):
             return False
         matrix.made_by |= slopes | {"masked": int(masks)}
@@ -134,7 +134,7 @@ class Emitter:
         self.steps.append(matrix.stored | {"operation": CLEAR})
 
     def add(self, target: Matrix, source: Matrix, slopes: Record | None = None) -> None:
-        """`C += A diag(d)`, both row-major; slopes says where d lies, if there is any."""
+        """`C += A diag(d)`, both row-major; `slopes` states where d lies; without it, `C += A`."""
         step = target.stored | source.as_left | {"operation": SUM, "units": DENSE}
         self.steps.append(step | (slopes or {"state": DENSE}))
         target.made_by = None
@@ -147,7 +147,7 @@ class Emitter:
         target.made_by = None
 
     def multiply(self, matrix: Matrix, slopes: Record) -> None:
-        """`C = C diag(d)`, row-major, where it lies."""
+        """`C = C diag(d)` in place, row-major."""
         fields = {"rank": 0, "units_on_columns": 1, "forward": 0, "masked": 0}
         self.steps.append(matrix.stored | {"operation": APPLY, **fields, **slopes})
         matrix.made_by = None
@@ -157,7 +157,7 @@ class Emitter:
         return self.list_of(Slopes(op)) if isinstance(op, Diagonal) and op.sparse else DENSE
 
     def list_of(self, slopes: Slopes) -> int:
-        """Where the units are listed whose slope is not 0."""
+        """Where the list of the units lies whose slope is not 0."""
         operator, part = slopes.operator, slopes.part
         if (operator, part) not in self._lists:
             live = self.slopes(operator, part) | {"size": operator.size, "list": self.list_size, "stacked": 0}
@@ -167,12 +167,12 @@ class Emitter:
         return self._lists[operator, part]["list"]
 
     def slopes(self, operator: Diagonal | Pair, part: int = 0) -> Record:
-        """Where the slopes of an elementwise map lie, by which of its operands."""
+        """Where the slopes of an elementwise map by its operand `part` lie."""
         state = self._state[operator]
         return state | {"state": state["state"] + part * self.padded(operator.size)}
 
     def take(self, rows: int, columns: int, transposed: bool = False) -> Matrix:
-        """A new matrix in the workspace, its columns side by side in memory, or its rows where it is transposed."""
+        """A new matrix in the workspace: row-major, or column-major where it is transposed."""
         if transposed:
             return self.take(columns, rows).transpose
         row = self.padded(columns)

@@ -20,8 +20,8 @@ from .table import format_sizes
 class End:
     """The vectors at one end of a network, which the engine takes as one, the first of them first.
 
-    noun : "input" or "output".  sizes : of the vectors.  nodes : that they were written as, where that is known.
-    names : theirs, by default those of the nodes; None for a vector without.
+    noun : "input" or "output".  sizes : the sizes of the vectors.  nodes : the nodes that they were written as, where known.
+    names : the names of the vectors, by default those of the nodes; None for a vector without a name.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class End:
         self.noun, self.sizes = noun, sizes
         own = tuple(node.name if isinstance(node, Input) else None for node in nodes)
         self.names = names or own or (None,) * len(sizes)
-        # An output node holds all layers as they were given, perhaps in another dtype.
+        # Weak references, because an output node holds all layers as they were given, perhaps in another dtype.
         self._nodes = [ref(node) for node in nodes]
         self.total, self.several = sum(sizes), len(sizes) > 1
         stops = list(accumulate(sizes))
@@ -65,7 +65,7 @@ class End:
         return tuple(range(first, first + node.size))
 
     def points(self, values: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:
-        """x of all inputs as one array (..., n_in) of the dtype; leading shapes are broadcast. Errors call it `name`."""
+        """All inputs as one array (..., n_in) of the dtype; leading shapes are broadcast. Errors call it `name`."""
         # The usual case first: for one small input the checks below take as long as its Jacobian.
         if self._fit(values, dtype):
             return np.concatenate(values, axis=-1)
@@ -140,7 +140,7 @@ def blocks(jacobian: np.ndarray, rows: End | None, columns: End | None) -> Any:
 
 
 def whole(parts: Any, rows: End | None, columns: End | None) -> np.ndarray:
-    """J out of its blocks, as `blocks` gives them."""
+    """J put together from its blocks, as `blocks` gives them."""
     if rows is not None and rows.several:
         return np.concatenate([whole(part, None, columns) for part in parts], axis=-2)
     return np.concatenate(parts, axis=-1) if columns is not None and columns.several else np.asarray(parts)
@@ -163,7 +163,7 @@ def check_outputs(out: Any, result: Any, dtype: np.dtype, x: np.ndarray, name: s
 
 
 def paired(out: Any, result: tuple[Any, ...], name: str) -> list[tuple[Any, Any]]:
-    """Each block of a result with its target in `out`, or an error if that has not the same form."""
+    """Each block of a result with its target in `out`, or an error if `out` has another form."""
     wanted = f"{name} must be a tuple of {len(result)}, in the form of the result without out"
     if not isinstance(out, (tuple, list)):
         raise DtypeError(f"{wanted}, got {type(out).__name__}")

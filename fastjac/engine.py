@@ -7,13 +7,13 @@ The way of a call, which is also the way imports point:
                     arguments.py checks what comes in, ends.py makes one vector of several inputs, or blocks of one matrix
     blockwise.py    many samples, part by part: samples.py reads them, targets.py writes Jacobians to files, progress.py shows how
                     many are done
-    sequence.py     what a user writes as a graph: layers in a row, blocks (blocks.py), nodes (nodes.py, of which selection.py
-                    takes units); known.py says which layers there are
+    sequence.py     what a user writes as a graph: layers in a row, blocks (blocks.py), nodes (nodes.py; selection.py takes some
+                    of a node's units); known.py lists the layers that there are
     runners.py      the programs of a network, lowered at their first use
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
     quantities/     what is read off J: measurable.py, a base of Network too; jacobians.py, in pieces.py and by waist.py
     batch.py        samples to calls and chunks (sharing.py) that threads take (crew.py), scratch memory; state.py holds what a
-                    sweep leaves, where it is kept
+                    primal sweep leaves, where that is kept
     program.py      chain and plan lowered to tables, in three parts:
                       values:  values.py says where each value lies, moves.py writes the steps that make them
                       J:       accumulation.py writes the steps of a plan, spans.py says where links are applied, passage.py takes
@@ -23,24 +23,25 @@ The way of a call, which is also the way imports point:
     product.py      what is wanted of a chain, as a product of matrices: J, some of its rows and columns, or J times a seed
     plan.py         the order of contractions: forward, reverse, mixed (steps.py shows it); bracketing.py and pure_order.py
                     find the cheapest, contractions.py says what each step does, and cost.py predicts its time
-    cuts.py         a graph as a chain: simplify.py rewrites it, and where one vector is all that passes it is cut into layers and
-                    blocks (block.py)
+    cuts.py         a graph as a chain: simplify.py rewrites the graph, and each vector through which everything passes is a cut
+                    between layers and blocks (block.py)
     graph.py        vectors, and the operations that make them
     chain.py        layers and blocks as factors with links between (operators.py); folding.py makes one affine layer of two
-    memory.py       packs all numbers that a program holds or works on; caches.py says into which pieces
+    memory.py       packs all numbers that a program holds or works on; caches.py states the sizes that work is cut to
     layers/         what a layer is, and a join
     formula/        reads an activation that is written as a formula, derives it, and writes its functions
-    kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py); it walks the tables, each
-                    of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py), takes narrow networks
-                    by lanes.py, and copies what twins.py finds; group.py says where a sample's numbers lie, and state.py where
-                    its slopes; gradient.py goes back by its stages.py; contract.py and tile.py multiply; formulas/ are the
-                    activations, of which activations.py makes kernels, and pairwise.py are the joins of two
-    frozen.py       arrays that nothing can write to; dense.py reads what others hand in as one; pickling.py refuses to send
-                    what holds addresses
+    kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py). run.py walks the tables, each
+                    of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py). It takes narrow networks
+                    by lanes.py, and copies J for samples of equal slopes, which twins.py finds. group.py says where a sample's
+                    numbers lie, and state.py where its slopes; gradient.py goes back by its stages.py; contract.py and tile.py
+                    multiply; formulas/ are the activations, from which activations.py makes kernels, and pairwise.py the joins
+                    of two
+    frozen.py       arrays that nothing can write to; dense.py reads what a caller hands in as an array; pickling.py refuses
+                    to send what holds addresses
     errors.py       what can go wrong
 
-The way of x to the tile, for J of one batch: `Network.jacobian` checks x and asks its Runners for a Runner. The first call makes
-that: `cuts.chain_of_graph` gives a Chain, `product.product_of` the Product that is wanted of it, `plan.plan` the order, and
+The way of x to the tile, for J of one batch: `Network.jacobian` checks x and asks its Runners for a Runner, which the first call
+makes: `cuts.chain_of_graph` gives a Chain, `product.product_of` the Product that is wanted of it, `plan.plan` the order, and
 `program.lower` writes the tables. `Runner` hands the arrays to `kernels.run`, which takes block after block of samples: `sweep`
 computes values and slopes, then for each group of samples `accumulate` takes every step of the plan, and each product goes by
 `contract` to `tile`, which writes to J.

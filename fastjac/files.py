@@ -15,7 +15,7 @@ from .errors import FileError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new binary file that takes the place of `path` in one step when the block ends, and vanishes if it ends in an error.
+    """A new binary file that takes the place of `path` in one step when the `with` block ends; after an error it vanishes.
 
     Where `path` is a symbolic link, the file that it leads to is replaced and the link stays.
     Raises FileError where nothing can be written, or where a directory, a pipe or a device stands at `path`.

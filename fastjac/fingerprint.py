@@ -1,4 +1,4 @@
-"""What a network computes, as a short text: the same for equal networks, in every process."""
+"""A short text that stands for what a network computes: the same for equal networks, in every process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .graph import Graph
 def fingerprint(graph: Graph, dtype: np.dtype) -> str:
     """A digest of the layers, of their parameters and of how they hang together. Names of inputs do not count.
 
-    The functions of an Elementwise count by their names and their own code, without what this calls.
+    The functions of an Elementwise count by their names and their own code, without the functions that this code calls.
     """
     numbers = {layer: number for number, layer in enumerate(graph.layers)}
     vertices = [(v.size, v.operands, v.operation and numbers[v.operation]) for v in graph.vertices]
@@ -28,7 +28,7 @@ def fingerprint(graph: Graph, dtype: np.dtype) -> str:
 
 
 def _contents(value: Any) -> Iterator[bytes | memoryview]:
-    """All that a value is made of, as bytes."""
+    """Everything that a value consists of, as bytes."""
     if isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}".encode()
         yield np.ascontiguousarray(value).tobytes()

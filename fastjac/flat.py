@@ -11,8 +11,8 @@ from .nodes import Input, concatenate
 def flat(net: Network) -> Network:
     """The same network with all inputs in one vector, one after another, and all outputs in another.
 
-    Costs nothing at a call: the parts of a vector are read and written where they lie. A network of one input and one output is
-    returned itself.
+    Costs nothing at a call: each input and output is read and written where it lies in its vector. A network of one input and one
+    output is returned itself.
     """
     if len(net.inputs) == len(net.outputs) == 1:
         return net

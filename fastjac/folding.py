@@ -1,8 +1,8 @@
 """Linear layers next to each other made one, in float64 and ahead of time.
 
-A folded weight must be one that the network's dtype holds, with room for its products with what it meets next. Where it is not,
-as in `x * 1e200 * 1e200` or with a product that is too small, the layers stay apart and compute step by step, so that an input of
-a matching size finds what it finds in torch.
+The network's dtype must hold a folded weight, with room for its products with what it meets next. Where it does not, as in
+`x * 1e200 * 1e200` or with a product that is too small, the layers stay apart and compute step by step. So an input of a matching
+size gives what it gives in torch.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _is_held(values: np.ndarray, dtype: np.dtype) -> bool:
 
 
 def _underflows(combine: Combine, left: np.ndarray, right: np.ndarray, result: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether an entry is made of products that are too small for dtype alone; zeros, and terms that cancel, do not count."""
+    """Whether an entry is too small for dtype though its factors are not; zeros, and terms that cancel, do not count."""
     smallest = np.finfo(dtype).tiny
     sizes = np.abs(left), np.abs(right)
     if (np.abs(result) >= smallest).all():

@@ -25,7 +25,7 @@ class Vertex:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Vertices, each behind its operands; the numbers of those that are inputs, in order, and of those that are outputs."""
+    """Vertices, each behind its operands; the numbers of the input vertices, in order, and of the output vertices."""
 
     vertices: tuple[Vertex, ...]
     inputs: tuple[int, ...]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class JacobianOperator(LinearOperator):
-    """J of a linearization, a block of the diagonal for each input, by its products alone. It may be pickled."""
+    """The Jacobians of a linearization, one diagonal block for each input, known by products alone. It may be pickled."""
 
     def __init__(self, linearization: Linearization) -> None:
         self._linearization = linearization

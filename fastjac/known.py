@@ -1,4 +1,4 @@
-"""Which layers fastjac computes, and words for what stands in place of one."""
+"""Which layers fastjac computes, and words for anything else that is given in place of one."""
 
 from __future__ import annotations
 

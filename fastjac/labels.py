@@ -1,4 +1,4 @@
-"""The labels of an xarray.DataArray, for what is computed of it."""
+"""The labels of an xarray.DataArray, carried over to what is computed from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .errors import OptionError
 
 
 class Labels:
-    """Dimensions and coordinates of x (..., n_in) for its values and Jacobians; none where x is no DataArray.
+    """Dimensions and coordinates of x (..., n_in), for the values and Jacobians at x; none where x is no DataArray.
 
     data : the array that x holds, or x itself.
     columns : which entries of its last dimension J has columns for.
@@ -37,7 +37,7 @@ class Labels:
         return self._put(jacobian, ("output", self._column))
 
     def square(self, matrix: Any) -> Any:
-        """A matrix (n_in, n_in), labelled; the second dimension is called as the first, with `_2` behind."""
+        """A matrix (n_in, n_in), labelled; the second dimension has the name of the first with `_2` appended."""
         twin = f"{self._column}_2"
         result = self._put(matrix, (self._column, twin))
         if self._x is not None and self._column in result.coords:
@@ -49,7 +49,7 @@ class Labels:
         return () if self._x is None else self._x.dims[:-1]
 
     def _put(self, result: Any, dims: tuple[Hashable, ...]) -> Any:
-        """The result with these dimensions, and the coordinates that have no other."""
+        """The result with these dimensions, and with the coordinates that lie along these dimensions alone."""
         if self._x is None:
             return result
         chosen = self._x.coords.to_dataset().isel({self._column: self._columns}, missing_dims="ignore")
@@ -58,5 +58,5 @@ class Labels:
 
 
 def is_labelled(x: Any) -> bool:
-    """Whether x is a DataArray, which nobody has without importing xarray."""
+    """Whether x is a DataArray. None exists where xarray is not imported, so it is not imported to find out."""
     return "xarray" in sys.modules and isinstance(x, sys.modules["xarray"].DataArray)

@@ -1,7 +1,7 @@
 """Lowering of a plan whose samples lie along the vector lanes; `kernels.lanes` says how they lie.
 
-A narrow network leaves most lanes of a register idle where units lie along them. Where a batch has enough samples, these lie
-along the lanes instead, and every unit is multiplied, dead or not.
+A narrow network leaves most lanes of a register idle where units lie along them. Where a batch has enough samples, the samples
+lie along the lanes instead, and every unit is multiplied, dead or not.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Lanes:
     """What the kernel needs to take the samples of a chain along the lanes: rows of the table of the primal sweep, and a layout.
 
     forward : whether tangents are pushed, or cotangents pulled.
-    last : the link behind the last factor, if the kernel applies that too; else nothing.
-    steps, left : how many of the task's steps it replaces, and how many of the primal sweep follow it.
+    last : the link behind the last factor, if the kernel applies it too; else empty.
+    steps, left : how many of the task's steps the kernel replaces, and how many steps of the primal sweep follow it.
     primal, layout : its rows of the table, and its fields of the task's layout.  size : elements of its workspace.
     """
 
@@ -64,12 +64,12 @@ class Lanes:
             return step
         (op,) = link
         if isinstance(op, Normalization):
-            # Its slopes, and two lines to work in.
+            # The state holds its slopes, and two lines to work in.
             return step | {"state": self._arena.take((op.size + 2) * self._samples), "rank": op.rank}
         (layer,) = op.layers
         p, q = self._parameters.add_apart([self._spread(value, op.size) for value in layer.rule_parameters])
         rule = kernel_address(layer.rule.activation, self._chain.dtype)
-        # Behind the last factor no product runs over live units alone, so that there nothing is masked.
+        # No product behind the last factor runs over live units alone, so nothing is masked there.
         masked = op.sparse and k < len(self._chain.factors) - 1
         return step | {"rule": rule, "p": p, "q": q, "state": self._arena.take(op.size * self._samples), "skip": int(masked)}
 
@@ -79,13 +79,13 @@ class Lanes:
 
 
 def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumulation, parameters: Parameters) -> Lanes | None:
-    """What takes the samples of a task along the lanes, if its plan says so."""
+    """What the kernel needs to take the samples of a task along the lanes, if the task's plan says so."""
     if not plan.in_lanes:
         return None
     matrix, steps = accumulation.contracted
     last = chain.links[-1]
     if _is_short_softmax(last):
-        # The kernel makes the Jacobian itself, and not what a softmax still stands behind.
+        # The kernel applies the softmax too, so it makes the Jacobian itself.
         matrix, steps = result_of(product), len(accumulation.steps)
     elif matrix.made_by is None or matrix.made_by["state"] == DENSE:
         last = ()

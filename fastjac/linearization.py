@@ -54,12 +54,12 @@ class Linearization:
 
     @property
     def _sizes(self) -> tuple[int, int, int]:
-        """How many inputs there are, and the numbers of outputs and inputs of each."""
+        """The number of samples, and the numbers of outputs and inputs of each."""
         return self._state.samples, self._network._n_out, self._network._n_in
 
     @property
     def nbytes(self) -> int:
-        """The memory that it holds, in bytes.
+        """The memory that the linearization holds, in bytes.
 
         For each input these are x, y and the slopes: one number for each unit of an activation, two for each unit of a product or
         another join of two vectors, three for each of a softmax and five for each of a layer normalization. Each vector of slopes
@@ -78,8 +78,8 @@ class Linearization:
     ) -> Any:
         """The Jacobians `J (..., n_out, n_in)`; arguments, blocks and errors as for `Network.jacobian`.
 
-        For a batch through a network so narrow that samples share registers (`net.plan().in_lanes`), it sweeps again: that is
-        quicker there.
+        For a batch through a network so narrow that samples share registers (`net.plan().in_lanes`), it repeats the primal sweep,
+        which is quicker there.
         """
         return self._network._jacobian(self._x, self._lead, None, (mode, wrt, of), out, threads, self._state)
 
@@ -107,7 +107,7 @@ class Linearization:
         """J as a `scipy.sparse.linalg.LinearOperator` of shape (n_out, n_in), for solvers that take products alone.
 
         At a batch of n inputs it is block-diagonal, of shape (n * n_out, n * n_in), and its vectors hold those of one input after
-        another. Where the network has several inputs or outputs, those of one sample follow one another there.
+        another. Where the network has several inputs or outputs, they follow one another in a sample's vector.
 
         Raises MissingDependencyError without SciPy. A complex vector is a DtypeError.
         """

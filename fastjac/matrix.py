@@ -17,7 +17,7 @@ class Matrix:
 
     first : where the matrix starts in the region at `offset`; each sample has a region of its own there.
     panel : for a weight in panels, the columns of one panel as it lies in memory, and so also `row`; else None.
-    strip : of such a weight, how many of its columns all samples take before they go on to the next.
+    strip : for a weight in panels, how many of its columns all samples take before they go on to the next columns.
     packed : whether the units of the boundary at which it is contracted next are the live ones alone, side by side.
     made_by : the record of the step that makes it, while that step may still scale it; None where no step makes it, or
         another has changed it.
@@ -47,7 +47,7 @@ class Matrix:
 
     @property
     def size(self) -> int:
-        """Elements from one sample's to the next's, in a workspace."""
+        """Elements from one sample's matrix to the next sample's, in a workspace."""
         return self.rows * self.row if self.column == 1 else self.columns * self.column
 
     @property
@@ -57,23 +57,23 @@ class Matrix:
         return {"rows": lying.rows, "columns": lying.columns} | self.as_result(lying.row)
 
     def as_result(self, row: int) -> Record:
-        """The matrix as what a record writes, with this stride from row to row."""
+        """The fields of a record that writes the matrix, with this stride from row to row."""
         return {"c_place": self.place, "c": self.offset, "c_first": self.first, "c_sample": self.size, "c_row": row}
 
     @property
     def as_left(self) -> Record:
-        """The matrix as what a record reads: a left operand, or a source."""
+        """The fields of a record that reads the matrix as a left operand or a source."""
         fields = {"a_place": self.place, "a": self.offset, "a_first": self.first, "a_sample": self.size}
         return fields | {"a_row": self.row, "a_column": self.column}
 
     @property
     def as_start(self) -> Record:
-        """The matrix as what a product is added to."""
+        """The fields of a record that adds a product to the matrix."""
         fields = {"start_place": self.place, "start": self.offset, "start_first": self.first}
         return fields | {"start_sample": self.size, "start_row": self.row}
 
     def part(self, first: int, columns: int) -> Matrix:
-        """So many of its columns, from the first one on; no step is known to make them alone."""
+        """`columns` of its columns, from `first` on; no single step is known to make them."""
         return replace(self, columns=columns, first=self.first + first * self.column, made_by=None)
 
 
@@ -84,7 +84,7 @@ def result_of(product: Product) -> Matrix:
 
 
 def row_stride(c: Matrix) -> int:
-    """Elements from one row of a result to the next, or from one column where it is stored transposed.
+    """Elements from one row of a result to the next, or from one column to the next where it is stored transposed.
 
     The rows of stacked samples follow one another in the array of results, also where each sample has a single one.
     """
@@ -96,8 +96,8 @@ def row_stride(c: Matrix) -> int:
 def can_scale(maker: Record, masks: bool) -> bool:
     """Whether the step that makes a matrix can also scale its columns by a diagonal.
 
-    masks : whether what is scaled by 0 must become 0, also where it is inf or nan: a stack can do that, and of the matrices
-        that are copied a weight has neither.
+    masks : whether entries that are scaled by 0 must become 0 even where they are inf or nan. A step of stacked samples can do
+        that, and a copy of a weight meets neither inf nor nan.
     """
     stack = maker["operation"] == CONTRACT and maker["stacked"]
     weight = maker["operation"] == COPY and maker["a_place"] == PARAMETERS

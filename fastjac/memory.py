@@ -13,17 +13,17 @@ from .kernels.target import ALIGNMENT, lanes, padded, round_up, tile_vectors, ve
 from .kernels.tile import PREFETCH_DISTANCE
 
 LINE = ALIGNMENT // np.dtype(np.float32).itemsize
-"""Elements that fill a cache line, or several."""
+"""Elements of either dtype that fill whole cache lines."""
 LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
 """Entries behind an index list's last that may be read ahead, or written by a whole vector."""
 LARGE_WEIGHT = caches().second // 4
-"""Bytes of a weight from which on samples take it strip by strip: more than stays in the second-level cache beside all else."""
+"""Bytes of a weight from which on samples take it strip by strip: more than the second-level cache keeps beside all else."""
 STRIP_BYTES = caches().second // 8
 """Bytes of a strip of such a weight, which stays in the cache while one sample after another is multiplied by it."""
 
 PANEL_ROWS = 48
 """Rows for which a weight's panels are cut where many samples are multiplied together, in the primal sweep or stacked: a multiple
-of every tile's, so that both read the same panels."""
+of every tile's rows, so that both read the same panels."""
 
 
 def panel_of(rows: int, columns: int, dtype: np.dtype) -> int:
@@ -66,14 +66,14 @@ class Parameters:
     def add(self, values: np.ndarray, panel: int | None = None) -> int:
         """The offset at which `values`, a vector or a matrix, is stored.
 
-        panel : the matrix is cut into panels of so many columns, which are stored one after another, so that a tile that is as
-            wide reads it as it lies; by default it is row-major.
+        panel : the matrix is cut into panels of so many columns, which are stored one after another, so that a tile of this width
+            reads them as they lie; by default it is row-major.
         """
         with np.errstate(all="ignore"):
             rows = np.atleast_2d(values).astype(self.dtype, copy=False)
         width = padded(rows.shape[1], self.dtype)
         panel = width if panel is None else panel
-        # A digest of a large matrix takes less memory than its numbers, until all are put together.
+        # By its digest, because a copy of a large matrix would take more memory until all are put together.
         key = (rows.shape, panel, sha256(np.ascontiguousarray(rows).data).digest())
         if key not in self._offsets:
             self._offsets[key] = self._size
@@ -84,21 +84,22 @@ class Parameters:
     def add_blocks(self, values: Sequence[float | np.ndarray], size: int, block: int) -> tuple[int, int]:
         """The offsets of the first two of an activation's parameters, `block` equal rows of each; see `add_apart`.
 
-        The padding of a row repeats its last number, since functions run over it that are made for what the others are.
+        The padding of a row repeats its last number, since an activation's function runs over the padding too and must find
+        parameters there that it is made for.
         """
         padding = (0, padded(size, self.dtype) - size)
         rows = [np.pad(np.broadcast_to(np.asarray(value, np.float64), size), padding, "edge") for value in values]
         return self.add_apart([np.broadcast_to(row, (block, row.size)) for row in rows])
 
     def add_apart(self, parts: Sequence[np.ndarray]) -> tuple[int, int]:
-        """The offsets of the first two of some matrices of one shape; those that follow lie as far apart as these."""
+        """The offsets of the first two of some matrices of one shape; all of them lie equally far apart."""
         if len(parts) == 2:
             return self.add(parts[0]), self.add(parts[1])
         first = self.add(np.concatenate(parts))
         return first, first + len(parts[0]) * padded(parts[0].shape[1], self.dtype)
 
     def array(self) -> np.ndarray:
-        """All parts in one aligned, read-only array."""
+        """All that was added, in one aligned, read-only array."""
         flat = aligned_zeros(self._size, self.dtype)
         for (rows, panel), offset in zip(self._parts, self._offsets.values(), strict=True):
             for first in range(0, rows.shape[1], panel):

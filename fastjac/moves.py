@@ -22,7 +22,7 @@ from .values import Move, StatePlaces, Values, Vector
 class Sweep:
     """The primal table of a network for blocks of samples.
 
-    block : how many samples.  state : where the vectors of each operator's Jacobian lie.  parameters : receives the weights.
+    block : samples in a block.  state : where the vectors of each operator's Jacobian lie.  parameters : receives the weights.
     """
 
     def __init__(self, block: int, state: StatePlaces, parameters: Parameters) -> None:
@@ -71,7 +71,7 @@ class Sweep:
         # A zero times inf is nan, so zeros are skipped only where every weight is finite.
         skip = move.zeros and is_finite(factor, self._parameters.dtype)
         return self._taken_by(AFFINE, sweep.affine) | {
-            # The padding too, which an activation then works on: a short row would leave most lanes idle.
+            # The row's padding is computed too, and an activation then works on it: a short row would leave most lanes idle.
             "n_out": move.target.row,
             "weight": self._parameters.add(factor.weight.T, panel),
             "panel": panel,
@@ -92,6 +92,6 @@ class Sweep:
         return self._taken_by(NORMALIZE, sweep.normalize) | self._state[op] | {"rule": rule, "p": epsilon, "rank": op.rank}
 
     def _units(self, selection: Selection) -> int:
-        """Where the numbers of the units lie that a selection copies, or DENSE for a run of them, where the operand starts."""
+        """Where the units that a selection copies are listed; DENSE where they follow one another from the operand's start."""
         run = selected(selection.index)
         return DENSE if run.index is None else self._parameters.add(np.array(run.index, np.float64))

@@ -50,10 +50,10 @@ class Network(Differentiable, Trainable, Measurable, Item):
     ----------
     layers : layers, blocks (`Residual`, `Parallel`) and networks, input first. A network that is itself a row counts as what
         stands in it.
-    n_in : number of inputs; needed only where no layer tells it.
+    n_in : number of inputs; needed only where no layer states it.
     dtype : float32 or float64. By default float64 if any parameter is, or if there are none, else float32.
-    inputs, outputs : in place of layers, the nodes that the network begins and ends with: each an `Input`, and each what layers
-        make that are called on nodes. A tuple of one counts as one node.
+    inputs, outputs : in place of layers, the nodes that the network begins and ends with. Each input is an `Input`; each output
+        is a node that a layer makes when called on nodes. A tuple of one counts as one node.
 
     Raises LayerError if there are no layers, if two do not fit, and where inputs and outputs do not belong together; DtypeError
     for anything that is not a layer, a node or a dtype.
@@ -98,9 +98,9 @@ class Network(Differentiable, Trainable, Measurable, Item):
         self._set_up(written, partial(cast, dtype=resolved), resolved)
 
     def _set_up(self, written: Written, layer_of: Callable[[Layer], Layer], dtype: np.dtype) -> None:
-        """Make this the network of what is written, with `layer_of(layer)`, whose arrays are of `dtype`, for every layer."""
+        """Make this the network that is written, with `layer_of(layer)`, whose arrays are of `dtype`, for every layer."""
         graph, row, self._inputs, self._outputs, self._feature_names = written
-        # Asked once for each, so that a layer that stands at several places still does.
+        # Made once for each layer, so that a layer that stands at several places stays one layer.
         made = {layer: layer_of(layer) for layer in graph.layers}
         self._graph = with_layers(graph, made.__getitem__)
         self._row = row and row._replace(items=items_with_layers(row.items, made.__getitem__, dtype))
@@ -109,7 +109,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
         self._dtype = dtype
         self._n_in, self._n_out = self._inputs.total, self._outputs.total
         self._several = self._inputs.several or self._outputs.several
-        # Stand in, by their dimensions, for a seed or a result that a call does not have.
+        # Empty arrays, by their number of dimensions, that stand in for a seed or a result that a call does not have.
         self._nothing = tuple(np.empty((0,) * ndim, dtype) for ndim in range(4))
         self._runners = Runners(self._graph, dtype)
         self._gradient_runners, self._gradient_tables = {}, {}
@@ -120,7 +120,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     @classmethod
     def _assembled(cls, written: Written, dtype: np.dtype) -> Network:
-        """The network of layers that are of the dtype already."""
+        """The network that is written, whose layers already have the dtype."""
         network = object.__new__(cls)
         network._set_up(written, lambda layer: layer, dtype)
         return network
@@ -214,7 +214,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
         return type(self)._assembled, (self._written, self._dtype), getattr(self, "__dict__", None)
 
     def __dask_tokenize__(self) -> str:
-        """What dask names this network by in its graphs: a digest of its content."""
+        """The name of this network in dask's graphs: a digest of its content."""
         return f"fastjac.Network-{fingerprint(self._graph, self._dtype)}"
 
     def astype(self, dtype: Any) -> Network:
@@ -234,13 +234,13 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """What each of the `n_in` inputs is called, such as the columns of a table; empty where they have no names."""
+        """The name of each of the `n_in` inputs, such as the columns of a table; empty where they have no names."""
         return self._feature_names
 
     def with_feature_names(self, names: Sequence[str] | None) -> Network:
         """The same network with its inputs called so: `n_in` names, each once, or None for no names. `save` keeps them.
 
-        Raises ShapeError for another number of names, DtypeError for what is no string, OptionError for a name that comes twice.
+        Raises ShapeError for another number of names, DtypeError for a name that is no string, OptionError for a repeated name.
 
         >>> fj.Network([fj.Tanh()], n_in=2).with_feature_names(["age", "height"]).feature_names
         ('age', 'height')

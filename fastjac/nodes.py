@@ -4,8 +4,8 @@
     h = Tanh()(Affine(w1, b1)(concatenate([x, u])))
     net = Network(inputs=(x, u), outputs=x + 0.01 * Affine(w2, b2)(h))
 
-A node holds the operation that makes it and the nodes that it is made of; nothing is computed. `graph_of` collects what lies
-between inputs and outputs.
+A node holds the operation that makes it and the nodes that this operation takes; nothing is computed. `graph_of` collects the
+operations between inputs and outputs.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .selection import selected
 from .table import format_sizes
 
 SHOWN_DEPTH = 3
-"""How many operations, one behind another, a node shows of its own making."""
+"""How many operations, one behind another, a node shows of those that make it."""
 MOST_SHOWN = 4
 """How many of the nodes that an operation joins are shown."""
 
 
 class Node:
-    """A vector of a network, of `size` units: what an operation gives that is called on other nodes.
+    """A vector of a network, of `size` units: what an operation gives when it is called on other nodes.
 
     Nodes know `+`, `-`, `*` and `/` with nodes of the same size, with numbers, and with arrays of one entry for each unit; an
     array becomes a parameter of the network, a number does not. `x / c` multiplies by 1 / c, rounded in the precision of c, and
     `c / x` multiplies 1 / x by c: both are within 1.5 units in the last place of the quotient, and exact where c is a power of
-    two. The rest is rounded once, as in NumPy.
+    two. The other operations round once, as in NumPy.
 
     `x[index]` takes units: by a slice, by an integer array, which may repeat, or by an int, which gives a node of size 1 as
     `x[i:i+1]` does.
@@ -50,9 +50,9 @@ class Node:
 
     __slots__ = ("__weakref__", "operands", "operation", "size")
 
-    # NumPy then leaves `array + node` to the node.
+    # So that NumPy leaves `array + node` to the node.
     __array_ufunc__ = None
-    # Else Python would try node[0], node[1], ... without end.
+    # Else iteration over a node would try node[0], node[1], ... without end.
     __iter__ = None
 
     operation: Layer | None
@@ -71,7 +71,7 @@ class Node:
         return type(self), (self.operation, self.operands, self.size)
 
     def follow(self, operation: Layer, *others: Node) -> Node:
-        """The node that an operation makes of this one and, for a join, of others."""
+        """The node that an operation makes from this one and, for a join, from others."""
         operands = (self, *others)
         if type(operation) not in OPERATIONS:
             raise DtypeError(f"a node takes fastjac layers, but was given {described(operation)}")
@@ -172,7 +172,7 @@ class Input(Node):
 
 
 def _constant(value: Any, node: Node, sign: str) -> Any:
-    """A number, or an array with an entry for each unit of the node, which stands at the other side of the sign."""
+    """The operand at the other side of `sign`: a number, or an array with an entry for each unit of the node."""
     array = real_array(value, f"what stands beside {sign} of a node")
     if array.dtype.kind == "b":
         raise DtypeError(
@@ -277,7 +277,7 @@ def _checked(nodes: Any, name: str) -> tuple[Node, ...]:
 
 
 def as_nodes(given: Any, name: str) -> tuple[Node, ...]:
-    """One node or a sequence of nodes as a tuple, each of them there once."""
+    """One node or a sequence of nodes as a tuple, in which no node may stand twice."""
     nodes = (given,) if isinstance(given, Node) else _checked(given, name)
     places: dict[Node, int] = {}
     for position, node in enumerate(nodes):
@@ -296,8 +296,8 @@ def row(node: Node, *layers: Layer) -> Node:
 def graph_of(inputs: Any, outputs: Any) -> Graph:
     """The graph that leads from `inputs` to `outputs`, each a node or a sequence of nodes.
 
-    Raises DtypeError for what are no nodes, LayerError where an input is given twice, reaches no output or is an output, and
-    where an output depends on another Input.
+    Raises DtypeError for anything but nodes, LayerError where an input is given twice, reaches no output or is an output, and
+    where an output depends on an Input that is not given.
     """
     starts, ends = as_nodes(inputs, "inputs"), as_nodes(outputs, "outputs")
     for position, node in enumerate(starts):
@@ -326,8 +326,8 @@ def graph_of(inputs: Any, outputs: Any) -> Graph:
 
 
 def in_order(ends: Sequence[Node]) -> Iterator[Node]:
-    """Every node that the ends are made of, once, behind its operands."""
-    # A stack of its own, because a network may be deeper than Python's.
+    """Every node that leads to the ends, once, behind its operands."""
+    # A stack of its own, because a network may be deeper than Python's stack.
     seen: set[Node] = set()
     stack = [(node, False) for node in reversed(ends)]
     while stack:

@@ -7,8 +7,8 @@
     def evaluate(program, x, y, jac, memory):
         fastjac.numba.value_and_jacobian(program, x, y, jac, memory)
 
-Every function takes one input `x (n_in,)` or several `(n, n_in)`, and writes its results to arrays that the caller owns, of x's
-leading shape. All are C-contiguous and of the network's dtype: an array of another kind is a DtypeError at the call, and one of
+Every function takes one input `x (n_in,)` or several `(n, n_in)`, and writes its results to arrays that the caller owns, of
+x's leading shape. All arrays are C-contiguous and of the network's dtype: another kind of array is a DtypeError at the call, and
 a wrong size a ValueError. Where a network has several inputs or outputs, they are one vector here, one after another;
 `net.program(wrt=..., of=...)` is for some columns and rows of J, and `jac` then has only these. The bits are those of the
 Network's methods. Each thread needs scratch of its own, in a `prange` too. A program holds addresses of its process and is not

@@ -34,7 +34,7 @@ class Diagonal:
 
     @property
     def piecewise_linear(self) -> bool:
-        """Whether every entry has few values, each on whole intervals of the input."""
+        """Whether every entry takes few values, each on whole intervals of the input."""
         return all(layer.piecewise_linear for layer in self.layers)
 
 
@@ -66,7 +66,7 @@ def is_sparse(op: Diagonal | Normalization) -> bool:
 
 
 def is_finite(factor: Affine, dtype: np.dtype) -> bool:
-    """Whether every weight is finite in this dtype, so that 0 times any is 0."""
+    """Whether every weight is finite in this dtype, so that 0 times any weight is 0."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(factor.weight.astype(dtype, copy=False)).all())
 

@@ -1,11 +1,11 @@
 """Tangents pushed through a block, or cotangents pulled: one sum for each of its values.
 
 Rows are passed: tangents or cotangents of one sample, in a matrix whose columns are the units of a value. The rows at a value are
-the sum of what its edges bring: from the values before it where tangents are pushed, from those behind it where cotangents are
-pulled. What an edge brings is a product with a weight, a product with slopes, or columns as they are.
+the sum of what its edges bring: from the values before it where tangents are pushed, from the values behind it where cotangents
+are pulled. An edge brings a product with a weight, a product with slopes, or columns as they are.
 
-Three things need no step of their own. A product starts from what it is added to. Slopes are multiplied as the rows are
-stored. Columns that lie side by side among others are read, and written, where those lie.
+Three things need no step of their own. A product starts from the rows to which it is added. Slopes are multiplied in as the rows
+are stored. Columns that lie side by side among the columns of a wider value are read and written there.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Rows:
 
     matrix : row-major, as wide as the value.
     region : the region of the workspace that is given back when nothing lies there any more; None if there is none.
-    owned : whether nothing else is read from these columns, so that they may be changed.
-    live : the slopes whose dead units have columns that need not be read: they hold nothing of use, or zeros.
-    is_identity : whether it is the identity, whose product with a weight is the weight.
+    owned : whether nobody else reads these columns, so that they may be changed.
+    live : the slopes whose dead units have columns that need not be read: they hold zeros, or nothing of use.
+    is_identity : whether the matrix is the identity, whose product with a weight is the weight.
     """
 
     matrix: Matrix
@@ -46,7 +46,7 @@ class Passage:
     """One way of rows through a block, as steps of an emitter's table.
 
     forward : whether tangents are pushed, or cotangents pulled.  rows : how many.
-    result : the matrix that the rows at the end are wanted in, if in any; its rows may lie side by side, instead of its columns.
+    result : the matrix to write the rows at the end to, if any; its rows may lie side by side, instead of its columns.
     """
 
     def __init__(self, emitter: Emitter, block: Block, forward: bool, rows: int, result: Matrix | None = None) -> None:
@@ -58,11 +58,11 @@ class Passage:
         self._begun: dict[int, Rows] = {}
 
     def run(self, entry: Rows) -> Matrix:
-        """The rows at the end for those at the beginning, whose memory is given back if it is owned."""
+        """The rows at the end, from the rows at the beginning, whose memory is given back if it is owned."""
         first, *others = self._way.order
         self._at[first] = self._held_by_one_more(entry)
         for value in others:
-            # What is only a part of a sum has no rows of its own.
+            # A value that is only added to a sum has no terms, and no rows of its own.
             if self._way.terms[value]:
                 self._at[value] = self._put_together(value) if self._way.is_partition(value) else self._sum(value)
         end = self._at[others[-1]].matrix
@@ -86,7 +86,7 @@ class Passage:
         end = way.last_in_place(value)
         reader = way.only_reader(end)
         n_weights = sum(isinstance(term.map, Affine) for term in way.terms[value])
-        # A product does not start from what lies in the result: it would read whole vectors, beyond the end of the array.
+        # A product cannot start from rows in the result: it would read whole vectors, beyond the end of the caller's array.
         started = n_weights == int(by_product)
         if end == way.order[-1] and self._result is not None:
             if started and (not self._result.transposed or (by_product and way.ends_in_product(value))):
@@ -101,7 +101,7 @@ class Passage:
         return self._held_by_one_more(Rows(matrix, matrix.offset, owned=True))
 
     def _begin(self, value: int) -> Rows:
-        """Room for a value that others are columns of, from when the first of them is computed."""
+        """Room for a value whose columns are those of other values, taken when the first of these is computed."""
         if value not in self._begun:
             self._begun[value] = self._target(value)
         return self._begun[value]
@@ -118,13 +118,13 @@ class Passage:
             self._drop(self._at[source])
 
     def _is_free(self, source: int) -> bool:
-        """Whether a value's rows may be changed by whoever reads them now."""
+        """Whether the present reader of a value's rows may change them."""
         return self._left[source] == 1 and self._at[source].owned
 
     # What terms bring.
 
     def _put_together(self, value: int) -> Rows:
-        """Columns of several values, one beside another; what was computed there needs no copy."""
+        """Columns of several values, one beside another; columns that were computed in their place need no copy."""
         whole = self._begin(value)
         for term in self._way.terms[value]:
             place, part = whole.matrix.part(term.target, term.count), self._at[term.source].matrix.part(term.first, term.count)
@@ -142,7 +142,7 @@ class Passage:
         return total
 
     def _add(self, value: int, total: Rows | None, term: Term) -> Rows:
-        """The rows at a value so far, and what a term brings besides."""
+        """The rows at a value so far, with what a term brings added."""
         source = self._at[term.source]
         if isinstance(term.map, Affine) and not source.is_identity:
             return self._multiply(value, total, source, term)
@@ -220,8 +220,8 @@ class Passage:
     def _skips(self, slopes: Slopes) -> bool:
         """Whether a product runs over live units alone.
 
-        A single row goes over all units, together with those of other samples: dead ones have zeros. So do a few rows whose dead
-        units are closed by another value.
+        A single row runs over all units, stacked with the rows of other samples: its dead units hold zeros. So does the product
+        of a few rows whose dead units another value closes.
         """
         if isinstance(slopes.operator, Diagonal):
             return self._rows > UNION_ROWS
@@ -251,14 +251,14 @@ class Passage:
         return target
 
     def _drop(self, rows: Rows) -> None:
-        """Give up rows that no value has."""
+        """Give up rows that belong to no value."""
         if rows.region is not None:
             self._held[rows.region] -= 1
             if self._held[rows.region] == 0:
                 self._emitter.arena.free(rows.region)
 
     def _scale(self, value: int, term: Term, map_: Slopes) -> Rows:
-        """Rows times slopes; where only weights are read from them, columns of dead units are left as they are."""
+        """Rows times slopes; where only products with weights read them, columns of dead units are left as they are."""
         source, operator = self._at[term.source], map_.operator
         slopes = self._emitter.slopes(operator, map_.part)
         live = map_ if map_.sparse and len(self._way.terms[value]) == 1 else None
@@ -284,5 +284,5 @@ class Passage:
         return matrix
 
     def _weight(self, factor: Affine) -> Matrix:
-        """What a weight makes of the identity."""
+        """The product of the identity with a weight: the weight itself."""
         return self._emitter.constant(factor.weight.T if self._forward else factor.weight)

@@ -10,7 +10,7 @@ from .errors import PicklingError
 
 
 def refuse_pickling(thing: Any, instead: str) -> NoReturn:
-    """What `__reduce_ex__`, by which pickle and copy both go, does for such a thing; `instead` says what to do."""
+    """The body of `__reduce_ex__`, which both pickle and copy call, for such a thing; `instead` says what to do."""
     raise PicklingError(
         f"a {type(thing).__name__} holds addresses of this process, so it can be neither pickled nor copied; {instead}"
     )
@@ -21,7 +21,7 @@ FunctionName = tuple[str, str]
 
 
 def name_of(function: Any) -> FunctionName:
-    """The name of a compiled function. Raises PicklingError where the function is not found by it."""
+    """The name of a compiled function. Raises PicklingError where its name does not lead back to it."""
     name = function.py_func.__module__, function.py_func.__qualname__
     try:
         found = found_again(name)

@@ -1,17 +1,17 @@
 """In which order to multiply the chain: sizes in, a list of contractions out.
 
-The Jacobian of a chain of L affine layers is `J = W_L D_{L-1} W_{L-1} ... D_1 W_1`, with the activations' derivatives
+The Jacobian of a chain of L affine layers is `J = W_L D_{L-1} W_{L-1} ... D_1 W_1`, with the activations' slopes
 `D_k` between. Layer k maps boundary k-1 to boundary k, and `J[i:j]` is the product of layers i+1 to j, of shape
 `(sizes[j], sizes[i])`. A plan is a list of contractions `J[i:j] = J[k:j] D_k J[i:k]`, as `opt_einsum`'s path is a list of
 pairs: forward accumulation starts from the inputs, reverse from the outputs, and mixed takes any bracketing, the cheapest
 found by dynamic programming (Griewank & Naumann, "Accumulating Jacobians as chained sparse matrix products", Mathematical
 Programming 95, 2003). The same dynamic program says which way round each matrix lies in memory.
 
-A layer may also be a block of a graph. Rows are then passed through it, tangents pushed or cotangents pulled, or its own Jacobian
-is made by passing the identity, and is an operand as any other that is made.
+A layer may also be a block of a graph. Rows are then passed through it: tangents are pushed, or cotangents pulled. Or the
+identity is passed through it, which makes the block's own Jacobian, an operand like any other.
 
-Plans are made from sizes alone; nothing here knows weights or inputs. What steps cost is in `contractions.py`, and how the
-cheapest are found in `bracketing.py` and `pure_order.py`.
+Plans are made from sizes alone; nothing here knows weights or inputs. `contractions.py` says what steps cost; `bracketing.py` and
+`pure_order.py` find the cheapest.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _plan(table: StepTable, mode: Mode, order: Order) -> Plan:
 def _in_lanes(shape: ChainShape, mode: Mode, order: Order, steps: tuple[Step, ...]) -> Plan | None:
     """The same steps with samples along the vector lanes and all units multiplied, if they can lie so and that is cheaper.
 
-    The weights are then the left operands, so all steps must push what one end gave, or all pull.
+    The weights are then the left operands, so all steps must push from the input's end, or all pull from the output's.
     """
     forward = steps[0].transposed
     pure = all(step.start == 0 for step in steps) if forward else all(step.stop == shape.n_layers for step in steps)

@@ -1,4 +1,4 @@
-"""The matrices whose product is wanted of a chain: its Jacobian, or a part of it, or its product with a seed."""
+"""The matrices whose product is wanted of a chain: its Jacobian, some of its rows and columns, or its product with a seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Product:
     """The matrices whose product is wanted: the chain's weights, and a seed at one end if there is one.
 
     `leaves[k]` leads from boundary k to k + 1: an affine layer, a block, or None for the seed. `links[k]` lies at boundary k.
-    whole : whether its weights are those that give the values.
+    whole : whether its weights are those of the primal sweep, none of them cut to some rows or columns.
     """
 
     leaves: tuple[Affine | Block | None, ...]
@@ -35,7 +35,7 @@ class Product:
         live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and is_sparse(link[0]) else 1.0 for link in self.links)
         binary = tuple(all(is_binary(op) for op in link) for link in self.links)
         seed = self.leaves.index(None) if None in self.leaves else None
-        # Asked of narrow products alone, because it may look at every weight.
+        # Only for narrow products, because this may look at every weight.
         unitwise = self.whole and fits_lanes(self.sizes, 1, lanes) and self._is_unitwise()
         blocks = tuple(block_shape(leaf) if isinstance(leaf, Block) else None for leaf in self.leaves)
         return ChainShape(self.sizes, live, binary, lanes, seed, unitwise, blocks)
@@ -44,15 +44,15 @@ class Product:
         """Whether units that another value closes can be left out: 0 times a weight is 0 where all of them are finite."""
         inside = (leaf.operators if isinstance(leaf, Block) else (leaf,) for leaf in self.leaves)
         operators = [op for part in inside for op in part]
-        # Asked only where something can close units, because it looks at every weight.
+        # Checked only where something can close units, because this looks at every weight.
         closes = any(isinstance(op, Pair) for op in operators)
         return closes and all(is_finite(op, dtype) for op in operators if isinstance(op, Affine))
 
     def _is_unitwise(self) -> bool:
-        """Whether samples may lie along the vector lanes: one layer stands at a boundary at most, inside elementwise ones alone.
+        """Whether samples may lie along the vector lanes: at most one layer stands at a boundary, inside only elementwise ones.
 
         What stands behind the last factor must be applied to the whole Jacobian, not to a factor. Dead units are multiplied, so
-        that where there are any every weight must be finite.
+        where there are any, every weight must be finite.
         """
         inner = [op for link in self.links[1:-1] for op in link]
         simple = all(len(link) <= 1 and all(op.n_layers == 1 for op in link) for link in self.links[1:])
@@ -72,12 +72,12 @@ class Product:
 
 Seed = Literal["tangents", "cotangents"]
 Numbers = tuple[int, ...]
-"""Of inputs or outputs, in the order that is wanted."""
+"""Numbers of inputs or outputs, in the order that is wanted."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a Jacobian, or what it is multiplied by.
+    """What is wanted of a Jacobian: columns and rows, or a product with a seed.
 
     wrt, of : numbers of the columns and of the rows; None for all.
     seed : None, "tangents" (a matrix (n_in, width) on the right) or "cotangents" ((width, n_out) on the left).
@@ -136,7 +136,7 @@ def block_shape(block: Block) -> BlockShape:
     """What the time that a block takes depends on."""
     edges = block.edges
     sparse = [edge for edge in edges if isinstance(edge.map, Slopes) and edge.map.sparse]
-    # Units are dead at a value that one edge alone leads to, or leads away from.
+    # Units can be dead only at a value to which a single edge leads, or from which a single edge leads away.
     arriving, leaving = Counter(edge.target for edge in edges), Counter(edge.source for edge in edges)
     behind = {edge.target for edge in sparse if arriving[edge.target] == 1}
     before = {edge.source for edge in sparse if leaving[edge.source] == 1}

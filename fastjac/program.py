@@ -29,25 +29,25 @@ from .values import StatePlaces, Values, place_state
 BLOCK_BYTES = caches().second // 4
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
 SHARING_BLOCK_BYTES = caches().second // 2
-"""The least room where samples share the strips of a large weight, each of which is read from beyond that cache once a block; an
-eighth of all weights where that is more, since a block's own vectors are then little beside them."""
+"""The least room where samples share the strips of a large weight: each strip is read from beyond that cache once a block. An
+eighth of all weights is the room where that is more, since a block's own vectors are then little beside them."""
 GROUP_BYTES = caches().first * 2 // 3
 """Room for the matrices of the samples that take each step together: most of the first-level cache."""
 SHARING_GROUP_BYTES = caches().second // 2
-"""The same where samples share the strips of a large weight: some of the second-level cache."""
+"""Room for a group's matrices where samples share the strips of a large weight: some of the second-level cache."""
 MAX_BLOCK = 48
 """Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 
 
 def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
-    """The Program that evaluates `chain` and, as a task of its own each, accumulates products of it by their plans.
+    """The Program that evaluates `chain`, and accumulates products of it by their plans, each product as a task of its own.
 
-    Without any it has one task, that has nothing to accumulate.
+    Without products it has one task, which accumulates nothing.
     """
     # First of all, because it announces that kernels compile.
     address = run.compiled_address(chain.dtype)
     parameters = Parameters(chain.dtype)
-    # One more for a bias in front of a weight, and so many that a row of samples along the lanes has zeros and ones too.
+    # One more for a bias in front of a weight, and enough zeros and ones for a row of samples along the lanes.
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
     widest = max(widest, lane_samples(lanes(chain.dtype)))
     values = Values(chain)
@@ -97,7 +97,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
 class Room(NamedTuple):
     """How many samples there is room for, by the machine's caches.
 
-    block : in a block.  group_size : elements for the matrices of a group.  least : in a group at least.
+    block : samples in a block.  group_size : elements for the matrices of a group.  least : the fewest samples of a group.
     """
 
     block: int
@@ -111,7 +111,7 @@ def _room(chain: Chain, elements: int, plans: Iterable[Plan]) -> Room:
     elements : what the values and the state of one sample take.
     """
     weights = [weight.size * chain.dtype.itemsize for weight in chain.weights]
-    # As many as lie along the lanes, if any do: they have rows again behind the last factor.
+    # As many samples as lie along the lanes, if any do: behind the last factor they lie in rows again.
     least = lane_samples(lanes(chain.dtype)) if any(plan.in_lanes for plan in plans) else 1
     block_bytes, group_bytes = BLOCK_BYTES, GROUP_BYTES
     if any(size > LARGE_WEIGHT for size in weights):
@@ -120,7 +120,7 @@ def _room(chain: Chain, elements: int, plans: Iterable[Plan]) -> Room:
 
 
 def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Record]:
-    """The layouts, and in each what its task needs to take samples along the lanes, if it does: for that all have room."""
+    """The layouts, each with what its task needs if it takes samples along the lanes; every layout has the room for that."""
     start, first = layouts[0]["work_size"], layouts[0]["n_primal"]
     for layout, found in zip(layouts, in_lanes, strict=False):
         if found is not None:
@@ -151,7 +151,7 @@ def _widest(chain: Chain, products: Iterable[Product]) -> int:
 def _layouts(
     shared: Record, tasks: Sequence[tuple[Product, Plan]], accumulations: Sequence[Accumulation], room: Room
 ) -> list[Record]:
-    """A record for each task; what they share of memory is as large as the largest needs."""
+    """A record for each task; memory that tasks share is as large as the largest task needs."""
     own_lists_size = max([shared["n_identity"], *(accumulation.list_size for accumulation in accumulations)]) + LIST_ROOM
     own_size = max([0, *(accumulation.arena.end for accumulation in accumulations)])
     first_step = first_live = 0
@@ -189,5 +189,5 @@ def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _block(sample: int, room: int) -> int:
-    """How many samples of so many bytes make a block, for which there is so much room."""
+    """How many samples of `sample` bytes make a block in `room` bytes."""
     return min(MAX_BLOCK, max(6, room // sample // 6 * 6))

@@ -1,4 +1,4 @@
-"""How many samples of a long call are done: shown by a bar, handed to a function, and named where the call does not end well."""
+"""How many samples of a long call are done: shown by a bar, handed to a function, and named in the error that ends the call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import DtypeError
 from .optional import optional
 
 Progress = bool | Callable[[int, int | None], object]
-"""False for none, True for a bar on stderr, or a function of how many samples are done and of how many (None: nobody knows)."""
+"""False for none, True for a bar on stderr, or a function of the samples done and the number of all (None: nobody knows)."""
 
 
 class Report:
@@ -34,7 +34,7 @@ class Report:
 
     def __enter__(self) -> Report:
         if self._tqdm is not None:
-            # The delay, which the first step outlasts, keeps the word before kernels compile on a line of its own.
+            # The first step outlasts the delay, so the line that announces compilation is printed before the bar.
             self._bar = self._tqdm(total=self._total, desc=self._what, leave=False, delay=1e-3)
         return self
 

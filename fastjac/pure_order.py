@@ -11,7 +11,7 @@ from .steps import Split
 
 
 class Made(NamedTuple):
-    """The product of some layers, made one way round: what it costs, its last step, and what that step extends."""
+    """The product of some layers, made one way round: its cost, its last step, and the product that this step extends."""
 
     cost: float
     step: Split | None = None
@@ -36,7 +36,7 @@ class PureOrder:
             self._made = {forward: Made(float(table.own[int(forward), layer]), own), not forward: IMPOSSIBLE}
 
     def cheapest(self) -> tuple[float, list[Split]]:
-        """The least cost of the whole, and the steps, each behind those it needs."""
+        """The least cost of the whole chain, and the steps, each behind those it needs."""
         n = self._shape.n_layers
         for length in range(2, n + 1):
             span = (0, length - 1, length) if self._forward else (n - length, n - length + 1, n)
@@ -46,7 +46,7 @@ class PureOrder:
         return cost, [*_steps_to(last)][::-1]
 
     def _extended(self, split: Split) -> Made:
-        """What is made so far, and one layer more."""
+        """The product so far, extended by one layer."""
         start, middle, stop, transposed, _ = split
         layer, boundary, made = (middle, start, (start, middle)) if self._forward else (start, stop, (middle, stop))
         if self._shape.block(layer):
@@ -60,18 +60,18 @@ class PureOrder:
         return Made(before.cost + contractions[int(transposed), start, stop - start], split, before)
 
     def _either(self) -> Made:
-        """The cheapest of both ways."""
+        """The product so far, made the cheaper way round."""
         return min(self._made[False], self._made[True], key=lambda made: made.cost)
 
     def _lying(self, span: tuple[int, int], transposed: bool) -> Made:
-        """What is made of a span so far, lying one way, if need be turned round."""
+        """The product of a span so far, lying one way, turned round if need be."""
         as_made, other = self._made[transposed], self._made[not transposed]
         turned = other.cost + moving_cycles(self._shape.sizes[span[0]] * self._shape.sizes[span[1]])
         return as_made if as_made.cost <= turned else other._replace(cost=turned)
 
 
 def _steps_to(made: Made | None) -> Iterator[Split]:
-    """The steps of what is made, the last one first."""
+    """The steps that make a product, the last one first."""
     while made and made.step:
         yield made.step
         made = made.before

@@ -30,14 +30,14 @@ class Remembered:
     waits until it is asked for. For a small network this takes half the time of `Network.linearize` and a Jacobian from it.
 
     The point is compared by its entries, so a change within the same array is noticed. What is returned must not be written to.
-    May be called from several threads, each of which then makes the others forget.
+    May be called from several threads, but they share one remembered point, so each makes the others forget theirs.
 
     columns : the inputs by which J is taken, all by default.
     """
 
     def __init__(self, net: Network, columns: tuple[int, ...] | None = None) -> None:
         self.net, self.columns = net, columns
-        # All columns in order have a shorter way.
+        # For all columns in order the call without wrt is quicker.
         self._wrt = None if columns in (None, tuple(range(net.n_in))) else as_index(columns)
         # Replaced as a whole and read once in a call, so that threads need no lock.
         self._last: Point | None = None

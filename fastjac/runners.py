@@ -16,7 +16,7 @@ from .program import lower
 from .steps import Mode, Span
 
 MOST_RUNNERS = 8
-"""How many are kept; each holds a copy of the weights."""
+"""How many runners are kept; each holds a copy of the weights."""
 ACTIVATION_COST = 16
 """Multiply-adds in the time of one activation."""
 
@@ -29,13 +29,13 @@ class Runners:
     def __init__(self, graph: Graph, dtype: np.dtype) -> None:
         self._graph, self._dtype = graph, dtype
         self._chain: Chain | None = None
-        # Replaced, never changed, so that it needs no lock, which a forked child might find taken for ever.
+        # Replaced, never changed, so that it needs no lock: a forked child might find a lock taken for ever.
         self._kept: dict[Key, Runner] = {}
 
     @property
     def chain(self) -> Chain:
         """What every program is lowered from, folded at its first use."""
-        # Python 3.11's cached_property holds a lock, which a forked child might find taken for ever.
+        # No cached_property: in Python 3.11 it holds a lock, which a forked child might find taken for ever.
         if self._chain is None:
             self._chain = chain_of_graph(self._graph, self._dtype)
         return self._chain
@@ -51,7 +51,7 @@ class Runners:
     ) -> Runner:
         """The runner for a mode, None for values alone, and what is wanted (see `Wanted`); the latest few are kept.
 
-        span : the boundaries between which the part of the chain lies that it runs; by default it runs the whole chain.
+        span : the two boundaries between which the chain is run; by default the whole chain.
         """
         key = (mode, seed, k, wrt, of, span)
         runner = self._kept.get(key)

@@ -1,4 +1,4 @@
-"""Samples taken part by part: from arrays, from data sets on disk, of which no more is read than a part, and from iterables."""
+"""Samples taken part by part: from arrays, from data sets on disk, which are read one part at a time, and from iterables."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class ArraySamples:
 
 
 class IterableSamples:
-    """Samples that an iterable brings, of which each item is one sample (n_in,) or a batch (..., n_in).
+    """Samples that an iterable brings: each item is one sample (n_in,) or a batch (..., n_in).
 
-    lead, total : None, because nobody knows how many samples there are before the last one is there.
+    lead, total : None, because nobody knows how many samples there are before the last one has come.
     """
 
     arrays: Iterable[Any] = ()
@@ -93,7 +93,7 @@ class IterableSamples:
             yield Part(slice(first, first + filled), first + filled, gathered[:filled], (filled,))
 
     def _item(self, item: Any, number: int, samples: int) -> tuple[np.ndarray, tuple[int, ...]]:
-        """The samples of one item, as `_taken` gives them, after so many others."""
+        """The samples of one item, as `_taken` gives them; `number` and `samples` count what came before it."""
         try:
             return self._net._taken(item, f"x[{number}]")
         except FastjacError as error:

@@ -12,8 +12,8 @@ A layer is described by a JSON object, such as
 - `{"layer": "LeakyReLU", "options": {"negative_slope": 0.01}, "arrays": []}` or
 - `{"layer": "Affine", "options": {}, "arrays": ["weight", "bias"]}`,
 
-in which an option that JSON has no number for is written as "inf", "-inf" or "nan". A Formula's text is its option
-`formula`, beside its parameters. Version 1 then has
+in which an option that is no JSON number is written as "inf", "-inf" or "nan". A Formula's text is its option `formula`, beside
+its parameters. Version 1 then has
 
 - `n_in`: the number of inputs;
 - `architecture`: a JSON list of the layers, input first.
@@ -26,7 +26,8 @@ Version 2 has
 
 An item is the number of a layer, or a block: `{"residual": [items], "shortcut": [items]}`, whose shortcut may be null,
 `{"parallel": [[items], [items]], "join": "add"}`, or a network as above. Vertices are the inputs, counted from 0, and then the
-operations: each a list of the number of a layer and of the vertices that it takes, all before it. `outputs` lists vertices.
+operations. An operation is a list: the number of its layer, then the numbers of the vertices that it takes, all before it.
+`outputs` lists vertices.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _refuse_functions(layers: Iterable[Layer]) -> None:
 
 
 def tensor_name(position: int, name: str) -> str:
-    """What the array of one layer's field is called."""
+    """The name of the tensor that holds one field of a layer."""
     return f"layers.{position}.{name}"
 
 
@@ -153,7 +154,7 @@ def _describe(layer: Layer) -> dict[str, Any]:
 
 
 def _arrays(layer: Layer) -> dict[str, np.ndarray]:
-    """What is stored as tensors."""
+    """The arrays of a layer that are stored as tensors."""
     return {"index": np.array(layer.index, np.int64)} if isinstance(layer, Take) else layer.arrays
 
 

@@ -1,4 +1,4 @@
-"""Which entries of a vector an index means."""
+"""Which entries of a vector an index picks."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a user wrote down: the graph, the sequence that it is if it is one, both ends, and the names of features, if any."""
+    """What a user wrote down: the graph, the same as a sequence if it is one, both ends, and the names of features, if any."""
 
     graph: Graph
     row: Row | None
@@ -37,7 +37,7 @@ class Written(NamedTuple):
 
 
 def written_as(layers: Any, n_in: Any, inputs: Any, outputs: Any) -> Written:
-    """What a user gives a Network: layers in a row, or the nodes that it begins and ends with."""
+    """The arguments of a Network, checked: layers in a row, or the nodes that it begins and ends with."""
     if isinstance(layers, Node) or isinstance(n_in, Node):
         raise DtypeError("Network takes nodes by name; write Network(inputs=..., outputs=...)")
     n_in = positive_count(n_in, "n_in")

@@ -18,23 +18,23 @@ DIVIDED_COST = 4_000_000
 CALL_COST = 2_000_000_000
 """Multiply-adds of each thread in one call: about 0.05 s, within which Ctrl-C is not seen."""
 CHUNK_COST = 1_000_000
-"""Multiply-adds of a chunk from which on to hand it out costs nothing beside it: some 20 us."""
+"""Multiply-adds of a chunk, some 20 us, beside which handing it out costs nothing."""
 READ_COST, FAR_READ_COST = 4, 32
-"""Multiply-adds that a chunk must do for each byte of weights that it reads, so that reading takes a small share of its time: of
-weights that stay in the second-level cache of a core from one chunk to the next, and of those beyond it."""
+"""Multiply-adds that a chunk must do for each byte of weights that it reads, so that reading takes a small share of its time. The
+first is for weights that stay in a core's second-level cache from one chunk to the next, the second for weights beyond it."""
 CHUNKS_PER_THREAD = 4
-"""Chunks for each thread, where they are not too small, so that a thread that is late leaves some to others."""
+"""Chunks for each thread, unless they get too small, so that other threads can take the chunks of one that is late."""
 DIVISION_LOSS = 1.25
-"""How much longer a sample takes in parts, on all threads together: each of them computes its values, and reads all weights."""
+"""How much more time all threads together need for a sample in parts: each thread computes its values and reads all weights."""
 
 
 class Work(NamedTuple):
     """What a program does for one sample.
 
-    cost : multiply-adds.  weight_bytes : what it reads of parameters.
-    block : the samples that share one primal sweep; a chunk that is worth its while holds no more.
+    cost : multiply-adds.  weight_bytes : bytes of parameters that it reads.
+    block : the samples that share one primal sweep; a chunk holds no more, unless so few are not worth handing out.
     parts : into how many parts one sample can be divided.
-    lane_samples : how many samples lie along the vector lanes, in whose multiples chunks are cut.
+    lane_samples : how many samples lie along the vector lanes; chunks are cut in multiples of it.
     """
 
     cost: float
@@ -76,14 +76,14 @@ def is_divided(work: Work) -> bool:
 
 
 def samples_alone(work: Work) -> int:
-    """Up to how many samples are one call on one thread, if nobody asks for more."""
+    """The most samples that are one call on one thread, if the caller asks for no number of threads."""
     return int(PARALLEL_COST / work.cost) or int(not is_divided(work))
 
 
 def _samples_undivided(work: Work, n: int, threads: int) -> int:
     """How many samples are computed by one thread each. The rest are divided, one after another, among all of them.
 
-    Samples that take long are dealt out in rounds. In the last round some threads would have none.
+    Samples that take long are dealt out in rounds. In the last round some threads would have none, so its samples may be divided.
     """
     if not is_divided(work):
         return n
@@ -117,6 +117,6 @@ def _pieces(work: Work, first: int, stop: int, threads: int, chunk: int) -> list
 
 
 def _shared(samples: int, threads: int, chunk: int) -> tuple[int, int]:
-    """On how many threads, and in how many chunks."""
+    """The number of threads and the number of chunks for so many samples."""
     chunks = 1 if threads == 1 else -(-samples // chunk)
     return min(threads, chunks), chunks

@@ -1,7 +1,7 @@
 """A graph with one input and one output, written as simply as rewriting without arithmetic allows.
 
-Every rule keeps each number of the result, bit for bit: equal vectors are computed once, selections move towards the inputs,
-where they drop units that nothing needs, and what is taken apart and put together again is left as it was.
+Every rule keeps each number of the result, bit for bit. Equal vectors are computed once. Selections move towards the inputs,
+where they drop units that nothing needs. A vector that is taken apart and put together again is left whole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .layers import Activation, Affine, ByName, Concatenate, Layer, Take
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """Vertices in order, from the input, number 0, to the output, the last one: what makes each, what that takes, its size."""
+    """Vertices in order, from the input, number 0, to the output, the last: for each its operation, its operands and its size."""
 
     operations: tuple[Layer | None, ...]
     operands: tuple[tuple[int, ...], ...]
@@ -29,7 +29,7 @@ def simplified(graph: Graph) -> Flow:
     """The graph's vertices that its outputs need."""
     flow = joined(graph)
     while True:
-        # What else reads a vertex is known only when the rest is gone.
+        # Whether a vertex has one reader is known only when vertices that nothing needs are gone.
         shorter = _rewritten(flow)
         if _keys(shorter) == _keys(flow):
             return shorter
@@ -37,9 +37,9 @@ def simplified(graph: Graph) -> Flow:
 
 
 def joined(graph: Graph) -> Flow:
-    """The same vertices, all inputs as selections of one, and all outputs as one.
+    """The same vertices, with all inputs as selections from one input, and all outputs joined into one.
 
-    Layers with arrays stay what they are; what selections leave out is dropped.
+    Layers with arrays stay as they are; units that selections leave out are dropped.
     """
     builder = _Builder(sum(graph.input_sizes))
     made: dict[int, int] = {}
@@ -73,7 +73,7 @@ def _keys(flow: Flow) -> tuple[Hashable, ...]:
 class _Builder:
     """Vertices while they are made; equal ones are made once.
 
-    alone : the vertices that one other reads, as far as that is known.
+    alone : the vertices that a single other vertex reads, as far as that is known.
     """
 
     def __init__(self, n_in: int) -> None:
@@ -115,7 +115,7 @@ class _Builder:
         return len(index) == self._sizes[vertex] and index == tuple(range(len(index)))
 
     def _inside(self, parts: Sequence[int], index: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
-        """The one of several vertices in a row that all these units belong to, and their numbers in it."""
+        """The one of several concatenated vertices to which all these units belong, and the numbers of the units in it."""
         first, least, most = 0, min(index), max(index)
         for part in parts:
             if first <= least and most < first + self._sizes[part]:
@@ -160,7 +160,7 @@ class _Builder:
         return self._numbers[key]
 
     def flow(self, output: int) -> Flow:
-        """What leads to an output, each vertex right behind the last of its operands where that is made for it alone."""
+        """The vertices that lead to an output; each stands right behind its last operand where that is made for it alone."""
         order: dict[int, int] = {0: 0}
         waiting = [(output, iter(self._operands[output]))]
         while waiting:
@@ -180,6 +180,6 @@ class _Builder:
 
 
 def _identity(operation: Layer) -> Hashable:
-    """What two operations have in common only if they compute the same: options, but no arrays or functions of their own."""
+    """A key that is equal for two operations only if they compute the same; arrays and functions are compared by identity."""
     is_single = operation.arrays or isinstance(operation, ByName)
     return id(operation) if is_single else (type(operation), tuple(operation.options.items()))

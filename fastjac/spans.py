@@ -1,4 +1,4 @@
-"""Where the links of a chain are applied, and what follows for dividing a sample: what lowering reads off a plan."""
+"""What lowering reads off a plan: where the links of a chain are applied, and into how many parts a sample can be divided."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from .steps import Plan, Span, Step
 PART_ROWS = 16
 """The least rows of a part of one sample: fewer would read a weight for too little work."""
 PART_COLUMNS = 256
-"""The same where they lie along the columns of a product, and are cut in strips."""
+"""The least rows of a part of one sample where J's rows lie along the columns of a product, and are cut in strips."""
 
 
 def parts_of(product: Product, plan: Plan, ends: dict[Span, list[bool]]) -> int:
-    """Into how many parts one sample can be divided: J's rows are independent, if all that reaches them lies along them.
+    """Into how many parts one sample can be divided.
 
-    Where J is made transposed, its rows are the columns of the last product alone, which must then be most of the work. What does
-    not reach J's rows is computed by every part.
+    Rows of J can be computed apart where every step that reaches the output computes rows apart.
+
+    Where J is made transposed, only the last product has J's rows, as its columns; it must then be most of the work. Every part
+    repeats the steps that do not reach J's rows.
     """
     n, last_link = len(product.leaves), True
     if any(step.through for step in plan.steps):
@@ -38,8 +40,8 @@ def parts_of(product: Product, plan: Plan, ends: dict[Span, list[bool]]) -> int:
 def can_unite(product: Product, step: Step, made: Matrix | None, dtype: np.dtype) -> bool:
     """Whether a step may run over the units that are live in any sample of a stack.
 
-    Those that are dead in one of them are then multiplied by 0, which is nothing only where every weight is finite.
-    made : the left operand, if a step makes it: its units must lie side by side, and all of them.
+    Units that are dead in one sample are then multiplied by 0, which gives 0 only where every weight is finite.
+    made : the left operand, if a step makes it: all its units must be there, side by side.
     """
     leaf, weight = (step.start, step.middle) if step.transposed else (step.middle, step.start)
     factors = [product.leaves[weight], None if made else product.leaves[leaf]]
@@ -48,7 +50,7 @@ def can_unite(product: Product, step: Step, made: Matrix | None, dtype: np.dtype
 
 
 def link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool) -> bool:
-    """Whether the link is applied to the right operand: to what is accumulated rather than to a weight, else the smaller."""
+    """Whether the link goes to the right operand. It goes to an accumulated matrix before a weight, and else to the smaller."""
     if left is not None and right is not None:
         return right.columns < left.rows
     if left is None and right is None:
@@ -57,7 +59,7 @@ def link_goes_right(left: Matrix | None, right: Matrix | None, transposed: bool)
 
 
 def end_spans(product: Product, plan: Plan) -> dict[Span, list[bool]]:
-    """Where to apply the last link (True) and the first (False): at the smallest matrix that reaches that end."""
+    """The spans at which the last link (True) and the first (False) are applied: the smallest matrix that reaches that end."""
     n, sizes = len(product.leaves), product.sizes
     there = [(k, k + 1) for k, leaf in enumerate(product.leaves) if not isinstance(leaf, Block)]
     spans = there + [(step.start, step.stop) for step in plan.steps]

@@ -1,4 +1,4 @@
-"""The state of samples, kept: what a primal sweep leaves for their Jacobians, so that no other sweep is needed."""
+"""The kept state of samples: what a primal sweep leaves for their Jacobians, so that no other sweep is needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .pickling import refuse_pickling
 class State(NamedTuple):
     """The vectors of the Jacobians on the way, as `kernels.state` lays them out; one state serves all programs of a chain.
 
-    memory : of all samples.  address : where it starts, on a cache line.  samples : how many they are.
-    size : elements that one takes.  first : the number of the first that a call is for.
+    memory : the memory for all samples.  address : where the state starts, on a cache line.  samples : how many there are.
+    size : elements that one sample takes.  first : the number of the first sample that a call is for.
     """
 
     memory: np.ndarray

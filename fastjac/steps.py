@@ -1,4 +1,4 @@
-"""A plan as data: what it depends on, its steps, and how they print."""
+"""A plan as data: what it depends on, its steps, and how a plan prints."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LEGEND = (
 )
 
 Order = Literal["forward", "reverse", "mixed"]
-"""What an order of accumulation is called."""
+"""The names of the orders of accumulation."""
 Mode = Literal["auto", Order]
-"""What can be asked for: an order, or the cheapest one."""
+"""The modes that a caller can ask for: an order, or the cheapest one."""
 Span = tuple[int, int]
 
 
 class Split(NamedTuple):
-    """A step that is chosen: the boundaries of the spans that it joins, and two facts that a `Step` explains."""
+    """A step that is chosen: the boundaries of the spans that it joins, then `transposed` and `through` as in a `Step`."""
 
     start: int
     middle: int
@@ -36,7 +36,7 @@ class ProductShape:
     """An affine map of a block, as a product with tangents or with cotangents.
 
     sizes : its inputs and outputs.
-    live : the shares of its inputs and of its outputs behind, or before, which slopes are not 0.
+    live : the share of its inputs whose slopes before it are not 0, and of its outputs whose slopes behind it are not 0.
     at_end : whether it takes the block's input, and whether it gives its output.
     """
 
@@ -68,12 +68,12 @@ class ChainShape:
     """What a plan depends on.
 
     sizes : the L + 1 boundary sizes, inputs first.
-    live : for each boundary the share of its units whose derivative is not 0; only inner boundaries count.
-    binary : for each boundary whether every derivative there is 0 or 1, so that none needs to be multiplied.
+    live : for each boundary the share of its units whose slope is not 0; only inner boundaries count.
+    binary : for each boundary whether every slope there is 0 or 1, so that none needs to be multiplied.
     lanes : how many numbers a vector register holds; the vectorized side of a product is rounded up to it.
     seed : the layer, counted from 0, that is a seed given by the caller, if any: the first or the last.
-    unitwise : whether samples may lie along the vector lanes: inside are elementwise maps alone, one at a boundary at most.
-    blocks : for each layer that is a block what its time depends on, else None; nothing where none is.
+    unitwise : whether samples may lie along the vector lanes: inside are elementwise maps alone, at most one at a boundary.
+    blocks : for each layer its BlockShape if it is a block, else None; empty where no layer is a block.
     """
 
     sizes: tuple[int, ...]
@@ -85,7 +85,7 @@ class ChainShape:
     blocks: tuple[BlockShape | None, ...] = ()
 
     def block(self, layer: int) -> BlockShape | None:
-        """The layer, counted from 0, if it is a block."""
+        """The shape of a layer, counted from 0, that is a block; else None."""
         return self.blocks[layer] if self.blocks else None
 
     @property
@@ -102,9 +102,9 @@ class Step:
     drops : whether only the units are produced that are live at the boundary where the result is contracted next.
     stacked : whether the rows of several samples are multiplied by the weight together, over the units that are live in any of
         them; else each sample is multiplied alone, over its own live units.
-    multiply_adds : with live shares counted.  cycles : predicted time on one core.
-    through : whether one of the two is a block, through which the other is pushed, if transposed, or pulled; a block's own
-        Jacobian, where middle is start, is what it makes of the identity.
+    multiply_adds : the multiply-adds of live units.  cycles : predicted time on one core.
+    through : whether one operand is a block, through which the other is pushed, if transposed, or pulled. Where middle is start,
+        the identity is passed, which gives the block's own Jacobian.
     """
 
     start: int
@@ -122,7 +122,7 @@ class Step:
 class Plan:
     """An order of accumulation: `print(plan)` shows it.
 
-    shape : what it was made for.  mode : what was asked for.  order : what came out, "forward", "reverse" or "mixed".
+    shape : what the plan was made for.  mode : the mode asked for.  order : the order chosen, "forward", "reverse" or "mixed".
     steps : the contractions, each after those it needs.  cost : predicted cycles of one core for one input.
     in_lanes : whether samples lie along the vector lanes, where a batch has enough of them.
 
@@ -142,7 +142,7 @@ class Plan:
 
     @property
     def multiply_adds(self) -> float:
-        """Multiply-adds for one input, with live shares counted."""
+        """Multiply-adds for one input, with live units alone counted."""
         return sum(step.multiply_adds for step in self.steps)
 
     def __repr__(self) -> str:

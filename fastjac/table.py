@@ -19,11 +19,11 @@ def format_table(rows: Sequence[Sequence[str]], left: int) -> list[str]:
 
 
 def format_name(name: str, most: int = 40) -> str:
-    """A name, which may come from a file, in at most so many letters, all of which can be printed."""
+    """A name, which may come from a file, in at most `most` printable letters."""
     return (name if name.isprintable() else ascii(name))[:most]
 
 
 def format_sizes(sizes: Sequence[int], between: str = "-", most: int = 12) -> str:
-    """Sizes in one line; of more than `most` those at both ends."""
+    """Sizes in one line; where there are more than `most`, only those at both ends."""
     ends = [*sizes] if len(sizes) <= most else [*sizes[: most // 2], "...", *sizes[-(most // 2) :]]
     return between.join(map(str, ends))

@@ -12,11 +12,11 @@ from .kernels.tables import JACOBIAN, JVP, VJP
 from .kernels.target import ALIGNMENT
 
 ROOM, COUNT, CHAIN = range(3)
-"""Words of a tape: for how many inputs it has room, how many were linearized, and of which chain; 0 before any."""
+"""Words of a tape: how many inputs it has room for, how many were linearized, and the number of their chain; 0 before any."""
 
 
 class Tape(NamedTuple):
-    """What `linearize` keeps: the slopes at every input, and a few words on what they are.
+    """What `linearize` keeps: the slopes at every input, and a few words that describe them.
 
     >>> import fastjac.numba
     >>> fastjac.numba.tape(fj.Network([fj.Tanh()], n_in=2).program(), 10).slopes.dtype
@@ -34,7 +34,7 @@ class Tape(NamedTuple):
 def tape(program, n):
     """A new tape for up to n inputs of a network, which all its programs may share; also callable inside `@njit` code.
 
-    It takes one number for each input and activation; `Linearization.nbytes` says what else.
+    A tape takes one number for each input and activation; `Linearization.nbytes` states the rest.
 
     >>> import fastjac.numba
     >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()

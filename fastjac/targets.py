@@ -14,7 +14,7 @@ from .ends import check_outputs, paired
 from .errors import FileError, OptionError
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-"""What a system says that has no room for a file, on the disk or in its user's share of it."""
+"""The errors of a system that has no room for a file, on the disk or in the user's quota."""
 
 
 def leaves(out: Any) -> list[Any]:
@@ -28,7 +28,7 @@ def first_axis(out: Any) -> int:
 
 
 def is_data_set(out: Any) -> bool:
-    """Whether this is no NumPy array, but is written by an index as one is."""
+    """Whether `out` is no NumPy array, but is written by an index like one."""
     # The dtype keeps out tensors of other libraries, whose memory is no file.
     is_typed = isinstance(getattr(out, "dtype", None), np.dtype)
     return is_typed and not isinstance(out, np.ndarray) and hasattr(out, "shape") and hasattr(out, "__setitem__")
@@ -58,7 +58,7 @@ def check_targets(out: Any, result: Any, dtype: np.dtype, inputs: Iterable[Any],
 def reserve(out: Any) -> None:
     """Take room on the disk for arrays that are mapped to files of their own, where the system can.
 
-    Raises FileError for a full disk. There, the first page that found no room would kill the process otherwise.
+    Raises FileError for a full disk. Otherwise the first page without room would kill the process later.
     """
     for array in leaves(out):
         if isinstance(array, np.memmap) and array.mode in ("r+", "w+") and array.filename and hasattr(os, "posix_fallocate"):
@@ -67,7 +67,7 @@ def reserve(out: Any) -> None:
                     if os.fstat(file.fileno()).st_size == array.offset + array.nbytes:
                         os.posix_fallocate(file.fileno(), array.offset, array.nbytes)
             except OSError as error:
-                # A system that cannot reserve, and a file that has no name any more, are no obstacle.
+                # A system that cannot reserve room, or a file that has no name any more, does no harm.
                 if error.errno in FULL:
                     raise FileError(f"cannot write {array.filename}: {error.strerror or error}") from error
 

@@ -1,7 +1,7 @@
 """A block as rows go through it from one of its ends: what brings rows to each value, and what reads them there.
 
-Tangents are pushed along the edges, cotangents pulled against them. Nothing here writes steps: these are the facts by which
-`passage` decides what steps there are.
+Tangents are pushed along the edges, cotangents pulled against them. Nothing here writes steps: from these facts `passage` decides
+which steps there are.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Term:
     """What the rows at one value bring to those at another.
 
     source : the value whose rows are read.
-    first, target, count : of columns that are brought as they are, the first one read, the first one written, their number.
-    index : the numbers of such columns, at the value that is wider, where they do not follow one another; else None.
+    first, target, count : for columns that are brought as they are: the first one read, the first one written, and their number.
+    index : the numbers of such columns at the wider value, where they do not follow one another; else None.
     """
 
     source: int
@@ -35,8 +35,8 @@ class Traversal:
     """The values of a block in the order in which so many rows reach them.
 
     order : the numbers of the values.  sizes : the size of each value.
-    terms : for each value what it is the sum of; nothing for a value that is itself only a part of a sum.
-    readers : for each value those that it brings something to, as often as it does.
+    terms : for each value the terms that it is the sum of; empty for a value that is itself only added to a sum.
+    readers : for each value the values that read it, each as often as it does.
     """
 
     def __init__(self, block: Block, forward: bool, rows: int) -> None:
@@ -53,7 +53,7 @@ class Traversal:
                 self.readers[term.source].append(value)
 
     def only_reader(self, value: int) -> int | None:
-        """The value that alone reads this one, and once; None if there are several."""
+        """The only value that reads this one, and reads it once; None if there are several readings."""
         readers = self.readers[value]
         return readers[0] if len(readers) == 1 else None
 
@@ -62,7 +62,7 @@ class Traversal:
         return self._rows > UNION_ROWS and self._meets_weights(self.order[0])
 
     def last_in_place(self, value: int) -> int:
-        """The last of the values that are made of this one by changing its rows where they lie."""
+        """The last of the values that are made from this one by changing its rows in place."""
         while (reader := self.only_reader(value)) is not None:
             (term, *more) = self.terms[reader]
             if more or not isinstance(term.map, (Slopes, Normalization)):
@@ -78,11 +78,11 @@ class Traversal:
         return len(terms) > 1 and follow and ends[-1] == self.sizes[value]
 
     def in_order(self, value: int) -> list[Term]:
-        """A value's terms as they are added: a product starts from columns that are there, and all else is added to it."""
+        """A value's terms in the order of adding: a product starts from columns that are there, and all else is added to it."""
         return sorted(self.terms[value], key=lambda term: self._rank(value, term))
 
     def ends_in_product(self, value: int) -> bool:
-        """Whether this is the last value, and is stored by a product, which alone can turn it round."""
+        """Whether this is the last value and a product stores it; only a product can turn it round."""
         return value == self.order[-1] and isinstance(self.in_order(value)[-1].map, Affine)
 
     def brings_all(self, value: int, term: Term) -> bool:
@@ -90,7 +90,7 @@ class Traversal:
         return not isinstance(term.map, Units) or (term.index is None and term.count == self.sizes[value])
 
     def skips(self, value: int, slopes: Slopes) -> bool:
-        """Whether rows times slopes are read by weights alone, which skip the dead units, so that they may stay as they are."""
+        """Whether only weights, which skip dead units, read rows times slopes, so that the rows may stay as they are."""
         operator = slopes.operator
         binary = isinstance(operator, Diagonal) and operator.sparse and operator.binary and len(self.terms[value]) == 1
         return binary and self._rows > UNION_ROWS and self._meets_weights(value) and value != self.order[-1]

@@ -19,8 +19,8 @@ from .operators import Diagonal, Normalization
 class Vector:
     """A vector of each sample: element j of sample i lies at `slot * samples + first + i * row + j`.
 
-    slot : where the room of its kind starts, in elements for one sample; None among the inputs, which lie there already.
-    whole : whether its rows have the room to themselves, so that their padding may be written to.
+    slot : where the vector's room starts, in elements for one sample; None for vectors that lie among the inputs.
+    whole : whether the rows have the room to themselves, so that their padding may be written to.
     """
 
     slot: int | None
@@ -32,10 +32,10 @@ class Vector:
 
 @dataclass(frozen=True, eq=False)
 class Move:
-    """One step: an operator, its operands, and where its result lies; a selection also copies what others still need.
+    """One step: an operator, its operands, and where its result lies. A selection also serves to copy what others still need.
 
-    An activation or a normalizer changes its operand, which is its target.
-    zeros : whether units of the operand can be exactly 0, for whole intervals of the input.
+    An activation or a normalizer changes its operand in place, so the operand is also the target.
+    zeros : whether units of the operand can be exactly 0 on whole intervals of the input.
     """
 
     operator: Operator
@@ -51,7 +51,7 @@ StatePlaces = dict[Operator, dict[str, int]]
 class Values:
     """The moves that evaluate a chain.
 
-    moves : in order.  size : the room that they need, in elements for one sample.  result : where the network's outputs lie.
+    moves : the moves, in order.  size : the room that they need, in elements for one sample.  result : where the outputs lie.
     """
 
     def __init__(self, chain: Chain) -> None:
@@ -83,7 +83,7 @@ class Values:
             target = self._own(step, operands[0])
             self.moves.append(Move(operator, (target,), target))
             return target
-        # Joins write unit by unit what they have read.
+        # A join reads a unit before it writes that unit, so a sum may overwrite its first operand.
         reuse = isinstance(operator, Sum) and self._last(step.operands[0])
         target = operands[0] if reuse else self._new(step.size)
         if reuse:
@@ -121,7 +121,7 @@ class Values:
         return copy
 
     def _last(self, number: int) -> bool:
-        """Whether a value has one reader left, and its room no other."""
+        """Whether a value has one reader left, and no other value shares its room."""
         slot = self._values[number].slot
         return slot is not None and self._readers[number] == 1 and self._held[slot] == 1
 
@@ -147,7 +147,7 @@ class Values:
 
 
 def _steps_of(chain: Chain) -> Iterable[BlockStep]:
-    """Every operator of a chain, those of its blocks among them, and the values that it takes; value 0 is the input."""
+    """Every operator of a chain, those inside blocks included, with the values that it takes; value 0 is the input."""
     made = 0
     for position, link in enumerate(chain.links):
         for op in link:
@@ -166,7 +166,7 @@ def _steps_of(chain: Chain) -> Iterable[BlockStep]:
 
 
 def place_state(chain: Chain) -> tuple[StatePlaces, int]:
-    """Where the vectors of each operator's Jacobian lie in the state of one sample, and the elements of all of it."""
+    """Where the vectors of each operator's Jacobian lie in the state of one sample, and how many elements the state has."""
     places: StatePlaces = {}
     end = 0
     for operator in chain.operators:
@@ -178,7 +178,7 @@ def place_state(chain: Chain) -> tuple[StatePlaces, int]:
 
 
 def _state_row(operator: Operator, dtype: np.dtype) -> int:
-    """Elements of the vectors of an operator's Jacobian at one sample, for a pair by one operand; 0 if it is the same at all."""
+    """Elements of the vectors of an operator's Jacobian at one sample, for a pair by one operand; 0 if all samples share it."""
     if isinstance(operator, Pair):
         return padded(operator.size, dtype)
     return padded((1 + 2 * operator.rank) * operator.size, dtype) if isinstance(operator, (Diagonal, Normalization)) else 0

@@ -13,14 +13,14 @@
     (../remembered.py shares a sweep between value and Jacobian)
 
 `F.map(20)` of a function of one stage has the same result, but runs the network twenty times, from Python each time. The Jacobian
-is block-diagonal, which CasADi knows. Only the blocks that CasADi asks for are computed: of an input that is given as numbers,
-such as a measured disturbance, or of an `Opti.parameter`, there is none.
+is block-diagonal, which CasADi knows. Only the blocks that CasADi asks for are computed: for an input that is given as numbers,
+such as a measured disturbance, or for an `Opti.parameter`, none is.
 
-IPOPT wants second derivatives too, which there are not: pass `"hessian_approximation": "limited-memory"` as above. So does any
-other solver of CasADi by an option of its own.
+IPOPT wants second derivatives too, which these functions do not have: pass `"hessian_approximation": "limited-memory"` as above.
+CasADi's other solvers have options of their own for that.
 
-CasADi computes in float64, and a float32 network rounds what it takes and gives to seven digits, too few for IPOPT's default
-tolerance of 1e-8: make it `net.astype("float64")`, or pass `"tol": 1e-5`.
+CasADi computes in float64, and a float32 network rounds its inputs and outputs to seven digits, too few for IPOPT's default
+tolerance of 1e-8: use `net.astype("float64")`, or pass `"tol": 1e-5`.
 
 CasADi holds a callback by an address and does not keep it alive: an expression whose callback is gone fails. So fastjac keeps
 each callback that it makes, and gives the same one for the same network and number of stages, until `forget(net)`.
@@ -44,11 +44,11 @@ _kept: dict[tuple[Network, int], NetworkCallback] = {}
 def callback(net: Network, stages: int = 1) -> NetworkCallback:
     """The network as a CasADi function, of `stages` samples at a time, with its exact Jacobian.
 
-    It takes a matrix `(n, stages)` for each input of size n of the network, and gives one for each output; column k is sample k.
-    Its Jacobians have a dense block for each stage on the diagonal. It is called on numbers and on CasADi's MX expressions, and
-    lives until `forget(net)`.
+    The function takes a matrix `(n, stages)` for each input of size n of the network, and gives a matrix for each output; column
+    k is sample k. Its Jacobians have a dense block for each stage on the diagonal. It may be called on numbers and on CasADi's MX
+    expressions, and lives until `forget(net)`.
 
-    Raises DtypeError for what is no Network, OptionError for stages below 1, and MissingDependencyError without CasADi.
+    Raises DtypeError for a net that is no Network, OptionError for stages below 1, and MissingDependencyError without CasADi.
     Costs a sweep of the batch for the values and the Jacobian at one point, whichever of them CasADi asks for first.
 
     >>> import casadi, numpy as np
@@ -63,7 +63,7 @@ def callback(net: Network, stages: int = 1) -> NetworkCallback:
     12
     """
     key = checked_network(net), positive_count(stages, "stages") or 1
-    # Of two threads that make the same one, both must get the one that is kept.
+    # Where two threads make the same callback, both must get the one that is kept.
     return _kept.get(key) or _kept.setdefault(key, NetworkCallback(*key))
 
 

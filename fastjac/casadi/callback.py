@@ -1,6 +1,6 @@
 """A network and its Jacobian as CasADi's functions.
 
-CasADi asks by methods of these names what a function takes and gives, and hands it the memory of arguments and results.
+By these methods CasADi asks what a function takes and gives, and hands over the memory of arguments and results.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .stages import Buffer, Stages
 
 
 class Columns:
-    """Values and Jacobians of a network, by those inputs that were ever asked for.
+    """Values of a network, and its Jacobians by every input that CasADi has asked for.
 
     CasADi asks for the derivatives by each input in a call of its own, or never. The first call for an input adds it, so that
     from then on one sweep serves all calls at a point.
@@ -27,7 +27,7 @@ class Columns:
 
     def __init__(self, net: Network, stages: Stages) -> None:
         self.net, self._stages = net, stages
-        # The inputs asked for, and the network by their columns: replaced together, so that threads need no lock.
+        # The inputs asked for, and the network with their columns of J: replaced together, so that threads need no lock.
         self._state: tuple[tuple[int, ...], Remembered] = (), Remembered(net)
 
     def value(self, x: np.ndarray) -> np.ndarray:
@@ -93,16 +93,16 @@ class NetworkCallback(casadi.Callback):
         return True
 
     def get_jacobian(self, name: str, given: Sequence[str], results: Sequence[str], options: Mapping[str, Any]) -> Any:
-        # Kept, because CasADi holds it by its address alone.
+        # Kept alive here, because CasADi holds it by its address alone.
         self._jacobian = JacobianCallback(self._columns, self._stages, (list(given), list(results)))
         self._jacobian.construct(name, options)
         return self._jacobian
 
 
 class JacobianCallback(casadi.Callback):
-    """The Jacobian of a NetworkCallback: of its inputs, and its outputs, which are not needed, a block for each pair.
+    """The Jacobian of a NetworkCallback: from its inputs, and its outputs, which are not needed, a block for each pair of them.
 
-    names : of what it takes and gives.
+    names : the names of its arguments and of its results.
     """
 
     def __init__(self, columns: Columns, stages: Stages, names: tuple[list[str], list[str]]) -> None:

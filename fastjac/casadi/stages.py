@@ -10,13 +10,13 @@ import casadi
 import numpy as np
 
 Buffer = Any
-"""The memory of a matrix's nonzeros, column by column in float64; None for one that is zero, or that nobody wants."""
+"""The memory of a matrix's nonzeros, column by column in float64; None for a matrix that is zero, or that nobody wants."""
 
 
 class Stages:
     """Where the numbers of `count` samples lie.
 
-    inputs, outputs : sizes of the network's vectors, of which the batch has one after another.
+    inputs, outputs : sizes of the network's vectors, which follow one another in a row of the batch.
     """
 
     def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...], count: int) -> None:
@@ -28,7 +28,7 @@ class Stages:
         return casadi.Sparsity.dense(size, self.count)
 
     def derivative(self, output: int, source: int) -> Any:
-        """The sparsity of the derivative of an output's matrix by an input's: a dense block for each stage, on the diagonal."""
+        """The sparsity of the derivative of an output's matrix by an input's: a dense block on the diagonal for each stage."""
         return casadi.diagcat(*[casadi.Sparsity.dense(self.outputs[output], self.inputs[source])] * self.count)
 
     def gathered(self, buffers: Sequence[Buffer], dtype: np.dtype) -> np.ndarray:

@@ -1,13 +1,13 @@
-"""The command `fastjac`: what a saved network is, its plan, its Jacobians, their statistics on a table, and a check of them.
+"""The command `fastjac`: describes a saved network, prints its plan, computes and checks Jacobians, and their statistics.
 
-    parser.py     what all commands share of their arguments
-    network.py    the file of a network, and the options that tell how to read it
+    parser.py     the arguments that all commands share
+    network.py    the file of a network, and the options that state how to read it
     describe.py   info, convert and plan
     compute.py    jacobian and check
     tables.py     sensitivity
 
 Results go to stdout, progress to stderr. Exit codes: 0 for success, 1 for a check that failed, 2 for anything wrong with
-the command or its files, told in one line, and 130 after Ctrl-C.
+the command or its files, with an error of one line, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations

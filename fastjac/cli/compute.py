@@ -19,7 +19,7 @@ from .parser import add_command, add_mode, add_plot, add_threads
 AS_ONE_MATRIX: dict[str, Any] = {"wrt": slice(None), "of": slice(None)}
 """Asks for J of all inputs and outputs as one matrix, whatever their number."""
 CHECKED_INPUTS = 8
-"""Random inputs for `check` where no file gives any."""
+"""How many random inputs `check` takes where no file gives any."""
 
 
 def add_jacobian(commands: Any) -> None:
@@ -71,7 +71,7 @@ def jacobian(args: argparse.Namespace) -> int:
 
 
 def _draw(args: argparse.Namespace, net: Network, points: np.ndarray) -> None:
-    """The picture of the Jacobian at the first input, before the others take their time."""
+    """Draw the Jacobian at the first input, before the other inputs take their time."""
     from .. import plot
 
     if not len(points):

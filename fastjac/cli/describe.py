@@ -1,4 +1,4 @@
-"""The commands that say what a network is: info, convert and plan."""
+"""The commands that describe a network: info, convert and plan."""
 
 from __future__ import annotations
 

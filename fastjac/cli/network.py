@@ -1,4 +1,4 @@
-"""The file of a network on the command line, and the options for those that do not tell all of one."""
+"""The file of a network on the command line, and the options for files that do not hold all of a network."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_command(commands: Any, run: Callable[[argparse.Namespace], int], summary: str, example: str) -> argparse.ArgumentParser:
-    """A parser for the command that is called as the function `run` that carries it out."""
+    """A parser for the command with the name of the function `run`, which carries it out."""
     parser: argparse.ArgumentParser = commands.add_parser(
         run.__name__,
         help=summary,

@@ -1,4 +1,4 @@
-"""The command on tables: sensitivity."""
+"""The command that takes a table: sensitivity."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The demo: the Jacobians of a trained digits classifier at real handwritten digits, from its Keras file to a picture.
 
 The files here are `digits.keras`, the classifier (64-64-32-10, ReLU and softmax); `digits.npy`, 100 digits of 8 x 8 pixels
-from scikit-learn's digits data that it was not trained on; and `digits_labels.npy`, what they are. They were made by
+from scikit-learn's digits data, on which it was not trained; and `digits_labels.npy`, their classes. The files were made by
 `examples/digits_train.py`.
 """
 
@@ -26,7 +26,7 @@ CHECKED = 5
 """Digits at which the Jacobian is compared with central differences."""
 
 PAUSE_SECONDS = 0.1
-"""Rest before the measurement, so that threads which still spin from the call before do not slow it."""
+"""Rest before the measurement, so that threads that still spin from the call before do not slow it."""
 MEASURED_SECONDS = 0.3
 
 

@@ -22,7 +22,7 @@ def draw(path: Path, pixels: np.ndarray, labels: np.ndarray, probabilities: np.n
 
     Parameters
     ----------
-    path : of the picture, a .png file.
+    path : where to write the picture, a .png file.
     pixels : (n, 64) digits between 0 and 1, row by row.
     labels : (n,) their classes.
     probabilities, jacobians : (n, 10) and (n, 10, 64), the network's outputs and their derivatives.
@@ -52,7 +52,7 @@ def draw(path: Path, pixels: np.ndarray, labels: np.ndarray, probabilities: np.n
 
 
 def _least_certain(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:
-    """For every class the rightly classified digit of lowest probability: the others' derivatives are nearly 0."""
+    """For every class the rightly classified digit of lowest probability: the derivatives at more certain digits are nearly 0."""
     right = probabilities.argmax(axis=1) == labels
     certainty = np.where(right, probabilities[np.arange(len(labels)), labels], np.inf)
     return [int(np.where(labels == label, certainty, np.inf).argmin()) for label in np.unique(labels)]

@@ -1,7 +1,7 @@
 """Derivatives of expressions, by the chain rule and the few rules of arithmetic; they are expressions themselves.
 
-At kinks they are torch's: that of abs and sign is 0, that of relu is 0 (`kernels.formulas` says it of each function), max and min
-take the mean of both sides, and `where` takes the derivative of the side that it takes, whatever the other is.
+At kinks they are torch's: abs, sign and relu have the derivative 0 (`kernels.formulas` states it for each function), max and min
+take the mean of both sides, and `where` takes the derivative of the side that it takes, whatever the other side is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def derivative(expressions: Expressions, of: int, by: str) -> int:
 
 
 def _derived(e: Expressions, number: int, found: dict[int, int], by: str) -> int:
-    """The derivative of one expression, given those of its operands."""
+    """The derivative of one expression, given the derivatives of its operands."""
     expression = e.all[number]
     derivatives = [found[operand] for operand in expression.operands]
     zero = e.number(0.0)
@@ -64,7 +64,7 @@ def _by_base(e: Expressions, a: int, b: int) -> int:
 
 
 def _by_exponent(e: Expressions, power: int, a: int, b: int) -> int:
-    """`a^b log(a)`, and 0 where that is a power of 0."""
+    """`a^b log(a)`, and 0 where a is 0 and b is not negative."""
     found = e.multiply(power, e.call("log", a))
     if e.value_of(a) is not None:
         return found

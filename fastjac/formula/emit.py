@@ -1,7 +1,7 @@
-"""Python source for kernels, of expressions: one assignment for each, operands before what is made of them.
+"""Python source for kernels, written from expressions: one assignment for each expression, behind those of its operands.
 
-The source is made of expressions alone, and so of the operators and numbers that are spelt here: nothing of a user's text is in
-it. A function takes x and a tuple of parameters, and stays in the dtype of x. Both sides of every choice are computed and one is
+Only expressions make the source, with the operators and numbers that are spelt here: nothing of a user's text is in it. A
+function takes x and a tuple of parameters, and stays in the dtype of x. Both sides of every choice are computed and one is
 selected, so that loops vectorize.
 """
 
@@ -19,10 +19,10 @@ from .expressions import Expression, Expressions
 from .functions import FUNCTIONS
 
 MOST_FACTORS = 8
-"""The largest power that is a product, which is fast, and as accurate up to there."""
+"""The largest power that is computed as a product, which is fast, and up to there as accurate."""
 SYMBOLS = {"multiply": "*", "divide": "/", "and": "&", "or": "|"}
 LIBRARY = {"raised", *(function.formula.__name__ for function in FUNCTIONS.values() if function.in_library)}
-"""What the C library computes."""
+"""The functions that the C library computes."""
 FORMULAS = {function.formula.__name__: function for function in FUNCTIONS.values()}
 SHARED = {"fmuladd": fmuladd, "raised": raised, "sqrt": math.sqrt, "reach": REACH, "inf": math.inf}
 
@@ -52,7 +52,7 @@ def in_library(text: str) -> bool:
 
 @functools.cache
 def compiled(text: str, anywhere: bool = False) -> Any:
-    """The function of a source; `anywhere` takes for each formula that only reaches so far the one that takes every x."""
+    """The function of a source; with `anywhere`, each formula of limited reach is replaced by the one that takes every x."""
     formulas = {
         name: (function.anywhere or function.formula) if anywhere else function.formula for name, function in FORMULAS.items()
     }
@@ -62,14 +62,14 @@ def compiled(text: str, anywhere: bool = False) -> Any:
 
 
 def _call(expression: Expression, argument: str) -> tuple[str, str]:
-    """What a function's value, slope and bend are called, and the call that gives them."""
+    """The variables for a function's value, slope and bend, and the call that gives them."""
     function = FUNCTIONS[str(expression.what)]
     name = function.formula.__name__
     return f"{name}_{argument}", f"{name}({argument}, real({function.p!r}), real({function.q!r}))"
 
 
 def _text(e: Expressions, expression: Expression, operands: Sequence[str], names: Mapping[str, str]) -> str:
-    """An expression that is no sum, of the variables that hold its operands."""
+    """The source of an expression that is no sum, from the variables that hold its operands."""
     kind, what = expression.kind, expression.what
     a, b, c = (*operands, "", "", "")[:3]
     match kind:
@@ -93,7 +93,7 @@ def _text(e: Expressions, expression: Expression, operands: Sequence[str], names
 
 
 def _sum(e: Expressions, variables: Mapping[int, str], a: int, b: int) -> str:
-    """A sum, which rounds once where one term is a product."""
+    """The source of a sum, which rounds once where one term is a product."""
     if e.all[b].kind != "multiply":
         a, b = b, a
     if e.all[b].kind != "multiply":
@@ -108,7 +108,7 @@ def _sum(e: Expressions, variables: Mapping[int, str], a: int, b: int) -> str:
 
 
 def _power(a: str, b: str, exponent: float | None) -> str:
-    """A product for a small whole exponent, with a root behind it for a half one; any other by the C library."""
+    """The source of a power: a product for a small whole exponent, with a root for a half one; else a call of the C library."""
     if exponent is None or not (2.0 * exponent).is_integer() or abs(exponent) > MOST_FACTORS:
         return f"raised({a}, {b})"
     factors = [a] * int(abs(exponent)) + [f"sqrt({a})"] * (exponent % 1.0 != 0.0)

@@ -1,4 +1,4 @@
-"""The value of an expression by Python's own arithmetic, for what is computed once: kinks, and a look at a few points."""
+"""The value of an expression by Python's own arithmetic, where it is computed once: at kinks, and at a few points."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 
 
 def evaluate(expressions: Expressions, number: int, names: Mapping[str, float]) -> float:
-    """The value of an expression in which names have these values; nan where it, or a part of it, has none."""
+    """The value of an expression in which names have these values; nan where it, or a subexpression, has none."""
     found: dict[int, Any] = {}
     for part in expressions.below([number]):
         expression = expressions.all[part]

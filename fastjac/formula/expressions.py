@@ -1,8 +1,8 @@
-"""Expressions of numbers and names, each stored once: equal parts of a formula and of its derivatives are one expression.
+"""Expressions of numbers and names, each stored once: equal subexpressions of a formula and its derivatives are one expression.
 
-An expression is known by its number among all `Expressions`; operands have smaller numbers than what is made of them. Making one
-applies the few rules that derivatives need to stay small (constants are computed, 0 and 1 drop out), and puts in the place of
-forms that lose digits, or overflow, the function that does not: sigmoid for `1 / (1 + exp(-x))`, expm1 for `exp(x) - 1`.
+An expression is known by its number among all `Expressions`; its operands have smaller numbers. Whoever makes an expression
+applies the few rules by which derivatives stay small (constants are computed, 0 and 1 drop out). Forms that lose digits, or
+overflow, are replaced by the function that does not: sigmoid for `1 / (1 + exp(-x))`, expm1 for `exp(x) - 1`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .functions import FUNCTIONS
 
 
 class Expression(NamedTuple):
-    """What one expression is.
+    """One expression.
 
     kind : "number"; "name"; "add", "multiply", "divide", "power", "maximum" or "minimum" of two operands; "call" of a function of
         one; "where" of a condition and two operands; a condition: "compare", "and", "or" of two operands, "not" of one.
-    operands : their numbers.
+    operands : the numbers of its operands.
     what : the number, the name, the comparison's sign, or the function's name.
-    order : of a call: 0 for the function itself, 1 and 2 for its first and second derivative.
+    order : for a call: 0 for the function itself, 1 for its slope, 2 for its bend.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Expression(NamedTuple):
 
 
 class Expressions:
-    """A growing set of expressions. Whatever makes a constant raises ArithmeticError or ValueError where it is not finite."""
+    """A growing set of expressions. Methods that make a constant raise ArithmeticError or ValueError where it is not finite."""
 
     def __init__(self) -> None:
         self.all: list[Expression] = []
@@ -50,7 +50,7 @@ class Expressions:
         return self._of(Expression("name", what=name))
 
     def value_of(self, expression: int) -> float | None:
-        """The value of a constant, None for what is no constant."""
+        """The value of a constant; None for any other expression."""
         kind, _, value, _ = self.all[expression]
         return float(value) if kind == "number" else None
 
@@ -73,7 +73,7 @@ class Expressions:
         return self.multiply(self.number(-1.0), a)
 
     def multiply(self, a: int, b: int) -> int:
-        """`a b`, which is 0 for a constant 0 whatever the other is."""
+        """`a b`, which is 0 for a constant 0 whatever the other factor is."""
         p, q = self.value_of(a), self.value_of(b)
         if q is not None:
             a, b, p, q = b, a, q, p
@@ -134,7 +134,7 @@ class Expressions:
         return self._of(Expression(kind, conditions))
 
     def below(self, roots: Iterable[int]) -> list[int]:
-        """The expressions that these are made of, and they themselves: operands before what is made of them."""
+        """These expressions and all that lead to them, each behind its operands."""
         found, left = set(), list(roots)
         while left:
             expression = left.pop()

@@ -1,7 +1,7 @@
 """The functions that a formula may call, by name.
 
-Each is computed by a kernel's formula, which gives value, slope and bend, so that derivatives are as accurate as values, and
-kinks, infinities and nan are those of the layer that has the same formula.
+Each is computed by a kernel's formula, which gives value, slope and bend. So derivatives are as accurate as values, and kinks,
+infinities and nan are those of the layer that has the same formula.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Function:
     formula : `(x, p, q) -> (value, slope, bend)`, one of `kernels.formulas`.  p, q : its parameters.
     python : the function of a Python float, by which constants are computed once.
     kinks : arguments at which the slope jumps, or is infinite.
-    degree : of the pieces, where these are polynomials: derivatives of higher order are 0 everywhere.
+    degree : the degree of the pieces, where these are polynomials: derivatives of higher order are 0 everywhere.
     is_sparse : whether the slope is exactly 0 on whole intervals.  in_library : whether the formula calls the C library.
-    anywhere : for a formula that only reaches so far, one that takes every x and has the same bits; else the formula itself.
+    anywhere : for a formula of limited reach, one that takes every x and has the same bits within reach; else the formula itself.
     """
 
     formula: Any

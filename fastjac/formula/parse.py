@@ -1,7 +1,7 @@
-"""Formulas as text, read by Python's own grammar and never executed: what the grammar finds is taken apart, piece by piece.
+"""Formulas as text, read by Python's own grammar and never executed: the grammar's tree is taken apart, node by node.
 
-What is expensive, or what Python's parser would choke on, is refused before it is tried: a text of more than MOST_CHARACTERS, any
-character that formulas do not need, parentheses within more than MOST_NESTED others.
+A text that would be expensive, or on which Python's parser would choke, is refused before it is parsed: a text of more than
+MOST_CHARACTERS, any character that formulas do not need, parentheses within more than MOST_NESTED others.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ OTHERS: dict[str, tuple[int, Callable[..., int]]] = {
     "max": (2, Expressions.maximum),
     "min": (2, Expressions.minimum),
 }
-"""Functions that are made of other expressions, with the number of their arguments."""
+"""Functions that are composed of other expressions, with the number of their arguments."""
 CALLED = sorted([*FUNCTIONS, *OTHERS, "where"])
 RESERVED = {"x", "formula", *CONSTANTS, *CALLED}
-"""What no parameter can be called: `formula` is the argument that holds the text."""
+"""Names that no parameter can have: `formula` is the argument that holds the text."""
 
 
 def parse(text: str, expressions: Expressions) -> int:
-    """The expression that a text is. Raises LayerError, with the place in the text, for what is no formula."""
+    """The expression of a text. Raises LayerError, with the place in the text, where it is no formula."""
     if len(text) > MOST_CHARACTERS:
         raise LayerError(f"a Formula must have at most {MOST_CHARACTERS:,} characters, got {len(text):,}: {text[:SHOWN]!r}...")
     _check_characters(text)
-    # A line's end is a blank here, as within parentheses: places count from the start of the text.
+    # A line's end becomes a blank, as within parentheses, so that places count from the start of the text.
     plain = re.sub(r"\s", " ", text)
     lead = len(plain) - len(plain.lstrip())
     try:
@@ -87,7 +87,7 @@ def _check_characters(text: str) -> None:
 
 
 def _shown(text: str, place: int) -> str:
-    """The text around a place, and which place it is."""
+    """The text around a place, and the place's number."""
     start, stop = max(0, place - SHOWN), place + SHOWN
     part = f"{'...' * (start > 0)}{text[start:stop]}{'...' * (stop < len(text))}"
     return f"{part!r}, at character {place + 1},"

@@ -20,11 +20,11 @@ from .functions import FUNCTIONS
 from .parse import parse
 
 REACH = "reach of the kernels"
-"""What stands for the farthest argument of sine and cosine among the names, where no parameter can be called so."""
+"""Stands for the farthest argument of sine and cosine among the names, as no parameter can have this name."""
 MOST_TRAINED = 2
-"""Parameters of which the gradient's tables have places for derivatives: the first ones."""
+"""Most parameters, the first ones, for whose derivatives the gradient's tables have places."""
 Sources = tuple[str, str | None]
-"""The source of a function, and of one that says what is beyond its reach."""
+"""The source of a function, and of a function that says whether x is beyond its reach; None where it takes every x."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Reading:
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Whether the second derivative is 0 everywhere."""
+        """Whether the bend is 0 everywhere."""
         return self.expressions.value_of(self.main[2]) == 0.0
 
     @functools.cached_property
@@ -56,12 +56,12 @@ class Reading:
 
 @functools.cache
 def read(text: str) -> Reading:
-    """The formula of a text. Raises LayerError for what is none, or has no x, or derivatives that no number can hold."""
+    """The formula of a text. Raises LayerError for a text that is no formula, has no x, or has derivatives that overflow."""
     return _read(text)
 
 
 def _read(text: str) -> Reading:
-    """The same, for a caller that adds expressions of its own."""
+    """The formula of a text, newly read, for a caller that adds expressions of its own."""
     e = Expressions()
     value = parse(text, e)
     names = [str(what) for kind, _, what, _ in e.all if kind == "name"]
@@ -78,7 +78,7 @@ def _read(text: str) -> Reading:
 
 
 def kinks_of(text: str, units: Sequence[Mapping[str, float]]) -> np.ndarray:
-    """Where the slope may jump, or be infinite, as far as something linear in x is 0 there: a row for each unit's parameters.
+    """Where the slope may jump, or be infinite, as far as a term linear in x is 0 there: a row for each unit's parameters.
 
     Such a place is inf for a unit that does not have it.
     """
@@ -94,7 +94,7 @@ def kinks_of(text: str, units: Sequence[Mapping[str, float]]) -> np.ndarray:
 
 @functools.cache
 def rule_of(text: str, order: tuple[str, ...]) -> ComposedRule:
-    """The rule that takes the parameters in this order, and knows the derivatives by the first ones."""
+    """The rule that takes the parameters in this order, and has the derivatives by the first ones."""
     reading = _read(text)
     e, names = reading.expressions, {"x": "x", REACH: "reach(x)"} | {name: f"rows[{place}]" for place, name in enumerate(order)}
     pulls = ([derivative(e, of, name) for of in reading.main[:2]] for name in order[:MOST_TRAINED])

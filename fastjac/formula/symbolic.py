@@ -10,7 +10,7 @@ from ..errors import DtypeError, LayerError
 from ..optional import optional
 
 MOST_PARTS = 1_000
-"""Parts of a SymPy expression, each as often as it would be written. As text, none may have more than some hundred."""
+"""Most subexpressions of a SymPy expression, each counted as often as it is written. As text a few hundred are allowed."""
 
 
 def text_of(formula: Any) -> str:
@@ -30,7 +30,7 @@ def text_of(formula: Any) -> str:
 
 @functools.cache
 def _printer() -> Any:
-    """SymPy's printer of text, which writes some parts otherwise."""
+    """SymPy's printer of text, changed where `parse` reads other words."""
     printing = optional("sympy.printing.str", "to read a SymPy expression", "sympy").printing.str
 
     class Printer(printing.StrPrinter):  # type: ignore[name-defined]

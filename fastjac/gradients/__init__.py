@@ -1,1 +1,1 @@
-"""Derivatives of losses that the Jacobian takes part in, and by a network's parameters."""
+"""Derivatives of losses of the Jacobian, and derivatives by a network's parameters."""

@@ -1,4 +1,4 @@
-"""Operations lowered to the gradient kernel's tables: where parameters, gradients and all that is kept of a block lie."""
+"""Operations lowered to the gradient kernel's tables: where parameters, gradients and everything kept for a block lie."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .seeds import cheapest_seeds, multiply_adds
 from .sums import modes, slots
 
 BLOCK_BYTES = 2048 * 1024
-"""What is kept of a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
+"""Bytes kept for a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
 RIGHT_ROWS = 64
 """Rows of the samples on the right of a tangent kernel that are multiplied together."""
 MOST_SAMPLES = 48
 """Samples in a block: a multiple of the rows of every tile."""
 KEPT = DENSE
-"""In place of an operation that makes rows again: they are kept."""
+"""Stands in place of the operation that makes rows again, where rows are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,8 @@ class Lowered:
     value_table, operations, layout : VALUE and OPERATION records, and one LAYOUT record.
     units : the numbers of units that OPERATION records name by their addresses.
     ones : where ones lie in the flat array of parameters.
-    values : for each operation where its numbers lie in the flat array of parameters, by what the kernel calls them.
-    gradients : the same for those whose gradient is wanted, in the flat array of sums.
+    values : for each operation where its numbers lie in the flat array of parameters, by the kernel's names for them.
+    gradients : for each operation where its wanted gradients lie in the flat array of sums, by the same names.
     unused : the parts of the flat vector of parameters whose gradient is wanted, but that no operation uses.
     """
 
@@ -59,7 +59,7 @@ class Lowered:
 
     @property
     def has_joins(self) -> bool:
-        """Whether values are made of several, or read by several."""
+        """Whether some value is made by several operations, or read by several."""
         kinds, push, pull = (self.operations[name] for name in ("operation", "push", "pull"))
         return bool((kinds > NORMALIZE).any() or (push != WRITES).any() or (pull != WRITES).any())
 
@@ -122,11 +122,11 @@ class _Lowering:
         )
 
     def _records(self) -> tuple[list[Record], list[Record]]:
-        """The records of values and operations, with what these say of each other."""
+        """The records of values and operations, each with what it states of the others."""
         values: list[Record] = []
         rows: list[Record] = []
         for number, op in enumerate(self._ops):
-            # A value and what is kept of the operation that reads it lie side by side.
+            # A value and what is kept for the operation that reads it lie side by side.
             values += [self._value(value) for value in range(len(values), op.source + 1)]
             rows.append(self._operation(number))
         values += [self._value(value) for value in range(len(values), len(self._sizes))]
@@ -139,7 +139,7 @@ class _Lowering:
         return values, rows
 
     def _add_units(self, rows: list[Record]) -> np.ndarray:
-        """Where the numbers of the units lie that are brought one by one; these numbers."""
+        """Enter the addresses of the units that are brought one by one into the records; returns the units' numbers."""
         units = np.concatenate([np.array(op.units.index or (), np.int32) for op in self._ops])
         address = units.ctypes.data
         for op, record in zip(self._ops, rows, strict=True):
@@ -182,7 +182,7 @@ class _Lowering:
         return layout | {"buffers_size": self._buffers.size}
 
     def _value(self, value: int) -> Record:
-        """The record of a value, with room for all that is kept of it."""
+        """The record of a value, with room for everything that is kept of it."""
         size, again = self._sizes[value], self._made_again[value]
         rows = self._work.take(self._block * self._seeds, size).offset if again == KEPT else DENSE
         return {
@@ -218,7 +218,7 @@ class _Lowering:
         return record
 
     def _add_features(self, rows: list[Record]) -> None:
-        """Where the features of operations with parameters lie, and what other operations have the same parameters."""
+        """Enter where the features of operations with parameters lie, and which operations have the same parameters."""
         self._features = 0
         for number, (op, record) in enumerate(zip(self._ops, rows, strict=True)):
             alike = [other for other, first in enumerate(self._twins) if first == self._twins[number]]
@@ -228,13 +228,13 @@ class _Lowering:
                 self._features += record["in_row"] + self._seeds * record["out_row"]
 
     def _first_alike(self, number: int) -> int:
-        """The first operation with the same parameters as one; that one itself if it has none."""
+        """The first operation with the same parameters as this one; this one itself if it has no parameters."""
         op = self._ops[number]
         numbers = (n for n, other in enumerate(self._ops) if (other.position, other.kind) == (op.position, op.kind))
         return next(numbers) if op.fields else number
 
     def _place_values(self, op: Operation) -> dict[str, Place]:
-        """Room for an operation's numbers: for those of an activation, as many rows as a block has samples."""
+        """Room for an operation's numbers; an activation's have as many rows as a block has samples."""
         if op.kind == AFFINE:
             shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
             return {key: self._values.take(*shape) for key, shape in shapes.items()}
@@ -242,14 +242,14 @@ class _Lowering:
             return {}
         if op.fields:
             return self._place_rule(op, op.n_in)
-        # What is not trained is the same number for every unit, and one room serves all that have these numbers.
+        # An untrained parameter is one number for all units, so operations with the same numbers share their room.
         constants = tuple(map(float, rule_parameters(op, op.layer)))
         if constants not in self._constants:
             self._constants[constants] = self._place_rule(op, padded(self._widest, self._dtype))
         return self._constants[constants]
 
     def _place_rule(self, op: Operation, columns: int) -> dict[str, Place]:
-        """Room for each parameter of a rule, of one size, so that the others lie as far apart as p and q."""
+        """Room of one size for each parameter of a rule, so that those that follow lie as far apart as p and q."""
         return {key: self._values.take(self._block, columns) for key in parameter_keys(op)}
 
     def _place_gradients(self, op: Operation, wanted: Collection[ParameterName]) -> dict[str, Place]:
@@ -260,8 +260,8 @@ class _Lowering:
     def _remaker(self, value: int) -> int:
         """The operation that makes the rows at a value again, which are not kept; or KEPT.
 
-        Not kept are those at an end that serves the Jacobian alone, if a single operation leads there, and those that come out of
-        an activation into an affine map, since one pass over those that go into it makes them again.
+        Rows are not kept at an end that serves the Jacobian alone, if a single operation leads there. Nor are rows kept between
+        an activation and an affine map, since one pass over the rows before the activation makes them again.
         """
         at, (makers, readers) = self._seeds_at, (ends[value] for ends in (self._unfolded.makers, self._unfolded.readers))
         if (value, at) in ((0, self._last), (self._last, 0)):

@@ -1,6 +1,7 @@
 """A network unfolded: its layers and joins as operations between values, none folded into its neighbour.
 
-So each layer keeps its own gradient. A layer at several places of the network is as many operations, with one set of parameters.
+So each layer keeps its own gradient. A layer at several places of the network makes as many operations, which share one set of
+parameters.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ NO_UNITS = Units(0, 0, 0)
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """What leads from one value to another.
+    """An operation that leads from one value to another.
 
     kind : AFFINE, ACTIVATE, NORMALIZE, BRING or PAIR.
-    layer : the layer or join that it is, or is a part of.
+    layer : the layer or join that the operation carries out, alone or with other operations.
     position : that layer's place among the graph's layers.
     source, target : numbers of the values.  n_in, n_out : their units.
-    fields : the trained parameters among the layer's arrays: what the kernel calls each ("weight", "bias", "p", "q"), to the
+    fields : the trained parameters among the layer's arrays: from the kernel's name for each ("weight", "bias", "p", "q") to the
         name of the layer's field.
-    units : of a BRING, which are brought where.  part : of a PAIR, which of the two operands is the source.
+    units : for a BRING, which units are brought where.  part : for a PAIR, which of the two operands is the source.
     """
 
     kind: int
@@ -61,7 +62,7 @@ class Unfolded:
     """Operations in the order of their targets.
 
     sizes : units of every value; value 0 is the input, and the last one the output.
-    layers : the graph's, whose parameters are those of the network.
+    layers : the graph's layers, whose parameters are those of the network.
     """
 
     operations: tuple[Operation, ...]
@@ -161,7 +162,7 @@ class _Unfolding:
 
 
 def _steps_of(layer: Layer) -> Iterator[tuple[int, dict[str, str]]]:
-    """The kinds of a layer's operations, one behind the other, and their parameters."""
+    """The kinds of a layer's operations, in order, and their parameters."""
     if isinstance(layer, Affine):
         yield AFFINE, {name: name for name in layer.arrays}
     elif isinstance(layer, Normalizer):
@@ -173,7 +174,7 @@ def _steps_of(layer: Layer) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _trained(layer: Layer, names: Sequence[str]) -> dict[str, str]:
-    """Those of an activation's parameters p and q, which have these names, that are trained."""
+    """The trained parameters among p and q of an activation, whose fields have these names."""
     return {key: name for key, name in zip("pq", names, strict=False) if name in layer.arrays}
 
 
@@ -183,7 +184,7 @@ def activation_rule(op: Operation) -> Rule:
 
 
 def check_bends(layers: Sequence[Layer]) -> None:
-    """Raise LayerError where a layer lacks the second derivative that gradients of a loss of the Jacobian need."""
+    """Raise LayerError where a layer lacks the bend that gradients of a loss of the Jacobian need."""
     for position, layer in enumerate(layers):
         if isinstance(layer, Elementwise) and layer.lacks_bend:
             raise LayerError(
@@ -193,7 +194,7 @@ def check_bends(layers: Sequence[Layer]) -> None:
 
 
 def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, ...]:
-    """The parameters of the operation's rule, from p and q on, as the layer in its place has them."""
+    """The parameters of the operation's rule, from p and q on, with the values of `layer`, which stands in its layer's place."""
     if op.kind == NORMALIZE:
         return getattr(layer, "eps", 0.0), 0.0
     if isinstance(layer, LayerNorm):
@@ -203,5 +204,5 @@ def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, ...]:
 
 
 def parameter_keys(op: Operation) -> list[str]:
-    """What the parameters of an activation's or a normalizer's rule are called: p, q, and those that follow by their number."""
+    """The names of the parameters of an activation's or a normalizer's rule: p, q, and for those that follow their number."""
     return ["p", "q", *map(str, range(2, len(rule_parameters(op, op.layer))))]

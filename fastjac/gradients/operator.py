@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ParameterOperator(LinearOperator):
-    """`K (n * n_out, n_parameters)` of a network at `points (n, n_in)`, by its products alone. It may be pickled."""
+    """`K (n * n_out, n_parameters)` of a network at `points (n, n_in)`, known by its products alone. It may be pickled."""
 
     def __init__(self, network: Trainable, points: np.ndarray) -> None:
         super().__init__(network.dtype, (len(points) * network.n_out, network.n_parameters))

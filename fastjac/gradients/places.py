@@ -12,7 +12,7 @@ from ..memory import LINE
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a parameter, or its gradient, lies in a flat array: so many rows of `columns` numbers, `row` from one to the next."""
+    """Where a parameter, or its gradient, lies in a flat array: rows of `columns` numbers, `row` numbers from row to row."""
 
     offset: int
     rows: int

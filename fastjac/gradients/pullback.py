@@ -1,4 +1,4 @@
-"""What a loss's derivatives by values and Jacobians become: a pullback, and the gradient that it gives."""
+"""A pullback, which takes a loss's derivatives by values and Jacobians, and the gradient that it gives."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class Gradient:
     """The derivatives of a loss by a network's inputs and parameters.
 
-    x : (..., n_in), by the inputs; the leading shape is theirs. A tuple of such arrays for several inputs.
-    parameters : (n_parameters,), by the parameters, summed over the inputs, in the order of `Network.parameters`.
-    layers : the same for each layer, as its arrays by field name, which are views of `parameters`, in the order of
-        `Network.layers`. A layer at several places of the network has the sum over all of them.
+    x : (..., n_in), the derivatives by the inputs, in their shape. A tuple of such arrays for several inputs.
+    parameters : (n_parameters,), the derivatives by the parameters, summed over the inputs, in the order of
+        `Network.parameters`.
+    layers : views of `parameters` for each layer, as its arrays by field name, in the order of `Network.layers`. A layer at
+        several places of the network has the sum over all of them.
 
     >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
     >>> gradient = net.jacobian_vjp([0.5, 1.0])[2](gy=np.ones(2))
@@ -48,7 +49,7 @@ class Gradient:
 class Pullback:
     """The derivative, backwards, of a network's values and Jacobians at some inputs; see `Network.jacobian_vjp`.
 
-    It may be pickled: another process gets the network and the inputs, and computes there what is kept here.
+    It may be pickled: another process gets the network and the inputs, and computes anew what is kept here.
 
     >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
     >>> y, J, pullback = net.jacobian_vjp([0.5, 1.0])
@@ -68,13 +69,14 @@ class Pullback:
         return _rebuilt, (self._network, self._x, self._lead)
 
     def __call__(self, gy: Any = None, gJ: Any = None, *, threads: int | None = None) -> Gradient:  # noqa: N803
-        """The derivatives of a loss by inputs and parameters, from those by the values and by the Jacobians.
+        """The derivatives of a loss by inputs and parameters, from its derivatives by the values and by the Jacobians.
 
         Parameters
         ----------
-        gy : (..., n_out), `d loss / d y`, or None if the loss does not depend on the values; so gJ. For several outputs it is a
-            tuple, as y is, whose items may be None too; so gJ, in the form of J.
-        gJ : (..., n_out, n_in), `d loss / d J`.
+        gy : (..., n_out), `d loss / d y`, or None if the loss does not depend on the values. For several outputs it is a tuple,
+            as y is, whose items may be None too.
+        gJ : (..., n_out, n_in), `d loss / d J`, or None if the loss does not depend on J. It is in blocks where J is, and a block
+            may be None too.
         threads : most threads to use. The result has the same bits for any number of them.
 
         Raises ShapeError or DtypeError for a gy or gJ that is no real array of the shape of y or J.
@@ -103,7 +105,7 @@ class Pullback:
 
     @property
     def _ends(self) -> dict[str, tuple[End, ...]]:
-        """Along which the derivatives by y and by J are in blocks."""
+        """The ends along which the derivatives by y and by J are cut into blocks."""
         net = self._network
         return {"gy": (net._outputs,), "gJ": (net._outputs, net._inputs)}
 
@@ -123,7 +125,7 @@ def _rebuilt(network: Trainable, x: np.ndarray, lead: tuple[int, ...]) -> Pullba
 def views_of(flat: np.ndarray, layers: Sequence[Layer]) -> list[dict[str, np.ndarray]]:
     """A flat vector of parameters as arrays of each layer, by field name; none is copied.
 
-    A layer that stands at several places has one set, whose views are the same at each.
+    A layer that stands at several places has one set of arrays, whose views are the same at each place.
     """
     views: dict[Layer, dict[str, np.ndarray]] = {}
     start = 0

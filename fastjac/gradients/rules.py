@@ -1,4 +1,4 @@
-"""What the gradient kernel has to know of each kind of operation: kernels, and how much describes its Jacobian."""
+"""What the gradient kernel has to know of each kind of operation: its kernels, and how many numbers describe its Jacobian."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rules_of(op: Operation, dtype: np.dtype) -> Record:
 def kernels_of(op: Operation) -> dict[str, Any]:
     """The kernels of an operation, by the fields of its record that hold their addresses.
 
-    There is one of bends where the operation's Jacobian changes smoothly with its inputs.
+    An operation has a kernel of bends where its Jacobian changes smoothly with its inputs.
     """
     if op.kind in (AFFINE, BRING):
         return {}

@@ -27,23 +27,23 @@ from .scratch import Held, Kept, Lent, Pool, Scratch
 CALL_COST = 1_000_000_000
 """Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
 MOVING_COST = 8
-"""Multiply-adds in whose time a number is moved from one array to another."""
+"""Multiply-adds in the time that it takes to move a number from one array to another."""
 MOST_SUMS = 16
-"""Sums over parts of the samples that are kept at most, each by whichever thread comes first; they are added in the end."""
+"""Most sums that are kept, each over a chunk of the samples, by whichever thread takes it; the sums are added up at the end."""
 LEAST_SUMS_SIZE = 256 * 1024
-"""Numbers that these sums may have besides those that the result's size allows them."""
+"""Numbers that these sums may always have, beyond those that the result's size allows."""
 GOING_BACK = 3
 """Multiply-adds of a gradient for each of the Jacobian's."""
 KEPT_BYTES = 16 * 1024 * 1024
-"""Most memory that the rows of a batch may take to be kept for the way back; those of a larger batch are computed again."""
+"""Most memory that the rows of a batch may take to be kept for the way back; the rows of a larger batch are computed again."""
 
 Sources = Mapping[ParameterName, int]
-"""Addresses of parameters, which lie there in C order."""
+"""The address of each parameter, which lies there in C order."""
 _WORDS = {name: number for number, name in enumerate(REQUEST.names or ())}
 
 
 def addresses_of(**arrays: np.ndarray | None) -> dict[str, int]:
-    """Where arrays lie, by the names that a request has for them; None stands for one that is neither read nor written.
+    """The addresses of arrays, by the request's names for them; None stands for an array that is neither read nor written.
 
     The arrays must be C-contiguous, and their owner must hold them until the request has been carried out.
     """
@@ -80,10 +80,10 @@ class GradientRunner:
     def run(self, n: int, given: Mapping[str, int], threads: int | None = None, kept: Kept | None = None) -> None:
         """Evaluate, differentiate or go back, for n inputs.
 
-        given : addresses by the names of REQUEST's fields, as `addresses_of` finds them: of x (n, n_in), of what else is read,
-            and of what is written. Gradients go to "parameter_gradient"; those that are not wanted stay as they are there.
+        given : addresses by the names of REQUEST's fields, as `addresses_of` finds them: of x (n, n_in), of everything else that
+            is read, and of everything that is written. Gradients go to "parameter_gradient", where unwanted ones stay untouched.
         kept : what `keep` gave for these samples. A first call, for their values and Jacobians, leaves there what it computes on
-            the way, and those that follow find it.
+            the way, and later calls find it.
         """
         threads = positive_count(threads, "threads")
         words = dict(given)
@@ -97,7 +97,7 @@ class GradientRunner:
         if gradient is not None:
             words["sums"] = self._sums(taken, chunks)
         cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
-        # Without sums every block may be a chunk.
+        # Without sums over samples every block may be a chunk of its own.
         blocks, step = -(-n // block), max(1, CALL_COST // (cost * block))
         room = taken.arrays["buffers" if held else "work"]
         sharing = min(self._threads(n * cost, threads), len(taken.arrays["buffers"]), len(room))
@@ -113,12 +113,12 @@ class GradientRunner:
         (self._idle if kept is None or held is None else kept).give_back(taken)
 
     def clear_unused(self, result: Any) -> None:
-        """Write zeros to the gradients, along the last axis of an array, of parameters that no operation makes use of."""
+        """Write zeros, along the last axis of an array, to the gradients of parameters that no operation uses."""
         for unused in self.lowered.unused:
             result[..., unused] = 0.0
 
     def keep(self, n: int) -> Kept | None:
-        """Memory for all that is computed of so many samples; None if there are too many of them."""
+        """Memory for everything that is computed for so many samples; None if there are too many of them."""
         blocks, size = -(-n // self._division(n)[0]), self._layout["work_size"] * self.lowered.dtype.itemsize
         return Lent(self._take(blocks), self._idle) if 0 < blocks * size <= KEPT_BYTES else None
 
@@ -134,9 +134,9 @@ class GradientRunner:
         self.run(len(left), given | {"n_right": len(right)}, threads)
 
     def packed(self, sources: Sources) -> Lent[Held]:
-        """A flat array of parameters, as a request reads them, with these in the places of the layers' own.
+        """A flat array of parameters, as a request reads them, with those at `sources` in place of the layers' own.
 
-        The sources must name the same parameters at every call, since arrays that were used before are used again.
+        The sources must name the same parameters at every call, since the arrays of earlier calls are used again.
         """
         flat = self._idle_parameters.take()
         if flat is None:
@@ -146,7 +146,7 @@ class GradientRunner:
         return Lent(flat, self._idle_parameters)
 
     def direction(self, theta: np.ndarray) -> np.ndarray:
-        """A direction of the parameters, a flat vector of all of them, laid out as they are."""
+        """A direction of the parameters, given as a flat vector, laid out as the packed parameters are."""
         flat, start = aligned_zeros(self.lowered.values_size, self.lowered.dtype), theta.ctypes.data
         self.lowered.ones.of(flat)[...] = 1.0
         positions = self.lowered.unfolded.positions
@@ -154,7 +154,7 @@ class GradientRunner:
         return flat
 
     def _pack(self, target: int, sources: Sources) -> None:
-        # Held until the kernel has read it: the request has its address alone.
+        # A name holds the table until the kernel has read it: the request has only its address.
         table = self._no_sources.copy()
         for name, source in sources.items():
             if name in self._source_places:
@@ -168,7 +168,7 @@ class GradientRunner:
         self._share(request, self._threads(cost, threads), self._team.most_threads)
 
     def _sums(self, scratch: Scratch, chunks: int) -> int:
-        """The address of so many sums, in memory that was used before if there is any: fresh pages cost more than the sums."""
+        """The address of a sum for each chunk, in memory used before if there is any: fresh pages cost more than the sums."""
         if scratch.sums is None or len(scratch.sums.arrays["sums"]) < chunks:
             scratch.sums = Held(sums=np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype))
         return scratch.sums.words["sums"]
@@ -177,7 +177,7 @@ class GradientRunner:
         """How many samples are a block, and how many chunks of whole blocks have a sum of their own.
 
         Chunks have equally many blocks, and blocks equally many samples. Where two threads pay, the chunks are an even number.
-        All follows from sizes alone, so that the order of sums does not depend on the threads.
+        The division follows from sizes alone, so that the order of sums does not depend on the threads.
         """
         layout = self._layout
         room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
@@ -197,7 +197,7 @@ class GradientRunner:
 
     @property
     def _team(self) -> crew.Team:
-        # The process's crew is another one in a forked child.
+        # Looked up at every call: a forked child has another crew.
         return self._own_team or crew.crew
 
     def _share(self, request: np.ndarray, threads: int, chunks: int) -> None:
@@ -206,7 +206,7 @@ class GradientRunner:
             call_chunks(request, chunks)
 
     def _request(self, words: Mapping[str, int]) -> np.ndarray:
-        """A request of these words, with all that serves every one that asks for the same."""
+        """A request of these words, with the words that are the same in every request for the same fields."""
         asked = frozenset(words)
         if asked not in self._templates:
             kernels = kernels_for(asked, self.lowered.dtype, self.lowered.has_joins)
@@ -217,7 +217,7 @@ class GradientRunner:
         return request
 
     def _take(self, slots: int) -> Scratch:
-        """Scratch with at least so many slots, used before if any is idle."""
+        """Scratch with at least so many slots: idle scratch if there is any, else new."""
         found = self._idle.take()
         if found is not None and len(found.arrays["work"]) >= slots:
             found.filled = False
@@ -232,7 +232,7 @@ class GradientRunner:
 
 @default_mode()
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
-    """The flat array of a network's parameters, as the tables of networks like it find them."""
+    """The flat array of a network's parameters, laid out as the tables expect, which similar networks share."""
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
     lowered.ones.of(flat)[...] = 1.0
     for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):

@@ -1,4 +1,4 @@
-"""Memory that calls of the gradient kernel work in, which they take from a pool and give back."""
+"""Memory in which calls of the gradient kernel work: each call takes it from a pool and gives it back."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..kernels.gradient_tables import REQUEST
 from ..pickling import refuse_pickling
 
 MOST_IDLE = 2
-"""Pieces of memory that a pool holds: a training loop has the result of one step while it computes the next."""
+"""Most pieces of memory that a pool holds: a training loop holds the result of one step while it computes the next."""
 
 Memory = TypeVar("Memory")
 
 
 class Held:
-    """Arrays that requests use again and again, and what these say of them: to ask NumPy for an address takes 2 us each time.
+    """Arrays that many requests use, and the words that requests have for them: to ask NumPy for an address takes 2 us each time.
 
-    arrays : by the names of a request's fields.  words : their addresses, and the bytes from row to row, by such names.
+    arrays : the arrays, by the names of a request's fields.  words : their addresses and the bytes from row to row, likewise.
     """
 
     def __init__(self, **arrays: np.ndarray) -> None:
@@ -28,7 +28,7 @@ class Held:
             self.hold(name, array)
 
     def hold(self, name: str, array: np.ndarray) -> None:
-        """Hold an array under this name, in the place of any other."""
+        """Hold an array under this name, in place of any other."""
         self.arrays[name], self.words[name] = array, array.ctypes.data
         if f"{name}_stride" in (REQUEST.names or ()):
             self.words[f"{name}_stride"] = array.strides[0]
@@ -37,10 +37,10 @@ class Held:
 class Scratch(Held):
     """Memory of one call at a time.
 
-    work, lists : (slots, size), what is kept of a block of samples; a slot for each thread, or for each block.
-    buffers : (threads, size).
-    sums : the same, of (chunks, gradients_size), once a gradient was asked for.
-    filled : whether the slots hold what the samples of a call have at every boundary.
+    work, lists : (slots, size), what is kept for a block of samples; a slot for each thread, or for each block.
+    buffers : (threads, size), what a thread works in.
+    sums : (chunks, gradients_size), there once a gradient was asked for.
+    filled : whether the slots already hold the values and rows of a call's samples.
     """
 
     sums: Held | None = None
@@ -48,29 +48,29 @@ class Scratch(Held):
 
 
 class Pool(list[Memory]):
-    """Memory that lies ready for the next call; to take it is one step that no other thread can interrupt."""
+    """Memory that lies ready for the next call; taking it is one step that no other thread can interrupt."""
 
     def take(self) -> Memory | None:
-        """Some of it, if there is any."""
+        """A piece of memory, if there is any."""
         try:
             return self.pop()
         except IndexError:
             return None
 
     def give_back(self, memory: Memory) -> None:
-        """Let another call have it."""
+        """Put a piece back for another call."""
         if len(self) < MOST_IDLE:
             self.append(memory)
 
 
 class Lent(Generic[Memory]):
-    """Memory that calls may take in turn, and that the pool has back when this is gone."""
+    """Memory that calls may use in turn; the pool gets it back when this object is gone."""
 
     def __init__(self, memory: Memory, lender: Pool[Memory]) -> None:
         self.memory, self._held, self._lender = memory, Pool([memory]), lender
         self.take, self.give_back = self._held.take, self._held.give_back
 
-    # A copy would give the same memory back once more.
+    # A copy would give the same memory back a second time.
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         refuse_pickling(self, "send the network")
 
@@ -80,4 +80,4 @@ class Lent(Generic[Memory]):
 
 
 Kept = Lent[Scratch]
-"""What was computed of the samples of a call, for others with the same samples."""
+"""What a call computed for its samples, for later calls with the same samples."""

@@ -1,9 +1,9 @@
 """Where in a network the derivatives start.
 
-From the *seeds*, the units of one value, tangents are pushed to the output and cotangents pulled to the input; the Jacobian is
-the product of what arrives. At the input this is forward order, at the output reverse order, and at a waist between them both
-sides carry few rows. The gradient of a loss of the Jacobian goes the same ways back. Seeds lie at a *cut*, a value that all ways
-from the input to the output pass; in a chain every value is one.
+From the *seeds*, the units of one value, tangents are pushed to the output and cotangents pulled to the input. The Jacobian is
+the product of the rows that arrive at both ends. Seeds at the input are forward order, seeds at the output reverse order; with
+seeds at a waist between them both sides carry few rows. The gradient of a loss of the Jacobian goes the same ways back. Seeds lie
+at a *cut*, a value through which all ways from the input to the output pass; in a chain every value is one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def cuts(unfolded: Unfolded) -> list[int]:
 
 
 def cheapest_seeds(unfolded: Unfolded) -> int:
-    """The value from which fewest multiply-adds lead to both ends."""
+    """The value from which the way to both ends takes the fewest multiply-adds."""
     return min(cuts(unfolded), key=lambda value: multiply_adds(unfolded, value))
 
 

@@ -1,4 +1,4 @@
-"""Derivatives of a loss in the form of what it depends on: arrays, in tuples where a network has several inputs or outputs."""
+"""Derivatives of a loss, in the form of y or J: arrays, in tuples where a network has several inputs or outputs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Blocks = Any
 
 
 def gather(value: Blocks, lead: tuple[int, ...], ends: tuple[End, ...], name: str, dtype: np.dtype) -> np.ndarray:
-    """What a caller gives for y or J, in blocks where an end has several vectors, as one array that kernels can take.
+    """A caller's derivatives by y or J, in blocks where an end has several vectors, as one array that kernels can take.
 
-    ends : the outputs, and for J the inputs.
+    ends : the outputs, and for J the inputs as well.
     A block that is None stands for zeros: the loss does not depend on it.
 
     Raises ShapeError or DtypeError for a block that is no real array of its shape, and for another number of blocks.
@@ -32,7 +32,7 @@ def gather(value: Blocks, lead: tuple[int, ...], ends: tuple[End, ...], name: st
 
 
 def blocks_of(array: np.ndarray, ends: tuple[End, ...]) -> Blocks:
-    """y or J in views, for the outputs, or these and the inputs."""
+    """y or J cut into views by its ends: the outputs, and for J the inputs as well."""
     return blocks(array, *ends) if len(ends) == 2 else ends[0].split(array, -1)
 
 

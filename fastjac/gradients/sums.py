@@ -1,4 +1,4 @@
-"""What the sums over operations are made of: who writes first, and where the summands lie.
+"""How the sums over operations are formed: which operation writes first, and where the summands lie.
 
 Values and tangents are sums over the operations that lead to a value, in their order; cotangents are sums over those that lead
 away, in the opposite order.
@@ -12,11 +12,11 @@ from ..kernels.gradient_tables import ADDS, BRING, CLEARS, WRITES
 from .operations import Operation, Unfolded
 
 Span = tuple[int, int]
-"""The first unit, and how many; (0, 0) for any."""
+"""The first unit and the number of units; (0, 0) where units are scattered."""
 
 
 def modes(unfolded: Unfolded) -> tuple[list[int], list[int]]:
-    """What each operation does to what it is pushed to, and to what it is pulled to: WRITES, ADDS or CLEARS."""
+    """What each operation does to the sum at its target when pushed, and at its source when pulled: WRITES, ADDS or CLEARS."""
     push, pull = ([WRITES] * len(unfolded.operations) for _ in range(2))
     ways = (push, unfolded.makers, _at_target, 1), (pull, unfolded.readers, _at_source, -1)
     for found, all_numbers, span_of, step in ways:
@@ -29,7 +29,7 @@ def modes(unfolded: Unfolded) -> tuple[list[int], list[int]]:
 
 
 def _modes_of(spans: Sequence[Span], size: int) -> list[int]:
-    """For parts of a value that are brought one after another."""
+    """The modes of operations that bring these spans of a value's units, one after another."""
     ends = [first + count for first, count in sorted(spans)]
     if [first for first, _ in sorted(spans)] == [0, *ends][:-1] and ends[-1:] == [size] and (0, 0) not in spans:
         return [WRITES] * len(spans)
@@ -47,10 +47,10 @@ def _at_source(op: Operation) -> Span:
 
 
 def slots(unfolded: Unfolded) -> list[int]:
-    """For each value a slot for its derivative, or for its tangent, which no other has as long as that is needed.
+    """For each value a slot for its derivative, or for its tangent, which no other value has while that is needed.
 
-    It is needed from the first operation that leads to the value to the last one that leads away, in either direction. What an
-    operation can change where it lies keeps its slot.
+    A derivative is needed from the first operation that leads to the value to the last one that leads away, in either direction.
+    An operation that can work in place keeps the slot.
     """
     found: list[int] = []
     until: list[int] = []  # by slot

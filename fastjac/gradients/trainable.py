@@ -1,4 +1,4 @@
-"""What a network computes by way of its parameters: the base of Network."""
+"""What a network computes with its parameters: derivatives by them, and of losses of J. A base of Network."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .runner import GradientRunner, addresses_of
 
 
 class Trainable:
-    """Derivatives by parameters, and of losses that the Jacobian takes part in.
+    """Derivatives by parameters, and derivatives of losses of the Jacobian.
 
     The parameters are the trained arrays of all layers, in one flat vector: layer by layer, each layer's arrays in the order
     of its fields (an Affine's weight (n_out, n_in) row by row, then its bias), as `parameters` gives them. Options that are
     numbers, such as ELU's alpha or a PReLU slope that all units share, are no parameters. A layer at several places of the
-    network has one set of parameters, whose derivative is the sum over its places. A ReLU's second derivative is 0, and so is
-    that of every piecewise linear activation, at its kinks too.
+    network has one set of parameters, whose derivative is the sum over its places. The bend (the second derivative) of a ReLU and
+    of every piecewise linear activation is 0, at its kinks too.
 
     Several inputs and outputs are tuples of arrays, as for `jacobian`: x, y, v and u, and J, K and the tangent kernel in blocks.
     """
@@ -82,9 +82,9 @@ class Trainable:
         `pullback(gy, gJ)` takes the derivatives of a loss by y and by J and gives those by x and by every parameter; see
         `Pullback` and `Gradient`.
 
-        Law: for a loss `f(y, J)`, `pullback(df/dy, df/dJ)` is its derivative, second derivatives of the activations included.
-        Raises as `jacobian` does. Costs a copy of x besides y and J, and of a batch of up to KEPT_BYTES, 16 MB, all that was
-        computed on the way, for as long as the pullback lives.
+        Law: for a loss `f(y, J)`, `pullback(df/dy, df/dJ)` is its derivative, with the activations' bends taken into account.
+        Raises as `jacobian` does. Costs a copy of x besides y and J. For a batch of up to KEPT_BYTES, 16 MB, the pullback also
+        holds everything that was computed on the way, for as long as it lives.
 
         >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
         >>> y, J, pullback = net.jacobian_vjp([0, 0])
@@ -178,8 +178,8 @@ class Trainable:
     def gauss_newton_product(self, x: Any, v: Any, H: Any = None, *, threads: int | None = None) -> np.ndarray:  # noqa: N803
         """`sum K^T H K v (n_parameters,)` over all inputs, for a direction `v (n_parameters,)`; K is never formed.
 
-        H : (..., n_out, n_out), the loss's second derivative by the outputs, for several outputs by all of them, one output after
-            another; by default the identity, as for half the sum of squares.
+        H : (..., n_out, n_out), the loss's second derivative by the outputs. Several outputs are one vector here, one output
+            after another. By default H is the identity, as for half the sum of squares.
 
         >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
         >>> net.gauss_newton_product([0, 0], [0, 0, 1])
@@ -197,10 +197,10 @@ class Trainable:
         """The empirical neural tangent kernel `K(x) K(x2)^T`, (n, m, n_out, n_out), for `x (n, n_in)` and `x2 (m, n_in)`.
 
         Entry [a, b, i, j] is the sum over all parameters of `d y_i(x[a]) / d theta * d y_j(x2[b]) / d theta`; K is never formed.
-        x2 : by default x, for which the kernel is symmetric.
+        x2 : by default x; the kernel is then symmetric.
 
-        Raises ShapeError for an x or x2 that has not two dimensions. Costs n m n_out^2 multiply-adds for each unit, and
-        (n_out + 1) numbers for each unit and sample.
+        Raises ShapeError for an x or x2 that does not have two dimensions. Costs n m n_out^2 multiply-adds for each unit, and
+        memory for (n_out + 1) numbers for each unit and sample.
 
         >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])
         >>> net.neural_tangent_kernel([[0, 0], [1, -0.5]])[..., 0, 0]
@@ -254,7 +254,7 @@ class Trainable:
         return runner
 
     def _lowered(self, at_output: bool) -> Lowered:
-        """The tables, which networks that differ in their parameters alone share."""
+        """The tables, shared by networks that differ only in their parameters."""
         lowered = self._gradient_tables.get(at_output)
         if lowered is None:
             unfolded = unfold(self._graph)

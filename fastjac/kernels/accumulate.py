@@ -1,8 +1,7 @@
 """The accumulation: the step table, walked for a group of samples.
 
 Each entry is one sum over the inner index in its order, so its bits do not depend on the batch. The samples of a group take each
-step together, to share what is decoded of it, the strip of a large weight that lies in the cache, and the tiles where a step is
-stacked.
+step together. So they share the decoded step, the strip of a large weight in the cache, and the tiles of a stacked step.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def list_live(program, layout, group):
 
 @piece
 def take_steps(program, addresses, task, group, first):
-    """Take every step of the task, from the first that is given on."""
+    """Take every step of the task from step `first` on."""
     place = stored(group)
     for number in range(first, read_layout(program.layout, task).last_step):
         call_address(read_step(program.steps, number).kernel, (program.zero, addresses, task, number, place))
@@ -69,7 +68,7 @@ def take_steps(program, addresses, task, group, first):
 
 @piece
 def _union(program, layout, diagonal, group, slopes, samples):
-    """The address of a row that is 0 where the slopes of all samples are; those of the first sample lie at address `slopes`."""
+    """The address of a row that is 0 where the slopes of all samples are 0; the first sample's slopes lie at address `slopes`."""
     zero = program.zero
     size = itemsize(zero)
     address = group.work + layout.spare * size
@@ -84,7 +83,7 @@ def _union(program, layout, diagonal, group, slopes, samples):
 
 @kernel(*TAKEN)
 def contract_step(zero, addresses, task, number, group):
-    """One strip of the right operand after another, so that the group reads each from memory once."""
+    """Multiply by one strip of the right operand after another, so that the group reads each strip from memory once."""
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     size = itemsize(zero)
@@ -127,7 +126,7 @@ def contract_step(zero, addresses, task, number, group):
 
 @piece
 def _start_of(program, layout, step, group, sample, first_row, column):
-    """What a product is added to: the address of its first row from this column on, and the elements from row to row."""
+    """The matrix to which a product is added: the address of its first row at this column, and its elements from row to row."""
     if step.start_place == DENSE:
         return zeros(program, layout), 0
     start = sample_matrix(program, group, step.start_place, step.start, step.start_sample, sample)
@@ -147,7 +146,7 @@ def _turn(program, layout, step, group, sample, source, columns, rows):
 
 @piece
 def _finish_stacked(program, layout, step, group, samples, source, columns):
-    """Scale, and turn round, what lies stacked: a diagonal and a place belong to one sample.
+    """Scale, and turn round, stacked rows sample by sample, because a diagonal and a place belong to one sample.
 
     samples : the first sample, and how many.  source : the address of its rows, and the stride from row to row.
     columns : the first column, and how many.
@@ -177,7 +176,7 @@ def copy_step(zero, addresses, task, number, group):
 
 @kernel(*TAKEN)
 def pack_step(zero, addresses, task, number, group):
-    """Copy the live rows of a weight, and of each the live columns, side by side."""
+    """Copy the live columns of the live rows of a weight side by side."""
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     size = itemsize(zero)

@@ -1,4 +1,4 @@
-"""The rule of an activation: its formula, and the kernels made of it, each compiled when it is first needed."""
+"""The rule of an activation: its formula, and the kernels made from it, each compiled when it is first needed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .memory import NUMBER, view
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What the kernels know of an activation. A kernel for each rule, because one loop for all would not vectorize.
+    """What the kernels know of an activation. Each rule has kernels of its own, because one loop for all would not vectorize.
 
     formula : `(x, p, q) -> (value, slope, bend)`, one of `formulas`; the kernels are named after it.
-    pull : `(x, p, q, by_value, by_slope) -> (by_p, by_q)`, where p or q may be trained.
+    pull : `(x, p, q, by_value, by_slope) -> (by_p, by_q)`, for a rule whose p or q may be trained.
     """
 
     formula: Any
@@ -31,7 +31,7 @@ class Rule:
     def activation(self) -> Any:
         """The kernel `(z, p, q, d, n)`, `z[j], d[j] = value, slope` at `z[j]` in place for n numbers.
 
-        z, p, q, d : addresses; z and d overlap no other.
+        z, p, q, d : addresses; the numbers at z and d overlap no others.
         """
         return kernel(*[NUMBER] * 5, name=f"activation_{self.name}")(_activating(self.formula))
 
@@ -39,7 +39,7 @@ class Rule:
     def bend(self) -> Any:
         """The kernel `(z, p, q, b, n)` that writes the bends at n numbers z to b.
 
-        z, p, q, b : addresses; b overlaps no other.
+        z, p, q, b : addresses; the numbers at b overlap no others.
         """
         return kernel(*[NUMBER] * 5, name=f"bend_{self.name}")(_bending(self.formula))
 
@@ -47,8 +47,8 @@ class Rule:
     def parameter_pull(self) -> Any:
         """The kernel `(z, p, q, by_value, by_slope, by_p, by_q, n)` that adds a loss's derivatives by p and q.
 
-        z, p, q : addresses of n numbers each.  by_value, by_slope : addresses of its derivatives by the values and slopes.
-        by_p, by_q : where they are added, or 0 for one that is not wanted.
+        z, p, q : addresses of n numbers each.  by_value, by_slope : addresses of the loss's derivatives by the values and slopes.
+        by_p, by_q : addresses of the sums to add to, or 0 for a derivative that is not wanted.
         """
         pull = self.pull
 
@@ -70,10 +70,10 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class RuleWithin(Rule):
-    """A rule whose formula reaches so far, and vectorizes; rows that hold a number beyond take another, that gives the same bits.
+    """A rule whose formula vectorizes but has a limited reach; rows that hold a number beyond take a formula for any x.
 
-    anywhere : the formula for any x, which is the other one within reach.
-    reach : the farthest |x| of the formula, as an intrinsic `x -> reach` for the type of x.
+    anywhere : the formula for any x, with the same bits within reach.
+    reach : the farthest |x| of the limited formula, as an intrinsic `x -> reach` for the type of x.
     """
 
     anywhere: Any = None

@@ -1,4 +1,4 @@
-"""What threads that share work need: words in memory that several of them change, and a word with the system's scheduler."""
+"""What threads that share work need: words in memory that several of them change, and requests to the system's scheduler."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IS_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 @intrinsic
 def fetch_add(typingctx, address, amount):
-    """Add to the word at `address` and return what it held before; others see all that was written before this."""
+    """Add to the word at `address` and return its former value; other threads see all that was written before this."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.atomic_rmw("add", builder.inttoptr(args[0], WORD.as_pointer()), args[1], "acq_rel")
@@ -29,7 +29,7 @@ def fetch_add(typingctx, address, amount):
 
 @intrinsic
 def exchange(typingctx, address, value):
-    """Set the word at `address` and return what it held before."""
+    """Set the word at `address` and return its former value."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.atomic_rmw("xchg", builder.inttoptr(args[0], WORD.as_pointer()), args[1], "acq_rel")
@@ -39,7 +39,7 @@ def exchange(typingctx, address, value):
 
 @intrinsic
 def load(typingctx, address):
-    """The word at `address`, and with it all that was written before it was stored."""
+    """The word at `address`; whoever loads it also sees all that was written before it was stored."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.load_atomic(builder.inttoptr(args[0], WORD.as_pointer()), "acquire", ALIGNMENT)

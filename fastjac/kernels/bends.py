@@ -1,6 +1,6 @@
 """The bends of the normalizers, which the gradient of a loss of J needs: derivatives of their Jacobians, summed over rows.
 
-A normalizer's Jacobian N depends on its inputs by way of s, the softmax, or of x_hat and sigma. For rows of cotangents u and of
+A normalizer's Jacobian N depends on the inputs through s, the softmax, or through x_hat and sigma. For rows of cotangents u and
 tangents t the sum of `u N t` is differentiated by these, and then by the inputs. N's vectors are those of `normalizers`.
 """
 
@@ -11,8 +11,8 @@ from .memory import NUMBER, itemsize, numbers, view
 from .operators import clear, dot, factors_at
 
 TAKEN = (NUMBER, numbers(2), numbers(3), NUMBER, NUMBER)
-"""What each takes: the address of N's vectors; those of the first u and t; how many rows there are, their units, and the elements
-from one to the next; the address that the derivatives by the inputs go to; that of a row of scratch."""
+"""What each kernel takes: the address of N's vectors; the addresses of the first u and t; the number of rows, their units, and
+the elements from row to row; the address for the derivatives by the inputs; the address of a row of scratch."""
 
 
 @piece
@@ -58,8 +58,8 @@ def _go_back_through_softmax(zero, s, sums, target):
 def bend_layer_norm(zero, vectors, rows, shape, target, scratch):
     """`sigma u N t = u.t - (sum u) (sum t) / n - (x_hat.u) (x_hat.t) / n`.
 
-    By x_hat that is `(x_hat.t) u + (x_hat.u) t`, over -n. By the inputs the whole is `-x_hat total / (n sigma^2)` from 1 / sigma,
-    and `-N sums / (n sigma)` from x_hat.
+    Its derivative by x_hat is `(x_hat.t) u + (x_hat.u) t`, over -n. The derivative of `u N t` by the inputs is
+    `-x_hat total / (n sigma^2)` from 1 / sigma, and `-N sums / (n sigma)` from x_hat.
     """
     factors, sums = factors_at(zero, vectors, shape[1], 2), view(zero, scratch, shape[1])
     clear(zero, scratch, shape[1])

@@ -1,13 +1,13 @@
-"""Compiled kernels on disk, under a key that sees every kernel source.
+"""Compiled kernels on disk, under a key that depends on every kernel source.
 
-Numba's own key sees the file of the function that is cached, not the files of the kernels it calls, so an upgrade or an
-edit could run stale code. Here the directory's name is a digest of all kernel sources and of the compiler's versions.
+Numba's own key depends on the file of the cached function, but not on the files of the kernels that it calls, so after an upgrade
+or an edit stale code could run. Here the directory's name is a digest of all kernel sources and of the compiler's versions.
 Numba itself adds the CPU to the key of each entry.
 
-`directory.py` says where that directory lies and whom it trusts.
+`directory.py` says where that directory lies, and which files are trusted.
 
-Numba's index of entries is left out: processes that start cold at once rewrite it in turn, after which it may name the code
-of one dtype for another. Here each entry is a file by itself, named after its key, and a damaged one is compiled again.
+Numba's index of entries is left out: processes that start cold at the same time rewrite it in turn, after which it may name the
+code of one dtype for another. Here each entry is a file by itself, named after its key, and a damaged one is compiled again.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from .directory import make_directory, places, read_private, usable_directory, w
 from .target import vector_unit
 
 LONG = {"run": ("", 8), "gradient": ("gradients in ", 10)}
-"""The kernels that, with those that they reach, take seconds to compile: the words that announce each, before the dtype that its
-name ends in, and the most seconds for a first call. They are compiled first; what a later call adds takes half a second."""
+"""The kernels that take seconds to compile, with the kernels that they reach. For each the words that announce it, before the
+dtype in which its name ends, and the most seconds for a first call. They are compiled first; what a later call adds takes half a
+second."""
 OUTSIDE = ("compiled.py", "numba.py", "tape.py", "formula/*.py")
-"""Sources outside this folder by which users' compiled code calls kernels, and those that write kernels of formulas."""
+"""Sources outside this folder through which users' compiled code calls kernels, and sources that write kernels of formulas."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -42,7 +43,7 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 def fingerprint() -> str:
     """A digest of all kernel sources, of the versions of Numba and llvmlite, and of the vector registers compiled for.
 
-    Sources outside this folder that call kernels, or write some, are among them.
+    The sources in OUTSIDE are among them.
     """
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {vector_unit()}".encode())
     here = Path(__file__).parent
@@ -90,13 +91,13 @@ class _CacheFiles:
         self._directory, self._stem = directory, stem
 
     def load(self, key: Any) -> Any:
-        """What was saved under this key, or None for a damaged or foreign file. Raises OSError where there is none."""
+        """The entry saved under this key, or None for a damaged or foreign file. Raises OSError where there is no file."""
         content = read_private(self._path(key)) or b""
         digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
         return pickle.loads(data) if digest == hashlib.sha256(data).digest() else None
 
     def save(self, key: Any, entry: Any) -> None:
-        """Put the entry in its place whole, whoever else does so at the same time."""
+        """Put the entry in its place whole, even if other processes do so at the same time."""
         path, data = self._path(key), dumps(entry)
         unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
@@ -124,11 +125,11 @@ class KernelCache(FunctionCache):
         self._cache_file = _CacheFiles(Path(self.cache_path), self._impl.filename_base)
 
     def _index_key(self, sig, codegen):
-        """What an entry is found by, besides the kernel's name and the directory's, which stand for all sources."""
+        """The key of an entry, besides the names of the kernel and of the directory, which stand for all sources."""
         return sig, codegen.magic_tuple()
 
     def load_overload(self, sig, target_context):
-        """The kernel compiled for arguments of the types `sig`, or None, upon which Numba compiles it."""
+        """The kernel compiled for arguments of the types `sig`; where this is None, Numba compiles it."""
         loaded = None
         with contextlib.suppress(OSError):
             loaded = super().load_overload(sig, target_context)
@@ -149,7 +150,7 @@ class NoCache(NullCache):
         self._kernel = py_func.__name__
 
     def load_overload(self, sig, target_context):
-        """None, upon which Numba compiles the kernel."""
+        """None, so that Numba compiles the kernel."""
         _announce(self._kernel, kept=False)
 
 

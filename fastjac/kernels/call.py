@@ -1,6 +1,6 @@
 """A call from Python: which program, which scratch, which arrays, as a few integers that any thread can take up.
 
-A call takes 0.1 us for each array that it hands over, so a handle stands for the seven that stay the same.
+A call takes 0.1 us for each array that it hands over, so a handle stands for the seven arrays that stay the same.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from .tables import Program
     KERNEL, TASK, N_IN, N_OUT, SEED_SIZE, OUT_SIZE, LANE_SAMPLES, WORK, WORK_STRIDE, LISTS, LISTS_STRIDE, TABLES,
 ) = range(12)  # fmt: skip
 """Words of a handle: the kernel's address, the task and its sizes, how many samples lie along the lanes (0 if none do), scratch
-of the first thread and bytes to the next one's, and the addresses of the Program's arrays from the last on."""
+of the first thread and bytes to the next thread's, and the addresses of the Program's arrays from TABLES on."""
 KEPT = TABLES + 5
-"""Where a state is kept: words of a handle, as `run` has them at the end of its memory."""
+"""The first word of a handle that says where a state is kept, with the words that `run` has at the end of its memory."""
 HANDLE_WORDS = KEPT + 3
 HANDLE, X, SEED, SEED_STRIDE, Y, OUT, N, ITEMSIZE = range(8)
 """Words of a call: addresses, the bytes from one sample's seed to the next's, the number of samples, bytes of a number."""
 REQUESTED = -1
-"""In place of a task: the handle is a request of the gradient kernel, which says all itself; of the words after, it has
-N_IN = 1 and SEED_SIZE = 0."""
+"""In place of a task: the handle is a request of the gradient kernel, which states everything itself. Of the words that follow
+the task it has only N_IN = 1 and SEED_SIZE = 0."""
 WORD = np.int64(0)
 
 
 def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) -> np.ndarray:
-    """A program, a task and scratch, (threads, work_size) and (threads, list_size). Whoever holds it must hold them too."""
+    """The handle of a program, a task and scratch, (threads, work_size) and (threads, list_size); its holder must hold these."""
     layout = program.layout[task]
     sizes = [layout[name] for name in ("n_in", "n_out", "seed_size", "out_size", "lane_samples")]
     scratch = [number for array in (work, lists) for number in (array.ctypes.data, array.strides[0])]
@@ -84,7 +84,7 @@ def run_chunk(call, thread, chunk, chunks):
     n, size = call[N], call[ITEMSIZE]
     first, last, part, parts = n * chunk // chunks, n * (chunk + 1) // chunks, 0, 1
     if handle[LANE_SAMPLES] > 0 and n >= chunks * handle[LANE_SAMPLES]:
-        # In whole sets of lanes, since what is left of one takes longer.
+        # In whole sets of lanes, since an incomplete set takes longer.
         first = first // handle[LANE_SAMPLES] * handle[LANE_SAMPLES]
         last = n if chunk + 1 == chunks else last // handle[LANE_SAMPLES] * handle[LANE_SAMPLES]
     if n == 1:

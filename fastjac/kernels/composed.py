@@ -1,7 +1,7 @@
-"""The rule of an activation whose formula is composed of others when it is made: kernels called as those of `activations` are.
+"""The rule of an activation whose formula is composed of other formulas when the layer is made.
 
-The functions are known by their source, which is all that their kernels depend on besides fastjac's own sources. So the kernels
-are kept on disk, under a digest of it.
+Its kernels are called as those of `activations` are. Besides fastjac's own sources they depend only on the source of the composed
+functions, so they are kept on disk, under a digest of that source.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .memory import NUMBER, view
 
 @dataclass(frozen=True, eq=False)
 class Reaching:
-    """A function `(x, parameters) -> numbers` that reaches so far, and vectorizes, and one of the same bits beyond.
+    """A function `(x, parameters) -> numbers` that vectorizes but may have a limited reach, and a function for any x.
 
-    near, anywhere : the function, and the same for any x.
+    near, anywhere : the function, and the function for any x, with the same bits within reach.
     beyond : a function `(x, parameters) -> (whether x is out of reach,)`; None where `near` takes every x.
     is_scalar : whether `near` calls the C library too, whose functions may have other bits in vectors.
     """
@@ -34,11 +34,11 @@ class Reaching:
 
 @dataclass(frozen=True, eq=False)
 class ComposedRule(Rule):
-    """A rule of composed functions. p and q are the addresses of the first two rows of parameters; others lie as far apart.
+    """A rule of composed functions. p and q are the addresses of the first two rows of parameters; the others lie as far apart.
 
     formula : the `Reaching` function `(x, parameters) -> (value, slope, bend)`.
-    digest : of all sources, by which the kernels are named.  count : of the parameters.
-    pulls : for each of the first parameters the Reaching function that gives the derivatives by it of value and slope.
+    digest : the digest of all sources, by which the kernels are named.  count : the number of parameters.
+    pulls : for each of the first parameters the Reaching function that gives the derivatives of value and slope by it.
     """
 
     digest: str = ""
@@ -47,7 +47,7 @@ class ComposedRule(Rule):
 
     @property
     def name(self) -> str:
-        """What all kernels' names end in."""
+        """The ending of all its kernels' names."""
         return f"formula_{self.digest}"
 
     @functools.cached_property

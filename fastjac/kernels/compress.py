@@ -1,7 +1,7 @@
-"""Left-packing: the places at which a row is not 0, or what another row holds there, written side by side.
+"""Left-packing: the places at which a row is not 0, or another row's numbers at these places, written side by side.
 
-On AVX-512 a vector at a time by its compress instruction, and on AVX2 by a permutation that a table gives for every mask; LLVM
-spells the same out element by element for other CPUs, and would on AVX2.
+On AVX-512 the compress instruction packs a vector at a time. On AVX2 a permutation does, which a table gives for every mask:
+there LLVM would spell the compression out element by element, as it does for other CPUs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .vectors import INDEX, INT32, lane_numbers, load_vector, splat, vector_of
 def list_nonzero(typingctx, zero, row, size, target):
     """Write the places, as int32, at which the row of `size` numbers at address `row` is not 0, and return their count.
 
-    `zero` has their type; nan is not 0. Whole vectors are read and written: the row must be padded, and the
-    target have room for a vector more than `size` places.
+    `zero` has the type of the numbers; nan is not 0. Whole vectors are read and written: the row must be padded, and the target
+    must have room for a vector more than `size` places.
     """
     signature = types.intp(zero, types.intp, types.intp, types.intp)
 
@@ -41,7 +41,7 @@ def list_nonzero(typingctx, zero, row, size, target):
 
 @intrinsic
 def pack_nonzero(typingctx, zero, row, size, source, target):
-    """Write what the row at address `source` holds where the one at address `row` is not 0, and return the count.
+    """Write the numbers of the row at address `source` where the row at address `row` is not 0, and return their count.
 
     Element type, padding and room as for `list_nonzero`.
     """
@@ -60,7 +60,7 @@ WORDS = 8
 
 
 def packing_table(lanes: int) -> np.ndarray:
-    """For each mask of so many lanes, bit by bit from the first, the words of its live lanes side by side, and then any."""
+    """For each mask of so many lanes, bit by bit from the first lane, the numbers of its live lanes' words, then any numbers."""
     width = WORDS // lanes if lanes < WORDS else 1
     table = np.zeros((2**lanes, WORDS), np.uint8)
     for mask in range(2**lanes):
@@ -70,7 +70,7 @@ def packing_table(lanes: int) -> np.ndarray:
 
 
 class _Packer:
-    """Writes the loop that both share."""
+    """Writes the loop that both intrinsics share."""
 
     def __init__(self, builder: Any, dtype: Any) -> None:
         self.builder = builder
@@ -79,7 +79,7 @@ class _Packer:
         self.lanes = self.vector.count
 
     def emit(self, row: Any, size: Any, values: Callable[[Any], Any], target: Any, itemsize: int) -> Any:
-        """Pack `values(first)`, a vector for the lanes from `first` on, to where `target` points; the count of all."""
+        """Pack `values(first)`, a vector for the lanes from `first` on, to where `target` points; returns the count of all."""
         b = self.builder
         count = cgutils.alloca_once_value(b, INDEX(0))
         with cgutils.for_range_slice(b, INDEX(0), size, INDEX(self.lanes), INDEX) as (first, _):
@@ -113,7 +113,7 @@ class _Packer:
         return b.call(function, [values, mask, ir.Constant(kind, ir.Undefined)])
 
     def _permute(self, values: Any, mask: Any) -> Any:
-        """The same on AVX2. Lanes of 32 bits that fill half a register take up a whole one on the way."""
+        """The compressed vector on AVX2. Lanes of 32 bits that fill half a register take up a whole one on the way."""
         b, kind, words = self.builder, values.type, ir.VectorType(INT32, WORDS)
         if kind.element == INT32 and self.lanes < WORDS:
             whole = self._shuffled(values, [*range(self.lanes), *[0] * (WORDS - self.lanes)])

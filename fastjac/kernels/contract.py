@@ -1,4 +1,4 @@
-"""`C = (start + A B) * scale`, tile by tile: the one contraction that every mode of accumulation is made of."""
+"""`C = (start + A B) * scale`, tile by tile: the one contraction that every mode of accumulation uses."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Contraction(NamedTuple):
     `C` has `rows` rows and `columns` columns; the inner index runs over `depth` entries of two index lists, one into the
     columns of A and one into the rows of B, so that dead units are skipped where they lie.
 
-    Column j of B, where a tile begins, lies `j * b_jump` elements behind the first: 1 where B is row-major. B in panels, each
-    as wide as a tile, has as many as it has rows.
+    Column j of B, where a tile begins, lies `j * b_jump` elements behind the first column. b_jump is 1 where B is row-major;
+    where B lies in panels, each as wide as a tile, it is the number of B's rows.
     """
 
     rows: int
@@ -48,7 +48,7 @@ class Contraction(NamedTuple):
 def tile_shape(zero, rows, columns):
     """Rows and columns of the tiles that a result of this shape is cut into; `zero` has the type of its numbers.
 
-    Pieces are of nearly equal size, so that none is left too thin to use the registers.
+    Tiles are of nearly equal size, so that none is too thin to use the registers.
     """
     width = _lanes(zero)
     vectors = (columns + width - 1) // width
@@ -58,7 +58,7 @@ def tile_shape(zero, rows, columns):
 
 @piece
 def tile_rows_of(zero, rows, tile_columns):
-    """Rows of the tiles that are as wide as given."""
+    """Rows of tiles that are `tile_columns` wide."""
     return even_piece(rows, TALLEST[tile_columns // _lanes(zero)])
 
 
@@ -94,7 +94,7 @@ def _lanes(zero):
 
 @piece
 def even_piece(total, largest):
-    """The size of the fewest pieces, none above `largest`, that `total` is cut into evenly."""
-    # In 32 bits without sign, where a division costs a third of what NumPy's rules for 64 bits do.
+    """The size of the fewest pieces, none above `largest`, into which `total` is cut evenly."""
+    # In 32 bits without sign, a division costs a third of one in 64 bits by NumPy's rules.
     pieces = (np.uint32(total) + np.uint32(largest) - np.uint32(1)) // np.uint32(largest)
     return np.intp((np.uint32(total) + pieces - np.uint32(1)) // pieces)

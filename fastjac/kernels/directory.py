@@ -24,16 +24,16 @@ import numba
 from numba.misc.appdirs import AppDirs
 
 MOST_KEPT = 8
-"""How many directories stay however long ago they were used: some 3 MB each."""
+"""How many directories stay, however long ago they were used: some 3 MB each."""
 UNUSED_SECONDS = 24 * 3600
-"""For how long nobody has used a directory that goes: those who edit kernels make many in a day, and compare the latest."""
+"""A directory goes only after so long without use: whoever edits kernels makes many in a day, and compares the latest."""
 NAME = re.compile(r"fastjac-[0-9a-f]{16}")
 
 
 def places() -> list[Path]:
     """Where to look, best first: NUMBA_CACHE_DIR alone if it is set, else the user's cache directory, then beside the sources.
 
-    What lies beside the sources stays there after fastjac is uninstalled, so it is for users without a home.
+    A directory beside the sources stays after fastjac is uninstalled, so it is only for users without a home.
     """
     if numba.config.CACHE_DIR:
         return [Path(numba.config.CACHE_DIR).absolute()]
@@ -56,7 +56,7 @@ def usable_directory(places: Sequence[Path], fingerprint: str) -> Path | None:
                 os.utime(directory)
             if is_new:
                 _remove_unused(place, MOST_KEPT)
-                # An earlier version kept its kernels in a place that is now for want of a better one.
+                # An earlier version may have kept its kernels in a place that is now only the second choice.
                 for other in places:
                     if other != place:
                         _remove_unused(other, 0)
@@ -65,7 +65,7 @@ def usable_directory(places: Sequence[Path], fingerprint: str) -> Path | None:
 
 
 def make_directory(directory: Path) -> bool:
-    """Make a private directory, and those above it as the umask has them; whether it is new. Raises OSError."""
+    """Make a private directory, and missing ones above it as the umask has them; returns whether it is new. Raises OSError."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     try:
         directory.mkdir(mode=0o700)
@@ -75,7 +75,7 @@ def make_directory(directory: Path) -> bool:
 
 
 def is_private(status: os.stat_result, is_right_kind: Callable[[int], bool]) -> bool:
-    """Whether a file or directory is of the right kind, the user's own, and closed to what others would write.
+    """Whether a file or directory is of the right kind, the user's own, and not writable by others.
 
     Windows states neither owner nor group. What lies in a user's profile there is closed to others from the start.
     """
@@ -87,7 +87,7 @@ def is_private(status: os.stat_result, is_right_kind: Callable[[int], bool]) -> 
 def read_private(path: Path) -> bytes | None:
     """The file's content, or None if others could have written it. Raises OSError if there is none, or a symbolic link."""
     with open(path, "rb", opener=_open_no_link) as file:
-        # Asked of the open file, which nobody can exchange for another between question and answer.
+        # The open file is asked, since nobody can exchange it for another between question and answer.
         return file.read() if is_private(os.fstat(file.fileno()), stat.S_ISREG) else None
 
 
@@ -98,14 +98,14 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _open_no_link(name: str, flags: int) -> int:
-    # Nonblocking, lest a pipe in the file's place keeps the process waiting.
+    # Nonblocking, so that a pipe in the file's place cannot keep the process waiting.
     return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _remove_unused(place: Path, most_kept: int) -> None:
-    """Remove fastjac's own directories in `place` but for the latest ones and those used of late.
+    """Remove fastjac's own directories in `place`, except the latest ones and those used of late.
 
-    Others may use, make and remove some at the same time; what cannot be removed stays.
+    Other processes may use, make and remove some at the same time; a directory that cannot be removed stays.
     """
     with contextlib.suppress(OSError), os.scandir(place) as entries:
         found = [(entry.stat(follow_symlinks=False), entry.path) for entry in entries if NAME.fullmatch(entry.name)]

@@ -21,10 +21,10 @@ LOG_2_LOW = constant(float32=3.194618329871446e-05, float64=2.8235290563031577e-
 # Beyond these exp is 0 and inf after rounding.
 EXP_LOWEST = constant(float32=-104.5, float64=-746.0)
 EXP_HIGHEST = constant(float32=89.0, float64=710.0)
-# Below these, numbers are denormal; times 2 to the power behind them, they are not.
+# Numbers below TINY are denormal; times 2 to the power LIFT they are not.
 TINY = constant(float32=2.0**-126, float64=2.0**-1022)
 LIFT = constant(float32=24.0, float64=53.0)
-# From here on all numbers are whole.
+# From this size on all numbers are whole.
 ALL_WHOLE = constant(float32=2.0**23, float64=2.0**52)
 INFINITY, NAN = float("inf"), float("nan")
 
@@ -142,7 +142,7 @@ def whole(x: Any) -> Any:
 
 @inlined
 def sine_and_cosine(x: Any) -> Any:
-    """`sin(x)` and `cos(x)` for |x| up to REACH: those of what is left of x beside a whole number of quarter turns."""
+    """`sin(x)` and `cos(x)` for |x| up to REACH, from what remains of x after a whole number of quarter turns."""
     real = type(x)
     k = round_to_integer(x * TWO_BY_PI(x))
     r = fmuladd(-k, HALF_PI_LOW(x), fmuladd(-k, HALF_PI_MIDDLE(x), fmuladd(-k, HALF_PI_HIGH(x), x)))

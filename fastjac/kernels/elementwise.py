@@ -2,7 +2,7 @@
 
 The functions are compiled anew from their Python code, with fastjac's options: division as NumPy does it, and no fast-math, so
 that bits do not depend on a unit's place. Where a function raises, the result is nan: a kernel that stopped halfway would leave
-the rest of a row as it was. Nothing is cached on disk, where a key cannot see all that such a function depends on.
+the rest of a row as it was. Nothing is cached on disk, because no key can cover all that such a function depends on.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class FunctionsRule(Rule):
     """A rule of scalar functions `(x, *parameters)`, compiled by `numba.njit`.
 
     `rule_of` gives the same rule for the same functions, so that its kernels compile once. p and q are the addresses of the first
-    two rows of parameters; those that follow lie as far apart.
+    two rows of parameters; all rows lie equally far apart.
 
-    formula : the function of values.  slope, second : those of slopes, and of bends, or None.
-    pulls : for each parameter that may be trained, the first ones, the derivatives by it of value and slope.
-    places : the place of each row of parameters among the functions' arguments behind x; those that may be trained lie first.
+    formula : the function of values.  slope, second : the functions of slopes, and of bends, or None.
+    pulls : for each parameter that may be trained, which come first, the functions of the derivatives of value and slope by it.
+    places : the place of each row of parameters among the functions' arguments behind x; rows that may be trained come first.
     """
 
     slope: Any = None
@@ -99,7 +99,7 @@ def rule_of(value: Any, slope: Any, bend: Any, pulls: tuple[tuple[Any, Any], ...
 
 
 def returned(function: Any, count: int) -> Any:
-    """The type that a function of x and so many parameters gives for float64; NumbaError or TypeError if it does not compile."""
+    """The type that a function of x and `count` parameters gives for float64; NumbaError or TypeError if it does not compile."""
     kinds, compiled = (types.float64,) * (1 + count), _compiled(function)
     compiled.compile(kinds)
     return compiled.overloads[kinds].signature.return_type
@@ -131,7 +131,7 @@ def _on_tuple(function: Any) -> Any:
 def parameter_reader(places: tuple[int, ...], is_scalar: bool = False) -> Any:
     """An intrinsic `(zero, p, q, j)` that gives the parameters of unit j as a tuple.
 
-    places : the place in the tuple of each row of parameters.  is_scalar : whether a loop that reads stays without vectors.
+    places : the place in the tuple of each row of parameters.  is_scalar : whether a loop around it must not vectorize.
     """
 
     @intrinsic
@@ -146,7 +146,7 @@ def parameter_reader(places: tuple[int, ...], is_scalar: bool = False) -> Any:
                 values[place] = builder.load(builder.gep(builder.inttoptr(row, number.as_pointer()), [unit]))
                 row = builder.add(row, apart)
             if is_scalar:
-                # What has effects unknown to LLVM does it: the C library's functions may have other bits in vectors.
+                # An instruction with effects unknown to LLVM keeps the loop scalar: in vectors the C library may give other bits.
                 builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", (), True)
             return context.make_tuple(builder, found, values)
 

@@ -1,11 +1,11 @@
 """The CPU's float mode: how it rounds, and what it does with denormal numbers.
 
-Every thread has a mode of its own, which other libraries change (`torch.set_flush_denormal`, C's `fesetround`, libraries built
-with -ffast-math) and which a thread inherits from the one that starts it. Whatever the mode outside, fastjac computes in the
-default one: round to nearest, keep denormals, stop at no exception. So results have the same bits on every thread.
+Every thread has a mode of its own. Other libraries change it (`torch.set_flush_denormal`, C's `fesetround`, libraries built with
+-ffast-math), and a thread inherits it from the thread that starts it. Whatever the mode outside, fastjac computes in the default
+mode: round to nearest, keep denormals, stop at no exception. So results have the same bits on every thread.
 
-LLVM takes the default mode for granted and may move arithmetic across a change of the mode. It cannot move any across a call
-through an address, which is why a change always stands around such a call.
+LLVM takes the default mode for granted and may move arithmetic across a change of the mode. It cannot move arithmetic across a
+call through an address, so the mode is always changed around such a call.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .memory import call_address
 WORD, HALF, POINTER = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
 PROCESSOR = llvm.get_process_triple().partition("-")[0]
 MODE_BITS = 0xFFFFFFC0
-"""Those of MXCSR, whose lowest six record exceptions instead."""
+"""The bits of MXCSR that set the mode; its lowest six record exceptions."""
 
 
 class _X86:
-    """The register MXCSR, which is moved by way of memory."""
+    """The register MXCSR, which is read and written through memory."""
 
     default = WORD(0x1F80)
 
@@ -68,12 +68,12 @@ class _Arm:
 
 
 REGISTERS = {"x86_64": _X86(), "aarch64": _Arm(), "arm64": _Arm()}
-"""The register that holds the mode, by the processor; on any other the mode is left alone."""
+"""The register that holds the mode, by processor; on any other processor the mode is left alone."""
 
 
 @intrinsic
 def take_default(typingctx):
-    """Enter the default mode, and give the one before."""
+    """Enter the default mode, and return the mode before."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         register = REGISTERS.get(PROCESSOR)
@@ -84,7 +84,7 @@ def take_default(typingctx):
 
 @intrinsic
 def give_back(typingctx, mode):
-    """Leave the default mode for the one that `take_default` gave."""
+    """Leave the default mode for the mode that `take_default` returned."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         register = REGISTERS.get(PROCESSOR)
@@ -96,16 +96,16 @@ def give_back(typingctx, mode):
 
 
 def exchange_mode(register: Any, builder: Any) -> Any:
-    """Emit: set the default mode where it is another one; the one before."""
+    """Emit code that sets the default mode where another is set; returns the mode before."""
     held = register.read(builder)
-    # Writing the register stalls the CPU, so it is not written where it is right already.
+    # Writing the register stalls the CPU, so it is not written where the mode is right already.
     with builder.if_then(builder.icmp_unsigned("!=", held, register.default), likely=False):
         register.write(builder, register.default)
     return held
 
 
 def restore_mode(register: Any, builder: Any, held: Any) -> None:
-    """Emit: set this mode, where it is not the default one."""
+    """Emit code that sets this mode, where it is not the default."""
     with builder.if_then(builder.icmp_unsigned("!=", held, register.default), likely=False):
         register.write(builder, held)
 
@@ -120,19 +120,19 @@ def call_kernel(address, arguments):
 
 @entry()
 def enter():
-    """Enter the default mode on this thread, and give the one before, for `leave`."""
+    """Enter the default mode on this thread, and return the mode before, for `leave`."""
     return take_default()
 
 
 @entry()
 def leave(mode):
-    """Leave the default mode for this one."""
+    """Leave the default mode for this mode."""
     give_back(mode)
 
 
 @contextmanager
 def default_mode() -> Iterator[None]:
-    """Python and NumPy in the default mode: for the numbers that kernels are given, which NumPy folds and casts."""
+    """Run Python and NumPy in the default mode, because NumPy folds and casts numbers that kernels are given."""
     held = enter()
     try:
         yield

@@ -24,8 +24,8 @@ _EXPONENT_BIAS = {types.float32: 127, types.float64: 1023}
 
 
 def _multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    # llvm.fmuladd fuses only where the CPU can, and there in vector body and scalar remainder alike; llvm.fma would call libm
-    # elsewhere, and a plain `a * b + c` never fuses without fast-math.
+    # llvm.fmuladd fuses only where the CPU can, and there in vector body and scalar remainder alike. llvm.fma would call libm on
+    # other CPUs, and a plain `a * b + c` never fuses without fast-math.
     signature = ir.FunctionType(a.type, [a.type] * 3)
     return builder.call(builder.module.declare_intrinsic("llvm.fmuladd", [a.type], signature), [a, b, c])
 
@@ -97,9 +97,9 @@ def split_exponent(_context: Any, x: Any) -> Any:
 
 @intrinsic
 def order_key(_context: Any, x: Any) -> Any:
-    """An integer for a float such that keys are ordered as floats are, -0 below 0 and nan beyond both ends.
+    """An integer for a float, such that integers are ordered as the floats are, -0 below 0 and nan beyond both ends.
 
-    The largest key of many is found in vector lanes; comparisons of floats, which must mind nan, are not reordered.
+    The largest of many keys is found in vector lanes; comparisons of floats are not reordered, because they must heed nan.
     """
     if x not in _ROUNDING:
         return None
@@ -125,7 +125,7 @@ def of_order_key(_context: Any, key: Any) -> Any:
 
 
 def _mirrored(builder: ir.IRBuilder, bits: ir.Value) -> ir.Value:
-    """The same bits, but of a negative number all others turned round, since a float's run away from 0."""
+    """The same bits, but of a negative number all except the sign are inverted, since a float's bits count away from 0."""
     width = bits.type.width
     sign = builder.ashr(bits, ir.Constant(bits.type, width - 1))
     return builder.xor(bits, builder.and_(sign, ir.Constant(bits.type, 2 ** (width - 1) - 1)))

@@ -1,9 +1,9 @@
 """The gradient kernel: values and Jacobians of many samples, and the derivatives of a loss of both.
 
-For a block of samples at a time it keeps all values, pushes and pulls rows from the seeds to both ends, whose product is the
-Jacobian, and then goes back: the loss's derivative by the Jacobian runs from the ends to the seeds, leaving at every operation
-what `second_order` says, and last that by the values runs from the output to the input. Each of these stages is a kernel of its
-own, compiled when a request first asks for it (`stages`).
+The kernel works on a block of samples at a time. It keeps all values, and pushes and pulls rows from the seeds to both ends; the
+product of the rows there is the Jacobian. Then it goes back. The loss's derivative by the Jacobian runs from the ends to the
+seeds, and leaves at every operation the derivatives that `second_order` describes. Last, the loss's derivative by the values runs
+from the output to the input. Each of these stages is a kernel of its own, compiled when a request first asks for it (`stages`).
 
 Sums over samples are taken block by block, in an order that depends on the number of samples and on nothing else.
 """
@@ -37,7 +37,7 @@ def gradient_float64(request, thread, chunk, chunks):
 
 KERNELS = {np.dtype(np.float32): gradient_float32, np.dtype(np.float64): gradient_float64}
 SIGNATURE = (NUMBER,) * 4
-"""What either takes: the address of a request, the number of the thread, and which of how many chunks to do."""
+"""What either kernel takes: the address of a request, the number of the thread, and which of how many chunks to do."""
 
 
 def compiled_address(dtype: np.dtype) -> int:

@@ -13,7 +13,7 @@ from .tables import DENSE
 
 @kernel(*TAKEN)
 def differentiate(zero, request, block, first, gradient):
-    """Rows at every value where they are kept, from the seeds to both ends."""
+    """Compute the rows at every value where they are kept, from the seeds to both ends."""
     block = read_block(block)
     size = itemsize(zero)
     seeds = read_value(block.values, block.seeds_at)
@@ -46,9 +46,9 @@ def _push_at(zero, block, number, target):
 
 @kernel(*TAKEN)
 def write_jacobians(zero, request, block, first, gradient):
-    """What arrives at the end that is not the seeds', or the product of what was pushed to the output and pulled to the input.
+    """Write the Jacobians: the rows at the end that is not the seeds', or the product of the rows at both ends.
 
-    Where a single operation leads to that end, it writes the Jacobian itself.
+    Where the seeds lie at one end and a single operation leads to the other, it writes the Jacobian itself.
     """
     request, block = read_request(request, 0), read_block(block)
     layout = read_layout(request.layout, 0)
@@ -82,7 +82,7 @@ def _ends(block):
 
 @kernel(*TAKEN)
 def go_back_through_rows(zero, request, block, first, gradient):
-    """The loss's derivative by the rows, from both ends to the seeds."""
+    """Take the loss's derivative by the rows from both ends to the seeds."""
     request, block = read_request(request, 0), read_block(block)
     layout = read_layout(request.layout, 0)
     size = itemsize(zero)
@@ -112,14 +112,14 @@ def go_back_through_rows(zero, request, block, first, gradient):
 
 @piece
 def _start_at_input(zero, block, layout, by_jacobian, scratch):
-    """The address of the loss's derivative by the rows pulled to the input: where it is given, or in the buffers."""
+    """The address of the loss's derivative by the rows pulled to the input: in the given array, or in the buffers."""
     size, seeds, n_in, n_out = itemsize(zero), block.seeds, layout.n_in, layout.n_out
     lowest, last = _ends(block)
     target = derivative_at(zero, block, 0)
     if block.seeds_at == block.n_values - 1:
         if n_in == lowest.row:
             return by_jacobian
-        # Rows padded, here and below, because a multiplication reads its right operand in whole vectors.
+        # Rows are padded, here and below, because a multiplication reads its right operand in whole vectors.
         rows = block.samples * seeds
         call_address(block.copy, (zero, by_jacobian, n_in, 1, target, lowest.row, rows, n_in, block.ones))
     elif block.seeds_at > 0:

@@ -15,7 +15,7 @@ from .tables import ACTIVATE, AFFINE, DENSE, INDEX_BYTES, NORMALIZE
 INDEX = np.int32(0)
 """The type of the numbers in a list."""
 ONE_ROW_FORWARD = np.intp(1), np.intp(1)
-"""For `joins.join`: values are pushed, one of each sample."""
+"""The `way` of `joins.join` for values: they are pushed, one row of each sample."""
 
 
 @kernel(*TAKEN)
@@ -37,7 +37,7 @@ def evaluate(zero, request, block, first, gradient):
         elif o.operation == BRING:
             call_address(block.join, (zero, stored(block), np.intp(number), source, (target, o.out_row), ONE_ROW_FORWARD))
         elif o.operation == PAIR:
-            # The first of the two has all that the second needs: the place of its slopes.
+            # The second operation of the two computes both: the first one's record states where its slopes go.
             if o.partner < number:
                 _combine(zero, block, o, target)
         else:
@@ -52,7 +52,7 @@ def _activate(zero, block, o, source, target):
     """An activation or a normalizer."""
     size = itemsize(zero)
     p, q = block.parameters + o.p * size, block.parameters + o.q * size
-    # The whole block with its rows' padding: a short row would leave most lanes idle.
+    # The whole block, with the padding of its rows: a short row would leave most lanes idle.
     count = block.samples * o.in_row
     copy_vector(zero, source, target, count)
     if o.operation == ACTIVATE:
@@ -79,7 +79,7 @@ def _combine(zero, block, o, target):
 
 @piece
 def write_rows(zero, block, source, target):
-    """Copy values at the network's output, or the like, a row for each sample, to a result (samples, n_out)."""
+    """Copy values at the network's output, or their tangents, a row for each sample, to a result (samples, n_out)."""
     last = read_value(block.values, block.n_values - 1)
     call_address(block.copy, (zero, source, last.row, 1, target, last.size, block.samples, last.size, block.ones))
 

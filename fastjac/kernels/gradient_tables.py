@@ -1,11 +1,12 @@
 """What the gradient kernel runs: records for a network's operations, and the words of a request.
 
 `fastjac.gradients.lowering` writes the records, and `fastjac.gradients.runner` a request. *Values* are the vectors of a network:
-number 0 is the input, the last one the output. An *operation* leads from one value, its source, to another, its target; in order
-of their targets they make one value after another, each the sum of what its operations bring. The *seeds* are the units of a
-value that all ways from the input to the output pass. At every value each sample has as many *rows* as there are seeds: tangents
-(rows of the Jacobian from the seeds to this value, transposed) behind the seeds, cotangents (rows of the Jacobian from this value
-to the seeds) before them. A tangent is the sum over the operations that lead to a value, a cotangent over those that lead away.
+number 0 is the input, the last one the output. An *operation* leads from one value, its source, to another, its target. In order
+of their targets operations make one value after another, each the sum of what its operations bring. The *seeds* are the units of
+a value through which all ways from the input to the output pass. At every value each sample has as many *rows* as there are
+seeds. Behind the seeds these are tangents (rows of the Jacobian from the seeds to this value, transposed), before the seeds
+cotangents (rows of the Jacobian from this value to the seeds). A tangent is the sum over the operations that lead to a value, a
+cotangent the sum over those that lead away.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from .memory import NUMBER, record_reader, tuple_reader, tuple_type
 from .tables import NORMALIZE, record
 
 BRING, PAIR = NORMALIZE + 1, NORMALIZE + 2
-"""Operations besides AFFINE, ACTIVATE and NORMALIZE: units of the source as they are; a function of two values, unit by unit,
-which is two operations, one behind the other, each with the slopes by its source."""
+"""Operations besides AFFINE, ACTIVATE and NORMALIZE. BRING takes units of the source as they are. PAIR is a function of two
+values, unit by unit: two operations, one behind the other, each with the slopes by its own source."""
 WRITES, ADDS, CLEARS = range(3)
-"""What an operation does to the rows, or the values, that it leads to: it writes the first of them, or adds to what others have
-written; or it adds to zeros, where what it brings is a part of the units, and others may bring any part."""
+"""What an operation does to the rows, or the values, at which it arrives. The first operation there writes; those that follow
+add. A first operation that brings only some of the units clears all of them and then adds, since others may bring any units."""
 
 VALUE = record(
     "size",
@@ -66,15 +67,15 @@ OPERATION = record(
     "bias_position",
     "p_position",
     "q_position",
-    "twin",  # the next operation with the same parameters, and behind the last of them the first
-    "repeats",  # whether an operation before has the same parameters
-    "features",  # where this operation's lie among those of a sample, or DENSE if it has no parameters
+    "twin",  # the next operation with the same parameters; for the last of them, the first
+    "repeats",  # whether an earlier operation has the same parameters
+    "features",  # where this operation's features lie among those of a sample, or DENSE if it has no parameters
     "inputs",  # in the workspace: the numbers of the source, (block, in_row), and of the target
     "outputs",
     "slopes",  # ACTIVATE, NORMALIZE, PAIR: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
-    "bends",  # the loss's derivative by the source through the operation's Jacobian, (block, in_row), or DENSE if that is 0; of a
-    # PAIR that by its slopes, from which those by both sources follow
+    "bends",  # the loss's derivative by the source through the operation's Jacobian, (block, in_row), or DENSE if it is 0; for a
+    # PAIR the derivative by its slopes, from which the derivatives by both sources follow
     "live",  # lists of live units of the diagonal, one for each sample; or DENSE
     "live_in",  # AFFINE: lists of the units outside which rows at its input, or output, are 0; or DENSE
     "live_out",
@@ -86,7 +87,7 @@ LAYOUT = record(
     "n_out",
     "n_operations",
     "n_values",
-    "lowest",  # the first operation with a gradient that is wanted
+    "lowest",  # the first operation whose gradient is wanted
     "seeds_at",  # the value whose units are the seeds
     "turn",  # the first operation behind the seeds
     "seeds",  # how many
@@ -111,7 +112,7 @@ LAYOUT = record(
 )
 
 KEPT_STAGES = "evaluate", "push_direction", "differentiate"
-"""Stages of a block that a request leaves out where they are `filled`."""
+"""Stages of a block that a `filled` request leaves out."""
 STAGES = (
     *KEPT_STAGES, "write_features", "write_parameter_jacobian", "write_jacobians", "go_back_through_rows",
     "go_back_through_values", "write_tangent_kernel",
@@ -136,7 +137,7 @@ REQUEST = record(
     "x_gradient",  # (n, n_in)
     "sums",  # (n_sums, gradient_size): a sum over the samples of each chunk
     "n_sums",
-    "starts_sums",  # whether they start at 0, or at what they are
+    "starts_sums",  # whether the sums start at 0, or go on from what they hold
     "parameter_gradient",  # (n_parameters,); if not 0, all that is asked for is to add up the sums there
     "sources",  # (n_operations, 4): addresses of weight, bias, p and q; if not 0, all that is asked for is to pack them
     "parameter_jacobian",  # (n, n_out, n_parameters)
@@ -148,10 +149,10 @@ REQUEST = record(
     "tangent_kernel",
     "n",
     "block",  # samples that are worked on together, as many as there is room for or fewer
-    "first_block",  # the blocks of this request, which may be a part of them all
+    "first_block",  # the blocks of this request, which may be some of all blocks
     "blocks",
     "keeps",  # whether each block has a workspace and lists of its own, or each thread
-    "filled",  # whether they hold what an earlier request for the same samples has computed
+    "filled",  # whether workspaces and lists hold what an earlier request for the same samples has computed
     "work",
     "work_stride",
     "lists",
@@ -205,8 +206,8 @@ class Block(NamedTuple):
 
 read_block = tuple_reader(tuple_type(Block))
 ONE_ROW = 1
-"""Of each sample, where it is the values, or derivatives by them, that go through an operation."""
+"""Rows of each sample where values, or derivatives by them, go through an operation."""
 TAKEN = (NUMBER,) * 4
-"""What the kernel of a stage takes: addresses of the request and of a block, the block's first sample, and where sums go."""
+"""What the kernel of a stage takes: addresses of the request and of a block, the block's first sample, and the sums' address."""
 
 read_value, read_operation, read_layout, read_request = (record_reader(kind) for kind in (VALUE, OPERATION, LAYOUT, REQUEST))

@@ -1,4 +1,4 @@
-"""The way back through a block's values: the loss's derivative by them, from the output to the input."""
+"""The way back through a block's values: the loss's derivative by the values, from the output to the input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tables import AFFINE, DENSE
 
 @kernel(*TAKEN)
 def go_back_through_values(zero, request, block, first, gradient):
-    """The loss's derivative by the values, from the output to the lowest operation that anything is wanted of."""
+    """Take the loss's derivative by the values from the output to the lowest operation whose gradient is wanted."""
     request, block = read_request(request, 0), read_block(block)
     layout = read_layout(request.layout, 0)
     size, samples = itemsize(zero), block.samples
@@ -41,7 +41,7 @@ def go_back_through_values(zero, request, block, first, gradient):
 
 @piece
 def _start_at_values(zero, block, layout, request, first):
-    """The loss's derivative by the network's values."""
+    """Start with the loss's derivative by the network's outputs."""
     size, n_out, last = itemsize(zero), layout.n_out, block.n_values - 1
     target, row = derivative_at(zero, block, last), read_value(block.values, last).row
     if request.y_gradient != 0:
@@ -75,7 +75,7 @@ def _add_bends(zero, block, o, rows):
         for sample in range(block.samples):
             add_bends_of_pair(zero, block, o, sample, rows + sample * o.in_row * size)
         return
-    # All rows as one, and what pads them too.
+    # All rows as one, their padding included.
     count = block.samples * o.in_row
     by_value, bends = view(zero, rows, count), view(zero, block.work + o.bends * size, count)
     for j in range(count):

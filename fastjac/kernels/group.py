@@ -1,4 +1,4 @@
-"""Samples that take each step together: where their matrices, their vectors and their lists lie, and what one part of them is."""
+"""Samples that take each step together: where their matrices, vectors and lists lie, and the part of their work to do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ INDEX = np.int32(0)
 
 
 class Group(NamedTuple):
-    """Samples that take each step together: addresses of the first sample's, and bytes from one sample's to the next's.
+    """Samples that take each step together: addresses for the first sample, and bytes from one sample to the next.
 
-    room : for how many samples each matrix of the workspace has room, one behind the other.
-    places, strides : of the four places of a matrix, as `tables` numbers them. Each matrix of the workspace has its own stride.
-    work : the workspace.  state : the block's, as `state` reads it.  first : the group's first sample in the block.
-    lists, own_lists, list_stride : all lists, the first sample's, and the bytes to the next sample's.
+    room : the number of samples that each matrix of the workspace has room for, one behind the other.
+    places, strides : addresses and bytes for the four places of a matrix, as `tables` numbers them. Each matrix of the workspace
+        has its own stride.
+    work : the workspace.  state : the block's state, as `state` reads it.  first : the group's first sample in the block.
+    lists, own_lists, list_stride : all lists, the first sample's lists, and the bytes to the next sample's.
     part, parts : which of how many parts of the samples' work this is.
     """
 
@@ -47,7 +48,7 @@ read_group = tuple_reader(tuple_type(Group, places=4, strides=4, state=3))
 def group_of(program, layout, arrays, samples, memory, share):
     """Samples that take each step together; arrays, memory and share as `run` has them.
 
-    samples : the first of a block, theirs in the block, and how many they are.  memory : with the block's state.
+    samples : the first sample of the block, the group's first in the block, and their number.  memory : with the block's state.
     """
     _, seed, _, out, seed_stride = arrays
     first, start, count = samples
@@ -67,7 +68,7 @@ def group_of(program, layout, arrays, samples, memory, share):
 
 @piece
 def matrix_of(program, group, place, offset, stride):
-    """The address of the first sample's matrix, and the bytes to the next one's; `stride` is that of a workspace."""
+    """The address of the first sample's matrix, and the bytes to the next one's; `stride` counts only in the workspace."""
     size = itemsize(program.zero)
     if place == WORK:
         return group.places[WORK] + offset * group.room * size, stride * size
@@ -117,7 +118,7 @@ def sample_state(program, record, group, sample):
 
 @piece
 def samples_together(stacked, group):
-    """How many samples make one stack, of at most so many: the stacks of a group are nearly equal."""
+    """How many samples make one stack, at most `stacked`: the stacks of a group are nearly equal."""
     if stacked == 0 or group.parts > 1:
         return 1
     return even_piece(group.samples, stacked)
@@ -132,7 +133,7 @@ def live_list(group, offset, sample):
 
 @piece
 def extent_of(group, live, size, sample):
-    """How many units there are, and the address of their numbers: those of a live list, or the first `size` of all."""
+    """How many units there are, and the address of their numbers: those of a live list, or else the first `size` units."""
     if live == DENSE:
         return size, group.lists
     count, units = live_list(group, live, sample)

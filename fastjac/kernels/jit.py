@@ -18,7 +18,7 @@ if numba.config.DISABLE_JIT:
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 """No GIL, NumPy's rules for division by zero, and no fast-math, which would break nan and inf."""
 FROM_KERNELS_ALONE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Without what lets Python and C call."""
+"""Without the wrappers by which Python and C would call it."""
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -27,7 +27,7 @@ def jit(function: Callable[..., Any]) -> Any:
 
 
 def piece(function: Callable[..., Any]) -> Any:
-    """Compile a piece of larger kernels, which Python itself cannot call: that takes half as long."""
+    """Compile a piece of larger kernels. Python cannot call it, so it compiles in half the time."""
     return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE)(function)
 
 
@@ -45,10 +45,10 @@ def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 def kernel(*kinds: Any, name: str = "", kept: bool = True) -> Callable[[Callable[..., Any]], Any]:
     """Compile a kernel that others reach through its address, and cache it on disk, if it is to be `kept` there.
 
-    A caller that names a function has LLVM optimize it again as a part of itself; through an address (`memory.call_address`) it
-    does not, and what a network does not need is never compiled. The kernel takes a `zero` of the type of its numbers, then
-    arguments of these kinds, and returns nothing. A function that is made by another needs a name, because the
-    cache distinguishes what one function has made by their names.
+    LLVM optimizes a function again in every caller that names it. A call through an address (`memory.call_address`) avoids that,
+    and a kernel that a network does not need is never compiled. The kernel takes a `zero` of the type of its numbers, then
+    arguments of these kinds, and returns nothing. A kernel whose Python function another function makes needs a name, because the
+    cache distinguishes such functions by their names.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -73,12 +73,12 @@ def address_of_compiled(kernel: Any, signature: tuple[Any, ...]) -> int:
 
 
 def address_for_c(kernel: Any, signature: tuple[Any, ...]) -> int:
-    """The same as C calls it."""
+    """The address of a kernel for arguments of these types, as C calls it."""
     return _address(kernel, signature, "llvm_cfunc_wrapper_name")
 
 
 def _address(kernel: Any, signature: tuple[Any, ...], name: str) -> int:
-    # Numba's lock, which forks wait for, also while LLVM links: a child would find LLVM's own lock taken for ever.
+    # Under Numba's lock, for which forks wait, also while LLVM links: else a child would find LLVM's own lock taken for ever.
     with global_compiler_lock:
         kernel.compile(signature)
         compiled = kernel.overloads[signature]

@@ -1,4 +1,4 @@
-"""Rows that meet others: units brought as they are, and whatever adds to what is there."""
+"""Rows that meet other rows: units brought as they are, and rows that are added to rows already there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tables import DENSE, NORMALIZE
 
 @kernel(NUMBER, NUMBER, NUMBER, numbers(2), numbers(2))
 def join(zero, block, number, source, target, way):
-    """`move` of units that are brought, or of rows that are added to others, through any operation but an affine map.
+    """`move` for units that are brought, or for rows that are added to others, through any operation but an affine map.
 
     way : whether to push, and how many rows each sample has.
     """

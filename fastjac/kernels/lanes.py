@@ -1,13 +1,13 @@
 """Samples along the vector lanes: a narrow network evaluated and differentiated for as many samples as a tile is wide.
 
-A row of fewer units than a register has lanes leaves most of it idle. Here every number has a row of its own, the same number
-of one sample after another: values lie as [unit][sample], tangents and cotangents as [row][unit][sample]. A weight is the left
-operand of the contraction, and its bias a column in front of it, which meets a row of ones. Each sum runs in the order in which
-it runs for one sample alone, so that no bit tells how it was made.
+A row of fewer units than a register has lanes leaves most of the register idle. Here every number has a row of its own, which
+holds that number for one sample after another: values lie as [unit][sample], tangents and cotangents as [row][unit][sample]. A
+weight is the left operand of the contraction, and its bias is a column in front of it, which meets a row of ones. Each sum runs
+in the same order as for one sample alone, so that its bits are the same.
 
-Each row of the table is an affine factor with the activation behind it: `n_in`, `row`, which is the number of its outputs,
-`weight` and `panel`, the place of `[b | W]` and the elements from row to row, and for the activation `rule`, `p`, `q`, `state`
-and `skip`, whether its units can be dead. A `rank` says that a softmax stands there.
+Each row of the table is an affine factor with the activation behind it. For the factor it has `n_in`, `row`, which is the number
+of its outputs, and `weight` and `panel`, the place of `[b | W]` and the elements from row to row. For the activation it has
+`rule`, `p`, `q`, `state` and `skip`, whether its units can be dead. A `rank` means that a softmax stands there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .tables import DENSE, Tables, read_layout, read_primal
 def take_lanes(zero, addresses, task, arrays, first, memory):
     """Values and Jacobians of `layout.lane_samples` samples from the first one on; arrays and memory as `run` has them.
 
-    What stands behind the last factor, and is not a part of the table, takes them row by row.
+    A link behind the last factor that is not in the table takes them row by row.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
@@ -39,7 +39,7 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     work = memory[0] + layout.lane_work * size
     values = _evaluate(program, layout, x + first * layout.n_in * size, work, memory[1])
     if y != 0 or layout.lane_primal < layout.n_primal:
-        # What follows the last factor changes them in place.
+        # Steps behind the last factor change the values in place.
         _copy(program, layout, (values, 1, count), (memory[0] + layout.values * size, layout.values_row), count, layout.n_out)
         sweep(program, addresses, task, layout.lane_primal, x, count, memory)
         store_values(program, layout, memory, y, (first, count))
@@ -55,7 +55,7 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
 
 @piece
 def _evaluate(program, layout, x, work, lists):
-    """Values and slopes at every boundary; the address of the values at the last."""
+    """Compute values and slopes at every boundary; returns the address of the values at the last."""
     zero, samples = program.zero, layout.lane_samples
     size = itemsize(zero)
     line = samples * size
@@ -80,7 +80,7 @@ def _evaluate(program, layout, x, work, lists):
 
 @piece
 def _push(program, layout, work, buffers, lists):
-    """Tangents of every input, pushed to the output; their address."""
+    """Push the tangents of every input to the output; returns their address."""
     size, line = itemsize(program.zero), layout.lane_samples * itemsize(program.zero)
     here, there = buffers
     step = read_primal(program.primal, layout.first_lane)
@@ -102,7 +102,7 @@ def _push(program, layout, work, buffers, lists):
 
 @piece
 def _pull(program, layout, work, buffers, lists):
-    """Cotangents of every output, pulled to the input; their address."""
+    """Pull the cotangents of every output to the input; returns their address."""
     size, line = itemsize(program.zero), layout.lane_samples * itemsize(program.zero)
     here, there = buffers
     step = read_primal(program.primal, layout.last_lane - 1)
@@ -137,7 +137,7 @@ def _slopes(program, step, work):
 
 @piece
 def _spread(program, layout, weight, shape, slopes, target):
-    """The first rows of every sample: those of a weight, times the slopes of their units.
+    """Write the first rows of every sample: the rows of a weight, times the slopes of their units.
 
     weight : its address, and the strides from row to row and from unit to unit.  shape : rows and units.
     """
@@ -185,7 +185,7 @@ def _scale(program, layout, step, work, rows):
 
 @piece
 def _softmax(program, layout, step, values, work):
-    """The softmax of the values, in place and as its Jacobian's vector: what `normalizers.softmax` does to a short row."""
+    """Write the softmax of the values, in place and as its Jacobian's vector, as `normalizers.softmax` does for a short row."""
     zero, samples = program.zero, layout.lane_samples
     line = samples * itemsize(zero)
     slopes = _slopes(program, step, work)
@@ -214,7 +214,7 @@ def _softmax(program, layout, step, values, work):
 
 @piece
 def _normalize(program, layout, step, work, rows):
-    """Multiply what stands behind the softmax by its Jacobian, `diag(s) (I - 1 s^T)`, for every input."""
+    """Multiply the rows behind the softmax by its Jacobian, `diag(s) (I - 1 s^T)`, for every input."""
     zero, samples = program.zero, layout.lane_samples
     line = samples * itemsize(zero)
     slopes = _slopes(program, step, work)
@@ -245,7 +245,7 @@ def _strides(program, layout):
 
 @piece
 def _store(program, layout, rows, result):
-    """Write every sample's Jacobian, in the strides of the matrix that it is to be, from its rows.
+    """Write every sample's Jacobian from its rows, in the strides of the matrix that is wanted.
 
     result : the address of the first sample's, and the bytes to the next one's.
     """

@@ -2,7 +2,7 @@
 
 A Program's operands lie in four places (parameters, workspace, and the caller's seed and result), chosen by its step
 table at run time. An address is the one form that names them all without a branch for each and without reference counts.
-What type of number lies there is said by a `zero` of that type, the first argument of most kernels.
+A `zero`, the first argument of most kernels, has the type of the numbers that lie there.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def pointer_to(typingctx, zero, address):
 
 
 def record_reader(kind: np.dtype) -> Any:
-    """An intrinsic `(address, number) -> record` for a table of records of this kind; it reads them where they lie."""
+    """An intrinsic `(address, number) -> record` for a table of records of this kind; it reads a record where it lies."""
     record = from_dtype(kind)
 
     @intrinsic
@@ -108,9 +108,9 @@ def stored(typingctx, numbers):
 def call_address(typingctx, address, arguments):
     """Call the compiled kernel at `address`, which returns nothing, with a tuple of arguments of the types it takes.
 
-    A caller that names a kernel has LLVM optimize it again as a part of itself, for seconds; through an address it does not.
+    LLVM optimizes a kernel again, for seconds, in every caller that names it; through an address it does not.
     """
-    # Nothing converts them on the way: a number of another type would be read as an integer.
+    # Arguments are not converted on the way: a number of another type would be read as an integer.
     kinds = [types.unliteral(kind) for kind in arguments.types]
     if not all(_is_passed(kind) for kind in kinds):
         raise TypingError(f"a kernel takes floats, signed integers and tuples of these, got {arguments}")

@@ -11,7 +11,7 @@ from .memory import call_address
 def multiply(zero, block, shape, index, a, b, start, c):
     """`C = start + A B`, with operands as addresses and strides in elements.
 
-    shape : rows and columns of C, and how many inner units.  index : the address of their numbers.
+    shape : rows and columns of C, and how many inner units.  index : the address of the inner units' numbers.
     a : address, and strides from row to row and from column to column.
     b, start, c : address, and stride from row to row. The sum may start from C itself; a row of zeros has stride 0.
     """

@@ -9,7 +9,7 @@ from .elementary import exp_sum
 from .floating import constant, fmuladd, inlined, polynomial, round_to_integer
 
 SQRT_1_2PI = constant(float32=0.3989422804014327, float64=0.3989422804014327)
-# Beyond this the density and the tail are 0 after rounding.
+# Beyond FARTHEST the density and the tail are 0 after rounding.
 FARTHEST = constant(float32=14.5, float64=39.0)
 # A multiple of 1/GRID below FARTHEST has an exact square.
 GRID = constant(float32=256.0, float64=2.0**20)
@@ -76,7 +76,7 @@ def error_function(x: Any) -> Any:
     t = abs(x)
     t = farthest if t > farthest else t
     density = bell(t, real(1))
-    # erfc(t) = 2 Phi(-sqrt(2) t), which near 0 would leave no digits of erf(t) = 1 - erfc(t).
+    # By erfc(t) = 2 Phi(-sqrt(2) t); near 0 this would leave no digits of erf(t) = 1 - erfc(t).
     far = real(1) - real(2) * density * scaled_tail(real(1.4142135623730951) * t)
     near = fmuladd(t, ERF_REMAINDER(t * t), t)
     return copysign(near if t < real(0.5) else far, x), density * TWO_BY_SQRT_PI(x)

@@ -26,13 +26,13 @@ from .operators import SHORT, dot, factors_at
 
 TAKEN = (NUMBER,) * 4
 """What a normalizer takes: the address of a row of units, their number, and the addresses of its parameter and of N's vectors."""
-# By this power of 2 the largest numbers have squares that do not overflow, nor do sums of any number of them that fits in memory.
+# Times this power of 2, the largest numbers have squares that do not overflow, nor does any sum of them that fits in memory.
 REDUCTION = constant(float32=2.0**-80, float64=2.0**-560)
 
 
 @piece
 def _sum(v):
-    """The sum; where it is not short in as many partial sums as there are lanes: faster, and nearer to the truth than one."""
+    """The sum; a long one is taken in as many partial sums as there are lanes: faster, and more accurate than a single sum."""
     if v.size > SHORT:
         return _long_sum(v)
     total = v.dtype.type(0.0)
@@ -61,7 +61,7 @@ def softmax(zero, row, n, epsilon, vectors):
 
 @kernel(*TAKEN)
 def log_softmax(zero, row, n, epsilon, vectors):
-    """Its logarithm."""
+    """The logarithm of the softmax."""
     z, factors = view(zero, row, n), factors_at(zero, vectors, n, 1)
     log_total = np.log(_exponentials(z, factors))
     for j in range(n):
@@ -71,12 +71,12 @@ def log_softmax(zero, row, n, epsilon, vectors):
 
 @piece
 def _exponentials(z, factors):
-    """Bring the largest unit to 0, and write p and s; the sum that s was divided by."""
+    """Bring the largest unit to 0, and write p and s; returns the sum by which s was divided."""
     p, s = factors[1], factors[2]
     key = order_key(z[0])
     for j in range(z.size):
         key = max(key, order_key(z[j]))
-    # A nan makes the total nan, and so all units, whether it is the largest or not.
+    # A nan makes the total nan, and so all units, whether or not its key is the largest.
     largest = of_order_key(key)
     for j in range(z.size):
         z[j] -= largest
@@ -96,7 +96,7 @@ def sparsemax(zero, row, n, epsilon, vectors):
     largest = z.max()
     for j in range(n):
         z[j] -= largest
-    # The largest unit is 0 now, and it alone would give -1.
+    # The largest unit is 0 now; alone it gives a threshold of -1.
     tau = z.dtype.type(-1.0)
     count = 0
     for _ in range(n):
@@ -128,7 +128,7 @@ def layer_norm(zero, row, units, parameter, vectors):
         for j in range(z.size):
             z[j] -= mean
     variance = dot(z, z) / n
-    # Beside a variance in another unit epsilon would vanish, but for units that are all equal.
+    # Beside a variance in another unit epsilon vanishes, except where all units are equal, so it is converted and not dropped.
     deviation = np.sqrt(variance + epsilon) if unit == 1.0 else np.hypot(np.sqrt(variance), np.sqrt(epsilon) * unit)
     inverse = kind(1.0) / deviation
     for j in range(z.size):
@@ -142,7 +142,7 @@ def layer_norm(zero, row, units, parameter, vectors):
 
 @piece
 def _reduce(z):
-    """Where a square of z, or the sum of all, would overflow, bring z to another unit in place; that unit, or 1."""
+    """Where a square of z, or their sum, would overflow, bring z to another unit in place; returns that unit, else 1."""
     unit = z.dtype.type(1.0)
     if not dot(z, z) < np.inf:
         unit = REDUCTION(unit)

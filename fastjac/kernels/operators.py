@@ -1,4 +1,4 @@
-"""In-place products of an accumulated matrix with the Jacobian of what stands between two affine layers.
+"""In-place products of an accumulated matrix with the Jacobians that stand between two affine layers.
 
 An activation's Jacobian is a diagonal. A normalizer's (softmax, layer normalization) is `N = diag(a) (I - sum_r p_r q_r^T)`
 with one or two terms, and both are applied as vectors: neither is ever stored as a matrix.
@@ -18,12 +18,12 @@ from .memory import NUMBER, itemsize, view
 BLOCK = 16
 """Rows and columns of the blocks in which a matrix is turned round."""
 SHORT = 16
-"""Numbers up to which sums are taken in their order: so few gain nothing by lanes, and `lanes` adds them in this order too."""
+"""Sums of up to so many numbers are taken in order: so few gain nothing by lanes, and `lanes` adds in this order too."""
 
 
 @piece
 def dot(u, v):
-    """`sum u v`; where it is not short it may be reordered to use vector lanes, always in the same way for one length."""
+    """`sum u v`; a long one may be reordered to use vector lanes, always in the same way for one length."""
     if u.size > SHORT:
         return _long_dot(u, v)
     total = u.dtype.type(0.0)
@@ -67,7 +67,7 @@ def copy_vector(zero, source, target, size):
 def copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
     """Copy a strided matrix to a row-major one, times a vector along its columns.
 
-    A source that runs the other way is read in blocks, so that whole cache lines are used.
+    A source that is contiguous along its columns is read in blocks, so that whole cache lines are used.
     """
     size = itemsize(zero)
     factors = view(zero, scale, columns)
@@ -124,7 +124,7 @@ def add_units(zero, target, source, units, scatters):
 
 @piece
 def scale_columns(zero, matrix, row, rows, d, masked):
-    """`M diag(d)`; if it is masked, a column of `d = 0` is 0 whatever it held."""
+    """`M diag(d)`; if `masked`, a column where d is 0 becomes 0 whatever it held."""
     for i in range(rows):
         m = view(zero, matrix + i * row * itemsize(zero), d.size)
         if masked:
@@ -149,7 +149,7 @@ def scale_rows(zero, matrix, row, columns, d):
 def normalize_columns(zero, matrix, row, rows, vectors, units, rank, forward):
     """Each row of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
 
-    vectors : the address of those of N, as `factors_at` reads them.
+    vectors : the address of N's vectors, as `factors_at` reads them.
     """
     factors = factors_at(zero, vectors, units, rank)
     a = factors[0]

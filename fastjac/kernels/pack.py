@@ -20,7 +20,7 @@ ADDRESS_BYTES = 8
 def pack_parameters(zero, request, chunk, chunks):
     """Copy parameters, each in C order, to where the kernel reads them, weights both ways round; one of so many chunks.
 
-    A source of 0 stands for a parameter that stays as it is, or that another operation has too.
+    A source of 0 stands for a parameter that stays as it is, or that another operation copies.
     """
     request = read_request(request, 0)
     layout = read_layout(request.layout, 0)
@@ -44,7 +44,7 @@ def pack_parameters(zero, request, chunk, chunks):
 
 @piece
 def _copy_given(zero, source, target, shape):
-    """Copy a vector, if it is given, to each of some rows; shape is their number, their size and the elements between them."""
+    """Copy a vector, if it is given, to several rows; `shape` is their number, their size, and the elements from row to row."""
     rows, count, row = shape
     if source != 0:
         for number in range(rows):
@@ -53,7 +53,7 @@ def _copy_given(zero, source, target, shape):
 
 @kernel(NUMBER, NUMBER, NUMBER)
 def add_up_sums(zero, request, chunk, chunks):
-    """Write the sum of all sums, taken in their order, as a flat vector of all parameters; one of so many chunks of it."""
+    """Add up all sums, in their order, to a flat vector of all parameters; one of so many chunks of it."""
     request = read_request(request, 0)
     layout = read_layout(request.layout, 0)
     for number in range(layout.n_operations):

@@ -1,7 +1,7 @@
-"""Functions of two vectors, unit by unit: value, slopes by both, and second derivatives.
+"""Functions of two vectors, unit by unit: values, slopes by both, and bends.
 
-Each takes the addresses of both vectors, of the value and of both slopes, and how many units there are. The value may be written
-over an operand.
+Each kernel takes the addresses of both vectors, of the value and of both slopes, and the number of units. The value may be
+written over an operand.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _minimum(a, b):
 
 @piece
 def _shares(a, b):
-    """What either has of the derivative of the larger: all or nothing, half where they are equal, and both all at nan."""
+    """Each operand's share of the derivative of the larger: all or nothing, half where they are equal, all for both at nan."""
     none, half, whole = type(a)(0.0), type(a)(0.5), type(a)(1.0)
     equal = half if a == b else whole
     return (none if a < b else equal), (none if b < a else equal)
@@ -57,7 +57,7 @@ def _shares(a, b):
 
 @piece
 def _through(is_open, b):
-    """b with slope 1 where the gate is open, 0 with slope 0 elsewhere; the slope by what opens it is 0."""
+    """b with slope 1 where the gate is open, 0 with slope 0 elsewhere; the slope by the operand that opens it is 0."""
     zero, one = type(b)(0.0), type(b)(1.0)
     return (b, zero, one) if is_open else (zero, zero, zero)
 
@@ -88,13 +88,14 @@ PAIRWISE = {
     "gate not a > 0": _over_units("gate_not_above", _gate_not_above),
     "gate not a >= 0": _over_units("gate_not_from", _gate_not_from),
 }
-"""The kernel of each rule, by the name that a Pairwise join gives it."""
+"""The kernel of each rule, by the rule's name in a Pairwise join."""
 
 
 def _bent(name: str, rule: Callable[..., Any]) -> Any:
-    """The kernel that adds to a row the derivative of a sum by one operand, from those by the slopes by it and by the other.
+    """The kernel that adds to a row a loss's derivative by one operand, through both slopes.
 
-    rule : (derivatives by the slope by this operand and by the other, both slopes) -> derivative by this operand.
+    rule : `(by_mine, by_other, mine, other) -> derivative by this operand`, from the slopes by this operand and by the other, and
+        the loss's derivatives by these slopes.
     """
     compiled = piece(rule)
 
@@ -112,7 +113,7 @@ def _bend_product(by_mine, by_other, mine, other):
 
 
 def _bend_numerator(by_mine, by_other, mine, other):
-    """The slope by b is `-a / b^2`, that by a is `1 / b`."""
+    """The slope by b is `-a / b^2`, the slope by a is `1 / b`."""
     return -by_other * mine * mine
 
 
@@ -125,4 +126,4 @@ BENDS = {
     "multiply": (_PRODUCT, _PRODUCT),
     "divide": (_bent("bend_numerator", _bend_numerator), _bent("bend_denominator", _bend_denominator)),
 }
-"""The kernels of a rule that bends, for the first operand and the second; what the others have is 0."""
+"""The kernels of each rule that bends, for the first operand and the second; all other rules have bends of 0."""

@@ -1,4 +1,4 @@
-"""The Jacobian by the parameters, written out, and its product with a direction of them.
+"""The Jacobian by the parameters, written out, and its product with a direction of the parameters.
 
 With u_a the row of cotangents of output a at an affine map's output, and v the values at its input,
 `dy_a / dW[i, j] = u_a[i] v[j]` and `dy_a / db[i] = u_a[i]`.
@@ -75,7 +75,7 @@ def _write_activation(zero, block, o, u, v, theta):
 
 @kernel(*TAKEN)
 def push_direction(zero, request, block, first, gradient):
-    """The values' tangents for a direction of the parameters."""
+    """Push a direction of the parameters to the tangents of the values."""
     request, block = read_request(request, 0), read_block(block)
     layout = read_layout(request.layout, 0)
     size, direction = itemsize(zero), request.direction
@@ -120,7 +120,7 @@ def _add_activation(zero, block, layout, o, direction, target):
 
 @piece
 def values_by_parameters(zero, block, o, inputs, rows):
-    """The derivatives of an activation's values by p and by q, written to two rows, 0 for one that is not trained."""
+    """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained."""
     size = itemsize(zero)
     clear(zero, rows, 2 * o.n_in)
     by_p, by_q = rows, rows + o.n_in * size

@@ -1,8 +1,8 @@
 """Rows of a block of samples, pushed from the source of an operation to its target, or pulled from the target to the source.
 
 A push takes every row t to `J t`, a pull every row u to `u J`, where J is the operation's Jacobian at the row's sample. Each
-is the adjoint of the other, so the derivative of a loss by pushed rows is pulled, and that by pulled rows is pushed. Of an
-operation's value itself each sample has one row.
+is the adjoint of the other, so a loss's derivative by pushed rows is pulled, and its derivative by pulled rows is pushed. The
+values themselves move as one row for each sample.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .operators import clear, scale_columns
 from .tables import AFFINE, DENSE, NORMALIZE
 
 LEAST_ROWS = 4
-"""Rows of a sample from which on it pays to skip its own dead units: fewer fill a tile only together with other samples' rows."""
+"""Least rows of a sample for which it pays to skip its own dead units: fewer fill a tile only with other samples' rows."""
 PULL, PUSH = range(2)
 
 
@@ -27,7 +27,7 @@ def move(zero, block, number, source, target, way):
     """Push or pull the rows at address `source` through an operation, to the first rows at `target` or onto those there.
 
     block : its address.  target : address, and stride from row to row.
-    way : PUSH or PULL, how many rows each sample has, and whether they are those of the identity.
+    way : PUSH or PULL, how many rows each sample has, and whether these are the rows of the identity.
     """
     block = read_block(block)
     o = read_operation(block.operations, number)
@@ -51,13 +51,13 @@ def move(zero, block, number, source, target, way):
 
 @piece
 def derivative_at(zero, block, value):
-    """The address in the buffers of the derivative by a value's numbers or rows."""
+    """The address, in the buffers, of the loss's derivative by a value's numbers or rows."""
     return block.buffers + read_value(block.values, value).derivative * itemsize(zero)
 
 
 @piece
 def rows_at(zero, block, value):
-    """The address of the rows at a value; those that are not kept, behind an activation, are made again in the spare buffer."""
+    """The address of the rows at a value; rows behind an activation that are not kept are made again in the spare buffer."""
     size = itemsize(zero)
     v = read_value(block.values, value)
     if v.rows != DENSE:
@@ -77,7 +77,7 @@ def move_rows(zero, block, number, source, target, way):
 
 @piece
 def write_identity(zero, block, target, row):
-    """For every sample the rows of the identity."""
+    """Write the rows of the identity for every sample."""
     rows = block.samples * block.seeds
     clear(zero, target, rows * row)
     identity = view(zero, target, rows * row)
@@ -87,7 +87,7 @@ def write_identity(zero, block, target, row):
 
 @piece
 def _repeat(zero, block, columns, weight, target):
-    """For every sample the weight itself, which is the identity's rows times it."""
+    """Write the weight itself for every sample: the product of the identity's rows with it."""
     for sample in range(block.samples):
         rows = target[0] + sample * block.seeds * target[1] * itemsize(zero)
         call_address(block.copy, (zero, weight[0], weight[1], 1, rows, target[1], block.seeds, columns, block.ones))
@@ -95,9 +95,9 @@ def _repeat(zero, block, columns, weight, target):
 
 @piece
 def _multiply(zero, block, shape, live, source, weight, target, adds):
-    """Rows times a weight: all samples' together, or each sample's with its own dead units skipped.
+    """Multiply rows by a weight: those of all samples together, or those of each sample with its own dead units skipped.
 
-    shape : rows of a sample, columns, and inner units.  adds : whether to those at the target.
+    shape : rows of a sample, columns, and inner units.  adds : whether the products are added to the rows at the target.
     """
     size = itemsize(zero)
     count, columns, depth = shape
@@ -116,7 +116,7 @@ def _multiply(zero, block, shape, live, source, weight, target, adds):
 
 @piece
 def _transform(zero, block, o, source, target, direction, count):
-    """Rows times the Jacobian of an activation or a normalizer, or times the slopes by one of two operands."""
+    """Multiply rows by the Jacobian of an activation or a normalizer, or by the slopes by one of two operands."""
     size = itemsize(zero)
     for sample in range(block.samples):
         first, slopes = sample * count * size, slopes_of(zero, block, o, sample)

@@ -32,7 +32,7 @@ def run_float64(addresses, task, arrays, n, memory, part, parts):
 
 KERNELS = {np.dtype(np.float32): run_float32, np.dtype(np.float64): run_float64}
 SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(5), NUMBER, NUMBER)
-"""What either takes: integers, most of them addresses."""
+"""What either kernel takes: integers, most of them addresses."""
 INPUTS, RESULT = 0, 3
 """Which of the arrays are the inputs, and which is the result."""
 
@@ -46,19 +46,19 @@ def compiled_address(dtype: np.dtype) -> int:
 def _run(zero, addresses, task, arrays, n, memory, part, parts):
     """Evaluate a Program for `n` samples and carry out a task of it.
 
-    addresses : of the Program's arrays, in their order.
+    addresses : addresses of the Program's arrays, in their order.
     arrays : addresses of x (n, n_in), of a seed (n, seed_size), of y (n, n_out) and out (n, out_size), both written, and the
         bytes from one sample's seed to the next's, which may be 0. All are C-contiguous and of the parameters' type. Where y is
         0, values are not stored; where out is 0, the task is left out.
-    memory : addresses of scratch for one thread, from `fastjac.program.workspace`. Then where the samples' state is kept: its
-        address, for how many samples there is room, and the first one's number; the address is 0 where it is not. A run for
-        values alone leaves the state there. One with a result starts from it, and needs no x but for samples along the lanes.
-    part, parts : which of how many parts of every sample's work to do: each gives some of the result's rows. (0, 1) is all.
+    memory : addresses of scratch for one thread, from `fastjac.program.workspace`. Then three numbers for a kept state: its
+        address, how many samples it has room for, and the number of the first one; the address is 0 where no state is kept. A
+        run for values alone writes the state. A run with a result starts from it, and needs x only for samples along the lanes.
+    part, parts : which of how many parts of every sample's work to do: each part gives some of the result's rows. (0, 1) is all.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
     in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and parts == 1 and arrays[INPUTS] != 0
-    # Along the lanes a sweep costs less than rows would, so there no kept state is used.
+    # A sweep along the lanes costs less than products in rows, so no kept state is used there.
     without_state = memory[0], memory[1], 0, 0, 0
     first = 0
     while first < n:
@@ -73,7 +73,7 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
 
 @piece
 def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
-    """The samples of a block, each with rows of its own. samples : the first, and how many.  share : as `part, parts` above."""
+    """Run the samples of a block, each with rows of its own. samples : the first, and how many.  share : `part, parts` above."""
     layout = read_layout(program.layout, task)
     x, _, y, out, seed_stride = arrays
     first, count = samples
@@ -85,7 +85,7 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
         store_values(program, layout, memory, y, samples)
     if out == 0:
         return
-    # With a seed each, samples of equal Jacobians have results of their own.
+    # Where each sample has its own seed, equal Jacobians do not make equal results.
     twins = layout.piecewise_linear and seed_stride == 0
     start = 0
     while start < count:

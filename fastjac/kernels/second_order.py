@@ -1,9 +1,10 @@
-"""What a loss of the Jacobian says of one operation: its derivative by the parameters, and by the inputs through the Jacobian.
+"""A loss of the Jacobian, at one operation: its derivative by the parameters, and by the inputs through the Jacobian.
 
-Let u be rows of cotangents at the operation's output and t rows of tangents at its input: one of them was computed on the way
-to the network's Jacobian, the other is the loss's derivative by its like. The loss changes by the sum of `u dN t` over the
-rows when the operation's own Jacobian N changes by dN. Normalizers' N and its vectors are those of `normalizers`. A function of
-two values leaves the derivative by the slopes at either of its operations; `joins` makes those by both values of them.
+Let u be rows of cotangents at the operation's output and t rows of tangents at its input. One of the two was computed on the way
+to the network's Jacobian; the other is the loss's derivative by such rows. The loss changes by the sum of `u dN t` over the
+rows when the operation's own Jacobian N changes by dN. A normalizer's N and its vectors are those of `normalizers`. A function of
+two values leaves at each of its operations the derivative by the slopes there; from these `joins` makes the derivatives by both
+values.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ PARAMETER_ROWS = 4
 
 @piece
 def has_second_order(o, gradient):
-    """Whether anything that is wanted follows from the rows at both ends of an operation."""
+    """Whether anything wanted follows from the rows at both ends of an operation."""
     if o.operation == AFFINE:
         return gradient != 0 and o.weight_gradient != DENSE
     return o.bends != DENSE or o.p_gradient != DENSE or o.q_gradient != DENSE
@@ -32,7 +33,7 @@ def has_second_order(o, gradient):
 
 @kernel(NUMBER, NUMBER, numbers(2), NUMBER, NUMBER)
 def second_order(zero, block, number, rows, gradient, scratch):
-    """For rows u and t, add to the gradient, and write `bends` of the operation where they have a place.
+    """For rows u and t, add to the gradient, and write the operation's `bends` where it has a place for them.
 
     block : its address.  rows : addresses of u and t.
     gradient : address of the sums.  scratch : address of PIECE_ELEMENTS numbers, or a row.
@@ -63,7 +64,7 @@ def second_order(zero, block, number, rows, gradient, scratch):
 def add_weight_gradient(zero, block, o, rows, gradient, scratch):
     """`gradient += U^T T`, piece by piece.
 
-    rows : how many there are, and the addresses of those at the output, U, and at the input, T.
+    rows : how many rows there are, and the addresses of the rows at the output, U, and at the input, T.
     """
     if not has_second_order(o, gradient):
         return
@@ -82,7 +83,7 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
 
 @piece
 def add_parameter_gradient(zero, block, o, sample, derivatives, gradient):
-    """Add the derivative by an activation's own parameters; `derivatives` are addresses of those by its values and slopes."""
+    """Add the derivative by an activation's parameters; `derivatives` are the addresses of those by its values and slopes."""
     if gradient == 0 or (o.p_gradient == DENSE and o.q_gradient == DENSE):
         return
     size = itemsize(zero)
@@ -93,7 +94,7 @@ def add_parameter_gradient(zero, block, o, sample, derivatives, gradient):
 
 @piece
 def pull_parameters(zero, block, o, inputs, derivatives, targets):
-    """Add the derivatives by p and q, from addresses of those by values and slopes, at the target addresses, 0 for nowhere."""
+    """Add the derivatives by p and q at the target addresses, 0 for nowhere; `derivatives` as for `add_parameter_gradient`."""
     size = itemsize(zero)
     p, q = block.parameters + o.p * size, block.parameters + o.q * size
     taken = (inputs, p, q, derivatives[0], derivatives[1], targets[0], targets[1], o.n_in)
@@ -114,9 +115,9 @@ def _sum_by_slopes(zero, block, o, rows, target):
 
 @piece
 def _bend(zero, block, o):
-    """Multiply the derivatives by an activation's slopes by the slopes' own derivatives, for the whole block.
+    """Multiply the loss's derivatives by an activation's slopes by the activation's bends, for the whole block.
 
-    The spare buffer takes the latter, since rows that were made again there have been read.
+    The bends go to the spare buffer, since rows that were made again there have been read.
     """
     size, count = itemsize(zero), block.samples * o.in_row
     p, q = block.parameters + o.p * size, block.parameters + o.q * size

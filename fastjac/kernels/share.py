@@ -1,12 +1,12 @@
-"""Sharing one call among threads that need not turn up.
+"""Sharing one call among threads, any of which may stay away.
 
-The call is cut into chunks, which whoever is there takes one after another. The caller waits only for chunks that others
-have begun: a thread that the system does not run when it is called, because another process keeps its core busy, delays nobody.
+The call is cut into chunks, which the threads that are there take one after another. The caller waits only for chunks that
+others have begun. So a thread that the system does not run in time, because another process keeps its core busy, delays nobody.
 (At OpenMP's barrier every thread must arrive, which was measured to take 8 ms then, for a call of 0.2 ms.)
 
-A job is an array of words that all threads see. Its ticket counts the chunks handed out in its lower half and holds how many
-there are in its upper one. So a thread that comes late, when the job is done or replaced, takes nothing or takes a chunk of
-the new job, whose words it reads only after it has taken one.
+A job is an array of words that all threads see. The lower half of its ticket counts the chunks handed out, and the upper half
+holds how many there are. So a thread that comes late, when the job is done or replaced, takes nothing, or takes a chunk of the
+new job, whose words it reads only after it has taken that chunk.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .jit import entry, piece
 from .memory import address_of, view
 
 LINE = 8
-"""Words of a cache line, which words that several threads write do not share."""
+"""Words of a cache line. Words that several threads write lie on lines of their own."""
 TICKET, DONE, TAKEN, THREADS, CORE, CALL = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 4 * LINE
 """Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, the core on which that
-caller runs, and the words of its call. A team counts its threads where it would stand whether a caller has it."""
+caller runs, and the words of its call. A team's job counts the team's threads in the word TAKEN."""
 JOB_WORDS = 5 * LINE
 WORD_BYTES = 8
 UPPER = 1 << 32
@@ -53,7 +53,7 @@ def share(job, threads, chunks, handle, x, seed, y, out):
         atomic.pause()
         looks += 1
         if looks > SPINS:
-            # Perhaps the thread that it waits for needs this very core.
+            # Perhaps the thread for which this one waits needs this very core.
             atomic.give_way()
     atomic.store(address + TAKEN * WORD_BYTES, 0)
     return True
@@ -76,9 +76,9 @@ def caller_core():
 
 @entry()
 def serve(job, thread):
-    """Take chunks of this job, and of those that follow it, until none has come for a while.
+    """Take chunks of this job, and of jobs that follow it, until none has come for a while.
 
-    Returns -1, or the core that this thread finds itself on together with the caller: there it would only be in the way.
+    Returns -1, or the core that this thread shares with the caller: there it would only be in the way.
     """
     address = address_of(job)
     idle = 0
@@ -99,7 +99,7 @@ def _has_chunks(held):
 
 @piece
 def _take_chunk(job, thread):
-    """Take a chunk and run it; whether there was one."""
+    """Take a chunk and run it; returns whether there was one."""
     ticket = address_of(job) + TICKET * WORD_BYTES
     held = atomic.load(ticket)
     if not _has_chunks(held) or thread >= atomic.load(address_of(job) + THREADS * WORD_BYTES):

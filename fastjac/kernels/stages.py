@@ -23,9 +23,9 @@ from .tangent_kernel import write_features, write_tangent_kernel
 WHOLE = {"sources": pack_parameters, "parameter_gradient": add_up_sums}
 """Kernels that carry out all of a request, by the field that asks for it."""
 MOVING = "direction", "sums", "x_gradient"
-"""What moves rows of the values' derivatives, besides what needs rows: ROWS."""
+"""Fields of a request that move derivatives of the values through operations, besides those in ROWS."""
 ROWS = "jacobian", "jacobian_gradient", "parameter_jacobian", "features"
-"""What needs rows."""
+"""Fields of a request that need rows."""
 STAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "evaluate": (evaluate, ("x",)),
     "push_direction": (push_direction, ("direction",)),
@@ -43,7 +43,7 @@ STAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
 def kernels_for(asked: frozenset[str], dtype: np.dtype, has_joins: bool = False) -> dict[str, int]:
     """The addresses of the kernels that a request with these fields needs, by the fields that they go to.
 
-    has_joins : whether values are made of several, or read by several.
+    has_joins : whether some value is made by several operations, or read by several.
     """
     whole = [kernel for name, kernel in WHOLE.items() if name in asked]
     kernels: dict[str, Any] = {"contract": contract, "copy": copy}

@@ -1,6 +1,6 @@
 """The primal sweep: values of a block of samples, and the vectors of every Jacobian on the way.
 
-Each step of its table names the kernel that takes it: one of those here.
+Each step of its table names the kernel that takes it, one of the kernels here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _vectors(zero, place, offset, x, memory):
 
 @piece
 def ones(program, layout):
-    """The address of a row of ones, which scales by nothing."""
+    """The address of a row of ones, a scale that changes nothing."""
     return program.parameters + layout.ones * itemsize(program.zero)
 
 
@@ -67,7 +67,7 @@ def affine(zero, addresses, task, number, x, count, memory):
     source, row = _vectors(zero, step.source_place, step.source, x, memory), step.source_row
     index, depth = memory[1], step.n_in
     if count == 1 and step.skip:
-        # No other sample needs the weights of this one's dead units. Adding their zeros would not change a bit.
+        # No other sample needs the weights of this one's dead units, and adding their zeros would not change a bit.
         index = memory[1] + layout.own_lists * INDEX_BYTES
         depth = list_nonzero(zero, source, step.n_in, index)
     operands = Contraction(
@@ -82,7 +82,7 @@ def affine(zero, addresses, task, number, x, count, memory):
 
 @kernel(*TAKEN)
 def activate(zero, addresses, task, number, x, count, memory):
-    """An activation, in place, for the whole block, its rows' padding included: a short row would leave most lanes idle."""
+    """An activation, in place, for the whole block with the padding of its rows: a short row would leave most lanes idle."""
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
     size, n = itemsize(zero), count * step.row
@@ -110,7 +110,7 @@ def normalize(zero, addresses, task, number, x, count, memory):
 
 @kernel(*TAKEN)
 def take(zero, addresses, task, number, x, count, memory):
-    """A copy of some units of every sample: those that are listed at `p`, or the first ones."""
+    """A copy of some units of every sample: the units listed at `p`, or the first ones."""
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
     size = itemsize(zero)
@@ -151,7 +151,7 @@ def join(zero, addresses, task, number, x, count, memory):
     size = itemsize(zero)
     first, first_row = _vectors(zero, step.source_place, step.source, x, memory), step.source_row
     second, second_row = _vectors(zero, step.other_place, step.other, x, memory), step.other_row
-    # The slopes by the second operand lie behind those by the first of all samples.
+    # The slopes by the second operand lie behind all samples' slopes by the first.
     to_second = step.state_row * memory[STATE + 1] * size
     for sample in range(count):
         a, b = first + sample * first_row * size, second + sample * second_row * size

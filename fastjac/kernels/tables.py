@@ -26,10 +26,10 @@ CONTRACT, COPY, PACK, APPLY, CLEAR, SUM = range(6)
 """Operations of the accumulation."""
 
 ROWS, COLUMNS = 1, 2
-"""What the parts of one sample each compute some of."""
+"""The side of a result that the parts of one sample share out."""
 
 DENSE = -1
-"""In place of a live list, of a scale or of a scratch: there is none."""
+"""In place of a live list, a scale or scratch, where there is none."""
 
 JACOBIAN, JVP, VJP = range(3)
 """Tasks of the Program that `Network.program` gives."""
@@ -44,10 +44,10 @@ class Program(NamedTuple):
     parameters : all weights and other numbers, in the network's dtype.
     primal, live, steps : tables of PRIMAL, LIVE and STEP records.
     layout : one LAYOUT record for each task: what is computed besides the values, and where.
-    kernel : one record that holds the address of the kernel that walks the tables. The record's field is named after all kernel
-        sources, so that a user's compiled function, which knows their calling convention, is not kept beyond them.
+    kernel : one record that holds the address of the kernel that walks the tables. The record's field is named after the digest
+        of all kernel sources, so that a user's compiled function, which relies on how they are called, does not outlive them.
 
-    Tables and layout name the kernels of their steps by addresses too, and all of these are valid in this process alone.
+    Tables and layout name the kernels of their steps by addresses too. All addresses are valid in this process alone.
     """
 
     parameters: np.ndarray
@@ -91,7 +91,7 @@ def records(kind: np.dtype, rows: Iterable[Mapping[str, int]]) -> np.ndarray:
     return frozen(table)
 
 
-# Behind the steps of the primal sweep stand those of each task whose samples lie along the lanes; `lanes` says what these hold.
+# Behind the rows of the primal sweep stand those of each task whose samples lie along the lanes; `lanes` says what they hold.
 PRIMAL = record(
     "operation",
     "kernel",  # the address of the kernel that takes this step, one of `sweep`
@@ -115,7 +115,7 @@ PRIMAL = record(
     "state",  # the Jacobian's vectors, as `state` reads them: elements of one sample before them, and from sample to sample
     "state_row",
     "rank",  # NORMALIZE: terms of the Jacobian
-    "compose",  # ACTIVATE: multiply onto the derivative that is there
+    "compose",  # ACTIVATE: whether the slope is multiplied onto the slope that is there
 )
 
 STEP = record(
@@ -125,7 +125,7 @@ STEP = record(
     "columns",
     "a_place",  # CONTRACT: left operand; COPY, PACK: source. Its offset, and in a workspace the elements to the next sample's
     "a",
-    "a_first",  # where it starts in what lies there for each sample
+    "a_first",  # where it starts in the region that each sample has there
     "a_sample",
     "a_row",
     "a_column",
@@ -152,8 +152,8 @@ STEP = record(
     "b_packed",
     "rows_live",  # CONTRACT: the live list whose units are all that the result's rows, or columns, hold; or DENSE
     "columns_live",
-    "stacked",  # CONTRACT: of how many samples at most the rows are one left operand, and one result; 0 if each is alone
-    "masked",  # CONTRACT, APPLY: whether what the diagonal scales by 0 becomes 0, also where it is inf or nan
+    "stacked",  # CONTRACT: the most samples whose rows make one left operand, and one result; 0 if each sample is alone
+    "masked",  # CONTRACT, APPLY: whether numbers that the diagonal scales by 0 become 0 even where they are inf or nan
     "shared",  # CONTRACT: whether the parts of one sample each compute ROWS of the result, or strips of its COLUMNS; or 0
     # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken; CONTRACT, COPY: a diagonal that scales the
     # result's columns, or DENSE. Both fields as those of PRIMAL.
@@ -170,8 +170,8 @@ STEP = record(
 LIVE = record("state", "state_row", "size", "list", "stacked")
 """A diagonal whose live units are listed: where it lies, its size, where its list starts, and STEP's `stacked`.
 
-A list is its length followed by the units' numbers, in order. Samples that are stacked have one list, of the units that are live
-in any of them; it stands where that of the first of them would.
+A list is its length followed by the units' numbers, in order. Stacked samples have one list, of the units that are live in any
+of them; it stands in the place of the first sample's list.
 """
 
 LAYOUT = record(
@@ -188,7 +188,7 @@ LAYOUT = record(
     "first_live",
     "last_live",
     "piecewise_linear",  # whether equal slopes at every unit make equal results
-    "parts",  # into how many at most one sample can be divided
+    "parts",  # the most parts into which one sample can be divided
     "block",  # samples that share one primal sweep
     "group",  # samples of a block that take each step together
     "values",  # offset in the workspace of the network's outputs, and the elements from one sample's to the next's
@@ -196,8 +196,8 @@ LAYOUT = record(
     "spare",  # offset of a buffer of values
     "state",  # offset of the state of a block, and the elements that one sample's takes
     "state_size",
-    "chain",  # the number of the chain that this is lowered from, all of whose programs take its states
-    "own",  # offset of what the samples of a group have of their own: each matrix of all of them, then the next matrix
+    "chain",  # the number of the chain from which this is lowered; all programs of a chain take its states
+    "own",  # offset of the matrices of a group's samples: one matrix for all samples, then the next matrix
     "zeros",  # offsets in the parameters: a row of zeros, a row of ones
     "ones",
     "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
@@ -205,8 +205,8 @@ LAYOUT = record(
     "own_lists_size",
     "work_size",  # of one thread's workspace and lists
     "list_size",
-    "lane_samples",  # how many samples lie along the vector lanes where there are as many (see `lanes`), or 0: none ever do
-    "lane_kernel",  # the address of the kernel that takes them
+    "lane_samples",  # how many samples lie along the vector lanes where there are enough (see `lanes`); 0 if none ever do
+    "lane_kernel",  # the address of the kernel that takes these samples
     "first_lane",  # its rows of the table of the primal sweep, behind the first `n_primal`
     "last_lane",
     "lane_forward",  # whether it pushes tangents or pulls cotangents, and how many

@@ -1,9 +1,9 @@
-"""The empirical neural tangent kernel `K K'^T`, K being the Jacobian by the parameters, from what K is made of.
+"""The empirical neural tangent kernel `K K'^T`, K being the Jacobian by the parameters, from the factors of K.
 
 For one affine map `dy_a / dW = u_a v^T`, so the product for two samples is `(u_a . u'_b) (v . v' + 1)`, the 1 for the bias: two
-Gram matrices instead of a Jacobian with a column for every parameter. What they are made of, each sample's *features*, are v and
-the u_a of every operation that has parameters, one after another. A layer at several places has the sum of all their K, so that
-each of its operations meets every other.
+Gram matrices instead of a Jacobian with a column for every parameter. Each sample's *features* are v and the u_a of every
+operation that has parameters, one after another. For a layer at several places K is the sum over the places, so each of its
+operations meets every other.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def write_tangent_kernel(zero, request, block, first, gradient):
 def _add_affine(zero, block, layout, o, left, right, n_right, target):
     """`(u_a . u'_b) (v . v' + 1)`.
 
-    right : the address of the features on the right, of this operation or of its twin; the first sample there, and how many.
+    right : the address of the features on the right, of this operation or of a twin; the first sample there, and how many.
     """
     size, seeds, width = itemsize(zero), block.seeds, layout.right_row
     others, first, count = right
@@ -100,7 +100,7 @@ def _add_affine(zero, block, layout, o, left, right, n_right, target):
 
 @piece
 def _cell(zero, sample, other, n_right, seeds, target):
-    """The address of one pair's (n_out, n_out)."""
+    """The address of the matrix (n_out, n_out) of one pair of samples."""
     return target + (sample * n_right + other) * seeds * seeds * itemsize(zero)
 
 

@@ -14,8 +14,8 @@ ALIGNMENT = 64
 
 MAX_TILE_VECTORS = 8
 TILE_ROWS = {1: 12, 2: 8}
-"""Rows of a tile that is so many vectors wide, and of a wider one: a narrow tile needs more rows, so that there are as many
-chains of multiply-adds at once as hide the latency of each."""
+"""Rows of a tile by its width in vectors, and below, rows of a wider tile: a narrow tile needs more rows, so that enough chains
+of multiply-adds run at once to hide the latency of each."""
 TILE_ROWS_WIDER = 6
 MAX_TILE_ROWS = max(TILE_ROWS.values())
 
@@ -28,7 +28,7 @@ def vector_unit() -> tuple[int, int]:
         return 64, 32
     if "avx2" in features and "fma" in features:
         return 32, 16
-    # SSE2, and NEON, whose registers are as wide but twice as many.
+    # SSE2 has 16 registers of this width, NEON twice as many.
     return 16, 32 if "neon" in features else 16
 
 
@@ -80,5 +80,5 @@ def tile_vectors(rows: int, columns: int, dtype: np.dtype) -> int:
 
 
 def even_piece(total: Any, largest: Any) -> Any:
-    """The size of the fewest pieces, none above `largest`, that `total` is cut into evenly; of numbers, or of arrays."""
+    """The size of the fewest pieces, none above `largest`, into which `total` is cut evenly; for numbers, or for arrays."""
     return -(-total // -(-total // largest))

@@ -22,7 +22,7 @@ from .vectors import INDEX, lane_numbers, load_vector, splat, vector_of
 BYTE_POINTER = ir.IntType(8).as_pointer()
 
 PREFETCH_DISTANCE = 8
-"""How many rows of B ahead of the multiplication are asked for: the hardware cannot foresee which rows an index list skips."""
+"""Rows of B are prefetched so many ahead of the multiplication: the hardware cannot foresee which rows an index list skips."""
 PREFETCH_VECTORS = 4
 """Tiles narrower than this read so little of B that it is in the first-level cache anyway."""
 
@@ -30,11 +30,11 @@ PREFETCH_VECTORS = 4
 class TileOperands(NamedTuple):
     """Where a tile finds its operands. Pointers are addresses in bytes, strides count elements.
 
-    `C[i, j] = (start[i, j] + sum_k A[i, a_index[k]] * B[b_index[k], j]) * scale[j]` for `depth` values of k; start is C itself or
-    overlaps it nowhere, and has one row for all where `start_row` is 0. B, start and scale are read in whole vectors: a multiple
-    of the lanes must be readable; the index lists, of int32, must have
-    PREFETCH_DISTANCE readable entries behind their last. Of the tile's last vector only the first `last_lanes` elements are
-    stored. A sum that is zero is stored as +0 whether or not zeros were skipped on the way.
+    `C[i, j] = (start[i, j] + sum_k A[i, a_index[k]] * B[b_index[k], j]) * scale[j]` for `depth` values of k. start is C itself or
+    overlaps it nowhere; where `start_row` is 0, it has one row for all. B, start and scale are read in whole vectors: a multiple
+    of the lanes must be readable. The index lists, of int32, must have PREFETCH_DISTANCE readable entries behind their last. Of
+    the tile's last vector only the first `last_lanes` elements are stored. A sum that is zero is stored as +0 whether or not
+    zeros were skipped on the way.
     """
 
     a: int
@@ -154,8 +154,8 @@ class _Emitter:
     def _row_addresses(self, first: Any, stride: Any, n_rows: int) -> list[Any]:
         """The addresses at `first + i * stride` for every row i.
 
-        A pointer for each row would not leave enough registers, so rows are reached from every third one, plus 1 or 2
-        strides, which an address can hold. LLVM would undo that if it saw through the third ones.
+        A pointer for each row would not leave enough registers. So only every third row has a pointer, and the rows between are
+        reached from it by 1 or 2 strides, which an address can hold. LLVM would undo that if it knew where these pointers start.
         """
         b = self.builder
         three = b.mul(stride, INDEX(3))

@@ -1,7 +1,7 @@
 """Twins: samples with the same slopes at every unit, and so with the same Jacobian.
 
 A piecewise linear network is affine on each of many regions of its inputs. On a fine grid, along a trajectory or around a
-point most samples lie in the region of the one before, so its Jacobian is copied and nothing is multiplied.
+point most samples lie in the region of the sample before, so that sample's Jacobian is copied and nothing is multiplied.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORD_BYTES = 4
 
 @piece
 def is_twin(program, layout, state, sample):
-    """Whether a sample of a block has, bit by bit, every slope of the one before it."""
+    """Whether a sample of a block has, bit by bit, every slope of the sample before it."""
     size = itemsize(program.zero)
     for number in range(layout.n_primal):
         step = read_primal(program.primal, number)
@@ -32,7 +32,7 @@ def is_twin(program, layout, state, sample):
 
 @piece
 def _differ(address, other, words):
-    """Whether two runs of words differ; all are looked at, since a loop that may stop early takes one word at a time."""
+    """Whether two runs of words differ. All words are compared, since a loop that may stop early takes one word at a time."""
     a, b = view(WORD, address, words), view(WORD, other, words)
     found = WORD
     for i in range(words):

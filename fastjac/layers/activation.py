@@ -1,4 +1,4 @@
-"""Maps of each unit by itself: what they have in common."""
+"""What maps of each unit by itself have in common."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Activation(Layer):
     """A map of each unit by itself: `y[i] = f(x[i])`, whose Jacobian is diagonal.
 
     `rule` holds its formula, which gives the value, the slope (the derivative) and the bend (the second derivative).
-    `binary` says that the slope is 0 or 1 and nothing else.
-    `sparse` says that the slope is exactly 0 on whole intervals, so units can be dead.
-    `piecewise_linear` says that the slope is constant between the kinks: samples may share all slopes, and the bend is 0.
-    `period` says how far from each kink the next one lies that is like it; 0 where there is none.
+    `binary` states that the slope is 0 or 1 and nothing else.
+    `sparse` states that the slope is exactly 0 on whole intervals, so units can be dead.
+    `piecewise_linear` states that the slope is constant between the kinks: samples may share all slopes, and the bend is 0.
+    `period` is the distance from each kink to the next one like it; 0 where there is none.
     `trained` names the fields that may be trained, where they are arrays, in the order of the rule's parameters.
     """
 
@@ -48,7 +48,7 @@ class Activation(Layer):
 
     @property
     def has_bend(self) -> bool:
-        """Whether the second derivative may be other than 0."""
+        """Whether the bend may be other than 0."""
         return not self.piecewise_linear
 
     @property
@@ -57,7 +57,7 @@ class Activation(Layer):
         return ()
 
     def sides(self, x: np.ndarray) -> list[np.ndarray]:
-        """For each kink, numbers that differ for inputs on different sides of it, or of one that lies periods away."""
+        """For each kink, numbers that differ for inputs on different sides of it, or of a kink that lies whole periods away."""
         distances = [x - kink for kink in self.kinks]
         if not self.period:
             return [np.sign(distance) for distance in distances]
@@ -70,7 +70,7 @@ class Activation(Layer):
 
 
 class PerUnit(Activation):
-    """An activation whose fields are each a number for all units, or an array with one entry for each unit that may be trained.
+    """An activation each of whose fields is one number for all units, or an array with an entry for each, which may be trained.
 
     The fields are the rule's parameters, in its order. Raises ShapeError where their arrays differ in size.
     """
@@ -92,10 +92,10 @@ class PerUnit(Activation):
 
 
 class ByName(Activation):
-    """An activation whose parameters a user names: numbers, or arrays with one entry for each unit, of which some are trained.
+    """An activation whose parameters a user names: numbers, or arrays with one entry for each unit. Some are trained.
 
-    `trained` names those that are, where they are arrays; `_order` all of them, as the rule has them, the trained ones first.
-    `_store` checks the fields and brings them into their one form.
+    `trained` names the parameters that are trained where they are arrays. `_order` names all parameters, in the rule's order, the
+    trained ones first. `_store` checks the fields and brings them into their one form.
     """
 
     parameters: Mapping[str, Parameter]
@@ -140,7 +140,7 @@ class ByName(Activation):
 
     @classmethod
     def _of(cls, **values: Any) -> Self:
-        """The layer with these fields, without the comparisons and looks that are taken when a user makes one."""
+        """The layer with these fields, without the checks that are made when a user makes one."""
         made = object.__new__(cls)
         made._set(**values)
         made._store()
@@ -151,13 +151,13 @@ class ByName(Activation):
             object.__setattr__(self, name, value)
 
     def _shown_as(self, what: str) -> str:
-        """The layer as text: what it is, and its parameters."""
+        """The layer as text: `what`, then its parameters."""
         parts = [f"{name}{v.shape}" if isinstance(v, np.ndarray) else f"{name}={v!r}" for name, v in self.parameters.items()]
         return f"{type(self).__name__}({', '.join([what, *parts])})"
 
 
 def as_texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters as a table of layers shows them: of an array the least and the largest entry."""
+    """Parameters as a table of layers shows them: an array by its least and its largest entry."""
     return {name: _range(value) if isinstance(value, np.ndarray) else str(value) for name, value in values.items()}
 
 

@@ -79,7 +79,7 @@ class Layer:
 
     @property
     def shown(self) -> dict[str, str]:
-        """What a table of layers says of it besides its class: its options as text, by field name."""
+        """What a table of layers shows of a layer besides its class: its options as text, by field name."""
         return {name: str(value) for name, value in self.options.items()}
 
     def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Self:
@@ -96,7 +96,7 @@ class Layer:
         return self._record(node)
 
     def _record(self, *nodes: Any) -> Node:
-        # Asked of the node, because nodes are made of layers: an import of them here would go in a circle.
+        # The node records itself: `nodes` imports layers, so importing it here would go in a circle.
         for node in nodes:
             if not hasattr(node, "follow"):
                 raise DtypeError(
@@ -106,7 +106,7 @@ class Layer:
         return nodes[0].follow(self, *nodes[1:])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By way of the constructor, because a pickled array forgets that it was read-only.
+        # Through the constructor, because a pickled array forgets that it was read-only.
         return type(self), tuple(getattr(self, f.name) for f in fields(self))
 
     def __repr__(self) -> str:

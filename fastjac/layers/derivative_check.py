@@ -1,4 +1,4 @@
-"""The functions of an `Elementwise`, compared with central differences in float64 at some points when it is made."""
+"""The functions of an `Elementwise`, compared with central differences in float64 at some points when the layer is made."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from .elementwise import Elementwise
 
 POINTS = 64
-"""Inputs, between -8 and 8 and between -1 and 1, that no kink is likely to lie on."""
+"""How many inputs are tried, between -8 and 8 and between -1 and 1, at places where no kink is likely to lie."""
 MOST_UNITS = 8
-"""Units whose parameters are tried, where there are arrays."""
+"""Most units whose parameters are tried, where there are arrays."""
 STEP = 2.0**-17
 RTOL = 1e-6
 NOISE = 64.0 * float(np.finfo(np.float64).eps)
-"""Rounding error of a value that is allowed, relative to it."""
+"""Rounding error allowed in a value, relative to it."""
 
 Function = Callable[[float | np.ndarray], np.ndarray]
-"""A function's results at all points, which are shifted by so much."""
+"""A function's results at all points, shifted by the argument."""
 
 
 def check_functions(layer: Elementwise) -> None:
@@ -90,7 +90,7 @@ class _Points:
         return found
 
     def compare(self, what: str, given: np.ndarray, function: Function, scale: np.ndarray | None = None) -> None:
-        """Raise LayerError unless `given` are the function's derivatives, but for the differences' own error, and kinks."""
+        """Raise LayerError unless `given` are the function's derivatives, up to the differences' error, and except at kinks."""
         h = STEP * np.maximum(1.0, np.abs(self.x if scale is None else scale))
         forth, back, far_forth, far_back = (function(step) for step in (h, -h, 2.0 * h, -2.0 * h))
         near, far = (forth - back) / (2.0 * h), (far_forth - far_back) / (4.0 * h)

@@ -18,7 +18,7 @@ from .derivative_check import check_functions
 
 Pair = tuple[Any, Any]
 MOST_TRAINED = 2
-"""Parameters of one layer that may be trained: the gradient's tables have places for so many."""
+"""Most parameters of one layer that may be trained: the gradient's tables have places for so many."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,18 +41,18 @@ class Elementwise(ByName):
         return is cast to the network's dtype. Where one raises, the result is nan.
     bend : the second derivative by x. Only gradients of a loss of the Jacobian (`jacobian_vjp`) need it, and raise without.
     parameters : the functions' other arguments, by name and in their order: numbers, or (n,) arrays with one entry for each unit.
-    by_parameter : for each parameter that is trained, the two functions that give the derivative by it of value and of slope. Of
-        these, the arrays are among the parameters of the network; all others are fixed. At most two.
+    by_parameter : for each parameter that is trained, the two functions that give the derivatives of value and of slope by it;
+        for at most two parameters. The arrays among these are parameters of the network; all other parameters are fixed.
     kinks : inputs at which the slope jumps; `check_jacobian` does not compare there.
-    sparse : whether the slope is exactly 0 on whole intervals, binary : whether it is 0 or 1 everywhere, so that work is saved.
-    piecewise_linear : whether the second derivative is 0 everywhere, so that no bend is needed.
+    sparse : whether the slope is exactly 0 on whole intervals, binary : whether it is 0 or 1 everywhere; either saves work.
+    piecewise_linear : whether the bend is 0 everywhere, so that no function for it is needed.
 
     The functions are compiled in each process, at their first use, anew from their Python code: division by 0 gives inf or nan.
     The layer is pickled by the names of its functions, which must be found in a module, and saved to no file.
 
     Raises DtypeError for a function that is not compiled by `numba.njit`, ShapeError for arrays of different sizes, LayerError
-    where slope, bend, a derivative by a parameter or a flag does not agree with differences of `value` at some points; what is
-    not finite there is not compared. The check costs the compilation of the functions, about a second.
+    where slope, bend, a derivative by a parameter or a flag does not agree with differences of `value` at some points. Results
+    there that are not finite are not compared. The check costs the compilation of the functions, about a second.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class Elementwise(ByName):
 
     @property
     def _order(self) -> list[str]:  # type: ignore[override]
-        """The parameters' names as the rule has them: those that may be trained come first."""
+        """The parameters' names in the rule's order: those that may be trained come first."""
         return [*self.trained, *(name for name in self.parameters if name not in self.by_parameter)]
 
     @property
@@ -119,7 +119,7 @@ class Elementwise(ByName):
 
     @property
     def lacks_bend(self) -> bool:
-        """Whether the second derivative is needed but not known."""
+        """Whether the bend is needed but not known."""
         return self.bend is None and not self.piecewise_linear
 
     @property
@@ -140,7 +140,7 @@ class Elementwise(ByName):
         return self
 
     def __deepcopy__(self, memo: Any) -> Elementwise:
-        # It cannot change, and functions that pickle would not find are no obstacle.
+        # A layer cannot change, and so functions that pickle would not find do not prevent a copy.
         return self
 
 

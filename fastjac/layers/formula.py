@@ -20,11 +20,11 @@ from .activation import ByName, as_texts
 from .base import Parameter, as_per_unit
 
 POINTS = (0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0)
-"""Where a formula must not be without a finite value everywhere."""
+"""Inputs that are tried: a formula must have a finite value at one of them at least."""
 MOST_UNITS = 8
-"""Units that are tried so, where there are arrays."""
+"""Most units whose parameters are tried so, where there are arrays."""
 SHOWN = 60
-"""Characters of a formula that a table of layers shows."""
+"""Most characters of a formula that a table of layers shows."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -48,16 +48,16 @@ class Formula(ByName):
     calculus and are compiled at their first use; formulas of the same form share their kernels, which are kept on disk.
 
     Functions are as accurate, in value and derivatives, as the layers of these names. `1 / (1 + exp(-x))` is taken for
-    `sigmoid(x)`, `log(1 + exp(x))` for `softplus(x)`, `exp(x) - 1` for `expm1(x)`; what else loses digits, or overflows, is the
+    `sigmoid(x)`, `log(1 + exp(x))` for `softplus(x)`, `exp(x) - 1` for `expm1(x)`; any other loss of digits, or overflow, is the
     formula's own.
 
     At kinks derivatives are torch's: 0 for abs, sign and relu, the mean of both sides for max and min. `where` has the derivative
-    of the side that it takes, whatever the other is. `0**b` has the derivative 0 by b. A whole power of a negative number is
-    real, any other is nan. `check_jacobian` knows the kinks at which something linear in x changes its sign.
+    of the side that it takes, whatever the other side is. `0**b` has the derivative 0 by b. A whole power of a negative number is
+    real, any other power is nan. `check_jacobian` recognizes the kinks at which a term linear in x changes its sign.
 
-    Raises LayerError for what is no formula, with the place in the text; for parameters that are missing or unknown, or whose
-    names have another meaning; for more than two arrays; and where the value is finite at none of some points. ShapeError for
-    arrays of different sizes, DtypeError for parameters that are no real numbers.
+    Raises LayerError for a text that is no formula, with the place in the text; for parameters that are missing or unknown, or
+    whose names have another meaning; for more than two arrays; and where the value is finite at none of the points that are
+    tried. Raises ShapeError for arrays of different sizes, DtypeError for parameters that are no real numbers.
 
     Examples
     --------
@@ -129,7 +129,7 @@ class Formula(ByName):
 
     @property
     def _order(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The parameters' names as the rule has them: in the text's order, but of more than two arrays come first."""
+        """The parameters' names in the rule's order: the text's, but of more than two parameters the arrays come first."""
         names = self._reading.names
         if len(names) <= MOST_TRAINED:
             return names
@@ -170,5 +170,5 @@ class Formula(ByName):
 
 
 def _restored(text: str, parameters: Mapping[str, Any]) -> Formula:
-    """The layer of a text and parameters whose values need no look any more."""
+    """The layer of a text and parameters that were checked before."""
     return Formula._of(formula=text, parameters=parameters)

@@ -1,4 +1,4 @@
-"""Operations of several vectors, or of some units of one: what makes a graph of layers.
+"""Operations on several vectors, or on some units of one: with them layers make a graph.
 
 In every formula `a` and `b` are the vectors that meet, and `x` is the vector of one operand.
 """
@@ -14,7 +14,7 @@ from ..errors import LayerError, OptionError
 from .base import Layer
 
 MOST_SHOWN = 6
-"""Numbers of units that a printed Take lists, and sizes that an error does."""
+"""Most numbers of units that a printed Take lists, and most sizes that an error lists."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,8 +52,8 @@ class Concatenate(Join):
 class Pairwise(Join):
     """An operation of two vectors of one size, unit by unit: `y[i] = f(a[i], b[i])`.
 
-    `rule` names the function of `fastjac.kernels.pairwise` that holds the value and both derivatives.
-    `sparse` says whether these are exactly 0 on whole intervals of the operands, because one of the two is let through.
+    `rule` names the function of `fastjac.kernels.pairwise` that gives the value and both slopes.
+    `sparse` states whether slopes are exactly 0 on whole intervals of the operands, because only one of the two is let through.
     """
 
     rule: ClassVar[str]
@@ -146,7 +146,7 @@ class Take(Layer):
 
 
 def _indices(index: Sequence[int]) -> str:
-    """As a slice writes them where they are in a row, else the first few."""
+    """The numbers as text: as a slice where they follow one another, else the first few."""
     if tuple(index) == tuple(range(index[0], index[-1] + 1)):
         return f"{index[0]}:{index[-1] + 1}"
     return f"[{', '.join(map(str, index[:MOST_SHOWN]))}{', ...' * (len(index) > MOST_SHOWN)}]"
@@ -155,4 +155,4 @@ def _indices(index: Sequence[int]) -> str:
 JOINS: dict[str, type[Layer]] = {
     join.__name__: join for join in (Add, Concatenate, Multiply, Divide, Maximum, Minimum, Gate, Take)
 }
-"""What a graph holds besides layers, by name."""
+"""The operations that a graph holds besides layers, by name."""

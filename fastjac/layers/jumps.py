@@ -64,10 +64,10 @@ class Round(_Steps):
 
 @layer
 class Remainder(Activation):
-    """What is left of x beside a whole number of times `divisor`, nan by 0; derivative 1, also where it jumps.
+    """What remains of x after whole multiples of `divisor`, nan for a divisor of 0; derivative 1, at the jumps too.
 
-    rounding : of the quotient, "floor" for a remainder that has the sign of the divisor (`torch.remainder`, `%` in Python), or
-        "trunc" for one that has the sign of x (`torch.fmod`, `%` in C).
+    rounding : how the quotient is rounded: "floor" for a remainder with the sign of the divisor (`torch.remainder`, `%` in
+        Python), or "trunc" for one with the sign of x (`torch.fmod`, `%` in C).
 
     >>> fj.Network([fj.Remainder(2.0)], n_in=3).jvp([-1, 3, 4.5], [1, 1, 1])
     (array([1. , 1. , 0.5]), array([1., 1., 1.]))

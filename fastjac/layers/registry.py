@@ -8,7 +8,7 @@ from typing import TypeVar, dataclass_transform
 from .base import Layer
 
 LAYERS: dict[str, type[Layer]] = {}
-"""The layers by name, in the order of their declaration: what files store and errors list."""
+"""The layers by name, in the order of their declaration. Files store these names, and errors list them."""
 
 Declared = TypeVar("Declared", bound=Layer)
 

@@ -15,7 +15,7 @@ from .registry import declared_in, layer
 
 @layer
 class Scale(PerUnit):
-    """`y = weight * x + bias`, unit by unit: what batch normalization and input scaling become.
+    """`y = weight * x + bias`, unit by unit. Batch normalization and input scaling become this layer.
 
     weight, bias : (n,) float arrays, or one number for all units.
 

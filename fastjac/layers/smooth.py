@@ -1,4 +1,4 @@
-"""Activations whose derivative is continuous, but for a tiny jump of Softplus.
+"""Activations whose derivative is continuous, except for a tiny jump of Softplus.
 
 In every formula `x` is a unit's input. The formulas themselves are in `fastjac.kernels.formulas`.
 """

@@ -15,18 +15,18 @@ from ..optional import optional
 from ..table import format_name
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7")
-"""Of Okabe and Ito's palette, which the colour-blind can tell apart."""
+"""Colours of Okabe and Ito's palette, which the colour-blind can distinguish."""
 INK, GREY = "0.15", "0.45"
 MOST_LETTERS = 24
-"""Letters of a name that stand beside an axis."""
+"""Most letters of a name beside an axis."""
 SIZE = (8.0, 5.0)
 """Width and height of a figure in inches."""
 
 
 def axes_for(ax: Any, size: tuple[float, float] = SIZE) -> Any:
-    """`ax` itself, or new axes in a figure of pyplot's, of a size in inches.
+    """`ax` itself, or new axes in a figure of pyplot's, of a given size in inches.
 
-    Raises DtypeError for what is no Axes, MissingDependencyError if matplotlib is not installed.
+    Raises DtypeError for an ax that is no Axes, MissingDependencyError if matplotlib is not installed.
     """
     if ax is None:
         matplotlib = optional("matplotlib.pyplot", "to draw the picture", "plot")
@@ -38,7 +38,7 @@ def axes_for(ax: Any, size: tuple[float, float] = SIZE) -> Any:
 
 @contextmanager
 def picture(path: Path, size: tuple[float, float] = SIZE) -> Iterator[Any]:
-    """New axes, which are written to a file when the block ends; its suffix says the format, such as .png, .svg or .pdf.
+    """New axes, which are written to a file when the `with` block ends; the file's suffix names the format, .png, .svg or .pdf.
 
     Raises OptionError for an unknown suffix, FileError where the file cannot be written, MissingDependencyError if matplotlib is
     not installed.
@@ -72,12 +72,12 @@ def add_key(ax: Any, image: Any, label: str) -> None:
 
 
 def shortened(name: str) -> str:
-    """A name as far as there is room for it beside an axis."""
+    """A name, cut to the room beside an axis."""
     text = format_name(name, MOST_LETTERS + 1)
     return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def bare(ax: Any) -> None:
-    """Take away the frame, but for the axis below."""
+    """Take away the frame, except for the axis below."""
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)

@@ -15,19 +15,19 @@ from .axes import GREY, INK, axes_for
 from .layout import Layout, layout
 
 MOST_VERTICES = 80
-"""Vertices up to which a picture can be read."""
+"""Most vertices with which a picture can be read."""
 WIDTH, HEIGHT = 0.86, 0.56
-"""Of a box, where rows, and neighbours in a row, are 1 apart."""
+"""The size of a box, where rows, and neighbours in a row, are 1 apart."""
 INCHES = (1.75, 0.8)
 """Width and height of a figure for each box."""
 FILLS = {"input": "#cfe4f2", "trained": "#fbe6bf", "not trained": "white"}
 """The colours of boxes, by what they stand for."""
 MOST_LETTERS = 18
-"""Letters in a line of a box."""
+"""Most letters in a line of a box."""
 
 
 def graph(net: Network, *, ax: Any = None) -> Any:
-    """Draw what a network is made of: a box for each input, layer and join, with the size of what it gives, and arrows between.
+    """Draw a network: a box for each input, layer and join, with the size of its result, and arrows between.
 
     Returns the Axes. Raises OptionError for a network of more boxes than a picture can show.
 
@@ -118,7 +118,7 @@ def _title(layer: Layer | None, name: str | None, is_again: bool) -> str:
 
 
 def _font_size(ax: Any) -> float:
-    """The largest font, up to 10 points, in which MOST_LETTERS letters fit into a box and two lines too."""
+    """The largest font, up to 10 points, in which two lines of MOST_LETTERS letters fit into a box."""
     box = ax.transData.transform([(0.0, 0.0), (WIDTH, HEIGHT)])
     width, height = abs(box[1] - box[0]) * 72.0 / ax.figure.dpi
     return float(min(10.0, width / (0.58 * MOST_LETTERS), height / 2.7))

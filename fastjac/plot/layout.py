@@ -1,4 +1,4 @@
-"""Where the vertices of a graph stand in a picture: each below all that it takes, beside others so that few lines cross.
+"""Where the vertices of a graph stand in a picture: each below all its operands, and beside others so that few lines cross.
 
 The method is that of Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical system structures", IEEE
 Transactions on Systems, Man and Cybernetics 11, 1981): rows by longest paths, stops where a line passes a row, the order in a row
@@ -16,11 +16,11 @@ import numpy as np
 from ..graph import Graph
 
 SWEEPS, PLACINGS = 12, 60
-"""How often all rows are put in order, and how often in place."""
+"""How many times all rows are put in order, and how many times their spots are put in place."""
 STIFFNESS = (1.0, 2.0, 8.0)
-"""How much a line wants to be upright, by how many of its ends are stops: long lines most."""
+"""How much a line wants to be upright, by the number of its ends that are stops: long lines most."""
 CHAIN_STIFFNESS = 8.0
-"""The same for a line between two vertices that nothing else leaves or enters."""
+"""How much a line wants to be upright between two vertices that no other line leaves or enters."""
 BOX, STOP = 1.0, 0.35
 """The room that a vertex takes in a row, and that a passing line takes."""
 
@@ -38,7 +38,7 @@ class Spot:
 
 @dataclass
 class Layout:
-    """Places of the vertices, and for each line the spots it goes through, from operand to vertex."""
+    """Places of the vertices, and for each line the spots through which it goes, from operand to vertex."""
 
     spots: list[Spot]
     lines: list[list[Spot]]
@@ -87,7 +87,7 @@ def _joined(upper: Spot, lower: Spot) -> Spot:
 
 
 def _ordered(rows: list[list[Spot]]) -> list[list[Spot]]:
-    """The rows in the order of fewest crossings among those that sweeps down and up come by."""
+    """The rows in the order of fewest crossings that sweeps down and up meet."""
     best, fewest = rows, _crossings(rows)
     for sweep in range(SWEEPS):
         down = sweep % 2 == 0
@@ -120,7 +120,7 @@ def _crossings(rows: Sequence[Sequence[Spot]]) -> int:
 
 
 def _wanted(spot: Spot) -> tuple[float, float]:
-    """Where a spot would stand for its neighbours alone, at their mean weighted by the stiffness of the lines, and the weight."""
+    """Where a spot's neighbours alone would put it, at their mean weighted by the stiffness of the lines, and the weight."""
     ends = [(upper.x, _stiffness(upper, spot)) for upper in spot.above] + [
         (lower.x, _stiffness(spot, lower)) for lower in spot.below
     ]
@@ -137,8 +137,8 @@ def _stiffness(upper: Spot, lower: Spot) -> float:
 def _place(row: Sequence[Spot], wanted: Sequence[tuple[float, float]]) -> None:
     """Put the spots of a row, in their order, as near to the wanted places as the room that each takes allows.
 
-    These are the weighted least squares under the order: neighbours that would stand too close become one block at their mean, by
-    the pool-adjacent-violators algorithm. So the sum of all squares never rises, and no picture drifts.
+    The places are the weighted least squares under the order: neighbours that would stand too close become one block at their
+    mean, by the pool-adjacent-violators algorithm. So the sum of all squares never rises, and no picture drifts.
     """
     room = [BOX if spot.vertex is not None else STOP for spot in row]
     offsets = np.cumsum([0.0, *((a + b) / 2 for a, b in pairwise(room))])

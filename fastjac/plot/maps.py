@@ -28,7 +28,7 @@ def saliency(
     shape : height and width of the image, whose rows follow one another in x; by default a square.
     ax : where to draw; by default a new figure.
 
-    Returns the Axes. Raises ShapeError for an x that is not one input, and for a shape that does not hold it.
+    Returns the Axes. Raises ShapeError for an x that is not one input, and for a shape that does not hold its numbers.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def saliency(
 def jacobian(J: Any, *, ax: Any = None) -> Any:  # noqa: N803
     """Draw one Jacobian `J (n_out, n_in)` as a map with a row for each output and a column for each input.
 
-    Returns the Axes. Raises ShapeError for what is no matrix.
+    Returns the Axes. Raises ShapeError for a J that is no matrix.
 
     >>> import fastjac.plot
     >>> net = fj.Network([fj.Affine([[1.0, -2.0, 3.0, 0.5]]), fj.Tanh()])

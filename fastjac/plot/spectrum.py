@@ -13,7 +13,7 @@ from .axes import COLOURS, axes_for
 
 
 def singular_spectrum(net: Network, x: Any, *, ax: Any = None) -> Any:
-    """Draw the singular values of the Jacobian at x, the largest first; of several inputs their median, least and largest.
+    """Draw the singular values of the Jacobian at x, the largest first; for several inputs their median, least and largest.
 
     Values that are 0 up to rounding are left out, and counted in the legend.
 
@@ -47,7 +47,7 @@ def singular_spectrum(net: Network, x: Any, *, ax: Any = None) -> Any:
     )
     ax.plot(numbers, median, "o-", color=COLOURS[0], markersize=4, linewidth=1.2, label=label)
     ax.set_yscale("log")
-    # Over less than a decade the axis would have no round number to show.
+    # An axis over less than a decade might show no round number.
     bottom, top = ax.get_ylim()
     centre = math.sqrt(bottom * top)
     ax.set_ylim(min(bottom, centre / 5.0), max(top, centre * 5.0))
@@ -62,7 +62,7 @@ def singular_spectrum(net: Network, x: Any, *, ax: Any = None) -> Any:
 
 
 def _bands(values: np.ndarray) -> np.ndarray:
-    """The least, the median and the largest (3, k) of values (n, k) that are not nan; nan where all are."""
+    """The least, the median and the largest (3, k) of those values (n, k) that are not nan; nan where all are."""
     bands = np.full((3, values.shape[1]), np.nan)
     known = ~np.isnan(values).all(axis=0)
     bands[:, known] = np.nanquantile(values[:, known], (0.0, 0.5, 1.0), axis=0)

@@ -1,4 +1,4 @@
-"""Sensitivity in the mean over a table: bars, or a map where there are many outputs."""
+"""Mean sensitivity over a table: bars, or a map where there are many outputs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .axes import COLOURS, GREY, INK, add_key, axes_for, bare, shortened, signed
 def sensitivity(result: Sensitivity, output: int | str | None = None, *, most: int = 10, ax: Any = None) -> Any:
     """Draw how much the outputs depend on the inputs that matter most.
 
-    Bars are mean absolute derivatives, and on each a dot is the mean, with a line one standard deviation to both sides. Of more
-    than four outputs it is a map of the means.
+    Bars are mean absolute derivatives. On each bar a dot is the mean, with a line one standard deviation to both sides. For more
+    than four outputs the picture is a map of the means.
 
     Parameters
     ----------
     result : what `fastjac.sensitivity` gives.
     output : the number or the name of the only output to draw; by default all.
-    most : how many inputs, those that `Sensitivity.top` gives.
+    most : how many inputs to draw, those that `Sensitivity.top` gives.
     ax : where to draw; by default a new figure.
 
     Returns the Axes.

@@ -11,7 +11,7 @@ from ..steps import Plan
 from .axes import COLOURS, GREY, axes_for, bare
 
 MOST_NAMED = 40
-"""Steps up to which each is named."""
+"""Most steps for which each is named."""
 
 
 def plan(plan: Plan, *, ax: Any = None) -> Any:

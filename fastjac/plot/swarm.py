@@ -15,9 +15,9 @@ from ..tabular.sample import sample
 from .axes import INK, axes_for, bare, shortened
 
 MOST_ROWS = 1000
-"""Rows of a table that are drawn, evenly spread over it."""
+"""Most rows of a table that are drawn, evenly spread over it."""
 BINS, WIDTH = 100, 0.38
-"""Dots in the same of so many bins stand beside one another, up to so far from the middle."""
+"""The values are sorted into BINS bins; dots in one bin stand beside one another, up to WIDTH from the middle."""
 
 
 def distributions(
@@ -35,10 +35,10 @@ def distributions(
 
     Parameters
     ----------
-    net, table, units, input_names, output_names : as for `fastjac.sensitivity`. Of a table of more than 1,000 rows so many are
-        drawn, evenly spread, and those with nan or inf are left out.
+    net, table, units, input_names, output_names : as for `fastjac.sensitivity`. Of a table of more than 1,000 rows, 1,000 are
+        drawn, evenly spread. Rows with nan or inf are left out.
     output : the number or the name of the output.
-    most : how many inputs, those of the largest mean absolute derivative over the rows that are drawn.
+    most : how many inputs to draw, those of the largest mean absolute derivative over the rows that are drawn.
     ax : where to draw; by default a new figure.
 
     Returns the Axes.
@@ -74,7 +74,7 @@ def distributions(
 
 
 def _offsets(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """How far each dot stands from the middle, so that dots of about one value stand beside one another."""
+    """How far each dot stands from the middle, so that dots of about the same value stand beside one another."""
     bins = ((values - low) * (BINS / (high - low))).astype(int) if high > low else np.zeros(len(values), int)
     counts = np.bincount(bins)
     order = np.argsort(bins, kind="stable")
@@ -85,6 +85,6 @@ def _offsets(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Where each value stands among all, from 0 to 1."""
+    """The rank of each value among all, from 0 to 1."""
     distinct, places = np.unique(values, return_inverse=True)
     return places / max(1, len(distinct) - 1)

@@ -1,1 +1,1 @@
-"""What is read off the Jacobians of a batch, none of which is held: singular values, norms, determinants, Gram matrices."""
+"""What is read off the Jacobians of a batch, without holding them: singular values, norms, determinants, Gram matrices."""

@@ -1,4 +1,4 @@
-"""What a caller asks for, checked: how many singular values, which norm, what weights."""
+"""A caller's arguments, checked: how many singular values, which norm, what weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def checked_count(k: int | None, most: int) -> int:
 
 
 def checked_tolerance(value: Any, lead: tuple[int, ...]) -> np.ndarray:
-    """The tolerance (n,) for each input of a batch of leading shape `lead`, of one for all or of one for each."""
+    """The tolerance (n,) for each input of a batch of leading shape `lead`; given is one for all, or one for each."""
     tolerance = arguments.real_array(value, "tol")
     try:
         tolerance = np.broadcast_to(tolerance, lead).reshape(-1)
@@ -35,7 +35,7 @@ def checked_weight(value: Any, size: int, lead: tuple[int, ...], name: str) -> n
     """Symmetric weights (n, size, size), or diagonals (n, 1, size), in float64; None for the identity.
 
     value : None, a number, a diagonal (size,) or (..., 1, size), or matrices (..., size, size), symmetric up to rounding.
-    lead : the leading shape of the inputs, to which the weight's own broadcasts; n is 1 where it has none.
+    lead : the leading shape of the inputs, to which the weight's leading shape broadcasts; n is 1 where the weight has none.
     """
     if value is None:
         return None
@@ -61,7 +61,7 @@ def checked_weight(value: Any, size: int, lead: tuple[int, ...], name: str) -> n
 
 
 def _symmetric(weight: np.ndarray, name: str) -> np.ndarray:
-    """The symmetric part, where the rest is rounding: less than half the digits of the type that it came in."""
+    """The symmetric part of a weight, if the rest is rounding: less than half the digits of the type in which it was given."""
     precision = np.finfo(weight.dtype if weight.dtype.kind == "f" else np.float64).eps
     weight = weight.astype(np.float64)
     rest = np.abs(weight - weight.swapaxes(1, 2)).max(axis=(1, 2), initial=0)

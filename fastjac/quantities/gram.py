@@ -1,6 +1,6 @@
 """Gram matrices `R^T W R` of stacks of matrices R, each by itself or summed, with symmetric weights W.
 
-Weights are (n, m, m), diagonals in one row (n, 1, m), or None for the identity; with n = 1 they are the same for all of a stack.
+Weights are (n, m, m), diagonals in one row (n, 1, m), or None for the identity; with n = 1 one weight serves the whole stack.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _weighted(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
 
 
 def _symmetric(product: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """The product of a matrix and its own transpose is symmetric as it comes; any other is made so, in place."""
+    """The product, made symmetric in place, unless it is that of a matrix and its own transpose, which already is."""
     if weight is not None:
         product *= 0.5
         product += product.swapaxes(-1, -2)

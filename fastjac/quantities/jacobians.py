@@ -1,4 +1,4 @@
-"""The Jacobians of a batch, made piece by piece and held no longer than until something is made of them."""
+"""The Jacobians of a batch, made piece by piece, each held only until a result is computed from it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SUM_COST = 500
 
 Result = TypeVar("Result")
 Take = Callable[[slice, np.ndarray, np.ndarray | None], Result]
-"""What takes the Jacobians of the samples of a slice: `left (n, n_out, n_in)` and None, or, at a waist of r units, factors
-`left (n, n_out, r)` and `right (n, r, n_in)`, whose products they are. All are float64."""
+"""A function that takes the Jacobians of the samples of a slice: `left (n, n_out, n_in)` and None, or, at a waist of r units,
+their factors `left (n, n_out, r)` and `right (n, r, n_in)`. All are float64."""
 
 
 class _Part(NamedTuple):
-    """J of a part of the chain.
+    """J of a chain between two boundaries.
 
-    shape : its rows and columns.  n_values : how many values of the part are computed with it, all or none.
+    shape : rows and columns of J.  n_values : how many of the chain's values are computed with J, all or none.
     """
 
     runner: Runner
@@ -39,7 +39,7 @@ class _Part(NamedTuple):
     n_values: int = 0
 
     def at(self, x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray]:
-        """Values (n, n_values), and J (n, rows, columns) in float64, of the part's inputs x."""
+        """Values (n, n_values), and J (n, rows, columns) in float64, at the inputs x of this stretch of the chain."""
         nothing = np.empty((0, 0), x.dtype)
         values, jacobian = (np.empty((len(x), *core), x.dtype) for core in ((self.n_values,), self.shape))
         self.runner(x, nothing, values, jacobian, threads)
@@ -47,9 +47,9 @@ class _Part(NamedTuple):
 
 
 class Jacobians:
-    """J (n_out, n_in), or the rows and columns of it that are wanted, at every row of `x (n, inputs of the network)`.
+    """J (n_out, n_in), or the wanted rows and columns of J, at every row of `x (n, inputs of the network)`.
 
-    n : rows of x.  threads : most of them to use; None for as many as there are cores.
+    n : rows of x.  threads : most threads to use; None for as many as there are cores.
     """
 
     def __init__(self, runners: Runners, x: np.ndarray, mode: Mode, wanted: Wanted, threads: int | None) -> None:
@@ -60,14 +60,14 @@ class Jacobians:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """That of J."""
+        """The shape of J."""
         return self.n_out, self.n_in
 
     def each(self, algebra: Algebra, take: Take[Result], result_size: int = 0) -> Iterator[Result]:
         """What `take` gives for every piece of the batch, in order.
 
-        algebra : the multiply-adds of what it makes of one J, by which J is taken whole or in two factors.
-        result_size : how many numbers it gives for a piece.
+        algebra : the multiply-adds of `take` for one J; they decide whether J is taken whole or in two factors.
+        result_size : how many numbers `take` gives for a piece.
 
         The thread that takes a piece makes its Jacobians. Neither their bits nor the pieces depend on the number of threads.
         """
@@ -88,11 +88,11 @@ class Jacobians:
         return in_order(take_piece, pieces, most_workers(len(pieces), self._threads))
 
     def run(self, algebra: Algebra, take: Take[None]) -> None:
-        """The same for a `take` that gives nothing, but writes somewhere what it makes."""
+        """Call `take` for every piece of the batch, as `each` does; this `take` returns nothing, but stores its results."""
         deque(self.each(algebra, take), maxlen=0)
 
     def _parts(self, waist: int | None) -> list[_Part]:
-        """The whole chain, or what lies before a waist and what lies behind it."""
+        """The whole chain, or the chain before a waist and the chain behind it."""
         get, mode, (wrt, of) = self._runners.get, self._mode, (self._wanted.wrt, self._wanted.of)
         if waist is None:
             return [_Part(get(mode, wrt=wrt, of=of), (self.n_out, self.n_in))]
@@ -103,6 +103,6 @@ class Jacobians:
 
 
 def _joined(parts: list[_Part], x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """J, or its factors: the part behind a waist starts from the values of the part before it, so there is one primal sweep."""
+    """J, or its factors: the chain behind a waist starts from the values of the chain before it, so there is one primal sweep."""
     values, jacobian = parts[0].at(x, threads)
     return (jacobian, None) if len(parts) == 1 else (parts[1].at(values, threads)[1], jacobian)

@@ -23,19 +23,19 @@ from .spectral import NORM_COSTS, Order, determinant_cost, norms, ranks, singula
 class Measurable:
     """Singular values, norms, determinants, ranks, Gram and Fisher matrices of J at each input of a batch.
 
-    J is not held for the batch: threads make it piece by piece, and keep what is read off it. Where the network has a waist, a
-    boundary of r units that is narrower than J, then J is a product of matrices (n_out, r) and (r, n_in), and is not formed if
-    that is less work. All is computed in float64 from J as the network's dtype has it, and results are float64 in networks of
-    both dtypes: a Gram matrix in float32 would lose half of the digits that J has.
+    J is not held for the batch: threads make it piece by piece, and keep only what is read off it. Where the network has a waist,
+    a boundary of r units that is narrower than J, J is a product of matrices (n_out, r) and (r, n_in), and is not formed if that
+    is less work. J is computed in the network's dtype, everything else in float64, and results are float64 in networks of both
+    dtypes: a Gram matrix in float32 would lose half of the digits that J has.
 
-    J is one matrix here, for several inputs and outputs too: its rows are those of all outputs, one output after another, and
-    its columns those of all inputs.
+    J is one matrix here, for several inputs and outputs too: its rows belong to all outputs, one output after another, and its
+    columns to all inputs.
 
     Every method takes inputs `x (..., n_in)` (a tuple of arrays for several inputs), `mode`, `wrt` and `of` for some columns
     and rows of J, and `threads`, as `jacobian` does, and raises ShapeError, DtypeError and OptionError for the same reasons.
     Where J is not finite, results are nan (Gram and Fisher matrices may hold inf too), and nothing is raised. The result for
     one input has the same bits whatever batch it is in and however many of these threads run. NumPy's linear algebra may start
-    others of its own for a large J; on a busy machine that takes long, and less with the environment variable
+    threads of its own for a large J. On a busy machine that takes long. It takes less with the environment variable
     OPENBLAS_NUM_THREADS at 1, or with `threadpoolctl`.
     """
 
@@ -61,8 +61,8 @@ class Measurable:
     ) -> np.ndarray:
         """The singular values of J, `(..., min(n_out, n_in))`, or the k largest of them, `(..., k)`; descending.
 
-        Each is found to within some roundings of the largest one, as `numpy.linalg.svd` finds it. Behind a waist of r units all
-        but r are exactly 0.
+        Each is accurate to within some roundings of the largest one, as with `numpy.linalg.svd`. With a waist of r units all but
+        r are exactly 0.
 
         Raises OptionError for a k below 1 or above min(n_out, n_in). Costs J and an SVD without vectors, whatever k is; at a
         waist the two factors of J, a QR decomposition of (n_out, r) and an SVD of (r, n_in).
@@ -97,8 +97,8 @@ class Measurable:
             which is how much J stretches at most; "nuc", the nuclear norm: the sum of the singular values.
 
         Law: `norm 2 <= norm "fro" <= norm "nuc"`.
-        Raises OptionError for any other ord. Costs J and, for "fro", one multiply-add for each entry of it; for 2, the Gram
-        matrix of its shorter side and the eigenvalues of that; for "nuc", what `singular_values` does.
+        Raises OptionError for any other ord. Costs J and, for "fro", one multiply-add for each entry of J; for 2, the Gram matrix
+        of J's shorter side and its eigenvalues; for "nuc", what `singular_values` costs.
 
             >>> net = Network([Affine([[0.0, 3.0], [-4.0, 0.0]])])
             >>> [float(net.jacobian_norm([1.0, 1.0], ord)) for ord in ("fro", 2, "nuc")]
@@ -129,7 +129,7 @@ class Measurable:
         tol : a number, or `(...)` one for each input; by default, as in `numpy.linalg.matrix_rank`, the largest singular value of
             J times max(n_out, n_in) and the spacing of numbers of the network's dtype at 1.
 
-        Raises OptionError for a negative tol. Costs what `singular_values` does.
+        Raises OptionError for a negative tol. Costs what `singular_values` costs.
 
             >>> Network([Affine([[1.0, 2.0], [2.0, 4.0]])]).rank(np.zeros((3, 2)))
             array([1, 1, 1])
@@ -195,12 +195,12 @@ class Measurable:
     ) -> np.ndarray:
         """The Gram matrix of J with weights W, exactly symmetric: `J^T W J (..., n_in, n_in)`, or `J W J^T (..., n_out, n_out)`.
 
-        side : between which entries: "inputs", of which J^T W J has a row and a column each (as a metric pulled back to the
-            inputs or a Gauss-Newton matrix is), or "outputs", for J W J^T (as a covariance W of the inputs is propagated).
-        weight : W, whose rows and columns are those of the other side: None for the identity, a number, `(m,)` a diagonal,
+        side : what the rows and columns of the result belong to: "inputs", for J^T W J (such as a metric pulled back to the
+            inputs, or a Gauss-Newton matrix), or "outputs", for J W J^T (such as a covariance W of the inputs, propagated).
+        weight : W, whose rows and columns belong to the other side: None for the identity, a number, `(m,)` a diagonal,
             `(m, m)` a symmetric matrix; or one for each input, `(..., 1, m)` diagonals and `(..., m, m)` matrices, where m is
-            n_out for side "inputs" and n_in for "outputs". It need not be positive. Its symmetric part counts; what is not
-            symmetric in more than rounding is refused.
+            n_out for side "inputs" and n_in for "outputs". It need not be positive. Its symmetric part counts; a matrix that is
+            unsymmetric by more than rounding is refused.
 
         Law: `v @ gram @ v == (J v) @ W @ (J v)`.
         Raises OptionError for an unknown side, and for a weight that is not symmetric or not finite; ShapeError for one that is
@@ -237,12 +237,12 @@ class Measurable:
         """The Fisher matrix `F (n_in, n_in)`, the sum of `J^T P J` over all inputs of the batch, exactly symmetric.
 
         For outputs observed with Gaussian noise of precision P, the inverse of its covariance, F is the information that the
-        observations hold of the inputs. The sum is taken in an order that does not depend on the threads.
+        observations hold about the inputs. The sum is taken in an order that does not depend on the threads.
 
         precision : P, as the weight of `gram`.
 
         Law: `fisher(x, P) == gram(x, P).sum(axis=0)` up to rounding, for x (n, n_in).
-        Raises as `gram` does. Costs what it does, but no memory for each input.
+        Raises as `gram` does. Costs what `gram` costs, but no memory for each input.
 
             >>> net = Network([Affine([[1.0, 2.0]])])
             >>> net.fisher(np.zeros((10, 2)), precision=0.5)
@@ -271,5 +271,5 @@ class Measurable:
 
 
 def _of(weights: np.ndarray | None, part: slice) -> np.ndarray | None:
-    """The weights of some samples, or the one of all."""
+    """The weights of some samples, or the one weight of all."""
     return weights if weights is None or len(weights) == 1 else weights[part]

@@ -11,11 +11,11 @@ from .. import crew
 from ..sharing import CALL_COST
 
 PIECE_BYTES = 4 * 2**20
-"""Room for the Jacobians of a piece, unless one alone takes more."""
+"""Room for the Jacobians of a piece, unless a single one takes more."""
 PIECE_COST = 10_000_000
-"""Multiply-adds of a piece from which on Python's share of its time, and that of starting a thread, is small."""
+"""Multiply-adds of a piece from which on Python, and the start of a thread, take a small share of its time."""
 MOST_PIECES = 64
-"""Pieces up to which a batch is cut finer than room asks for, so that threads end together."""
+"""Up to so many pieces a batch is cut finer than room asks for, so that threads end together."""
 
 Result = TypeVar("Result")
 
@@ -23,8 +23,8 @@ Result = TypeVar("Result")
 def pieces_of(n: int, cost: float, sample_bytes: int, overhead: float) -> list[slice]:
     """The pieces of `n` samples. They do not depend on the threads, so neither does a sum over them.
 
-    cost : multiply-adds of one sample.  sample_bytes : what its Jacobian takes.
-    overhead : multiply-adds from which on a piece takes long beside what it takes once.
+    cost : multiply-adds of one sample.  sample_bytes : bytes of its Jacobian.
+    overhead : multiply-adds of a piece beside which its fixed costs are small.
     """
     most = max(1, min(PIECE_BYTES // sample_bytes, int(CALL_COST / cost)))
     worth = math.ceil((PIECE_COST + overhead) / cost)
@@ -39,14 +39,14 @@ def most_workers(count: int, threads: int | None) -> int:
 
 
 def in_order(function: Callable[[slice], Result], pieces: list[slice], workers: int) -> Iterator[Result]:
-    """The results of all pieces in order, of which few wait at a time.
+    """The results of all pieces in order; few results wait at a time.
 
     The threads end with the call, so that a forked child misses none. After an interrupt each ends its piece first.
     """
     if workers == 1:
         yield from map(function, pieces)
         return
-    # Imported here, because it takes longer than many a call.
+    # Imported here, because the import takes longer than many a call.
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(workers, "fastjac")

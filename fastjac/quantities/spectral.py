@@ -1,4 +1,4 @@
-"""What singular values say of a stack of matrices; nan where a matrix holds anything that is not finite."""
+"""Singular values of a stack of matrices, and what follows from them; nan where a matrix has an entry that is not finite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Order = Literal["fro", "nuc", 2]
 LAPACK_COST = 8
 """Multiply-adds of a matrix multiply in the time of one of LAPACK's, on matrices as small as Jacobians are."""
 TALL = 2
-"""How many times taller than wide a matrix is from which on its R factor comes first."""
+"""The R factor comes first for a matrix that is at least so many times taller than wide."""
 MOST_EXPONENT = 1000
 """Powers of two up to this one, and their inverses, are normal numbers of float64."""
 
@@ -42,7 +42,7 @@ def _compact_cost(n_out: int, n_in: int, r: int) -> float:
 
 
 def determinant_cost(n_out: int, n_in: int, r: int | None = None) -> float:
-    """Multiply-adds of the determinant of a square matrix; of a product over fewer units, which has none, the reading."""
+    """Multiply-adds of a square matrix's determinant; for a product over fewer units, whose determinant is 0, the reading."""
     return LAPACK_COST * n_out**3 / 3 if r is None else float(r * (n_out + n_in))
 
 
@@ -95,10 +95,10 @@ def slogdets(left: np.ndarray, right: np.ndarray | None) -> tuple[np.ndarray, np
 
 
 def _compact(left: np.ndarray, right: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices with the singular values of `left`, or of `left @ right`, but for zeros; and which of them are not finite.
+    """Matrices with the singular values of `left`, or of `left @ right`, except zeros; and which of the matrices are not finite.
 
-    What is not finite, which LAPACK refuses, becomes zeros. The Q of a QR decomposition changes no singular value, so the R
-    factors of both take their place.
+    Matrices that are not finite, which LAPACK refuses, become zeros. The Q of a QR decomposition changes no singular value, so
+    the R factors of both matrices take their place.
     """
     matrices = left if right is None else r_factors(left) @ r_factors(right.swapaxes(1, 2)).swapaxes(1, 2)
     bad = ~_are_finite(matrices)
@@ -115,6 +115,6 @@ def _frobenius(matrices: np.ndarray) -> np.ndarray:
 
 
 def _largest(matrices: np.ndarray) -> np.ndarray:
-    """The largest singular value, by the Gram matrix's eigenvalues: squaring costs small ones their digits, but not it."""
+    """The largest singular value, by the Gram matrix's eigenvalues: squaring costs only the small ones their digits."""
     short = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.swapaxes(1, 2)
     return np.sqrt(np.maximum(np.linalg.eigvalsh(short @ short.swapaxes(1, 2))[:, -1], 0.0))

@@ -1,7 +1,7 @@
-"""R factors of tall matrices, made of parts so small that NumPy's BLAS starts no threads for them.
+"""R factors of tall matrices, computed from blocks of rows so small that NumPy's BLAS starts no threads for them.
 
-Where other processes use the cores, OpenBLAS takes a hundred times as long for a matrix that it divides among threads, which wait
-for one another at every column. It divides matrices of more than some 9,000 entries.
+Where other processes use the cores, OpenBLAS takes a hundred times as long for a matrix that it divides among threads, because
+they wait for one another at every column. It divides matrices of more than some 9,000 entries.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import numpy as np
 
 MOST_ENTRIES = 8192
-"""Entries of a matrix up to which a product of it with a vector takes one thread."""
+"""Most entries of a matrix whose product with a vector takes one thread."""
 
 
 def r_factors(matrices: np.ndarray) -> np.ndarray:
     """Upper triangular R `(n, k, k)` of QR decompositions of `matrices (n, m, k)`, m being k or more; Q is not made.
 
-    R of the rows in parts, one R upon another, has the R of all rows, and is found as accurately (Demmel, Grigori, Hoemmen and
-    Langou, "Communication-optimal parallel and sequential QR and LU factorizations", SIAM J. Sci. Comput. 34, 2012).
+    The R factors of blocks of rows, one upon another, have the R factor of all rows, just as accurate (Demmel, Grigori, Hoemmen
+    and Langou, "Communication-optimal parallel and sequential QR and LU factorizations", SIAM J. Sci. Comput. 34, 2012).
     """
     n, m, k = matrices.shape
     height = MOST_ENTRIES // k
-    # A part must be so much taller than its R that a turn is worth its while.
+    # A block of rows must be so much taller than its R that a round pays.
     if m <= height or height < 4 * k:
         return _r(matrices)
     parts = -(-m // height)
@@ -33,5 +33,5 @@ def r_factors(matrices: np.ndarray) -> np.ndarray:
 
 
 def _r(matrices: np.ndarray) -> np.ndarray:
-    # NumPy's annotation is that of other modes.
+    # NumPy's annotation is for other modes.
     return np.asarray(np.linalg.qr(matrices, mode="r"))

@@ -10,7 +10,7 @@ from ..chain import Chain
 from ..layers import Affine
 
 Algebra = Callable[[int, int, int | None], float]
-"""Multiply-adds of what is made of one J (n_out, n_in): of J itself, for None, or of factors (n_out, r) and (r, n_in) of it."""
+"""The multiply-adds of a result from one J (n_out, n_in): from J itself, for None, or from its factors (n_out, r), (r, n_in)."""
 
 
 def waist_of(chain: Chain, n_out: int, n_in: int, algebra: Algebra) -> int | None:
@@ -33,15 +33,15 @@ def waist_of(chain: Chain, n_out: int, n_in: int, algebra: Algebra) -> int | Non
 
 
 class _Work:
-    """Multiply-adds of the Jacobians of parts of a chain."""
+    """Multiply-adds of the Jacobians between boundaries of a chain."""
 
     def __init__(self, chain: Chain) -> None:
-        # By factor: of the factors before it, for one row that passes them; and whether rows can start with its weights.
+        # For each factor: multiply-adds of all factors before it for one row; and whether rows can start with its weights.
         self._before = list(accumulate(map(_row_work, chain.factors), initial=0))
         self._are_weights = [isinstance(factor, Affine) for factor in chain.factors]
 
     def between(self, start: int, stop: int, n_out: int, n_in: int) -> float:
-        """Those of the part between two boundaries in the cheaper of the two pure orders."""
+        """Multiply-adds of the Jacobian between two boundaries in the cheaper of the two pure orders."""
         if stop - start < 2 and all(self._are_weights[start:stop]):
             return 0.0
         first, last = start + self._are_weights[start], stop - self._are_weights[stop - 1]

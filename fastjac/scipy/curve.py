@@ -18,12 +18,12 @@ from .variables import Variables, put, vector
 class Curve:
     """`y_i = net(x_i, theta)` at all points of the data in one batch: `curve_fit(curve, xdata, ydata, p0, jac=curve.jac)`.
 
-    `curve_fit` takes `sigma`, `bounds` and the first guess p0, which it needs here.
+    `curve_fit` itself takes `sigma`, `bounds` and the first guess p0, which is required here.
 
     Parameters
     ----------
     net : a network of one output; several inputs count as one vector.
-    wrt : which inputs are the parameters theta, in their order, as for `Network.jacobian`. The others are xdata.
+    wrt : the inputs that are the parameters theta, in their order, as for `Network.jacobian`. The other inputs are xdata.
 
     Raises OptionError where no input is left for xdata, and ShapeError for a network of several outputs and for arrays that do
     not fit.

@@ -28,12 +28,12 @@ class Function:
     Parameters
     ----------
     net : a network; several inputs count as one vector, one after another, and so do several outputs.
-    wrt : which inputs are the variables, in the order of x: numbers or an `Input`, as for `Network.jacobian`. By default all.
-    fixed : values of the other inputs, in the order of their numbers. A call may give others: `f(x, fixed)` and `f.jac(x, fixed)`
-        have the form for which SciPy's solvers have `args=(fixed,)`.
+    wrt : the inputs that are the variables, in the order of x: numbers or an `Input`, as for `Network.jacobian`. By default all.
+    fixed : values of the other inputs, in the order of their numbers. A call may give other values: `f(x, fixed)` and
+        `f.jac(x, fixed)` have the form for which SciPy's solvers have `args=(fixed,)`.
 
-    Raises ShapeError where the number of fixed values is not that of the inputs left, or x has another shape than (n_in,); at a
-    call also where inputs are left but no values are given.
+    Raises ShapeError where the number of fixed values is not the number of inputs left, or x has another shape than (n_in,); at
+    a call also where inputs are left but no values are given.
 
     The steady state of dx/dt = net(x, u) at u = (1, -1):
 
@@ -97,7 +97,7 @@ class Function:
         return Function(Network(inputs=x, outputs=layer(net(x)), dtype=net.dtype), self._variables.columns, self._fixed)
 
     def _point(self, x: Any, fixed: Any) -> np.ndarray:
-        """All inputs of the network, (n,) in its dtype, which is what the network sees of them."""
+        """All inputs of the network, (n,), rounded to its dtype as the network sees them."""
         if fixed is not None:
             point = self._filled(self._checked(fixed))
         elif self._template is not None:

@@ -13,7 +13,7 @@ from ..layers import Affine, Scale
 from .variables import vector
 
 ASYMMETRY = 1e-6
-"""How far two entries that mirror each other may differ, in units of the diagonal's; sums in float32 differ by less."""
+"""How far two mirrored entries may differ, in units of the diagonal's entries; sums in float32 differ by less."""
 
 
 class Gaussian:
@@ -26,8 +26,8 @@ class Gaussian:
     covariance : (n, n), symmetric and positive definite, in place of sigma.
     precision : (n, n), the inverse of a covariance, in place of both.
 
-    Raises ShapeError, DtypeError or OptionError for arrays that are none of this. Costs a Cholesky factorization, n^3 / 3
-    multiply-adds, and of a covariance as many again for the factor's inverse.
+    Raises ShapeError, DtypeError or OptionError for any other arrays. Costs a Cholesky factorization, n^3 / 3 multiply-adds, and
+    for a covariance as many again for the factor's inverse.
 
     >>> import numpy as np
     >>> from fastjac.scipy import Gaussian
@@ -58,11 +58,11 @@ class Gaussian:
 
     @property
     def n(self) -> int:
-        """How many numbers it is about."""
+        """The size of the mean."""
         return len(self.mean)
 
     def whitened(self, value: Any) -> np.ndarray:
-        """`L^T (value - mean)`, of which each entry has deviation 1 and no correlation with others."""
+        """`L^T (value - mean)`, whose entries have deviation 1 and no correlation with one another."""
         missed = vector(value, self.n, "value", "entry of the mean") - self.mean
         return self.factor * missed if self.factor.ndim == 1 else self.factor @ missed
 

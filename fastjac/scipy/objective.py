@@ -19,7 +19,7 @@ class Objective:
     Raises DtypeError where the loss gives no pair, and ShapeError where its derivative has another shape than y.
     Costs one sweep and one vector-Jacobian product; the Jacobian is never formed.
 
-    Poisson's likelihood, of counts whose logarithmic rates the network gives:
+    Poisson's likelihood for counts whose logarithmic rates the network gives:
 
     >>> import numpy as np
     >>> from scipy.optimize import minimize

@@ -15,15 +15,15 @@ from .variables import checked_kind
 class Ode:
     """`dx/dt = f(x, u)`: `solve_ivp(ode, span, x0, method="BDF", jac=ode.jac)`.
 
-    Implicit methods (BDF, Radau, LSODA) take the Jacobian, which stiff systems need; explicit ones do without `jac`. A network
+    Implicit methods (BDF, Radau, LSODA), which stiff systems need, take the Jacobian; explicit ones do without `jac`. A network
     `x + dt f(x, u)` is a step and no right-hand side.
 
     Parameters
     ----------
-    function : f, of as many outputs as variables; inputs u are fixed there, or by solve_ivp's `args=(u,)`.
+    function : f, with as many outputs as variables; the inputs u are fixed there, or by solve_ivp's `args=(u,)`.
     control : where u changes with time, a function of t that gives it.
 
-    Raises ShapeError where the function has not as many outputs as variables.
+    Raises ShapeError where the function does not have as many outputs as variables.
 
     An oscillator of two states that a force drives:
 

@@ -1,4 +1,4 @@
-"""What a network misses of data, in units of the data's uncertainty."""
+"""The residuals of a network against data, in units of the data's uncertainty."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Residuals:
 
     Parameters
     ----------
-    function : f, of which `n_out` is the size of the data and `n_in` that of the prior.
+    function : f, whose `n_out` is the size of the data and whose `n_in` is the size of the prior.
     data : y with its uncertainty.
-    prior : of the variables x, or None; of infinite sigma where it says nothing.
+    prior : the prior of the variables x, or None; with infinite sigma for a variable of which nothing is known.
 
     Raises ShapeError where sizes do not fit, DtypeError for other classes.
 
@@ -47,7 +47,7 @@ class Residuals:
     >>> result.x.round(3).tolist(), np.linalg.inv(fit.hess(result.x)).round(3).tolist()
     ([0.2, 1.833], [[0.037, -0.013], [-0.013, 0.013]])
 
-    The same by its scalar cost and gradient:
+    The same fit by its scalar cost and gradient:
 
     >>> from scipy.optimize import minimize
     >>> minimize(fit.cost, [1.0, 1.0], jac=True, hess=fit.hess, method="trust-exact").x.round(3).tolist()

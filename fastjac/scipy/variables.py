@@ -1,4 +1,4 @@
-"""Which of a network's inputs a solver varies, and how a network's whole input is made of them."""
+"""Which of a network's inputs a solver varies, and how the network's whole input is put together from them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Kind = TypeVar("Kind")
 class Variables:
     """The inputs that vary, `free`, and the others, `held`, as indices of the network's whole input.
 
-    columns : the numbers of the free ones, or None where these are all in order.
-    listed : the numbers that are held, for errors.
+    columns : the numbers of the free inputs, or None where these are all inputs in order.
+    listed : the numbers of the held inputs, for errors.
     """
 
     def __init__(self, net: Network, wrt: Index | None) -> None:
@@ -32,7 +32,7 @@ class Variables:
 
 
 def checked_kind(value: Kind, kind: type[Kind], name: str, call: str) -> Kind:
-    """`value` itself if it is of this class, else a DtypeError that says how to make one: by the call."""
+    """`value` itself if it is of this class, else a DtypeError that says by which call to make one."""
     if not isinstance(value, kind):
         raise DtypeError(f"{name} must be a fastjac.scipy.{kind.__name__}, got {type(value).__name__}; pass {call}")
     return value
@@ -50,7 +50,7 @@ def vector(value: Any, size: int, name: str, meaning: str) -> np.ndarray:
 
 
 def put(target: np.ndarray, places: slice | np.ndarray, values: np.ndarray) -> None:
-    """Write values to these entries of the last axis; what the dtype does not hold becomes infinite, without a warning."""
+    """Write values to these entries of the last axis; values that the dtype does not hold become infinite, without a warning."""
     if target.dtype == values.dtype:
         target[..., places] = values
         return

@@ -19,7 +19,7 @@ MOST_LISTED = 8
 
 
 class Table(NamedTuple):
-    """Rows of numbers `values (n, columns)`, and what their columns are called; no names where nothing names them."""
+    """Rows of numbers `values (n, columns)`, and the names of the columns; no names where nothing names them."""
 
     values: np.ndarray
     names: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ def rows_for(net: Network, table: Any, input_names: Sequence[str] | None) -> Tab
 
     table : a data frame of pandas or another library, whose columns are matched to the names of the inputs; an array; or, for
         several inputs, a tuple of either.
-    input_names : what the inputs are called; by default `net.feature_names`, else as the columns are, else x0, x1, ...
+    input_names : the names of the inputs; by default `net.feature_names`, else the names of the columns, else x0, x1, ...
     """
     wanted = net.feature_names if input_names is None else arguments.names(input_names, net.n_in, "input_names", "input")
     if net._inputs.several and isinstance(table, tuple):
@@ -64,7 +64,7 @@ def default_names(end: End, letter: str) -> tuple[str, ...]:
 
 
 def matched(found: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Where in `found` each of the wanted columns is, where nothing else may be; the errors of `picked`, and a ShapeError."""
+    """Where in `found` each of the wanted columns is. Raises as `picked` does, and ShapeError where `found` has other columns."""
     places = picked(found, wanted)
     extra = [name for name in found if name not in set(wanted)]
     if extra:
@@ -114,7 +114,7 @@ def _read(table: Any, wanted: Sequence[str]) -> Table:
 
 
 def _numbers(column: Any, label: Any) -> np.ndarray:
-    """One column as numbers, where what is missing is nan."""
+    """One column as numbers; a missing entry is nan."""
     column = column if hasattr(column, "dtype") else np.asarray(column)
     kind = getattr(column.dtype, "kind", None) or np.asarray(column).dtype.kind
     if kind not in "fiub":
@@ -122,7 +122,7 @@ def _numbers(column: Any, label: Any) -> np.ndarray:
         raise DtypeError(
             f"the column {label!r} of the table must hold numbers, its dtype is {column.dtype}{example}; convert or encode it"
         )
-    # pandas keeps what is missing apart from the numbers in its own dtypes.
+    # In its own dtypes pandas keeps apart from the numbers which entries are missing.
     is_masked = hasattr(column, "to_numpy") and hasattr(column.dtype, "na_value")
     return column.to_numpy(np.float64, na_value=np.nan) if is_masked else np.asarray(column, np.float64)
 

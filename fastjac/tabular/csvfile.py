@@ -16,19 +16,19 @@ from ..files import replacing
 from .columns import Table, picked
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none"})
-"""What stands, in letters of any size, for a number that is missing: it is read as nan."""
+"""Words that stand, in upper or lower case, for a missing number, which is read as nan."""
 
 
 def read_csv(path: Path, columns: Sequence[str] | None = None, known: Sequence[str] = ()) -> Table:
-    """The table in a file, or some of its columns, which alone must hold numbers.
+    """The table in a file, or some of its columns; only these must hold numbers.
 
-    The first line holds names unless all of it are numbers.
+    The first line holds names unless all its cells are numbers.
 
     columns : the columns to take, in this order, by name, or by number from 0 on where the file has no names.
-    known : the same where `columns` is None and the file has names; by default all.
+    known : the columns to take where `columns` is None and the file has names; by default all.
 
-    Raises MissingFileError, or OSError, for a file that cannot be opened; FormatError, which names line and column, for one that
-    is no text, for lines of different lengths, and for what is no number; ShapeError for a column that is not there.
+    Raises MissingFileError, or OSError, for a file that cannot be opened; FormatError, which names line and column, for a file
+    that is no text, for lines of different lengths, and for a cell that is no number; ShapeError for a column that is not there.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -105,6 +105,6 @@ def _is_number(cell: str) -> bool:
 
 
 def _hint(line: Sequence[str]) -> str:
-    """What to do about a file that has something else than commas between its cells."""
+    """What to do about a file that has other separators than commas between its cells."""
     other = next((sign for sign in (";", "\t", "|") if len(line) == 1 and sign in line[0]), None)
     return f"; cells must be separated by commas, these are by {other!r}" if other else ""

@@ -13,7 +13,7 @@ from ..errors import OptionError
 from ..network import Network
 
 Units = Literal["raw", "standard", "elasticity"]
-"""In what derivatives are given: as they are, in standard deviations, or in per cent."""
+"""The units in which derivatives are given: as they are, in standard deviations, or in per cent."""
 NanPolicy = Literal["raise", "omit"]
 """What becomes of rows and derivatives that are not finite."""
 FORMULAS: dict[Units, str] = {
@@ -22,7 +22,7 @@ FORMULAS: dict[Units, str] = {
     "elasticity": "d log y / d log x",
 }
 BLOCK_BYTES = 2**20
-"""Derivatives in float64 that are computed at a time; what is made of them on the way takes some five times as much."""
+"""Bytes of derivatives in float64 that are computed at a time; intermediate results take some five times as much."""
 
 
 class Block(NamedTuple):
@@ -38,7 +38,7 @@ class Rows(NamedTuple):
     """The rows of a table at which derivatives are wanted.
 
     values : (n, n_in).  weights : (n,).
-    input_names, output_names : what errors call them.
+    input_names, output_names : the names of inputs and outputs in errors.
     output : the number of the only output that is wanted; None for all.
     """
 
@@ -52,8 +52,8 @@ class Rows(NamedTuple):
     def blocks(self, units: Units, nan_policy: NanPolicy, threads: int | None) -> Iterator[Block]:
         """The rows in blocks, as many at a time as BLOCK_BYTES hold; "standard" gives raw derivatives, to be scaled by all rows.
 
-        Left out are rows of weight 0, and those with nan or inf in an input if `nan_policy` is "omit". Derivatives that are not
-        finite are nan or inf then. If it is "raise" both are an OptionError that says where.
+        Rows of weight 0 are left out. If `nan_policy` is "omit", so are rows with nan or inf in an input, and other derivatives
+        that are not finite are nan or inf. If it is "raise", both are an OptionError that says where.
         """
         size = max(1, BLOCK_BYTES // (len(self.output_names) * self.net.n_in * 8))
         for first in range(0, len(self.values), size):
@@ -102,12 +102,12 @@ class Rows(NamedTuple):
 
 
 def checked_units(units: Units) -> Units:
-    """The units, or an OptionError that lists them."""
+    """The units, or an OptionError that lists the valid ones."""
     checked: Units = arguments.one_of(units, get_args(Units), "units")
     return checked
 
 
 def checked_nan_policy(nan_policy: NanPolicy) -> NanPolicy:
-    """The policy, or an OptionError that lists them."""
+    """The policy, or an OptionError that lists the valid ones."""
     checked: NanPolicy = arguments.one_of(nan_policy, get_args(NanPolicy), "nan_policy")
     return checked

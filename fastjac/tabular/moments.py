@@ -8,12 +8,12 @@ import numpy as np
 class Moments:
     """Moments of arrays of one shape, entry by entry, in float64.
 
-    A block's squares are taken of what its own mean leaves, and blocks are merged by the formula of Chan, Golub and LeVeque
-    ("Algorithms for computing the sample variance", The American Statistician 37, 1983), so that a spread keeps its digits where
-    it is small beside the mean. Entries that are nan or inf are left out.
+    The squares in a block are those of deviations from the block's own mean, and blocks are merged by the formula of Chan, Golub
+    and LeVeque ("Algorithms for computing the sample variance", The American Statistician 37, 1983). So a spread keeps its digits
+    where it is small beside the mean. Entries that are nan or inf are left out.
 
-    count : how many were taken of each entry.
-    mean, mean_abs : 0 where none was taken.
+    count : how many values of each entry were taken.
+    mean, mean_abs : the means of each entry, 0 where no value was taken.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -41,7 +41,7 @@ class Moments:
 
     @property
     def std(self) -> np.ndarray:
-        """The standard deviation of each entry, as `numpy.std` gives it; 0 where none was taken."""
+        """The standard deviation of each entry, as `numpy.std` gives it; 0 where no value was taken."""
         return np.sqrt(_quotient(self._squares, self._weight))
 
 

@@ -1,4 +1,4 @@
-"""What `sensitivity` gives: statistics of the derivatives, with names."""
+"""The result of `sensitivity`: statistics of the derivatives, with names."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def number_of(output: int | str, names: Sequence[str]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """How much each output depends on each input; entry `[i, j]` of each array is about `d y_i / d x_j`.
+    """How much each output depends on each input; entry `[i, j]` of each array is a statistic of `d y_i / d x_j`.
 
     mean, mean_abs, std : (n_out, n_in) float64, the mean, the mean absolute value and the standard deviation of the derivative
         over the rows; nan where no row counts.
     count : (n_out, n_in) int64, how many rows count.
-    input_names, output_names : what they are called.
+    input_names, output_names : the names of inputs and outputs.
     units : "raw", "standard" or "elasticity"; see `sensitivity`.
     rows : how many rows of the table were used.
 
@@ -72,8 +72,8 @@ class Sensitivity:
     def top(self, k: int, output: int | str | None = None) -> Sensitivity:
         """The k inputs that matter most, most first; all of them where there are fewer.
 
-        output : the name or number of the only output that is kept. By default all are, and an input counts by the largest share
-            that it has in the sum of `mean_abs` of any output.
+        output : the name or number of the only output that is kept. By default all are kept, and an input counts by the largest
+            share that it has in the sum of `mean_abs` of any output.
 
         Raises OptionError for an unknown output or a k below 1.
         """
@@ -89,7 +89,7 @@ class Sensitivity:
         return kept._part(np.arange(len(kept.output_names)), np.argsort(-share, kind="stable")[:count])
 
     def lines(self) -> Iterator[tuple[Any, ...]]:
-        """For each output and input, output by output, what COLUMNS names."""
+        """A line for each output and input, output by output, with the entries that COLUMNS names."""
         arrays = (self.mean, self.mean_abs, self.std, self.rms, self.count)
         for i, output in enumerate(self.output_names):
             for j, name in enumerate(self.input_names):

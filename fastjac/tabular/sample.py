@@ -1,4 +1,4 @@
-"""The derivatives of one output at some rows of a table, for what shows rows one by one."""
+"""The derivatives of one output at some rows of a table, for pictures that show rows one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .sensitivity import output_names_for
 
 
 class Sample(NamedTuple):
-    """Some rows of a table: inputs `x (n, n_in)`, the derivatives `(n, n_in)` of an output by them, and what all are called."""
+    """Some rows of a table: inputs `x (n, n_in)`, the derivatives `(n, n_in)` of an output by them, and the names of all."""
 
     x: np.ndarray
     derivatives: np.ndarray

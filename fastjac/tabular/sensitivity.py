@@ -33,17 +33,17 @@ def sensitivity(
     ----------
     net : the network.
     table : a data frame (pandas, or another with `columns`), whose columns are matched by name to `input_names`, or to
-        `net.feature_names`, as the networks of scikit-learn's estimators have them; without either they count as they come. Or an
-        array `(..., n_in)`; for a network of several inputs also a tuple of arrays or frames, as the network takes it.
-    units : "raw", the derivatives as they are; "standard", times the standard deviation of x_j over that of y_i, which is how
-        many standard deviations y_i moves with one of x_j; "elasticity", `d log y_i / d log x_j = d y_i / d x_j * x_j / y_i`,
-        which is by how many per cent y_i moves with one per cent of x_j, and 0 where x_j is 0.
+        `net.feature_names`, as the networks of scikit-learn's estimators have them; without either they are taken in their order.
+        Or an array `(..., n_in)`; for a network of several inputs also a tuple of arrays or frames, as the network takes it.
+    units : "raw", the derivatives as they are; "standard", times the standard deviation of x_j over the standard deviation of
+        y_i: how many standard deviations y_i moves with one of x_j; "elasticity", `d log y_i / d log x_j`, which is
+        `d y_i / d x_j * x_j / y_i`: by how many per cent y_i moves with one per cent of x_j, and 0 where x_j is 0.
     weights : (rows,) numbers from 0 on, how much each row counts; by default all the same.
-    nan_policy : what becomes of nan and inf. "raise" is an error that says where the first is. "omit" leaves out rows with nan or
-        inf in an input, and of the others those derivatives that are not finite: by the elasticity those of an output that is 0,
-        by "standard" those of an output that is the same in all rows. `count` says how many remain.
-    input_names, output_names : `n_in` and `n_out` names; by default of the inputs `net.feature_names`, else those of the frame's
-        columns, else x0, x1, ..., and of the outputs y0, y1, ...
+    nan_policy : what becomes of nan and inf. "raise" is an error that says where the first one is. "omit" leaves out rows with
+        nan or inf in an input, and in the other rows derivatives that are not finite: for "elasticity" those of an output that
+        is 0, for "standard" those of an output that is the same in all rows. `count` says how many remain.
+    input_names, output_names : `n_in` and `n_out` names. By default inputs have the names of `net.feature_names`, else those of
+        the frame's columns, else x0, x1, ...; outputs have y0, y1, ...
     threads : most threads to use, as for `Network.jacobian`.
 
     Returns
@@ -61,8 +61,8 @@ def sensitivity(
     OptionError
         Unknown units or nan_policy; negative weights; a name that comes twice; and what nan_policy "raise" refuses.
 
-    Costs one Jacobian for each row, and some four times the time of that for the statistics of a small network. Memory is that of
-    the result and of a block of Jacobians, whatever the number of rows; a data frame's columns are copied to one array.
+    Costs one Jacobian for each row; with a small network the statistics take some four times as long as that. Memory holds the
+    result and a block of Jacobians, whatever the number of rows; a data frame's columns are copied to one array.
 
     Examples
     --------

@@ -1,23 +1,23 @@
-"""Losses that the Jacobian of a live torch module takes part in.
+"""Losses of the Jacobian of a live torch module.
 
     y, J = fastjac.torch.value_and_jacobian(module, x)
     loss = (y - target).square().mean() + (J.mT @ J).det().mean()
     loss.backward()                     # fills .grad of the module's parameters, and of x
 
-No graph is recorded of what J is made of: its derivative is computed by `Network.jacobian_vjp`'s kernel.
+Torch records no graph of the steps that make J: the kernel of `Network.jacobian_vjp` computes J's derivative.
 
     function.py   y and J as a function of torch's autograd
-    known.py      the network that a module is: kept while it holds, found again where the module has changed
-    followed.py   how it is found, and compared with the module's own values
-    watch.py      what is compared to see a change; values.py: attributes, containers and entries; reads.py: which of them the
-                  forward reads
-    parameters.py the modules whose parameters are trained, and what reads these
+    known.py      the network of a module: kept while it holds, found again where the module has changed
+    followed.py   how the network is found, and compared with the module's own values
+    watch.py      what is compared to see a change; values.py compares attributes, containers and entries, and reads.py finds
+                  which of them the forward reads
+    parameters.py the modules whose parameters are trained, and the functions that read these
     chain.py      the network, and one call of it
-    inputs.py     what a call takes and gives: tensors, in tuples where there are several
+    inputs.py     arguments and results of a call: tensors, in tuples where there are several
     team.py       torch's threads, on which calls run
 
-What a module computes is followed at the first call, which takes some 0.03 s, and compared with the module's own values and
-derivatives. These changes are seen at the next call, and the module is followed again:
+At the first call the module's forward is followed, which takes some 0.03 s, and the network is compared with the module's own
+values and derivatives. These changes are seen at the next call, and the module is followed again:
 
 - modules, parameters, buffers and attributes that are replaced, added or removed, hooks, modes, options, classes and methods;
 - entries of tensors that the forward computes with beside torch's own modules, however they are written, and of NumPy arrays
@@ -25,12 +25,12 @@ derivatives. These changes are seen at the next call, and the module is followed
 - entries of lists, dictionaries and other containers, and attributes of objects such as a configuration, 8 levels deep and
   2000 values in all.
 
-What the forward does not read is not watched, such as counters or an optimizer. The parameters of torch's own modules, and the
-statistics of BatchNorm, are read at each call, so that training follows nothing again.
+What the forward does not read, such as counters or an optimizer, is not watched. The parameters of torch's own modules, and the
+statistics of BatchNorm, are read at each call, so a step of training does not make fastjac follow the module again.
 
-These changes are not seen: those of global variables and of variables that a function holds in its closure, of entries of larger
-NumPy arrays, of further values of larger containers, and of whatever is no attribute, such as a file or the state of a compiled
-object. Call `fastjac.torch.forget(module)` after such a change.
+Not seen are changes of global variables and of variables in a function's closure, of entries of larger NumPy arrays, of further
+values of larger containers, and of whatever is no attribute, such as a file or the state of a compiled object. Call
+`fastjac.torch.forget(module)` after such a change.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ __all__ = ["forget", "jacobian", "value_and_jacobian"]
 def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
     """`y (..., n_out)` and `J (..., n_out, n_in)` of a module at `x (..., n_in)`, both differentiable by its parameters and x.
 
-    Of several inputs x is a tuple, and J has a block for each; of several outputs y is a tuple, and J one of such blocks.
+    For several inputs x is a tuple, and J is a tuple with a block for each. For several outputs y is a tuple, and J is a tuple
+    with all this for each.
 
     Parameters
     ----------
-    module : what `fastjac.from_torch` takes, with its parameters on the CPU, all float32 or all float64. They are read at each
-        call. Those that do not require grad are left out of the backward pass.
-    x : tensor of the module's dtype, on the CPU; or a tuple of them, whose leading shapes are broadcast.
+    module : what `fastjac.from_torch` takes, with its parameters on the CPU, all float32 or all float64. Parameters are read at
+        each call. Those that do not require grad are left out of the backward pass.
+    x : tensor of the module's dtype, on the CPU; or a tuple of tensors, whose leading shapes are broadcast.
 
     Raises
     ------
@@ -73,16 +74,18 @@ def value_and_jacobian(module: Any, x: Any) -> tuple[Any, Any]:
         The module is not one that `fastjac.from_torch` takes, is in training mode where that matters, or computes with a
         parameter outside of torch's own modules.
 
-    The second derivative of a piecewise linear activation is 0. What backward gives cannot be differentiated again: OptionError.
+    The bend (the second derivative) of a piecewise linear activation is 0. The gradients that backward gives cannot be
+    differentiated again: that is an OptionError.
     A parameter or x that is changed in place between the call and backward is an error, as everywhere in torch.
 
-    Both are computed in the module's dtype, also under `torch.autocast`. Hooks for saved tensors and activation checkpointing
+    y and J are computed in the module's dtype, also under `torch.autocast`. Hooks for saved tensors and activation checkpointing
     change no bit of the gradients.
 
-    `torch.func.grad`, `vjp`, `jacrev` and `vmap` transform the function, also by parameters that `functional_call` gives; then
-    a call with the module's own must have come before. `vmap` over x is one call of the kernel, while over parameters, and for
-    gradients of single samples by them, it is one for each. Forward mode is an OptionError. `torch.compile` leaves the call as
-    it is; what records operations without computing them, such as `torch.export`, is an OptionError.
+    `torch.func.grad`, `vjp`, `jacrev` and `vmap` transform the function, also with parameters that `functional_call` gives; a
+    call with the module's own parameters must then have come before. `vmap` over x is one call of the kernel. Over parameters,
+    and for gradients of single samples by parameters, `vmap` makes one call for each. Forward mode is an OptionError.
+    `torch.compile` leaves the call as it is. A tool that records operations without computing them, such as `torch.export`, is an
+    OptionError.
 
     The module is followed at the first call, and again after a change. `help(fastjac.torch)` says which changes are not seen.
 

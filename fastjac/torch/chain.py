@@ -23,20 +23,20 @@ from .team import team_of_torch
 DTYPES: dict[Any, np.dtype] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 Needed = tuple[bool, ...]
-"""Which of several tensors a gradient is needed of."""
+"""For each of several tensors whether its gradient is needed."""
 
 
 @dataclass(frozen=True, eq=False)
 class ModuleChain:
-    """What a module computes, for tensors that are read from it at each call.
+    """The network of a module, whose parameters are tensors that are read from the module at each call.
 
     unfolded : its operations, and the layers that have the parameters.
-    inputs, outputs : the sizes of each.  sized : whether those of the inputs are known from what it was called with alone.
+    inputs, outputs : the size of each.  sized : whether the sizes of the inputs are known only from what it was called with.
     names : the parameters' places among those layers, in the order of `tensors`.
-    readers : the modules that hold them, with what reads them.
-    dtype : torch's, of all parameters.
-    places : the shape of each of these parameters, and its strides and its start among all gradients, one after another.
-    runners : by which of the parameters they give a gradient of.
+    readers : the modules that hold the parameters, each with the function that reads them.
+    dtype : torch's dtype of all parameters.
+    places : the shape of each parameter, its strides, and its start among the gradients, which lie one after another.
+    runners : the runners, each by the parameters whose gradients it gives.
 
     The modules are held weakly, so that the chain does not keep alive the one that it belongs to.
     """
@@ -80,7 +80,7 @@ class ModuleChain:
         return True
 
     def runner(self, needed: Needed) -> GradientRunner:
-        """What gives the gradients of the parameters that are needed, and of no others."""
+        """The runner that gives the gradients of the parameters that are needed, and of no others."""
         runner = self.runners.get(needed)
         if runner is None:
             wanted = list(compress(self.names, needed))
@@ -97,7 +97,7 @@ class ModuleChain:
 class Call:
     """A chain at some points, with some parameters.
 
-    chain : called.  needed : of the points and of each parameter, whether a gradient will be needed.
+    chain : the chain that is called.  needed : for the points and for each parameter, whether a gradient will be needed.
     keeps : whether to keep what `gradients` would compute again.
     """
 
@@ -117,7 +117,7 @@ class Call:
         return y, jacobians
 
     def gradients(self, needed: Needed, by_y: Any, by_jacobian: Any, points: Any) -> tuple[Any, ...]:
-        """The derivatives of a loss by points and parameters from those by values and Jacobians; None for what is not needed."""
+        """The derivatives of a loss by points and parameters, from its derivatives by y and J; None for those not needed."""
         chain = self.chain
         x_gradient = _empty(chain, *points.shape) if needed[0] else None
         gradient = _empty(chain, chain.unfolded.n_parameters)
@@ -127,17 +127,17 @@ class Call:
         return x_gradient, *chain.split(gradient, needed[1:])
 
     def _run(self, x: Any, **tensors: Any) -> None:
-        """Carry out a request of these tensors, by the names that it has for them."""
+        """Carry out a request with these tensors, by the request's names for them."""
         dense = {name: _dense(tensor) for name, tensor in {"x": x, **tensors}.items() if tensor is not None}
         given = {name: tensor.data_ptr() for name, tensor in dense.items()}
         self._runner.run(len(x), given | self._values.memory.words, None, self._kept)
 
     def is_of(self, needed: Needed, points: Any, tensors: Sequence[Any]) -> bool:
-        """Whether the call was made with these very tensors, which nothing has changed since."""
+        """Whether the call was made with these very tensors, and nothing has changed them since."""
         return self._runner is self.chain.runner(needed[1:]) and self._given == _identity(points, tensors)
 
     def held(self) -> Any:
-        """A tensor that holds the call, for torch to save: so the call lives, like what torch saves, until backward is done."""
+        """A tensor that holds the call, for torch to save: so the call lives until backward is done, like all that is saved."""
         holder = np.empty(1).view(_Holder)
         holder.call = self
         tensor = torch.from_numpy(holder)
@@ -146,7 +146,7 @@ class Call:
 
 
 class _Holder(np.ndarray):
-    """An array that holds a call, for a tensor to hold it."""
+    """An array that holds a call, and that a tensor holds in turn."""
 
     call: Call
 
@@ -158,8 +158,8 @@ _calls: WeakValueDictionary[int, Call] = WeakValueDictionary()
 def call_of(holder: Any, chain: ModuleChain, needed: Needed, n: int, points: Any, tensors: Sequence[Any]) -> tuple[Call, Any]:
     """The call that a tensor holds, and its n points.
 
-    Hooks for saved tensors may have given back copies instead of what was saved: activation checkpointing does, and so does
-    what moves tensors to another place. Then the call is made again with these.
+    Hooks for saved tensors may have given back copies instead of the saved tensors: activation checkpointing does, and so do
+    hooks that move tensors elsewhere. Then the call is made again with the copies.
     """
     call = _calls.get(holder.data_ptr())
     if call is not None and call.is_of(needed, points, tensors):
@@ -178,7 +178,7 @@ def _restored(chain: ModuleChain, tensor: Any) -> Any:
 
 
 def _identity(points: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
-    """What identifies tensors. On the way back the kernel reads the points anew, and copies of the parameters."""
+    """A key that identifies tensors. On the way back the kernel reads the points anew, but copies of the parameters."""
     return points.data_ptr(), points._version, points.dtype, points.shape, *[tensor.data_ptr() for tensor in tensors]
 
 

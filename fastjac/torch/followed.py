@@ -1,4 +1,4 @@
-"""What a live torch module computes: a network, and what reads its parameters from the module."""
+"""The network that a live torch module computes, and the functions that read its parameters from the module."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from .reads import reading
 from .watch import Watch
 
 PARAMETRIZED = (Affine, LayerNorm, PReLU, Scale)
-"""What the modules of TRAINED become."""
+"""The layers that the modules of TRAINED become."""
 
 
 def followed_chain(module: Any, sizes: Sequence[int]) -> tuple[ModuleChain, Watch]:
-    """The network that a module is, and what says whether it still is.
+    """The network that a module computes, and a watch that says whether it still does.
 
-    sizes : of the inputs that it is called with.
+    sizes : the sizes of the inputs with which it is called.
 
     Raises as `fastjac.torch.value_and_jacobian` does.
     """
@@ -98,7 +98,7 @@ def _chain(module: Any, found: Followed, dtype: Any, sized: bool) -> ModuleChain
 
 
 def _spread(graph: Graph, shared: Sequence[Layer], dtype: np.dtype) -> tuple[Graph, dict[Layer, Layer]]:
-    """The graph with an entry for each unit in place of slopes that all units share, and what was there instead."""
+    """The graph with an entry for each unit in place of slopes that all units share, and the layers that were there before."""
     spread: dict[tuple[Layer, int], Layer] = {}
     vertices = list(graph.vertices)
     for number, vertex in enumerate(vertices):
@@ -151,7 +151,7 @@ def _dtype_of(module: Any) -> Any:
 
 
 def _not_registered(source: str) -> UnsupportedLayerError:
-    """Parameters of a module that the user's does not know of could not be found again."""
+    """The error for a module that the user's module has not registered: its parameters could not be found again."""
     return UnsupportedLayerError(
         f"{source}: it has parameters, but is not registered in the module; make it an attribute, or keep it in a "
         "torch.nn.ModuleList instead of a list"
@@ -161,8 +161,8 @@ def _not_registered(source: str) -> UnsupportedLayerError:
 def _check_tensors(module: Any, found: Followed) -> None:
     """Refuse a forward that passes parameters on in ways that cannot be read from the module at each call.
 
-    Their gradients would be lost, where another module than those of TRAINED uses them, or the forward itself, or where the
-    forward gives others to a module for a call.
+    Their gradients would be lost where a module other than those of TRAINED uses the parameters, or the forward itself does, or
+    where the forward gives a module other parameters for a call.
     """
     names = {id(parameter): name for name, parameter in module.named_parameters()}
     for call in found.calls:
@@ -179,7 +179,7 @@ def _check_tensors(module: Any, found: Followed) -> None:
 
 
 def _check_own(call: Call, used: Sequence[Given]) -> None:
-    """Refuse a module that is called with other tensors than it holds, unless it computes them itself."""
+    """Refuse a module that is called with tensors other than its own, unless it computes them itself."""
     module = call.place.module
     if hasattr(module, "parametrizations") or module._forward_pre_hooks:
         return

@@ -25,13 +25,13 @@ BATCHED = (
 
 
 class _Function(torch.autograd.Function):
-    """What torch.func may transform, at the cost of other functions where it does not."""
+    """A function that torch.func may transform, and that costs no more than other functions where it does not."""
 
     @classmethod
     def apply(cls, *arguments: Any) -> Any:
         if transforms():
             return super().apply(*arguments)
-        # torch.autograd.Function's own would look for defaults in the signature of forward, each time.
+        # The `apply` of torch.autograd.Function would look for defaults in the signature of forward each time.
         return super(torch.autograd.Function, cls).apply(*arguments)
 
     @staticmethod
@@ -40,9 +40,9 @@ class _Function(torch.autograd.Function):
 
 
 class ValueAndJacobian(_Function):
-    """The values and Jacobians of a module at `points (n, n_in)`, and what holds the call for the way back.
+    """The values and Jacobians of a module at `points (n, n_in)`, and a tensor that holds the call for the way back.
 
-    needed : of the points and of each of the tensors, whether gradients will be needed.  keeps : whether any will.
+    needed : for the points and for each tensor, whether its gradient will be needed.  keeps : whether any will.
     """
 
     @staticmethod
@@ -65,7 +65,7 @@ class ValueAndJacobian(_Function):
             return (None,) * (4 + len(tensors))
         if is_grads_batched(by_y) or is_grads_batched(by_jacobian):
             raise OptionError(BATCHED)
-        # Nothing is recorded, but for create_graph=True.
+        # Nothing is recorded, except for create_graph=True.
         gradients = _Gradients.apply if torch.is_grad_enabled() or transforms() else _Gradients.forward
         return None, None, None, *gradients(ctx.chain, ctx.needs_input_grad[3:], holder, by_y, by_jacobian, points, *tensors)
 
@@ -82,10 +82,10 @@ class ValueAndJacobian(_Function):
 
 
 class _Gradients(_Function):
-    """The derivatives of a loss by points and tensors from those by values and Jacobians; None for what is not needed.
+    """The derivatives of a loss by points and tensors, from its derivatives by y and J; None for those not needed.
 
-    They cannot be differentiated. Torch's `once_differentiable` would not do to say so: the gradients depend on points and
-    parameters, so it would lose derivatives where the loss is linear in y and J.
+    They cannot be differentiated. Torch's `once_differentiable` would not refuse that everywhere: the gradients depend on points
+    and parameters, so it would lose derivatives where the loss is linear in y and J.
     """
 
     @staticmethod
@@ -118,7 +118,7 @@ class _Gradients(_Function):
 
 
 def _flat(tensor: Any, dim: int | None, size: int) -> Any:
-    """A batch of tensors of samples as one such tensor."""
+    """A batch of tensors of samples as one tensor of samples."""
     if tensor is None:
         return None
     return (tensor.expand(size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""What a call takes and gives: tensors, in tuples where a module has several inputs or outputs."""
+"""Arguments and results of a call: tensors, in tuples where a module has several inputs or outputs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which network a live module was found to be, kept while that holds.
+"""The network that a live module was found to compute, kept while that holds.
 
-What `fastjac.torch` differentiates. A module is followed at its first use (followed.py), and again where it has become
-another (watch.py).
+This network is what `fastjac.torch` differentiates. A module is followed at its first use (followed.py), and again where it has
+changed (watch.py).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .watch import Watch
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """The network that a module was found to be, and whether it still is."""
+    """The network that a module was found to compute, and the watch that says whether it still does."""
 
     chain: ModuleChain
     watch: Watch
 
 
 _known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
-"""What modules were found to be, while they live. Nothing here keeps a module alive."""
+"""The networks that modules were found to compute, while the modules live. Nothing here keeps a module alive."""
 
 
 def chain_of(module: Any, x: Any) -> tuple[ModuleChain, list[Any]]:
-    """The network that a module is when it is called with x, and its parameters as they are now.
+    """The network that a module computes when it is called with x, and its parameters as they are now.
 
     Raises as `fastjac.torch.value_and_jacobian` does.
     """
@@ -53,8 +53,8 @@ def chain_of(module: Any, x: Any) -> tuple[ModuleChain, list[Any]]:
 def forget(module: Any) -> None:
     """Forget what a module was found to compute, so that its next use follows it again.
 
-    It is of use after a change that is not seen; `help(fastjac.torch)` lists these. `module` is what
-    `value_and_jacobian` is called with. Raises DtypeError where it is no torch module.
+    Call this after a change that is not seen; `help(fastjac.torch)` lists such changes. `module` is the module with which
+    `value_and_jacobian` is called. Raises DtypeError where it is no torch module.
 
     >>> import fastjac.torch, torch
     >>> module = torch.nn.Linear(3, 2)
@@ -65,6 +65,6 @@ def forget(module: Any) -> None:
 
 
 def _check_module(module: Any) -> None:
-    """Raise DtypeError where it is none."""
+    """Raise DtypeError unless it is a torch module."""
     if not isinstance(module, torch.nn.Module):
         raise DtypeError(f"fastjac.torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")

@@ -1,4 +1,4 @@
-"""The modules of torch's own whose parameters are trained, and what reads these from them at each call."""
+"""Torch's own modules whose parameters are trained, and the functions that read the parameters at each call."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..importers.torch.modified import Evaluated, own_class
 from ..layers import Layer
 
 TRAINED = ("Linear", "LayerNorm", "GroupNorm", "BatchNorm1d", "SyncBatchNorm", "PReLU")
-"""Modules each of which is one layer with the parameters of the module."""
+"""Modules that each become one layer, with the parameters of the module."""
 
 Reader = Callable[[Any], dict[str, Any]]
-"""From one of torch's own modules the tensors of the layer that it becomes, by field name, as torch differentiates them."""
+"""Reads from one of torch's own modules the tensors of the layer that it becomes, by field name, as torch differentiates them."""
 
 
 def is_trained(module: Any) -> bool:
@@ -24,7 +24,7 @@ def is_trained(module: Any) -> bool:
 
 
 def reader_of(module: Any, layer: Layer) -> Reader:
-    """What reads the tensors of a module that became this layer."""
+    """The function that reads the tensors of a module that became this layer."""
     if own_class(module) in ("BatchNorm1d", "SyncBatchNorm"):
         return _scale_and_shift
     return partial(_spread_slope, width=layer.n_in or 1) if is_shared_slope(module) else _weight_and_bias
@@ -36,7 +36,7 @@ def is_shared_slope(module: Any) -> bool:
 
 
 def _weight_and_bias(module: Any) -> dict[str, Any]:
-    """Weight and bias where there are any, by way of the hooks that compute them."""
+    """Weight and bias where there are any, through the hooks that compute them."""
     evaluated = Evaluated(module) if module._forward_pre_hooks else module
     held = module._parameters  # where attributes are found in the end, if not computed
     tensors = {name: held[name] if name in held else getattr(evaluated, name, None) for name in ("weight", "bias")}
@@ -44,7 +44,7 @@ def _weight_and_bias(module: Any) -> dict[str, Any]:
 
 
 def _scale_and_shift(module: Any) -> dict[str, Any]:
-    """Batch normalization in evaluation, as it is folded."""
+    """Batch normalization in evaluation, folded into a weight and a bias."""
     scale = torch.rsqrt(module.running_var + module.eps)
     scale = scale if module.weight is None else scale * module.weight
     shift = -module.running_mean * scale
@@ -52,5 +52,5 @@ def _scale_and_shift(module: Any) -> dict[str, Any]:
 
 
 def _spread_slope(module: Any, width: int) -> dict[str, Any]:
-    """A slope that all units share, once for each; torch adds up their gradients."""
+    """A slope that all units share, repeated for each unit; torch adds up the gradients."""
     return {"weight": module.weight.expand(width)}

@@ -1,7 +1,7 @@
 """What the forward of a live torch module reads while it is followed: names that its code looks up, and tensors.
 
-A module holds much that its forward never asks for, such as counters, histories and optimizers. What is read here is what
-watch.py must watch, and nothing else.
+A module holds much that its forward never asks for, such as counters, histories and optimizers. watch.py must watch what is read
+here, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from .parameters import is_trained
 COMPUTED_NAMES = frozenset(
     {"getattr", "hasattr", "setattr", "vars", "dir", "eval", "exec", "attrgetter", "__dict__", "__getattr__", "__getattribute__"}
 )
-"""Code that uses one of these may look up attributes whose names it does not show."""
+"""Code that uses one of these names may look up attributes whose names it does not show."""
 LIBRARIES = sys.stdlib_module_names | {"fastjac", "numpy", "torch"}
 """Packages whose code looks up no attribute of the user's own."""
 NUMBERS = frozenset(
     {"numpy", "__array__", "tolist", "item", "equal", "allclose", "is_nonzero", "__contains__"}
     | {"__float__", "__int__", "__bool__", "__index__", "__complex__"}
 )
-"""Functions of tensors that give entries, though no tensor. Others that give no tensor ask for a size or a type."""
+"""Functions of tensors that return entries, but no tensor. Other functions that return no tensor ask for a size or a type."""
 
 
 @dataclass
 class Reads:
-    """What was read.
+    """What a forward has read.
 
-    names : of attributes, by the code that ran.
+    names : the names of attributes that occur in the code that ran.
     computed : whether attributes may have been looked up by other names too.
     memory : the tensors whose entries were read, by the addresses of their memory. They are aliases, which hold the memory, and
         neither the user's tensors nor a module.
-    made : the same for tensors that the forward made itself. No one else can change them.
+    made : the tensors that the forward made itself, by the addresses of their memory. No one else can change them.
     """
 
     names: set[str] = field(default_factory=set)
@@ -56,7 +56,7 @@ class Reads:
                 self.memory.setdefault(address(tensor), tensor.detach())
 
     def add_made(self, values: Any) -> None:
-        """Note that all tensors among the values are results, which may be views of what was read."""
+        """Note that all tensors among the values are results, which may be views of tensors that were read."""
         for tensor in _tensors(values):
             if address(tensor) not in self.memory:
                 self.made[address(tensor)] = tensor.untyped_storage()
@@ -68,13 +68,13 @@ def has_memory(tensor: Any) -> bool:
 
 
 def address(tensor: Any) -> int:
-    """Where the memory starts that a tensor shares with its views."""
+    """The start of the memory that a tensor shares with its views."""
     return int(tensor.untyped_storage().data_ptr())
 
 
 @contextmanager
 def reading() -> Iterator[Reads]:
-    """Note what forwards that are followed within read."""
+    """Note what forwards read that are followed within this context."""
     found, codes = Reads(), dict[CodeType, str]()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
@@ -97,7 +97,7 @@ def reading() -> Iterator[Reads]:
 
 
 class _Operations(TorchFunctionMode):
-    """Notes the tensors that a forward passes to torch's functions, but for those that it made itself."""
+    """Notes the tensors that a forward passes to torch's functions, except those that it made itself."""
 
     def __init__(self, found: Reads) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ def _tensors(value: Any) -> Iterator[Any]:
 def _is_called_by_a_forward() -> bool:
     """Whether the user's code called torch, and was itself called to record a forward.
 
-    What modules of TRAINED read, and parametrizations of theirs, is read anew at each call.
+    What modules of TRAINED and their parametrizations read does not count: it is read anew at each call.
     """
     frame: FrameType | None = sys._getframe(2)
     is_users = False

@@ -1,7 +1,7 @@
-"""The threads that torch's own operations run on, for the calls between them.
+"""The threads on which torch's own operations run, used for calls between these operations.
 
-After an operation torch's OpenMP threads keep their cores busy for some milliseconds, waiting for the next one. A call on
-threads of its own would get these cores only when the system takes them away, so it runs on theirs.
+After an operation torch's OpenMP threads keep their cores busy for some milliseconds, waiting for the next operation. A call on
+other threads would get these cores only when the system takes them away, so the call runs on torch's threads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..memory import aligned_zeros
 MAPPED = Path("/proc/self/maps")
 """Where Linux lists the files that a process has in memory."""
 PROCESS = os.getpid()
-"""The process that has torch's threads; a team may be made in a forked child only."""
+"""The process that has torch's threads. A team may first be made in a forked child, which has none."""
 RUNTIMES = "libgomp", "libiomp", "libomp"
 """Names of OpenMP libraries that have GNU's entry points."""
 
@@ -43,11 +43,11 @@ class Team:
 
     @property
     def most_threads(self) -> int:
-        """As many as torch uses, the caller's included."""
+        """As many threads as torch uses, the caller's included."""
         return int(torch.get_num_threads())
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
-        """Run a request in chunks on up to `threads` threads, this one included; False, at once, if they serve another."""
+        """Run a request in chunks on up to `threads` threads, this one included; False, at once, if they serve another call."""
         if os.getpid() != PROCESS:
             # A forked child has none of OpenMP's threads, and would wait for them for ever.
             return crew.crew.share(threads, chunks, handle, *arrays)
@@ -65,7 +65,7 @@ def team_of_torch() -> Team | None:
 
 
 def _runtimes() -> list[str]:
-    """Paths of the OpenMP libraries in memory that are torch's: the one that it brings, or else the only one."""
+    """Paths of torch's OpenMP libraries in memory: those that torch brings, or else the only one that there is."""
     if "ATen parallel backend: OpenMP" not in torch.__config__.parallel_info() or not MAPPED.exists():
         return []
     mapped = {line.split(maxsplit=5)[-1].strip() for line in MAPPED.read_text().splitlines()}

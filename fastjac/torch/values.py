@@ -1,4 +1,4 @@
-"""Whether the values that a forward reads are still the ones that they were, down to the entries of containers and arrays."""
+"""Whether the values that a forward reads are unchanged, down to the entries of containers and arrays."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from .reads import LIBRARIES, Reads, address, has_memory
 
 PLAIN: tuple[type, ...] = (bool, int, float, complex, str, bytes, type(None), type(...), range, slice, np.generic, np.dtype)
 PLAIN += (torch.dtype, torch.device, torch.layout, torch.memory_format)
-"""Types of values that never change, and that are the same where they look the same."""
+"""Types of values that never change, and that are the same where their reprs are."""
 CODE = (FunctionType, BuiltinFunctionType, ModuleType)
 """Types of objects that are not entered."""
 DESCRIPTORS = (property, staticmethod, classmethod)
 CALLED = frozenset({"forward", "__call__", "__getattr__", "__getattribute__"})
-"""What torch and Python look up of a class by themselves."""
+"""Names that torch and Python look up in a class by themselves."""
 MOST_DEPTH = 8
 """How deep containers and objects are entered."""
 MOST_VALUES = 2000
-"""How many values are compared one by one. Of a container with more than are left, only type and length are."""
+"""How many values are compared one by one. Of a container with more values than are left, only type and length count."""
 MOST_BYTES = 1 << 20
 """The largest NumPy array whose entries are compared, which takes some 0.1 ms."""
 
 Same = Callable[[Any], bool]
-"""Whether a value is the one that it was."""
+"""Whether a value is unchanged."""
 Names = frozenset[str] | None
-"""Of the attributes that are read; None if it may be any."""
+"""The names of the attributes that are read; None if any may be."""
 
 
 class Values:
-    """Makes what compares values, and finds the modules and classes that the values lead to.
+    """Makes functions that compare values, and finds the modules and classes to which the values lead.
 
-    modules : found so far, the first ones first.  classes : with what compares them.
-    addresses : of the memory of all tensors that are compared where they stand.
+    modules : the modules found so far, in the order of finding.  classes : the classes, each with the function that compares it.
+    addresses : the addresses of the memory of all tensors that are compared where they stand.
     """
 
     def __init__(self, reads: Reads) -> None:
@@ -60,14 +60,14 @@ class Values:
         return has_memory(tensor) and address(tensor) in self._reads.memory
 
     def add_module(self, module: Any) -> None:
-        """Note a module and all in it."""
+        """Note a module and all modules in it."""
         for inner in module.modules():
             if id(inner) not in self._entered:
                 self._entered[id(inner)] = inner
                 self.modules.append(inner)
 
     def add_class(self, kind: type) -> None:
-        """Note a class and those that it derives from."""
+        """Note a class and the classes from which it derives."""
         for base in kind.__mro__:
             if base not in self.classes and base.__module__ != "builtins":
                 self.classes[base] = _never  # while it is entered
@@ -80,7 +80,7 @@ class Values:
         return not name.startswith("__") if self.names is None else name in self.names
 
     def same(self, value: Any, depth: int = 0) -> Same:
-        """What compares other values with this one."""
+        """The function that compares other values with this one."""
         self._left -= 1
         if isinstance(value, PLAIN):
             return partial(is_alike, value)
@@ -97,7 +97,7 @@ class Values:
         return _identical(value)
 
     def _same_inside(self, value: Any, depth: int) -> Same:
-        """The same container, by its entries, or the same object, by its attributes."""
+        """The function that compares containers by their entries, or objects by their attributes."""
         outer, listed = _identical(value), _lists(value)
         if listed is None:
             if _root(type(value)) == "torch":
@@ -139,7 +139,7 @@ def entries_of(tensor: Any) -> tuple[Any, ...]:
 
 
 def is_alike(old: Any, new: Any) -> bool:
-    """Whether plain values are the same, zeros of other signs and nans included."""
+    """Whether plain values are the same: nan is the same as nan, and zeros of different signs are not the same."""
     return new is old or (type(new) is type(old) and repr(new) == repr(old))
 
 
@@ -151,7 +151,7 @@ def _same_array(array: np.ndarray) -> Same:
 
 
 def _identical(value: Any) -> Same:
-    """Whether a value is the very same object; of one to which there are no weak references, whether it is of the same class."""
+    """Whether a value is the very same object, or of the same class where an object allows no weak references."""
     if isinstance(value, DESCRIPTORS):
         return lambda new: new is value
     held, kind = _reference(value), type(value)
@@ -170,7 +170,7 @@ def _never(_: Any) -> bool:
 
 
 def _lists(value: Any) -> Callable[[Any], list[Any]] | None:
-    """What lists all that a container consists of; None for other objects."""
+    """The function that lists everything in a container; None for other objects."""
     if isinstance(value, (dict, MappingProxyType)):
         return lambda new: [*new.keys(), *new.values()]
     if isinstance(value, (list, tuple, set, frozenset, deque)):
@@ -198,7 +198,7 @@ def _slots(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _class_attributes(kind: type, names: list[str]) -> list[Any]:
-    """What a class itself defines under these names, and how many others there are."""
+    """What a class itself defines under these names, and how many other names it defines."""
     held = vars(kind)
     return [len(held), *[held.get(name) for name in names]]
 

@@ -1,7 +1,7 @@
-"""Whether a live torch module is still what it was when its forward was followed.
+"""Whether a live torch module is unchanged since its forward was followed.
 
-What is compared is held here: plain values and copies of entries, and weak references to objects. So the watch keeps no module
-alive, and it never takes a new object for one that is gone and that lay in the same place.
+The watch holds what it compares: plain values, copies of entries, and weak references to objects. So it keeps no module alive,
+and it never takes a new object for a former one that lay in the same place.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .reads import Reads
 from .values import PLAIN, Values, entries_of, is_alike
 
 INTERNAL = frozenset(vars(torch.nn.Module())) - {"training"}
-"""What torch keeps in every module beside its options."""
+"""The attributes that torch keeps in every module besides its options."""
 GLOBAL_HOOKS = [getattr(torch_module, f"_global{name}") for name in HOOKS.values()]
-"""The hooks of all modules, which torch keeps as it keeps a module's own: by numbers that it gives once."""
+"""The hooks of all modules, which torch keeps like a module's own hooks: by numbers that it gives only once."""
 
 
 class Watch:
-    """The modules that a forward goes through, and all that it read of them."""
+    """The modules through which a forward goes, and everything that it read from them."""
 
     def __init__(self, module: Any, reads: Reads) -> None:
         reads.computed |= any(not isinstance(type(inner).forward, FunctionType) for inner in module.modules())  # not of Python
@@ -38,7 +38,7 @@ class Watch:
         self._global_hooks = _numbers(GLOBAL_HOOKS)
 
     def holds(self, module: Any) -> bool:
-        """Whether this is the module, and is as it was."""
+        """Whether this is the module that was followed, unchanged."""
         return (
             self._modules[0].is_module(module)
             and _numbers(GLOBAL_HOOKS) == self._global_hooks
@@ -49,9 +49,9 @@ class Watch:
 
 
 class _Module:
-    """A module's class, its hooks, its inner modules, and those of its attributes that are read.
+    """A module's class, its hooks, its inner modules, and the attributes that a forward reads.
 
-    Its tensors are watched only where a forward has read their entries: the others are read anew at each call.
+    Its tensors are watched only where a forward has read their entries: other tensors are read anew at each call.
     """
 
     __slots__ = ("_attributes", "_hooks", "_inner", "_kind", "_module", "_names", "_plain", "_present", "_tensors")
@@ -64,7 +64,7 @@ class _Module:
         self._inner = [(name, _weak(inner)) for name, inner in held["_modules"].items()]
         self._names = values.names_of(type(module))
         if self._names is not None and own_class(module) is not None:
-            # fastjac reads the options that torch's own class has among them.
+            # fastjac reads the options of torch's own class, which are among these.
             self._names |= {name for name, value in held.items() if isinstance(value, PLAIN)}
         self._present = self._read_of(held)
         read = {name: value for name, value in held.items() if name not in INTERNAL}
@@ -80,22 +80,22 @@ class _Module:
         ]
 
     def _is_compared(self, value: Any) -> bool:
-        """Whether it is neither plain nor a weight that a hook has computed, and that is another one after every call."""
+        """Whether it is neither plain nor a weight that a hook computes anew at every call."""
         return not isinstance(value, PLAIN) and not (self._hooks and isinstance(value, torch.Tensor))
 
     def _read_of(self, held: Mapping[str, Any]) -> Any:
-        """Which attributes there are among those that are read. Where all are, their number will do."""
+        """Which of the attributes that are read exist. Where all are read, their number will do."""
         names = self._names
         if names is None:
             return len(held), len(held["_parameters"]), len(held["_buffers"])
         return [names & held[store].keys() for store in ("_parameters", "_buffers")], names & held.keys()
 
     def is_module(self, module: Any) -> bool:
-        """Whether it is this one."""
+        """Whether it is this module."""
         return self._module() is module
 
     def holds(self) -> bool:
-        """Whether the module is as it was."""
+        """Whether the module is unchanged."""
         module: Any = self._module()
         if type(module) is not self._kind:  # None's class, where the module is gone
             return False
@@ -129,5 +129,5 @@ def _weak(module: Any) -> Callable[[], Any]:
 
 
 def _numbers(hooks: Iterable[Mapping[int, Any]]) -> list[int]:
-    """Of all hooks."""
+    """The numbers of all hooks."""
     return [number for held in hooks for number in held]

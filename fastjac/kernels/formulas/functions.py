@@ -36,7 +36,7 @@ def square(x: Any, _p: Any, _q: Any) -> Any:
 
 @inlined
 def power(x: Any, p: Any, _q: Any) -> Any:
-    """`x^p`; a slope or bend with a factor 0 is 0 also where the power is inf or nan."""
+    """`x^p`; a slope or bend with a factor 0 is 0 even where the power is inf or nan."""
     real = type(x)
     second = p * (p - real(1))
     slope = p * raised(x, p - real(1)) if p != 0 else real(0)
@@ -167,7 +167,7 @@ def hyperbolic_cosine(x: Any, _p: Any, _q: Any) -> Any:
 
 @inlined
 def inverse_root(x: Any, square: Any) -> Any:
-    """`r = 1 / sqrt(square)` and `-x r^3`; a square that overflows is that of x."""
+    """`r = 1 / sqrt(square)` and `-x r^3`; where the square overflows, |x| is its root."""
     real = type(x)
     slope = real(1) / (math.sqrt(square) if square != real(math.inf) else abs(x))
     # Where the slope is 0, x is inf.

@@ -36,14 +36,14 @@ def ceil(x: Any, _p: Any, _q: Any) -> Any:
 
 @inlined
 def truncated_remainder(x: Any, p: Any, _q: Any) -> Any:
-    """What is left of x beside a whole number of times p, with the sign of x."""
+    """What remains of x after whole multiples of p, with the sign of x."""
     real = type(x)
     return np.fmod(x, p), real(1), real(0)
 
 
 @inlined
 def remainder(x: Any, p: Any, _q: Any) -> Any:
-    """What is left of x beside a whole number of times p, with the sign of p."""
+    """What remains of x after whole multiples of p, with the sign of p."""
     real = type(x)
     left = np.fmod(x, p)
     return left + p if (left != 0) & ((left < 0) != (p < 0)) else left, real(1), real(0)

@@ -13,7 +13,7 @@ from .piecewise import sparse_sigmoid
 
 @inlined
 def logistic(x: Any) -> Any:
-    """sigmoid(x), sigmoid(-x) and the derivative, which is their product."""
+    """sigmoid(x), sigmoid(-x) and the slope of the sigmoid, which is their product."""
     real = type(x)
     e = exp(-abs(x))
     large = real(1) / (real(1) + e)
@@ -82,7 +82,7 @@ def gated_swish(x: Any, p: Any, q: Any) -> Any:
 
 @inlined
 def pull_gated_swish(x: Any, p: Any, q: Any, by_value: Any, by_slope: Any) -> Any:
-    """The value's derivatives are `x s(-q x)` by p and `(1 - p) x^2 s'` by q; those of the slope are the derivatives of these."""
+    """The value's derivatives are `x s(-q x)` by p and `(1 - p) x^2 s'` by q; the slope's are the derivatives of these by x."""
     real = type(x)
     s, mirrored, rise = logistic(q * x)
     by_p = by_value * (x * mirrored) + by_slope * fmuladd(-x, q * rise, mirrored)
@@ -176,7 +176,7 @@ def square_plus(x: Any, p: Any, _q: Any) -> Any:
     real = type(x)
     half, size = real(0.5), abs(x)
     square = fmuladd(x, x, p)
-    # Where x^2 overflows p is nothing beside it.
+    # Where x^2 overflows, p is nothing beside it.
     root = sqrt(square) if square < real(float("inf")) else size
     # Halves, because the sum may overflow.
     large = half * root + half * size
