@@ -54,6 +54,19 @@ def check_features(shape: tuple[int, ...], n_in: int, name: str) -> None:
         raise ShapeError(f"{name} must have shape (..., {n_in}), one feature for each input of the network, got {shape}{fix}")
 
 
+def check_columns(frame: Any, names: tuple[str, ...], name: str) -> None:
+    """Raise ShapeError for a data frame whose columns have other names than the inputs, if these have any, or another order."""
+    labels = tuple(getattr(frame, "columns", names))
+    if not names or labels == names or not all(isinstance(label, str) for label in labels):
+        return
+    number = next((n for n, (found, wanted) in enumerate(zip(labels, names, strict=False)) if found != wanted), 0)
+    came = f"{labels[number]!r} is column {number}" if len(labels) == len(names) else f"it has {len(labels)} columns"
+    raise ShapeError(
+        f"{name} must have the columns of net.feature_names in their order, because only their places count here, but {came}; "
+        f"pass {name}[list(net.feature_names)]"
+    )
+
+
 def _fix(shape: tuple[int, ...], n_in: int, name: str) -> str:
     """How an array of the wrong shape would fit, if it would: samples of several axes flattened, or samples as columns."""
     for axis in range(len(shape) - 1):

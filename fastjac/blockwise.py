@@ -35,6 +35,7 @@ class Blockwise:
         _inputs: End
         _jacobian: Any
         _taken: Any
+        _feature_names: tuple[str, ...]
         _dtype: np.dtype
         _n_in: int
 

@@ -44,6 +44,7 @@ class Differentiable(Blockwise):
         _inputs: End
         _outputs: End
         _several: bool
+        _feature_names: tuple[str, ...]
         _nothing: tuple[np.ndarray, ...]
         _runners: Runners
 
@@ -199,18 +200,14 @@ class Differentiable(Blockwise):
 
     def _taken(self, x: Any, name: str = "x") -> tuple[np.ndarray, tuple[int, ...]]:
         """All inputs as one array, (n_in,) or (n, n_in), and its leading shape; errors call it `name`."""
+        if self._feature_names and type(x) is not np.ndarray:
+            arguments.check_columns(x, self._feature_names, name)
         if self._inputs.several:
             x = self._inputs.points(x, self._dtype, name)
         return arguments.inputs(x, self._n_in, self._dtype, name)
 
     def _product(
-        self,
-        x: np.ndarray,
-        lead: tuple[int, ...],
-        seed: np.ndarray,
-        kind: Seed,
-        threads: int | None,
-        state: State | None = None,
+        self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: Seed, threads: int | None, state: State | None = None
     ) -> tuple[Any, np.ndarray]:
         """The values, and J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J.
 

@@ -39,6 +39,7 @@ class ArraySamples:
 
     def __init__(self, x: Any, net: Blockwise) -> None:
         self._net = net
+        arguments.check_columns(x, net._feature_names, "x")
         given = net._inputs.given(x, "x") if net._inputs.several else [(x, net._n_in, "x")]
         self.arrays = [value if is_sliced(value) else dense_array(value, name) for value, _, name in given]
         for array, (_, size, name) in zip(self.arrays, given, strict=True):

@@ -201,6 +201,18 @@ class TestFeatureNames:
         with pytest.raises(error, match=told):
             net.with_feature_names(names)
 
+    def test_a_frame_has_their_columns_in_their_order(self, net: fj.Network) -> None:
+        pandas = pytest.importorskip("pandas", reason="frames are pandas's")
+        named, x = net.with_feature_names(self.NAMES), RNG.standard_normal((5, len(self.NAMES)))
+        frame = pandas.DataFrame(x, columns=self.NAMES)
+        np.testing.assert_array_equal(named.jacobian(frame), net.jacobian(x))
+        np.testing.assert_array_equal(named(pandas.DataFrame(x)), net(x))  # without names, as they come
+        for wrong, message in ((frame[frame.columns[::-1]], "is column 0"), (frame.iloc[:, 1:], "it has 3 columns")):
+            with pytest.raises(ShapeError, match=rf"net.feature_names in their order.*{message}.*x\[list\(net.feature_names\)\]"):
+                named.value_and_jacobian(wrong)
+            with pytest.raises(ShapeError, match=message):
+                next(iter(named.jacobian_blocks(wrong)))
+
 
 class TestNanInfAndLargeNumbers:
     LAYERS = (*LAYERS[1:4], fj.Tanh(), fj.Affine(RNG.standard_normal((2, 3))))
