@@ -94,6 +94,14 @@ def check_rows(x, result, size):
 
 
 @piece
+def are_matrices(layout, jac, n):
+    """Whether an array holds a matrix for each of n inputs, with the rows and columns that the program is for."""
+    if jac.ndim < 2 or jac.shape[-1] != layout.out_columns or jac.size != n * layout.out_size:
+        return False
+    return jac.shape[jac.ndim - 2] * layout.out_columns == layout.out_size
+
+
+@piece
 def stride_of(program, layout, seed, n):
     """The bytes from one input's tangent or cotangent to the next one's, 0 where there is one for all."""
     if seed.shape[-1] != layout.seed_size or (seed.size != layout.seed_size and seed.size != n * layout.seed_size):

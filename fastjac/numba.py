@@ -33,7 +33,7 @@ from numba.core.errors import TypingError
 from numba.core.typing.typeof import Purpose
 from numba.extending import typeof_impl
 
-from .compiled import Scratch, call, check_rows, count, readable, scratch, stride_of, writeable
+from .compiled import Scratch, are_matrices, call, check_rows, count, readable, scratch, stride_of, writeable
 from .kernels.jit import jit, piece
 from .kernels.tables import JACOBIAN, JVP, VJP, Program
 from .tape import Tape, jacobian_at, jvp_at, linearize, tape, vjp_at
@@ -93,7 +93,7 @@ def jacobian(program, x, jac, scratch):
            [0.        , 0.41997434]])
     """
     n = count(program, x)
-    _check_matrices(program, x, jac)
+    _check_matrices(program, x, jac, n)
     like = program.parameters
     call(program, JACOBIAN, n, (readable(like, x, "x"), 0, 0, writeable(like, jac, "jac"), 0), scratch, (0, 0))
 
@@ -111,7 +111,7 @@ def value_and_jacobian(program, x, y, jac, scratch):
     """
     n = count(program, x)
     check_rows(x, y, program.layout[0].n_out)
-    _check_matrices(program, x, jac)
+    _check_matrices(program, x, jac, n)
     like = program.parameters
     arrays = (readable(like, x, "x"), 0, writeable(like, y, "y"), writeable(like, jac, "jac"), 0)
     call(program, JACOBIAN, n, arrays, scratch, (0, 0))
@@ -162,8 +162,6 @@ def _product(program, task, x, seed, y, out, scratch):
 
 
 @piece
-def _check_matrices(program, x, jac):
-    layout = program.layout[JACOBIAN]
-    fits = jac.ndim == x.ndim + 1 and jac.shape[-1] == layout.out_columns and jac.size * layout.n_in == x.size * layout.out_size
-    if not fits or jac.shape[jac.ndim - 2] * layout.out_columns != layout.out_size:
+def _check_matrices(program, x, jac, n):
+    if jac.ndim != x.ndim + 1 or not are_matrices(program.layout[JACOBIAN], jac, n):
         raise ValueError("jac must have x's leading shape, then the network's outputs and inputs, those that the program is for")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compiled import aligned_zeros, call, check_rows, count, readable, stride_of, writeable
+from .compiled import aligned_zeros, are_matrices, call, check_rows, count, readable, stride_of, writeable
 from .kernels.jit import entry, jit, piece
 from .kernels.tables import JACOBIAN, JVP, VJP
 from .kernels.target import ALIGNMENT
@@ -122,8 +122,7 @@ def jacobian_at(program, tape, jac, scratch):
            [0.        , 0.41997434]])
     """
     layout, n = program.layout[JACOBIAN], _count_on(program, tape)
-    fits = jac.ndim > 1 and jac.shape[-1] == layout.out_columns and jac.size == n * layout.out_size
-    if not fits or jac.shape[jac.ndim - 2] * layout.out_columns != layout.out_size:
+    if not are_matrices(layout, jac, n):
         raise ValueError(
             "jac must hold one matrix for each input on the tape, with the outputs and inputs that the program is for"
         )

@@ -33,7 +33,7 @@ class Columns:
     def value(self, x: np.ndarray) -> np.ndarray:
         """y (count, n_out) at x (count, n_in)."""
         asked, remembered = self._state
-        return remembered.value(x) if asked else remembered.value_alone(x)
+        return remembered.value(x, alone=not asked)
 
     def jacobian(self, x: np.ndarray, sources: set[int]) -> dict[int, np.ndarray]:
         """J (count, n_out, size) by each of these inputs."""
@@ -50,7 +50,17 @@ class Columns:
         return np.arange(self.net.n_in)[self._stages.columns[source]]
 
 
-class NetworkCallback(casadi.Callback):
+class BufferCallback(casadi.Callback):
+    """A function that gets the memory of its arguments and results, and belongs to this process."""
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network, and make its callback there")
+
+    def has_eval_buffer(self) -> bool:
+        return True
+
+
+class NetworkCallback(BufferCallback):
     """The function of `fastjac.casadi.callback`."""
 
     def __init__(self, net: Network, count: int) -> None:
@@ -59,9 +69,6 @@ class NetworkCallback(casadi.Callback):
         self._columns = Columns(flat(net), self._stages)
         self._jacobian: JacobianCallback | None = None
         self.construct("network", {})
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        refuse_pickling(self, "send the network, and make its callback there")
 
     def get_n_in(self) -> int:
         return len(self._stages.inputs)
@@ -74,9 +81,6 @@ class NetworkCallback(casadi.Callback):
 
     def get_sparsity_out(self, number: int) -> Any:
         return self._stages.matrix(self._stages.outputs[number])
-
-    def has_eval_buffer(self) -> bool:
-        return True
 
     def eval_buffer(self, given: Sequence[Buffer], results: Sequence[Buffer]) -> int:
         x = self._stages.gathered(given, self._columns.net.dtype)
@@ -99,7 +103,7 @@ class NetworkCallback(casadi.Callback):
         return self._jacobian
 
 
-class JacobianCallback(casadi.Callback):
+class JacobianCallback(BufferCallback):
     """The Jacobian of a NetworkCallback: from its inputs, and its outputs, which are not needed, a block for each pair of them.
 
     names : the names of its arguments and of its results.
@@ -108,9 +112,6 @@ class JacobianCallback(casadi.Callback):
     def __init__(self, columns: Columns, stages: Stages, names: tuple[list[str], list[str]]) -> None:
         super().__init__()
         self._columns, self._stages, self._names = columns, stages, names
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        refuse_pickling(self, "send the network, and make its callback there")
 
     def get_n_in(self) -> int:
         return len(self._names[0])
@@ -131,9 +132,6 @@ class JacobianCallback(casadi.Callback):
 
     def get_sparsity_out(self, number: int) -> Any:
         return self._stages.derivative(*divmod(number, len(self._stages.inputs)))
-
-    def has_eval_buffer(self) -> bool:
-        return True
 
     def eval_buffer(self, given: Sequence[Buffer], results: Sequence[Buffer]) -> int:
         n_inputs = len(self._stages.inputs)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .activations import Rule
-from .elementwise import parameter_reader
+from .elementwise import parameter_pull_of, parameter_reader
 from .jit import kernel, piece
 from .memory import NUMBER, view
 
@@ -75,16 +75,8 @@ class ComposedRule(Rule):
     @functools.cached_property
     def parameter_pull(self) -> Any:
         """See `Rule`."""
-        add_first, add_last = (self._run(_adding, pull) for pull in (self.pulls[0], self.pulls[-1]))
-
-        @kernel(*[NUMBER] * 8, name=f"pull_{self.name}")
-        def pull_parameters(zero, z, p, q, by_value, by_slope, by_p, by_q, n):
-            if by_p != 0:
-                add_first(zero, (z, p, q), (by_value, by_slope, by_p), n)
-            if by_q != 0:
-                add_last(zero, (z, p, q), (by_value, by_slope, by_q), n)
-
-        return pull_parameters
+        adders = (self._run(_adding, pull) for pull in (self.pulls[0], self.pulls[-1]))
+        return parameter_pull_of(*adders, name=f"pull_{self.name}")
 
     def _run(self, loop: Callable[[Any, Any], Any], function: Reaching) -> Any:
         """The loop over units with the function that reaches all of them."""

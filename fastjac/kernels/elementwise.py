@@ -78,18 +78,8 @@ class FunctionsRule(Rule):
     @functools.cached_property
     def parameter_pull(self) -> Any:
         """See `Rule`."""
-        add_first, add_last = (
-            _adder(*pull, parameter_reader(self.places, is_scalar=True)) for pull in (self.pulls[0], self.pulls[-1])
-        )
-
-        @kernel(*[NUMBER] * 8, kept=False)
-        def pull_parameters(zero, z, p, q, by_value, by_slope, by_p, by_q, n):
-            if by_p != 0:
-                add_first(zero, z, p, q, by_value, by_slope, by_p, n)
-            if by_q != 0:
-                add_last(zero, z, p, q, by_value, by_slope, by_q, n)
-
-        return pull_parameters
+        read = parameter_reader(self.places, is_scalar=True)
+        return parameter_pull_of(*(_adder(*pull, read) for pull in (self.pulls[0], self.pulls[-1])), kept=False)
 
 
 @functools.cache
@@ -155,15 +145,32 @@ def parameter_reader(places: tuple[int, ...], is_scalar: bool = False) -> Any:
     return read
 
 
+def parameter_pull_of(add_first: Any, add_last: Any, **options: Any) -> Any:
+    """The kernel of `Rule.parameter_pull` for parameters whose derivatives are added by functions of their own.
+
+    add_first, add_last : pieces `(zero, (z, p, q), (by_value, by_slope, sums), n)` for p and for q, of addresses.
+    options : those of the kernel.
+    """
+
+    @kernel(*[NUMBER] * 8, **options)
+    def pull_parameters(zero, z, p, q, by_value, by_slope, by_p, by_q, n):
+        if by_p != 0:
+            add_first(zero, (z, p, q), (by_value, by_slope, by_p), n)
+        if by_q != 0:
+            add_last(zero, (z, p, q), (by_value, by_slope, by_q), n)
+
+    return pull_parameters
+
+
 def _adder(by_parameter: Any, slope_by_parameter: Any, read: Any) -> Any:
-    """A piece that adds a loss's derivative by one parameter, from those by values and slopes."""
+    """A piece that adds a loss's derivative by one parameter, from those by values and slopes; see `parameter_pull_of`."""
     value_by, slope_by = _on_tuple(by_parameter), _on_tuple(slope_by_parameter)
 
     @piece
-    def add(zero, z, p, q, by_value, by_slope, target, n):
-        values, sums, us, ts = view(zero, z, n), view(zero, target, n), view(zero, by_value, n), view(zero, by_slope, n)
+    def add(zero, taken, given, n):
+        values, us, ts, sums = view(zero, taken[0], n), view(zero, given[0], n), view(zero, given[1], n), view(zero, given[2], n)
         for j in range(n):
-            parameters = read(zero, p, q, j)
+            parameters = read(zero, taken[1], taken[2], j)
             try:
                 found = zero + us[j] * value_by(values[j], parameters) + ts[j] * slope_by(values[j], parameters)
             except Exception:
