@@ -56,8 +56,8 @@ def check_features(shape: tuple[int, ...], n_in: int, name: str) -> None:
 
 def check_columns(frame: Any, names: tuple[str, ...], name: str) -> None:
     """Raise ShapeError for a data frame whose columns have other names than the inputs, if these have any, or another order."""
-    labels = tuple(getattr(frame, "columns", names))
-    if not names or labels == names or not all(isinstance(label, str) for label in labels):
+    labels = tuple(getattr(frame, "columns", names)) if names else names
+    if labels == names or not all(isinstance(label, str) for label in labels):
         return
     number = next((n for n, (found, wanted) in enumerate(zip(labels, names, strict=False)) if found != wanted), 0)
     came = f"{labels[number]!r} is column {number}" if len(labels) == len(names) else f"it has {len(labels)} columns"

@@ -85,7 +85,7 @@ class Blockwise:
         if samples.lead == ():
             raise ShapeError(f"x must have an axis of samples before its {self._n_in} features; for one sample call jacobian")
         most = arguments.positive_count(max_bytes, "max_bytes")
-        entry = self._entry_bytes(samples, wanted)
+        entry = self._entry_bytes(samples, self._chosen(*wanted)[1])
         if most is not None and entry > most:
             raise OptionError(
                 f"max_bytes must be at least {entry:,}, for one entry of x and twice its Jacobian, got {max_bytes:,}; "
@@ -121,7 +121,7 @@ class Blockwise:
             check_targets(out, result, self._dtype, samples.arrays)
             reserve(out)
         is_stored = any(map(is_data_set, leaves(out)))
-        size = part_size(BLOCK_BYTES, self._entry_bytes(samples, wanted), [*leaves(out), *samples.arrays])
+        size = part_size(BLOCK_BYTES, self._entry_bytes(samples, core), [*leaves(out), *samples.arrays])
         with report:
             for index, stop, points, own in samples.parts(size):
                 if stop > total:
@@ -134,9 +134,9 @@ class Blockwise:
                 raise ShapeError(f"x must bring the {total:,} samples that out has room for, but ended after {report.done:,}")
         return out
 
-    def _entry_bytes(self, samples: Samples, wanted: tuple[Any, ...]) -> int:
-        """What one entry along the first axis takes: its inputs, and its Jacobian twice."""
-        numbers = self._n_in + 2 * math.prod(self._chosen(*wanted)[1])
+    def _entry_bytes(self, samples: Samples, core: tuple[int, int]) -> int:
+        """What one entry along the first axis takes: its inputs, and its Jacobian, of shape `core`, twice."""
+        numbers = self._n_in + 2 * math.prod(core)
         return math.prod((samples.lead or ())[1:]) * numbers * self._dtype.itemsize
 
 

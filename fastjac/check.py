@@ -16,7 +16,7 @@ import numpy as np
 
 from . import arguments
 from .differences import CentralDifferences, coordinate_scales, ending_at
-from .ends import whole
+from .ends import slices_of, whole
 from .errors import DtypeError, OptionError, ShapeError
 from .layers import LogSoftmax, Softmax
 from .layers.base import as_float
@@ -290,8 +290,7 @@ class _Comparison:
 def _saturating(net: Network) -> Iterator[tuple[slice, Network, Network | None]]:
     """Outputs that a softmax makes: where they are, the network that gives its operand, and its Jacobian's factor, if any."""
     graph = net._graph
-    bounds = np.cumsum([0, *graph.output_sizes]).tolist()
-    for number, part in zip(graph.outputs, map(slice, bounds, bounds[1:]), strict=True):
+    for number, part in zip(graph.outputs, slices_of(graph.output_sizes), strict=True):
         vertex = graph.vertices[number]
         if isinstance(vertex.operation, (Softmax, LogSoftmax)):
             values = ending_at(net, number) if isinstance(vertex.operation, Softmax) else None

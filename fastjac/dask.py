@@ -24,7 +24,7 @@ import numpy as np
 
 from . import arguments
 from .derivatives import Index
-from .ends import blocks
+from .ends import blocks, whole
 from .errors import DtypeError, ShapeError
 from .labels import Labels, is_labelled
 from .network import Network, checked_network
@@ -221,8 +221,7 @@ def _array(net: Network, x: Any) -> Any:
 
 
 def _values(x: np.ndarray, network: Network, options: Any, threads: int | None) -> np.ndarray:
-    y = network(network._inputs.split(x, -1), threads=threads)
-    return np.concatenate(y, axis=-1) if isinstance(y, tuple) else y
+    return whole(network(network._inputs.split(x, -1), threads=threads), None, network._outputs)
 
 
 def _jacobians(x: np.ndarray, network: Network, options: Any, threads: int | None) -> np.ndarray:

@@ -200,7 +200,7 @@ class Differentiable(Blockwise):
 
     def _taken(self, x: Any, name: str = "x") -> tuple[np.ndarray, tuple[int, ...]]:
         """All inputs as one array, (n_in,) or (n, n_in), and its leading shape; errors call it `name`."""
-        if self._feature_names and type(x) is not np.ndarray:
+        if type(x) is not np.ndarray:
             arguments.check_columns(x, self._feature_names, name)
         if self._inputs.several:
             x = self._inputs.points(x, self._dtype, name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ends import End
+from .ends import End, slices_of
 from .graph import Graph, Vertex
 from .layers import Activation, Gate, Maximum, Minimum, Scale, Sparsemax
 from .network import Network
@@ -97,8 +97,8 @@ class _KinkWatch:
         numbers = tuple(dict.fromkeys(number for numbers, _ in self._watched for number in numbers))
         self.network = tapped(net)
         self._tapped = tapped(net, numbers)
-        bounds = np.cumsum([net.n_out, *(net._graph.vertices[number].size for number in numbers)]).tolist()
-        self._parts = dict(zip(numbers, map(slice, bounds, bounds[1:]), strict=True))
+        _, *parts = slices_of([net.n_out, *(net._graph.vertices[number].size for number in numbers)])
+        self._parts = dict(zip(numbers, parts, strict=True))
 
     def __call__(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Outputs (n, n_out), and (n, kinks of all units) numbers that change where a kink is passed."""

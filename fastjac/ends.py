@@ -33,8 +33,7 @@ class End:
         # Weak references, because an output node holds all layers as they were given, perhaps in another dtype.
         self._nodes = [ref(node) for node in nodes]
         self.total, self.several = sum(sizes), len(sizes) > 1
-        stops = list(accumulate(sizes))
-        self._parts: list[Any] = [slice(stop - size, stop) for stop, size in zip(stops, sizes, strict=True)]
+        self._parts: list[Any] = slices_of(sizes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The nodes are known by identity, which ends with the process.
@@ -130,6 +129,11 @@ def shared_lead(shapes: Sequence[tuple[int, ...]], name: str) -> tuple[int, ...]
     except ValueError as error:
         listed = ", ".join(map(str, dict.fromkeys(leads)))
         raise ShapeError(f"the leading dimensions of all arrays in {name} must broadcast to one batch, got {listed}") from error
+
+
+def slices_of(sizes: Sequence[int]) -> list[slice]:
+    """Where each of several vectors lies in the one that they make, one after another."""
+    return [slice(stop - size, stop) for size, stop in zip(sizes, accumulate(sizes), strict=True)]
 
 
 def blocks(jacobian: np.ndarray, rows: End | None, columns: End | None) -> Any:

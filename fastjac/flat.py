@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
-
+from .ends import slices_of
 from .network import Network
 from .nodes import Input, concatenate
 
@@ -17,7 +16,6 @@ def flat(net: Network) -> Network:
     if len(net.inputs) == len(net.outputs) == 1:
         return net
     x = Input(net.n_in)
-    stops = list(accumulate(net.inputs))
-    parts = tuple(x[stop - size : stop] for stop, size in zip(stops, net.inputs, strict=True))
+    parts = tuple(x[part] for part in slices_of(net.inputs))
     y = net(parts if len(parts) > 1 else parts[0])
     return Network(inputs=x, outputs=concatenate(y) if isinstance(y, tuple) else y, dtype=net.dtype)

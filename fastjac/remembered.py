@@ -42,18 +42,14 @@ class Remembered:
         # Replaced as a whole and read once in a call, so that threads need no lock.
         self._last: Point | None = None
 
-    def value(self, x: np.ndarray) -> np.ndarray:
-        """y at x (..., n_in), an array of the network's dtype."""
-        last, key = self._last, x.tobytes()
-        if last is None or last.key != key:
-            last = self._last = self._swept(x, key, last is None or last.asked)
-        return last.y
+    def value(self, x: np.ndarray, alone: bool = False) -> np.ndarray:
+        """y at x (..., n_in), an array of the network's dtype.
 
-    def value_alone(self, x: np.ndarray) -> np.ndarray:
-        """y at x (..., n_in), for callers that never ask for J, which may be too large to be formed."""
+        alone : for callers that never ask for J, which may be too large to be formed.
+        """
         last, key = self._last, x.tobytes()
         if last is None or last.key != key:
-            last = self._last = self._swept(x, key, False)
+            last = self._last = self._swept(x, key, not alone and (last is None or last.asked))
         return last.y
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:

@@ -8,15 +8,14 @@ import numpy as np
 
 from .kernels.call import KEPT
 from .kernels.tables import Program
-from .kernels.target import ALIGNMENT
-from .memory import LINE
+from .memory import LINE, aligned_zeros
 from .pickling import refuse_pickling
 
 
 class State(NamedTuple):
     """The vectors of the Jacobians on the way, as `kernels.state` lays them out; one state serves all programs of a chain.
 
-    memory : the memory for all samples.  address : where the state starts, on a cache line.  samples : how many there are.
+    memory : the memory for all samples.  address : where it starts, on a cache line.  samples : how many there are.
     size : elements that one sample takes.  first : the number of the first sample that a call is for.
     """
 
@@ -44,6 +43,5 @@ def room_for_state(program: Program, samples: int) -> State:
     """Memory for the state of so many samples."""
     size = int(program.layout["state_size"][0])
     # A whole vector may be read where a part of a row starts, and end behind it.
-    memory = np.zeros((samples * size + LINE) * program.parameters.itemsize + ALIGNMENT, np.uint8)
-    address = memory.ctypes.data
-    return State(memory, address + -address % ALIGNMENT, samples, size)
+    memory = aligned_zeros(samples * size + LINE, program.parameters.dtype)
+    return State(memory, memory.ctypes.data, samples, size)

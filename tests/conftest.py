@@ -25,8 +25,8 @@ gc.set_threshold(50_000)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
+def pytest_runtest_setup(item: pytest.Function) -> None:
     """Let the test draw the same numbers whatever tests ran before it in its process: a module's generator starts anew."""
-    for generator in vars(getattr(item, "module", None) or object).values():
+    for generator in vars(item.module).values():
         if isinstance(generator, np.random.Generator):
             generator.bit_generator.state = np.random.default_rng(zlib.crc32(item.nodeid.encode())).bit_generator.state

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
 import casadi
 import numpy as np
+
+from ..ends import slices_of
 
 Buffer = Any
 """The memory of a matrix's nonzeros, column by column in float64; None for a matrix that is zero, or that nobody wants."""
@@ -21,7 +22,7 @@ class Stages:
 
     def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...], count: int) -> None:
         self.inputs, self.outputs, self.count = inputs, outputs, count
-        self.columns, self.rows = _slices(inputs), _slices(outputs)
+        self.columns, self.rows = slices_of(inputs), slices_of(outputs)
 
     def matrix(self, size: int) -> Any:
         """The sparsity of a vector's values: (size, count), dense."""
@@ -50,7 +51,3 @@ class Stages:
         """Write one block of J (count, rows, columns)."""
         transposed = jacobian.transpose(0, 2, 1)
         np.frombuffer(buffer).reshape(transposed.shape)[...] = transposed
-
-
-def _slices(sizes: tuple[int, ...]) -> list[slice]:
-    return [slice(stop - size, stop) for size, stop in zip(sizes, accumulate(sizes), strict=True)]

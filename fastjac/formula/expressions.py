@@ -49,6 +49,11 @@ class Expressions:
         """x or a parameter."""
         return self._of(Expression("name", what=name))
 
+    @property
+    def names(self) -> list[str]:
+        """All names, in the order in which they came."""
+        return [str(expression.what) for expression in self.all if expression.kind == "name"]
+
     def value_of(self, expression: int) -> float | None:
         """The value of a constant; None for any other expression."""
         kind, _, value, _ = self.all[expression]

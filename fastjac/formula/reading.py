@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import LayerError
+from ..kernels.activations import MOST_TRAINED
 from ..kernels.composed import ComposedRule, Reaching
 from .derive import derivative
 from .emit import compiled, in_library, source
@@ -21,8 +22,6 @@ from .parse import parse
 
 REACH = "reach of the kernels"
 """Stands for the farthest argument of sine and cosine among the names, as no parameter can have this name."""
-MOST_TRAINED = 2
-"""Most parameters, the first ones, for whose derivatives the gradient's tables have places."""
 Sources = tuple[str, str | None]
 """The source of a function, and of a function that says whether x is beyond its reach; None where it takes every x."""
 
@@ -37,7 +36,7 @@ class Reading:
     @property
     def names(self) -> tuple[str, ...]:
         """The parameters, in the order in which the text names them."""
-        return tuple(str(what) for kind, _, what, _ in self.expressions.all if kind == "name" and what != "x")
+        return tuple(name for name in self.expressions.names if name != "x")
 
     @property
     def is_piecewise_linear(self) -> bool:
@@ -64,9 +63,8 @@ def _read(text: str) -> Reading:
     """The formula of a text, newly read, for a caller that adds expressions of its own."""
     e = Expressions()
     value = parse(text, e)
-    names = [str(what) for kind, _, what, _ in e.all if kind == "name"]
-    if "x" not in names:
-        there = ", ".join(names) or "no names"
+    if "x" not in e.names:
+        there = ", ".join(e.names) or "no names"
         raise LayerError(f"the Formula {text!r:.100} has no x, which it must be a function of; it has {there}")
     try:
         slope = derivative(e, value, "x")

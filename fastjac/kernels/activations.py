@@ -10,6 +10,9 @@ from typing import Any
 from .jit import kernel, piece
 from .memory import NUMBER, view
 
+MOST_TRAINED = 2
+"""Most parameters of one activation that may be trained, p and q: the gradient's tables have places for so many."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rule:

@@ -10,6 +10,7 @@ from typing import Any
 from numba.extending import is_jitted
 
 from ..errors import DtypeError, LayerError
+from ..kernels.activations import MOST_TRAINED
 from ..kernels.elementwise import FunctionsRule, rule_of
 from ..pickling import found_again, name_of
 from .activation import ByName, as_texts
@@ -17,8 +18,6 @@ from .base import Parameter, as_float, as_per_unit
 from .derivative_check import check_functions
 
 Pair = tuple[Any, Any]
-MOST_TRAINED = 2
-"""Most parameters of one layer that may be trained: the gradient's tables have places for so many."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

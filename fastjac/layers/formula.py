@@ -13,8 +13,9 @@ import numpy as np
 
 from ..errors import LayerError
 from ..formula.parse import RESERVED
-from ..formula.reading import MOST_TRAINED, Reading, kinks_of, read, rule_of
+from ..formula.reading import Reading, kinks_of, read, rule_of
 from ..formula.symbolic import text_of
+from ..kernels.activations import MOST_TRAINED
 from ..kernels.composed import ComposedRule
 from .activation import ByName, as_texts
 from .base import Parameter, as_per_unit

@@ -41,11 +41,10 @@ def saliency(
     if lead:
         raise ShapeError(f"saliency draws one input, got x with the leading shape {lead}; call it for each, as with x[0]")
     point = net._inputs.split(points, -1)
-    y = net(point)
-    y = np.concatenate(y) if net._outputs.several else y
+    y = whole(net(point), None, net._outputs)
     names = default_names(net._outputs, "y")
     number = int(np.argmax(y)) if output is None else number_of(output, names)
-    row = whole(net.jacobian(point, of=number), None, net._inputs)[0]
+    row = net.jacobian(point, wrt=slice(None), of=number)[0]
     ax = axes_for(ax, (5.4, 4.4))
     image = signed_image(ax, row.reshape(_checked_shape(shape, net.n_in)))
     ax.set(xticks=[], yticks=[], title=f"What raises and lowers {names[number]} = {y[number]:.3g}")

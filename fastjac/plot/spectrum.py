@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import OptionError
 from ..network import Network, checked_network
+from ..quantities.spectral import rounding_share
 from .axes import COLOURS, axes_for
 
 
@@ -35,7 +36,7 @@ def singular_spectrum(net: Network, x: Any, *, ax: Any = None) -> Any:
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
         raise OptionError("x holds no input with a finite Jacobian, so there is no spectrum to draw")
-    rounding = np.finfo(net.dtype).eps * max(net.n_in, net.n_out) * values.max(axis=1, keepdims=True)
+    rounding = rounding_share((net.n_out, net.n_in), net.dtype) * values.max(axis=1, keepdims=True)
     low, median, high = _bands(np.where(values > rounding, values, np.nan))
     numbers = np.arange(1, values.shape[1] + 1)
     ax = axes_for(ax, (6.4, 4.2))

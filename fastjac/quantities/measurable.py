@@ -17,7 +17,7 @@ from ..steps import Mode
 from .checks import checked_count, checked_tolerance, checked_weight
 from .gram import SIDES, Side, gram, gram_algebra, rows_and_weight, summed_gram
 from .jacobians import Jacobians
-from .spectral import NORM_COSTS, Order, determinant_cost, norms, ranks, singular_values, slogdets, spectral_cost
+from .spectral import NORM_COSTS, Order, determinant_cost, norms, ranks, rounding_share, singular_values, slogdets, spectral_cost
 
 
 class Measurable:
@@ -136,7 +136,7 @@ class Measurable:
         """
         jacobians, lead = self._jacobians(x, mode, (wrt, of), threads)
         tolerance = None if tol is None else checked_tolerance(tol, lead)
-        share = max(jacobians.shape) * np.finfo(self.dtype).eps
+        share = rounding_share(jacobians.shape, self.dtype)
         values = np.empty(jacobians.n, int)
 
         def take(part: slice, left: np.ndarray, right: np.ndarray | None) -> None:

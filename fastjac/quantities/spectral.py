@@ -62,6 +62,11 @@ def singular_values(left: np.ndarray, right: np.ndarray | None) -> np.ndarray:
     return values
 
 
+def rounding_share(shape: tuple[int, int], dtype: np.dtype) -> float:
+    """The share of the largest singular value up to which another one is 0 but for rounding, as `matrix_rank` of NumPy has it."""
+    return float(max(shape) * np.finfo(dtype).eps)
+
+
 def ranks(values: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
     """How many singular values (n, m) are greater than a tolerance (n,); -1 where they are nan."""
     counts = np.count_nonzero(values > tolerance[:, None], axis=1)

@@ -72,11 +72,11 @@ class Rows(NamedTuple):
 
     def _block(self, rows: np.ndarray, units: Units, threads: int | None) -> Block:
         x = self.values[rows].astype(np.float64)
-        net, of = self.net, None if self.output is None else [self.output]
-        y, jacobian = net.value_and_jacobian(net._inputs.split(x, -1), of=of, threads=threads)
-        y = np.concatenate(y, axis=-1) if net._outputs.several else y
-        y = y.astype(np.float64) if of is None else y[:, of].astype(np.float64)
-        derivatives = whole(jacobian, net._outputs if of is None else None, net._inputs).astype(np.float64)
+        net, of = self.net, slice(None) if self.output is None else [self.output]
+        # All inputs and outputs by their numbers, so that J is one matrix however many there are.
+        y, jacobian = net.value_and_jacobian(net._inputs.split(x, -1), wrt=slice(None), of=of, threads=threads)
+        y = whole(y, None, net._outputs)[:, of].astype(np.float64)
+        derivatives = jacobian.astype(np.float64, copy=False)
         if units == "elasticity":
             with np.errstate(all="ignore"):
                 derivatives *= x[:, None, :]
