@@ -48,16 +48,16 @@ How the modules stand together is in `fastjac.engine`.
 """
 
 # ruff: noqa: F405  (the layers come by a star)
-from .blocks import Parallel, Residual
 from .check import JacobianReport, check_jacobian
 from .errors import FastjacError
 from .gradients.pullback import Gradient, Pullback
+from .graphs.blocks import Parallel, Residual
+from .graphs.nodes import Input, Node, add, concatenate, multiply
 from .importers import from_jax, from_keras, from_nnet, from_onnx, from_sklearn, from_state_dict, from_torch, load
 from .layers import *  # noqa: F403
 from .linearization import Linearization
 from .network import Network
-from .nodes import Input, Node, add, concatenate, multiply
-from .steps import Mode, Plan
+from .planning.steps import Mode, Plan
 from .tabular import Sensitivity, sensitivity
 
 __version__ = "0.2.0"

@@ -16,12 +16,12 @@ import numpy as np
 
 from . import arguments
 from .differences import CentralDifferences, coordinate_scales, ending_at
-from .ends import slices_of, whole
 from .errors import DtypeError, OptionError, ShapeError
+from .graphs.ends import slices_of, whole
 from .layers import LogSoftmax, Softmax
 from .layers.base import as_float
 from .network import Network, checked_network
-from .progress import Progress, Report
+from .streaming.progress import Progress, Report
 
 ALL_COORDINATES_UP_TO = 256
 RANDOM_DIRECTIONS = 64

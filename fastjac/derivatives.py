@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import arguments
-from .batch import Runner
-from .blockwise import Blockwise
-from .ends import End, blocks, check_outputs, write
-from .graph import Graph
+from .graphs.conversion import are_nodes, inline
+from .graphs.ends import End, blocks, check_outputs, write
+from .graphs.graph import Graph
+from .graphs.nodes import Node
 from .linearization import Linearization
-from .nodes import Node, are_nodes, inline
-from .plan import checked_mode
-from .product import Seed
-from .progress import Progress
-from .runners import Runners
-from .state import State
-from .steps import Mode
-from .targets import is_on_disk
+from .planning.plan import checked_mode
+from .planning.product import Seed
+from .planning.steps import Mode
+from .running.batch import Runner
+from .running.runners import Runners
+from .running.state import State
+from .streaming.blockwise import Blockwise
+from .streaming.progress import Progress
+from .streaming.targets import is_on_disk
 
 Index = int | slice | Sequence[int] | np.ndarray | Node
 """An index that picks inputs or outputs."""

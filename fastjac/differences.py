@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ends import End, slices_of
-from .graph import Graph, Vertex
+from .graphs.ends import End, slices_of
+from .graphs.graph import Graph, Vertex
+from .graphs.sequence import Written
 from .layers import Activation, Gate, Maximum, Minimum, Scale, Sparsemax
 from .network import Network
-from .sequence import Written
 
 STEP = 2.0**-17
 """Half width h in units of the coordinate's scale: near the cube root of float64's epsilon, where truncation and rounding

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .ends import slices_of
+from .graphs.ends import slices_of
+from .graphs.nodes import Input, concatenate
 from .network import Network
-from .nodes import Input, concatenate
 
 
 def flat(net: Network) -> Network:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import arguments
-from .ends import shapes_of
+from .graphs.ends import shapes_of
 from .optional import optional
-from .product import Seed
-from .state import room_for_state
-from .steps import Mode
+from .planning.product import Seed
+from .planning.steps import Mode
+from .running.state import room_for_state
 
 if TYPE_CHECKING:
     from .derivatives import Differentiable, Index

@@ -10,25 +10,25 @@ from typing import Any, overload
 import numpy as np
 
 from . import arguments
-from .blocks import Item, Items, items_with_layers
 from .derivatives import Differentiable, Index
-from .drawing import drawn, listed, one_line
 from .errors import DtypeError, LayerError, OptionError
-from .fingerprint import fingerprint
 from .gradients.trainable import Trainable
+from .graphs.blocks import Item, Items, items_with_layers
+from .graphs.drawing import drawn, listed, one_line
+from .graphs.fingerprint import fingerprint
+from .graphs.nodes import Node
+from .graphs.sequence import Row, Written, cast, resolved_dtype, with_layers, written_as
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
 from .kernels.target import lanes
 from .layers import Layer
-from .nodes import Node
-from .plan import checked_mode, plan
-from .product import Wanted, product_of
-from .program import lower
+from .lowering.program import lower
+from .planning.plan import checked_mode, plan
+from .planning.product import Wanted, product_of
+from .planning.steps import Mode, Plan
 from .quantities.measurable import Measurable
-from .runners import Runners
+from .running.runners import Runners
 from .saving import save
-from .sequence import Row, Written, cast, resolved_dtype, with_layers, written_as
-from .steps import Mode, Plan
 
 
 class Network(Differentiable, Trainable, Measurable, Item):
@@ -262,7 +262,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     @default_mode()
     def plan(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Plan:
-        """The order in which `jacobian(x, mode, wrt=wrt, of=of)` multiplies; print it for a table. See `fastjac.plan.plan`.
+        """The order in which `jacobian(x, mode, wrt=wrt, of=of)` multiplies; print it for a table. See `planning.plan.plan`.
 
         >>> net = fj.Network([fj.Affine(np.ones((3, 4))), fj.Tanh(), fj.Affine(np.ones((2, 3)))])
         >>> net.plan(wrt=[0])

@@ -33,10 +33,10 @@ from numba.core.errors import TypingError
 from numba.core.typing.typeof import Purpose
 from numba.extending import typeof_impl
 
-from .compiled import Scratch, are_matrices, call, check_rows, count, readable, scratch, stride_of, writeable
 from .kernels.jit import jit, piece
 from .kernels.tables import JACOBIAN, JVP, VJP, Program
-from .tape import Tape, jacobian_at, jvp_at, linearize, tape, vjp_at
+from .running.compiled import Scratch, are_matrices, call, check_rows, count, readable, scratch, stride_of, writeable
+from .running.tape import Tape, jacobian_at, jvp_at, linearize, tape, vjp_at
 
 __all__ = [
     "Scratch",

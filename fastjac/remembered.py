@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .graphs.selection import as_index
 from .network import Network
-from .selection import as_index
 
 
 class Point(NamedTuple):

@@ -41,12 +41,12 @@ from typing import Any
 import numpy as np
 
 from .arguments import file_path
-from .blocks import Item, Parallel, Residual
 from .errors import FileError, LayerError
 from .files import replacing
+from .graphs.blocks import Item, Parallel, Residual
+from .graphs.sequence import Written
 from .layers import Elementwise, Layer, Take
 from .optional import optional
-from .sequence import Written
 
 FORMAT, VERSIONS = "fastjac", (1, 2)
 

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 
 from fastjac import layers as fl
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers.joins import Add, Concatenate, Condition, Gate, Maximum, Minimum, Multiply
 from tests.graph_builder import GraphBuilder
 

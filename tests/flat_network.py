@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from tests.graph_by_nodes import alone, network_of
 
 Array = np.ndarray

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastjac import layers as fl
-from fastjac.graph import Graph, Vertex
+from fastjac.graphs.graph import Graph, Vertex
 from fastjac.layers import Layer
 from fastjac.layers.joins import Divide, Gate, Join, Maximum, Minimum, Take
 from tests import naive_graph

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import fastjac as fj
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers import Layer
 from fastjac.layers.joins import Add, Concatenate, Divide, Multiply, Take
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from fastjac import layers as fl
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers import Layer
 from fastjac.layers.joins import Add, Concatenate, Maximum, Minimum, Multiply
 from tests.corner_graphs import CORNERS

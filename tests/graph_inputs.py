@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastjac.graph import Graph, Vertex
+from fastjac.graphs.graph import Graph, Vertex
 from fastjac.layers import Layer
 from fastjac.layers.joins import Join, Take
 from tests import naive_graph

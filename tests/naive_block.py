@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fastjac.block import Block, BlockStep, Edge, Pair, Selection, Slopes, Stack, Sum
 from fastjac.layers import Affine, LayerNorm, Normalizer
-from fastjac.operators import Normalization
+from fastjac.planning.block import Block, BlockStep, Edge, Pair, Selection, Slopes, Stack, Sum
+from fastjac.planning.operators import Normalization
 from tests import naive, naive_graph
 
 Array = np.ndarray

@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from fastjac.graph import Graph, Vertex
+from fastjac.graphs.graph import Graph, Vertex
 from fastjac.layers import Layer
 from fastjac.layers import joins as fl
 from tests import naive

@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers import Log, Reciprocal, ReLU, Scale, Sqrt
 from fastjac.layers.joins import Add, Concatenate, Condition, Gate, Join, Maximum, Minimum, Multiply, Take
 from tests.graph_builder import GraphBuilder, UnfitError

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-from fastjac.contractions import StepTable
-from fastjac.steps import ChainShape, Split, Step
+from fastjac.planning.contractions import StepTable
+from fastjac.planning.steps import ChainShape, Split, Step
 
 table_of = lru_cache(StepTable)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import crew, sharing
 from fastjac.kernels.call import call_of, handle_of, run_chunk
 from fastjac.kernels.jit import jit
-from fastjac.program import workspace
+from fastjac.lowering.program import workspace
+from fastjac.running import crew, sharing
 from tests.bits import assert_same_bits
 
 WIDTHS = ((128, 256, 192, 48), (100, 80, 48), (100, 80, 90, 48), (60, 20, 90), (300, 20, 64, 48), (3, 20, 1100))

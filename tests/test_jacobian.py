@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import fastjac as fj
 from fastjac.layers import Layer
-from fastjac.steps import Mode
+from fastjac.planning.steps import Mode
 from tests import naive, torch_reference
 from tests.random_networks import BATCHES, DRAWN, fair_inputs, random_network
 

@@ -7,7 +7,7 @@ import pytest
 
 import fastjac as fj
 from fastjac.kernels.target import lanes
-from fastjac.memory import strip_of
+from fastjac.lowering.memory import strip_of
 from tests import naive
 from tests.bits import assert_same_bits
 

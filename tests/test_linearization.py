@@ -10,15 +10,17 @@ from scipy.linalg import block_diag
 from scipy.sparse.linalg import aslinearoperator, lsqr
 
 import fastjac as fj
-from fastjac import batch as batch_module
-from fastjac import plan as plan_module
-from fastjac import sharing
 from fastjac.errors import DtypeError, OptionError, ShapeError
 from fastjac.kernels.target import padded
-from tests import test_divided_inputs, test_lanes, test_twins
+from fastjac.planning import plan as plan_module
+from fastjac.running import batch as batch_module
+from fastjac.running import sharing
+from tests import test_divided_inputs
 from tests.bits import assert_same_bits
 from tests.graph_by_nodes import network_of
 from tests.graph_families import graph_named
+from tests.kernels import test_twins
+from tests.lowering import test_lanes
 from tests.random_networks import random_network
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastjac.kernels.target import lanes, padded
-from fastjac.memory import LARGE_WEIGHT, LINE, STRIP_BYTES, Arena, Parameters, aligned_zeros, panel_of, strip_of
+from fastjac.lowering.memory import LARGE_WEIGHT, LINE, STRIP_BYTES, Arena, Parameters, aligned_zeros, panel_of, strip_of
 from tests.kernels.test_contract import tile_shape_from_python
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))

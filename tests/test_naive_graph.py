@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fastjac.graph import Graph, Vertex
+from fastjac.graphs.graph import Graph, Vertex
 from fastjac.layers import LAYERS, Affine, Tanh
 from fastjac.layers.joins import Add, Concatenate, Condition, Divide, Gate, Join, Maximum, Minimum, Multiply, Take
 from tests import naive_graph, torch_graph

@@ -9,7 +9,7 @@ import pytest
 
 import fastjac as fj
 from fastjac.errors import DtypeError, LayerError, OptionError, ShapeError
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 
 RNG = np.random.default_rng(0)
 X, U = fj.Input(8, "x"), fj.Input(4)

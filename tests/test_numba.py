@@ -297,7 +297,7 @@ CACHED = """
 import sys
 import numba, numpy as np
 import fastjac.numba
-from fastjac import program
+from fastjac.lowering import program
 from tests.mixed_calls import network
 
 if len(sys.argv) > 2:

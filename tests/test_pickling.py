@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import crew
 from fastjac.errors import FastjacError, PicklingError
 from fastjac.gradients.pullback import Gradient, Pullback
+from fastjac.running import crew
 from tests.bits import assert_same_bits
 from tests.fresh_process import run_python, run_script
 

@@ -1,5 +1,6 @@
 """What users see of the package: names that are exported, how objects print, and what a type checker says."""
 
+import ast
 import importlib
 import inspect
 import json
@@ -84,7 +85,32 @@ def test_the_engines_account_names_every_module_and_none_that_is_gone():
     there = {path.name for path in (ROOT / "fastjac").rglob("*") if path.suffix == ".py" or path.is_dir()}
     top = {path.name for path in (ROOT / "fastjac").iterdir() if not path.name.startswith(("_", "py.typed"))}
     assert named - there == set()
-    assert top - named - {"engine.py", "demo"} == set()
+    assert top - named - {"engine.py"} == set()
+
+
+def test_imports_point_down_the_engines_account():
+    listed = re.findall(r"^    ([a-z]\w+)(?:\.py|/) ", fastjac.engine.__doc__, re.MULTILINE)
+    depth = {room: place for place, room in enumerate(listed)}
+    found = {
+        pair for path in (ROOT / "fastjac").rglob("*.py") for pair in imports_between_rooms(path.relative_to(ROOT / "fastjac"))
+    }
+    assert len(found) > 100
+    assert {(room, target) for room, target in found if depth[room] > depth[target]} == set()
+
+
+def imports_between_rooms(path):
+    """Pairs of rooms: the module's own, and another that it imports from when it is imported itself."""
+    room, *_ = path.with_suffix("").parts
+    if room in ("__init__", "__main__", "engine"):
+        return
+    package = ["fastjac", *path.parent.parts]
+    for statement in ast.parse((ROOT / "fastjac" / path).read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.ImportFrom) and statement.level:
+            within = [*package[: len(package) - statement.level + 1], *(statement.module or "").split(".")]
+            for name in statement.names:
+                target = [part for part in (*within, name.name) if part][1]
+                if target not in (room, "__version__"):
+                    yield room, target
 
 
 TYPED_USE = "tests/typed_use.py"

@@ -12,7 +12,7 @@ from functools import cache, cached_property
 import numpy as np
 import pytest
 
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers import Gate, Sparsemax
 from tests import naive_graph, torch_graph
 from tests.corner_graphs import CORNERS

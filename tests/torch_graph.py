@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers import Layer
 from fastjac.layers import joins as fl
 from tests import torch_reference

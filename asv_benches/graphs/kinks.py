@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers import ReLU
 
 from ..recipe import DRAWS, KINK_MARGIN

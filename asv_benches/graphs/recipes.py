@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 import fastjac as fj
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 
 from ..recipe import hopeless_order
 from .kinks import clear_inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from fastjac.layers import Affine, Layer
 
 Array = Any

@@ -8,7 +8,7 @@ from typing import Any
 import casadi
 import numpy as np
 
-from ..ends import slices_of
+from ..graphs.ends import slices_of
 
 Buffer = Any
 """The memory of a matrix's nonzeros, column by column in float64; None for a matrix that is zero, or that nobody wants."""

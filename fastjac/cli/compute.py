@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrayfile import read_array, write_array
 from ..check import check_jacobian
 from ..errors import OptionError, ShapeError
 from ..network import Network
-from ..progress import can_draw
+from ..streaming.progress import can_draw
+from ..tabular.arrayfile import read_array, write_array
 from .network import add_network, load_network
 from .parser import add_command, add_mode, add_plot, add_threads
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..plan import ORDERS
+from ..planning.plan import ORDERS
 
 
 class Parser(argparse.ArgumentParser):

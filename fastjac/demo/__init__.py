@@ -14,10 +14,10 @@ from time import perf_counter, sleep
 
 import numpy as np
 
-from ..arrayfile import read_array, write_array
 from ..check import check_jacobian
 from ..errors import FileError
 from ..importers import load
+from ..tabular.arrayfile import read_array, write_array
 from .picture import draw
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ from ..kernels.pack import SOURCES
 from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
-from ..matrix import Record
-from ..memory import LINE, LIST_ROOM
+from ..lowering.matrix import Record
+from ..lowering.memory import LINE, LIST_ROOM
 from .operations import Operation, ParameterName, Unfolded, parameter_keys, rule_parameters
 from .places import Flat, Place
 from .rules import is_sparse, kernels_of, rules_of, slopes_of

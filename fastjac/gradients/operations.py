@@ -12,14 +12,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ..block import Units, selected
 from ..errors import LayerError
-from ..graph import Graph
+from ..graphs.graph import Graph
+from ..graphs.simplify import Flow, joined
 from ..kernels.activations import Rule
 from ..kernels.gradient_tables import BRING, PAIR
 from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from ..layers import Activation, Add, Affine, Concatenate, Elementwise, Layer, LayerNorm, Normalizer, Pairwise, Scale, Take
-from ..simplify import Flow, joined
+from ..planning.block import Units, selected
 
 Values = np.ndarray | float
 ParameterName = tuple[int, str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kernels.target import padded, round_up
-from ..memory import LINE
+from ..lowering.memory import LINE
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ends import End, shapes_of
+from ..graphs.ends import End, shapes_of
 from ..layers import Layer
 from .runner import GradientRunner, addresses_of
 from .scratch import Kept

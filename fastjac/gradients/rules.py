@@ -15,7 +15,7 @@ from ..kernels.pairwise import BENDS as PAIR_BENDS
 from ..kernels.pairwise import PAIRWISE
 from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from ..layers import Activation, Normalizer, Pairwise
-from ..matrix import Record
+from ..lowering.matrix import Record
 from .operations import Operation, activation_rule
 
 

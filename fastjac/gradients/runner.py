@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .. import crew
 from ..arguments import positive_count
 from ..kernels import gradient
 from ..kernels.call import REQUESTED, call_chunks
@@ -17,9 +16,10 @@ from ..kernels.pack import SOURCES
 from ..kernels.stages import kernels_for
 from ..kernels.target import round_up
 from ..layers import Affine, Layer
-from ..memory import aligned_zeros, scratch
+from ..lowering.memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
-from ..sharing import PARALLEL_COST
+from ..running import crew
+from ..running.sharing import PARALLEL_COST
 from .lowering import Lowered
 from .operations import ParameterName, parameter_keys, rule_parameters
 from .scratch import Held, Kept, Lent, Pool, Scratch

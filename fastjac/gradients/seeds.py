@@ -8,8 +8,8 @@ at a *cut*, a value through which all ways from the input to the output pass; in
 
 from __future__ import annotations
 
-from ..cuts import cuts_of
 from ..kernels.tables import AFFINE
+from ..planning.cuts import cuts_of
 from .operations import Unfolded
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..ends import End, blocks
 from ..errors import DtypeError, ShapeError
+from ..graphs.ends import End, blocks
 from ..kernels.float_mode import default_mode
 
 Blocks = Any

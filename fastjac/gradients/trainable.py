@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from .. import arguments
-from ..ends import End, blocks, check_outputs, write
 from ..errors import ShapeError
-from ..graph import Graph
+from ..graphs.ends import End, blocks, check_outputs, write
+from ..graphs.graph import Graph
 from ..kernels.float_mode import default_mode
 from ..optional import optional
 from .lowering import Lowered, lower

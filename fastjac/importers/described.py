@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..blocks import Parallel, Residual
 from ..errors import FormatError
+from ..graphs.blocks import Parallel, Residual
+from ..graphs.nodes import Input, Node
 from ..layers import Layer
 from ..layers.joins import Join
 from ..network import Network
-from ..nodes import Input, Node
 from .located import located
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 

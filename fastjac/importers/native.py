@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, UnsupportedLayerError
+from ..graphs.selection import selected
 from ..layers import JOINS, LAYERS, Formula, Layer, Take
 from ..network import Network
 from ..saving import FORMAT, VERSIONS, tensor_name
-from ..selection import selected
 from .described import is_count, restored
 from .located import located
 from .options import Options

@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import layers as fl
-from ..blocks import Item
 from ..errors import FormatError, OptionError
+from ..graphs.blocks import Item
 from .groups import MOST_SHOWN
 from .options import Options
 from .parts import Imported, Part, assemble

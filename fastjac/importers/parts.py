@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..blocks import Item
 from ..errors import LayerError
+from ..graphs.blocks import Item
+from ..graphs.nodes import Input, Node
 from ..layers import Layer, Scale
 from ..network import Network
-from ..nodes import Input, Node
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 
 NOTHING_LEFT = (

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import layers as fl
-from ..blocks import Item, Residual
 from ..errors import DtypeError, FormatError, OptionError
+from ..graphs.blocks import Item, Residual
 from ..layers.base import as_float
 from ..network import Network
 from . import folding

@@ -34,7 +34,7 @@ LONG = {"run": ("", 8), "gradient": ("gradients in ", 10)}
 """The kernels that take seconds to compile, with the kernels that they reach. For each the words that announce it, before the
 dtype in which its name ends, and the most seconds for a first call. They are compiled first; what a later call adds takes half a
 second."""
-OUTSIDE = ("compiled.py", "numba.py", "tape.py", "formula/*.py")
+OUTSIDE = ("running/compiled.py", "numba.py", "running/tape.py", "formula/*.py")
 """Sources outside this folder through which users' compiled code calls kernels, and sources that write kernels of formulas."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 

@@ -50,7 +50,7 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     arrays : addresses of x (n, n_in), of a seed (n, seed_size), of y (n, n_out) and out (n, out_size), both written, and the
         bytes from one sample's seed to the next's, which may be 0. All are C-contiguous and of the parameters' type. Where y is
         0, values are not stored; where out is 0, the task is left out.
-    memory : addresses of scratch for one thread, from `fastjac.program.workspace`. Then three numbers for a kept state: its
+    memory : addresses of scratch for one thread, from `lowering.program.workspace`. Then three numbers for a kept state: its
         address, how many samples it has room for, and the number of the first one; the address is 0 where no state is kept. A
         run for values alone writes the state. A run with a result starts from it, and needs x only for samples along the lanes.
     part, parts : which of how many parts of every sample's work to do: each part gives some of the result's rows. (0, 1) is all.

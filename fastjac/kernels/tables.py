@@ -1,6 +1,6 @@
 """What the kernels run: the Program, and the records that its tables are made of.
 
-`fastjac.program` writes the tables; `sweep`, `accumulate` and `lanes` read them. Offsets and strides count elements of the
+`lowering.program` writes the tables; `sweep`, `accumulate` and `lanes` read them. Offsets and strides count elements of the
 network's dtype. A matrix is named by a place and an offset in it.
 """
 

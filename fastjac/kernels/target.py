@@ -18,6 +18,9 @@ TILE_ROWS = {1: 12, 2: 8}
 of multiply-adds run at once to hide the latency of each."""
 TILE_ROWS_WIDER = 6
 MAX_TILE_ROWS = max(TILE_ROWS.values())
+PANEL_ROWS = 48
+"""Rows for which a weight's panels are cut where many samples are multiplied together, in the primal sweep or stacked: a multiple
+of every tile's rows, so that both read the same panels."""
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from ..errors import DtypeError, ShapeError
 from ..frozen import frozen
 
 if TYPE_CHECKING:
-    from ..nodes import Node
+    from ..graphs.nodes import Node
 
 Parameter = float | np.ndarray
 """A number for all units, or an array with one entry for each."""

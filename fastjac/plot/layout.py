@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..graph import Graph
+from ..graphs.graph import Graph
 
 SWEEPS, PLACINGS = 12, 60
 """How many times all rows are put in order, and how many times their spots are put in place."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..arguments import real_array
-from ..ends import whole
 from ..errors import ShapeError
+from ..graphs.ends import whole
 from ..network import Network, checked_network
 from ..tabular.columns import default_names
 from ..tabular.result import number_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError
-from ..steps import Plan
+from ..planning.steps import Plan
 from .axes import COLOURS, GREY, axes_for, bare
 
 MOST_NAMED = 40

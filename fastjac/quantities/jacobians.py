@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from .. import arguments
-from ..batch import Runner
 from ..kernels.float_mode import default_mode
-from ..product import Wanted
-from ..runners import Runners
-from ..sharing import FAR_READ_COST
-from ..steps import Mode
+from ..planning.product import Wanted
+from ..planning.steps import Mode
+from ..running.batch import Runner
+from ..running.runners import Runners
+from ..running.sharing import FAR_READ_COST
 from .pieces import in_order, most_workers, pieces_of
 from .waist import Algebra, waist_of
 

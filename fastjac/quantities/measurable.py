@@ -8,12 +8,12 @@ import numpy as np
 
 from .. import arguments
 from ..derivatives import Index
-from ..ends import End
 from ..errors import ShapeError
-from ..plan import checked_mode
-from ..product import Wanted
-from ..runners import Runners
-from ..steps import Mode
+from ..graphs.ends import End
+from ..planning.plan import checked_mode
+from ..planning.product import Wanted
+from ..planning.steps import Mode
+from ..running.runners import Runners
 from .checks import checked_count, checked_tolerance, checked_weight
 from .gram import SIDES, Side, gram, gram_algebra, rows_and_weight, summed_gram
 from .jacobians import Jacobians

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from .. import crew
-from ..sharing import CALL_COST
+from ..running import crew
+from ..running.sharing import CALL_COST
 
 PIECE_BYTES = 4 * 2**20
 """Room for the Jacobians of a piece, unless a single one takes more."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import accumulate
 
-from ..block import Block
-from ..chain import Chain
 from ..layers import Affine
+from ..planning.block import Block
+from ..planning.chain import Chain
 
 Algebra = Callable[[int, int, int | None], float]
 """The multiply-adds of a result from one J (n_out, n_in): from J itself, for None, or from its factors (n_out, r), (r, n_in)."""

@@ -11,8 +11,8 @@ from .. import arguments
 from ..derivatives import Index
 from ..errors import DtypeError, ShapeError
 from ..flat import flat
+from ..graphs.nodes import Input
 from ..network import Network
-from ..nodes import Input
 from ..remembered import Remembered
 from .variables import Variables, put, vector
 

@@ -9,9 +9,9 @@ import numpy as np
 from .. import arguments
 from ..derivatives import Index
 from ..errors import DtypeError, ShapeError
+from ..graphs.selection import as_index
 from ..kernels.float_mode import default_mode
 from ..network import Network, checked_network
-from ..selection import as_index
 
 Kind = TypeVar("Kind")
 

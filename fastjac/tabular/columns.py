@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import arguments
-from ..ends import End
 from ..errors import DtypeError, OptionError, ShapeError
+from ..graphs.ends import End
 from ..network import Network
 from ..table import format_name
 

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from .. import arguments
-from ..ends import whole
 from ..errors import OptionError
+from ..graphs.ends import whole
 from ..network import Network
 
 Units = Literal["raw", "standard", "elasticity"]

@@ -11,8 +11,8 @@ import numpy as np
 from ..arguments import positive_count
 from ..errors import OptionError
 from ..frozen import frozen
+from ..graphs.selection import selected_once
 from ..optional import optional
-from ..selection import selected_once
 from ..table import format_name, format_table
 from .derivatives import FORMULAS, Units
 

@@ -12,7 +12,7 @@ import torch
 
 from ..errors import DtypeError, OptionError, ShapeError, UnsupportedLayerError
 from ..gradients.operations import ParameterName, unfold
-from ..graph import Graph
+from ..graphs.graph import Graph
 from ..importers.ir.assembly import network_of
 from ..importers.tensors import as_numpy
 from ..importers.torch.calls import Call, Given

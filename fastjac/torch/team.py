@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numba import types
 
-from .. import crew
 from ..kernels.jit import address_for_c
 from ..kernels.share import CALL, JOB_WORDS, THREADS, TICKET, UPPER, join
-from ..memory import aligned_zeros
+from ..lowering.memory import aligned_zeros
+from ..running import crew
 
 MAPPED = Path("/proc/self/maps")
 """Where Linux lists the files that a process has in memory."""

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import blockwise, cli
+from fastjac import cli
 from fastjac.cli import compute, network
 from fastjac.importers import Imported, Options
 from fastjac.importers.parts import Part
+from fastjac.streaming import blockwise
 
 from .failing import fails
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.blockwise import BLOCK_BYTES
+from fastjac.streaming.blockwise import BLOCK_BYTES
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac import crew as crew_module
-from fastjac.crew import Crew
 from fastjac.kernels.share import TAKEN
+from fastjac.running import crew as crew_module
+from fastjac.running.crew import Crew
 from tests.bits import assert_same_bits
 from tests.gradients import seeded
 from tests.random_networks import random_network

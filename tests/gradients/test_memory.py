@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_memory import MB, MOST_GROWTH, measure
+from tests.lowering.test_memory import MB, MOST_GROWTH, measure
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its memory in /proc")
 

@@ -5,7 +5,7 @@ import pytest
 
 import fastjac as fj
 from fastjac.gradients.operations import Operation, activation_rule, rule_parameters, unfold
-from fastjac.graph import path
+from fastjac.graphs.graph import path
 from fastjac.kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from fastjac.layers import Layer
 from tests.gradients import seeded

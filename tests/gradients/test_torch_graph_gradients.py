@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fastjac.graph import Graph, Vertex
+from fastjac.graphs.graph import Graph, Vertex
 from tests import naive_graph
 from tests.gradients import torch_graph_gradients
 from tests.graph_families import graph_named

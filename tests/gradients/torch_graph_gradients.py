@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastjac.graph import Graph
+from fastjac.graphs.graph import Graph
 from tests import torch_graph
 from tests.gradients.torch_gradients import TRAINED, Parameters, parameters_of
 from tests.torch_reference import tensor

@@ -10,7 +10,7 @@ from tests.fresh_process import run_script
 SCRIPT = """
     import ctypes, ctypes.util, platform
     import numba, numpy as np, torch
-    import fastjac, fastjac.crew, fastjac.numba, fastjac.torch
+    import fastjac, fastjac.running.crew, fastjac.numba, fastjac.torch
     from tests.bits import assert_same_bits
 
     UP = {"x86_64": 0x800, "AMD64": 0x800}.get(platform.machine(), 0x400000)
@@ -61,8 +61,8 @@ SCRIPT = """
     network("float32").jacobian(x, threads=2)  # starts helpers, which inherit this mode
     torch.set_flush_denormal(False)
     expected = {dtype: [*results(dtype, threads=2)] for dtype in inputs}
-    for crew in (fastjac.crew.crew, fastjac.crew.Crew()):  # another crew, whose helpers start in the default mode
-        fastjac.crew.crew = crew
+    for crew in (fastjac.running.crew.crew, fastjac.running.crew.Crew()):  # another crew, whose helpers start in the default mode
+        fastjac.running.crew.crew = crew
         for dtype in inputs:
             assert_same_bits(results(dtype, threads=2), expected[dtype])
     for flush, rounding in ((True, 0), (False, UP)):

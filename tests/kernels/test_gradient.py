@@ -5,12 +5,12 @@ import pytest
 
 import fastjac as fj
 from fastjac.gradients.runner import pack
+from fastjac.graphs.nodes import maximum
 from fastjac.kernels.call import REQUESTED, call_chunks
 from fastjac.kernels.gradient import compiled_address
 from fastjac.kernels.gradient_tables import REQUEST
 from fastjac.kernels.stages import kernels_for
 from fastjac.kernels.tables import records
-from fastjac.nodes import maximum
 from tests.gradients import seeded
 
 GUARD = 64

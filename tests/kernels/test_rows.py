@@ -8,7 +8,7 @@ from tests import naive
 from tests.activations import TWINS
 from tests.bits import assert_same_bits
 from tests.gradients import seeded
-from tests.test_layers_against_torch import ELEMENTWISE_LAYERS, NORMALIZERS
+from tests.layers.test_layers_against_torch import ELEMENTWISE_LAYERS, NORMALIZERS
 
 UNITS = 11
 POLES = (fj.Tan,)

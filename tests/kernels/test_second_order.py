@@ -7,7 +7,7 @@ import pytest
 import fastjac as fj
 from tests.activations import defined
 from tests.gradients import seeded, torch_gradients
-from tests.test_layers_against_torch import ELEMENTWISE_LAYERS, NORMALIZERS
+from tests.layers.test_layers_against_torch import ELEMENTWISE_LAYERS, NORMALIZERS
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

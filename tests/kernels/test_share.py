@@ -12,7 +12,7 @@ from fastjac.kernels.jit import address_of_compiled, jit
 from fastjac.kernels.memory import view
 from fastjac.kernels.run import SIGNATURE
 from fastjac.kernels.share import JOB_WORDS, TAKEN, TICKET, serve, share
-from fastjac.memory import aligned_zeros
+from fastjac.lowering.memory import aligned_zeros
 
 HELPERS = 7
 VALUE = 1000

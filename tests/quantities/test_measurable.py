@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastjac as fj
-from fastjac.ends import whole
 from fastjac.errors import DtypeError, FastjacError, OptionError, ShapeError
+from fastjac.graphs.ends import whole
 from fastjac.quantities import measurable, pieces
 from fastjac.quantities.jacobians import Jacobians
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_memory import MB, measure
+from tests.lowering.test_memory import MB, measure
 
 EXTRA_PEAK = """
     net = network(rng, (784, 128, 64, 10), np.float32)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastjac.quantities.pieces import MOST_PIECES, PIECE_BYTES, PIECE_COST, in_order, most_workers, pieces_of
-from fastjac.sharing import CALL_COST
+from fastjac.running.sharing import CALL_COST
 
 
 @given(st.integers(0, 10**4), st.floats(1, 1e11), st.integers(8, 10**9), st.floats(0, 1e12))

@@ -9,9 +9,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from ...errors import UnsupportedLayerError
+from ...graphs.conversion import in_order
+from ...graphs.nodes import Input, Node
 from ...layers import LAYERS
 from ...network import Network
-from ...nodes import Input, Node, in_order
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
 from ..reading.limits import MOST_UNITS, check_count

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ... import layers as fl
-from ... import nodes
 from ...errors import UnsupportedLayerError
+from ...graphs import nodes
+from ...graphs.nodes import Node
 from ...layers import Layer
-from ...nodes import Node
 from ..tensors import float_dtype
 from .account import shared, spend, take_apart
 from .functions import FUNCTIONS, exp, log, reciprocal, relu

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
-from ...nodes import Input
+from ...graphs.nodes import Input
 from ..located import located
 from .assembly import Record, followed, input_flow
 from .choice import Condition

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
+from ...graphs.nodes import Node
+from ...graphs.nodes import concatenate as concatenate_nodes
 from ...layers import Affine, HardTanh
-from ...nodes import Node
-from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_LAYERS, check_count
 from .account import spend, spend_places
 from .layout import Layout, taken

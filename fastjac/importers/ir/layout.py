@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import FormatError
+from ...graphs.nodes import Node, row
+from ...graphs.nodes import concatenate as concatenate_nodes
 from ...layers import Layer, Parameter, Take
-from ...nodes import Node, row
-from ...nodes import concatenate as concatenate_nodes
 from ..reading.limits import MOST_UNITS, check_count
 from .account import shared, spend, spend_places, take_apart
 from .values import Constant, Flow, MisfitError, MixedSamplesError, Shape, Single, Value, shown, size_of

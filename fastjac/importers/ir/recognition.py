@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from ... import layers as fl
+from ...graphs.conversion import in_order
+from ...graphs.nodes import Input, Node
 from ...layers import Layer
 from ...layers.joins import Take
-from ...nodes import Input, Node, in_order
 from .account import spend
 from .patterns import trees_of
 from .trees import matches

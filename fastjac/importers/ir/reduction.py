@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ... import layers as fl
-from ... import nodes
 from ...errors import UnsupportedLayerError
-from ...nodes import Node
+from ...graphs import nodes
+from ...graphs.nodes import Node
 from .account import spend
 from .choice import as_number, greater, opposite
 from .elementwise import add, divide, subtract

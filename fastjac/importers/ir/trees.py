@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ... import layers as fl
+from ...graphs.nodes import Node
 from ...layers import Layer
 from ...layers.joins import Add, Condition, Divide, Gate, Multiply, Take
-from ...nodes import Node
 
 TOLERANCE = 2e-7
 """The relative distance that a parameter may have from the number it stands for: float32 has 1.41421354 for the root of 2."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FastjacError, FormatError, UnsupportedLayerError
-from ...nodes import Node
+from ...graphs.nodes import Node
 
 Shape = tuple[int, ...]
 

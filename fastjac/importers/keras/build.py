@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import LayerError, UnsupportedLayerError
-from ...nodes import Input, Node
+from ...graphs.nodes import Input, Node
 from ..ir.account import Account, accounting
 from ..ir.assembly import Record, assemble, input_flow, output_node, samples_beside
 from ..ir.values import Flow

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import layers as fl
-from ... import nodes
 from ...errors import FormatError, LayerError, OptionError
+from ...graphs import nodes
+from ...graphs.nodes import Input, Node
 from ...layers.base import as_float_array
-from ...nodes import Input, Node
 from ..groups import Group
 from ..parts import Imported, Part, assemble, assemble_graph
 from .mlp import STATE_LAYERS, MakeActivation, Weights, dtype_of, input_size, numbered, output_size

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError, UnsupportedLayerError
-from ...nodes import Node
+from ...graphs.nodes import Node
 from ..reading.limits import MOST_JOINED, MOST_VALUES, check_count
 from .fitted import Fitted, shown
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
-from ...nodes import Node, add, concatenate
+from ...graphs.nodes import Node, add, concatenate
 from ..located import located
 from ..reading.limits import MOST_LAYERS, MOST_VALUES, check_count
 from .columns import Columns

@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
-from ...nodes import Node, concatenate, multiply, row
+from ...graphs.nodes import Node, concatenate, multiply, row
 from ..reading.limits import MOST_JOINED, MOST_NESTING, check_count
 from .fitted import Fitted
 from .linear import PROBABILITIES, divided_by_sum

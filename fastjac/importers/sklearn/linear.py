@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
-from ...nodes import Node
+from ...graphs.nodes import Node
 from ..reading.limits import MOST_JOINED, check_count
 from .fitted import Fitted, is_word
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import DtypeError, OptionError
+from ...graphs.nodes import Input
 from ...network import Network
-from ...nodes import Input
 from ..agreement import check_agreement
 from .evaluation import Encoded, evaluated, needs_positive, rows
 from .fitted import Fitted

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, LayerError, UnsupportedLayerError
-from ...nodes import Input, Node, row
+from ...graphs.nodes import Input, Node, row
 from ..located import located
 from ..parts import Imported, Part, assemble_graph, check_layers
 from ..reading.limits import MOST_LAYERS, MOST_LETTERS, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ... import layers as fl
-from ... import nodes
 from ...errors import FormatError, UnsupportedLayerError
+from ...graphs import nodes
 from ...layers import Layer
 from ..ir import choice as ch
 from ..ir import elementwise as el

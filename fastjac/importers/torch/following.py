@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from ...errors import LayerError, UnsupportedLayerError
+from ...graphs.conversion import in_order
+from ...graphs.nodes import Input, Node
 from ...layers import Layer
-from ...nodes import Input, Node, in_order
 from ..ir.assembly import followed as with_samples
 from ..ir.assembly import input_flow, output_node
 from ..ir.build import end_flow

@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from ...errors import DtypeError, LayerError, OptionError
+from ...graphs.nodes import Input
 from ...network import Network
-from ...nodes import Input
 from ..agreement import Flat
 from ..ir.assembly import network_of
 from ..ir.recognition import recognized

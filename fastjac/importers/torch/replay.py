@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from ...errors import FastjacError, UnsupportedLayerError
+from ...graphs.conversion import in_order
+from ...graphs.nodes import Input, Node
 from ...layers import Layer
-from ...nodes import Input, Node, in_order
 from ..ir.values import Constant, Flow
 from ..located import located
 from ..torch_program.aten.evaluation import Evaluation

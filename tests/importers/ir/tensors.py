@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 import fastjac
+from fastjac.graphs.nodes import Input
 from fastjac.importers.ir.assembly import Record, assemble, input_flow, output_node
 from fastjac.importers.ir.values import Flow, Single
 from fastjac.importers.parts import Imported
-from fastjac.nodes import Input
 
 SAMPLES = 7
 Function = Callable[..., Any]

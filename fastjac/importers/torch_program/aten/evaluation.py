@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ....errors import FastjacError, FormatError, UnsupportedLayerError
+from ....graphs.nodes import Node
 from ....layers import Activation, Layer
-from ....nodes import Node
 from ...ir.assembly import Record, input_flow
 from ...ir.choice import Condition
 from ...ir.layout import each_unit, units

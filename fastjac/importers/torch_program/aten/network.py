@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import OptionError, UnsupportedLayerError
-from ....nodes import Input
+from ....graphs.nodes import Input
 from ...ir.assembly import assemble, followed, input_flow, output_node
 from ...ir.build import end_flow, input_parts
 from ...ir.choice import Condition

@@ -1,0 +1,1 @@
+"""A chain and a plan as tables, which kernels walk."""

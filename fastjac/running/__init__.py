@@ -1,0 +1,1 @@
+"""Programs carried out: made once, shared among threads, from Python and from `@njit` code."""

@@ -1,0 +1,134 @@
+"""Runs a Program over a batch: scratch memory, arrays that kernels cannot take as they lie, and the calls that threads share."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from ..arguments import for_kernels, is_for_kernels
+from ..kernels.call import call, handle_of
+from ..kernels.tables import Program
+from ..lowering.program import workspace
+from ..pickling import refuse_pickling
+from . import crew
+from .sharing import Call, Work, calls, is_divided, samples_alone
+from .state import State
+
+COPIED_BYTES = 16 * 2**20
+"""How much of an input or a result that kernels cannot take as it lies is copied at a time."""
+
+
+class Scratch(NamedTuple):
+    """Memory with a row for each thread, and the handle by which kernels find this memory and the program."""
+
+    work: np.ndarray
+    lists: np.ndarray
+    handle: np.ndarray
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network")
+
+
+class Runner:
+    """A Program with what it needs to run again and again, from any number of threads at once.
+
+    cost : multiply-adds for one sample, from the plan.  work : the cost, and what else decides how samples are shared out.
+    """
+
+    def __init__(self, program: Program, cost: float) -> None:
+        self.program = program
+        block, parts = (int(program.layout[name][0]) for name in ("block", "parts"))
+        self.work = Work(cost, program.parameters.nbytes, block, parts, max(1, int(program.layout["lane_samples"][0])))
+        self._is_divided, self._few = is_divided(self.work), samples_alone(self.work)
+        # How the latest batch was shared out. The next batch of the same size is shared out alike.
+        self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
+        self._idle: list[Scratch] = []
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_pickling(self, "send the network")
+
+    def __call__(
+        self,
+        x: np.ndarray,
+        seed: np.ndarray,
+        y: np.ndarray,
+        out: np.ndarray,
+        threads: int | None = None,
+        state: State | None = None,
+    ) -> None:
+        """Run for one sample `x (n_in,)`, or for every row of `x (n, n_in)`; y and out are written unless they are empty.
+
+        seed : (n, seed_size), or (1, seed_size) for all. y and out have x's leading shape. y, and one sample with its seed, are
+        C-contiguous; y and out are of the network's dtype. An array that kernels cannot take as it lies is copied piece by piece.
+        state : the state of these samples. Where out is empty, the run writes the state; else it starts from it.
+        """
+        if x.ndim == 1:
+            if out.flags.carray and not self._is_divided:
+                self._run(x, seed, y, out, 1, 1, state)
+                return
+            x, y, out = x[None], y[None], out[None]
+        if is_for_kernels(x, out.dtype) and is_for_kernels(seed, out.dtype) and out.flags.carray:
+            self._share(x, seed, y, out, threads, state)
+            return
+        samples = max(1, COPIED_BYTES * len(x) // (x.nbytes + seed.nbytes + out.nbytes))
+        copied = None if out.flags.carray else np.empty((min(samples, len(x)), *out.shape[1:]), out.dtype)
+        for first in range(0, len(x), samples):
+            part = slice(first, first + samples)
+            target = out[part] if copied is None else copied[: len(out[part])]
+            seeds = for_kernels(seed if len(seed) == 1 else seed[part], out.dtype)
+            self._share(for_kernels(x[part], out.dtype), seeds, y[part], target, threads, state and state.at(first))
+            if copied is not None:
+                out[part] = target
+
+    def _share(
+        self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None, state: State | None
+    ) -> None:
+        """All calls for arrays that kernels can take."""
+        n = len(x)
+        if n <= self._few and (threads is None or threads == 1):
+            self._run(x, seed, y, out, 1, 1, state)
+            return
+        asked = n, crew.crew.most_threads, threads
+        known, shares = self._latest
+        if known != asked:
+            shares = calls(self.work, *asked)
+            self._latest = asked, shares
+        for first, stop, used, chunks in shares:
+            if stop - first == n:
+                self._run(x, seed, y, out, used, chunks, state)
+            else:
+                part = slice(first, stop)
+                seeds = seed if len(seed) == 1 else seed[part]
+                self._run(x[part], seeds, y[part], out[part], used, chunks, state and state.at(first))
+
+    def _run(
+        self,
+        x: np.ndarray,
+        seed: np.ndarray,
+        y: np.ndarray,
+        out: np.ndarray,
+        threads: int,
+        chunks: int,
+        state: State | None,
+    ) -> None:
+        """One call, short enough that Ctrl-C is seen soon."""
+        scratch = self._take_scratch(threads)
+        handle = scratch.handle if state is None else state.handle(scratch.handle)
+        if chunks == 1 or not crew.crew.share(threads, chunks, handle, x, seed, y, out):
+            call(handle, x, seed, y, out)
+        self._idle.append(scratch)
+
+    def _take_scratch(self, threads: int) -> Scratch:
+        """Scratch for at least so many threads: idle scratch if there is any, else new."""
+        try:
+            scratch = self._idle.pop()
+        except IndexError:
+            scratch = None
+        if threads > 1:
+            # Any thread of the crew may take part, so each needs a row.
+            threads = crew.crew.most_threads
+        if scratch is None or len(scratch.work) < threads:
+            work, lists = workspace(self.program, threads)
+            scratch = Scratch(work, lists, handle_of(self.program, 0, work, lists))
+        return scratch

@@ -1,0 +1,71 @@
+"""The programs of one network, lowered at their first use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..graphs.graph import Graph
+from ..kernels.float_mode import default_mode
+from ..kernels.target import lanes
+from ..lowering.program import lower
+from ..planning.chain import Chain
+from ..planning.cuts import chain_of_graph
+from ..planning.plan import plan
+from ..planning.product import Numbers, Seed, Wanted, product_of
+from ..planning.steps import Mode, Span
+from .batch import Runner
+
+MOST_RUNNERS = 8
+"""How many runners are kept; each holds a copy of the weights."""
+ACTIVATION_COST = 16
+"""Multiply-adds in the time of one activation."""
+
+Key = tuple[Mode | None, Seed | None, int, Numbers | None, Numbers | None, Span | None]
+
+
+class Runners:
+    """Runners for a network's values, its Jacobian in each mode, and its products with seeds of each width."""
+
+    def __init__(self, graph: Graph, dtype: np.dtype) -> None:
+        self._graph, self._dtype = graph, dtype
+        self._chain: Chain | None = None
+        # Replaced, never changed, so that it needs no lock: a forked child might find a lock taken for ever.
+        self._kept: dict[Key, Runner] = {}
+
+    @property
+    def chain(self) -> Chain:
+        """What every program is lowered from, folded at its first use."""
+        # No cached_property: in Python 3.11 it holds a lock, which a forked child might find taken for ever.
+        if self._chain is None:
+            self._chain = chain_of_graph(self._graph, self._dtype)
+        return self._chain
+
+    def get(
+        self,
+        mode: Mode | None,
+        seed: Seed | None = None,
+        k: int = 0,
+        wrt: Numbers | None = None,
+        of: Numbers | None = None,
+        span: Span | None = None,
+    ) -> Runner:
+        """The runner for a mode, None for values alone, and what is wanted (see `Wanted`); the latest few are kept.
+
+        span : the two boundaries between which the chain is run; by default the whole chain.
+        """
+        key = (mode, seed, k, wrt, of, span)
+        runner = self._kept.get(key)
+        if runner is None:
+            chain = self.chain if span is None else self.chain.between(*span)
+            runner = self._make(chain, mode, Wanted(wrt, of, seed, k))
+            self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
+        return runner
+
+    @default_mode()
+    def _make(self, chain: Chain, mode: Mode | None, wanted: Wanted) -> Runner:
+        value_cost = float(sum(weight.size for weight in chain.weights) + chain.n_in + ACTIVATION_COST * chain.n_activations)
+        if mode is None:
+            return Runner(lower(chain), value_cost)
+        product = product_of(chain, wanted)
+        order = plan(product.shape(lanes(chain.dtype)), mode)
+        return Runner(lower(chain, [(product, order)]), value_cost + order.multiply_adds + product.sizes[0] * product.sizes[-1])

@@ -1,0 +1,1 @@
+"""More samples than memory holds: read, differentiated and written part by part."""

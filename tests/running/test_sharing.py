@@ -1,0 +1,88 @@
+"""How samples are shared out: every sample once, Ctrl-C soon, and 1 to 64 threads busy to the end."""
+
+import heapq
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fastjac.running import sharing
+from fastjac.running.sharing import CALL_COST, Call, Work, calls, samples_alone
+
+ACAS_XU = Work(60_000, 52_000, 48, 1)
+AUTOENCODER = Work(170_000_000 * 0.4, 1_700_000, 18, 8)
+TANH_512 = Work(670_000_000, 7_300_000, 12, 64)
+
+blocks = st.integers(1, 8).map(lambda sixths: 6 * sixths)
+works = st.builds(Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, st.integers(1, 200), st.just(1)) | st.builds(
+    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, st.just(1), st.sampled_from([4, 8, 16, 32])
+)
+
+
+@given(works, st.integers(0, 10**6), st.integers(1, 64), st.none() | st.integers(1, 64))
+@example(TANH_512, 17, 16, None)
+def test_every_sample_is_computed_once_and_in_order(work, n, most_threads, threads):
+    found = calls(work, n, most_threads, threads)
+    stops = [0, *(call.stop for call in found)]
+    assert [call.first for call in found] == stops[:-1]
+    assert stops[-1] == n
+    for call in found:
+        samples = call.stop - call.first
+        assert 1 <= call.threads <= min(most_threads, threads or most_threads)
+        assert call.threads <= call.chunks <= (samples if samples > 1 else max(1, work.parts))
+
+
+@given(works, st.integers(1, 10**6), st.integers(1, 64))
+@example(TANH_512, 400, 2)
+def test_a_call_ends_soon_or_cannot_be_shorter(work, n, threads):
+    for call in calls(work, n, threads):
+        samples = call.stop - call.first
+        assert samples * work.cost <= CALL_COST * threads * 1.0001 or samples <= call.threads
+
+
+@given(works, st.integers(1, 10**6), st.integers(2, 64))
+def test_few_samples_are_one_call_on_one_thread(work, n, threads):
+    expected = [Call(0, n, 1, 1)]
+    assert (n > samples_alone(work)) or calls(work, n, threads) == expected
+
+
+def test_small_work_is_shared_only_where_that_is_asked_for():
+    assert calls(ACAS_XU, 8, 16) == [Call(0, 8, 1, 1)]
+    assert calls(ACAS_XU, 8, 4, threads=4) == [Call(0, 8, 4, 4)]
+
+
+def busy(work, n, threads, seconds_per_cost=1 / 4e10, handing_out=1e-6):
+    """The share of time in which threads work, if each takes the next chunk as soon as it is free, as `kernels.share` does."""
+    span = 0.0
+    for call in calls(work, n, threads, threads):
+        samples = call.stop - call.first
+        free = [0.0] * call.threads
+        for chunk in range(call.chunks):
+            if samples == 1:
+                cost = work.cost * (sharing.DIVISION_LOSS if call.chunks > 1 else 1.0) / call.chunks
+            else:
+                cost = work.cost * (samples * (chunk + 1) // call.chunks - samples * chunk // call.chunks)
+            heapq.heapreplace(free, free[0] + cost * seconds_per_cost + handing_out)
+        span += max(free)
+    return n * work.cost * seconds_per_cost / (span * threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
+def test_all_threads_are_busy_for_heavy_samples_and_for_light_ones(threads):
+    for n in (threads, threads + 1, 2 * threads, 3 * threads + 1, 1000):
+        assert busy(TANH_512, n, threads) > 0.75
+    for n in (4 * threads, 256, 1000):
+        assert busy(AUTOENCODER, max(n, threads), threads) > 0.6
+    assert busy(ACAS_XU, 100_000, threads) > 0.9
+
+
+def test_one_heavy_sample_takes_all_threads_and_a_light_one_none():
+    assert calls(TANH_512, 1, 16) == [Call(0, 1, 16, 16)]
+    assert calls(TANH_512, 1, 16, threads=1) == [Call(0, 1, 1, 1)]
+    assert calls(ACAS_XU, 1, 16, threads=16) == [Call(0, 1, 1, 1)]
+
+
+def test_samples_of_an_incomplete_round_are_divided_where_that_is_sooner():
+    assert calls(TANH_512, 17, 16) == [Call(0, 16, 16, 16), Call(16, 17, 16, 16)]
+    assert calls(TANH_512, 15, 16) == [Call(0, 15, 15, 15)]
+    assert calls(TANH_512._replace(parts=1), 17, 16) == [Call(0, 17, 9, 9)]
