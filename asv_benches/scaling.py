@@ -17,8 +17,9 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 BLOCK = 1_000
 """How many Jacobians are computed at a time, into the same array, as by a user who has no room for a million."""
 NAMES = ("acasxu", "dynamics")
-CACHED_CELLS = {"acasxu": 4096, "dynamics": 1024, "seed": 64, "mnist": 16}
-"""The networks, with batches whose Jacobians fit in a second-level cache: 0.4 MB to 1.3 MB in float32."""
+CACHED_CELLS = ("acasxu-4096", "dynamics-1024", "seed-64", "mnist-16", "mnist-1", "emulator-1", "square-1")
+"""Networks and batches whose Jacobians fit in a second-level cache, in float32: 0.4 to 1.3 MB, or less where two threads compute
+few samples together."""
 
 
 def in_blocks(network: fj.Network, x: np.ndarray) -> Callable[[], None]:
@@ -48,12 +49,13 @@ def require_two_threads() -> None:
         raise NotImplementedError("needs two cores; Numba has one thread here")
 
 
-def speed_of_two_threads(name: str, effort: Effort) -> float:
+def speed_of_two_threads(cell: str, effort: Effort) -> float:
     """Time on one thread over time on two, in float32, the result written to an array that stays in cache."""
     require_two_threads()
-    recipe, batch = NETWORKS[name], CACHED_CELLS[name]
-    network, x = recipe.network("float32"), recipe.inputs(batch, "float32")
-    out = np.empty((batch, network.n_out, network.n_in), np.float32)
+    name, batch = cell.split("-")
+    recipe = NETWORKS[name]
+    network, x = recipe.network("float32"), recipe.inputs(int(batch), "float32")
+    out = np.empty((len(x), network.n_out, network.n_in), np.float32)
     calls = {threads: partial(network.jacobian, x, out=out, threads=threads) for threads in (1, 2)}
     seconds = interleaved(calls, effort)
     return seconds[1] / seconds[2]
@@ -75,12 +77,12 @@ class Threads:
     """Time on one thread over time on two."""
 
     timeout = 300.0
-    param_names = ("network",)
-    params = tuple(CACHED_CELLS)
+    param_names = ("cell",)
+    params = CACHED_CELLS
     unit = "times as fast"
 
-    def setup(self, network: str) -> None:
+    def setup(self, cell: str) -> None:
         require_two_threads()
 
-    def track_speed_of_two_threads(self, network: str) -> float:
-        return speed_of_two_threads(network, Effort(rounds=15, seconds=2.0))
+    def track_speed_of_two_threads(self, cell: str) -> float:
+        return speed_of_two_threads(cell, Effort(rounds=15, seconds=2.0))

@@ -35,7 +35,8 @@ The rooms from the top down. Each imports only from those below it, as a test ho
                       J:       accumulation.py writes the steps of a plan, spans.py says where links are applied, passage.py takes
                                rows through a block by what traversal.py finds there; emitter.py, under both, writes records
                       lanes:   lanes.py writes the steps of narrow networks
-                    matrix.py says where an operand lies; memory.py packs all numbers that a program holds or works on
+                    matrix.py says where an operand lies; memory.py packs all numbers that a program holds or works on; pieces.py
+                    says how each step may be cut for several threads
     planning/       cuts.py makes a graph a chain: each vector through which everything passes is a cut between layers and blocks
                     (block.py). chain.py holds them as factors with links between (operators.py), folding.py makes one affine
                     layer of two. product.py says what is wanted of a chain, as a product of matrices: J, some of its rows and
@@ -51,10 +52,10 @@ The rooms from the top down. Each imports only from those below it, as a test ho
     arguments.py    what a caller hands in, checked
     kernels/        Numba: call.py and share.py start run.py in the one float mode (float_mode.py). run.py walks the tables, each
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py). It takes narrow networks
-                    by lanes.py, and copies J for samples of equal slopes, which twins.py finds. group.py says where a sample's
-                    numbers lie, and state.py where its slopes; gradient.py goes back by its stages.py; contract.py and tile.py
-                    multiply; formulas/ are the activations, from which activations.py makes kernels, and pairwise.py the joins
-                    of two
+                    by lanes.py, and copies J for samples of equal slopes, which twins.py finds. Threads that compute the same
+                    samples meet behind each step (meeting.py). group.py says where a sample's numbers lie, and state.py where its
+                    slopes; gradient.py goes back by its stages.py; contract.py and tile.py multiply; formulas/ are the
+                    activations, from which activations.py makes kernels, and pairwise.py the joins of two
 
     caches.py       the machine's cache sizes, to which work is cut
     coldstart.py    announces that kernels compile

@@ -15,13 +15,13 @@ from fastjac.kernels.target import padded
 from fastjac.planning import plan as plan_module
 from fastjac.running import batch as batch_module
 from fastjac.running import sharing
-from tests import test_divided_inputs
 from tests.bits import assert_same_bits
 from tests.graph_by_nodes import network_of
 from tests.graph_families import graph_named
 from tests.kernels import test_twins
 from tests.lowering import test_lanes
 from tests.random_networks import random_network
+from tests.running import test_together
 
 RNG = np.random.default_rng(0)
 STATE, CONTROL = fj.Input(5, "state"), fj.Input(3)
@@ -111,11 +111,11 @@ def test_bits_of_networks_that_go_along_the_lanes(monkeypatch):
         assert_bits_of(net, RNG.standard_normal((150, 3)), threads=2)
 
 
-def test_bits_of_one_input_that_threads_divide(monkeypatch):
-    monkeypatch.setattr(sharing, "DIVIDED_COST", 1)
-    net = test_divided_inputs.network((60, 20, 90), "a diagonal", "a binary diagonal", "a normalizer")
-    assert net.program().layout["parts"][0] > 1
-    assert_bits_of(net, RNG.standard_normal(60), threads=2)
+def test_bits_of_one_input_that_threads_compute_together(monkeypatch):
+    monkeypatch.setattr(sharing, "TOGETHER_COST", 0)
+    net = test_together.network((600, 300, 90), "a diagonal", "a binary diagonal", "a normalizer")
+    assert sharing.is_shared(net._runners.get("auto").work)
+    assert_bits_of(net, RNG.standard_normal(600), threads=2)
 
 
 def test_it_stays_as_it_was():

@@ -15,16 +15,17 @@ from .group import (
     matrix_of,
     operand_at,
     operand_of,
+    own_matrix,
     read_group,
     result_at,
     result_of,
+    rows_of,
     sample_matrix,
     sample_state,
     samples_together,
-    share_of_columns,
-    share_of_rows,
 )
 from .jit import kernel, piece
+from .meeting import begins, ends, meet, pieces_for, share_of
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .operators import (
     add_scaled,
@@ -38,10 +39,11 @@ from .operators import (
     scale_rows,
 )
 from .sweep import ones, zeros
-from .tables import DENSE, WORK, Tables, read_layout, read_live, read_step
+from .tables import COLUMNS, DENSE, Tables, read_layout, read_live, read_step
 
-TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER)
-"""What a step takes: the Program's addresses, the task, the step's number, and the address of a group."""
+TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, numbers(2))
+"""What a step takes: the Program's addresses, the task, the step's number, the address of a group, and which of how many pieces
+of the step to do."""
 
 
 @piece
@@ -59,11 +61,18 @@ def list_live(program, layout, group):
 
 
 @piece
-def take_steps(program, addresses, task, group, first):
+def take_steps(program, addresses, task, group, first, team):
     """Take every step of the task from step `first` on."""
-    place = stored(group)
-    for number in range(first, read_layout(program.layout, task).last_step):
-        call_address(read_step(program.steps, number).kernel, (program.zero, addresses, task, number, place))
+    place, layout = stored(group), read_layout(program.layout, task)
+    for number in range(first, layout.last_step):
+        step, behind = read_step(program.steps, number), layout.n_primal + number - layout.first_step
+        pieces = pieces_for(team, step.pieces)
+        for turn in range(pieces):
+            share = (team[1] + turn) % pieces, pieces
+            if begins(team, behind, share[0]):
+                call_address(step.kernel, (program.zero, addresses, task, number, place, share))
+                ends(team, behind)
+        meet(team, behind, pieces)
 
 
 @piece
@@ -82,12 +91,12 @@ def _union(program, layout, diagonal, group, slopes, samples):
 
 
 @kernel(*TAKEN)
-def contract_step(zero, addresses, task, number, group):
+def contract_step(zero, addresses, task, number, group, share):
     """Multiply by one strip of the right operand after another, so that the group reads each strip from memory once."""
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     size = itemsize(zero)
-    stacked, together = step.stacked and group.parts == 1, samples_together(step.stacked, group)
+    stacked, together = step.stacked != 0, samples_together(step.stacked, group)
     tile_rows, tile_columns = tile_shape(zero, step.rows * together, min(step.strip, step.columns))
     jump = 1
     if step.b_panel != DENSE:
@@ -96,20 +105,21 @@ def contract_step(zero, addresses, task, number, group):
     first_b, next_b = matrix_of(program, group, step.b_place, step.b, step.b_sample)
     first_c, next_c = result_of(program, group, step)
     scales = step.state != DENSE and not stacked
-    first_column, end = share_of_columns(group, step)
+    first_column, end = share_of(step.columns, tile_columns, share) if step.cut == COLUMNS else (0, step.columns)
     for j in range(first_column, end, step.strip):
         for sample in range(0, group.samples, together):
             count = min(together, group.samples - sample)
             depth, units = extent_of(group, step.live, step.depth, sample)
             its_rows, _ = extent_of(group, step.rows_live, step.rows * count, sample)
-            first_row, its_rows = share_of_rows(group, step, its_rows)
-            columns, _ = extent_of(group, step.columns_live, min(step.strip, step.columns - j), sample)
+            first_row, last_row = rows_of(step, its_rows, share)
+            columns, _ = extent_of(group, step.columns_live, step.columns, sample)
+            columns = min(step.strip, min(columns, end) - j)
             c, c_row = first_c + sample * next_c + (first_row * step.c_row + j) * size, step.c_row
             if step.turned != DENSE:
-                c, c_row = sample_matrix(program, group, WORK, step.turned, 0, sample), step.strip
+                c, c_row = own_matrix(program, layout, group, step.turned), step.strip
             start, start_row = _start_of(program, layout, step, group, sample, first_row, j)
             operands = Contraction(
-                its_rows, columns,
+                last_row - first_row, columns,
                 first_a + sample * next_a + first_row * step.a_row * size, step.a_row, step.a_column,
                 group.lists if step.a_packed else units,
                 first_b + sample * next_b + j * jump * size, step.b_row, jump, group.lists if step.b_packed else units, depth,
@@ -121,7 +131,7 @@ def contract_step(zero, addresses, task, number, group):
             if stacked:
                 _finish_stacked(program, layout, step, group, (sample, count), (c, c_row), (j, columns))
             elif step.turned != DENSE:
-                _turn(program, layout, step, group, sample, (c, c_row), (j, columns), its_rows)
+                _turn(program, layout, step, group, sample, (c, c_row), (j, columns), last_row)
 
 
 @piece
@@ -163,19 +173,20 @@ def _finish_stacked(program, layout, step, group, samples, source, columns):
 
 
 @kernel(*TAKEN)
-def copy_step(zero, addresses, task, number, group):
+def copy_step(zero, addresses, task, number, group, share):
     """Copy a matrix, scaled by a diagonal."""
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
+    size, (first, last) = itemsize(zero), rows_of(step, step.rows, share)
     for sample in range(group.samples):
-        a = operand_at(program, group, step, sample)
-        c = result_at(program, group, step, sample)
+        a = operand_at(program, group, step, sample) + first * step.a_row * size
+        c = result_at(program, group, step, sample) + first * step.c_row * size
         scale = ones(program, layout) if step.state == DENSE else sample_state(program, step, group, sample)
-        call_address(layout.copy, (zero, a, step.a_row, step.a_column, c, step.c_row, step.rows, step.columns, scale))
+        call_address(layout.copy, (zero, a, step.a_row, step.a_column, c, step.c_row, last - first, step.columns, scale))
 
 
 @kernel(*TAKEN)
-def pack_step(zero, addresses, task, number, group):
+def pack_step(zero, addresses, task, number, group, share):
     """Copy the live columns of the live rows of a weight side by side."""
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
@@ -186,55 +197,59 @@ def pack_step(zero, addresses, task, number, group):
         state = sample_state(program, step, group, sample)
         rows, places = extent_of(group, step.live, step.rows, sample)
         units = view(INDEX, places, rows)
-        for i in range(rows):
+        first, last = rows_of(step, rows, share)
+        for i in range(first, last):
             row = source + units[i] * step.a_row * size
             pack_nonzero(zero, state, step.columns, row, target + i * step.c_row * size)
 
 
 @kernel(*TAKEN)
-def scale_step(zero, addresses, task, number, group):
+def scale_step(zero, addresses, task, number, group, share):
     """Multiply a matrix by a diagonal, in place."""
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
+    size, (first, last) = itemsize(zero), rows_of(step, step.rows, share)
     for sample in range(group.samples):
-        matrix = result_at(program, group, step, sample)
-        d = view(zero, sample_state(program, step, group, sample), step.columns if step.units_on_columns else step.rows)
+        matrix = result_at(program, group, step, sample) + first * step.c_row * size
+        d = sample_state(program, step, group, sample)
         if step.units_on_columns:
-            scale_columns(zero, matrix, step.c_row, step.rows, d, step.masked)
+            scale_columns(zero, matrix, step.c_row, last - first, view(zero, d, step.columns), step.masked)
         else:
-            scale_rows(zero, matrix, step.c_row, step.columns, d)
+            scale_rows(zero, matrix, step.c_row, step.columns, view(zero, d + first * size, last - first))
 
 
 @kernel(*TAKEN)
-def normalize_step(zero, addresses, task, number, group):
+def normalize_step(zero, addresses, task, number, group, share):
     """Multiply a matrix by the Jacobian of a normalizer, in place."""
     program = Tables(zero, *addresses)
-    step, group = read_step(program.steps, number), read_group(group)
+    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
         matrix = result_at(program, group, step, sample)
         state = sample_state(program, step, group, sample)
         if step.units_on_columns:
-            normalize_columns(zero, matrix, step.c_row, step.rows, state, step.columns, step.rank, step.forward)
+            first, last = rows_of(step, step.rows, share)
+            matrix += first * step.c_row * itemsize(zero)
+            normalize_columns(zero, matrix, step.c_row, last - first, state, step.columns, step.rank, step.forward)
         else:
-            scratch = sample_matrix(program, group, WORK, step.scratch, 0, sample)
+            scratch = own_matrix(program, layout, group, step.scratch)
             factors, sums = factors_at(zero, state, step.rows, step.rank), view(zero, scratch, step.rank * step.columns)
             sums = sums.reshape((step.rank, step.columns))
             normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)
 
 
 @kernel(*TAKEN)
-def clear_step(zero, addresses, task, number, group):
+def clear_step(zero, addresses, task, number, group, share):
     """Fill a matrix with zeros."""
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
         matrix = result_at(program, group, step, sample)
-        for i in range(step.rows):
+        for i in range(*rows_of(step, step.rows, share)):
             clear(zero, matrix + i * step.c_row * itemsize(zero), step.columns)
 
 
 @kernel(*TAKEN)
-def sum_step(zero, addresses, task, number, group):
+def sum_step(zero, addresses, task, number, group, share):
     """`C += A diag(d)`, for some columns of either matrix where the step lists them."""
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
@@ -244,7 +259,7 @@ def sum_step(zero, addresses, task, number, group):
         c = result_at(program, group, step, sample)
         scale = ones(program, layout) if step.state == DENSE else sample_state(program, step, group, sample)
         d = view(zero, scale, step.columns)
-        for i in range(step.rows):
+        for i in range(*rows_of(step, step.rows, share)):
             source, target = a + i * step.a_row * size, c + i * step.c_row * size
             if step.units == DENSE:
                 add_scaled(zero, target, source, d)

@@ -17,7 +17,9 @@ from .tables import Program
 ) = range(12)  # fmt: skip
 """Words of a handle: the kernel's address, the task and its sizes, how many samples lie along the lanes (0 if none do), scratch
 of the first thread and bytes to the next thread's, and the addresses of the Program's arrays from TABLES on."""
-KEPT = TABLES + 5
+MEETING = TABLES + 5
+"""The word of a handle that has the address of a meeting, or 0: threads then share every step, and not the samples."""
+KEPT = MEETING + 1
 """The first word of a handle that says where a state is kept, with the words that `run` has at the end of its memory."""
 HANDLE_WORDS = KEPT + 3
 HANDLE, X, SEED, SEED_STRIDE, Y, OUT, N, ITEMSIZE = range(8)
@@ -35,7 +37,7 @@ def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) 
     scratch = [number for array in (work, lists) for number in (array.ctypes.data, array.strides[0])]
     (kernel,) = program.kernel[0]
     tables = [array.ctypes.data for array in program[:-1]]
-    return np.array([kernel, task, *sizes, *scratch, *tables, 0, 0, 0], np.int64)
+    return np.array([kernel, task, *sizes, *scratch, *tables, 0, 0, 0, 0], np.int64)
 
 
 @entry()
@@ -72,27 +74,33 @@ def call_of(handle, x, seed, y, out):
 
 
 @piece
+def is_together(handle):
+    """Whether threads compute the samples of a handle's call together."""
+    return handle[TASK] != REQUESTED and handle[MEETING] != 0
+
+
+@piece
 def run_chunk(call, thread, chunk, chunks):
     """Run one of so many equal chunks of a call, with the scratch of this thread.
 
-    A chunk is some of the samples. One sample alone is divided by the rows of its result.
+    A chunk is some of the samples, or where threads meet this thread's share of the work for all samples.
     """
     handle = view(WORD, call[HANDLE], HANDLE_WORDS)
     if handle[TASK] == REQUESTED:
         call_kernel(handle[KERNEL], (call[HANDLE], thread, chunk, chunks))
         return
     n, size = call[N], call[ITEMSIZE]
-    first, last, part, parts = n * chunk // chunks, n * (chunk + 1) // chunks, 0, 1
-    if handle[LANE_SAMPLES] > 0 and n >= chunks * handle[LANE_SAMPLES]:
+    first, last, team = n * chunk // chunks, n * (chunk + 1) // chunks, (0, 0)
+    if is_together(handle) and chunks > 1:
+        first, last, team = 0, n, (handle[MEETING], chunk)
+    elif handle[LANE_SAMPLES] > 0 and n >= chunks * handle[LANE_SAMPLES]:
         # In whole sets of lanes, since an incomplete set takes longer.
         first = first // handle[LANE_SAMPLES] * handle[LANE_SAMPLES]
         last = n if chunk + 1 == chunks else last // handle[LANE_SAMPLES] * handle[LANE_SAMPLES]
-    if n == 1:
-        first, last, part, parts = 0, 1, chunk, chunks
     arrays = (
         call[X] + first * handle[N_IN] * size,
         call[SEED] + first * call[SEED_STRIDE],
-        call[Y] + first * handle[N_OUT] * size if call[Y] != 0 and part == 0 else 0,
+        call[Y] + first * handle[N_OUT] * size if call[Y] != 0 and team[1] == 0 else 0,
         call[OUT] + first * handle[OUT_SIZE] * size if call[OUT] != 0 else 0,
         call[SEED_STRIDE],
     )
@@ -101,4 +109,4 @@ def run_chunk(call, thread, chunk, chunks):
         handle[WORK] + thread * handle[WORK_STRIDE], handle[LISTS] + thread * handle[LISTS_STRIDE],
         handle[KEPT], handle[KEPT + 1], handle[KEPT + 2] + first,
     )  # fmt: skip
-    call_kernel(handle[KERNEL], (tables, handle[TASK], arrays, last - first, memory, part, parts))
+    call_kernel(handle[KERNEL], (tables, handle[TASK], arrays, last - first, memory, team))

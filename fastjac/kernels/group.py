@@ -8,9 +8,10 @@ import numpy as np
 
 from .contract import even_piece
 from .jit import piece
+from .meeting import share_of
 from .memory import itemsize, tuple_reader, tuple_type, view
 from .state import STATE, state_at
-from .tables import COLUMNS, DENSE, INDEX_BYTES, ROWS, WORK
+from .tables import COLUMNS, DENSE, INDEX_BYTES, WORK
 
 INDEX = np.int32(0)
 """The type of the numbers in a list."""
@@ -22,9 +23,9 @@ class Group(NamedTuple):
     room : the number of samples that each matrix of the workspace has room for, one behind the other.
     places, strides : addresses and bytes for the four places of a matrix, as `tables` numbers them. Each matrix of the workspace
         has its own stride.
-    work : the workspace.  state : the block's state, as `state` reads it.  first : the group's first sample in the block.
+    work : the thread's own workspace.
+    state : the block's state, as `state` reads it.  first : the group's first sample in the block.
     lists, own_lists, list_stride : all lists, the first sample's lists, and the bytes to the next sample's.
-    part, parts : which of how many parts of the samples' work this is.
     """
 
     samples: int
@@ -37,18 +38,17 @@ class Group(NamedTuple):
     lists: int
     own_lists: int
     list_stride: int
-    part: int
-    parts: int
 
 
 read_group = tuple_reader(tuple_type(Group, places=4, strides=4, state=3))
 
 
 @piece
-def group_of(program, layout, arrays, samples, memory, share):
-    """Samples that take each step together; arrays, memory and share as `run` has them.
+def group_of(program, layout, arrays, samples, memory, own_work):
+    """Samples that take each step together; arrays and memory as `run` has them.
 
     samples : the first sample of the block, the group's first in the block, and their number.  memory : with the block's state.
+    own_work : the thread's own workspace, where the one in `memory` is shared.
     """
     _, seed, _, out, seed_stride = arrays
     first, start, count = samples
@@ -60,9 +60,8 @@ def group_of(program, layout, arrays, samples, memory, share):
         count, layout.group,
         (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
         (0, 0, seed_stride, out_stride),
-        work, memory[STATE:], start,
+        own_work, memory[STATE:], start,
         lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
-        share[0], share[1],
     )  # fmt: skip
 
 
@@ -119,7 +118,7 @@ def sample_state(program, record, group, sample):
 @piece
 def samples_together(stacked, group):
     """How many samples make one stack, at most `stacked`: the stacks of a group are nearly equal."""
-    if stacked == 0 or group.parts > 1:
+    if stacked == 0:
         return 1
     return even_piece(group.samples, stacked)
 
@@ -141,19 +140,14 @@ def extent_of(group, live, size, sample):
 
 
 @piece
-def share_of_rows(group, step, rows):
-    """The first of the rows that this part computes, and their number."""
-    if group.parts == 1 or step.shared != ROWS:
-        return 0, rows
-    first = rows * group.part // group.parts
-    return first, rows * (group.part + 1) // group.parts - first
+def own_matrix(program, layout, group, offset):
+    """The address of a matrix that this thread alone works on."""
+    return group.work + (layout.own + offset * group.room) * itemsize(program.zero)
 
 
 @piece
-def share_of_columns(group, step):
-    """The first of the columns that this part computes, in whole strips, and where they end."""
-    if group.parts == 1 or step.shared != COLUMNS:
-        return 0, step.columns
-    strips = (step.columns + step.strip - 1) // step.strip
-    first, last = strips * group.part // group.parts, strips * (group.part + 1) // group.parts
-    return first * step.strip, min(step.columns, last * step.strip)
+def rows_of(step, rows, share):
+    """The first of the rows that a piece of a step computes, and where they end."""
+    if step.cut == COLUMNS:
+        return 0, rows
+    return share_of(rows, 1, share)

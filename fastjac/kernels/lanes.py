@@ -18,6 +18,7 @@ from .elementary import exp
 from .floating import of_order_key, order_key
 from .group import group_of, matrix_of
 from .jit import kernel, piece
+from .meeting import ALONE
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import scale_columns
 from .state import with_state
@@ -41,16 +42,16 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     if y != 0 or layout.lane_primal < layout.n_primal:
         # Steps behind the last factor change the values in place.
         _copy(program, layout, (values, 1, count), (memory[0] + layout.values * size, layout.values_row), count, layout.n_out)
-        sweep(program, addresses, task, layout.lane_primal, x, count, memory)
+        sweep(program, addresses, task, layout.lane_primal, x, count, memory, ALONE)
         store_values(program, layout, memory, y, (first, count))
     buffers = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
-    group = group_of(program, layout, arrays, (first, 0, count), memory, (0, 1))
+    group = group_of(program, layout, arrays, (first, 0, count), memory, memory[0])
     result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
     if layout.lane_forward:
         _store(program, layout, _push(program, layout, work, buffers, memory[1]), result)
     else:
         _store(program, layout, _pull(program, layout, work, buffers, memory[1]), result)
-    take_steps(program, addresses, task, group, layout.lane_step)
+    take_steps(program, addresses, task, group, layout.lane_step, ALONE)
 
 
 @piece

@@ -10,6 +10,7 @@ import numpy as np
 from .accumulate import list_live, take_steps
 from .group import group_of
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
+from .meeting import shared_work
 from .memory import NUMBER, call_address, itemsize, numbers
 from .operators import copy_vector
 from .state import STATE, with_state
@@ -19,19 +20,19 @@ from .twins import is_twin
 
 
 @entry(**FROM_KERNELS_ALONE)
-def run_float32(addresses, task, arrays, n, memory, part, parts):
+def run_float32(addresses, task, arrays, n, memory, team):
     """`_run` for float32."""
-    _run(np.float32(0), addresses, task, arrays, n, memory, part, parts)
+    _run(np.float32(0), addresses, task, arrays, n, memory, team)
 
 
 @entry(**FROM_KERNELS_ALONE)
-def run_float64(addresses, task, arrays, n, memory, part, parts):
+def run_float64(addresses, task, arrays, n, memory, team):
     """`_run` for float64."""
-    _run(np.float64(0), addresses, task, arrays, n, memory, part, parts)
+    _run(np.float64(0), addresses, task, arrays, n, memory, team)
 
 
 KERNELS = {np.dtype(np.float32): run_float32, np.dtype(np.float64): run_float64}
-SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(5), NUMBER, NUMBER)
+SIGNATURE = (numbers(5), NUMBER, numbers(5), NUMBER, numbers(5), numbers(2))
 """What either kernel takes: integers, most of them addresses."""
 INPUTS, RESULT = 0, 3
 """Which of the arrays are the inputs, and which is the result."""
@@ -43,7 +44,7 @@ def compiled_address(dtype: np.dtype) -> int:
 
 
 @piece
-def _run(zero, addresses, task, arrays, n, memory, part, parts):
+def _run(zero, addresses, task, arrays, n, memory, team):
     """Evaluate a Program for `n` samples and carry out a task of it.
 
     addresses : addresses of the Program's arrays, in their order.
@@ -53,11 +54,12 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
     memory : addresses of scratch for one thread, from `lowering.program.workspace`. Then three numbers for a kept state: its
         address, how many samples it has room for, and the number of the first one; the address is 0 where no state is kept. A
         run for values alone writes the state. A run with a result starts from it, and needs x only for samples along the lanes.
-    part, parts : which of how many parts of every sample's work to do: each part gives some of the result's rows. (0, 1) is all.
+    team : the meeting of the threads that compute these samples together, and the number of this one; see `meeting`. They share
+        the first thread's workspace, and its samples are one group.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and parts == 1 and arrays[INPUTS] != 0
+    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and team[0] == 0 and arrays[INPUTS] != 0
     # A sweep along the lanes costs less than products in rows, so no kept state is used there.
     without_state = memory[0], memory[1], 0, 0, 0
     first = 0
@@ -67,26 +69,27 @@ def _run(zero, addresses, task, arrays, n, memory, part, parts):
             call_address(layout.lane_kernel, (zero, addresses, task, arrays, first, without_state))
         else:
             count = min(layout.block, n - first)
-            _run_in_rows(program, addresses, task, arrays, (first, count), memory, (part, parts))
+            _run_in_rows(program, addresses, task, arrays, (first, count), memory, team)
         first += count
 
 
 @piece
-def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
-    """Run the samples of a block, each with rows of its own. samples : the first, and how many.  share : `part, parts` above."""
+def _run_in_rows(program, addresses, task, arrays, samples, memory, team):
+    """Run the samples of a block, each with rows of its own. samples : the first, and how many."""
     layout = read_layout(program.layout, task)
     x, _, y, out, seed_stride = arrays
     first, count = samples
     size = itemsize(program.zero)
     from_kept = memory[STATE] != 0 and out != 0
-    memory = with_state(program.zero, layout, memory, first)
+    own_work = memory[0]
+    memory = with_state(program.zero, layout, (shared_work(team, own_work), memory[1], memory[2], memory[3], memory[4]), first)
     if not from_kept:
-        sweep(program, addresses, task, 0, x + first * layout.n_in * size, count, memory)
+        sweep(program, addresses, task, 0, x + first * layout.n_in * size, count, memory, team)
         store_values(program, layout, memory, y, samples)
     if out == 0:
         return
     # Where each sample has its own seed, equal Jacobians do not make equal results.
-    twins = layout.piecewise_linear and seed_stride == 0
+    twins = layout.piecewise_linear and seed_stride == 0 and team[0] == 0
     start = 0
     while start < count:
         together = 1
@@ -94,9 +97,9 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, share):
             twins and is_twin(program, layout, memory[STATE:], start + together)
         ):
             together += 1
-        group = group_of(program, layout, arrays, (first, start, together), memory, share)
+        group = group_of(program, layout, arrays, (first, start, together), memory, own_work)
         list_live(program, layout, group)
-        take_steps(program, addresses, task, group, layout.first_step)
+        take_steps(program, addresses, task, group, layout.first_step, team)
         start += together
         while twins and start < count and is_twin(program, layout, memory[STATE:], start):
             result = out + (first + start) * layout.out_size * size

@@ -12,21 +12,18 @@ new job, whose words it reads only after it has taken that chunk.
 from __future__ import annotations
 
 from . import atomic
-from .call import WORD, call_of, run_chunk
+from .call import MEETING, WORD, WORK, call_of, is_together, run_chunk
 from .jit import entry, piece
+from .meeting import LINE, SPINS, WORD_BYTES, open_meeting, wait_for
 from .memory import address_of, view
 
-LINE = 8
-"""Words of a cache line. Words that several threads write lie on lines of their own."""
 TICKET, DONE, TAKEN, THREADS, CORE, CALL = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 4 * LINE
 """Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, the core on which that
-caller runs, and the words of its call. A team's job counts the team's threads in the word TAKEN."""
+caller runs, and the words of its call. Those that several threads write lie on cache lines of their own. A team's job counts the
+team's threads in the word TAKEN."""
 JOB_WORDS = 5 * LINE
-WORD_BYTES = 8
 UPPER = 1 << 32
 """One, in the upper half of a ticket."""
-SPINS = 3000
-"""Looks at the ticket before a thread that finds no work leaves: about 0.1 ms."""
 
 
 @entry()
@@ -34,12 +31,15 @@ def share(job, threads, chunks, handle, x, seed, y, out):
     """Run a call in so many chunks, together with the threads that serve this job, and return when all are done.
 
     False, with nothing done, if another caller has the job.
-    threads : how many may take part.  handle : with scratch for every thread that serves the job. Arrays as for `call`.
+    threads : how many may take part.  handle : with scratch for every thread that serves the job; with a meeting, if a chunk is
+        not some of the samples but one thread's share of the work for all of them. Arrays as for `call`.
     """
     address = address_of(job)
     if atomic.exchange(address + TAKEN * WORD_BYTES, 1) != 0:
         return False
     words = call_of(handle, x, seed, y, out)
+    if is_together(handle):
+        open_meeting(handle[MEETING], chunks, handle[WORK])
     for number in range(len(words)):
         job[CALL + number] = words[number]
     atomic.store(address + THREADS * WORD_BYTES, threads)
@@ -48,13 +48,7 @@ def share(job, threads, chunks, handle, x, seed, y, out):
     atomic.store(address + TICKET * WORD_BYTES, chunks * UPPER)
     while _take_chunk(job, 0):
         pass
-    looks = 0
-    while atomic.load(address + DONE * WORD_BYTES) < chunks:
-        atomic.pause()
-        looks += 1
-        if looks > SPINS:
-            # Perhaps the thread for which this one waits needs this very core.
-            atomic.give_way()
+    wait_for(address + DONE * WORD_BYTES, chunks)
     atomic.store(address + TAKEN * WORD_BYTES, 0)
     return True
 

@@ -10,21 +10,28 @@ import numpy as np
 from .compress import list_nonzero
 from .contract import Contraction, tile_rows_of
 from .jit import kernel, piece
+from .meeting import begins, ends, meet, pieces_for, share_of
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .state import STATE, state_at
 from .tables import DENSE, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
 
-TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, NUMBER, numbers(5))
+TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, NUMBER, numbers(5), numbers(2))
 """What a step of the sweep takes: the Program's addresses, the task, the step's number, the address of the first sample's inputs,
-how many samples there are, and scratch with the place of their state."""
+how many samples there are, scratch with the place of their state, and which of how many pieces of the step to do."""
 
 
 @piece
-def sweep(program, addresses, task, first, x, count, memory):
+def sweep(program, addresses, task, first, x, count, memory, team):
     """Evaluate `count` samples from step `first` on, of inputs at address x; each weight is read once for all of them."""
     for number in range(first, read_layout(program.layout, task).n_primal):
         step = read_primal(program.primal, number)
-        call_address(step.kernel, (program.zero, addresses, task, number, x, count, memory))
+        pieces = pieces_for(team, step.pieces)
+        for turn in range(pieces):
+            share = (team[1] + turn) % pieces, pieces
+            if begins(team, number, share[0]):
+                call_address(step.kernel, (program.zero, addresses, task, number, x, count, memory, share))
+                ends(team, number)
+        meet(team, number, pieces)
 
 
 @piece
@@ -59,7 +66,7 @@ def zeros(program, layout):
 
 
 @kernel(*TAKEN)
-def affine(zero, addresses, task, number, x, count, memory):
+def affine(zero, addresses, task, number, x, count, memory, share):
     """`y = W x + b` for every sample."""
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
@@ -70,18 +77,19 @@ def affine(zero, addresses, task, number, x, count, memory):
         # No other sample needs the weights of this one's dead units, and adding their zeros would not change a bit.
         index = memory[1] + layout.own_lists * INDEX_BYTES
         depth = list_nonzero(zero, source, step.n_in, index)
+    first, last = share_of(step.n_out, step.panel, share)
     operands = Contraction(
-        count, step.n_out,
+        count, last - first,
         source, row, 1, index,
-        program.parameters + step.weight * size, step.panel, step.n_in, index, depth,
-        program.parameters + step.bias * size, 0, ones(program, layout),
-        memory[0] + step.target * size, step.row,
+        program.parameters + (step.weight + first * step.n_in) * size, step.panel, step.n_in, index, depth,
+        program.parameters + (step.bias + first) * size, 0, ones(program, layout),
+        memory[0] + (step.target + first) * size, step.row,
     )  # fmt: skip
     call_address(layout.contract, (zero, operands, tile_rows_of(zero, count, step.panel), step.panel))
 
 
 @kernel(*TAKEN)
-def activate(zero, addresses, task, number, x, count, memory):
+def activate(zero, addresses, task, number, x, count, memory, share):
     """An activation, in place, for the whole block with the padding of its rows: a short row would leave most lanes idle."""
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
@@ -97,7 +105,7 @@ def activate(zero, addresses, task, number, x, count, memory):
 
 
 @kernel(*TAKEN)
-def normalize(zero, addresses, task, number, x, count, memory):
+def normalize(zero, addresses, task, number, x, count, memory, share):
     """A normalizer, in place, sample by sample."""
     program = Tables(zero, *addresses)
     step = read_primal(program.primal, number)
@@ -109,7 +117,7 @@ def normalize(zero, addresses, task, number, x, count, memory):
 
 
 @kernel(*TAKEN)
-def take(zero, addresses, task, number, x, count, memory):
+def take(zero, addresses, task, number, x, count, memory, share):
     """A copy of some units of every sample: the units listed at `p`, or the first ones."""
     program = Tables(zero, *addresses)
     layout, step = read_layout(program.layout, task), read_primal(program.primal, number)
@@ -128,7 +136,7 @@ def take(zero, addresses, task, number, x, count, memory):
 
 
 @kernel(*TAKEN)
-def add(zero, addresses, task, number, x, count, memory):
+def add(zero, addresses, task, number, x, count, memory, share):
     """`a + b`, sample by sample; b may be the target."""
     program = Tables(zero, *addresses)
     step = read_primal(program.primal, number)
@@ -144,7 +152,7 @@ def add(zero, addresses, task, number, x, count, memory):
 
 
 @kernel(*TAKEN)
-def join(zero, addresses, task, number, x, count, memory):
+def join(zero, addresses, task, number, x, count, memory, share):
     """A function of two vectors, unit by unit, and its slopes by both."""
     program = Tables(zero, *addresses)
     step = read_primal(program.primal, number)

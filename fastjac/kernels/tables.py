@@ -25,8 +25,8 @@ AFFINE, ACTIVATE, NORMALIZE, TAKE, ADD, JOIN = range(6)
 CONTRACT, COPY, PACK, APPLY, CLEAR, SUM = range(6)
 """Operations of the accumulation."""
 
-ROWS, COLUMNS = 1, 2
-"""The side of a result that the parts of one sample share out."""
+ROWS, COLUMNS = range(2)
+"""The side along which a result is cut into pieces."""
 
 DENSE = -1
 """In place of a live list, a scale or scratch, where there is none."""
@@ -116,6 +116,7 @@ PRIMAL = record(
     "state_row",
     "rank",  # NORMALIZE: terms of the Jacobian
     "compose",  # ACTIVATE: whether the slope is multiplied onto the slope that is there
+    "pieces",  # into how many pieces the step may be cut
 )
 
 STEP = record(
@@ -154,7 +155,8 @@ STEP = record(
     "columns_live",
     "stacked",  # CONTRACT: the most samples whose rows make one left operand, and one result; 0 if each sample is alone
     "masked",  # CONTRACT, APPLY: whether numbers that the diagonal scales by 0 become 0 even where they are inf or nan
-    "shared",  # CONTRACT: whether the parts of one sample each compute ROWS of the result, or strips of its COLUMNS; or 0
+    "cut",  # whether a piece of the step is some ROWS of the result, or some COLUMNS
+    "pieces",  # into how many pieces the step may be cut
     # APPLY: the Jacobian's vectors; PACK: the diagonal whose live columns are taken; CONTRACT, COPY: a diagonal that scales the
     # result's columns, or DENSE. Both fields as those of PRIMAL.
     "state",
@@ -188,7 +190,7 @@ LAYOUT = record(
     "first_live",
     "last_live",
     "piecewise_linear",  # whether equal slopes at every unit make equal results
-    "parts",  # the most parts into which one sample can be divided
+    "parts",  # how many threads can share the work for one sample
     "block",  # samples that share one primal sweep
     "group",  # samples of a block that take each step together
     "values",  # offset in the workspace of the network's outputs, and the elements from one sample's to the next's

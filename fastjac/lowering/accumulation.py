@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..kernels.tables import COLUMNS, CONTRACT, DENSE, OUT, ROWS, SEED, WORK
+from ..kernels.tables import DENSE, OUT, SEED, WORK
 from ..kernels.target import PANEL_ROWS
 from ..layers import Affine
 from ..planning.block import Block, Slopes
@@ -27,7 +27,7 @@ from ..planning.steps import Plan, Span, Step
 from .emitter import Emitter
 from .matrix import Matrix, result_of
 from .passage import Passage, Rows
-from .spans import can_unite, end_spans, link_goes_right, parts_of
+from .spans import can_unite, end_spans, link_goes_right
 
 NARROW = 16
 """A result of up to so many columns is turned round: row by row, each row would be a short loop of its own."""
@@ -36,19 +36,16 @@ NARROW = 16
 class Accumulation(Emitter):
     """The steps that compute a product in the order of its plan.
 
-    parts : into how many parts the work of one sample can be divided.
     contracted : the matrix that the latest contraction makes, and how many steps have been written up to that contraction.
     """
 
     contracted: tuple[Matrix, int]
-    parts = 1
 
     def lower(self, product: Product, plan: Plan) -> None:
         """Write the steps that compute `product` in the order of `plan`, into the sample's result."""
         self._product = product
         self._ends = end_spans(product, plan)
         self.skips_closed = product.can_skip_closed(self._parameters.dtype)
-        self.parts = parts_of(product, plan, self._ends)
         made: dict[Span, Matrix] = {}
         for step in plan.steps:
             take = self._pass if step.through else self._contract
@@ -58,9 +55,6 @@ class Accumulation(Emitter):
             made[whole] = self._single_factor(whole)
         if made[whole].place != OUT:
             self.copy(made[whole], self._out())
-        if any(step["c_place"] == OUT and step["operation"] != CONTRACT for step in self.steps):
-            # Every part would repeat this step on rows that another part is still writing.
-            self.parts = 1
 
     def _single_factor(self, whole: Span) -> Matrix:
         """The product of one factor: a copy of it, to which the links before and after it are applied."""
@@ -108,7 +102,6 @@ class Accumulation(Emitter):
             side = "columns_live" if bool(step.start) != transposed else "rows_live"
             self.steps[-1][side] = self.live_list(kept)
             result.packed = True
-        self.steps[-1]["shared"] = self._shared(step)
         result.made_by = self.steps[-1]
         for operand in (left, right):
             self.release(operand)
@@ -160,12 +153,6 @@ class Accumulation(Emitter):
         lying = matrix.transpose if forward else matrix
         region = lying.offset if lying.place == WORK else None
         return Rows(lying, region, owned=region is not None, live=live)
-
-    def _shared(self, step: Step) -> int:
-        """The side of a step's result, ROWS or COLUMNS, that the parts of one sample share out; 0 where they share nothing."""
-        if self.parts == 1 or step.stop < len(self._product.leaves):
-            return 0
-        return COLUMNS if step.transposed else ROWS
 
     def _kept(self, step: Step) -> Diagonal | None:
         """The diagonal whose dead units a step leaves out of its result, if the plan says so."""

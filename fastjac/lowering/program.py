@@ -24,6 +24,7 @@ from .lanes import Lanes, lanes_for
 from .matrix import Record
 from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, Parameters, scratch
 from .moves import Sweep
+from .pieces import cut_move, cut_step, parts_of
 from .values import StatePlaces, Values, place_state
 
 BLOCK_BYTES = caches().second // 4
@@ -74,7 +75,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     shared |= {name: kernel_address(kernel, chain.dtype) for name, kernel in (("contract", contract), ("copy", copy))}
     shared["piecewise_linear"] = int(chain.piecewise_linear)
     sweep = Sweep(block, places, parameters)
-    primal = sweep.steps(values)
+    primal = [move | cut_move(move) for move in sweep.steps(values)]
     shared["values"] = sweep.place(values.result)
     shared["n_primal"] = len(primal)
     accumulations = [_accumulate(product, plan, parameters, places) for product, plan in tasks]
@@ -82,14 +83,18 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         lanes_for(chain, *task, accumulation, parameters) for task, accumulation in zip(tasks, accumulations, strict=True)
     ]
     live = [record for accumulation in accumulations for record in accumulation.live]
-    steps = [step | _kernel_of(step, chain.dtype) for accumulation in accumulations for step in accumulation.steps]
+    for accumulation in accumulations:
+        accumulation.steps = [step | _kernel_of(step, chain.dtype) | cut_step(step) for step in accumulation.steps]
+    layouts = _layouts(shared, tasks, accumulations, room)
+    for layout, steps in zip(layouts, [accumulation.steps for accumulation in accumulations] or [[]], strict=True):
+        layout["parts"] = parts_of(primal, steps)
     name = f"run_{fingerprint()}"
     return Program(
         parameters.array(),
         records(PRIMAL, primal + [step for found in in_lanes if found for step in found.primal]),
         records(LIVE, live),
-        records(STEP, steps),
-        records(LAYOUT, _with_lanes(_layouts(shared, tasks, accumulations, room), in_lanes)),
+        records(STEP, [step for accumulation in accumulations for step in accumulation.steps]),
+        records(LAYOUT, _with_lanes(layouts, in_lanes)),
         records(record(name), [{name: address}]),
     )
 
@@ -161,7 +166,6 @@ def _layouts(
             {"seed_size": _seed_size(product), "out_size": product.sizes[-1] * product.sizes[0]}
             | {"out_columns": product.sizes[0]}
             | {"first_step": first_step, "last_step": first_step + len(accumulation.steps)}
-            | {"parts": accumulation.parts}
             | {"first_live": first_live, "last_live": first_live + len(accumulation.live)}
         )
         first_step, first_live = layouts[-1]["last_step"], layouts[-1]["last_live"]

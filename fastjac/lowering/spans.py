@@ -1,4 +1,4 @@
-"""What lowering reads off a plan: where the links of a chain are applied, and into how many parts a sample can be divided."""
+"""What lowering reads off a plan: where the links of a chain are applied, and where samples may be stacked."""
 
 from __future__ import annotations
 
@@ -10,31 +10,6 @@ from ..planning.operators import is_finite
 from ..planning.product import Product
 from ..planning.steps import Plan, Span, Step
 from .matrix import Matrix
-
-PART_ROWS = 16
-"""The least rows of a part of one sample: fewer would read a weight for too little work."""
-PART_COLUMNS = 256
-"""The least rows of a part of one sample where J's rows lie along the columns of a product, and are cut in strips."""
-
-
-def parts_of(product: Product, plan: Plan, ends: dict[Span, list[bool]]) -> int:
-    """Into how many parts one sample can be divided.
-
-    Rows of J can be computed apart where every step that reaches the output computes rows apart.
-
-    Where J is made transposed, only the last product has J's rows, as its columns; it must then be most of the work. Every part
-    repeats the steps that do not reach J's rows.
-    """
-    n, last_link = len(product.leaves), True
-    if any(step.through for step in plan.steps):
-        return 1
-    steps = [step for step in plan.steps if step.stop == n]
-    if any(last_link in forward for span, forward in ends.items() if span != (n - 1, n)) or not steps:
-        return 1
-    if not any(step.transposed for step in steps):
-        return max(1, product.sizes[n] // PART_ROWS)
-    is_most = len(steps) == 1 and 2 * steps[0].multiply_adds >= plan.multiply_adds
-    return max(1, product.sizes[n] // PART_COLUMNS) if is_most else 1
 
 
 def can_unite(product: Product, step: Step, made: Matrix | None, dtype: np.dtype) -> bool:

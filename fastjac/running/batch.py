@@ -7,12 +7,14 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from ..arguments import for_kernels, is_for_kernels
-from ..kernels.call import call, handle_of
+from ..kernels.call import MEETING, call, handle_of
+from ..kernels.meeting import STEPS, meeting_words
 from ..kernels.tables import Program
+from ..lowering.memory import aligned_zeros
 from ..lowering.program import workspace
 from ..pickling import refuse_pickling
 from . import crew
-from .sharing import Call, Work, calls, is_divided, samples_alone
+from .sharing import ALONE, Call, Work, calls, is_shared, samples_alone
 from .state import State
 
 COPIED_BYTES = 16 * 2**20
@@ -20,11 +22,16 @@ COPIED_BYTES = 16 * 2**20
 
 
 class Scratch(NamedTuple):
-    """Memory with a row for each thread, and the handle by which kernels find this memory and the program."""
+    """Memory with a row for each thread, and the handle by which kernels find this memory and the program.
+
+    together : the handle for threads that compute the same samples together, which meet in `meeting`.
+    """
 
     work: np.ndarray
     lists: np.ndarray
     handle: np.ndarray
+    meeting: np.ndarray
+    together: np.ndarray
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         refuse_pickling(self, "send the network")
@@ -38,9 +45,9 @@ class Runner:
 
     def __init__(self, program: Program, cost: float) -> None:
         self.program = program
-        block, parts = (int(program.layout[name][0]) for name in ("block", "parts"))
-        self.work = Work(cost, program.parameters.nbytes, block, parts, max(1, int(program.layout["lane_samples"][0])))
-        self._is_divided, self._few = is_divided(self.work), samples_alone(self.work)
+        block, group, parts, lane_samples = (int(program.layout[name][0]) for name in ("block", "group", "parts", "lane_samples"))
+        self.work = Work(cost, program.parameters.nbytes, block, group, parts, max(1, lane_samples))
+        self._is_shared, self._few = is_shared(self.work), samples_alone(self.work)
         # How the latest batch was shared out. The next batch of the same size is shared out alike.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
         self._idle: list[Scratch] = []
@@ -64,8 +71,8 @@ class Runner:
         state : the state of these samples. Where out is empty, the run writes the state; else it starts from it.
         """
         if x.ndim == 1:
-            if out.flags.carray and not self._is_divided:
-                self._run(x, seed, y, out, 1, 1, state)
+            if out.flags.carray and not self._is_shared:
+                self._run(x, seed, y, out, ALONE, state)
                 return
             x, y, out = x[None], y[None], out[None]
         if is_for_kernels(x, out.dtype) and is_for_kernels(seed, out.dtype) and out.flags.carray:
@@ -87,20 +94,20 @@ class Runner:
         """All calls for arrays that kernels can take."""
         n = len(x)
         if n <= self._few and (threads is None or threads == 1):
-            self._run(x, seed, y, out, 1, 1, state)
+            self._run(x, seed, y, out, ALONE, state)
             return
         asked = n, crew.crew.most_threads, threads
         known, shares = self._latest
         if known != asked:
             shares = calls(self.work, *asked)
             self._latest = asked, shares
-        for first, stop, used, chunks in shares:
-            if stop - first == n:
-                self._run(x, seed, y, out, used, chunks, state)
+        for share in shares:
+            if share.stop - share.first == n:
+                self._run(x, seed, y, out, share, state)
             else:
-                part = slice(first, stop)
+                part = slice(share.first, share.stop)
                 seeds = seed if len(seed) == 1 else seed[part]
-                self._run(x[part], seeds, y[part], out[part], used, chunks, state and state.at(first))
+                self._run(x[part], seeds, y[part], out[part], share, state and state.at(share.first))
 
     def _run(
         self,
@@ -108,14 +115,14 @@ class Runner:
         seed: np.ndarray,
         y: np.ndarray,
         out: np.ndarray,
-        threads: int,
-        chunks: int,
+        share: Call,
         state: State | None,
     ) -> None:
         """One call, short enough that Ctrl-C is seen soon."""
-        scratch = self._take_scratch(threads)
-        handle = scratch.handle if state is None else state.handle(scratch.handle)
-        if chunks == 1 or not crew.crew.share(threads, chunks, handle, x, seed, y, out):
+        scratch = self._take_scratch(share.threads)
+        handle = scratch.together if share.together else scratch.handle
+        handle = handle if state is None else state.handle(handle)
+        if share.chunks == 1 or not crew.crew.share(share.threads, share.chunks, handle, x, seed, y, out):
             call(handle, x, seed, y, out)
         self._idle.append(scratch)
 
@@ -129,6 +136,15 @@ class Runner:
             # Any thread of the crew may take part, so each needs a row.
             threads = crew.crew.most_threads
         if scratch is None or len(scratch.work) < threads:
-            work, lists = workspace(self.program, threads)
-            scratch = Scratch(work, lists, handle_of(self.program, 0, work, lists))
+            scratch = self._new_scratch(threads)
         return scratch
+
+    def _new_scratch(self, threads: int) -> Scratch:
+        work, lists = workspace(self.program, threads)
+        handle = handle_of(self.program, 0, work, lists)
+        steps = len(self.program.primal) + len(self.program.steps)
+        meeting = aligned_zeros(meeting_words(steps, threads), np.dtype(np.int64))
+        meeting[STEPS] = steps
+        together = handle.copy()
+        together[MEETING] = meeting.ctypes.data
+        return Scratch(work, lists, handle, meeting, together)

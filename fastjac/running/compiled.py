@@ -75,7 +75,7 @@ def call(program, task, n, arrays, scratch, kept):
         memory = (work, address_of(scratch.lists), np.intp(kept[0]), np.intp(kept[1]), np.intp(0))
         call_kernel(
             program.kernel[0][0],
-            (addresses, np.intp(task), arrays, n, memory, np.intp(0), np.intp(1)),
+            (addresses, np.intp(task), arrays, n, memory, (np.intp(0), np.intp(0))),
         )
 
 

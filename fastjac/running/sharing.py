@@ -1,7 +1,7 @@
 """How the samples of a batch are shared out: in calls that end soon enough for Ctrl-C, each in chunks that threads take in turn.
 
-A chunk is some of the samples of its call, or, in a call for one sample, some of the rows of its result. Nothing here knows
-arrays: sizes in, a list of calls out.
+A chunk is some of the samples of its call, or, where threads compute the same samples together, one thread's share of the work
+for all of them. Nothing here knows arrays: sizes in, a list of calls out.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from ..caches import caches
 
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay."""
-DIVIDED_COST = 4_000_000
-"""Multiply-adds of one sample from which on it pays to divide it among threads."""
 CALL_COST = 2_000_000_000
 """Multiply-adds of each thread in one call: about 0.05 s, within which Ctrl-C is not seen."""
 CHUNK_COST = 1_000_000
 """Multiply-adds of a chunk, some 20 us, beside which handing it out costs nothing."""
-READ_COST, FAR_READ_COST = 4, 32
-"""Multiply-adds that a chunk must do for each byte of weights that it reads, so that reading takes a small share of its time. The
-first is for weights that stay in a core's second-level cache from one chunk to the next, the second for weights beyond it."""
+READ_COST, FAR_READ_COST = 0.5, 4
+"""Multiply-adds in the time in which a thread reads a byte of weights. The first is for weights that stay in its core's
+second-level cache, the second for weights beyond it."""
+READING_SHARE = 1 / 8
+"""The largest share of a chunk's time that reading the weights may take."""
 CHUNKS_PER_THREAD = 4
 """Chunks for each thread, unless they get too small, so that other threads can take the chunks of one that is late."""
-DIVISION_LOSS = 1.25
-"""How much more time all threads together need for a sample in parts: each thread computes its values and reads all weights."""
+TOGETHER_LOSS = 1.1
+"""How much more time all threads together need for samples that they compute together, beside their meetings."""
+TOGETHER_COST = 300_000
+"""Multiply-adds in the time that meetings take, some 5 us."""
 
 
 class Work(NamedTuple):
@@ -33,24 +35,34 @@ class Work(NamedTuple):
 
     cost : multiply-adds.  weight_bytes : bytes of parameters that it reads.
     block : the samples that share one primal sweep; a chunk holds no more, unless so few are not worth handing out.
-    parts : into how many parts one sample can be divided.
+    group : the samples that take each step of the accumulation together.
+    parts : how many threads can share the work for one sample.
     lane_samples : how many samples lie along the vector lanes; chunks are cut in multiples of it.
     """
 
     cost: float
     weight_bytes: int
     block: int
+    group: int
     parts: int
     lane_samples: int = 1
 
 
 class Call(NamedTuple):
-    """One call of a kernel, for the samples from `first` to before `stop`, on up to `threads` threads."""
+    """One call of a kernel, for the samples from `first` to before `stop`, on up to `threads` threads.
+
+    together : whether the threads compute the same samples together, so that a chunk is the share of one thread.
+    """
 
     first: int
     stop: int
     threads: int
     chunks: int
+    together: bool = False
+
+
+ALONE = Call(0, 0, 1, 1)
+"""Stands for a call of any samples on this thread."""
 
 
 def calls(work: Work, n: int, most_threads: int, threads: int | None = None) -> list[Call]:
@@ -59,37 +71,43 @@ def calls(work: Work, n: int, most_threads: int, threads: int | None = None) -> 
     threads : how many to use; None for as many as pay, up to `most_threads`.
     """
     count = most_threads if threads is None else min(threads, most_threads)
-    if n == 0 or count == 1 or (threads is None and n * work.cost < PARALLEL_COST):
+    if n == 0 or count == 1 or (threads is None and n * work.cost + _reading(work) < PARALLEL_COST):
         return _pieces(work, 0, n, 1, n)
-    alone = _samples_undivided(work, n, count)
-    chunk = _chunk(work, alone, count)
-    divided = min(count, work.parts)
-    return [
-        *_pieces(work, 0, alone, count, chunk),
-        *(Call(sample, sample + 1, divided, divided) for sample in range(alone, n)),
-    ]
+    # Samples that take long are dealt out in rounds. The threads that would have none in the last round may help the others.
+    alone = min((n, n - n % count, 0), key=lambda alone: _time(work, alone, n - alone, count))
+    return [*_pieces(work, 0, alone, count, _chunk(work, alone, count)), *_together(work, alone, n, min(count, work.parts))]
 
 
-def is_divided(work: Work) -> bool:
-    """Whether threads may divide one sample."""
-    return work.parts > 1 and work.cost >= DIVIDED_COST
+def _together(work: Work, first: int, stop: int, threads: int) -> list[Call]:
+    """The samples in calls of groups that all threads compute together, none longer than Ctrl-C may wait."""
+    group = max(1, min(work.group, int(CALL_COST * threads / work.cost)))
+    return [Call(start, min(start + group, stop), threads, threads, together=True) for start in range(first, stop, group)]
+
+
+def is_shared(work: Work) -> bool:
+    """Whether threads may compute one sample together."""
+    return _time(work, 0, 1, work.parts) < _time(work, 1, 0, 1)
 
 
 def samples_alone(work: Work) -> int:
     """The most samples that are one call on one thread, if the caller asks for no number of threads."""
-    return int(PARALLEL_COST / work.cost) or int(not is_divided(work))
+    return max(0, math.ceil((PARALLEL_COST - _reading(work)) / work.cost) - 1) or int(not is_shared(work))
 
 
-def _samples_undivided(work: Work, n: int, threads: int) -> int:
-    """How many samples are computed by one thread each. The rest are divided, one after another, among all of them.
+def _time(work: Work, alone: int, together: int, threads: int) -> float:
+    """The time for samples that one thread each computes and for samples that all compute together, in multiply-adds."""
+    time = math.ceil(alone / threads) * work.cost + (_reading(work) if alone else 0.0)
+    if together:
+        groups = math.ceil(together / work.group)
+        shared = together * work.cost * TOGETHER_LOSS + groups * _reading(work)
+        time += shared / min(threads, work.parts) + groups * TOGETHER_COST
+    return time
 
-    Samples that take long are dealt out in rounds. In the last round some threads would have none, so its samples may be divided.
-    """
-    if not is_divided(work):
-        return n
-    rest = n % threads
-    pays = rest * DIVISION_LOSS < min(threads, work.parts)
-    return n - rest if pays else n
+
+def _reading(work: Work) -> float:
+    """Multiply-adds in the time in which a thread reads all weights once."""
+    near = min(work.weight_bytes, caches().second)
+    return READ_COST * near + FAR_READ_COST * (work.weight_bytes - near)
 
 
 def _chunk(work: Work, n: int, threads: int) -> int:
@@ -97,9 +115,7 @@ def _chunk(work: Work, n: int, threads: int) -> int:
 
     Every thread has as many chunks as any other, because a last round of fewer would leave some idle.
     """
-    near = min(work.weight_bytes, caches().second)
-    reading = READ_COST * near + FAR_READ_COST * (work.weight_bytes - near)
-    worth = math.ceil((CHUNK_COST + reading) / work.cost)
+    worth = math.ceil((CHUNK_COST + _reading(work) / READING_SHARE) / work.cost)
     most = max(1, min(max(work.block, worth), int(CALL_COST / work.cost)))
     rounds = max(1, min(CHUNKS_PER_THREAD, n // (threads * worth)), -(-n // (threads * most)))
     chunk = -(-n // (threads * rounds))

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, N_OUT, OUT_SIZE, WORK_STRIDE, call
+from fastjac.kernels.call import HANDLE_WORDS, KERNEL, MEETING, N_IN, N_OUT, OUT_SIZE, WORK_STRIDE, call
 from fastjac.kernels.jit import address_of_compiled, jit
+from fastjac.kernels.meeting import meeting_words
 from fastjac.kernels.memory import view
 from fastjac.kernels.run import SIGNATURE
 from fastjac.kernels.share import JOB_WORDS, TAKEN, TICKET, serve, share
@@ -20,13 +21,13 @@ VALUE = 1000
 
 
 @jit
-def record(addresses, task, arrays, n, memory, part, parts):
-    """A kernel that counts in `out` how often each sample, or each part of one, is run, and tells its thread in `y`."""
+def record(addresses, task, arrays, n, memory, team):
+    """A kernel that counts in `out` how often each sample, or each share of them, is run; `y` takes its thread's number."""
     _, _, y, out, _ = arrays
-    counts = view(0.0, out, max(n, parts))
-    if parts > 1:
-        counts[part] += 1
+    if team[0] != 0:
+        view(0.0, out, team[1] + 1)[team[1]] += 1
     else:
+        counts = view(0.0, out, n)
         for sample in range(n):
             counts[sample] += 1
     if y != 0:
@@ -35,18 +36,21 @@ def record(addresses, task, arrays, n, memory, part, parts):
             values[sample] += VALUE + memory[0]
 
 
-def handle_for(out_size=1):
+def handle_for():
     """A handle of `record`, to whom the first thread's scratch is 0, the second one's is 1, and so on."""
     handle = np.zeros(HANDLE_WORDS, np.int64)
-    handle[[KERNEL, N_IN, N_OUT, OUT_SIZE, WORK_STRIDE]] = address_of_compiled(record, SIGNATURE), 1, 1, out_size, 1
+    handle[[KERNEL, N_IN, N_OUT, OUT_SIZE, WORK_STRIDE]] = address_of_compiled(record, SIGNATURE), 1, 1, 1, 1
     return handle
 
 
-def run(job, threads, chunks, n, parts=1):
-    """How often each of n samples, or each part of one, was run, and the number of the thread that gave each sample's value."""
-    counts, values = np.zeros(n * parts), np.zeros(n)
-    assert share(job, threads, chunks, handle_for(parts), np.zeros(n), np.empty(0), values, counts)
-    return counts, values - VALUE
+def run(job, threads, chunks, n, together=False):
+    """How often each of n samples, or each share of them, was run, and the number of the thread that gave each sample's value."""
+    counts, values, handle = np.zeros(max(n, chunks)), np.zeros(n), handle_for()
+    meeting = np.zeros(meeting_words(0, chunks), np.int64)
+    if together:
+        handle[MEETING] = meeting.ctypes.data
+    assert share(job, threads, chunks, handle, np.zeros(n), np.empty(0), values, counts)
+    return counts[: chunks if together else n], values - VALUE
 
 
 @pytest.fixture
@@ -105,12 +109,12 @@ def test_jobs_after_a_pause_in_which_helpers_have_left(served_job):
         assert (counts == 1).all()
 
 
-@pytest.mark.parametrize("parts", [2, 3, 8])
-def test_each_part_of_one_sample_is_run_once_and_the_first_gives_its_value(served_job, parts):
-    for _ in range(500):
-        counts, numbers = run(served_job, 8, parts, 1, parts)
+@pytest.mark.parametrize("shares", [2, 3, 8])
+def test_each_share_of_samples_is_run_once_and_the_first_gives_their_values(served_job, shares):
+    for n in (1, 2, 50) * 100:
+        counts, numbers = run(served_job, 8, shares, n, together=True)
         assert (counts == 1).all()
-        assert 0 <= numbers[0] <= HELPERS
+        assert ((numbers >= 0) & (numbers <= HELPERS)).all()
 
 
 def test_a_caller_that_finds_the_job_taken_does_nothing(job):

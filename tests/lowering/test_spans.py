@@ -1,14 +1,14 @@
-"""What lowering reads off a plan: where links are applied, which operand takes them, and how far a sample can be divided."""
+"""What lowering reads off a plan: where links are applied, which operand takes them, and where samples may be stacked."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fastjac import Affine, ReLU, Softmax, Tanh
+from fastjac import Affine, ReLU, Tanh
 from fastjac.kernels.tables import WORK
 from fastjac.lowering.matrix import Matrix
-from fastjac.lowering.spans import PART_ROWS, can_unite, end_spans, link_goes_right, parts_of
+from fastjac.lowering.spans import can_unite, end_spans, link_goes_right
 from fastjac.planning.chain import chain_of
 from fastjac.planning.plan import plan
 from fastjac.planning.product import product_of
@@ -46,25 +46,6 @@ def test_a_link_is_applied_to_what_is_accumulated_or_else_to_the_smaller(transpo
     assert not link_goes_right(small, large, transposed)
     assert link_goes_right(large, Matrix(7, 4, WORK, 0, 16, 1), transposed)
     assert link_goes_right(None, None, transposed) == transposed
-
-
-def parts(made, transposed=False):
-    """Into how many parts a sample is divided, if every step is computed that way round."""
-    chosen = plan_of(made, "reverse")
-    order = replace(chosen, steps=tuple(replace(step, transposed=transposed) for step in chosen.steps))
-    return parts_of(made, order, end_spans(made, order))
-
-
-def test_a_sample_is_divided_by_rows_of_its_result():
-    assert parts(product((100, 200, 4 * PART_ROWS))) == 4
-    assert parts(product((100, 200, PART_ROWS // 2))) == 1
-    # Transposed, the rows of the result lie along the lanes.
-    assert parts(product((100, 200, 4 * PART_ROWS)), transposed=True) == 1
-
-
-def test_a_link_at_the_output_couples_rows_unless_the_last_weight_takes_it():
-    assert parts(product((100, 200, 4 * PART_ROWS), last=[Softmax()])) == 1
-    assert parts(product((300, 20, 4 * PART_ROWS), last=[Softmax()])) == 4
 
 
 REVERSE = Step(1, 2, 3, transposed=False, drops=False, stacked=True, multiply_adds=0.0, cycles=0.0)

@@ -6,16 +6,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fastjac.caches import Caches
 from fastjac.running import sharing
-from fastjac.running.sharing import CALL_COST, Call, Work, calls, samples_alone
+from fastjac.running.sharing import CALL_COST, Call, Work, calls, is_shared, samples_alone
 
-ACAS_XU = Work(60_000, 52_000, 48, 1)
-AUTOENCODER = Work(170_000_000 * 0.4, 1_700_000, 18, 8)
-TANH_512 = Work(670_000_000, 7_300_000, 12, 64)
+ACAS_XU = Work(60_000, 52_000, 48, 48, 1)
+MNIST = Work(1_600_000, 4_500_000, 48, 42, 7)
+AUTOENCODER = Work(170_000_000 * 0.4, 1_700_000, 18, 1, 30)
+TANH_512 = Work(670_000_000, 7_300_000, 12, 1, 40)
 
 blocks = st.integers(1, 8).map(lambda sixths: 6 * sixths)
-works = st.builds(Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, st.integers(1, 200), st.just(1)) | st.builds(
-    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, st.just(1), st.sampled_from([4, 8, 16, 32])
+groups = st.integers(1, 48)
+works = st.builds(Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, groups, st.integers(1, 200), st.just(1)) | st.builds(
+    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, groups, st.just(1), st.sampled_from([4, 8, 16, 32])
 )
 
 
@@ -29,7 +32,8 @@ def test_every_sample_is_computed_once_and_in_order(work, n, most_threads, threa
     for call in found:
         samples = call.stop - call.first
         assert 1 <= call.threads <= min(most_threads, threads or most_threads)
-        assert call.threads <= call.chunks <= (samples if samples > 1 else max(1, work.parts))
+        assert call.threads <= call.chunks <= (work.parts if call.together else samples)
+        assert not call.together or (call.threads == call.chunks > 1 and samples <= work.group)
 
 
 @given(works, st.integers(1, 10**6), st.integers(1, 64))
@@ -58,8 +62,8 @@ def busy(work, n, threads, seconds_per_cost=1 / 4e10, handing_out=1e-6):
         samples = call.stop - call.first
         free = [0.0] * call.threads
         for chunk in range(call.chunks):
-            if samples == 1:
-                cost = work.cost * (sharing.DIVISION_LOSS if call.chunks > 1 else 1.0) / call.chunks
+            if call.together:
+                cost = (samples * work.cost * sharing.TOGETHER_LOSS + sharing.TOGETHER_COST) / call.chunks
             else:
                 cost = work.cost * (samples * (chunk + 1) // call.chunks - samples * chunk // call.chunks)
             heapq.heapreplace(free, free[0] + cost * seconds_per_cost + handing_out)
@@ -77,12 +81,22 @@ def test_all_threads_are_busy_for_heavy_samples_and_for_light_ones(threads):
 
 
 def test_one_heavy_sample_takes_all_threads_and_a_light_one_none():
-    assert calls(TANH_512, 1, 16) == [Call(0, 1, 16, 16)]
+    assert calls(TANH_512, 1, 16) == [Call(0, 1, 16, 16, together=True)]
+    assert calls(TANH_512, 1, 64) == [Call(0, 1, 40, 40, together=True)]
     assert calls(TANH_512, 1, 16, threads=1) == [Call(0, 1, 1, 1)]
     assert calls(ACAS_XU, 1, 16, threads=16) == [Call(0, 1, 1, 1)]
+    assert is_shared(TANH_512)
+    assert not is_shared(ACAS_XU)
 
 
-def test_samples_of_an_incomplete_round_are_divided_where_that_is_sooner():
-    assert calls(TANH_512, 17, 16) == [Call(0, 16, 16, 16), Call(16, 17, 16, 16)]
+def test_samples_of_an_incomplete_round_are_computed_together_where_that_is_sooner():
+    assert calls(TANH_512, 17, 16) == [Call(0, 16, 16, 16), Call(16, 17, 16, 16, together=True)]
     assert calls(TANH_512, 15, 16) == [Call(0, 15, 15, 15)]
     assert calls(TANH_512._replace(parts=1), 17, 16) == [Call(0, 17, 9, 9)]
+
+
+def test_few_samples_of_large_weights_are_computed_together_and_many_are_dealt_out(monkeypatch):
+    """Each thread then reads a part of the weights alone, which takes longer than a few samples' arithmetic."""
+    monkeypatch.setattr(sharing, "caches", lambda: Caches(32 * 1024, 2**20))
+    assert calls(MNIST, 4, 2) == [Call(0, 4, 2, 2, together=True)]
+    assert not any(call.together for call in calls(MNIST, 1000, 2))

@@ -40,8 +40,8 @@ def test_line_is_straight_if_an_input_takes_the_same_time_everywhere(monkeypatch
 
 
 def test_two_threads_and_memory_have_limits(monkeypatch):
-    monkeypatch.setattr(scaling, "speed_of_two_threads", lambda name, effort: 1.7 if name == "seed" else 1.9)
-    assert [figure.met for figure in figures.threads(Effort(1, 0.0))] == [name != "seed" for name in scaling.CACHED_CELLS]
+    monkeypatch.setattr(scaling, "speed_of_two_threads", lambda cell, effort: 1.7 if cell == "seed-64" else 1.9)
+    assert [figure.met for figure in figures.threads(Effort(1, 0.0))] == [cell != "seed-64" for cell in scaling.CACHED_CELLS]
     peaks = iter([(60e6, 1e8), (70e6, 1e9), (70e6, 2e9), (110e6, 2e9)])
     monkeypatch.setattr(figures.memory, "extra_peak", lambda cell, dtype: next(peaks))
     assert [figure.met for figure in figures.extra_memory()] == [True, False, True, False]

@@ -1,0 +1,115 @@
+"""Threads that compute the same samples together: each step is cut into pieces, and all threads meet behind it.
+
+A thread takes the pieces that no other has begun, and then waits for those that others have begun. So a thread that comes late,
+or never, delays nobody. Each thread takes the piece of its own number first, since its core may still hold the weights that this
+piece reads.
+
+A meeting is an array of words: how many threads take part, the workspace that they share, and how many steps there are; then for
+each step how many of its pieces are done, and for each piece whether it is begun. A team, as kernels pass it on, is the address
+of a meeting and the number of this thread in it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import atomic
+from .jit import piece
+from .memory import view
+
+PARTS, SHARED, STEPS = range(3)
+"""Words of a meeting: the number of threads, the address of their workspace, and the number of steps."""
+LINE = 8
+"""Words of a cache line; the steps begin on the second line, each on a line of its own."""
+WORD_BYTES = 8
+SPINS = 3000
+"""Looks at a word before a thread lets another have its core: about 0.1 ms."""
+WORD = np.int64(0)
+ALONE = 0, 0
+"""The team of a thread that works alone."""
+
+
+def meeting_words(steps: int, threads: int) -> int:
+    """How many words a meeting of so many threads needs."""
+    return LINE + steps * step_words(threads)
+
+
+def step_words(parts: int) -> int:
+    """The words of one step: its count, and a flag for each piece."""
+    return -(-(1 + parts) // LINE) * LINE
+
+
+_step_words = piece(step_words)
+
+
+@piece
+def open_meeting(meeting, parts, work):
+    """Let so many threads meet, none of which has begun a piece yet."""
+    words = view(WORD, meeting, LINE)
+    words[PARTS], words[SHARED] = parts, work
+    steps = view(WORD, meeting + LINE * WORD_BYTES, words[STEPS] * _step_words(parts))
+    for number in range(len(steps)):
+        steps[number] = 0
+
+
+@piece
+def shared_work(team, work):
+    """The address of the team's workspace, or `work` for a thread alone."""
+    return work if team[0] == 0 else view(WORD, team[0], LINE)[SHARED]
+
+
+@piece
+def pieces_for(team, most):
+    """The number of pieces of a step that can be cut into `most` pieces."""
+    return 1 if team[0] == 0 else max(1, min(most, view(WORD, team[0], LINE)[PARTS]))
+
+
+@piece
+def begins(team, step, number):
+    """Whether this thread is the first to take a piece of a step."""
+    if team[0] == 0:
+        return True
+    flag = _step(team, step) + (1 + number) * WORD_BYTES
+    return atomic.load(flag) == 0 and atomic.exchange(flag, 1) == 0
+
+
+@piece
+def ends(team, step):
+    """Note that a piece of a step is done."""
+    if team[0] != 0:
+        atomic.fetch_add(_step(team, step), 1)
+
+
+@piece
+def meet(team, step, pieces):
+    """Wait until all pieces of a step are done."""
+    if team[0] != 0:
+        wait_for(_step(team, step), pieces)
+
+
+@piece
+def share_of(size, unit, share):
+    """Where a piece of so many units each begins and ends.
+
+    size : of all pieces.  share : which of how many pieces.
+    """
+    units = (size + unit - 1) // unit
+    return units * share[0] // share[1] * unit, min(size, units * (share[0] + 1) // share[1] * unit)
+
+
+@piece
+def wait_for(address, count):
+    """Wait until the word at this address has reached a number."""
+    looks = 0
+    while atomic.load(address) < count:
+        atomic.pause()
+        looks += 1
+        if looks > SPINS:
+            # Perhaps the thread for which this one waits needs this very core.
+            atomic.give_way()
+
+
+@piece
+def _step(team, step):
+    parts = view(WORD, team[0], LINE)[PARTS]
+    return team[0] + (LINE + step * _step_words(parts)) * WORD_BYTES
