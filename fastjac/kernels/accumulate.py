@@ -10,6 +10,7 @@ from .compress import list_nonzero, pack_nonzero
 from .contract import Contraction, tile_rows_of, tile_shape
 from .group import (
     INDEX,
+    columns_of,
     extent_of,
     live_list,
     matrix_of,
@@ -25,7 +26,7 @@ from .group import (
     samples_together,
 )
 from .jit import kernel, piece
-from .meeting import begins, ends, meet, pieces_for, share_of
+from .meeting import begins, ends, meet, pieces_for
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .operators import (
     add_scaled,
@@ -39,7 +40,7 @@ from .operators import (
     scale_rows,
 )
 from .sweep import ones, zeros
-from .tables import COLUMNS, DENSE, Tables, read_layout, read_live, read_step
+from .tables import DENSE, Tables, read_layout, read_live, read_step
 
 TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, numbers(2))
 """What a step takes: the Program's addresses, the task, the step's number, the address of a group, and which of how many pieces
@@ -65,14 +66,14 @@ def take_steps(program, addresses, task, group, first, team):
     """Take every step of the task from step `first` on."""
     place, layout = stored(group), read_layout(program.layout, task)
     for number in range(first, layout.last_step):
-        step, behind = read_step(program.steps, number), layout.n_primal + number - layout.first_step
+        step, order = read_step(program.steps, number), layout.n_primal + number - layout.first_step
         pieces = pieces_for(team, step.pieces)
         for turn in range(pieces):
             share = (team[1] + turn) % pieces, pieces
-            if begins(team, behind, share[0]):
+            if begins(team, order, share[0]):
                 call_address(step.kernel, (program.zero, addresses, task, number, place, share))
-                ends(team, behind)
-        meet(team, behind, pieces)
+                ends(team, order)
+        meet(team, order, pieces)
 
 
 @piece
@@ -105,15 +106,19 @@ def contract_step(zero, addresses, task, number, group, share):
     first_b, next_b = matrix_of(program, group, step.b_place, step.b, step.b_sample)
     first_c, next_c = result_of(program, group, step)
     scales = step.state != DENSE and not stacked
-    first_column, end = share_of(step.columns, tile_columns, share) if step.cut == COLUMNS else (0, step.columns)
-    for j in range(first_column, end, step.strip):
+    begin, end = columns_of(step, step.columns, tile_columns, share)
+    for strip in range(begin, end, step.strip):
         for sample in range(0, group.samples, together):
             count = min(together, group.samples - sample)
             depth, units = extent_of(group, step.live, step.depth, sample)
             its_rows, _ = extent_of(group, step.rows_live, step.rows * count, sample)
             first_row, last_row = rows_of(step, its_rows, share)
-            columns, _ = extent_of(group, step.columns_live, step.columns, sample)
-            columns = min(step.strip, min(columns, end) - j)
+            j, last_column = strip, min(end, strip + step.strip)
+            if step.columns_live != DENSE:
+                # They lie side by side, in one strip.
+                live_columns, _ = extent_of(group, step.columns_live, step.columns, sample)
+                j, last_column = columns_of(step, live_columns, tile_columns, share)
+            columns = last_column - j
             c, c_row = first_c + sample * next_c + (first_row * step.c_row + j) * size, step.c_row
             if step.turned != DENSE:
                 c, c_row = own_matrix(program, layout, group, step.turned), step.strip
@@ -220,7 +225,7 @@ def scale_step(zero, addresses, task, number, group, share):
 
 @kernel(*TAKEN)
 def normalize_step(zero, addresses, task, number, group, share):
-    """Multiply a matrix by the Jacobian of a normalizer, in place."""
+    """Multiply a matrix by the Jacobian of a normalizer: in place, or where the units lie on its rows into another matrix."""
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
@@ -234,7 +239,8 @@ def normalize_step(zero, addresses, task, number, group, share):
             scratch = own_matrix(program, layout, group, step.scratch)
             factors, sums = factors_at(zero, state, step.rows, step.rank), view(zero, scratch, step.rank * step.columns)
             sums = sums.reshape((step.rank, step.columns))
-            normalize_rows(zero, matrix, step.c_row, step.columns, factors, step.rank, step.forward, sums)
+            source = operand_at(program, group, step, sample), step.a_row
+            normalize_rows(zero, source, (matrix, step.c_row), step.columns, factors, step.rank, step.forward, sums)
 
 
 @kernel(*TAKEN)

@@ -23,7 +23,8 @@ class Group(NamedTuple):
     room : the number of samples that each matrix of the workspace has room for, one behind the other.
     places, strides : addresses and bytes for the four places of a matrix, as `tables` numbers them. Each matrix of the workspace
         has its own stride.
-    work : the thread's own workspace.
+    work : the thread's own workspace, for scratch. Where threads share the first one's workspace, that thread's scratch is there
+        too, since matrices that a step reads lie elsewhere.
     state : the block's state, as `state` reads it.  first : the group's first sample in the block.
     lists, own_lists, list_stride : all lists, the first sample's lists, and the bytes to the next sample's.
     """
@@ -148,6 +149,10 @@ def own_matrix(program, layout, group, offset):
 @piece
 def rows_of(step, rows, share):
     """The first of the rows that a piece of a step computes, and where they end."""
-    if step.cut == COLUMNS:
-        return 0, rows
-    return share_of(rows, 1, share)
+    return (0, rows) if step.cut == COLUMNS else share_of(rows, 1, share)
+
+
+@piece
+def columns_of(step, columns, tile_columns, share):
+    """The first of the columns that a piece of a step computes, in whole tiles, and where they end."""
+    return share_of(columns, tile_columns, share) if step.cut == COLUMNS else (0, columns)

@@ -1,8 +1,8 @@
 """Threads that compute the same samples together: each step is cut into pieces, and all threads meet behind it.
 
 A thread takes the pieces that no other has begun, and then waits for those that others have begun. So a thread that comes late,
-or never, delays nobody. Each thread takes the piece of its own number first, since its core may still hold the weights that this
-piece reads.
+or never, delays nobody; one that loses its core within a piece delays the step. Each thread takes the piece of its own number
+first, since its core may still hold the weights that this piece reads.
 
 A meeting is an array of words: how many threads take part, the workspace that they share, and how many steps there are; then for
 each step how many of its pieces are done, and for each piece whether it is begun. A team, as kernels pass it on, is the address
@@ -20,7 +20,7 @@ from .memory import view
 PARTS, SHARED, STEPS = range(3)
 """Words of a meeting: the number of threads, the address of their workspace, and the number of steps."""
 LINE = 8
-"""Words of a cache line; the steps begin on the second line, each on a line of its own."""
+"""Words of a cache line; the steps begin on the second line, each on lines of its own."""
 WORD_BYTES = 8
 SPINS = 3000
 """Looks at a word before a thread lets another have its core: about 0.1 ms."""
@@ -93,6 +93,8 @@ def share_of(size, unit, share):
 
     size : of all pieces.  share : which of how many pieces.
     """
+    if share[1] == 1:
+        return 0, size
     units = (size + unit - 1) // unit
     return units * share[0] // share[1] * unit, min(size, units * (share[0] + 1) // share[1] * unit)
 

@@ -161,43 +161,53 @@ def normalize_columns(zero, matrix, row, rows, vectors, units, rank, forward):
         # Both dot products are taken before m changes, so that the two terms do not see each other.
         first = dot(factors[2 if forward else 1], m)
         second = dot(factors[4 if forward else 3], m) if rank == 2 else first
-        _subtract(m, factors[1 if forward else 2], first)
+        p = factors[1 if forward else 2]
+        for j in range(a.size):
+            m[j] -= first * p[j]
         if rank == 2:
-            _subtract(m, factors[3 if forward else 4], second)
+            p = factors[3 if forward else 4]
+            for j in range(a.size):
+                m[j] -= second * p[j]
         if forward:
             for j in range(a.size):
                 m[j] *= a[j]
 
 
 @piece
-def normalize_rows(zero, matrix, row, columns, factors, rank, forward, sums):
+def normalize_rows(zero, source, target, columns, factors, rank, forward, sums):
     """Each column of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
 
+    source, target : the addresses of M and of the result, which may be M, and the elements from row to row.
     factors : as in `normalize_columns`.  sums : scratch, (rank, columns).
     """
-    a = factors[0]
-    if not forward:
-        scale_rows(zero, matrix, row, columns, a)
-    for r in range(rank):
-        q = factors[2 + 2 * r] if forward else factors[1 + 2 * r]
-        total = sums[r]
-        total[:] = 0.0
-        for i in range(a.size):
-            m = view(zero, matrix + i * row * itemsize(zero), columns)
-            for j in range(columns):
-                total[j] += q[i] * m[j]
+    # One pass over M for the sums, and one for what is subtracted. Each row is read once where there is one term.
+    a, first, second = factors[0], sums[0], sums[rank - 1]
+    q, other_q = (factors[2], factors[2 * rank]) if forward else (factors[1], factors[2 * rank - 1])
+    p, other_p = (factors[1], factors[2 * rank - 1]) if forward else (factors[2], factors[2 * rank])
+    one, in_place = a.dtype.type(1.0), source[0] == target[0]
+    sums[:] = 0.0
     for i in range(a.size):
-        m = view(zero, matrix + i * row * itemsize(zero), columns)
-        for r in range(rank):
-            p = factors[1 + 2 * r] if forward else factors[2 + 2 * r]
-            _subtract(m, sums[r], p[i])
-        if forward:
+        m = view(zero, source[0] + i * source[1] * itemsize(zero), columns)
+        before = one if forward else a[i]
+        weight, other_weight = q[i] * before, other_q[i] * before
+        for j in range(columns):
+            first[j] += weight * m[j]
+        if rank == 2:
             for j in range(columns):
-                m[j] *= a[i]
-
-
-@piece
-def _subtract(m, vector, factor):
-    """`m -= factor * vector`."""
-    for j in range(m.size):
-        m[j] -= factor * vector[j]
+                second[j] += other_weight * m[j]
+    for i in range(a.size):
+        m = view(zero, source[0] + i * source[1] * itemsize(zero), columns)
+        c = view(zero, target[0] + i * target[1] * itemsize(zero), columns)
+        before, after = (one, a[i]) if forward else (a[i], one)
+        next_scale, factor = after if rank == 1 else one, p[i]
+        # LLVM uses vectors only where it sees whether two rows are the same.
+        if in_place:
+            for j in range(columns):
+                c[j] = (c[j] * before - factor * first[j]) * next_scale
+        else:
+            for j in range(columns):
+                c[j] = (m[j] * before - factor * first[j]) * next_scale
+        if rank == 2:
+            factor = other_p[i]
+            for j in range(columns):
+                c[j] = (c[j] - factor * second[j]) * after

@@ -55,7 +55,7 @@ def _run(zero, addresses, task, arrays, n, memory, team):
         address, how many samples it has room for, and the number of the first one; the address is 0 where no state is kept. A
         run for values alone writes the state. A run with a result starts from it, and needs x only for samples along the lanes.
     team : the meeting of the threads that compute these samples together, and the number of this one; see `meeting`. They share
-        the first thread's workspace, and its samples are one group.
+        the first thread's workspace, and the samples are one group: n is at most the layout's `group`.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)

@@ -190,7 +190,8 @@ LAYOUT = record(
     "first_live",
     "last_live",
     "piecewise_linear",  # whether equal slopes at every unit make equal results
-    "parts",  # how many threads can share the work for one sample
+    "parts",  # the most threads that can share the work for one sample, and the thousandths of it that they cannot share
+    "serial",
     "block",  # samples that share one primal sweep
     "group",  # samples of a block that take each step together
     "values",  # offset in the workspace of the network's outputs, and the elements from one sample's to the next's

@@ -107,13 +107,22 @@ class Emitter:
             masks = masked and op is ordered[-1]
             if op.rank == 0 and units_on_columns and self.scale(matrix, self._state[op], masks):
                 continue
-            matrix.made_by = None
             fields = {"rank": op.rank, "units_on_columns": int(units_on_columns), "forward": int(forward), "masked": int(masks)}
             step = matrix.stored | {"operation": APPLY, **fields, **self._state[op]}
             if op.rank and not units_on_columns:
+                step |= self._read_by_normalizer(matrix)
                 step["scratch"] = self.arena.take(op.rank * matrix.stored["columns"])
                 self.arena.free(step["scratch"])
+            matrix.made_by = None
             self.steps.append(step)
+
+    def _read_by_normalizer(self, matrix: Matrix) -> Record:
+        """The fields of the matrix that a normalizer reads: `matrix`, or what it is a plain copy of, which is then left out."""
+        copy = matrix.made_by
+        if copy and copy["operation"] == COPY and copy["state"] == DENSE and copy["a_column"] == 1 and copy is self.steps[-1]:
+            self.steps.pop()
+            return {name: copy[name] for name in ("a_place", "a", "a_first", "a_sample", "a_row", "a_column")}
+        return (matrix.transpose if matrix.transposed else matrix).as_left
 
     def scale(self, matrix: Matrix, slopes: Record, masks: bool = False) -> bool:
         """Let the step that makes a matrix scale its columns as it stores them, if it can and no other has changed it."""

@@ -6,16 +6,20 @@ A product is cut along the side on which its larger operand is cut too: each thr
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
 
 from ..kernels.tables import AFFINE, COLUMNS, CONTRACT, DENSE, ROWS
 from ..kernels.target import MAX_TILE_ROWS
 from .matrix import Record
+from .memory import panel_of
 
 PIECE_COST = 50_000
 """Least multiply-adds of a piece, about 1 us."""
 MEETING_COST = 10_000
 """Multiply-adds in the time in which threads meet behind a step."""
-READ_COST = 4
+WEIGHT_COST = 4
 """Multiply-adds in the time in which a number of a weight is read."""
 FEW_ROWS = 0.5
 """The share of the columns' number up to which rows are few. Then a product is cut by its columns. Rows are preferred otherwise,
@@ -28,7 +32,7 @@ def cut_move(move: Record) -> Record:
     return {"pieces": _pieces(_cost_of_move(move), units)}
 
 
-def cut_step(step: Record) -> Record:
+def cut_step(step: Record, dtype: np.dtype) -> Record:
     """The fields of a row of the step table that say how it may be cut."""
     rows, columns = step["rows"], step["columns"]
     cut, units = ROWS, rows
@@ -36,18 +40,31 @@ def cut_step(step: Record) -> Record:
         # Stacked rows, and rows that are stored transposed, stay together.
         whole_rows = step["stacked"] or step["turned"] != DENSE
         cut = COLUMNS if whole_rows or rows < FEW_ROWS * columns else ROWS
-        units = -(-columns // max(step["b_panel"], 1)) if cut == COLUMNS else -(-rows // MAX_TILE_ROWS)
+        tile = panel_of(rows, columns, dtype) if step["b_panel"] == DENSE else step["b_panel"]
+        units = -(-columns // tile) if cut == COLUMNS else -(-rows // MAX_TILE_ROWS)
     elif step.get("rank") and not step["units_on_columns"]:
         units = 1  # sums down the columns
     return {"cut": cut, "pieces": _pieces(_cost_of_step(step), units)}
 
 
-def parts_of(moves: Iterable[Record], steps: Iterable[Record]) -> int:
-    """How many times as fast one sample is, at the most, where threads share its work."""
+class Division(NamedTuple):
+    """How the work for one sample can be shared.
+
+    parts : the most threads that find something to do.
+    serial : how much of the work no other thread can take, in thousandths; meetings are part of it.
+    """
+
+    parts: int
+    serial: int
+
+
+def division_of(moves: Iterable[Record], steps: Iterable[Record]) -> Division:
+    """How the work of these rows of the primal table and of the step table can be shared."""
     costs = [(_cost_of_move(move), move["pieces"]) for move in moves]
     costs += [(_cost_of_step(step), step["pieces"]) for step in steps]
-    together = sum(cost / pieces + MEETING_COST for cost, pieces in costs)
-    return max(1, int(sum(cost for cost, _ in costs) / max(1, together)))
+    whole = sum(cost for cost, _ in costs)
+    serial = sum(cost for cost, pieces in costs if pieces == 1) + MEETING_COST * len(costs)
+    return Division(max([1, *(pieces for _, pieces in costs)]), min(1000, round(1000 * serial / max(1, whole))))
 
 
 def _pieces(cost: int, units: int) -> int:
@@ -56,9 +73,9 @@ def _pieces(cost: int, units: int) -> int:
 
 def _cost_of_move(move: Record) -> int:
     """What a move takes for one sample: multiply-adds, or the numbers that it makes."""
-    return move["n_out"] * (move["n_in"] * (1 + READ_COST) if move["operation"] == AFFINE else 1)
+    return move["n_out"] * (move["n_in"] * (1 + WEIGHT_COST) if move["operation"] == AFFINE else 1)
 
 
 def _cost_of_step(step: Record) -> int:
     rows, columns = step["rows"], step["columns"]
-    return (rows + READ_COST) * step["depth"] * columns if step["operation"] == CONTRACT else rows * columns
+    return (rows + WEIGHT_COST) * step["depth"] * columns if step["operation"] == CONTRACT else rows * columns

@@ -24,7 +24,7 @@ from .lanes import Lanes, lanes_for
 from .matrix import Record
 from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, Parameters, scratch
 from .moves import Sweep
-from .pieces import cut_move, cut_step, parts_of
+from .pieces import cut_move, cut_step, division_of
 from .values import StatePlaces, Values, place_state
 
 BLOCK_BYTES = caches().second // 4
@@ -83,17 +83,18 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         lanes_for(chain, *task, accumulation, parameters) for task, accumulation in zip(tasks, accumulations, strict=True)
     ]
     live = [record for accumulation in accumulations for record in accumulation.live]
-    for accumulation in accumulations:
-        accumulation.steps = [step | _kernel_of(step, chain.dtype) | cut_step(step) for step in accumulation.steps]
+    steps = [
+        [step | _kernel_of(step, chain.dtype) | cut_step(step, chain.dtype) for step in found.steps] for found in accumulations
+    ]
     layouts = _layouts(shared, tasks, accumulations, room)
-    for layout, steps in zip(layouts, [accumulation.steps for accumulation in accumulations] or [[]], strict=True):
-        layout["parts"] = parts_of(primal, steps)
+    for layout, its_steps in zip(layouts, steps or [[]], strict=True):
+        layout |= division_of(primal, its_steps)._asdict()
     name = f"run_{fingerprint()}"
     return Program(
         parameters.array(),
         records(PRIMAL, primal + [step for found in in_lanes if found for step in found.primal]),
         records(LIVE, live),
-        records(STEP, [step for accumulation in accumulations for step in accumulation.steps]),
+        records(STEP, [step for its_steps in steps for step in its_steps]),
         records(LAYOUT, _with_lanes(layouts, in_lanes)),
         records(record(name), [{name: address}]),
     )

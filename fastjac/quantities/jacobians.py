@@ -15,7 +15,7 @@ from ..planning.product import Wanted
 from ..planning.steps import Mode
 from ..running.batch import Runner
 from ..running.runners import Runners
-from ..running.sharing import FAR_READ_COST
+from ..running.sharing import FAR_READ_COST, READING_SHARE
 from .pieces import in_order, most_workers, pieces_of
 from .waist import Algebra, waist_of
 
@@ -77,7 +77,8 @@ class Jacobians:
         works = [part.runner.work for part in parts]
         r = None if waist is None else chain.sizes[waist]
         cost = sum(work.cost for work in works) + algebra(self.n_out, self.n_in, r)
-        overhead = FAR_READ_COST * sum(work.weight_bytes for work in works) + SUM_COST * result_size
+        reading = FAR_READ_COST * sum(work.weight_bytes for work in works)
+        overhead = reading / READING_SHARE + SUM_COST * result_size
         pieces = pieces_of(self.n, cost, 8 * sum(math.prod(part.shape) for part in parts), overhead)
         inner = self._threads if len(pieces) == 1 else 1
 

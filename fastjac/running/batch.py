@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arguments import for_kernels, is_for_kernels
 from ..kernels.call import MEETING, call, handle_of
-from ..kernels.meeting import STEPS, meeting_words
+from ..kernels.meeting import LINE, STEPS, meeting_words
 from ..kernels.tables import Program
 from ..lowering.memory import aligned_zeros
 from ..lowering.program import workspace
@@ -19,6 +19,10 @@ from .state import State
 
 COPIED_BYTES = 16 * 2**20
 """How much of an input or a result that kernels cannot take as it lies is copied at a time."""
+
+
+FIELDS = "block", "group", "parts", "serial", "lane_samples"
+"""What of a program's layout decides how its samples are shared out."""
 
 
 class Scratch(NamedTuple):
@@ -40,13 +44,13 @@ class Scratch(NamedTuple):
 class Runner:
     """A Program with what it needs to run again and again, from any number of threads at once.
 
-    cost : multiply-adds for one sample, from the plan.  work : the cost, and what else decides how samples are shared out.
+    cost : the time for one sample, in multiply-adds.  work : the cost, and what else decides how samples are shared out.
     """
 
     def __init__(self, program: Program, cost: float) -> None:
         self.program = program
-        block, group, parts, lane_samples = (int(program.layout[name][0]) for name in ("block", "group", "parts", "lane_samples"))
-        self.work = Work(cost, program.parameters.nbytes, block, group, parts, max(1, lane_samples))
+        block, group, parts, serial, lane_samples = (int(program.layout[name][0]) for name in FIELDS)
+        self.work = Work(cost, program.parameters.nbytes, block, group, parts, serial / 1000, max(1, lane_samples))
         self._is_shared, self._few = is_shared(self.work), samples_alone(self.work)
         # How the latest batch was shared out. The next batch of the same size is shared out alike.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
@@ -101,13 +105,13 @@ class Runner:
         if known != asked:
             shares = calls(self.work, *asked)
             self._latest = asked, shares
-        for share in shares:
-            if share.stop - share.first == n:
-                self._run(x, seed, y, out, share, state)
+        for some in shares:
+            if some.stop - some.first == n:
+                self._run(x, seed, y, out, some, state)
             else:
-                part = slice(share.first, share.stop)
+                part = slice(some.first, some.stop)
                 seeds = seed if len(seed) == 1 else seed[part]
-                self._run(x[part], seeds, y[part], out[part], share, state and state.at(share.first))
+                self._run(x[part], seeds, y[part], out[part], some, state and state.at(some.first))
 
     def _run(
         self,
@@ -115,14 +119,15 @@ class Runner:
         seed: np.ndarray,
         y: np.ndarray,
         out: np.ndarray,
-        share: Call,
+        how: Call,
         state: State | None,
     ) -> None:
         """One call, short enough that Ctrl-C is seen soon."""
-        scratch = self._take_scratch(share.threads)
-        handle = scratch.together if share.together else scratch.handle
+        scratch = self._take_scratch(how.threads)
+        handle = scratch.together if how.together else scratch.handle
         handle = handle if state is None else state.handle(handle)
-        if share.chunks == 1 or not crew.crew.share(share.threads, share.chunks, handle, x, seed, y, out):
+        alone = how.chunks == 1 or (how.brief and not crew.crew.is_awake(how.threads))
+        if alone or not crew.crew.share(how.threads, how.chunks, handle, x, seed, y, out):
             call(handle, x, seed, y, out)
         self._idle.append(scratch)
 
@@ -142,8 +147,8 @@ class Runner:
     def _new_scratch(self, threads: int) -> Scratch:
         work, lists = workspace(self.program, threads)
         handle = handle_of(self.program, 0, work, lists)
-        steps = len(self.program.primal) + len(self.program.steps)
-        meeting = aligned_zeros(meeting_words(steps, threads), np.dtype(np.int64))
+        steps, parts = len(self.program.primal) + len(self.program.steps), min(threads, self.work.parts)
+        meeting = aligned_zeros(meeting_words(steps, parts) if parts > 1 else LINE, np.dtype(np.int64))
         meeting[STEPS] = steps
         together = handle.copy()
         together[MEETING] = meeting.ctypes.data

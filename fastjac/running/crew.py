@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import threading
+import time
 from queue import SimpleQueue
 from typing import Any, NoReturn, Protocol
 
@@ -15,6 +16,9 @@ from numba.core.compiler_lock import global_compiler_lock
 from ..kernels.share import JOB_WORDS, caller_core, serve, share
 from ..lowering.memory import aligned_zeros
 from ..pickling import refuse_pickling
+
+QUICK_SECONDS = 0.00025
+"""The most from the start of one brief call to that of the next for which helpers are waked: they stay awake about as long."""
 
 
 class Team(Protocol):
@@ -44,6 +48,7 @@ class Crew:
         self._job = aligned_zeros(JOB_WORDS, np.dtype(np.int64))
         self._hiring = threading.Lock()
         self._helpers: list[_Helper] = []
+        self._latest_brief = 0.0
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         refuse_pickling(self, "every process has a crew of its own")
@@ -55,6 +60,17 @@ class Crew:
         """
         self._wake(threads - 1)
         return bool(share(self._job, threads, chunks, handle, *arrays))
+
+    def is_awake(self, threads: int) -> bool:
+        """Whether so many threads would take part at once, or should be waked, because brief calls follow one another.
+
+        To wake a thread takes its caller as long as a brief call, so that pays only if others follow soon.
+        """
+        before, self._latest_brief = self._latest_brief, time.monotonic()
+        if self._latest_brief - before < QUICK_SECONDS:
+            return True
+        helpers = self._helpers[: threads - 1]
+        return len(helpers) == threads - 1 and not any(helper.bell.empty() for helper in helpers)
 
     def _wake(self, wanted: int) -> None:
         if len(self._helpers) < wanted:

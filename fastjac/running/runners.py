@@ -17,8 +17,8 @@ from .batch import Runner
 
 MOST_RUNNERS = 8
 """How many runners are kept; each holds a copy of the weights."""
-ACTIVATION_COST = 16
-"""Multiply-adds in the time of one activation."""
+ACTIVATION_COST, ENTRY_COST, SAMPLE_COST = 16, 8, 1000
+"""Multiply-adds in the time of one activation, of writing one entry of a result, and of what each sample takes besides."""
 
 Key = tuple[Mode | None, Seed | None, int, Numbers | None, Numbers | None, Span | None]
 
@@ -63,9 +63,10 @@ class Runners:
 
     @default_mode()
     def _make(self, chain: Chain, mode: Mode | None, wanted: Wanted) -> Runner:
-        value_cost = float(sum(weight.size for weight in chain.weights) + chain.n_in + ACTIVATION_COST * chain.n_activations)
+        cost = float(sum(weight.size for weight in chain.weights) + ACTIVATION_COST * chain.n_activations + SAMPLE_COST)
         if mode is None:
-            return Runner(lower(chain), value_cost)
+            return Runner(lower(chain), cost)
         product = product_of(chain, wanted)
         order = plan(product.shape(lanes(chain.dtype)), mode)
-        return Runner(lower(chain, [(product, order)]), value_cost + order.multiply_adds + product.sizes[0] * product.sizes[-1])
+        cost += order.multiply_adds + ENTRY_COST * product.sizes[0] * product.sizes[-1]
+        return Runner(lower(chain, [(product, order)]), cost)

@@ -1,7 +1,7 @@
 """How the samples of a batch are shared out: in calls that end soon enough for Ctrl-C, each in chunks that threads take in turn.
 
-A chunk is some of the samples of its call, or, where threads compute the same samples together, one thread's share of the work
-for all of them. Nothing here knows arrays: sizes in, a list of calls out.
+A chunk is some of the samples of its call, or, where threads compute the same samples together, the place of one thread in their
+team. Nothing here knows arrays: sizes in, a list of calls out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from ..caches import caches
 
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay."""
+WAKING_COST = 8_000_000
+"""Multiply-adds below which it does not pay to wake a thread, which takes its caller some 50 us."""
 CALL_COST = 2_000_000_000
 """Multiply-adds of each thread in one call: about 0.05 s, within which Ctrl-C is not seen."""
 CHUNK_COST = 1_000_000
@@ -36,7 +38,7 @@ class Work(NamedTuple):
     cost : multiply-adds.  weight_bytes : bytes of parameters that it reads.
     block : the samples that share one primal sweep; a chunk holds no more, unless so few are not worth handing out.
     group : the samples that take each step of the accumulation together.
-    parts : how many threads can share the work for one sample.
+    parts : the most threads that can share the work for one sample.  serial : the share of it that one thread must do.
     lane_samples : how many samples lie along the vector lanes; chunks are cut in multiples of it.
     """
 
@@ -45,13 +47,15 @@ class Work(NamedTuple):
     block: int
     group: int
     parts: int
+    serial: float = 0.0
     lane_samples: int = 1
 
 
 class Call(NamedTuple):
     """One call of a kernel, for the samples from `first` to before `stop`, on up to `threads` threads.
 
-    together : whether the threads compute the same samples together, so that a chunk is the share of one thread.
+    together : whether the threads compute the same samples together, so that a chunk is the place of one thread in their team.
+    brief : whether the call would be over before threads that sleep have taken much of it.
     """
 
     first: int
@@ -59,6 +63,7 @@ class Call(NamedTuple):
     threads: int
     chunks: int
     together: bool = False
+    brief: bool = False
 
 
 ALONE = Call(0, 0, 1, 1)
@@ -75,7 +80,9 @@ def calls(work: Work, n: int, most_threads: int, threads: int | None = None) -> 
         return _pieces(work, 0, n, 1, n)
     # Samples that take long are dealt out in rounds. The threads that would have none in the last round may help the others.
     alone = min((n, n - n % count, 0), key=lambda alone: _time(work, alone, n - alone, count))
-    return [*_pieces(work, 0, alone, count, _chunk(work, alone, count)), *_together(work, alone, n, min(count, work.parts))]
+    found = [*_pieces(work, 0, alone, count, _chunk(work, alone, count)), *_together(work, alone, n, min(count, work.parts))]
+    is_brief = threads is None and n * work.cost + _reading(work) < WAKING_COST
+    return [call._replace(brief=True) for call in found] if is_brief else found
 
 
 def _together(work: Work, first: int, stop: int, threads: int) -> list[Call]:
@@ -99,8 +106,8 @@ def _time(work: Work, alone: int, together: int, threads: int) -> float:
     time = math.ceil(alone / threads) * work.cost + (_reading(work) if alone else 0.0)
     if together:
         groups = math.ceil(together / work.group)
-        shared = together * work.cost * TOGETHER_LOSS + groups * _reading(work)
-        time += shared / min(threads, work.parts) + groups * TOGETHER_COST
+        whole = together * work.cost * TOGETHER_LOSS + groups * _reading(work)
+        time += whole * (work.serial + (1 - work.serial) / min(threads, work.parts)) + groups * TOGETHER_COST
     return time
 
 

@@ -54,8 +54,9 @@ def test_scale(along_columns):
 
 @pytest.mark.parametrize("rank", [1, 2])
 @pytest.mark.parametrize("forward", [True, False])
-@pytest.mark.parametrize("along_columns", [True, False])
-def test_normalizer(rank, forward, along_columns):
+@pytest.mark.parametrize("where", ["along columns", "along rows", "along rows, into another matrix"])
+def test_normalizer(rank, forward, where):
+    along_columns = where == "along columns"
     factors = np.random.default_rng(2).standard_normal((1 + 2 * rank, UNITS))
     matrix = roomy(ROWS, UNITS) if along_columns else roomy(UNITS, ROWS)
     operator = dense(factors, rank) if forward else dense(factors, rank).T
@@ -63,5 +64,7 @@ def test_normalizer(rank, forward, along_columns):
     if along_columns:
         call(operators.normalize_columns, ZERO, matrix, ROOM, ROWS, factors, UNITS, rank, int(forward))
     else:
-        normalize_rows(ZERO, matrix.ctypes.data, ROOM, ROWS, factors, rank, forward, np.empty((rank, ROWS)))
+        source, matrix = matrix, matrix if where == "along rows" else roomy(UNITS, ROWS)
+        places = ((source.ctypes.data, ROOM), (matrix.ctypes.data, ROOM))
+        normalize_rows(ZERO, *places, ROWS, factors, rank, forward, np.empty((rank, ROWS)))
     np.testing.assert_allclose(matrix, expected, rtol=1e-11, atol=1e-11)

@@ -7,7 +7,8 @@ import pytest
 
 import fastjac as fj
 from fastjac.kernels.tables import AFFINE, COLUMNS, CONTRACT, ROWS
-from fastjac.lowering.pieces import MEETING_COST, PIECE_COST, parts_of
+from fastjac.kernels.target import lanes
+from fastjac.lowering.pieces import MEETING_COST, PIECE_COST, Division, division_of
 
 
 def network(*widths):
@@ -52,9 +53,18 @@ def test_a_piece_is_worth_a_meeting():
     assert (affine["n_in"] * affine["n_out"] * 5 >= affine["pieces"] * PIECE_COST).all()
 
 
-def test_how_much_faster_threads_can_be():
-    """By Amdahl's law, with a meeting behind each step."""
+def test_how_many_threads_can_share_the_work_and_what_they_cannot_share():
     move = {"operation": AFFINE, "n_in": 1000, "n_out": 1000, "pieces": 10}
-    assert parts_of([move], []) == int(5e6 / (5e5 + MEETING_COST))
-    assert parts_of([move, move | {"pieces": 1}], []) == 1
-    assert parts_of([], []) == 1
+    assert division_of([move], []) == Division(10, round(1000 * MEETING_COST / 5e6))
+    assert division_of([move, move | {"pieces": 1}], []) == Division(10, round(500 + 1000 * MEETING_COST / 5e6))
+    assert division_of([], []) == Division(1, 0)
+
+
+def test_columns_that_lie_in_no_panels_are_cut_in_whole_tiles():
+    """The weights behind a ReLU are packed for each sample, and so lie row by row."""
+    rng = np.random.default_rng(0)
+    affines = [fj.Affine(rng.standard_normal(shape)) for shape in ((1024, 784), (1024, 1024), (100, 1024))]
+    net = fj.Network([affines[0], fj.ReLU(), affines[1], fj.ReLU(), affines[2]], dtype=np.float32)
+    packed = [step for step in products(net, "reverse") if step["columns_live"] >= 0]
+    assert packed
+    assert all(step["pieces"] <= -(-step["columns"] // lanes(net.dtype)) for step in packed)

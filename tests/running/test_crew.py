@@ -121,6 +121,34 @@ def test_helpers_are_kept_off_the_callers_core():
     assert not crew_module._move(2**30, min(cores))
 
 
+def test_brief_calls_wake_threads_only_where_one_follows_another_soon(crew, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(crew_module.time, "monotonic", lambda: now[0])
+    assert not crew.is_awake(3)
+    now[0] += crew_module.QUICK_SECONDS / 2
+    assert crew.is_awake(3)
+    now[0] += 1.0
+    assert not crew.is_awake(3)
+    # Threads that have been rung for, and have not slept since, are awake.
+    crew._helpers = [crew_module._Helper(), crew_module._Helper()]
+    for helper in crew._helpers:
+        helper.bell.put(None)
+    now[0] += 1.0
+    assert crew.is_awake(3)
+    crew._helpers[1].bell.get()
+    now[0] += 1.0
+    assert not crew.is_awake(3)
+    assert crew.is_awake(2)
+
+
+def test_a_brief_call_is_carried_out_by_its_caller_while_threads_sleep(crew):
+    net = Network([Affine(np.ones((100, 500))), ReLU(), Affine(np.ones((10, 100)))])
+    net.jacobian(np.ones((8, 500)))
+    assert not crew._helpers
+    net.jacobian(np.ones((8, 500)), threads=2)
+    assert len(crew._helpers) == 1
+
+
 def test_no_more_threads_than_asked_for_are_started(crew):
     for threads, helpers in ((2, 1), (4, 3), (3, 3), (100, 7)):
         assert_right(threads=threads)

@@ -11,14 +11,17 @@ from fastjac.running import sharing
 from fastjac.running.sharing import CALL_COST, Call, Work, calls, is_shared, samples_alone
 
 ACAS_XU = Work(60_000, 52_000, 48, 48, 1)
-MNIST = Work(1_600_000, 4_500_000, 48, 42, 7)
-AUTOENCODER = Work(170_000_000 * 0.4, 1_700_000, 18, 1, 30)
-TANH_512 = Work(670_000_000, 7_300_000, 12, 1, 40)
+MNIST = Work(1_600_000, 4_500_000, 48, 42, 7, 0.02)
+AUTOENCODER = Work(170_000_000 * 0.4, 1_700_000, 18, 1, 30, 0.01)
+TANH_512 = Work(670_000_000, 7_300_000, 12, 1, 40, 0.001)
 
 blocks = st.integers(1, 8).map(lambda sixths: 6 * sixths)
 groups = st.integers(1, 48)
-works = st.builds(Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, groups, st.integers(1, 200), st.just(1)) | st.builds(
-    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, groups, st.just(1), st.sampled_from([4, 8, 16, 32])
+shares = st.floats(0.0, 1.0)
+works = st.builds(
+    Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, groups, st.integers(1, 200), shares, st.just(1)
+) | st.builds(
+    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, groups, st.just(1), shares, st.sampled_from([4, 8, 16, 32])
 )
 
 
@@ -63,7 +66,8 @@ def busy(work, n, threads, seconds_per_cost=1 / 4e10, handing_out=1e-6):
         free = [0.0] * call.threads
         for chunk in range(call.chunks):
             if call.together:
-                cost = (samples * work.cost * sharing.TOGETHER_LOSS + sharing.TOGETHER_COST) / call.chunks
+                whole = samples * work.cost * sharing.TOGETHER_LOSS
+                cost = whole * (work.serial + (1 - work.serial) / call.chunks) + sharing.TOGETHER_COST
             else:
                 cost = work.cost * (samples * (chunk + 1) // call.chunks - samples * chunk // call.chunks)
             heapq.heapreplace(free, free[0] + cost * seconds_per_cost + handing_out)
@@ -100,3 +104,14 @@ def test_few_samples_of_large_weights_are_computed_together_and_many_are_dealt_o
     monkeypatch.setattr(sharing, "caches", lambda: Caches(32 * 1024, 2**20))
     assert calls(MNIST, 4, 2) == [Call(0, 4, 2, 2, together=True)]
     assert not any(call.together for call in calls(MNIST, 1000, 2))
+
+
+def test_samples_are_dealt_out_where_much_of_the_work_must_be_done_by_one_thread():
+    assert calls(TANH_512._replace(serial=0.95), 17, 16) == [Call(0, 17, 9, 9)]
+    assert calls(AUTOENCODER._replace(serial=0.1), 16, 16) == [Call(0, 16, 16, 16)]
+
+
+def test_what_is_over_before_a_thread_wakes_is_brief_unless_threads_are_asked_for():
+    (call,) = calls(ACAS_XU, 100, 2)
+    assert call.brief
+    assert not any(call.brief for call in calls(ACAS_XU, 100, 2, threads=2) + calls(ACAS_XU, 10_000, 2))
