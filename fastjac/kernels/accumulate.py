@@ -26,7 +26,7 @@ from .group import (
     samples_together,
 )
 from .jit import kernel, piece
-from .meeting import begins, ends, meet, pieces_for
+from .meeting import take_pieces
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .operators import (
     add_scaled,
@@ -67,13 +67,7 @@ def take_steps(program, addresses, task, group, first, team):
     place, layout = stored(group), read_layout(program.layout, task)
     for number in range(first, layout.last_step):
         step, order = read_step(program.steps, number), layout.n_primal + number - layout.first_step
-        pieces = pieces_for(team, step.pieces)
-        for turn in range(pieces):
-            share = (team[1] + turn) % pieces, pieces
-            if begins(team, order, share[0]):
-                call_address(step.kernel, (program.zero, addresses, task, number, place, share))
-                ends(team, order)
-        meet(team, order, pieces)
+        take_pieces(team, order, step.pieces, step.kernel, (program.zero, addresses, task, number, place))
 
 
 @piece

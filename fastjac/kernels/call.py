@@ -9,7 +9,7 @@ import numpy as np
 
 from .float_mode import call_kernel
 from .jit import entry, piece
-from .memory import address_of, itemsize, view
+from .memory import WORD, address_of, itemsize, view
 from .tables import Program
 
 (
@@ -27,7 +27,6 @@ HANDLE, X, SEED, SEED_STRIDE, Y, OUT, N, ITEMSIZE = range(8)
 REQUESTED = -1
 """In place of a task: the handle is a request of the gradient kernel, which states everything itself. Of the words that follow
 the task it has only N_IN = 1 and SEED_SIZE = 0."""
-WORD = np.int64(0)
 
 
 def handle_of(program: Program, task: int, work: np.ndarray, lists: np.ndarray) -> np.ndarray:

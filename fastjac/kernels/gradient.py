@@ -14,10 +14,9 @@ import numpy as np
 
 from .gradient_tables import KEPT_STAGES, REQUEST, STAGES, Block, read_layout, read_request
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
-from .memory import NUMBER, call_address, itemsize, stored, view
+from .memory import NUMBER, WORD, call_address, itemsize, stored, view
 from .operators import clear
 
-WORD = np.int64(0)
 N_STAGES, N_KEPT_STAGES = len(STAGES), len(KEPT_STAGES)
 FIRST_STAGE = REQUEST.fields[STAGES[0]][1]  # type: ignore[index]
 """Bytes from a request's start to the stages' addresses."""

@@ -11,11 +11,9 @@ of a meeting and the number of this thread in it.
 
 from __future__ import annotations
 
-import numpy as np
-
 from . import atomic
 from .jit import piece
-from .memory import view
+from .memory import WORD, call_address, view
 
 PARTS, SHARED, STEPS = range(3)
 """Words of a meeting: the number of threads, the address of their workspace, and the number of steps."""
@@ -24,7 +22,6 @@ LINE = 8
 WORD_BYTES = 8
 SPINS = 3000
 """Looks at a word before a thread lets another have its core: about 0.1 ms."""
-WORD = np.int64(0)
 ALONE = 0, 0
 """The team of a thread that works alone."""
 
@@ -50,6 +47,22 @@ def open_meeting(meeting, parts, work):
     steps = view(WORD, meeting + LINE * WORD_BYTES, words[STEPS] * _step_words(parts))
     for number in range(len(steps)):
         steps[number] = 0
+
+
+@piece
+def take_pieces(team, step, most, kernel, arguments):
+    """Take the pieces of a step that nobody else takes, and wait for the others.
+
+    step : its number in the meeting.  most : into how many pieces it may be cut.
+    kernel : the address of its kernel, which takes these arguments, and then which of how many pieces to do.
+    """
+    pieces = pieces_for(team, most)
+    for turn in range(pieces):
+        number = (team[1] + turn) % pieces
+        if begins(team, step, number):
+            call_address(kernel, (*arguments, (number, pieces)))
+            ends(team, step)
+    meet(team, step, pieces)
 
 
 @piece

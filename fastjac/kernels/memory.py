@@ -18,6 +18,8 @@ from numba.extending import intrinsic
 from .jit import piece
 
 NUMBER = types.intp
+WORD = np.int64(0)
+"""A zero of the type of a word, which holds an address or a count."""
 
 
 def numbers(count: int) -> types.UniTuple:

@@ -82,7 +82,7 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, team):
     size = itemsize(program.zero)
     from_kept = memory[STATE] != 0 and out != 0
     own_work = memory[0]
-    memory = with_state(program.zero, layout, (shared_work(team, own_work), memory[1], memory[2], memory[3], memory[4]), first)
+    memory = with_state(program.zero, layout, (shared_work(team, own_work), *memory[1:]), first)
     if not from_kept:
         sweep(program, addresses, task, 0, x + first * layout.n_in * size, count, memory, team)
         store_values(program, layout, memory, y, samples)

@@ -12,10 +12,10 @@ new job, whose words it reads only after it has taken that chunk.
 from __future__ import annotations
 
 from . import atomic
-from .call import MEETING, WORD, WORK, call_of, is_together, run_chunk
+from .call import MEETING, WORK, call_of, is_together, run_chunk
 from .jit import entry, piece
 from .meeting import LINE, SPINS, WORD_BYTES, open_meeting, wait_for
-from .memory import address_of, view
+from .memory import WORD, address_of, view
 
 TICKET, DONE, TAKEN, THREADS, CORE, CALL = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 4 * LINE
 """Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, the core on which that

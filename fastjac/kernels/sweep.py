@@ -10,7 +10,7 @@ import numpy as np
 from .compress import list_nonzero
 from .contract import Contraction, tile_rows_of
 from .jit import kernel, piece
-from .meeting import begins, ends, meet, pieces_for, share_of
+from .meeting import share_of, take_pieces
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .state import STATE, state_at
 from .tables import DENSE, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
@@ -25,13 +25,7 @@ def sweep(program, addresses, task, first, x, count, memory, team):
     """Evaluate `count` samples from step `first` on, of inputs at address x; each weight is read once for all of them."""
     for number in range(first, read_layout(program.layout, task).n_primal):
         step = read_primal(program.primal, number)
-        pieces = pieces_for(team, step.pieces)
-        for turn in range(pieces):
-            share = (team[1] + turn) % pieces, pieces
-            if begins(team, number, share[0]):
-                call_address(step.kernel, (program.zero, addresses, task, number, x, count, memory, share))
-                ends(team, number)
-        meet(team, number, pieces)
+        take_pieces(team, number, step.pieces, step.kernel, (program.zero, addresses, task, number, x, count, memory))
 
 
 @piece

@@ -118,11 +118,11 @@ class Emitter:
 
     def _read_by_normalizer(self, matrix: Matrix) -> Record:
         """The fields of the matrix that a normalizer reads: `matrix`, or what it is a plain copy of, which is then left out."""
-        copy = matrix.made_by
+        copy, itself = matrix.made_by, (matrix.transpose if matrix.transposed else matrix).as_left
         if copy and copy["operation"] == COPY and copy["state"] == DENSE and copy["a_column"] == 1 and copy is self.steps[-1]:
             self.steps.pop()
-            return {name: copy[name] for name in ("a_place", "a", "a_first", "a_sample", "a_row", "a_column")}
-        return (matrix.transpose if matrix.transposed else matrix).as_left
+            return {name: copy[name] for name in itself}
+        return itself
 
     def scale(self, matrix: Matrix, slopes: Record, masks: bool = False) -> bool:
         """Let the step that makes a matrix scale its columns as it stores them, if it can and no other has changed it."""

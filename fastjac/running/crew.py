@@ -69,13 +69,16 @@ class Crew:
         before, self._latest_brief = self._latest_brief, time.monotonic()
         if self._latest_brief - before < QUICK_SECONDS:
             return True
-        helpers = self._helpers[: threads - 1]
-        return len(helpers) == threads - 1 and not any(helper.bell.empty() for helper in helpers)
+        return len(self._helpers) >= threads - 1 and not self._asleep(threads - 1)
+
+    def _asleep(self, wanted: int) -> list[_Helper]:
+        """Those of the first helpers that may be asleep: no ring waits for them."""
+        return [helper for helper in self._helpers[:wanted] if helper.bell.empty()]
 
     def _wake(self, wanted: int) -> None:
         if len(self._helpers) < wanted:
             self._hire(wanted)
-        asleep = [helper for helper in self._helpers[:wanted] if helper.bell.empty()]
+        asleep = self._asleep(wanted)
         core = caller_core() if asleep else -1
         for helper in asleep:
             _move(helper.native_id, core)

@@ -76,12 +76,13 @@ def calls(work: Work, n: int, most_threads: int, threads: int | None = None) -> 
     threads : how many to use; None for as many as pay, up to `most_threads`.
     """
     count = most_threads if threads is None else min(threads, most_threads)
-    if n == 0 or count == 1 or (threads is None and n * work.cost + _reading(work) < PARALLEL_COST):
+    on_one = _time(work, n, 0, 1)
+    if n == 0 or count == 1 or (threads is None and on_one < PARALLEL_COST):
         return _pieces(work, 0, n, 1, n)
     # Samples that take long are dealt out in rounds. The threads that would have none in the last round may help the others.
     alone = min((n, n - n % count, 0), key=lambda alone: _time(work, alone, n - alone, count))
     found = [*_pieces(work, 0, alone, count, _chunk(work, alone, count)), *_together(work, alone, n, min(count, work.parts))]
-    is_brief = threads is None and n * work.cost + _reading(work) < WAKING_COST
+    is_brief = threads is None and on_one < WAKING_COST
     return [call._replace(brief=True) for call in found] if is_brief else found
 
 

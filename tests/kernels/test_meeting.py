@@ -20,8 +20,6 @@ from fastjac.kernels.meeting import (
 )
 from fastjac.kernels.memory import address_of
 
-WORD = np.int64(0)
-
 
 @jit
 def start(meeting, parts, work):

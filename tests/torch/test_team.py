@@ -13,10 +13,10 @@ from torch import Tensor
 
 import fastjac.torch
 from fastjac.gradients.runner import GradientRunner, addresses_of
-from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, REQUESTED, TASK, WORD
+from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, REQUESTED, TASK
 from fastjac.kernels.gradient import SIGNATURE
 from fastjac.kernels.jit import address_of_compiled, jit
-from fastjac.kernels.memory import view
+from fastjac.kernels.memory import WORD, view
 from fastjac.running import crew
 from fastjac.running.crew import Crew, Team
 from fastjac.torch import team as torch_team
