@@ -176,7 +176,7 @@ def test_subclasses_of_arrays_are_read_as_arrays(net: fj.Network) -> None:
     np.testing.assert_array_equal(net.jacobian(np.ones((2, 4)).view(np.recarray)), net.jacobian(np.ones((2, 4))))
 
 
-def test_a_transposed_x_is_told_as_such_by_products_too(net: fj.Network) -> None:
+def test_a_transposed_x_is_reported_as_such_by_products_too(net: fj.Network) -> None:
     with pytest.raises(ShapeError, match="it fits when transposed"):
         net.jvp(np.ones((4, 7)), np.ones((7, 4)))
 
@@ -185,7 +185,7 @@ def test_a_transposed_x_is_told_as_such_by_products_too(net: fj.Network) -> None
     ("shape", "flat"),
     [((2, 2), r"\(4,\)"), ((7, 2, 2), r"\(7, 4\)"), ((7, 1, 2, 2, 1), r"\(7, 4\)"), ((3, 7, 2, 2), r"\(3, 7, 4\)")],
 )
-def test_images_are_told_how_to_become_flat(net: fj.Network, shape: tuple[int, ...], flat: str) -> None:
+def test_an_error_says_how_images_become_flat(net: fj.Network, shape: tuple[int, ...], flat: str) -> None:
     for call in (net, net.jacobian):
         with pytest.raises(ShapeError, match=rf"got \({shape[0]}, .*; flatten each sample: x.reshape\({flat}\)$"):
             call(np.ones(shape))

@@ -212,7 +212,7 @@ def test_an_empty_batch_is_not_a_pass():
     assert not fj.check_jacobian(_net(), np.empty((0, 6)))
 
 
-def test_nan_and_inf_outputs_are_told_apart():
+def test_nan_and_inf_outputs_are_distinguished():
     net = fj.Network([fj.Affine(np.array([[1.0, 0.0], [0.0, 1.0]])), fj.Exp()])
     report = fj.check_jacobian(net, [[0.0, 800.0], [np.nan, 0.0]])
     assert report.passed
@@ -264,7 +264,7 @@ def test_the_report_prints_all_it_knows():
     assert "5 random directions" in str(wrong)
 
 
-def test_progress_is_told_after_each_input():
+def test_progress_is_reported_after_each_input():
     seen = []
     fj.check_jacobian(_net(), _inputs(_net(), 3), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
@@ -351,6 +351,6 @@ class TestGraphs:
         assert fj.check_jacobian(net, [0.5, 1.0, -1.0]).n_kinks == 0
 
     @pytest.mark.parametrize("jacobian", [np.ones((3, 10, 7)), (np.ones(3), 4.0), [[np.ones((3, 4, 4))] * 2] * 3])
-    def test_blocks_of_another_form_are_told(self, jacobian):
+    def test_blocks_of_another_form_are_reported(self, jacobian):
         with pytest.raises(ShapeError, match=r"jacobian must (be in blocks as net.jacobian\(x\) is|have shape \(3, 10, 7\))"):
             fj.check_jacobian(self.NET, self.POINTS, jacobian=jacobian)

@@ -18,7 +18,7 @@ def directory(tmp_path, monkeypatch):
 
 @pytest.fixture
 def new_process():
-    """A function after which nobody has been told anything in this process."""
+    """A function after which nothing has been announced yet in this process."""
     announce_compilation.cache_clear()
     yield announce_compilation.cache_clear
     announce_compilation.cache_clear()
@@ -81,8 +81,8 @@ def test_where_nothing_can_be_written_the_word_says_so(monkeypatch, new_process,
     monkeypatch.setattr(cache, "cache_directory", lambda: None)
     use("float64", kernels())
     why = "anew in each process, as no cache directory is this user's own and writable"
-    told = f"fastjac: compiling kernels for float64, {why}; up to 8 s\n"
-    assert capsys.readouterr().err == told
+    announcement = f"fastjac: compiling kernels for float64, {why}; up to 8 s\n"
+    assert capsys.readouterr().err == announcement
 
 
 def test_the_names_by_which_long_kernels_are_known_are_theirs():

@@ -37,6 +37,6 @@ def test_other_tensors_and_lists_are_read():
         np.testing.assert_array_equal(dense_array(value, "x"), np.ones((2, 3)))
 
 
-def test_rows_of_different_lengths_are_told():
+def test_rows_of_different_lengths_are_reported():
     with pytest.raises(ShapeError, match="x must be a rectangular array, but its rows differ in length"):
         dense_array([[1.0], [1.0, 2.0]], "x")

@@ -29,7 +29,7 @@ def test_the_error_is_small_where_the_function_is_smooth():
     assert CentralDifferences(net)(np.array([0.1, -0.5, 2.0]), np.eye(3)).error.max() < 1e-9
 
 
-def test_a_float32_network_that_rounds_to_the_other_side_of_a_kink_is_told():
+def test_a_float32_network_that_rounds_to_the_other_side_of_a_kink_is_reported():
     # 1 + 2^-30 is above 1 in float64 and 1 itself in float32.
     net = fj.Network([fj.Affine(np.array([[1.0, 2.0**-30]], np.float32), -np.ones(1, np.float32)), fj.ReLU()])
     x = np.ones(2, np.float32)
@@ -38,7 +38,7 @@ def test_a_float32_network_that_rounds_to_the_other_side_of_a_kink_is_told():
 
 
 @pytest.mark.parametrize("step", [1e-9, -1e-9])
-def test_a_unit_that_enters_or_leaves_the_support_of_sparsemax_is_told(step):
+def test_a_unit_that_enters_or_leaves_the_support_of_sparsemax_is_reported(step):
     net = fj.Network([fj.Sparsemax()], n_in=3)
     tangents = np.array([[0.0, step, 0.0], [0.0, 0.0, step]])
     # Unit 1 is at the edge of the support, unit 2 far outside.

@@ -42,7 +42,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_is_told_without_the_name_of_the_draft(tmp_path):
+def test_a_full_disk_is_reported_without_the_name_of_the_draft(tmp_path):
     with pytest.raises(FileError) as caught, replacing(tmp_path / "a"):
         raise OSError(28, "No space left on device", "/somewhere/else")
     assert str(caught.value) == f"cannot write {tmp_path / 'a'}: No space left on device"
@@ -67,19 +67,19 @@ def test_a_name_of_the_largest_length_can_be_written(tmp_path):
     assert (tmp_path / ("a" * 255)).read_bytes() == b"new"
 
 
-def test_a_file_as_parent_is_told(tmp_path):
+def test_a_file_as_parent_is_reported(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(FileError) as caught:
         write(tmp_path / "a" / "b")
     assert str(caught.value) == f"cannot write {tmp_path / 'a' / 'b'}: Not a directory"
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     with pytest.raises(FileError, match=r"cannot write .*none.a: No such file or directory$"):
         write(tmp_path / "none" / "a")
 
 
-def test_links_in_a_circle_are_told(tmp_path):
+def test_links_in_a_circle_are_reported(tmp_path):
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(FileError, match="Too many levels of symbolic links"):

@@ -74,7 +74,7 @@ class TestSequence:
         assert fj.Network(list(LAYERS)).layers == LAYERS
         assert fj.Network(fj.Network(LAYERS)).layers == LAYERS
 
-    def test_n_in_is_needed_only_where_no_layer_tells_it(self) -> None:
+    def test_n_in_is_needed_only_where_no_layer_states_it(self) -> None:
         assert fj.Network([fj.Tanh()], n_in=3).widths == (3, 3)
         assert fj.Network([fj.Tanh(), fj.PReLU(np.full(3, 0.1))]).widths == (3, 3, 3)
         assert fj.Network(LAYERS, n_in=4).n_in == 4
@@ -187,7 +187,7 @@ class TestFeatureNames:
         np.testing.assert_array_equal(named.jacobian(np.ones(4)), net.jacobian(np.ones(4)))
 
     @pytest.mark.parametrize(
-        ("names", "error", "told"),
+        ("names", "error", "message"),
         [
             (["a", "b"], ShapeError, "names must hold 4 names, one for each input of the network, got 2"),
             ("abcd", DtypeError, "names must be a sequence of strings, got 'abcd'"),
@@ -197,8 +197,8 @@ class TestFeatureNames:
             (["a", "b", "a", "a"], OptionError, "names must call each input differently, but 'a' comes 3 times"),
         ],
     )
-    def test_names_that_do_not_fit(self, net: fj.Network, names: list[str], error: type[Exception], told: str) -> None:
-        with pytest.raises(error, match=told):
+    def test_names_that_do_not_fit(self, net: fj.Network, names: list[str], error: type[Exception], message: str) -> None:
+        with pytest.raises(error, match=message):
             net.with_feature_names(names)
 
     def test_a_frame_has_their_columns_in_their_order(self, net: fj.Network) -> None:

@@ -157,7 +157,7 @@ def scratch_often(program, n):
 
 @pytest.fixture
 def allocations():
-    """A function that tells how often compiled code allocates in a call."""
+    """A function that says how often compiled code allocates in a call."""
     _nrt_python.memsys_enable_stats()
 
     def count(function, *args):
@@ -199,26 +199,26 @@ def call_with(function, **replaced):
 
 def says(name, of_what):
     """The whole message that begins with the name of an argument."""
-    told = {"v": "v or u", "u": "v or u", "t": "t or g", "g": "t or g"}.get(name, name)
-    return f"^{told} {of_what}$"
+    called = {"v": "v or u", "u": "v or u", "t": "t or g", "g": "t or g"}.get(name, name)
+    return f"^{called} {of_what}$"
 
 
 @pytest.mark.parametrize(("function", "name"), ARGUMENTS[::3])
-def test_arrays_of_another_dtype_are_told_in_one_line(function, name):
+def test_arrays_of_another_dtype_are_reported_in_one_line(function, name):
     message = r"must be a C-contiguous array of the network's dtype float64, got array\(float32, \dd, C\); convert it .*"
     with pytest.raises(DtypeError, match=says(name, message)):
         call_with(function, **{name: np.ones(TANH_SHAPES[name], np.float32)})
 
 
 @pytest.mark.parametrize(("function", "name"), [("value", "x"), ("jacobian", "jac")])
-def test_arrays_with_gaps_are_told_in_one_line(function, name):
+def test_arrays_with_gaps_are_reported_in_one_line(function, name):
     message = r"must be a C-contiguous array of the network's dtype float64, got array\(float64, \dd, A\); convert it .*"
     with pytest.raises(DtypeError, match=says(name, message)):
         call_with(function, **{name: np.ones((4, *TANH_SHAPES[name][1:]))[::2]})
 
 
 @pytest.mark.parametrize(("function", "name"), RESULTS[::3])
-def test_results_that_are_read_only_are_told_in_one_line(function, name):
+def test_results_that_are_read_only_are_reported_in_one_line(function, name):
     with pytest.raises(DtypeError, match=says(name, "is where fastjac writes a result, but it is read-only")):
         call_with(function, **{name: read_only(np.ones(TANH_SHAPES[name]))})
 

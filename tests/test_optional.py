@@ -18,11 +18,11 @@ USES = [use for text in SOURCES.values() for use in re.findall(r'optional\("(\w+
 
 
 def test_a_package_that_is_not_installed():
-    told = (
+    message = (
         "frobnicate is needed to frob; install it with: pip install --upgrade frobnicate, "
         "or, in a clone of fastjac: pip install --upgrade '.[frob]'"
     )
-    with pytest.raises(MissingDependencyError, match=f"^{re.escape(told)}$"):
+    with pytest.raises(MissingDependencyError, match=f"^{re.escape(message)}$"):
         optional("frobnicate.frobs", "to frob", "frob")
 
 
@@ -32,8 +32,8 @@ def test_a_package_that_does_not_import(tmp_path, monkeypatch, error):
     name = f"frob_{error.lower()}"
     (tmp_path / f"{name}.py").write_text(f"raise {error}('numpy.dtype size changed')")
     monkeypatch.syspath_prepend(tmp_path)
-    told = rf"^{name} does not import \({error}: numpy.dtype size changed\), but is needed to frob; upgrade it with: pip"
-    with pytest.raises(MissingDependencyError, match=told):
+    message = rf"^{name} does not import \({error}: numpy.dtype size changed\), but is needed to frob; upgrade it with: pip"
+    with pytest.raises(MissingDependencyError, match=message):
         optional(name, "to frob", "frob")
 
 

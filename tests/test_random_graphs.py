@@ -260,7 +260,7 @@ def test_bits_depend_neither_on_the_batch_nor_on_threads(cases: list[Case], dtyp
 def non_finite_faults(case: Case) -> Iterator[str]:
     """Values that torch states for an input that is not finite; where it says nan to an infinity, folded weights may say more.
 
-    A Gate hides what it does not let through, nan too, so behind one nothing tells where torch had said nan.
+    A Gate hides what it does not let through, nan too, so behind one nothing shows where torch had given nan.
     """
     hides = any(isinstance(operation, Gate) for operation in case.graph.layers)
     for special in (np.nan,) if hides else (np.nan, np.inf, -np.inf):

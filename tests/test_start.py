@@ -57,8 +57,8 @@ def test_only_what_a_network_needs_is_compiled_or_read():
         print([name for name, (kernel, _) in stages.STAGES.items() if kernel.overloads])
         print(*([name for name in ("activation", "bend") if name in vars(kind.rule)] for kind in (fj.ReLU, fj.Tanh)))
     """
-    told = ["['contract_step']", "[]", "['evaluate', 'differentiate', 'write_jacobians']", "['activation'] []"]
-    assert run_script(script).stdout.splitlines() == told
+    expected = ["['contract_step']", "[]", "['evaluate', 'differentiate', 'write_jacobians']", "['activation'] []"]
+    assert run_script(script).stdout.splitlines() == expected
 
 
 def test_new_networks_of_known_layers_batch_sizes_and_modes_compile_nothing():

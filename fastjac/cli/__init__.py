@@ -37,7 +37,7 @@ examples:
   fastjac sensitivity model.joblib table.csv              how much each output depends on each column
   fastjac check model.keras inputs.npy                    compare the Jacobians with central differences
 
-FILE is told by its content: {formats}.
+FILE is recognised by its content: {formats}.
 INPUT.npy holds an array of shape (..., features), as numpy.save writes it: the features of all inputs where there are several.
 """
 

@@ -43,7 +43,7 @@ def info(args: argparse.Namespace) -> int:
     kind, imported = read_network(args)
     net = imported.network
     print(f"{args.file}: {kind}\n")
-    print("\n".join(_told_parts(imported)), end="\n\n")
+    print("\n".join(_list_parts(imported)), end="\n\n")
     if net.feature_names:
         print(f"Inputs: {', '.join(f'{number} {format_name(name)}' for number, name in enumerate(net.feature_names))}\n")
     print(net)
@@ -52,7 +52,7 @@ def info(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told_parts(imported: Imported) -> list[str]:
+def _list_parts(imported: Imported) -> list[str]:
     """What became of each part of the file, one line for each."""
     rows = [("part", "becomes", "")]
     for part in imported.parts:

@@ -15,7 +15,7 @@ from .parser import names
 def add_network(parser: argparse.ArgumentParser) -> None:
     """FILE, and the options that go with it."""
     parser.add_argument("file", metavar="FILE", type=Path, help="the network, in any format that fastjac reads")
-    weights = parser.add_argument_group("for files that do not tell all of a network")
+    weights = parser.add_argument_group("for files that do not describe a network in full")
     weights.add_argument("--layers", metavar="A,B,...", type=names, help="its layers, as for fastjac.from_state_dict")
     weights.add_argument("--order", metavar="A,B,...", type=names, help="the names of its groups of weights, input first")
     weights.add_argument("--n-in", metavar="N", type=int, help="its number of inputs")

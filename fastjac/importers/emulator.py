@@ -126,7 +126,7 @@ def _converted(probe: Probe) -> Values:
     content, start = _pickle(probe)
     found = one_object(interpret(content, start or 0).value)
     if not isinstance(found, dict):
-        raise FormatError(f"its only array has {_told(found)} in it, where an emulator has a dict of arrays")
+        raise FormatError(f"its only array has {_described(found)} in it, where an emulator has a dict of arrays")
     names = OTHER_NAMES | (NAMES_OF_COMPONENTS if "training_mean" in found else {})
     return _with_lists(
         _plain({names.get(name, name): value for name, value in found.items() if isinstance(name, str)}, probe.size)
@@ -162,5 +162,5 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     return f"a {str(value)[:100] if isinstance(value, Call) else type(value).__name__}"

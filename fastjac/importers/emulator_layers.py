@@ -62,8 +62,8 @@ def _inner(weights: Any, biases: Any, alphas: Any, betas: Any) -> list[Part]:
     counts = [len(items) if isinstance(items, Sequence) else -1 for items in (weights, biases, alphas, betas)]
     n_layers = counts[0]
     if n_layers < 1 or counts != [n_layers, n_layers, n_layers - 1, n_layers - 1]:
-        told = ", ".join(f"{max(count, 0)} {name}" for count, name in zip(counts, LISTS, strict=True))
-        raise FormatError(f"it has lists of {told}; every affine layer has a W and a b, and all but the last alphas and betas")
+        counted = ", ".join(f"{max(count, 0)} {name}" for count, name in zip(counts, LISTS, strict=True))
+        raise FormatError(f"it has lists of {counted}; every affine layer has a W and a b, and all but the last alphas and betas")
     check_count(n_layers, MOST_LAYERS, "layers")
     parts = []
     for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):

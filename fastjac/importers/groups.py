@@ -94,7 +94,7 @@ def groups_in_order(groups: Sequence[Group], order: Sequence[str] | None, is_ord
         return by_number
     if not is_ordered and names == sorted(names):
         raise OptionError(
-            f"the names {listed(names)} stand in alphabetical order, as in a safetensors file, so they do not tell the order of "
+            f"the names {listed(names)} stand in alphabetical order, as in a safetensors file, so they do not show the order of "
             f"the layers; pass it from input to output: order={listed(names)} if this is it"
         )
     return list(groups)

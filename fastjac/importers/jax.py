@@ -200,7 +200,7 @@ def _in_torchs_terms(layers: Any) -> Any:
     for position, entry in enumerate(layers):
         if entry == "layer_norm":
             raise OptionError(
-                f"layers[{position}] must tell the eps, which the tree does not hold: "
+                f"layers[{position}] must give the eps, which the tree does not hold: "
                 '("layer_norm", {"eps": 1e-6}) has the default of Flax, 1e-5 is that of Haiku and Equinox'
             )
     return [ACTIVATIONS.get(entry, entry) if isinstance(entry, str) else entry for entry in layers]

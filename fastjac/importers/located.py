@@ -22,7 +22,7 @@ def located(place: object) -> Iterator[None]:
 
 
 @contextmanager
-def malformed_told(fault: str) -> Iterator[None]:
+def malformed_as_error(fault: str) -> Iterator[None]:
     """Turn what reading something with missing or mistyped entries raises into a FormatError; `fault` says what is wrong."""
     try:
         yield

@@ -72,7 +72,7 @@ def _network(variables: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], dict
     """Where the weights stand, all that stands there, and a state dict of them."""
     found = [(place, table, state) for place, table in _tables("", variables) if (state := _state(table))]
     if not found:
-        held = ", ".join(f"{name} ({_told(value)})" for name, value in list(variables.items())[:MOST_SHOWN])
+        held = ", ".join(f"{name} ({_described(value)})" for name, value in list(variables.items())[:MOST_SHOWN])
         raise FormatError(
             "it has no weights that fastjac knows: cell arrays W and b, or arrays W1, b1, W2, ..., or a struct of these. "
             f"It has {held or 'nothing'}. Of a network object, save the weights so, or export it by exportONNXNetwork"
@@ -116,7 +116,7 @@ def _field_of(name: str) -> tuple[str, str] | None:
 def _array(name: str, value: Any, is_bias: bool) -> np.ndarray:
     """A weight as a matrix, or a bias as a vector, which MATLAB keeps as matrices of one column or row."""
     if not isinstance(value, np.ndarray):
-        raise FormatError(f"{name} has {_told(value)}, where arrays of numbers are expected")
+        raise FormatError(f"{name} has {_described(value)}, where arrays of numbers are expected")
     shape = value.shape[:2] if all(length == 1 for length in value.shape[2:]) else value.shape
     if is_bias and max(shape, default=0) == value.size:
         return value.ravel()
@@ -163,7 +163,7 @@ def _named_activations(table: Mapping[str, Any], count: int) -> list[str] | None
     return None
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array {value.shape!s:.80}"
     if isinstance(value, matlab.Unread):

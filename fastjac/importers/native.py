@@ -119,7 +119,7 @@ def _parts(layers: Sequence[Layer]) -> tuple[Part, ...]:
 def _restore(position: int, described: Any, tensors: _Tensors, known: Mapping[str, type[Layer]]) -> Layer:
     parts = {"layer": str, "options": dict, "arrays": list}
     if not isinstance(described, dict) or not all(isinstance(described.get(part), kind) for part, kind in parts.items()):
-        raise FormatError(f"layer {position} of the architecture must tell layer, options and arrays, it is {described!r}")
+        raise FormatError(f"layer {position} of the architecture must give layer, options and arrays, it is {described!r}")
     name = described["layer"]
     if name not in known:
         raise UnsupportedLayerError(
@@ -160,7 +160,7 @@ def _from_json(value: Any) -> Any:
 
 def _parse(metadata: dict[str, str], name: str, convert: Any, expected: str) -> Any:
     if name not in metadata:
-        raise FormatError(f"the header does not tell {name}; a file written by fastjac does")
+        raise FormatError(f"the header does not state {name}; a file written by fastjac does")
     try:
         return convert(metadata[name])
     except (ValueError, RecursionError) as error:

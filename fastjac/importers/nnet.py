@@ -146,7 +146,7 @@ def _clipped(scaling: Scaling) -> tuple[Part, Part]:
 def _check_clear(scaling: Scaling) -> None:
     if scaling.unclear:
         raise FormatError(
-            f"it has {scaling.unclear}, which does not tell what is scaled by what: each line should hold one number for each "
+            f"it has {scaling.unclear}, which does not show what is scaled by what: each line should hold one number for each "
             'input and one for all outputs; pass scaling="none", which leaves the scaling out'
         )
 

@@ -100,7 +100,7 @@ def _widths(lines: Lines, size: int) -> list[int]:
         )
     if ends and [widths[0], widths[-1]] != ends[:2]:
         raise FormatError(
-            f"the layer sizes lead from {widths[0]} to {widths[-1]} units, the line above tells {ends[0]} inputs and "
+            f"the layer sizes lead from {widths[0]} to {widths[-1]} units, the line above states {ends[0]} inputs and "
             f"{ends[1]} outputs"
         )
     check_count(max(widths), MOST_UNITS, "units in a layer")

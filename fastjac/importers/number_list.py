@@ -66,9 +66,9 @@ def _read(file: BinaryIO, n_lines: int, options: Options) -> Imported:
     names = _names(lines, len(sizes))
     n_left = n_lines - N_COUNTS - (len(widths) - 2) - len(names) - sum((n_in + 1) * n_out for n_in, n_out in sizes)
     if n_left not in (0, N_SCALING):
-        told = f"misses {-n_left} of the numbers" if n_left < 0 else f"has {n_left} numbers more than those"
+        fault = f"misses {-n_left} of the numbers" if n_left < 0 else f"has {n_left} numbers more than those"
         raise FormatError(
-            f"it {told} that its layers of {', '.join(map(str, widths[:MOST_SHOWN]))} units take; an offset and a factor of the "
+            f"it {fault} that its layers of {', '.join(map(str, widths[:MOST_SHOWN]))} units take; an offset and a factor of the "
             "outputs alone may follow them"
         )
     arrays = [_affine(lines, n_in, n_out, number) for number, (n_in, n_out) in enumerate(sizes)]

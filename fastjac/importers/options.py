@@ -37,4 +37,4 @@ class Options:
         for name in given:
             if name not in taken:
                 known = f"; it takes {' and '.join(taken)}" if taken else ""
-                raise OptionError(f"this format tells {name} itself or has no use for it, so leave {name} out{known}")
+                raise OptionError(f"this format states {name} itself or has no use for it, so leave {name} out{known}")

@@ -60,7 +60,7 @@ def assemble(
     kept = tuple(parts)
     layers = check_layers(kept)
     if n_in is None and all(layer.n_in is None for layer in layers):
-        raise LayerError(f"no layer tells how many inputs the network has; pass it: {call}")
+        raise LayerError(f"no layer states how many inputs the network has; pass it: {call}")
     check_count(max([n_in or 0, *(layer.n_in or 0 for layer in layers)]), MOST_UNITS, "units in a layer")
     return Imported(Network(layers if items is None else items, n_in=n_in, dtype=widest), kept)
 

@@ -47,7 +47,7 @@ def _unparametrized(name: str) -> str:
 def _refuse_unknown(name: str) -> None:
     if PARAMETRIZATIONS in name or name.endswith("weight_orig"):
         raise FormatError(
-            "a weight is computed from it by spectral_norm or another parametrization, which a state dict does not tell; call "
+            "a weight is computed from it by spectral_norm or another parametrization, which a state dict does not hold; call "
             "torch.nn.utils.remove_spectral_norm or parametrize.remove_parametrizations before the state dict is taken, or pass "
             "fastjac.from_torch(module.eval())"
         )

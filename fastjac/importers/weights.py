@@ -100,5 +100,5 @@ def follow_each_other(groups: Sequence[Group]) -> bool:
 
 
 def _listed(groups: Sequence[Group]) -> str:
-    told = [f"{group.name or '(no name)'} with {group.shapes}" for group in groups[:MOST_SHOWN]]
-    return "; ".join(told) + (f"; and {len(groups) - MOST_SHOWN} more" if len(groups) > MOST_SHOWN else "")
+    listed = [f"{group.name or '(no name)'} with {group.shapes}" for group in groups[:MOST_SHOWN]]
+    return "; ".join(listed) + (f"; and {len(groups) - MOST_SHOWN} more" if len(groups) > MOST_SHOWN else "")

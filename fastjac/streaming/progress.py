@@ -28,7 +28,7 @@ class Report:
             raise DtypeError(f"progress must be True, False or a function of (done, total), got {progress!r:.60}")
         self.done = 0
         self._total, self._what = total, what
-        self._tell = None if isinstance(progress, bool) else progress
+        self._function = None if isinstance(progress, bool) else progress
         self._tqdm = optional("tqdm", "to draw a progress bar", "cli").tqdm if progress is True else None
         self._bar: Any = None
 
@@ -42,8 +42,8 @@ class Report:
         newly, self.done = done - self.done, done
         if self._bar is not None:
             self._bar.update(newly)
-        elif self._tell is not None:
-            self._tell(done, self._total)
+        elif self._function is not None:
+            self._function(done, self._total)
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
         if self._bar is not None:

@@ -151,7 +151,7 @@ def test_trained_recipe_without_its_file_says_what_it_needs(data):
     assert small("other.nnet").missing == f"needs {data / 'other.nnet'}, from nowhere (FASTJAC_DATA names another directory)"
 
 
-def test_data_lie_beside_the_project_unless_told_otherwise(monkeypatch):
+def test_data_lie_beside_the_project_unless_stated_otherwise(monkeypatch):
     monkeypatch.delenv("FASTJAC_DATA", raising=False)
     assert nnet.data_directory().parts[-2:] == ("shared", "data")
 

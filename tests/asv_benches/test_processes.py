@@ -44,7 +44,7 @@ def test_extra_peak_sees_memory_that_was_freed_again(monkeypatch):
     assert 30e6 <= extra < 40e6
 
 
-def test_extra_peak_needs_a_system_that_tells(monkeypatch):
+def test_extra_peak_needs_a_system_that_reports_it(monkeypatch):
     monkeypatch.setattr(memory, "PEAK_RESET", "/nowhere/clear_refs")
     with pytest.raises(NotImplementedError, match="needs /nowhere/clear_refs"):
         memory.Memory().setup("mnist-1024", "float32")

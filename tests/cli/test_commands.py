@@ -23,7 +23,7 @@ MODEL, DIGITS = str(DEMO / "digits.keras"), str(DEMO / "digits.npy")
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled():
-    """Kernels in the cache, so that no command has a compilation to tell about."""
+    """Kernels in the cache, so that no command has a compilation to announce."""
     fj.Network([fj.Affine(np.eye(2))]).jacobian(np.ones(2))
 
 
@@ -47,7 +47,7 @@ def inputs(tmp_path):
     return str(path)
 
 
-def test_help_tells_a_newcomer_what_to_type(capsys):
+def test_help_shows_a_newcomer_what_to_type(capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main(["--help"])
     text = capsys.readouterr().out
@@ -73,20 +73,20 @@ def test_version(capsys):
 
 def test_info_prints_the_layers(capsys, net, model):
     assert cli.main(["info", model]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(f"{model}: fastjac networks and other weights (.safetensors)\n\npart ")
-    assert f"layers.0 ({type(net[0]).__name__})" in told
-    assert told.endswith(f"\n\n{net}\nAll parameters are finite.\n")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{model}: fastjac networks and other weights (.safetensors)\n\npart ")
+    assert f"layers.0 ({type(net[0]).__name__})" in printed
+    assert printed.endswith(f"\n\n{net}\nAll parameters are finite.\n")
 
 
-def test_info_tells_what_became_of_each_part(capsys, monkeypatch):
+def test_info_says_what_became_of_each_part(capsys, monkeypatch):
     parts = (Part("drop (Dropout)", ()), Part("out (Dense)", (fj.Affine(np.eye(2)), fj.Tanh()), "two in one"))
     imported = Imported(fj.Network(parts[1].layers), parts)
     monkeypatch.setattr(network, "read", lambda path, options: ("some format", imported))
     assert cli.main(["info", "any"]) == 0
     lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
-    told = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-    assert told[3:5] == [["drop (Dropout)", "nothing"], ["out (Dense)", "Affine, Tanh", "two in one"]]
+    printed = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert printed[3:5] == [["drop (Dropout)", "nothing"], ["out (Dense)", "Affine, Tanh", "two in one"]]
 
 
 def test_convert_writes_the_same_network(capsys, net, model, tmp_path):
@@ -133,18 +133,18 @@ def test_classes_that_are_no_json_are_refused(capsys, tmp_path):
     (tmp_path / "classes.json").write_text("{'__main__.Net': []}")
     with pytest.raises(SystemExit):
         cli.main(["info", "any", "--classes", str(tmp_path / "classes.json")])
-    told = capsys.readouterr().err
-    assert "argument --classes: " in told
-    assert "classes.json is no JSON: Expecting" in told
+    printed = capsys.readouterr().err
+    assert "argument --classes: " in printed
+    assert "classes.json is no JSON: Expecting" in printed
 
 
 @pytest.mark.parametrize("option", [["--layers", "relu"], ["--n-in", "3"], ["--external-data"], ["--scaling", "none"]])
 def test_options_that_a_file_needs_not_are_refused(capsys, model, option):
     name = option[0].strip("-").replace("-", "_")
-    assert f"this format tells {name} itself or has no use for it, so leave {name} out" in fails(capsys, "info", model, *option)
+    assert f"this format states {name} itself or has no use for it, so leave {name} out" in fails(capsys, "info", model, *option)
 
 
-def test_info_tells_where_weights_are_nan(capsys, tmp_path):
+def test_info_says_where_weights_are_nan(capsys, tmp_path):
     weight = np.ones((3, 2))
     weight[1, 0], weight[2, 1], weight[0, 0] = np.nan, np.inf, np.nan
     fj.Network([fj.ReLU(), fj.Affine(weight, np.zeros(3))], n_in=2).save(tmp_path / "net.safetensors")
@@ -306,7 +306,7 @@ def test_inputs_of_the_wrong_kind(capsys, model, tmp_path, array, message):
     assert not (tmp_path / "jac.npy").exists()
 
 
-def test_an_npz_is_told_from_an_npy(capsys, model, tmp_path):
+def test_an_npz_is_distinguished_from_an_npy(capsys, model, tmp_path):
     np.savez(tmp_path / "x.npz", x=np.ones(3))
     assert "if it is an .npz" in fails(capsys, "check", model, tmp_path / "x.npz")
 
@@ -351,9 +351,9 @@ class TestSeveralInputs:
 
     def test_info(self, capsys, net, model):
         assert cli.main(["info", model]) == 0
-        told = capsys.readouterr().out
-        assert f"\n\n{net}\n" in told
-        assert told.endswith("\nAll parameters are finite.\n")
+        printed = capsys.readouterr().out
+        assert f"\n\n{net}\n" in printed
+        assert printed.endswith("\nAll parameters are finite.\n")
         net.with_parameters(np.where(np.arange(24) < 20, 1.0, np.inf)).save(model)
         assert cli.main(["info", model]) == 0
         assert capsys.readouterr().out.endswith("\nLayer 5 (Affine): 0 nan and 4 inf of 12 in weight\n")

@@ -37,8 +37,8 @@ def test_it_prints_and_writes_what_the_library_gives(capsys, model, table, tmp_p
     options = ["--units", "standard", "--output-names", "u,v", "-o", str(out), "--plot", str(picture)]
     assert cli.main(["sensitivity", model, table, *options]) == 0
     expected = fj.sensitivity(NET, X, units="standard", input_names=["a", "b", "c"], output_names=["u", "v"])
-    told = f"{expected}\n\nWrote {out}: a line for each output and input\n\nWrote {picture}: the inputs that matter most\n"
-    assert capsys.readouterr().out == told
+    printed = f"{expected}\n\nWrote {out}: a line for each output and input\n\nWrote {picture}: the inputs that matter most\n"
+    assert capsys.readouterr().out == printed
     written = read_csv(out, COLUMNS[2:])
     np.testing.assert_array_equal(written.values, [line[2:] for line in expected.lines()])
     assert out.read_text().startswith("output,input,mean,mean_abs,std,rms,count\nu,a,")
@@ -77,5 +77,5 @@ def test_the_picture_of_a_jacobian(capsys, model, tmp_path):
 
 def test_pictures_need_matplotlib(monkeypatch, capsys, model, table, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    told = fails(capsys, "sensitivity", model, table, "--plot", tmp_path / "bars.png")
-    assert "'.[plot]'" in told
+    printed = fails(capsys, "sensitivity", model, table, "--plot", tmp_path / "bars.png")
+    assert "'.[plot]'" in printed

@@ -67,8 +67,8 @@ def test_only_what_is_wanted_has_a_place_for_its_gradient() -> None:
         ]
         assert sorted(given) == sorted(wanted)
         for op, record in zip(found.unfolded.operations, found.operations, strict=True):
-            told = {key for key in op.fields if record[f"{key}_gradient"] != DENSE}
-            assert told == {key for key, field in op.fields.items() if (op.position, field) in wanted}
+            placed = {key for key in op.fields if record[f"{key}_gradient"] != DENSE}
+            assert placed == {key for key, field in op.fields.items() if (op.position, field) in wanted}
     assert lowered(NET, []).gradients_size == 0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.lowering.test_memory import MB, MOST_GROWTH, measure
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its memory in /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux shows a process its memory in /proc")
 
 BLOCK = 4 * MB
 """What is kept of a block on each thread, with room for what an allocator does by itself."""

@@ -10,7 +10,7 @@ which `layers/dense_1/vars/0` is the first array of the second Dense layer. Up t
 `_layer_checkpoint_dependencies`, and the number grew by two at a layer with arrays.
 
 What differs in the config: up to Keras 2.2.2 a Sequential model's config is the bare list of its layers. The first layer
-tells the shape of the input, `batch_input_shape`, until an input layer does so from TensorFlow 2.2 on. A Functional model is
+states the shape of the input, `batch_input_shape`, until an input layer does so from TensorFlow 2.2 on. A Functional model is
 called Model up to TensorFlow 2.3. Its calls are lists `[layer, number of the call, output, options]`, without options in Keras 1.
 """
 

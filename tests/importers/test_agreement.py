@@ -1,4 +1,4 @@
-"""A network and its live model are told apart where they compute something else, and only there."""
+"""A network and its live model are found to differ where they compute something else, and only there."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""fastjac's own file of a network that branches: it comes back as it was, and damage is told."""
+"""fastjac's own file of a network that branches: it comes back as it was, and damage is reported."""
 
 import copy
 import json
@@ -216,7 +216,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("change", "error", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told(change, error, message, path):
+def test_damage_is_reported(change, error, message, path):
     GRAPH.save(path)
     rewrite(path, change)
     with pytest.raises(error, match=message) as caught:
@@ -233,7 +233,7 @@ INDICES = {
 
 
 @pytest.mark.parametrize(("index", "error", "message"), INDICES.values(), ids=INDICES)
-def test_an_index_that_selects_nothing_is_told(index, error, message, path):
+def test_an_index_that_selects_nothing_is_reported(index, error, message, path):
     TAKEN.save(path)
     rewrite(path, lambda layers, network: None, {"layers.1.index": index})
     with pytest.raises(error, match=message):
@@ -292,7 +292,7 @@ BLOCK_DAMAGE = {
 
 
 @pytest.mark.parametrize(("change", "error", "message"), BLOCK_DAMAGE.values(), ids=BLOCK_DAMAGE)
-def test_damaged_blocks_are_told(change, error, message, path):
+def test_damaged_blocks_are_reported(change, error, message, path):
     BLOCKS.save(path)
     rewrite(path, change)
     with pytest.raises(error, match=message):
@@ -305,7 +305,7 @@ def places(value: Any, parent: Any = None, key: Any = None) -> list[tuple[Any, A
     return [place for name, inner in items for place in [(value, name), *places(inner)]]
 
 
-def test_a_join_as_an_item_is_told(path):
+def test_a_join_as_an_item_is_reported(path):
     BLOCKS.save(path)
 
     def change(layers: Any, network: Any) -> None:

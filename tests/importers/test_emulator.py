@@ -1,4 +1,4 @@
-"""Emulators of the CosmoPower family in every form of their files, against CosmoPower's own NumPy; damage is told."""
+"""Emulators of the CosmoPower family in every form of their files, against CosmoPower's own NumPy; damage is reported."""
 
 import numpy as np
 import pytest
@@ -158,12 +158,12 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("writer", "of", "error", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told(writer, of, error, message, tmp_path):
+def test_damage_is_reported(writer, of, error, message, tmp_path):
     with pytest.raises(error, match=message):
         fastjac.load(write(tmp_path, writer(of)))
 
 
-def test_arrays_that_are_not_numbered_from_0_on_are_told(tmp_path):
+def test_arrays_that_are_not_numbered_from_0_on_are_reported(tmp_path):
     of = files.attributes()
     of["betas"] = dict(enumerate(of["betas"], start=1))
     with pytest.raises(FormatError, match=r"it has 2 arrays betas_..., which are not numbered from 0 on"):
@@ -171,7 +171,7 @@ def test_arrays_that_are_not_numbered_from_0_on_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("content", [[1.0], None, "text"])
-def test_an_archive_of_another_object_is_told(content, tmp_path):
+def test_an_archive_of_another_object_is_reported(content, tmp_path):
     np.savez(tmp_path / "a.npz", np.array(content, object) if content != [1.0] else np.array([{}, 1], object))
     with pytest.raises(FormatError, match=r"its only array has a (NoneType|str) in it|no array of a single object"):
         fastjac.load(tmp_path / "a.npz")

@@ -55,7 +55,7 @@ print([find.outcome for find in trial.run([Original("a", b"abcd")], range(2), Pa
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "printed"),
     [
         ("return", "[]"),
         ("raise fastjac.FastjacError('damaged')", "[]"),
@@ -66,11 +66,11 @@ print([find.outcome for find in trial.run([Original("a", b"abcd")], range(2), Pa
         ("sys.exit(3)", "SystemExit(3)"),
     ],
 )
-def test_a_trial_notices_what_breaks_the_rule(tmp_path, body, told):
+def test_a_trial_notices_what_breaks_the_rule(tmp_path, body, printed):
     done = python("-c", SCRIPT.format(body=body), str(tmp_path))
-    assert told in done.stdout, done.stderr
+    assert printed in done.stdout, done.stderr
     left = [path for path in tmp_path.iterdir() if not path.name.startswith("whole")]
-    assert len(left) == (0 if told == "[]" else 2)
+    assert len(left) == (0 if printed == "[]" else 2)
 
 
 def test_compiled_code_that_hangs_ends_the_process_and_leaves_the_file(tmp_path):

@@ -1,4 +1,4 @@
-"""Parameter trees of Flax, Haiku and Equinox compute what these compute, and what a tree does not tell is asked for.
+"""Parameter trees of Flax, Haiku and Equinox compute what these compute, and what a tree does not hold is asked for.
 
 equinox and dm-haiku are small. flax, which brings over 100 MB, is tried where it is installed; its trees are also laid out by
 hand.
@@ -91,7 +91,7 @@ def test_every_equinox_layer_with_weights():
 
 
 class Model(eqx.Module):
-    """A user's own, whose names do not tell the order."""
+    """A user's own, whose names do not show the order."""
 
     enter: eqx.nn.Linear
     back: eqx.nn.Linear
@@ -102,7 +102,7 @@ class Model(eqx.Module):
         return self.back(jax.nn.relu(self.enter(x)))
 
 
-def test_names_of_a_module_that_tell_no_order_are_asked_for():
+def test_names_of_a_module_that_show_no_order_are_asked_for():
     model = initialized(lambda: Model(eqx.nn.Linear(3, 4, key=KEY), eqx.nn.Linear(4, 3, key=KEY), 4, jnp.float32))
     with pytest.raises(OptionError, match=r"\['back', 'enter'\] stand in alphabetical order.* pass it .*order="):
         fastjac.from_jax(model, ["relu", "identity"])
@@ -159,7 +159,7 @@ def in_flax(layers):
     return model
 
 
-def test_numbers_tell_the_order_of_flax_layers_that_jax_has_sorted():
+def test_numbers_give_the_order_of_flax_layers_that_jax_has_sorted():
     rng = np.random.default_rng(0)
     layers = {f"Dense_{i}": dense(rng, 3, 3) for i in range(12)}
     tree = jax.tree.map(lambda a: a, {"params": layers})
@@ -193,7 +193,7 @@ def test_containers_of_every_kind():
     assert_agrees(fastjac.from_jax(flat, ["relu", "relu", "identity"]), in_flax(layers))
 
 
-def test_a_dict_tells_no_order_even_if_it_is_not_sorted():
+def test_a_dict_gives_no_order_even_if_it_is_not_sorted():
     rng = np.random.default_rng(0)
     layers = OrderedDict(up=dense(rng, 3, 3), down=dense(rng, 3, 3))
     with pytest.raises(OptionError, match=r"\['down', 'up'\] stand in alphabetical order"):
@@ -271,7 +271,7 @@ TREES = {
         [{"w": np.eye(2)}, {"scale": np.ones(2), "offset": np.ones(2)}],
         ["affine", "layer_norm"],
         OptionError,
-        r'layers\[1\] must tell the eps, .* \("layer_norm", \{"eps": 1e-6\}\) has the default of Flax, 1e-5',
+        r'layers\[1\] must give the eps, .* \("layer_norm", \{"eps": 1e-6\}\) has the default of Flax, 1e-5',
     ),
     "batch norm without statistics": (
         {"norm_0": {"scale": np.ones(2), "bias": np.ones(2)}},
@@ -312,6 +312,6 @@ TREES = {
 
 
 @pytest.mark.parametrize(("tree", "layers", "error", "message"), TREES.values(), ids=TREES)
-def test_trees_that_do_not_fit_are_told(tree, layers, error, message):
+def test_trees_that_do_not_fit_are_reported(tree, layers, error, message):
     with pytest.raises(error, match=message):
         fastjac.from_jax(tree, layers)

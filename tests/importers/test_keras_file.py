@@ -1,4 +1,4 @@
-""".keras files: read without Keras, and every kind of damage or malice told."""
+""".keras files: read without Keras, and every kind of damage or malice is reported."""
 
 import io
 import json
@@ -84,14 +84,14 @@ def test_a_compressed_archive_is_read(path):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.999])
-def test_a_truncated_archive_is_told(share, path):
+def test_a_truncated_archive_is_reported(share, path):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(FormatError, match=r"starts as a zip archive but cannot be read to its end .* truncated or damaged"):
         fastjac.load(path)
 
 
-def test_a_flipped_byte_is_told(path):
+def test_a_flipped_byte_is_reported(path):
     content = bytearray(path.read_bytes())
     content[content.index(b"Sequential")] ^= 1
     path.write_bytes(content)
@@ -115,14 +115,14 @@ BAD_MEMBERS = {
 
 
 @pytest.mark.parametrize(("changes", "message"), BAD_MEMBERS.values(), ids=BAD_MEMBERS)
-def test_a_member_that_does_not_hold_is_told(changes, message, path):
+def test_a_member_that_does_not_hold_is_reported(changes, message, path):
     rewrite(path, **changes)
     with pytest.raises(FormatError, match=message) as caught:
         fastjac.load(path)
     assert str(caught.value).startswith(str(path))
 
 
-def test_weights_cut_off_inside_the_archive_are_told(path):
+def test_weights_cut_off_inside_the_archive_are_reported(path):
     rewrite(path, weights=members(path)[WEIGHTS][:3000])
     with pytest.raises(FormatError, match="cannot be read as HDF5"):
         fastjac.load(path)
@@ -161,13 +161,13 @@ BAD_CONFIGS = {
 
 
 @pytest.mark.parametrize(("edit", "error", "message"), BAD_CONFIGS.values(), ids=BAD_CONFIGS)
-def test_a_config_that_does_not_fit_is_told(edit, error, message, path):
+def test_a_config_that_does_not_fit_is_reported(edit, error, message, path):
     edit_config(path, edit)
     with pytest.raises(error, match=message):
         fastjac.load(path)
 
 
-def test_a_graph_that_runs_in_a_circle_is_told(tmp_path):
+def test_a_graph_that_runs_in_a_circle_is_reported(tmp_path):
     path = tmp_path / "model.keras"
     tensor = keras.Input((4,))
     keras.Model(tensor, layers.Dense(4, name="a")(layers.Dense(4, name="b")(tensor))).save(path)
@@ -212,7 +212,7 @@ BAD_WEIGHTS = {
 
 
 @pytest.mark.parametrize(("edit", "message"), BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
-def test_weights_that_do_not_hold_are_told(edit, message, path):
+def test_weights_that_do_not_hold_are_reported(edit, message, path):
     edit_weights(path, edit)
     with pytest.raises(FormatError, match=message):
         fastjac.load(path)
@@ -220,7 +220,7 @@ def test_weights_that_do_not_hold_are_told(edit, message, path):
 
 @pytest.mark.parametrize("broken", ["Group.get", "Group.__len__", "Dataset.shape", "Dataset.__getitem__", "File.__init__"])
 @pytest.mark.parametrize("error", [OSError, OverflowError, MemoryError, struct.error, SystemError])
-def test_whatever_h5py_raises_on_damaged_bytes_is_told(broken, error, path, monkeypatch):
+def test_whatever_h5py_raises_on_damaged_bytes_is_reported(broken, error, path, monkeypatch):
     def fail(*args, **kwargs):
         raise error("broken inside")
 
@@ -230,7 +230,7 @@ def test_whatever_h5py_raises_on_damaged_bytes_is_told(broken, error, path, monk
         fastjac.load(path)
 
 
-def test_an_offset_beyond_every_file_is_told(path):
+def test_an_offset_beyond_every_file_is_reported(path):
     weights = members(path)[WEIGHTS]
     driver_information = 48  # where its address stands in a superblock of version 0
     rewrite(path, weights=weights[:driver_information] + b"\xfe" * 8 + weights[driver_information + 8 :])
@@ -238,7 +238,7 @@ def test_an_offset_beyond_every_file_is_told(path):
         fastjac.load(path)
 
 
-def test_a_batch_normalization_with_one_entry_for_all_units_is_told(path):
+def test_a_batch_normalization_with_one_entry_for_all_units_is_reported(path):
     keras.Sequential([keras.Input((4,)), layers.BatchNormalization(name="norm")]).save(path)
     edit_weights(path, lambda file: replace(file, "layers/batch_normalization/vars/2", np.ones(1)))
     with pytest.raises(FormatError, match=r"'norm' .*asks for 4 weight arrays of shapes \(4,\), .* the model holds 4 of shapes"):

@@ -1,4 +1,4 @@
-""".h5 files of whole Keras models: read without Keras, and every kind of damage or malice told."""
+""".h5 files of whole Keras models: read without Keras, and every kind of damage or malice is reported."""
 
 import json
 import subprocess
@@ -134,20 +134,20 @@ def test_an_operation_which_keras_cannot_read_again_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"layers": ["relu"]}, {"config": "{}"}, {"n_in": 4}, {"order": ["a"]}])
-def test_options_are_refused_since_the_file_tells(options, path):
-    with pytest.raises(OptionError, match=r"this format tells .* itself or has no use for it"):
+def test_options_are_refused_since_the_file_states_them(options, path):
+    with pytest.raises(OptionError, match=r"this format states .* itself or has no use for it"):
         fastjac.load(path, **options)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.99])
-def test_a_truncated_file_is_told(share, path):
+def test_a_truncated_file_is_reported(share, path):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(FormatError, match=r"model.h5: .* cannot be read as HDF5 .*; it is truncated or damaged"):
         fastjac.load(path)
 
 
-def test_another_hdf5_file_is_told(tmp_path):
+def test_another_hdf5_file_is_reported(tmp_path):
     with h5py.File(tmp_path / "data.h5", "w") as file:
         file["temperature"] = np.ones(3)
     with pytest.raises(FormatError, match=r"data.h5: it is no Keras file with weights; it holds temperature"):
@@ -223,7 +223,7 @@ BAD_ATTRIBUTES = {
 
 
 @pytest.mark.parametrize(("change", "message"), BAD_ATTRIBUTES.values(), ids=BAD_ATTRIBUTES)
-def test_a_file_that_does_not_hold_is_told(change, message, path):
+def test_a_file_that_does_not_hold_is_reported(change, message, path):
     edit(path, change)
     with pytest.raises(FormatError, match=message) as caught:
         fastjac.load(path)
@@ -251,7 +251,7 @@ BAD_ARRAYS = {
 
 
 @pytest.mark.parametrize(("change", "message"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
-def test_an_array_that_does_not_hold_is_told(change, message, path):
+def test_an_array_that_does_not_hold_is_reported(change, message, path):
     edit(path, change)
     with pytest.raises(FormatError, match=message):
         fastjac.load(path)

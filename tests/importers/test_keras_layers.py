@@ -323,7 +323,7 @@ def test_half_precision_weights_are_widened(dtype, expected, tmp_path):
         assert_same(loaded, net)
 
 
-def test_mixed_precision_is_told(tmp_path):
+def test_mixed_precision_is_reported(tmp_path):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype="mixed_float16")])
     model.save(tmp_path / "model.keras")
     notes = [part.note for part in read(tmp_path / "model.keras", Options())[1].parts]

@@ -25,7 +25,7 @@ def functional(*stack, n_in=4):
     return keras.Model(tensor, chain(tensor, *stack))
 
 
-def test_functional_model_in_an_order_that_its_names_do_not_tell(tmp_path):
+def test_functional_model_in_an_order_that_its_names_do_not_show(tmp_path):
     model = functional(layers.Dense(5, "tanh", name="z"), layers.Dense(4, name="b"), layers.Dense(3, "softmax", name="a"))
     assert assert_imports(scramble(model), tmp_path).widths == (4, 5, 5, 4, 3, 3)
 
@@ -237,24 +237,24 @@ def test_a_subclassed_model_is_refused(tmp_path):
         fastjac.from_keras(keras.Sequential([keras.Input((4,)), model]))
 
 
-def test_a_model_without_weights_yet_is_told():
+def test_a_model_without_weights_yet_is_reported():
     with pytest.raises(FormatError, match="is not built, so it has no weights"):
         fastjac.from_keras(keras.Sequential([layers.Dense(3)]))
 
 
-def test_something_else_is_told():
+def test_something_else_is_reported():
     with pytest.raises(DtypeError, match=r"from_keras takes a Keras 3 model, got builtins.str"):
         fastjac.from_keras("model.keras")
 
 
-def test_an_empty_model_is_told(tmp_path):
+def test_an_empty_model_is_reported(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5)])
     with pytest.raises(LayerError, match=r"no layer is left: .* such as dropout, .* at least one layer"):
         fastjac.from_keras(model)
 
 
 @pytest.mark.parametrize("name", ["input_shape", "n_in"])
-def test_a_width_that_the_model_does_not_tell_is_asked_for(name):
+def test_a_width_that_the_model_does_not_state_is_asked_for(name):
     model = keras.Sequential([keras.Input((None,)), layers.ReLU()])
     with pytest.raises(LayerError, match=r"pass it: fastjac.from_keras\(model, input_shape=...\)"):
         fastjac.from_keras(model)
@@ -272,7 +272,7 @@ def test_open_sizes_of_several_axes_are_filled():
         fastjac.from_keras(model, (None, 2))
 
 
-def test_a_width_that_contradicts_the_model_is_told():
+def test_a_width_that_contradicts_the_model_is_reported():
     model = keras.Sequential([keras.Input((3,)), layers.ReLU()])
     assert fastjac.from_keras(model, 3).n_in == 3
     with pytest.raises(LayerError, match="input_shape=4 was given, but the model's input has 3 entries; leave input_shape out"):

@@ -139,7 +139,7 @@ OF_KERAS_1 = {
         lambda: layers.BatchNormalization(epsilon=0.01),
     ),
     "LeakyReLU": (lambda: layer("LeakyReLU", "a", alpha=0.3), lambda: layers.LeakyReLU(0.3)),
-    "PReLU, which does not tell shared_axes": (lambda: layer("PReLU", "a", init="zero"), lambda: layers.PReLU(shared_axes=[1])),
+    "PReLU, which does not state shared_axes": (lambda: layer("PReLU", "a", init="zero"), lambda: layers.PReLU(shared_axes=[1])),
     "ThresholdedReLU": (lambda: layer("ThresholdedReLU", "a", theta=1.0), lambda: layers.ReLU(threshold=1.0)),
     "Dropout": (lambda: layer("Dropout", "a", p=0.5), lambda: layers.Dropout(0.5)),
 }

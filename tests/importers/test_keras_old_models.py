@@ -225,7 +225,7 @@ def test_a_graph_in_an_archive_of_keras_2(package, tmp_path):
     assert_agrees(fastjac.load(tmp_path / "model.keras"), model, (3,))
 
 
-def test_a_layer_missing_in_an_old_archive_is_told(tmp_path):
+def test_a_layer_missing_in_an_old_archive_is_reported(tmp_path):
     config, _, weights = tree_model()
     tree = old_tree(*weights)
     del tree["_layer_checkpoint_dependencies"]["dense_2"]
@@ -295,7 +295,7 @@ def test_inner_graphs_of_several_inputs_and_outputs(call, sign, tmp_path):
     np.testing.assert_array_equal(product, [10.0, 40.0])
 
 
-def test_parts_tell_what_became_of_layers(tmp_path):
+def test_parts_say_what_became_of_layers(tmp_path):
     stack = [
         dense_2("a", 2, "hard_sigmoid", dtype="float16", batch_input_shape=[None, 2]),
         batch_norm("n"),

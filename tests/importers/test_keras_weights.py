@@ -67,7 +67,7 @@ def test_names_mean_what_keras_means(name, activation, tmp_path):
     assert_agrees(fj.load(path, layers=[name]), model, (4,))
 
 
-def test_the_eps_of_normalizations_is_that_of_keras_unless_it_is_told(tmp_path):
+def test_the_eps_of_normalizations_is_that_of_keras_unless_it_is_reported(tmp_path):
     model, path = saved(tmp_path, layers.Dense(3), layers.LayerNormalization(epsilon=0.1))
     assert fj.load(path, layers=["affine", "layer_norm"])[1].eps == 1e-3
     assert_agrees(fj.load(path, layers=["affine", ("layer_norm", {"eps": 0.1})]), model, (4,))
@@ -84,7 +84,7 @@ def test_layers_that_only_the_user_can_order(tmp_path):
     inner = keras.Sequential([layers.Dense(3, "relu")])
     model, path = saved(tmp_path, inner, layers.Dense(2))
     with pytest.raises(
-        OptionError, match=r"does not tell the order of \['layers/dense', 'layers/sequential/layers/dense'\]; pass"
+        OptionError, match=r"does not show the order of \['layers/dense', 'layers/sequential/layers/dense'\]; pass"
     ):
         fj.load(path, layers=["relu", "identity"])
     order = ["layers/sequential/layers/dense", "layers/dense"]
@@ -104,13 +104,13 @@ def test_a_subclassed_model_whose_attributes_name_its_groups(tmp_path):
     model = Subclassed()
     model(np.zeros((1, 4)))
     scramble(model).save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(OptionError, match="does not tell the order of"):
+    with pytest.raises(OptionError, match="does not show the order of"):
         fj.load(tmp_path / "model.weights.h5", layers=["tanh", "identity"])
     order = ["first", "layers/dense"]  # Keras files an attribute behind "layers" in the alphabet by its class
     assert_agrees(fj.load(tmp_path / "model.weights.h5", layers=["tanh", "identity"], order=order), model, (4,))
 
 
-def test_groups_that_order_leaves_out_are_told(tmp_path):
+def test_groups_that_order_leaves_out_are_reported(tmp_path):
     _, path = saved(tmp_path, layers.Dense(3), layers.Dense(2))
     network, parts = (lambda found: (found.network, found.parts))(read(path, Options(layers=["tanh"], order=["layers/dense"]))[1])
     assert network.widths == (4, 3, 3)
@@ -155,10 +155,8 @@ def test_a_shared_prelu_takes_n_in(tmp_path):
 
 def test_weights_alone_ask_for_what_they_need(tmp_path):
     _, path = saved(tmp_path, *many_dense(8))
-    told = (
-        r"the file holds weights alone \(layers/dense \(4, 4\) \(4,\), .* and 2 more\), so tell what they belong to: config=model"
-    )
-    with pytest.raises(OptionError, match=told):
+    message = r"the file holds weights alone \(layers/dense \(4, 4\) \(4,\), .* and 2 more\); specify their layers: config=model"
+    with pytest.raises(OptionError, match=message):
         fj.load(path)
 
 
@@ -167,17 +165,17 @@ BAD_LISTS = {
     "too short": (
         ["relu"],
         FormatError,
-        r"layers tells of 1 layers with weights, there are 2: layers/dense \(4, 3\) \(3,\), layers/",
+        r"layers lists 1 layers with weights, there are 2: layers/dense \(4, 3\) \(3,\), layers/",
     ),
-    "too long": (["affine", "affine", "affine"], FormatError, "layers tells of 3 layers with weights, there are 2"),
-    "another kind": (["affine", "batch_norm"], OptionError, "the file does not tell the order of"),
+    "too long": (["affine", "affine", "affine"], FormatError, "layers lists 3 layers with weights, there are 2"),
+    "another kind": (["affine", "batch_norm"], OptionError, "the file does not show the order of"),
     "an unknown name": (["relu", "mine"], OptionError, r"layers\[3\] 'mine': it is none of affine, "),
     "an unknown option": (["affine", ("affine", {"eps": 1.0})], OptionError, "affine takes no options, got eps=1.0"),
 }
 
 
 @pytest.mark.parametrize(("names", "error", "message"), BAD_LISTS.values(), ids=BAD_LISTS)
-def test_a_list_that_does_not_fit_is_told(names, error, message, tmp_path):
+def test_a_list_that_does_not_fit_is_reported(names, error, message, tmp_path):
     _, path = saved(tmp_path, layers.Dense(3), layers.Dense(2))
     with pytest.raises(error, match=message):
         fj.load(path, layers=names)
@@ -191,7 +189,7 @@ BAD_ORDERS = {
 
 
 @pytest.mark.parametrize(("order", "error", "message"), BAD_ORDERS.values(), ids=BAD_ORDERS)
-def test_an_order_that_does_not_fit_is_told(order, error, message, tmp_path):
+def test_an_order_that_does_not_fit_is_reported(order, error, message, tmp_path):
     _, path = saved(tmp_path, layers.Dense(3), layers.Dense(2))
     with pytest.raises(error, match=message):
         fj.load(path, layers=["relu", "relu"], order=order)
@@ -229,7 +227,7 @@ BAD_CONFIGS = {
     "no version": (
         {"class_name": "Sequential", "config": {}},
         OptionError,
-        "does not tell which Keras wrote it; add keras_version",
+        "does not state which Keras wrote it; add keras_version",
     ),
     "another version": (
         {"class_name": "Sequential", "config": {}, "keras_version": "0.1"},
@@ -247,13 +245,13 @@ BAD_CONFIGS = {
 
 
 @pytest.mark.parametrize(("config", "error", "message"), BAD_CONFIGS.values(), ids=BAD_CONFIGS)
-def test_a_config_that_does_not_hold_is_told(config, error, message, tmp_path):
+def test_a_config_that_does_not_hold_is_reported(config, error, message, tmp_path):
     _, path = saved(tmp_path, layers.Dense(3))
     with pytest.raises(error, match=message):
         fj.load(path, config=config)
 
 
-def test_a_config_of_another_model_is_told(tmp_path):
+def test_a_config_of_another_model_is_reported(tmp_path):
     _, path = saved(tmp_path, layers.Dense(3))
     other = keras.Sequential([keras.Input((4,)), layers.Dense(5)])
     with pytest.raises(FormatError, match=r"asks for 2 weight arrays of shapes \(4, 5\), \(5,\), the model holds 2 of shapes"):

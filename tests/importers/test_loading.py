@@ -25,29 +25,29 @@ def test_the_suffix_does_not_matter(tmp_path):
     assert fastjac.load(path).n_in == 2
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(MissingFileError, match=r"there is no file at .*nothing.keras") as caught:
         fastjac.load(tmp_path / "nothing.keras")
     assert isinstance(caught.value, FileNotFoundError)
 
 
-def test_a_directory_is_told(tmp_path):
+def test_a_directory_is_reported(tmp_path):
     with pytest.raises(FileError, match="is a directory; fastjac loads single files"):
         fastjac.load(tmp_path)
 
 
-def test_a_pipe_is_told_and_not_waited_for(tmp_path):
+def test_a_pipe_is_reported_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "net.keras")
     with pytest.raises(FileError, match=r"net.keras is a pipe, socket or device; fastjac loads regular files"):
         fastjac.load(tmp_path / "net.keras")
 
 
-def test_a_path_with_a_null_byte_is_told():
+def test_a_path_with_a_null_byte_is_reported():
     with pytest.raises(FileError, match=r"'a\\x00b' cannot be the path of a file: (stat: )?embedded null"):
         fastjac.load("a\0b")
 
 
-def test_an_empty_file_is_told(tmp_path):
+def test_an_empty_file_is_reported(tmp_path):
     path = tmp_path / "net.keras"
     path.touch()
     with pytest.raises(FormatError, match=r"net.keras: it is empty \(0 bytes\)") as caught:
@@ -55,7 +55,7 @@ def test_an_empty_file_is_told(tmp_path):
     assert isinstance(caught.value, ValueError)
 
 
-def test_a_path_that_is_none_is_told():
+def test_a_path_that_is_none_is_reported():
     with pytest.raises(DtypeError, match=r"a path must be a str or os.PathLike, got int"):
         fastjac.load(3)
 
@@ -95,7 +95,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_damaged_pickles_of_scikit_learn_are_told(content, tmp_path):
+def test_damaged_pickles_of_scikit_learn_are_reported(content, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     with pytest.raises(FormatError, match=r"model.onnx: byte \d+ of the pickle is an opcode that fastjac refuses"):

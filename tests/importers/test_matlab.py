@@ -121,7 +121,7 @@ def test_names_of_activations_beside_the_weights_are_followed(write_variables, n
     assert fastjac.load(path, layers=["tanh", "tanh", "tanh"])[1].rule is fastjac.Tanh.rule
 
 
-def test_other_names_of_activations_are_told(tmp_path):
+def test_other_names_of_activations_are_reported(tmp_path):
     path = write(tmp_path, version_5({"W": WEIGHTS, "b": columns(BIASES), "act_fcns": ["relu", "radbas", "linear"]}))
     with pytest.raises(OptionError, match=r"act_fcns names radbas, which fastjac does not know; specify the layers"):
         fastjac.load(path)
@@ -149,7 +149,7 @@ def test_order_names_the_layers_of_one_network(tmp_path):
         fastjac.load(path, layers=LAYERS, order=["actorfc0", "criticfc0", "criticfc2"])
 
 
-def test_what_is_left_out_is_told(tmp_path):
+def test_what_is_left_out_is_reported(tmp_path):
     path = write(tmp_path, version_5({"nn": {"W": WEIGHTS, "b": columns(BIASES), "mu": np.ones(3)}, "epochs": 7.0}))
     _, imported = read(path, Options(layers=LAYERS))
     assert [part.source for part in imported.parts if part.note] == ["nn.mu (variable)"]

@@ -1,6 +1,6 @@
-"""fastjac's own file: every layer survives the round trip, files are written whole or not at all, and damage is told.
+"""fastjac's own file: every layer survives the round trip, files are written whole or not at all, and damage is reported.
 
-Other programs' safetensors files hold weights alone, whose layers are told.
+Other programs' safetensors files hold weights alone, whose layers the user names.
 """
 
 import json
@@ -106,7 +106,7 @@ def test_saving_replaces_the_file_and_leaves_nothing_else(path):
     assert path.stat().st_mode == mode
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path):
+def test_a_place_that_cannot_be_written_is_reported(tmp_path):
     net = fastjac.Network([fastjac.ReLU()], n_in=N)
     with pytest.raises(FileError, match=r"cannot write .*nowhere/net.safetensors: No such file or directory$"):
         net.save(tmp_path / "nowhere" / "net.safetensors")
@@ -151,7 +151,7 @@ DAMAGE = {
         r"it holds weights and no architecture, so specify the layers.*layers\.0 ",
     ),
     "later version": ({"version": "3"}, FormatError, "version 3 of fastjac's format, this fastjac reads up to 2; upgrade"),
-    "no version": ({"version": None}, FormatError, "the header does not tell version"),
+    "no version": ({"version": None}, FormatError, "the header does not state version"),
     "bad n_in": ({"n_in": "three"}, FormatError, "n_in in the header must be a whole number, it is 'three'"),
     "huge n_in": ({"n_in": "9" * 30}, FormatError, f"it has 9{{30}} inputs; fastjac reads files of up to {MOST_UNITS}"),
     "endless n_in": ({"n_in": "9" * 5000}, FormatError, "n_in in the header must be a whole number"),
@@ -163,7 +163,7 @@ DAMAGE = {
     "no object": (
         {"architecture": "[3]"},
         FormatError,
-        "layer 0 of the architecture must tell layer, options and arrays, it is 3",
+        "layer 0 of the architecture must give layer, options and arrays, it is 3",
     ),
     "endless layers": ({"architecture": json.dumps([None] * 10_001)}, FormatError, "it has 10001 layers; fastjac reads files of"),
     "nested": ({"architecture": "[" * 99_999}, FormatError, "architecture in the header must be a JSON list of layers"),
@@ -172,13 +172,13 @@ DAMAGE = {
         UnsupportedLayerError,
         "layer 0 is a 'Conv', which this fastjac does not have",
     ),
-    "no name": ({"architecture": described(layer=[])}, FormatError, "layer 0 of the architecture must tell"),
+    "no name": ({"architecture": described(layer=[])}, FormatError, "layer 0 of the architecture must give"),
     "unknown option": (
         {"architecture": described(options={"a": 1})},
         FormatError,
         r"layer 0 \(ReLU\): .* has the parameters none, the header gives a",
     ),
-    "options no object": ({"architecture": described(options=[])}, FormatError, "layer 0 of the architecture must tell"),
+    "options no object": ({"architecture": described(options=[])}, FormatError, "layer 0 of the architecture must give"),
     "incomplete": (
         {"architecture": described("Affine")},
         FormatError,
@@ -206,7 +206,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("metadata", "error", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_a_header_that_does_not_hold_together_is_told(metadata, error, message, path):
+def test_a_header_that_does_not_hold_together_is_reported(metadata, error, message, path):
     fastjac.Network([EXAMPLES["Affine"]]).save(path)
     rewrite(path, **metadata)
     with pytest.raises(error, match=message) as caught:
@@ -230,7 +230,7 @@ TENSORS = {
 
 
 @pytest.mark.parametrize(("tensors", "error", "message"), TENSORS.values(), ids=TENSORS)
-def test_tensors_that_do_not_fit_are_told(tensors, error, message, path):
+def test_tensors_that_do_not_fit_are_reported(tensors, error, message, path):
     fastjac.Network([EXAMPLES["Affine"]]).save(path)
     rewrite(path, tensors)
     with pytest.raises(error, match=message):
@@ -245,7 +245,7 @@ TRUNCATED = {
 
 
 @pytest.mark.parametrize(("kept", "message"), TRUNCATED.items())
-def test_a_truncated_file_is_told(kept, message, path):
+def test_a_truncated_file_is_reported(kept, message, path):
     fastjac.Network([EXAMPLES["Affine"]]).save(path)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(FormatError, match=message):
@@ -290,7 +290,7 @@ def test_half_precision_is_widened(dtype, path):
         np.testing.assert_array_equal(layer.bias, linear.bias.detach().float())
 
 
-def test_an_order_that_the_names_do_not_tell_is_passed(path):
+def test_an_order_that_the_names_do_not_show_is_passed(path):
     weights = {"up": np.ones((5, 2)), "down": np.ones((2, 5))}
     safetensors.numpy.save_file({f"{name}.weight": weight for name, weight in weights.items()}, path)
     with pytest.raises(OptionError, match=r"\['down', 'up'\] stand in alphabetical order, as in a safetensors file"):
@@ -310,7 +310,7 @@ def test_the_order_of_dtypes_is_not_taken_for_that_of_the_layers(path):
         fastjac.load(path, ["affine", "batch_norm", "affine"])
 
 
-def test_fastjacs_own_file_tells_its_layers_itself(path):
+def test_fastjacs_own_file_states_its_layers_itself(path):
     fastjac.Network([EXAMPLES["Affine"]]).save(path)
-    with pytest.raises(OptionError, match="this format tells layers itself"):
+    with pytest.raises(OptionError, match="this format states layers itself"):
         fastjac.load(path, ["relu"])

@@ -115,7 +115,7 @@ def test_an_input_that_is_clipped_to_one_value_counts_for_nothing(tmp_path):
     np.testing.assert_allclose(y, scaled(torch.from_numpy(x + np.array([-1.0, 0.0, 0.0]))), rtol=TOLERANCE)
 
 
-def test_the_scaling_that_is_left_out_is_told(path):
+def test_the_scaling_that_is_left_out_is_reported(path):
     _, imported = read(path, Options(scaling="none"))
     first, *_, last = imported.parts
     assert first.source == "inputs (clip to [min, max], (x - mean) / range)"
@@ -189,7 +189,7 @@ AMBIGUOUS = {
     ),
     "one mean for all": (
         [*HEADER[1:3], "0", "0", "0", "0.5", "1", *body()],
-        "it has means 0.5 alone and ranges 1 alone, which does not tell what is scaled by what",
+        "it has means 0.5 alone and ranges 1 alone, which does not show what is scaled by what",
     ),
     "one mean and many ranges": (
         [*HEADER[1:6], "0", HEADER[7], *body()],
@@ -231,7 +231,7 @@ DAMAGE = {
     "half a layer": (changed(2, "2.5,3,2,4,"), "line 2 must hold .* as numbers; invalid literal"),
     "no layer": (changed(2, "0,3,2,4,"), "line 2 must hold .* each at least 1; one is 0"),
     "negative": (changed(3, "3,-4,4,2,"), "line 3 must hold the layer sizes, each at least 1; one is -4"),
-    "other inputs": (changed(3, "2,4,4,2,"), "lead from 2 to 2 units, the line above tells 3 inputs and 2 outputs"),
+    "other inputs": (changed(3, "2,4,4,2,"), "lead from 2 to 2 units, the line above states 3 inputs and 2 outputs"),
     "huge": (changed(3, "3,1000000,1000000,2,"), "the layer sizes ask for 1000007000002 numbers, which .* bytes cannot hold"),
     "units without number": (changed(3, f"3,{'9' * 30},4,2,"), "it has 9{30} units in a layer; fastjac reads files of up to"),
     "layers without number": (changed(2, f"{'9' * 30},3,2,4,"), "it has 9{30} layers; fastjac reads files of up to 10000"),
@@ -244,7 +244,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("lines", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told_with_its_line(lines, message, tmp_path):
+def test_damage_is_reported_with_its_line(lines, message, tmp_path):
     path = write(tmp_path / "small.nnet", lines)
     with pytest.raises(FormatError, match=message) as caught:
         fastjac.load(path)
@@ -262,14 +262,14 @@ SCALINGS = {
 
 
 @pytest.mark.parametrize(("changes", "scaling", "message"), SCALINGS.values(), ids=SCALINGS)
-def test_a_scaling_that_is_none_is_told_where_it_is_asked_for(changes, scaling, message, tmp_path):
+def test_a_scaling_that_is_none_is_reported_where_it_is_asked_for(changes, scaling, message, tmp_path):
     path = write(tmp_path / "small.nnet", [changes.get(number, line) for number, line in enumerate(LINES, start=1)])
     with pytest.raises(FormatError, match=message):
         fastjac.from_nnet(path, scaling=scaling)
     assert fastjac.load(path, scaling="none").n_in == 3
 
 
-def test_an_unknown_scaling_is_told_with_the_known_ones(path):
+def test_an_unknown_scaling_is_reported_with_the_known_ones(path):
     for scaling in (True, "full", ["linear"]):
         for read_network in (fastjac.load, fastjac.from_nnet):
             with pytest.raises(OptionError, match="scaling must be one of none, linear, clipped, got "):
@@ -288,7 +288,7 @@ def test_scaling_is_refused_for_other_formats(tmp_path):
         fastjac.load(path, scaling="linear")
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(MissingFileError, match=r"there is no file at .*nothing.nnet"):
         fastjac.from_nnet(tmp_path / "nothing.nnet")
 

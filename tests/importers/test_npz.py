@@ -1,4 +1,4 @@
-"""NumPy archives of weights, whose layers are told."""
+"""NumPy archives of weights, whose layers the user names."""
 
 import io
 import zipfile
@@ -56,7 +56,7 @@ def test_a_transposed_kernel_may_stand_in_fortran_order(path):
     np.testing.assert_array_equal(fastjac.load(path, ["identity"])[0].weight, kernel.T)
 
 
-def test_without_layers_the_groups_of_weights_are_told(module, path):
+def test_without_layers_the_groups_of_weights_are_reported(module, path):
     np.savez(path, **arrays(module))
     with pytest.raises(OptionError, match=r"it holds weights and no architecture, so specify the layers.*0 with weight \(4, 3\)"):
         fastjac.load(path)
@@ -74,7 +74,7 @@ def test_objects_are_never_unpickled(path):
         fastjac.load(path, ["identity"])
 
 
-def test_what_is_no_array_is_told(path):
+def test_what_is_no_array_is_reported(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("0.weight.npy", npy(np.eye(2)))
         archive.writestr("readme.txt", "hello")
@@ -91,7 +91,7 @@ def test_arrays_that_only_together_are_too_large_are_refused(path):
         fastjac.load(path, ["identity"])
 
 
-def test_a_damaged_array_is_told_by_its_name(path):
+def test_a_damaged_array_is_reported_by_its_name(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("0.weight.npy", npy(np.eye(2))[:-8])
     with pytest.raises(FormatError, match=r"weights.npz: 0.weight.npy has shape \(2, 2\) of float64, but 24 bytes"):

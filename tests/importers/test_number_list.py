@@ -1,4 +1,4 @@
-"""Lists of numbers, as the verification tools Sherlock and POLAR take them: layer by layer, against torch; damage is told."""
+"""Lists of numbers, as the verification tools Sherlock and POLAR take them: layer by layer, against torch; damage is reported."""
 
 from itertools import pairwise
 
@@ -39,7 +39,7 @@ def model(names, offset=0.0, factor=1.0):
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", " \n\n"])
-def test_a_list_without_names_takes_the_layers_that_the_user_tells(newline, tmp_path):
+def test_a_list_without_names_takes_the_layers_that_the_user_names(newline, tmp_path):
     path = write(tmp_path, [*COUNTS, *NUMBERS], newline)
     assert_agrees(fastjac.load(path, layers=["relu", "relu", "relu"]), model(["ReLU"] * 3), (3,))
 
@@ -112,6 +112,6 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("entries", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told(entries, message, tmp_path):
+def test_damage_is_reported(entries, message, tmp_path):
     with pytest.raises(FormatError, match=message):
         fastjac.load(write(tmp_path, entries), layers=["relu"] * 3)

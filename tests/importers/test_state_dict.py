@@ -67,14 +67,14 @@ def test_every_name_is_torchs_module_with_default_options(name):
     assert [repr(layer) for layer in net[1:]] == [repr(layer) for layer in expected]
 
 
-def test_numbers_in_names_tell_the_order_whatever_the_mapping_says():
+def test_numbers_in_names_give_the_order_whatever_the_mapping_says():
     module = stack(4, 4, 4, 4, 4, 4, 4, activation=nn.Tanh)
     state = shuffled(module.state_dict())
     assert list(state)[2] == "10.bias"
     assert_agrees(fastjac.from_state_dict(state, layers=["tanh"] * 6), module, (4,))
 
 
-def test_nested_numbers_tell_the_order():
+def test_nested_numbers_give_the_order():
     module = scramble(nn.Sequential(nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3)), nn.ReLU(), nn.Linear(3, 3)))
     assert_agrees(fastjac.from_state_dict(shuffled(module.state_dict()), ["relu", "relu", "identity"]), module, (3,))
 
@@ -147,7 +147,7 @@ BAD_LISTS = {
 
 
 @pytest.mark.parametrize(("layers", "message"), BAD_LISTS.values(), ids=BAD_LISTS)
-def test_a_list_that_does_not_fit_is_told(layers, message):
+def test_a_list_that_does_not_fit_is_reported(layers, message):
     with pytest.raises((OptionError, FormatError, DtypeError), match=message):
         fastjac.from_state_dict({"0.weight": EYE, "0.bias": ROW, "2.weight": EYE}, layers)
 
@@ -236,7 +236,7 @@ BAD_STATES = {
 
 
 @pytest.mark.parametrize(("state", "layers", "error", "message"), BAD_STATES.values(), ids=BAD_STATES)
-def test_a_state_that_does_not_fit_is_told(state, layers, error, message):
+def test_a_state_that_does_not_fit_is_reported(state, layers, error, message):
     with pytest.raises(error, match=message) as caught:
         fastjac.from_state_dict(state, layers)
     assert not isinstance(caught.value, UnsupportedLayerError)
@@ -259,23 +259,23 @@ BAD_BATCH_NORMS = {
 
 
 @pytest.mark.parametrize(("state", "error", "message"), BAD_BATCH_NORMS.values(), ids=BAD_BATCH_NORMS)
-def test_a_batch_norm_that_does_not_hold_is_told(state, error, message):
+def test_a_batch_norm_that_does_not_hold_is_reported(state, error, message):
     with pytest.raises(error, match=rf"layers\[0\] 'batch_norm': the group of names without a dot: .*{message}"):
         fastjac.from_state_dict(state, ["batch_norm"])
 
 
-def test_an_eps_that_is_no_number_is_told():
+def test_an_eps_that_is_no_number_is_reported():
     with pytest.raises(FormatError, match="must be positive; with eps=nan"):
         fastjac.from_state_dict(batch_norm(), [("batch_norm", {"eps": np.nan})])
 
 
 @pytest.mark.parametrize("order", [3, "ab", [0, 1], {"a": 1, "b": 2}])
-def test_an_order_that_is_no_list_of_names_is_told(order):
+def test_an_order_that_is_no_list_of_names_is_reported(order):
     with pytest.raises(DtypeError, match=r"order must be a list of the groups' names, got .*; the groups are \['a', 'b'\]"):
         fastjac.from_state_dict({"a.weight": EYE, "b.weight": EYE}, ["relu", "relu"], order=order)
 
 
-def test_a_width_that_no_layer_tells_is_taken():
+def test_a_width_that_no_layer_states_is_taken():
     assert fastjac.from_state_dict({"weight": np.ones(1)}, ["prelu"], n_in=3).n_in == 3
 
 
@@ -285,7 +285,7 @@ def test_number_of_batches_is_part_of_a_batch_norm_only():
         fastjac.from_state_dict(state, ["affine"])
 
 
-def test_modules_that_are_registered_twice_are_told_with_the_order_that_takes_each_once():
+def test_modules_that_are_registered_twice_are_reported_with_the_order_that_takes_each_once():
     first, second = np.arange(16.0).reshape(4, 4), np.eye(4)
     state = {"b.weight": first, "a.weight": second, "net.0.weight": first, "net.2.weight": second}
     message = r"\['net.0', 'net.2'\] hold the arrays of groups before them, .* registered twice do: pass order=\['b', 'a'\]"

@@ -58,7 +58,7 @@ def test_parts_name_the_groups_inside_of_blocks():
 
 
 @pytest.mark.parametrize(
-    ("layers", "error", "told"),
+    ("layers", "error", "message"),
     [
         ([("residual", "tanh")], DtypeError, r'"residual" takes a list'),
         ([("residual", ["tanh", "tanh"])], OptionError, "layers has 2 entries for 1 affine layers"),
@@ -67,8 +67,8 @@ def test_parts_name_the_groups_inside_of_blocks():
         (["residual"], OptionError, "it is none of"),
     ],
 )
-def test_blocks_that_mean_nothing_are_refused(layers, error, told):
-    with pytest.raises(error, match=told):
+def test_blocks_that_mean_nothing_are_refused(layers, error, message):
+    with pytest.raises(error, match=message):
         fastjac.from_state_dict({"0.weight": np.eye(3)}, layers)
 
 

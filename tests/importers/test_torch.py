@@ -104,17 +104,17 @@ def test_a_single_module():
     assert_agrees(fastjac.from_torch(nn.Tanh(), n_in=3), nn.Tanh(), (3,))
 
 
-def test_a_width_that_nothing_tells_is_asked_for():
+def test_a_width_that_nothing_states_is_asked_for():
     with pytest.raises(LayerError, match=r"pass it: fastjac.from_torch\(module, input_shape=...\)"):
         fastjac.from_torch(nn.Sequential(nn.Tanh()))
 
 
-def test_a_module_that_leaves_no_layer_is_told():
+def test_a_module_that_leaves_no_layer_is_reported():
     with pytest.raises(LayerError, match=r"no layer is left: .* such as dropout"):
         fastjac.from_torch(nn.Sequential(nn.Dropout()).eval(), n_in=3)
 
 
-def test_a_child_that_is_none_is_told():
+def test_a_child_that_is_none_is_reported():
     with pytest.raises(
         UnsupportedLayerError, match=r"^\(Sequential\): its forward fails .* TypeError: 'NoneType' object is not call"
     ):
@@ -215,7 +215,7 @@ def test_training_mode_is_fine_where_it_changes_nothing():
 
 
 @pytest.mark.parametrize("module", [nn.Linear(7, 2), nn.LayerNorm(7, elementwise_affine=False)])
-def test_modules_that_do_not_chain_are_told(module):
+def test_modules_that_do_not_chain_are_reported(module):
     with pytest.raises(UnsupportedLayerError, match=rf"^1 \({type(module).__name__}\): its forward fails on a batch of"):
         fastjac.from_torch(nn.Sequential(nn.Linear(4, 3), module))
 
@@ -228,7 +228,7 @@ def test_a_module_that_is_scripted_or_traced_is_what_it_computes():
         assert_agrees(fastjac.from_torch(one), module, (4,))
 
 
-def test_weights_without_entries_are_told():
+def test_weights_without_entries_are_reported():
     with pytest.raises(DtypeError, match=r"\(Linear\): the tensor is on the meta device, so it has a shape but no numbers"):
         fastjac.from_torch(nn.Linear(4, 3, device="meta"))
     sparse = nn.Linear(4, 3)
@@ -244,6 +244,6 @@ def test_a_weight_whose_sign_is_put_off_is_read_with_its_sign():
     np.testing.assert_array_equal(fastjac.from_torch(linear)[0].weight, linear.weight.detach().resolve_neg().numpy())
 
 
-def test_something_else_is_told():
+def test_something_else_is_reported():
     with pytest.raises(DtypeError, match=r"from_torch takes a torch.nn.Module, got collections.OrderedDict"):
         fastjac.from_torch(nn.Linear(2, 2).state_dict())

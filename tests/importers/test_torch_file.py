@@ -74,12 +74,12 @@ def test_a_checkpoint_that_holds_one(name, legacy, path, module):
     assert_agrees(fastjac.load(path, LAYERS), module, (4,))
 
 
-def test_what_is_left_out_is_told(path, module):
+def test_what_is_left_out_is_reported(path, module):
     torch.save(checkpoint(module, state_dict=module.state_dict()), path)
     parts = read(path, Options(layers=LAYERS))[1].parts
-    told = {part.source for part in parts if part.note == "left out: it is not among the weights"}
-    assert {"epoch (int)", "optimizer_state_dict (dict)", "device (torch.device, which was not made)"} <= told
-    assert "hyper_parameters (argparse.Namespace, which was not made)" in told
+    left_out = {part.source for part in parts if part.note == "left out: it is not among the weights"}
+    assert {"epoch (int)", "optimizer_state_dict (dict)", "device (torch.device, which was not made)"} <= left_out
+    assert "hyper_parameters (argparse.Namespace, which was not made)" in left_out
     assert parts[-4].source == "0 (affine)"
 
 
@@ -271,14 +271,14 @@ UNREAD = {
 
 
 @pytest.mark.parametrize(("value", "error", "message"), UNREAD.values(), ids=UNREAD)
-def test_what_is_no_state_dict_of_plain_tensors_is_told(value, error, message, path):
+def test_what_is_no_state_dict_of_plain_tensors_is_reported(value, error, message, path):
     torch.save(value, path)
     with pytest.raises(error, match=message) as caught:
         fastjac.load(path, ["identity"])
     assert str(caught.value).startswith(str(path))
 
 
-def test_quantized_weights_are_told(path):
+def test_quantized_weights_are_reported(path):
     quantized = torch_files.call("torch._utils._rebuild_qtensor", b"(" + torch_files.storage(kind="QInt8Storage") + b"t")
     torch_files.write_zip(path, torch_files.dictionary(weight=quantized))
     with pytest.raises(FormatError, match=r"'weight': it is quantized; call .dequantize\(\) on it in torch"):
@@ -290,7 +290,7 @@ def test_a_torchscript_archive_is_no_state_dict_but_a_network(path):
     module = scramble(nn.Sequential(nn.Linear(2, 3), nn.Tanh()))
     torch.jit.script(module).save(path)
     assert_agrees(fastjac.load(path), module, (2,))
-    with pytest.raises(OptionError, match="this format tells layers itself or has no use for it, so leave layers out"):
+    with pytest.raises(OptionError, match="this format states layers itself or has no use for it, so leave layers out"):
         fastjac.load(path, ["identity"])
 
 
@@ -300,7 +300,7 @@ def test_other_options_are_refused(path, module):
         fastjac.load(path, LAYERS, config="{}")
 
 
-def test_layers_that_do_not_fit_are_told(path, module):
+def test_layers_that_do_not_fit_are_reported(path, module):
     torch.save(module.state_dict(), path)
     with pytest.raises(OptionError, match="layers has 1 entries for 2 affine layers"):
         fastjac.load(path, ["tanh"])
@@ -337,7 +337,7 @@ def test_a_network_that_others_trained():
     assert from_torch_file.n_out == 198
 
 
-def test_a_layer_that_it_names_as_unknown_is_told(path, module):
+def test_a_layer_that_it_names_as_unknown_is_reported(path, module):
     torch.save(module.state_dict(), path)
     with pytest.raises((OptionError, UnsupportedLayerError), match="it is none of affine"):
         fastjac.load(path, ["tahn", "identity"])

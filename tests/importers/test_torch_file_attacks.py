@@ -438,6 +438,6 @@ def _with_sums(changed):
     )
 
 
-def test_plain_pickles_are_told_and_not_opened(path):
+def test_plain_pickles_are_recognised_and_not_opened(path):
     path.write_bytes(pickle.dumps({"weight": np.ones(2)}))
     refuse(path, "is a pickle; fastjac never unpickles")

@@ -225,9 +225,9 @@ REFUSED = {
 
 @pytest.mark.parametrize(("message", "forward"), REFUSED.items(), ids=REFUSED)
 def test_a_forward_that_is_no_network_is_refused_with_its_line(message, forward):
-    with pytest.raises(UnsupportedLayerError, match=message) as told:
+    with pytest.raises(UnsupportedLayerError, match=message) as raised:
         fastjac.from_torch(Own(forward))
-    assert told.type is UnsupportedLayerError
+    assert raised.type is UnsupportedLayerError
 
 
 ACCEPTED = {
@@ -258,7 +258,7 @@ def test_what_runs_is_followed_as_it_runs(name):
     assert_programs_agree(net, module, (torch.randn(4, 3, dtype=torch.float64),))
 
 
-def test_a_module_without_a_forward_is_told():
+def test_a_module_without_a_forward_is_reported():
     with pytest.raises(UnsupportedLayerError, match=r"its forward fails .*missing the required \"forward\" function"):
         fastjac.from_torch(nn.Module())
 
@@ -288,7 +288,7 @@ def test_a_forward_that_one_object_has_is_followed():
     assert_agrees(fastjac.from_torch(inner), inner, (4,))
 
 
-def test_modules_kept_in_a_list_are_told_apart():
+def test_modules_kept_in_a_list_are_distinguished():
     slopes = [nn.LeakyReLU(0.1), nn.LeakyReLU(0.2)]
     net = fastjac.from_torch(Own(lambda self, x: slopes[1](self.first(slopes[0](x)))))
     assert [net[0].negative_slope, net[2].negative_slope] == [0.1, 0.2]
@@ -308,7 +308,7 @@ def test_images_may_be_normalized_pixel_by_pixel_before_they_are_flattened():
     assert_agrees(fastjac.from_torch(module), module, (2, 3))
 
 
-def test_widths_that_do_not_fit_a_reshape_are_told():
+def test_widths_that_do_not_fit_a_reshape_are_reported():
     wide = nn.Linear(3, 4)
     with pytest.raises(
         UnsupportedLayerError, match=r"^second \(Linear\), .*, line \d+: its forward fails .* mat1 and mat2 shapes"

@@ -340,7 +340,7 @@ STATED_WRONGLY = {
 
 
 @pytest.mark.parametrize("name", STATED_WRONGLY)
-def test_shapes_that_are_none_or_do_not_fit_are_told(name):
+def test_shapes_that_are_none_or_do_not_fit_are_reported(name):
     given, error, message = STATED_WRONGLY[name]
     with pytest.raises(error, match=message):
         fastjac.from_torch(Alone(lambda x, y: x + y), given)
@@ -356,7 +356,7 @@ def test_shapes_are_stated_under_one_name():
         fastjac.from_torch(nn.Tanh(), 3, n_in=3)
 
 
-def test_an_input_that_is_not_used_is_told():
+def test_an_input_that_is_not_used_is_reported():
     with pytest.raises(UnsupportedLayerError, match="does not depend on the input y; leave this input out"):
         fastjac.from_torch(Alone(lambda x, y: (y.tanh(), x * 2)[1]), (3, 3))
 

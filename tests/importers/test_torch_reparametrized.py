@@ -59,7 +59,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("make", "key"), REFUSED.values(), ids=REFUSED)
-def test_what_a_state_dict_does_not_tell_is_refused_with_the_fix(make, key):
+def test_what_a_state_dict_does_not_hold_is_refused_with_the_fix(make, key):
     state = nn.Sequential(make()).state_dict()
     message = f"'{key}': a weight is computed from it by spectral_norm or another .*remove_parametrizations before"
     with pytest.raises(FormatError, match=message):
@@ -81,7 +81,7 @@ UNFIT = {
 
 
 @pytest.mark.parametrize(("state", "message"), UNFIT.values(), ids=UNFIT)
-def test_arrays_that_do_not_belong_together_are_told(state, message):
+def test_arrays_that_do_not_belong_together_are_reported(state, message):
     with pytest.raises(ShapeError, match=message):
         fastjac.from_state_dict(state, ["relu"])
 

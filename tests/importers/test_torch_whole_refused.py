@@ -23,7 +23,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("listed", "error", "told"),
+    ("listed", "error", "message"),
     [
         (
             None,
@@ -47,8 +47,8 @@ def path(tmp_path):
         (["fc1"], DtypeError, "classes must map names to lists"),
     ],
 )
-def test_lists_that_do_not_fit(path, listed, error, told):
-    with pytest.raises(error, match=told):
+def test_lists_that_do_not_fit(path, listed, error, message):
+    with pytest.raises(error, match=message):
         loaded(Net(), path, classes=listed)
 
 
@@ -63,7 +63,7 @@ def test_weights_that_no_list_can_name_are_not_forgotten(path):
 
 
 @pytest.mark.parametrize(
-    ("module", "told"),
+    ("module", "message"),
     [
         (nn.Conv3d(1, 1, 1), "fastjac does not have Conv3d"),
         (nn.Conv1d(1, 1, 1, padding_mode="circular"), "padding_mode='circular' is not supported; fastjac takes 'zeros'"),
@@ -72,8 +72,8 @@ def test_weights_that_no_list_can_name_are_not_forgotten(path):
         (nn.BatchNorm1d(2, track_running_stats=False), "without running statistics"),
     ],
 )
-def test_modules_that_fastjac_does_not_have(path, module, told):
-    with pytest.raises(UnsupportedLayerError, match=told):
+def test_modules_that_fastjac_does_not_have(path, module, message):
+    with pytest.raises(UnsupportedLayerError, match=message):
         loaded(nn.Sequential(nn.Linear(2, 2), module), path)
 
 
@@ -104,7 +104,7 @@ def hook(module, args, output):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("negative_slope", "steep", "negative_slope"),
         ("negative_slope", {"a": 1}, "its negative_slope is of type dict"),
@@ -113,10 +113,10 @@ def hook(module, args, output):
         ("negative_slope", torch.ones(2), "its negative_slope is of type Call"),
     ],
 )
-def test_options_that_torch_does_not_give(path, name, value, told):
+def test_options_that_torch_does_not_give(path, name, value, message):
     module = nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU())
     setattr(module[1], name, value)
-    with pytest.raises((FormatError, DtypeError, OptionError), match=told):
+    with pytest.raises((FormatError, DtypeError, OptionError), match=message):
         loaded(module, path)
 
 

@@ -101,7 +101,7 @@ def test_many_groups_are_not_all_listed():
         imported_weights(state, Options())
 
 
-def test_no_weights_are_told():
+def test_no_weights_are_reported():
     with pytest.raises(FormatError, match="it holds no weights; was the right file saved"):
         imported_weights({}, Options())
 
@@ -123,7 +123,7 @@ def test_more_arrays_than_any_network_has_are_refused():
         imported_weights(dict.fromkeys(map(str, range(100_001)), np.ones(1)), Options(layers=["relu"]))
 
 
-def test_modules_that_are_registered_twice_are_told_where_layers_are_asked_for(tmp_path):
+def test_modules_that_are_registered_twice_are_reported_where_layers_are_asked_for(tmp_path):
     first, second = np.arange(16.0).reshape(4, 4), np.eye(4)
     np.savez(tmp_path / "w.npz", **{"a.weight": first, "b.weight": second, "net.0.weight": first, "net.2.weight": second})
     with pytest.raises(

@@ -47,7 +47,7 @@ def smooth_points(rule):
 
 
 def assert_exact(rule, found):
-    """What a rule gives at its smooth points must be right to 1e-14, but for the floors told of above and underflow."""
+    """What a rule gives at its smooth points must be right to 1e-14, but for the floors stated above and underflow."""
     # The exponent of gelu_tanh, a cubic, carries its own rounding, up to 700 units of it in the far left tail.
     relative = 3e-13 if rule == "gelu_tanh" else 1e-14
     for x, c in zip(smooth_points(rule), found, strict=True):

@@ -76,7 +76,7 @@ def exact_points(rule: str) -> np.ndarray:
 
 
 def assert_exact(rule: str, values: np.ndarray, derivatives: np.ndarray) -> None:
-    """What a rule gives at its exact_points must be right to 1e-13, but for the floors told of above and underflow."""
+    """What a rule gives at its exact_points must be right to 1e-13, but for the floors stated above and underflow."""
     p, q = parameters(rule)
     # The exponent of gelu_tanh, a cubic, carries its own rounding, up to 700 units of it in the far left tail.
     relative = 3e-13 if rule == "gelu_tanh" else 1e-13

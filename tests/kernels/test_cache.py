@@ -1,6 +1,6 @@
 """The disk cache: warm starts, no stale code, and no failure where files are damaged, shared or cannot be written.
 
-Every process tells on stderr that it compiles, so one that is silent has read its kernels from disk.
+Every process says on stderr that it compiles, so one that is silent has read its kernels from disk.
 """
 
 import os
@@ -139,8 +139,8 @@ def test_nowhere_to_write_is_no_import_error(read_only_site, tmp_path):
 @pytest.mark.slow
 def test_nowhere_to_write_kernels_compile_in_memory(read_only_site, tmp_path):
     (tmp_path / "file").touch()
-    told = word("float64", "anew in each process, as no cache directory is this user's own and writable")
-    assert jacobian(read_only_site, **home(tmp_path / "file")) == (RIGHT, told)
+    message = word("float64", "anew in each process, as no cache directory is this user's own and writable")
+    assert jacobian(read_only_site, **home(tmp_path / "file")) == (RIGHT, message)
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def a_pipe(file, elsewhere):
 needs_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root can give a file to another user")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows tells no owners")
+@pytest.mark.skipif(os.name == "nt", reason="Windows states no owners")
 @pytest.mark.parametrize("attack", [linked, writable_by_others, pytest.param(owned_by_another, marks=needs_root), a_pipe])
 def test_a_file_that_others_could_have_written_is_not_unpickled(tmp_path, monkeypatch, attack):
     monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path / "cache")
@@ -259,7 +259,7 @@ def test_two_dtypes_saved_at_the_same_time(tmp_path, monkeypatch):
     assert sum(later.stats.cache_hits.values()) == 2
 
 
-def test_kernels_that_one_function_makes_are_told_apart_by_their_names(tmp_path, monkeypatch):
+def test_kernels_that_one_function_makes_differ_in_their_names(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path)
 
     def made(name, factor):

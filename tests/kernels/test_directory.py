@@ -15,7 +15,7 @@ from tests.fresh_process import run_script
 FINGERPRINT = "0123456789abcdef"
 NAME = f"fastjac-{FINGERPRINT}"
 BESIDE = Path(directory.__file__).parent / "__pycache__"
-on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows tells no owners")
+on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows states no owners")
 
 
 @pytest.fixture

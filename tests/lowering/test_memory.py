@@ -6,7 +6,7 @@ import pytest
 
 from tests.fresh_process import run_script
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its memory in /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux shows a process its memory in /proc")
 
 MB = 2**20
 MOST_GROWTH = 2 * MB

@@ -158,7 +158,7 @@ def test_a_picture_in_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("draw", "error", "told"),
+    ("draw", "error", "message"),
     [
         (lambda: fastjac.plot.saliency(NET, X), ShapeError, r"draws one input, got x with the leading shape \(30,\)"),
         (
@@ -188,6 +188,6 @@ def test_a_picture_in_a_file(tmp_path):
         (lambda: fastjac.plot.graph(X), DtypeError, "net must be a fastjac.Network, got ndarray"),
     ],
 )
-def test_what_cannot_be_drawn(draw, error, told):
-    with pytest.raises(error, match=told):
+def test_what_cannot_be_drawn(draw, error, message):
+    with pytest.raises(error, match=message):
         draw()

@@ -19,7 +19,7 @@ EXTRA_PEAK = """
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its memory in /proc")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux shows a process its memory in /proc")
 def test_extra_peak_of_a_large_batch():
     extra, jacobians = measure(EXTRA_PEAK)
     assert jacobians > 140 * MB

@@ -179,7 +179,7 @@ def test_an_interrupt_at_any_instruction_leaves_the_crew_whole():
             return trace
 
         def is_interrupted(at):
-            sys._getframe().f_trace_opcodes = True  # or Python 3.12 tells no opcodes
+            sys._getframe().f_trace_opcodes = True  # or Python 3.12 traces no opcodes
             sys.settrace(trace_with_interrupt(at))
             try:
                 NET.jacobian(X, threads=2)
@@ -234,7 +234,7 @@ def test_forks_while_the_crew_works():
 
 @pytest.mark.parametrize("pause", [0, 0.0001, 0.1])
 def test_a_process_ends_at_once(pause):
-    """Whether helpers still look for work or sleep; the script tells when it ends, by a clock that processes share."""
+    """Whether helpers still look for work or sleep; the script prints when it ends, by a clock that processes share."""
     script = f"""
         import time
         from tests.running.test_crew import assert_right

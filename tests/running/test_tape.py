@@ -141,7 +141,7 @@ def test_more_inputs_than_a_tape_has_room_for():
         fastjac.numba.linearize(PROGRAM, np.ones((3, 12)), np.empty((3, 8)), tape, scratch)
 
 
-def test_arrays_of_another_kind_are_told_in_one_line():
+def test_arrays_of_another_kind_are_reported_in_one_line():
     with pytest.raises(
         DtypeError, match=r"^v or u must be a C-contiguous array of the network's dtype float64, got array\(float32"
     ):

@@ -137,10 +137,10 @@ class TestBlocks:
 
     def test_progress(self) -> None:
         for x, total in ((X, 250), (mixed(), None)):
-            told: list[Any] = []
-            for part, _ in NET.jacobian_blocks(x, 100 * ENTRY_BYTES, progress=lambda *state, told=told: told.append(state)):
-                assert len(told) == part.start // 100
-            assert told == [(100, total), (200, total), (250, total)]
+            seen: list[Any] = []
+            for part, _ in NET.jacobian_blocks(x, 100 * ENTRY_BYTES, progress=lambda *state, seen=seen: seen.append(state)):
+                assert len(seen) == part.start // 100
+            assert seen == [(100, total), (200, total), (250, total)]
 
     def test_an_interrupt_says_how_many_are_done(self) -> None:
         x = DataSet(X, fails=from_the_100th(KeyboardInterrupt()))
@@ -185,14 +185,14 @@ class TestOut:
             np.testing.assert_array_equal(NET.jacobian(X[3], out=out)[...], J[3])
 
     def test_progress_in_memory(self) -> None:
-        told: list[Any] = []
+        seen: list[Any] = []
         for x, out in ((X, None), (X, np.empty_like(J)), (X.reshape(125, 2, 4), None)):
-            told.clear()
-            found = NET.jacobian(x, out=out, progress=lambda *state: told.append(state))
+            seen.clear()
+            found = NET.jacobian(x, out=out, progress=lambda *state: seen.append(state))
             np.testing.assert_array_equal(found.reshape(J.shape), J)
             assert found is out or out is None
-            assert told[0][0] in (20, 40)
-            assert told[-1] == (len(x), len(x))
+            assert seen[0][0] in (20, 40)
+            assert seen[-1] == (len(x), len(x))
         assert [block.shape for block in GRAPH.jacobian((STATES, CONTROLS), progress=lambda *state: None)[1]] == [
             (50, 4, 3),
             (50, 4, 2),
@@ -355,7 +355,7 @@ PEAK = """
 """
 
 
-@pytest.mark.skipif(not os.access(PEAK_RESET, os.W_OK), reason="this system does not tell a process its peak anew")
+@pytest.mark.skipif(not os.access(PEAK_RESET, os.W_OK), reason="this system does not let a process reset its peak")
 def test_a_large_batch_takes_no_more_memory_than_a_block(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """80 MB of Jacobians, by blocks of 16 MB and to a file, of inputs that are mapped into memory and take 8 MB there."""
     monkeypatch.chdir(tmp_path)

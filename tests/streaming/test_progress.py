@@ -10,18 +10,18 @@ from fastjac.errors import DtypeError, MissingDependencyError
 from fastjac.streaming.progress import Report, can_draw
 
 
-def test_a_function_is_told_and_an_error_is_noted():
-    told = []
+def test_a_function_is_called_and_an_error_is_noted():
+    reported = []
 
     def interrupted():
-        with Report(lambda *state: told.append(state), 3000, "Jacobians") as report:
+        with Report(lambda *state: reported.append(state), 3000, "Jacobians") as report:
             report(1000)
             report(2500)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as caught:
         interrupted()
-    assert told == [(1000, 3000), (2500, 3000)]
+    assert reported == [(1000, 3000), (2500, 3000)]
     assert caught.value.__notes__ == ["Jacobians: the first 2,500 of 3,000 samples are done, and whole"]
 
 

@@ -54,7 +54,7 @@ def test_a_frame_without_names_counts_as_an_array():
 
 
 @pytest.mark.parametrize(
-    ("table", "error", "told"),
+    ("table", "error", "message"),
     [
         (FRAME[["a"]], ShapeError, "the table lacks the columns 'b'; it has 'a'$"),
         (
@@ -75,8 +75,8 @@ def test_a_frame_without_names_counts_as_an_array():
         ([["x", "y"]], DtypeError, "table must hold real numbers"),
     ],
 )
-def test_tables_that_do_not_fit(table, error, told):
-    with pytest.raises(error, match=told):
+def test_tables_that_do_not_fit(table, error, message):
+    with pytest.raises(error, match=message):
         rows_for(NAMED, table, None)
 
 

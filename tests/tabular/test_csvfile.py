@@ -38,7 +38,7 @@ def test_what_is_read(read, text, columns, names, values):
 
 
 @pytest.mark.parametrize(
-    ("text", "columns", "error", "told"),
+    ("text", "columns", "error", "message"),
     [
         ("", None, FormatError, r"t.csv is empty; a table has a line of names"),
         (
@@ -60,8 +60,8 @@ def test_what_is_read(read, text, columns, names, values):
         ("a,b\n1,2\n", ["a", "z"], ShapeError, "the table lacks the columns 'z'; it has 'a', 'b'"),
     ],
 )
-def test_what_is_refused(read, text, columns, error, told):
-    with pytest.raises(error, match=told):
+def test_what_is_refused(read, text, columns, error, message):
+    with pytest.raises(error, match=message):
         read(text, columns)
 
 

@@ -57,15 +57,15 @@ def test_top_ranks_inputs_by_their_largest_share_in_an_output():
 
 
 @pytest.mark.parametrize(
-    ("k", "output", "told"),
+    ("k", "output", "message"),
     [
         (0, None, "k must be a positive integer, got 0"),
         (1, "price", "output must be a number or one of the outputs' names, such as 'y0', 'y1'; got 'price'"),
         (1, 2, "output must lie between -2 and 1"),
     ],
 )
-def test_what_top_refuses(k, output, told):
-    with pytest.raises(OptionError, match=told):
+def test_what_top_refuses(k, output, message):
+    with pytest.raises(OptionError, match=message):
         FOUND.top(k, output)
 
 

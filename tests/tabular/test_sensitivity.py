@@ -96,8 +96,8 @@ def test_frames_for_several_inputs_keep_their_names():
 def test_rows_with_nan_are_an_error_or_left_out():
     x = X.copy()
     x[7, 1], x[9, 0] = np.nan, np.inf
-    told = r'^the table must hold finite numbers, but row 7 \(counted from 0\) has nan in column \'x1\'; .*nan_policy="omit"'
-    with pytest.raises(OptionError, match=told):
+    message = r'^the table must hold finite numbers, but row 7 \(counted from 0\) has nan in column \'x1\'; .*nan_policy="omit"'
+    with pytest.raises(OptionError, match=message):
         fj.sensitivity(NET, x)
     kept = np.delete(X, [7, 9], axis=0)
     found = fj.sensitivity(NET, x, nan_policy="omit", units="standard")
@@ -137,7 +137,7 @@ def test_derivatives_that_are_not_finite_are_an_error_or_left_out():
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "told"),
+    ("options", "error", "message"),
     [
         ({"units": "percent"}, OptionError, "units must be one of 'raw', 'standard', 'elasticity', got 'percent'"),
         ({"nan_policy": "propagate"}, OptionError, "nan_policy must be one of 'raise', 'omit', got 'propagate'"),
@@ -150,8 +150,8 @@ def test_derivatives_that_are_not_finite_are_an_error_or_left_out():
         ({"threads": 0}, OptionError, "threads must be a positive integer"),
     ],
 )
-def test_bad_options(options, error, told):
-    with pytest.raises(error, match=told):
+def test_bad_options(options, error, message):
+    with pytest.raises(error, match=message):
         fj.sensitivity(NET, X, **options)
 
 

@@ -15,7 +15,7 @@ from .test_torch import assert_close, points
 
 
 class Dynamics(nn.Module):
-    """`x + dt f(x, u)`: sizes that the call alone tells."""
+    """`x + dt f(x, u)`: sizes that the call alone states."""
 
     def __init__(self, x: int = 3, u: int = 2) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ def test_a_training_step_lowers_a_loss_of_the_jacobian() -> None:
 
 
 def test_other_sizes_of_inputs_are_another_network() -> None:
-    """Where nothing but the call tells them; each is followed once."""
+    """Where nothing but the call states them; each is followed once."""
     module = module_named("dynamics")
     with pytest.raises(UnsupportedLayerError, match=r"its forward fails on a batch of .*, of shape"):
         fastjac.torch.jacobian(module, (points(4, 2), points(4, 3)))

@@ -168,9 +168,9 @@ def _batch_shape(shapes: Sequence[Shape], samples: int) -> Shape:
     try:
         return _common_shape(shapes)
     except ValueError as error:
-        told = ", ".join(shown(shape, samples) for shape in shapes)
+        listed = ", ".join(shown(shape, samples) for shape in shapes)
         raise MixedSamplesError(
-            f"its operands of shapes {told}, where N counts the samples of a batch, do not fit each other"
+            f"its operands of shapes {listed}, where N counts the samples of a batch, do not fit each other"
         ) from error
 
 

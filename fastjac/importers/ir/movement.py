@@ -50,21 +50,21 @@ def checked_axes(axes: Sequence[int], rank: int) -> tuple[int, ...]:
 def reshape(value: Value, sizes: Value | Sequence[int], *, zero_keeps: bool = False) -> Value:
     """The same entries in another shape, where -1 stands for what is left, and 0 for the old size if `zero_keeps`."""
 
-    def reshaped(array: np.ndarray, told: np.ndarray) -> np.ndarray:
-        return array.reshape(_resolved(array.shape, tuple(np.ravel(told).tolist()), zero_keeps))
+    def reshaped(array: np.ndarray, shape: np.ndarray) -> np.ndarray:
+        return array.reshape(_resolved(array.shape, tuple(np.ravel(shape).tolist()), zero_keeps))
 
     return moved(reshaped, value, _as_value(sizes))
 
 
-def _resolved(shape: Shape, told: tuple[int, ...], zero_keeps: bool) -> Shape:
-    check_count(len(told), MOST_AXES, "axes in a shape")
-    sizes = [shape[i] if size == 0 and zero_keeps and i < len(shape) else size for i, size in enumerate(told)]
+def _resolved(shape: Shape, wanted: tuple[int, ...], zero_keeps: bool) -> Shape:
+    check_count(len(wanted), MOST_AXES, "axes in a shape")
+    sizes = [shape[i] if size == 0 and zero_keeps and i < len(shape) else size for i, size in enumerate(wanted)]
     known = math.prod(size for size in sizes if size != -1)
     if sizes.count(-1) == 1 and known > 0:
         sizes[sizes.index(-1)] = math.prod(shape) // known
     if any(size < 0 for size in sizes) or math.prod(sizes) != math.prod(shape):
         raise FormatError(
-            f"a value of shape {shape} cannot take the shape {told}; if a batch size is fixed in it, export the model "
+            f"a value of shape {shape} cannot take the shape {wanted}; if a batch size is fixed in it, export the model "
             "with a batch of 1 or a symbolic batch"
         )
     return tuple(sizes)
@@ -160,12 +160,12 @@ def number_range(start: Value, limit: Value, step: Value) -> Constant:
 def slice_(value: Value, starts: Value, ends: Value, axes: Value | None = None, steps: Value | None = None) -> Value:
     """The entries from `starts` on and before `ends` along some axes, all by default."""
 
-    if any(isinstance(told, Flow) for told in (starts, ends, axes, steps)):
+    if any(isinstance(operand, Flow) for operand in (starts, ends, axes, steps)):
         raise UnsupportedLayerError("it starts or ends where the network's input says; fastjac takes constant places")
 
-    def sliced(array: np.ndarray, *told: np.ndarray) -> np.ndarray:
-        first, last = (np.ravel(numbers).tolist() for numbers in told[:2])
-        rest = iter(told[2:])
+    def sliced(array: np.ndarray, *operands: np.ndarray) -> np.ndarray:
+        first, last = (np.ravel(numbers).tolist() for numbers in operands[:2])
+        rest = iter(operands[2:])
         along = range(len(first)) if axes is None else checked_axes(np.ravel(next(rest)).tolist(), array.ndim)
         by = [1] * len(first) if steps is None else np.ravel(next(rest)).tolist()
         index = [slice(None)] * array.ndim
@@ -175,7 +175,7 @@ def slice_(value: Value, starts: Value, ends: Value, axes: Value | None = None, 
             index[axis] = slice(start, stop, step)
         return array[tuple(index)]
 
-    return moved(sliced, value, *(told for told in (starts, ends, axes, steps) if told is not None))
+    return moved(sliced, value, *(operand for operand in (starts, ends, axes, steps) if operand is not None))
 
 
 def part(value: Value, axis: int, start: int, end: int) -> Value:
@@ -253,8 +253,8 @@ def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
 def expand(value: Value, sizes: Value | Sequence[int]) -> Value:
     """The value spread over the shape `sizes`, which itself is first spread over that of the value."""
 
-    def expanded(array: np.ndarray, told: np.ndarray) -> np.ndarray:
-        target = tuple(np.ravel(told).tolist())
+    def expanded(array: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        target = tuple(np.ravel(wanted).tolist())
         check_count(len(target), MOST_AXES, "axes in a shape")
         shape = np.broadcast_shapes(array.shape, target)
         spend(size_of(shape))
@@ -266,8 +266,8 @@ def expand(value: Value, sizes: Value | Sequence[int]) -> Value:
 def tile(value: Value, repeats: Value | Sequence[int]) -> Value:
     """The value, copied so many times along each axis."""
 
-    def tiled(array: np.ndarray, told: np.ndarray) -> np.ndarray:
-        times = np.ravel(told).tolist()
+    def tiled(array: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        times = np.ravel(counts).tolist()
         check_count(len(times), MOST_AXES, "axes in a list of repeats")
         spend(array.size * math.prod(max(1, number) for number in times))
         return np.tile(array, times)

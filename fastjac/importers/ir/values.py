@@ -127,8 +127,8 @@ def _called(function: Callable[..., np.ndarray], arrays: Sequence[Any]) -> np.nd
     except FastjacError:
         raise
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
-        told = ", ".join(str(array.shape) for array in arrays)
-        raise FormatError(f"it cannot be computed from operands of shapes {told} ({error}); the file is damaged") from error
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise FormatError(f"it cannot be computed from operands of shapes {shapes} ({error}); the file is damaged") from error
 
 
 def _same(alone: np.ndarray, batch: np.ndarray | Single) -> np.ndarray | Single:

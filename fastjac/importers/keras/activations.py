@@ -45,7 +45,7 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
 
 REFUSED = {
     "glu": "it halves the number of units",
-    "threshold": "its name alone does not tell the threshold; use the layer ReLU(threshold=...)",
+    "threshold": "its name alone does not state the threshold; use the layer ReLU(threshold=...)",
     "sparsemax": "Keras up to 3.15 computes something else (keras-team/keras issue 23425); fastjac.Sparsemax is the real one",
 }
 """Built-in activations that fastjac does not import, and why."""

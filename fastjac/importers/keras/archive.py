@@ -10,7 +10,7 @@ from ..parts import Imported
 from ..reading import archive, hdf5
 from ..reading.jsontext import read_object
 from ..reading.probe import Probe
-from .build import build, malformed_config_told
+from .build import build, malformed_config_as_error
 from .legacy import generation, modern
 from .weight_tree import TreeWeights
 
@@ -32,5 +32,5 @@ def load(probe: Probe, options: Options) -> Imported:
         config, metadata = (read_object(file.read(name), name) for name in (CONFIG, METADATA))
         written_by = generation(metadata.get("keras_version"))
         content = file.read(WEIGHTS)
-    with hdf5.opened(content, WEIGHTS) as root, malformed_config_told(CONFIG):
+    with hdf5.opened(content, WEIGHTS) as root, malformed_config_as_error(CONFIG):
         return build(modern(config, written_by), TreeWeights(root)).imported

@@ -76,7 +76,7 @@ def weight_groups(root: Group) -> list[WeightGroup]:
     return found
 
 
-def told(groups: Sequence[WeightGroup], most: int = 6) -> str:
+def summary(groups: Sequence[WeightGroup], most: int = 6) -> str:
     """The groups with the shapes of their arrays."""
     shown = [f"{group.name} {' '.join(str(array.shape) for array in group.arrays)}" for group in groups[:most]]
     return ", ".join(shown) + f" and {len(groups) - most} more" * (len(groups) > most)
@@ -94,7 +94,7 @@ def imported(groups: Sequence[WeightGroup], is_ordered: bool, options: Options) 
     used = list(groups) if options.order is None else _named(groups, options.order)
     if len(kinds) != len(used):
         raise FormatError(
-            f"layers tells of {len(kinds)} layers with weights, there are {len(used)}: {told(used)}; give one entry for each "
+            f"layers lists {len(kinds)} layers with weights, there are {len(used)}: {summary(used)}; give one entry for each "
             'affine layer, or name every layer in its place, as in ["affine", "batch_norm", "relu"]'
         )
     if options.order is None and not is_ordered:
@@ -168,7 +168,7 @@ def _in_order(groups: Sequence[WeightGroup], kinds: Sequence[str]) -> list[Weigh
     if len({group.container for group in groups}) > 1 or counts != {kind: len(known) for kind, known in waiting.items()}:
         names = [group.name for group in groups]
         raise OptionError(
-            f"the file does not tell the order of {names}; pass it from input to output: order={names} if this is it"
+            f"the file does not show the order of {names}; pass it from input to output: order={names} if this is it"
         )
     return [waiting[kind].pop(0) for kind in kinds]
 
@@ -179,7 +179,7 @@ def _fields(group: WeightGroup, kind: str) -> dict[str, np.ndarray]:
     if names is None:
         raise FormatError(
             f"{kind} takes {' or '.join(map(str, FIELDS[kind]))} arrays here, it holds {len(group.arrays)}; "
-            "pass config=model.to_json(), which tells more"
+            "pass config=model.to_json(), which says more"
         )
     arrays = [array.read() for array in group.arrays]
     if kind == "affine":

@@ -14,7 +14,7 @@ from ...graphs.nodes import Input, Node
 from ..ir.account import Account, accounting
 from ..ir.assembly import Record, assemble, input_flow, output_node, samples_beside
 from ..ir.values import Flow
-from ..located import located, malformed_told
+from ..located import located, malformed_as_error
 from ..parts import Imported
 from ..reading.limits import MOST_UNITS, check_count
 from .arithmetic import Operand, Precision
@@ -67,7 +67,7 @@ def _filled(shapes: Sequence[Shape], flat: Flattened) -> list[tuple[int, ...]]:
     for shape in found:
         if not _is_known(shape):
             raise LayerError(
-                f"no layer tells how many inputs the network has, whose samples are of shape {shape}; pass it: "
+                f"no layer states how many inputs the network has, whose samples are of shape {shape}; pass it: "
                 "fastjac.from_keras(model, input_shape=...), with the model live in Keras"
             )
         check_count(prod(shape), MOST_UNITS, "units in a layer")  # type: ignore[arg-type]  # every size is known here
@@ -110,6 +110,6 @@ def _evaluated(
     return outputs, record
 
 
-def malformed_config_told(what: str) -> AbstractContextManager[None]:
+def malformed_config_as_error(what: str) -> AbstractContextManager[None]:
     """Turn what reading a config with missing or mistyped entries raises into a FormatError; `what` names the config."""
-    return malformed_told(f"{what} does not describe a model as Keras does")
+    return malformed_as_error(f"{what} does not describe a model as Keras does")

@@ -113,10 +113,10 @@ def inner_layer(config: Config, option: str) -> Config | None:
 def check_model(model: Config) -> None:
     """Raise UnsupportedLayerError unless the outermost config is one of Keras's own model classes."""
     if not is_model(model):
+        name = full_class_name(model.get("module"), model.get("class_name"), model.get("registered_name"))
         raise UnsupportedLayerError(
-            f"the model's class is {told_class(model.get('module'), model.get('class_name'), model.get('registered_name'))}; "
-            "fastjac reads Sequential and Functional models, since only these tell their layers; a subclassed model can be "
-            "rebuilt as one of them"
+            f"the model's class is {name}; fastjac reads Sequential and Functional models, since only these list their layers; a "
+            "subclassed model can be rebuilt as one of them"
         )
 
 
@@ -130,10 +130,10 @@ def is_functional(entry: Config) -> bool:
     return is_model(entry) and entry["class_name"] != "Sequential"
 
 
-def told_class(module: str | None, class_name: str | None, registered_name: str | None) -> str:
+def full_class_name(module: str | None, class_name: str | None, registered_name: str | None) -> str:
     """The name of a custom class, with all that a config states about it."""
-    told = class_name if module is None else f"{module}.{class_name}"
-    return f"{told} (registered as {registered_name!r})" if registered_name not in (None, class_name) else str(told)
+    name = class_name if module is None else f"{module}.{class_name}"
+    return f"{name} (registered as {registered_name!r})" if registered_name not in (None, class_name) else str(name)
 
 
 def _is_operation(module: str | None) -> bool:

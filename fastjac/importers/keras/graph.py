@@ -111,9 +111,9 @@ def _walk_back(layers: dict[str, dict[str, Any]], inputs: Iterable[Source], outp
 
 def _step(layer: dict[str, Any], call: int, starts: Iterable[str]) -> Step:
     if not layer["inbound_nodes"]:
-        told = ", ".join(repr(name) for name in islice(starts, 10))
+        names = ", ".join(repr(name) for name in islice(starts, 10))
         raise UnsupportedLayerError(
-            f"layer {layer['config']['name']!r} takes nothing from the model's input {told}; fastjac takes models whose outputs "
+            f"layer {layer['config']['name']!r} takes nothing from the model's input {names}; fastjac takes models whose outputs "
             "depend on their inputs alone"
         )
     node = layer["inbound_nodes"][call]

@@ -20,14 +20,14 @@ from ..reading.hdf5_heaps import SIGNATURE
 from ..reading.jsontext import read_object
 from ..reading.probe import Probe
 from . import bare_weights
-from .build import build, malformed_config_told
+from .build import build, malformed_config_as_error
 from .config import Config
 from .legacy import generation, modern
 from .weight_lists import ListedWeights, Listing, is_listing
 from .weight_tree import TreeWeights
 
 CONFIG, VERSION, WEIGHTS = "model_config", "keras_version", "model_weights"
-TOLD = "config=model.to_json(), or layers=[...] as for fastjac.from_state_dict"
+WAYS = "config=model.to_json(), or layers=[...] as for fastjac.from_state_dict"
 
 
 def recognise(probe: Probe) -> bool:
@@ -52,7 +52,7 @@ def load(probe: Probe, options: Options) -> Imported:
         options.refuse_all_but("layers", "order", "n_in")
         groups = bare_weights.weight_groups(root)
         if options.layers is None:
-            raise OptionError(f"the file holds weights alone ({bare_weights.told(groups)}), so tell what they belong to: {TOLD}")
+            raise OptionError(f"the file holds weights alone ({bare_weights.summary(groups)}); specify their layers: {WAYS}")
         return bare_weights.imported(groups, is_listing(root), options)
 
 
@@ -62,7 +62,7 @@ def _whole_model(root: Group, text: str) -> Imported:
     weights = root.group(WEIGHTS)
     if weights is None:
         raise FormatError(f"it has a {CONFIG} but no group {WEIGHTS}; the file is damaged or not from Keras")
-    with malformed_config_told(CONFIG):
+    with malformed_config_as_error(CONFIG):
         model = modern(read_object(text, CONFIG), written_by)
         return build(model, ListedWeights(Listing(model, weights))).imported
 
@@ -72,7 +72,7 @@ def _with_config(root: Group, given: str | Mapping[str, Any]) -> Imported:
     with located("config"):
         config = read_object(_as_text(given), "the given text")
         written_by = _config_generation(config)
-    with malformed_config_told("the given config"):
+    with malformed_config_as_error("the given config"):
         model = modern(config, written_by)
         return build(model, ListedWeights(Listing(model, root)) if is_listing(root) else TreeWeights(root)).imported
 
@@ -91,5 +91,5 @@ def _config_generation(config: Config) -> int:
     if "class_name" not in config or "config" not in config:
         raise OptionError("it must be what model.to_json() gives, with class_name and config; model.get_config() is not enough")
     if VERSION not in config and "module" not in config:
-        raise OptionError(f'it does not tell which Keras wrote it; add {VERSION}, such as "2.15.0", as model.to_json() does')
+        raise OptionError(f'it does not state which Keras wrote it; add {VERSION}, such as "2.15.0", as model.to_json() does')
     return generation(config.get(VERSION, "3"))

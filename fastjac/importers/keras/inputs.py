@@ -34,8 +34,8 @@ def _checked(shape: Shape, given: Any) -> Shape:
     found = filled(shape, sizes[0]) if len(sizes) == 1 else sizes
     stated = found if shape is None else shape
     if prod(sizes) != prod(found) or [size or other for size, other in zip(stated, found, strict=False)] != list(found):
-        told = f"{prod(found)} entries" if None not in stated else f"samples of shape {shape}"
-        raise LayerError(f"input_shape={given!r} was given, but the model's input has {told}; leave input_shape out")
+        held = f"{prod(found)} entries" if None not in stated else f"samples of shape {shape}"
+        raise LayerError(f"input_shape={given!r} was given, but the model's input has {held}; leave input_shape out")
     return found
 
 

@@ -26,7 +26,7 @@ from .activations import ACTIVATIONS, HARD_SIGMOID_2, MIXING, REFUSED
 from .arithmetic import Operand, Precision, arithmetic, is_arithmetic
 from .arrays import arrays, dtype_name
 from .calls import Call, refuse_extras
-from .config import Entry, entry_of, inner_layer, told_class
+from .config import Entry, entry_of, full_class_name, inner_layer
 from .images import average_pooling, convolution, cropping, max_pooling, transposed_convolution, upsampling, zero_padding
 from .joins import MERGES
 from .normalizations import batch_normalization, layer_normalization, normalization, rescaling, unit_normalization
@@ -92,8 +92,8 @@ def _check_layer(entry: Entry) -> None:
     if entry.is_operation:
         return
     if entry.module != "keras.layers":
-        told = told_class(entry.module, entry.class_name, entry.registered_name)
-        raise UnsupportedLayerError(f"it is a custom layer, {told}, which fastjac does not run; {_supported()}")
+        name = full_class_name(entry.module, entry.class_name, entry.registered_name)
+        raise UnsupportedLayerError(f"it is a custom layer, {name}, which fastjac does not run; {_supported()}")
     if entry.class_name == "Lambda":
         raise UnsupportedLayerError(f"it holds code of the user's own, which fastjac does not run; {_supported()}")
     if entry.class_name not in CONVERTERS.keys() | MERGES.keys():
@@ -225,7 +225,7 @@ def _activation(entry: Entry, value: Value) -> Value:
         raise UnsupportedLayerError(f"its activation {option!r} is not supported: {REFUSED[option]}")
     if not isinstance(option, str) or option not in ACTIVATIONS:
         raise UnsupportedLayerError(
-            f"its activation {_told(option)} is not among those that fastjac has: {', '.join(ACTIVATIONS)}"
+            f"its activation {_shown(option)} is not among those that fastjac has: {', '.join(ACTIVATIONS)}"
         )
     if option in MIXING:
         return (nm.softmax if option == "softmax" else nm.log_softmax)(value, own_axes(-1, value))
@@ -242,7 +242,7 @@ def _inner_layer(entry: Entry) -> Entry | None:
     )
 
 
-def _told(activation: Any) -> str:
+def _shown(activation: Any) -> str:
     """The name of an activation that is not built in: a function is saved by its name, a lambda as code."""
     if isinstance(activation, dict) and isinstance(activation.get("config"), str):
         return repr(activation["config"])

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import DtypeError, FormatError, OptionError, UnsupportedLayerError
 from ...network import Network
 from .activations import ACTIVATIONS
-from .build import build, malformed_config_told
+from .build import build, malformed_config_as_error
 from .evaluation import compare
 from .legacy import NEWEST, modern
 
@@ -66,7 +66,7 @@ def from_keras(model: Any, input_shape: Any = None, *, n_in: int | None = None) 
     if not model.built:
         raise FormatError("the Keras model is not built, so it has no weights; call it once, or start it with keras.Input")
     _refuse_custom(model, keras)
-    with malformed_config_told("the model's config"):
+    with malformed_config_as_error("the model's config"):
         config = modern({"module": "keras", "class_name": type(model).__name__, "config": _config(model)}, NEWEST)
         imported, shapes = build(config, LiveWeights(model, keras), input_shape if n_in is None else n_in)
     if not any(layer.compute_dtype in HALF_PRECISION for _, layer in _leaves(model)):
@@ -80,7 +80,7 @@ def _config(model: Any) -> dict[str, Any]:
         config: dict[str, Any] = model.get_config()
     except Exception as error:  # whatever a layer's own get_config raises
         raise UnsupportedLayerError(
-            f"Keras cannot tell the layers of this model, as it could not save it: {type(error).__name__}: {error!s:.500}"
+            f"Keras cannot list the layers of this model, as it could not save it: {type(error).__name__}: {error!s:.500}"
         ) from error
     return config
 
@@ -122,7 +122,7 @@ def _refuse_custom(model: Any, keras: Any) -> None:
     if not type(model).__module__.startswith(MODEL_MODULES):
         raise UnsupportedLayerError(
             f"the model is a {type(model).__name__}, a subclass with code of its own; fastjac reads Sequential and Functional "
-            "models, since only these tell their layers; it can be rebuilt as one of them"
+            "models, since only these list their layers; it can be rebuilt as one of them"
         )
     _refuse_patched(model, "the model")
     for position, (name, layer) in enumerate(_leaves(model)):

@@ -39,8 +39,8 @@ class Listing:
         held = [(name, names) for name in layer_names(self._group) if (names := weight_names(self._group, name))]
         if len(owners) != len(held):
             raise FormatError(
-                f"the config has {len(owners)} layers with weights ({_told(name for name, _ in owners)}), the file holds those "
-                f"of {len(held)} ({_told(name for name, _ in held)}); was the model built (called once) before it was saved?"
+                f"the config has {len(owners)} layers with weights ({_listed(name for name, _ in owners)}), the file holds those "
+                f"of {len(held)} ({_listed(name for name, _ in held)}); was the model built (called once) before it was saved?"
             )
         found: dict[Path, list[Array]] = {}
         for (layer, owned), (name, names) in zip(owners, held, strict=True):
@@ -147,6 +147,6 @@ def _inner(entry: Config) -> list[tuple[Config, str]]:
     return [(inner, option) for inner, option in options if inner is not None]
 
 
-def _told(names: Any, most: int = 10) -> str:
+def _listed(names: Any, most: int = 10) -> str:
     shown = [str(name) for name in names]
     return ", ".join(shown[:most]) + ", ..." * (len(shown) > most) or "none"

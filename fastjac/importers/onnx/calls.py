@@ -65,7 +65,7 @@ class Call(Operands):
         if isinstance(value, Flow):
             fixed(value, self.label(position))
         if isinstance(value, Constant):
-            check_count(value.alone.size, MOST_AXES, f"entries in {self.node.inputs[position]!r}, which tells axes or sizes")
+            check_count(value.alone.size, MOST_AXES, f"entries in {self.node.inputs[position]!r}, which gives axes or sizes")
             if value.alone.dtype.kind not in "iu":
                 raise FormatError(
                     f"its operand {self.node.inputs[position]!r} must hold whole numbers, it holds {value.alone.dtype}"
@@ -73,8 +73,8 @@ class Call(Operands):
 
     def sizes(self, position: int, attribute: str = "") -> Value:
         """A list of whole numbers that may depend on the number of samples: an operand, or an attribute in older opsets."""
-        if self.operand(position) is None and attribute and (told := self.node.integers(attribute)) is not None:
-            return constant(np.array(told, np.int64))
+        if self.operand(position) is None and attribute and (listed := self.node.integers(attribute)) is not None:
+            return constant(np.array(listed, np.int64))
         self.check_integers(position)
         return self.value(position)
 

@@ -24,7 +24,7 @@ class ExternalData:
         path = self._path(entries.get("location"))
         offset, length = (_count(entries, name, default) for name, default in (("offset", 0), ("length", size)))
         if length != size:
-            raise FormatError(f"its shape takes {size} bytes, but its length in {path.name!r} is told as {length}")
+            raise FormatError(f"its shape takes {size} bytes, but its length in {path.name!r} is stated as {length}")
         try:
             with open(path, "rb") as file:
                 end = file.seek(0, 2)
@@ -38,7 +38,7 @@ class ExternalData:
     def _path(self, location: str | None) -> Path:
         """The file at a location relative to the directory, which it must not leave, neither by name nor by a link."""
         if not isinstance(location, str) or not location:
-            raise FormatError("its entries stand outside the file, but it does not tell where")
+            raise FormatError("its entries stand outside the file, but it does not say where")
         for path in (PurePosixPath(location), PureWindowsPath(location)):
             if path.is_absolute() or path.drive or ".." in path.parts:
                 raise FormatError(

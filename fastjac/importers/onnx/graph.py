@@ -172,7 +172,7 @@ def _end(value: Any) -> End:
 def _opset(model: Any) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in OWN_DOMAINS]
     if not versions:
-        raise FormatError("it does not tell the opset of its operators, so their meaning is not known; the file is damaged")
+        raise FormatError("it does not state the opset of its operators, so their meaning is not known; the file is damaged")
     opset = int(max(versions))
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
         raise UnsupportedLayerError(

@@ -50,10 +50,10 @@ def _whole(function: Callable[[Value, Sequence[int]], Value]) -> Callable[[Call]
 
 def _window(call: Call, value: Value, sizes: Sequence[int] | None = None, pads_of: Pads | None = None) -> Window:
     """The windows of a node; a convolution gives `sizes`, those of its kernel. `pads_of` counts added places, as `_pads` does."""
-    told = call.node.integers("kernel_shape")
-    sizes = told if sizes is None else sizes
+    stated = call.node.integers("kernel_shape")
+    sizes = stated if sizes is None else sizes
     places = value.shape[2:]
-    if sizes is None or len(sizes) != len(places) or (told is not None and tuple(told) != tuple(sizes)):
+    if sizes is None or len(sizes) != len(places) or (stated is not None and tuple(stated) != tuple(sizes)):
         raise FormatError(f"its window of {sizes} does not fit a value of shape {value.shape}")
     rank = len(places)
     strides, dilations = (call.node.integers(name) or (1,) * rank for name in ("strides", "dilations"))
@@ -69,7 +69,7 @@ def _pads(
 ) -> tuple[int, ...]:
     kind = _auto_pad(call)
     if kind not in SAME:
-        return _told_pads(call, len(sizes))
+        return _stated_pads(call, len(sizes))
     less, more = cv.same_padding(places, sizes, strides, dilations)
     return (*less, *more) if kind == "SAME_UPPER" else (*more, *less)
 
@@ -80,7 +80,7 @@ def _cut(
     """How many places a transposed convolution leaves out at the ends; a negative count adds places."""
     kind, target = _auto_pad(call), call.node.integers("output_shape")
     if target is None and kind not in SAME:
-        return _told_pads(call, len(sizes))
+        return _stated_pads(call, len(sizes))
     target = target or tuple(place * stride for place, stride in zip(places, strides, strict=True))
     if len(target) != len(sizes):
         raise FormatError(f"output_shape={target} does not fit a window of {len(sizes)} axes")
@@ -88,7 +88,7 @@ def _cut(
     cut = [(place - 1) * stride + long + more - end for place, stride, long, more, end in axes]
     if kind in SAME and min(cut) < 0:
         raise UnsupportedLayerError(
-            f"auto_pad={kind!r} does not tell where the places go that are more than its kernel reaches, and runtimes differ; "
+            f"auto_pad={kind!r} does not say where the places go that are more than its kernel reaches, and runtimes differ; "
             "export it with pads and output_padding"
         )
     before = [count // 2 if kind == "SAME_UPPER" else max(-(-count // 2), 0) for count in cut]
@@ -110,7 +110,7 @@ def _auto_pad(call: Call) -> str:
     return kind
 
 
-def _told_pads(call: Call, rank: int) -> tuple[int, ...]:
+def _stated_pads(call: Call, rank: int) -> tuple[int, ...]:
     pads = None if _auto_pad(call) == "VALID" else call.node.integers("pads")
     pads = pads or (0,) * (2 * rank)
     if len(pads) != 2 * rank or min(pads, default=0) < 0:

@@ -31,10 +31,10 @@ def _unsqueeze(call: Call) -> Value:
 def _slice(call: Call) -> Value:
     """The entries from `starts` on and before `ends` along some axes: attributes before opset 10 and operands since."""
     if call.opset < 10:
-        told = [call.node.integers(name) for name in ("starts", "ends", "axes")]
-        if told[0] is None or told[1] is None:
-            raise FormatError("it does not tell where it starts and ends; the file is damaged")
-        return mv.slice_(call.value(0), *(None if one is None else constant(np.array(one, np.int64)) for one in told))  # type: ignore[arg-type]
+        bounds = [call.node.integers(name) for name in ("starts", "ends", "axes")]
+        if bounds[0] is None or bounds[1] is None:
+            raise FormatError("it does not state where it starts and ends; the file is damaged")
+        return mv.slice_(call.value(0), *(None if one is None else constant(np.array(one, np.int64)) for one in bounds))  # type: ignore[arg-type]
     for position in range(1, 5):
         call.check_integers(position)
     return mv.slice_(call.value(0), call.value(1), call.value(2), call.optional(3), call.optional(4))
@@ -54,13 +54,13 @@ def _split_sizes(call: Call) -> tuple[int, ...] | None:
     """The sizes of the pieces: an operand since opset 13, and in opset 1, where its entries have the type of the value."""
     if 1 < call.opset < 13 or call.operand(1) is None:
         return call.node.integers("split")
-    told = call.array(1)
-    if told is None:
+    sizes = call.array(1)
+    if sizes is None:
         return None
-    check_count(told.size, MOST_LAYERS, "parts")
-    if told.dtype.kind not in "iu" and not (call.opset == 1 and np.all(told == np.trunc(told))):
-        raise FormatError(f"the sizes of its parts must be whole numbers, they are {told.dtype}")
-    return tuple(told.astype(np.int64).ravel().tolist())
+    check_count(sizes.size, MOST_LAYERS, "parts")
+    if sizes.dtype.kind not in "iu" and not (call.opset == 1 and np.all(sizes == np.trunc(sizes))):
+        raise FormatError(f"the sizes of its parts must be whole numbers, they are {sizes.dtype}")
+    return tuple(sizes.astype(np.int64).ravel().tolist())
 
 
 def _concat(call: Call) -> Value:

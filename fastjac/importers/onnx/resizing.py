@@ -36,7 +36,7 @@ def _resize(call: Call) -> Value:
     policy = call.node.text("keep_aspect_ratio_policy", "stretch")
     if call.node.integer("antialias", 0) or policy != "stretch":
         raise UnsupportedLayerError(
-            "it smooths, or keeps the ratio of the axes; fastjac resizes each axis by itself, as it is told"
+            "it smooths, or keeps the ratio of the axes; fastjac resizes each axis by itself, as the node states"
         )
     kind = call.node.text("coordinate_transformation_mode", "half_pixel")
     return _resized(call, _targets(call), kind, call.node.text("nearest_mode", "round_prefer_floor"))
@@ -46,7 +46,7 @@ def _upsample(call: Call) -> Value:
     scales = call.node.reals("scales") if call.opset < 9 else call.array(1)
     if scales is None or not np.all(scales >= 1):
         raise UnsupportedLayerError(
-            "its scales are not told, or are below 1, where runtimes differ; export it for opset 11 or newer"
+            "its scales are not stated, or are below 1, where runtimes differ; export it for opset 11 or newer"
         )
     return _resized(call, _scaled(call.value(0), range(len(call.value(0).shape)), scales), "asymmetric", "floor")
 
@@ -57,10 +57,10 @@ def _targets(call: Call) -> list[Target]:
     if scales is not None and scales.size:
         return _scaled(value, along, scales)
     call.check_integers(3)
-    told = call.value(3)
-    if told.shape != (len(along),):
-        raise FormatError(f"it tells sizes of shape {told.shape} for {len(along)} axes")
-    more = [_more(value, axis, part(told, 0, number, number + 1)) for number, axis in enumerate(along)]
+    sizes = call.value(3)
+    if sizes.shape != (len(along),):
+        raise FormatError(f"it gives sizes of shape {sizes.shape} for {len(along)} axes")
+    more = [_more(value, axis, part(sizes, 0, number, number + 1)) for number, axis in enumerate(along)]
     counts = [(axis, value.shape[axis] + count) for axis, count in zip(along, more, strict=True) if count]
     return [(axis, count, count) for axis, count in counts]
 
@@ -72,7 +72,7 @@ def _more(value: Value, axis: int, size: Value) -> int:
 
 def _scaled(value: Value, along: range | tuple[int, ...], scales: np.ndarray) -> list[Target]:
     if scales.shape != (len(along),) or not np.all(np.isfinite(scales)):
-        raise FormatError(f"it tells scales of shape {scales.shape} for {len(along)} axes")
+        raise FormatError(f"it gives scales of shape {scales.shape} for {len(along)} axes")
     lengths = [(axis, float(scale) * value.shape[axis]) for axis, scale in zip(along, scales, strict=True) if scale != 1]
     return [(axis, int(length), length) for axis, length in lengths]
 

@@ -64,8 +64,8 @@ def _chosen(weights: Weights, names: Sequence[str], normalizer: Normalizer, size
     found = [group for group in map(weights.get, names) if group is not None]
     fitting = [group for group in found if normalizer.fits(group, size)]
     if len(fitting) > 1:
-        told = " and ".join(group.name for group in fitting)
-        raise OptionError(f"{told} have statistics of {size} numbers, and the file does not state which are used; {STATE_LAYERS}")
+        several = " and ".join(group.name for group in fitting)
+        raise OptionError(f"{several} have statistics of {size} numbers, the file does not state which are used; {STATE_LAYERS}")
     return fitting if len(found) > 1 else found
 
 
@@ -117,8 +117,8 @@ def _numbered(weights: Weights, root: str, activation: MakeActivation) -> list[P
     """The linear layers fc1, fc2 and so on, with an activation between them."""
     numbers = numbered((group.name.removeprefix(f"{root}.") for group in weights.below(root)), "fc")
     if not numbers or numbers != list(range(1, len(numbers) + 1)):
-        told = ", ".join(f"fc{number}" for number in numbers[:5]) or "none"
-        raise FormatError(f"of the linear layers fc1, fc2 and so on, {root} holds {told}; it is damaged, or of another script")
+        held = ", ".join(f"fc{number}" for number in numbers[:5]) or "none"
+        raise FormatError(f"of the linear layers fc1, fc2 and so on, {root} holds {held}; it is damaged, or of another script")
     parts = [part for number in numbers for part in (weights.affine(f"{root}.fc{number}"), activation())]
     return parts[:-1]
 

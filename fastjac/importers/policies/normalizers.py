@@ -38,14 +38,14 @@ class Normalizer:
             weight = (1.0 / self.divisor(spread)).astype(dtype)
             # Two layers: with one, whose bias is the product of mean and weight, float32 would lose the digits of x - mean.
             layers = fl.Scale(1.0, (-mean).astype(dtype)), fl.Scale(weight), *self._clamp()
-        return Part(f"{group.name} (normalizer)", layers, f"before the network{self._told_clip()}")
+        return Part(f"{group.name} (normalizer)", layers, f"before the network{self._clip_note()}")
 
     def behind(self, group: Group, size: int, dtype: np.dtype) -> Part:
         """`mean + factor clip(y)`, for a network of `size` outputs."""
         mean, spread = self._arrays(group, size)
         with np.errstate(all="ignore"):
             scale = fl.Scale(self.factor(spread).astype(dtype), mean.astype(dtype))
-        return Part(f"{group.name} (normalizer)", (*self._clamp(), scale), f"undone behind the network{self._told_clip()}")
+        return Part(f"{group.name} (normalizer)", (*self._clamp(), scale), f"undone behind the network{self._clip_note()}")
 
     def fits(self, group: Group, size: int) -> bool:
         """Whether the group has statistics of so many numbers."""
@@ -66,7 +66,7 @@ class Normalizer:
     def _clamp(self) -> tuple[fl.Layer, ...]:
         return () if self.clip is None else (fl.Clamp(-self.clip, self.clip),)
 
-    def _told_clip(self) -> str:
+    def _clip_note(self) -> str:
         return "" if self.clip is None else f", clipped to [-{self.clip:g}, {self.clip:g}]"
 
 

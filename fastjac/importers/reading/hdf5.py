@@ -19,7 +19,7 @@ import numpy as np
 
 from ...errors import FileError, FormatError
 from ...optional import optional
-from .hdf5_account import Account, damage_told
+from .hdf5_account import Account, damage_as_error
 from .hdf5_array import Array, no_array
 from .limits import MOST_LAYERS, MOST_NESTING, MOST_TEXT, check_count, refuse_expansion
 
@@ -42,13 +42,13 @@ def opened(source: Path | bytes, what: str) -> Iterator[Group]:
     in use, FormatError where the bytes are damaged.
     """
     h5py = optional("h5py", "to read files of Keras, and of MATLAB 7.3", "keras")
-    with damage_told(what):
+    with damage_as_error(what):
         account = Account.of(source)
         try:
             # Nothing is written, so no lock is needed, and some network file systems refuse locks.
             file = h5py.File(io.BytesIO(source), "r") if isinstance(source, bytes) else h5py.File(source, "r", locking=False)
         except OSError as error:
-            if any(told in str(error) for told in IN_USE):
+            if any(phrase in str(error) for phrase in IN_USE):
                 raise FileError(
                     f"{what} is open already, here or for writing in another process; close it there first"
                 ) from error
@@ -56,7 +56,7 @@ def opened(source: Path | bytes, what: str) -> Iterator[Group]:
     try:
         yield Group(file, account)
     finally:
-        with damage_told(what):
+        with damage_as_error(what):
             file.close()
 
 
@@ -73,14 +73,14 @@ class Group:
         return str(self._group.name)
 
     def __len__(self) -> int:
-        with damage_told("a group of the weights"):
+        with damage_as_error("a group of the weights"):
             return len(self._group)
 
     def names(self) -> list[str]:
         """The names of its members; FormatError if there are too many, or one is no text."""
         check_count(len(self), MOST_LAYERS, f"members in {self.name}")
         self._account.claim_texts(len(self))
-        with damage_told("a group of the weights"):
+        with damage_as_error("a group of the weights"):
             names = list(self._group)
         for name in names:
             if not isinstance(name, str):  # h5py gives a name that is no UTF-8 as bytes
@@ -93,7 +93,7 @@ class Group:
             raise FormatError(f"{self.name} is said to hold {name!r:.80}, which can be no name of a member")
         if name not in self._members:
             self._account.visit()
-            with damage_told("a group of the weights"):
+            with damage_as_error("a group of the weights"):
                 self._members[name] = self._found(name)
         return self._members[name]
 
@@ -109,7 +109,7 @@ class Group:
     def referred(self, reference: Any, name: str) -> Group | Array:
         """The group or array that an entry of `Array.references` refers to; errors call it `name`."""
         self._account.visit()
-        with damage_told(name):
+        with damage_as_error(name):
             return self._taken(self._group[reference], name)
 
     def _taken(self, found: Any, name: str | None) -> Group | Array:
@@ -177,7 +177,7 @@ class Group:
     def _strings(self, name: str) -> list[str] | None:
         what = f"the attribute {name} of {self.name}"
         self._account.visit()
-        with damage_told(what):
+        with damage_as_error(what):
             check_count(len(self._group.attrs), MOST_ATTRIBUTES, f"attributes of {self.name}")
             if name not in self._group.attrs:
                 return None

@@ -20,7 +20,7 @@ MOST_CHUNKS = 10_000
 
 
 @contextmanager
-def damage_told(what: str) -> Iterator[None]:
+def damage_as_error(what: str) -> Iterator[None]:
     """Turn whatever h5py raises on damaged bytes into a FormatError."""
     try:
         yield

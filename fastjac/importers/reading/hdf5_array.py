@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import FormatError
 from ...optional import optional
 from .bfloat16 import widen_bfloat16
-from .hdf5_account import Account, damage_told
+from .hdf5_account import Account, damage_as_error
 from .limits import MOST_LAYERS, check_count, refuse_expansion
 
 NUMBERS = "fiu"
@@ -39,7 +39,7 @@ class Array:
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """The declared shape; FormatError if it has none."""
-        with damage_told("an array of the weights"):
+        with damage_as_error("an array of the weights"):
             declared: tuple[int, ...] | None = self._dataset.shape
         if declared is None:
             raise no_array(self.name)
@@ -48,12 +48,12 @@ class Array:
     @property
     def is_float(self) -> bool:
         """Whether it holds floating-point numbers, as opposed to counts or seeds."""
-        with damage_told("an array of the weights"):
+        with damage_as_error("an array of the weights"):
             return self._dtype.kind == "f" or self._is_bfloat16
 
     def read(self) -> np.ndarray:
         """All entries; FormatError if they are no numbers or far larger than what is stored."""
-        with damage_told("an array of the weights"):
+        with damage_as_error("an array of the weights"):
             self._check_kind()
             self._check_storage()
             array: np.ndarray = self._dataset[()]
@@ -62,13 +62,13 @@ class Array:
     @property
     def dtype(self) -> np.dtype:
         """The dtype of its entries."""
-        with damage_told("an array of the weights"):
+        with damage_as_error("an array of the weights"):
             return self._dtype
 
     def references(self) -> list[Any] | None:
         """Its entries, if they are references to members of the file, which `Group.referred` finds; else None."""
         h5py = optional("h5py", "to read files of MATLAB 7.3", "keras")
-        with damage_told("an array of references"):
+        with damage_as_error("an array of references"):
             if h5py.check_ref_dtype(self._dtype) is not h5py.Reference:
                 return None
             check_count(math.prod(self.shape), MOST_LAYERS, f"references in {self.name}")

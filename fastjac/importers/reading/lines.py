@@ -73,8 +73,8 @@ class Lines:
         line = self._line(what, row).removesuffix(b",")
         held = _n_entries(line)
         if held not in counts:
-            told, count = what.format(row), " or ".join(map(str, counts))
-            raise FormatError(f"line {self._number} must hold {told}, {count} separated by commas; it holds {held}")
+            wanted, count = what.format(row), " or ".join(map(str, counts))
+            raise FormatError(f"line {self._number} must hold {wanted}, {count} separated by commas; it holds {held}")
         try:
             if b"_" in line:  # Python allows this between digits
                 raise ValueError("one holds an underscore")

@@ -203,8 +203,10 @@ class _Reader:
         """The entries of an element of numbers; if `kinds` are given, the entries must be of one of these."""
         stored, size = NUMBERS.get(element.code, ""), element.end - element.start
         if not stored or (kinds and stored not in kinds) or size % int(stored[1]):
-            told = " or ".join(kinds) or "numbers"
-            raise FormatError(f"byte {element.start} begins {size} bytes of type {element.code}, no {told}; the file is damaged")
+            wanted = " or ".join(kinds) or "numbers"
+            raise FormatError(
+                f"byte {element.start} begins {size} bytes of type {element.code}, no {wanted}; the file is damaged"
+            )
         return np.frombuffer(self._content, f"{self._order}{stored}", size // int(stored[1]), element.start)
 
 

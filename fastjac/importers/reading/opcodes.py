@@ -61,8 +61,8 @@ def _run(machine: Machine) -> Any:
         if code == STOP:
             return machine.pop()
         if code not in OPCODES:
-            told = REFUSED.get(code, f"{code!r}, which no pickle has")
-            raise FormatError(f"byte {machine.position - 1} of the pickle is an opcode that fastjac refuses: {told}")
+            reason = REFUSED.get(code, f"{code!r}, which no pickle has")
+            raise FormatError(f"byte {machine.position - 1} of the pickle is an opcode that fastjac refuses: {reason}")
         OPCODES[code](machine)
     raise FormatError(f"the pickle has more than {most} opcodes; no weights need as many")
 

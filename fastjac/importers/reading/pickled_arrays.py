@@ -64,7 +64,7 @@ class PickledArrays:
         """
         found = _described(value)
         if found is None:
-            raise FormatError(f"the pickle has {_told(value)} in place of an array")
+            raise FormatError(f"the pickle has {_shown(value)} in place of an array")
         shape, count = _shape(found.shape)
         if found.dtype.hasobject:
             return _laid_out(self._objects(found.content, count), shape, found)
@@ -103,7 +103,7 @@ class PickledArrays:
         for position, item in enumerate(items):
             entries[position] = self.array(item)[()] if is_scalar(item) else item
             if not isinstance(entries[position], (*PLAIN, np.generic)):
-                raise DtypeError(f"the pickle has an array of {_told(item)}; fastjac reads real numbers and text")
+                raise DtypeError(f"the pickle has an array of {_shown(item)}; fastjac reads real numbers and text")
         return entries
 
     def _count_values(self, count: int) -> None:
@@ -191,7 +191,7 @@ def _items(value: Any, *counts: int) -> Sequence[Any]:
 
 def _check_class(kind: Any) -> None:
     if not isinstance(kind, Name) or str(kind) not in PLAIN_ARRAYS:
-        raise DtypeError(f"the pickle has an array of class {_told(kind)}; save it as a plain one, by numpy.asarray")
+        raise DtypeError(f"the pickle has an array of class {_shown(kind)}; save it as a plain one, by numpy.asarray")
 
 
 def _shape(shape: Any) -> tuple[tuple[int, ...], int]:
@@ -239,5 +239,5 @@ def _laid_out(entries: np.ndarray, shape: tuple[int, ...], found: Filled) -> np.
     return array.transpose(axes)
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     return str(value)[:100] if isinstance(value, (Call, Name)) else f"a {type(value).__name__}"

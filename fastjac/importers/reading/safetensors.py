@@ -85,7 +85,7 @@ def _stored(name: str, described: Any) -> Stored:
     """The place of one tensor, whose size must be that of its shape and dtype."""
     with located(f"tensor {name!r:.100}"):
         if not isinstance(described, dict) or set(described) != {"dtype", "shape", "data_offsets"}:
-            raise FormatError("the header must tell dtype, shape and data_offsets, and nothing else; the file is damaged")
+            raise FormatError("the header must give dtype, shape and data_offsets, and nothing else; the file is damaged")
         dtype, shape, offsets = (described[part] for part in ("dtype", "shape", "data_offsets"))
         if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
             raise FormatError("shape and the two data_offsets must be whole numbers from 0 on; the file is damaged")

@@ -75,15 +75,15 @@ def _columns(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Colu
             raise FormatError("it gives no column, since all are dropped")
         if any(index >= columns.count for _, _, indices in steps for index in indices):
             raise FormatError(f"it takes more columns than the {columns.count} that there are")
-    made, told = [], []
+    made, listed = [], []
     for name, step, indices in steps:
         chosen = walk.choose(columns, indices)
         node = walk.follow(estimator.step(step, "transformers_"), chosen, joined(path, name)).numbers()
         if name in weights:
             node = node.follow(fl.Scale(float(estimator.numbers(weights[name], "transformer_weights", 0))))
         made.append(node)
-        told.append(f"{shown(name)}: {', '.join(shown(names[i]) if i < len(names) else str(i) for i in indices[:20])}")
-    return Columns.of(walk.record(source, [], concatenate(made), "columns of " + "; ".join(told[:20])))
+        listed.append(f"{shown(name)}: {', '.join(shown(names[i]) if i < len(names) else str(i) for i in indices[:20])}")
+    return Columns.of(walk.record(source, [], concatenate(made), "columns of " + "; ".join(listed[:20])))
 
 
 def _one_hot(walk: Walk, encoder: Fitted, columns: Columns, path: str) -> Columns:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import FormatError
 from ..foreign import PICKLES
-from ..located import malformed_told
+from ..located import malformed_as_error
 from ..options import Options
 from ..parts import Imported, Part
 from ..reading.compressed import start_of, unpacked
@@ -42,8 +42,8 @@ def load(probe: Probe, options: Options) -> Imported:
     value = interpret(content, behind=behind).value
     estimator = Pickled(PickledArrays(probe.size)).fitted(value)
     if estimator is None:
-        raise FormatError(f"it holds {_told(value)}; {SAVE_IT}")
-    with malformed_told("it does not hold an estimator as scikit-learn makes it"):
+        raise FormatError(f"it holds {_described(value)}; {SAVE_IT}")
+    with malformed_as_error("it does not hold an estimator as scikit-learn makes it"):
         found, version = imported(estimator), estimator.get("_sklearn_version")
     wrote = (Part(f"scikit-learn {shown(version)}", (), "wrote the file"),) if isinstance(version, str) else ()
     return replace(found, parts=(*wrote, *found.parts))
@@ -90,7 +90,7 @@ def _public(module: Any, name: Any) -> str | None:
     return f"{module}.{name}"
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     if isinstance(value, dict):
         return f"a dict with the keys {', '.join(shown(key) for key in list(value)[:10]) or 'none'}"
     return f"a {kind(value)}"

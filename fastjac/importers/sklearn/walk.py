@@ -131,7 +131,7 @@ def _imported(estimator: Fitted) -> Imported:
     # Follow the steps even where none states how many columns it takes: most likely one is not fitted, and an error names it.
     end = walk.follow(estimator, Columns(start, count or 1, categories), "").node
     if count is None:
-        raise LayerError("no layer is left that tells how many inputs the network has: what lets all pass falls away")
+        raise LayerError("no layer is left that states how many inputs the network has: what lets all pass falls away")
     check_layers(walk.parts)
     source = estimator.source
     widest = np.dtype(np.float32 if source.has_single and not source.has_double else np.float64)

@@ -97,8 +97,8 @@ def _critics(agent: Agent) -> Imported:
     rows = [agent.weights.row(f"critic.qf{number}", agent.activation) for number in numbered(names, "qf")]
     if not rows:
         raise FormatError("it holds no weights of critic.qf0; the archive is damaged")
-    told = Part("action", (), "in [-1, 1]: what the actor gives before it is scaled to the bounds of actions")
-    return pair_network(rows, _action_size(agent), agent.observation(), told)
+    action = Part("action", (), "in [-1, 1]: what the actor gives before it is scaled to the bounds of actions")
+    return pair_network(rows, _action_size(agent), agent.observation(), action)
 
 
 def _action_size(agent: Agent) -> int:

@@ -51,20 +51,20 @@ class Space:
         return low, high
 
     def _all_bounds(self, name: str, size: int) -> np.ndarray | None:
-        told = self.entries.get(name)
-        if not isinstance(told, str) or len(told) > LONGEST_BOUNDS or OMISSION in told:
+        text = self.entries.get(name)
+        if not isinstance(text, str) or len(text) > LONGEST_BOUNDS or OMISSION in text:
             return None
-        numbers = _numbers(told)
+        numbers = _numbers(text)
         if numbers.size != size:
             raise FormatError(f"the space of actions has {numbers.size} numbers in {name}, the network gives {size}")
         return numbers
 
     def _one_bound(self, name: str) -> float | None:
         """The bound that all numbers share, else None; of a long array, only the ends are written out and compared."""
-        told = self.entries.get(name)
-        if not isinstance(told, str) or len(told) > LONGEST_BOUNDS:
+        text = self.entries.get(name)
+        if not isinstance(text, str) or len(text) > LONGEST_BOUNDS:
             return None
-        numbers = _numbers(told.replace(OMISSION, " "))
+        numbers = _numbers(text.replace(OMISSION, " "))
         return float(numbers[0]) if numbers.size and np.all(numbers == numbers[0]) else None
 
 
@@ -119,10 +119,10 @@ def _space(data: Mapping[str, Any], what: str) -> Space:
     return Space(str(entries.get(":type:"))[:200].rstrip("'>").rpartition(".")[2], entries)
 
 
-def _numbers(told: str) -> np.ndarray:
+def _numbers(text: str) -> np.ndarray:
     """The numbers of an array of any shape as NumPy writes it."""
-    words = re.sub(r"[\[\],]", " ", told).split()
+    words = re.sub(r"[\[\],]", " ", text).split()
     try:
         return np.array([float(word) for word in words])
     except ValueError as error:
-        raise FormatError(f"an array in data must consist of numbers, it is {told!r:.80}") from error
+        raise FormatError(f"an array in data must consist of numbers, it is {text!r:.80}") from error

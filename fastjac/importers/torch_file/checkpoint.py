@@ -122,8 +122,8 @@ def _described(value: Any) -> str:
     entries = entries_of(value)
     if entries is None:
         return f"it is {_kind(value)}; {SAVE_THE_STATE}"
-    told = [f"{_short(key)} ({_kind(inner)})" for key, inner in list(entries.items())[:MOST_SHOWN]]
-    return f"its entries are {', '.join(told) or 'none'}; {SAVE_THE_STATE}"
+    listed = [f"{_short(key)} ({_kind(inner)})" for key, inner in list(entries.items())[:MOST_SHOWN]]
+    return f"its entries are {', '.join(listed) or 'none'}; {SAVE_THE_STATE}"
 
 
 def _short(key: Any) -> str:

@@ -83,17 +83,17 @@ def described(storage: Storage) -> Described:
         raise FormatError("the pickle refers to something outside itself that is no storage of a tensor; the file is damaged")
     kind, key, _, count = reference[1:5]
     if not isinstance(kind, Name) or str(kind) not in STORAGES:
-        raise FormatError(f"the pickle refers to a storage of kind {_told(kind)}; fastjac knows {', '.join(STORAGES)}")
+        raise FormatError(f"the pickle refers to a storage of kind {_shown(kind)}; fastjac knows {', '.join(STORAGES)}")
     if not isinstance(key, str) or not (key.isascii() and key.isdecimal()):
-        raise FormatError(f"the pickle refers to storage {_told(key)}; torch names storages by numbers and nothing else")
+        raise FormatError(f"the pickle refers to storage {_shown(key)}; torch names storages by numbers and nothing else")
     if not isinstance(count, int) or count < 0:
-        raise FormatError(f"storage {key} has {_told(count)} numbers; the file is damaged")
+        raise FormatError(f"storage {key} has {_shown(count)} numbers; the file is damaged")
     if len(reference) == 6 and reference[5] is not None:
         raise FormatError(f"storage {key} is a view of another, as torch before 0.4 wrote it; save it with a newer torch")
     return Described(key, STORAGES[str(kind)], count)
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     return f"{str(value)[:80]!r}" if isinstance(value, (str, int, Name)) else f"a {type(value).__name__}"
 
 

@@ -182,8 +182,8 @@ def _bits(metadata: Any) -> frozenset[str]:
     if metadata is None:
         return frozenset()
     if not isinstance(metadata, dict) or not all(name in BITS and isinstance(bit, bool) for name, bit in metadata.items()):
-        told = ", ".join(f"{name!s:.80}" for name in metadata) if isinstance(metadata, dict) else type(metadata).__name__
-        raise FormatError(f"the pickle gives the tensor metadata ({told:.200}); fastjac knows {' and '.join(BITS)} alone")
+        entries = ", ".join(f"{name!s:.80}" for name in metadata) if isinstance(metadata, dict) else type(metadata).__name__
+        raise FormatError(f"the pickle gives the tensor metadata ({entries:.200}); fastjac knows {' and '.join(BITS)} alone")
     return frozenset(name for name, bit in metadata.items() if bit)
 
 

@@ -76,7 +76,7 @@ def _source(run: Run, options: Options) -> Source:
     width = positive_count(options.n_in, "n_in") or find([INPUT], run).get(INPUT)
     if width is None:
         raise LayerError(
-            "no layer tells how many inputs the network has; pass it: n_in=..., or the shape of one sample: input_shape=..."
+            "no layer states how many inputs the network has; pass it: n_in=..., or the shape of one sample: input_shape=..."
         )
     return Source.of(INPUT, (1, width))
 

@@ -97,7 +97,7 @@ class _Script:
         names = [name for one in parameters for name in one.names]
         traced = self._traced(forward, [one.name for one in parameters])
         if traced:
-            _check_told(traced, options)
+            _check_options(traced, options)
             return traced
         if options.input_shape is not None:
             return inputs.stated(names, options.input_shape)
@@ -127,7 +127,7 @@ def _source(name: str, example: Call) -> Source:
     return Source.of(name, (1, *found.size[1:]), 0, found.dtype)
 
 
-def _check_told(sources: Sequence[Source], options: Options) -> None:
+def _check_options(sources: Sequence[Source], options: Options) -> None:
     """Refuse an input_shape, and an n_in that is not the size of the example that the program was traced with."""
     if options.input_shape is not None:
         raise OptionError(
@@ -136,8 +136,8 @@ def _check_told(sources: Sequence[Source], options: Options) -> None:
     given = positive_count(options.n_in, "n_in")
     sizes = [source.size for source in sources]
     if given is not None and sizes != [given]:
-        told = ", ".join(map(str, sizes))
-        raise LayerError(f"n_in={given} was given, but the program was traced with inputs of {told} entries; leave n_in out")
+        listed = ", ".join(map(str, sizes))
+        raise LayerError(f"n_in={given} was given, but the program was traced with inputs of {listed} entries; leave n_in out")
 
 
 def _by_width(names: Sequence[str], n_in: int | None, found: Any) -> list[Source]:
@@ -151,5 +151,5 @@ def _by_width(names: Sequence[str], n_in: int | None, found: Any) -> list[Source
     unknown = [name for name in names if name not in known]
     if unknown:
         way = "pass it as n_in" if len(names) == 1 else MANY_SHAPES
-        raise LayerError(f"the program does not tell how many entries its input {unknown[0]!r:.80} has; {way}")
+        raise LayerError(f"the program does not show how many entries its input {unknown[0]!r:.80} has; {way}")
     return [Source.of(name, (1, known[name])) for name in names]

@@ -32,8 +32,8 @@ def test_each_operation_is_a_part_with_its_layers():
         ("a", "Add", lambda v: el.add(v, constant(np.ones(2))), "noted"),
         ("t", "Tanh", fn.tanh, ""),
     )
-    told = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
-    assert told == [
+    found = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
+    assert found == [
         ("f (Flatten)", [], "only the shape"),
         ("m to a (MatMul, Add)", ["Affine"], "together one affine layer; noted"),
         ("t (Tanh)", ["Tanh"], ""),
@@ -95,7 +95,7 @@ def test_an_output_in_which_samples_take_turns_is_refused(name):
         output_node(function(fn.tanh(flow_of((1, 3)))), "y")
 
 
-def test_samples_along_any_axis_of_an_output_are_told_apart():
+def test_samples_along_any_axis_of_an_output_are_distinguished():
     for function in (mv.transpose, lambda v: mv.unsqueeze(v, [0, 3]), lambda v: mv.reshape(v, [-1])):
         node = output_node(function(fn.tanh(flow_of((1, 3)))), "y")
         assert isinstance(node.operation, fj.Tanh)

@@ -136,12 +136,12 @@ DAMAGED = {
     ("kind", "message", "function"),
     [*((UnsupportedLayerError, *one) for one in REFUSED.items()), *((FormatError, *one) for one in DAMAGED.items())],
 )
-def test_what_cannot_be_multiplied_is_told(kind, message, function):
+def test_what_cannot_be_multiplied_is_reported(kind, message, function):
     with pytest.raises(kind, match=message):
         function(flow_of((1, 3)))
 
 
-def test_what_holds_nothing_is_told():
+def test_what_holds_nothing_is_reported():
     for function in (rd.reduce_sum, lambda x, axes: ct.contract(x, axes[0], constant(np.ones((2, 2))))):
         with pytest.raises(FormatError, match=r"is of shape .1, 0, 2., which holds nothing"):
             function(part(flow_of((1, 3, 2)), 1, 0, 0), [2])

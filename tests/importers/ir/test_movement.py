@@ -146,7 +146,7 @@ DAMAGED = {
     ("kind", "message", "function"),
     [*((UnsupportedLayerError, *one) for one in REFUSED.items()), *((FormatError, *one) for one in DAMAGED.items())],
 )
-def test_what_cannot_be_moved_is_told(kind, message, function):
+def test_what_cannot_be_moved_is_reported(kind, message, function):
     with pytest.raises(kind, match=message):
         function(flow_of((1, 2, 3)))
 

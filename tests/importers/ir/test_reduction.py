@@ -43,7 +43,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("message", REFUSED)
-def test_what_cannot_be_reduced_is_told(message):
+def test_what_cannot_be_reduced_is_reported(message):
     kind, function = REFUSED[message]
     with pytest.raises(kind, match=message):
         function(flow_of((1, 3)))

@@ -304,8 +304,8 @@ def reshape(b: Builder) -> None:
     first = int(b.rng.choice(divisors))
     shapes: list[Shape] = [(size,), (first, size // first), (1, first, size // first)]
     shape = shapes[b.rng.integers(len(shapes))]
-    told = [0, *shape] if b.rng.random() < 0.5 else [-1, *shape]
-    b.node("Reshape", [name, b.constant(np.array(told))], shape)
+    wanted = [0, *shape] if b.rng.random() < 0.5 else [-1, *shape]
+    b.node("Reshape", [name, b.constant(np.array(wanted))], shape)
 
 
 def flatten(b: Builder) -> None:

@@ -30,7 +30,7 @@ def load_bytes(content: bytes, folder: Path) -> fastjac.Network:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_told(share, tmp_path):
+def test_a_truncated_file_is_reported(share, tmp_path):
     with pytest.raises(FormatError, match=r"model.onnx.*(truncated|no format that fastjac knows)"):
         load_bytes(CONTENT[: int(len(CONTENT) * share)], tmp_path)
 
@@ -73,7 +73,7 @@ def test_fields_are_walked_as_protobuf_has_them():
         (b"\x12" + varint(2**63), "field 2 at byte 0 reaches to byte"),
     ],
 )
-def test_bytes_that_are_no_message_are_told(content, message):
+def test_bytes_that_are_no_message_are_reported(content, message):
     with pytest.raises(FormatError, match=message):
         list(fields(content, 0, len(content)))
     with pytest.raises(FormatError, match=message):
@@ -96,12 +96,12 @@ def test_deeply_nested_graphs_are_not_parsed():
         fastjac.from_onnx(b"\x08\x09" + field(7, graph))
 
 
-def test_what_only_protobuf_itself_refuses_is_told():
+def test_what_only_protobuf_itself_refuses_is_reported():
     with pytest.raises(FormatError, match=r"it cannot be parsed as an ONNX model .*; it is truncated or damaged"):
         fastjac.from_onnx(b"\x08\x09" + field(7, field(1, field(5, field(8, b"\x80")))))  # a list that ends within a number
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
+def test_a_file_that_cannot_be_read_is_reported(tmp_path):
     found = probe(saved(onnx.load_model_from_string(CONTENT), tmp_path))
     found.path.unlink()
     with pytest.raises(FileError, match="it cannot be read: No such file or directory"):
@@ -165,8 +165,8 @@ def test_an_attribute_that_is_no_text_is_refused():
         fastjac.from_onnx(proto)
 
 
-def test_a_graph_without_anything_is_told():
-    with pytest.raises(FormatError, match="it does not tell the opset"):
+def test_a_graph_without_anything_is_reported():
+    with pytest.raises(FormatError, match="it does not state the opset"):
         fastjac.from_onnx(b"\x08\x09" + field(7, b""))
     with pytest.raises(FormatError, match="it has no output that depends on an input"):
         fastjac.from_onnx(b"\x08\x09" + field(7, b"") + field(8, b"\x10\x0d"))

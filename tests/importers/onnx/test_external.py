@@ -112,30 +112,30 @@ NOWHERE = {
     "no such file": ("nothing.bin", {}, "there is no file 'nothing.bin'"),
     "a null byte": ("a\0b", {}, "there is no file"),
     "a name far too long": ("a" * 9000, {}, "there is no file"),
-    "an empty name": ("", {}, "it does not tell where"),
+    "an empty name": ("", {}, "it does not say where"),
     "too short a file": ("weights.bin", {"offset": 9}, "lies at bytes 9 to 57 of 'weights.bin', which has 56"),
     "an offset far out": ("weights.bin", {"offset": 2**62}, "which has 56"),
     "a negative offset": ("weights.bin", {"offset": -1}, "its offset '-1' is no whole number"),
     "an offset of words": ("weights.bin", {"offset": "one"}, "its offset 'one' is no whole number"),
     "an offset of far too many digits": ("weights.bin", {"offset": "1" * 5000}, "its offset '1"),
-    "another length": ("weights.bin", {"length": 47}, "its shape takes 48 bytes, but its length in 'weights.bin' is told as 47"),
+    "another length": ("weights.bin", {"length": 47}, "takes 48 bytes, but its length in 'weights.bin' is stated as 47"),
 }
 
 
 @pytest.mark.parametrize(("location", "entries", "message"), NOWHERE.values(), ids=NOWHERE)
-def test_a_place_where_it_is_not_is_told(folder, location, entries, message):
+def test_a_place_where_it_is_not_is_reported(folder, location, entries, message):
     with pytest.raises(FormatError, match=f"constant 'w': .*{message}"):
         fastjac.load(model_at(folder, location, **entries), external_data=True)
 
 
-def test_links_in_a_circle_are_told(folder):
+def test_links_in_a_circle_are_reported(folder):
     (folder / "a").symlink_to(folder / "b")
     (folder / "b").symlink_to(folder / "a")
     with pytest.raises(FormatError, match="there is no file 'a'"):
         fastjac.load(model_at(folder, "a"), external_data=True)
 
 
-def test_a_file_that_cannot_be_read_is_told(folder, monkeypatch):
+def test_a_file_that_cannot_be_read_is_reported(folder, monkeypatch):
     def refused(*args: Any) -> None:
         raise PermissionError(13, "Permission denied")
 

@@ -73,7 +73,7 @@ print(fastjac.load({str(path)!r}).widths)
     assert run.stdout == "(5, 3, 3)\n", run.stderr
 
 
-def test_a_missing_package_is_told(tmp_path, monkeypatch):
+def test_a_missing_package_is_reported(tmp_path, monkeypatch):
     path = saved(onnx.load_model_from_string(CONTENT), tmp_path)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingDependencyError, match=r"onnx is needed .* pip install --upgrade '\.\[onnx\]'"):

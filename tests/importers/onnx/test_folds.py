@@ -218,7 +218,7 @@ DAMAGED = {
     "a step of nan": ("c = Range(a, a, a)", {"a": np.array(np.nan)}),
     "a slice by steps of 0": ("c = Slice(a, z, z, z, z)", {"a": MATRIX, "z": np.array([0])}),
     "a slice of uneven lists": ("c = Slice(a, z, e)", {"a": MATRIX, "z": np.array([0]), "e": np.array([1, 1])}),
-    "a slice of nothing told": ("c = Slice(a)", {"a": MATRIX}),
+    "a slice without starts and ends": ("c = Slice(a)", {"a": MATRIX}),
     "too few operands": ("c = Sub(a)", {"a": MATRIX}),
     "a value of several entries": ("c = ConstantOfShape <value = double[2] {1.0, 2.0}> (s)", {"s": SHAPE}),
     "a minimum of nothing": ("c = ReduceMin(a)", {"a": np.zeros((0, 3))}),
@@ -228,7 +228,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize(("text", "constants"), DAMAGED.values(), ids=DAMAGED)
-def test_a_constant_that_cannot_be_computed_is_told_with_its_node(text, constants):
+def test_a_constant_that_cannot_be_computed_is_reported_with_its_node(text, constants):
     with pytest.raises(FormatError, match=r"node [01] 'c' \(\w+\): "):
         fastjac.from_onnx(written(f"{text}; {AS_WEIGHT}", ("N", 1), row=np.array([1, -1]), **constants))
 

@@ -43,7 +43,7 @@ TRANSPOSED = {
     "dilated": ([BACKWARDS, BIAS], {"dilations": [2, 3], "pads": [4, 1, 0, 0]}),
     "of the same size": ([random(2, 3, 4, 3)], {"auto_pad": "SAME_UPPER", "strides": [1, 2], "dilations": [1, 2]}),
     "of the same size, more before": ([random(2, 3, 4, 3)], {"auto_pad": "SAME_LOWER", "strides": [1, 2]}),
-    "of a shape told": ([BACKWARDS], {"output_shape": [6, 10], "strides": [1, 3], "auto_pad": "SAME_LOWER"}),
+    "of a shape stated": ([BACKWARDS], {"output_shape": [6, 10], "strides": [1, 3], "auto_pad": "SAME_LOWER"}),
 }
 
 

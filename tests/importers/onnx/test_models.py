@@ -46,19 +46,19 @@ def test_the_weights_are_copied():
 
 
 @pytest.mark.parametrize("value", [{}, "model.onnx", None, onnx.GraphProto()])
-def test_what_is_no_model_is_told(value):
+def test_what_is_no_model_is_reported(value):
     with pytest.raises(DtypeError, match=r"from_onnx takes an onnx.ModelProto or bytes, got "):
         fastjac.from_onnx(value)
 
 
-def test_bytes_without_the_package_are_told(monkeypatch):
+def test_bytes_without_the_package_are_reported(monkeypatch):
     content = written("y = Gemm(x, w, b)", **AFFINE).SerializeToString()
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingDependencyError, match=r"pip install --upgrade '\.\[onnx\]'"):
         fastjac.from_onnx(content)
 
 
-def test_options_that_say_nothing_here_are_told(tmp_path):
+def test_options_that_say_nothing_here_are_reported(tmp_path):
     with pytest.raises(OptionError, match="leave layers out; it takes n_in and external_data"):
         fastjac.load(saved(one_node("Tanh", "x"), tmp_path), ["relu"])
 
@@ -95,12 +95,12 @@ def test_an_open_axis_takes_n_in(dims, tmp_path):
 
 
 @pytest.mark.parametrize("dims", [("N", None, None), ("N", 4, None)])
-def test_several_open_axes_are_told(dims):
+def test_several_open_axes_are_reported(dims):
     with pytest.raises(LayerError, match=r"is of shape \(N, .*export the model with a fixed input"):
         fastjac.from_onnx(one_node("Tanh", "x", dims=dims), n_in=6)
 
 
-def test_an_n_in_that_contradicts_the_model_is_told():
+def test_an_n_in_that_contradicts_the_model_is_reported():
     with pytest.raises(LayerError, match="n_in=6 was given, but input 'x' has 5 entries; leave n_in out"):
         fastjac.from_onnx(one_node("Tanh", "x"), n_in=6)
     assert fastjac.from_onnx(one_node("Tanh", "x"), n_in=5).n_in == 5
@@ -285,32 +285,32 @@ def test_the_domain_by_its_long_name_is_the_same():
     assert layers(proto) == ["Tanh"]
 
 
-def test_a_model_without_an_opset_is_told():
+def test_a_model_without_an_opset_is_reported():
     proto = one_node("Tanh", "x")
     del proto.opset_import[:]
-    with pytest.raises(FormatError, match="it does not tell the opset of its operators"):
+    with pytest.raises(FormatError, match="it does not state the opset of its operators"):
         fastjac.from_onnx(proto)
 
 
 # Nodes
 
 
-def test_nodes_of_no_order_are_told():
+def test_nodes_of_no_order_are_reported():
     with pytest.raises(FormatError, match=r"node 0 'y' \(Tanh\): it takes 'a', which node 1 'a' \(Relu\) computes only later"):
         fastjac.from_onnx(written("y = Tanh(a); a = Relu(x)"))
 
 
-def test_a_circle_is_told():
+def test_a_circle_is_reported():
     with pytest.raises(FormatError, match="computes only later"):
         fastjac.from_onnx(written("a = Add(b, x); b = Tanh(a); y = Relu(b)"))
 
 
-def test_a_value_that_is_nowhere_is_told():
+def test_a_value_that_is_nowhere_is_reported():
     with pytest.raises(FormatError, match="it takes 'w', which is nowhere in the file"):
         fastjac.from_onnx(written("y = MatMul(x, w)"))
 
 
-def test_a_value_that_is_computed_twice_is_told():
+def test_a_value_that_is_computed_twice_is_reported():
     for text in ("a = Tanh(x); a = Exp(x); y = Relu(a)", "w = Tanh(x); y = MatMul(x, w)", "x = Tanh(w); y = MatMul(x, w)"):
         with pytest.raises(FormatError, match=r"node \d '[awx]' .* gives '[awx]', which something else gives too"):
             fastjac.from_onnx(written(text, w=AFFINE["w"]))
@@ -348,18 +348,18 @@ def test_branches_are_joined():
     assert [type(operation).__name__ for operation in net._graph.layers] == ["Tanh", "ReLU", "Add"]
 
 
-# What is told of it
+# What is said of it
 
 
-def test_every_node_is_told_with_what_became_of_it(tmp_path):
+def test_every_node_is_listed_with_what_became_of_it(tmp_path):
     constants = "v = Identity(u); w = Transpose(v)"
     chain = "a = MatMul(f, w); b = Add(a, c); d = Dropout(b); y = Relu(d)"
     proto = written(f"f = Flatten(x); {constants}; {chain}; z = Exp(x)", ("N", 1, 5), u=AFFINE["w"].T, c=AFFINE["b"])
     proto.graph.node[0].name = "/flatten"
     name, imported = read(saved(proto, tmp_path), Options())
     assert name == "ONNX models (.onnx)"
-    told = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
-    assert told == [
+    found = [(part.source, [type(layer).__name__ for layer in part.layers], part.note) for part in imported.parts]
+    assert found == [
         ("x (input)", [], "float64 (N, 1, 5), a sample is (1, 5), flattened: x (..., 5)"),
         ("nodes of constants (Identity, Transpose)", [], "2, computed once, beforehand"),
         ("other nodes", [], "1, on which no output of the network depends"),

@@ -167,8 +167,8 @@ def test_a_softmax_and_reductions_as_later():
     np.testing.assert_allclose(mean(FLAT), FLAT.mean(axis=1, keepdims=True), rtol=1e-12)
 
 
-def test_what_does_not_fit_is_told():
+def test_what_does_not_fit_is_reported():
     with pytest.raises(FormatError, match="axis 7 is none of a value of 3 axes"):
         fastjac.from_onnx(one_node("Add", "x", CHANNELS, dims=("N", 3, 5), opset=6, broadcast=1, axis=7))
-    with pytest.raises(FormatError, match="it does not tell where it starts and ends"):
+    with pytest.raises(FormatError, match="it does not state where it starts and ends"):
         fastjac.from_onnx(one_node("Slice", "x", opset=1, axes=[1]))

@@ -29,7 +29,7 @@ SHAPING = {
     "Identity": (("N", 6), [], {}, 7),
     "Dropout": (("N", 6), [], {}, 7),
     "Dropout with a ratio": (("N", 6), [np.array(0.5)], {}, 12),
-    "Dropout told to be at inference": (("N", 6), [np.array(0.5), np.array(False)], {}, 13),
+    "Dropout set to inference": (("N", 6), [np.array(0.5), np.array(False)], {}, 13),
     "Cast to DOUBLE": (("N", 6), [], {"to": 11}, 9),
     "Cast to FLOAT": (("N", 6), [], {"to": 1}, 13),
 }

@@ -22,10 +22,10 @@ REFUSED = {
     "Gather.*by numbers that depend on the network's input": one_node("Gather", ROW, "x"),
     "LpNormalization.*norm of order 3": one_node("LpNormalization", "x", p=3),
     "ai.onnx.ml.Normalizer.*by the norm 'MAX'": one_node("Normalizer", "x", domain="ai.onnx.ml"),
-    "ConvTranspose.*auto_pad='SAME_UPPER' does not tell": one_node(
+    "ConvTranspose.*auto_pad='SAME_UPPER' does not say": one_node(
         "ConvTranspose", "x", random(2, 1, 2), dims=("N", 2, 3), strides=[4], auto_pad="SAME_UPPER"
     ),
-    "Upsample.*its scales are not told, or are below 1": one_node("Upsample", "x", opset=9, dims=("N", 1, 3)),
+    "Upsample.*its scales are not stated, or are below 1": one_node("Upsample", "x", opset=9, dims=("N", 1, 3)),
     "Pad.*pads by 'mirror'": one_node("Pad", "x", np.array([0, 1, 0, 1]), mode="mirror"),
     "BatchNormalization.*in training mode": one_node("BatchNormalization", *BATCH_NORM, training_mode=1, opset=15),
     "BatchNormalization.*one number a channel": one_node(
@@ -109,14 +109,14 @@ DAMAGED = {
     "output_padding=.1, 1. does not fit a window": one_node(
         "ConvTranspose", "x", random(2, 1, 2), dims=("N", 2, 3), output_padding=[1, 1]
     ),
-    "it tells scales of shape .1,. for 2 axes": one_node("Resize", "x", None, np.array([2.0])),
-    "it tells sizes of shape .1,. for 2 axes": one_node("Resize", "x", None, None, np.array([5])),
+    "it gives scales of shape .1,. for 2 axes": one_node("Resize", "x", None, np.array([2.0])),
+    "it gives sizes of shape .1,. for 2 axes": one_node("Resize", "x", None, None, np.array([5])),
     "it makes 0 places of 5": one_node("Resize", "x", None, np.array([1.0, 0.1])),
     "it has no offset or no scale": one_node("Scaler", "x", domain="ai.onnx.ml"),
 }
 
 
 @pytest.mark.parametrize(("message", "proto"), DAMAGED.items(), ids=range(len(DAMAGED)))
-def test_a_node_that_contradicts_itself_is_told(message, proto):
+def test_a_node_that_contradicts_itself_is_reported(message, proto):
     with pytest.raises(FormatError, match=f"node 0 'y' .*{message}"):
         fastjac.from_onnx(proto)

@@ -100,7 +100,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize(("message", "proto"), DAMAGED.items(), ids=range(len(DAMAGED)))
-def test_a_tensor_that_contradicts_itself_is_told(message, proto):
+def test_a_tensor_that_contradicts_itself_is_reported(message, proto):
     with pytest.raises(FormatError, match="constant 'w'") as caught:
         fastjac.from_onnx(proto)
     assert message in str(caught.value)
@@ -122,7 +122,7 @@ def test_other_types_are_refused_where_they_are_used(number):
     ("dims", "indices"),
     [([1 << 20, 1 << 20], [0]), ([3, 2], [7]), ([3, 2], [[0, 5]]), ([3, 2], [[0, 0, 0]]), ([-1, 2], [0]), ([3, 2], [0, 1])],
 )
-def test_a_sparse_tensor_that_contradicts_itself_is_told(dims, indices):
+def test_a_sparse_tensor_that_contradicts_itself_is_reported(dims, indices):
     values = numpy_helper.from_array(np.array([1.5]), "w")
     sparse = onnx.SparseTensorProto(values=values, indices=numpy_helper.from_array(np.array(indices)), dims=dims)
     proto = model([helper.make_node("MatMul", ["x", "w"], ["y"])], ("N", 3))

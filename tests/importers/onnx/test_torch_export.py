@@ -24,7 +24,7 @@ EPS = 2.0**-16
 
 
 def export(module: nn.Module, shape: tuple[int, ...], **options: Any) -> bytes:
-    """The bytes of a module exported for a batch of any size by the old exporter, or by another one that options tell."""
+    """The bytes of a module exported for a batch of any size by the old exporter, or by another one that options name."""
     options = {"dynamo": False, "input_names": ["x"], "dynamic_axes": {"x": {0: "N"}}, "opset_version": 17, **options}
     file = io.BytesIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -163,7 +163,7 @@ def test_a_known_checkpoint_asks_for_the_network_and_the_activation(save):
         fastjac.load(path, policy="actor", activation="elu", n_in=5)
 
 
-def test_what_stands_beside_the_agent_is_told(save):
+def test_what_stands_beside_the_agent_is_reported(save):
     path = save(agents.rsl_rl(normalized=True)[3])
     found = fastjac.importers.read(path, fastjac.importers.Options(policy="actor", activation="elu"))[1]
     sources = [part.source for part in found.parts]
@@ -204,27 +204,27 @@ def test_an_actor_that_may_give_deviations_too_is_not_taken_for_a_mean(save):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"running_mean_std.running_mean": torch.ones(4)}, "running_mean has 4 numbers, the network beside it 5"),
         ({"running_mean_std.running_var": None}, "a normalizer has running_mean and running_var, it holds"),
     ],
 )
-def test_statistics_that_do_not_fit(save, change, told):
+def test_statistics_that_do_not_fit(save, change, message):
     saved = agents.rl_games()[2]
     for name, value in change.items():
         saved["model"][name] = value
         if value is None:
             del saved["model"][name]
-    with pytest.raises(FormatError, match=told):
+    with pytest.raises(FormatError, match=message):
         fastjac.load(save(saved), policy="actor", activation="elu")
 
 
 def test_pairs_that_are_damaged(save):
     actor, critic = agents.Actor("fc_mu").state_dict(), agents.Critic().state_dict()
 
-    def refuses(error, told, states, policy="critic"):
-        with pytest.raises(error, match=told):
+    def refuses(error, message, states, policy="critic"):
+        with pytest.raises(error, match=message):
             fastjac.load(save(states), policy=policy, activation="relu")
 
     refuses(FormatError, "holds no critic behind the actor", (actor,))

@@ -27,7 +27,7 @@ def test_members_are_read(path):
         assert (found.names, found.size("a"), found.read("a")) == (("a",), 5, b"12345")
 
 
-def test_a_missing_member_is_told_with_those_there_are(path):
+def test_a_missing_member_is_reported_with_those_there_are(path):
     write(path, b"")
     with archive.opened(path) as found:
         for look in (found.read, found.size):
@@ -70,14 +70,14 @@ def test_a_member_longer_than_the_archive_is_refused(path):
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40])
-def test_a_truncated_archive_is_told(path, cut):
+def test_a_truncated_archive_is_reported(path, cut):
     write(path, b"12345")
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(FormatError, match="truncated or damaged"), archive.opened(path):
         pass
 
 
-def test_a_damaged_member_is_told(path):
+def test_a_damaged_member_is_reported(path):
     write(path, b"12345")
     path.write_bytes(path.read_bytes().replace(b"12345", b"12x45"))
     with (
@@ -87,14 +87,14 @@ def test_a_damaged_member_is_told(path):
         found.read("a")
 
 
-@pytest.mark.parametrize(("method", "told"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
-def test_slow_methods_are_refused_by_name_whole_and_damaged(path, method, told):
+@pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_slow_methods_are_refused_by_name_whole_and_damaged(path, method, name):
     write(path, bytes(range(256)) * 10, method)
     content = path.read_bytes()
     start = content.index(b"PK\x03\x04") + 31
     for damaged in (content, content[:start] + bytes(8) + content[start + 8 :]):
         path.write_bytes(damaged)
-        with archive.opened(path) as found, pytest.raises(FormatError, match=f"a is packed by {told}; fastjac unpacks deflate"):
+        with archive.opened(path) as found, pytest.raises(FormatError, match=f"a is packed by {name}; fastjac unpacks deflate"):
             found.read("a")
 
 

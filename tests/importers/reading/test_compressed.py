@@ -41,13 +41,13 @@ def test_all_is_unpacked(compress, tmp_path):
 
 @pytest.mark.parametrize("compress", [METHODS[name] for name in METHODS if name != "nothing"])
 @pytest.mark.parametrize("cut", [100, 1000, 100_000])
-def test_truncated_files_are_told(compress, cut, tmp_path):
+def test_truncated_files_are_reported(compress, cut, tmp_path):
     with pytest.raises(FormatError, match=r"it is truncated|cannot be unpacked"):
         unpacked(probed(tmp_path / "a", compress(CONTENT)[:-cut]))
 
 
 @pytest.mark.parametrize("name", ["gzip", "zlib", "bzip2", "xz", "lzma"])
-def test_damaged_files_are_told(name, tmp_path):
+def test_damaged_files_are_reported(name, tmp_path):
     content = bytearray(METHODS[name](CONTENT))
     content[20:60] = bytes(40)
     with pytest.raises(FormatError, match=r"it cannot be unpacked \(.*\); it is truncated or damaged|it is truncated"):

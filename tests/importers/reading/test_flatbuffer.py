@@ -32,7 +32,7 @@ def test_too_many_tables_are_refused():
         root(CONTENT).tables(5, 1, "things")
 
 
-def test_a_text_that_is_none_is_told():
+def test_a_text_that_is_none_is_reported():
     with pytest.raises(FormatError, match="is not valid UTF-8"):
         root(CONTENT.replace(b"name", b"n\xffme")).text(1)
 
@@ -50,27 +50,27 @@ def everything(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 3, 8, 20])
-def test_a_truncated_file_is_told(size):
+def test_a_truncated_file_is_reported(size):
     with pytest.raises(FormatError, match="the file is truncated or damaged"):
         everything(CONTENT[:size])
 
 
 def test_no_damage_of_one_byte_leads_outside_the_file():
-    told = 0
+    reported = 0
     for place in range(len(CONTENT)):
         for byte in (0, 1, 127, 128, 255):
             try:
                 everything(CONTENT[:place] + bytes([byte]) + CONTENT[place + 1 :])
             except FormatError as error:
-                told += bool(str(error))
-    assert told > 50
+                reported += bool(str(error))
+    assert reported > 50
 
 
-def test_a_table_before_the_file_is_told():
+def test_a_table_before_the_file_is_reported():
     with pytest.raises(FormatError, match="bytes -104 to -102 are asked for"):
         Table((104).to_bytes(4, "little"), 0)
 
 
-def test_a_reference_to_itself_is_told():
+def test_a_reference_to_itself_is_reported():
     with pytest.raises(FormatError, match="the reference at byte 0 leads nowhere"):
         root(bytes(20))

@@ -365,7 +365,7 @@ def test_the_same_texts_read_again_and_again_are_refused(path, monkeypatch):
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
-def test_a_truncated_file_is_told(share, path):
+def test_a_truncated_file_is_reported(share, path):
     with h5py.File(path, "w") as file:
         file["a"] = np.ones(1000)
     content = path.read_bytes()

@@ -86,7 +86,7 @@ BAD_HEAPS = {
 
 
 @pytest.mark.parametrize(("change", "message"), BAD_HEAPS.values(), ids=BAD_HEAPS)
-def test_a_damaged_heap_is_told_before_hdf5_reads_it(change, message, path):
+def test_a_damaged_heap_is_reported_before_hdf5_reads_it(change, message, path):
     data, heap, rest = with_text()
     at, number = change(heap, rest)
     data[at : at + 8] = struct.pack("<Q", number)
@@ -106,6 +106,6 @@ def test_heaps_within_heaps_are_refused_in_little_time():
     refuses(bytes(data), "its heaps overlap", lambda root: root.text("a"))
 
 
-def test_a_cut_off_head_is_told():
+def test_a_cut_off_head_is_reported():
     for size in (0, 8, 12):
         refuses(bytes(with_text()[0][:size]), "it does not start as a file that h5py wrote", lambda root: root.names())

@@ -1,4 +1,4 @@
-"""MATLAB files of level 5 are read as SciPy reads them, those that MATLAB wrote among them; damage is told, bombs are refused."""
+"""MATLAB files of level 5 are read as SciPy reads them, among them those that MATLAB wrote; damage and bombs are refused."""
 
 import io
 import struct
@@ -98,7 +98,7 @@ def test_values_that_are_no_numbers_are_passed_over():
     }  # fmt: skip
 
 
-def test_every_truncation_is_told_or_leaves_whole_variables():
+def test_every_truncation_is_reported_or_leaves_whole_variables():
     content = saved({"W1": np.ones((2, 3)), "c": np.array([1.0, "a"], object), "s": {"x": 1.0}}, do_compression=False)
     whole = matlab.read(content)
     ends = set()
@@ -159,7 +159,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("content", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told(content, message):
+def test_damage_is_reported(content, message):
     with pytest.raises(FormatError, match=message):
         matlab.read(content)
 

@@ -1,4 +1,4 @@
-"""MATLAB files of version 7.3: what MATLAB wrote is read, references that go round or multiply end, damage is told."""
+"""MATLAB files of version 7.3: what MATLAB wrote is read, references that go round or multiply end, damage is reported."""
 
 from pathlib import Path
 
@@ -81,12 +81,12 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("fill", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told(fill, message, tmp_path):
+def test_damage_is_reported(fill, message, tmp_path):
     with pytest.raises(FormatError, match=message):
         matlab_hdf5.read(write(tmp_path / "a.mat", fill))
 
 
-def test_a_header_alone_is_told(tmp_path):
+def test_a_header_alone_is_reported(tmp_path):
     (tmp_path / "a.mat").write_bytes(HEADER.ljust(512))
     with pytest.raises(FormatError, match="the file cannot be read as HDF5"):
         matlab_hdf5.read(tmp_path / "a.mat")

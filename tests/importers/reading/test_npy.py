@@ -148,7 +148,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("content", "error", "message"), TEXTS.values(), ids=TEXTS)
-def test_text_that_is_none_is_told(content, error, message):
+def test_text_that_is_none_is_reported(content, error, message):
     with pytest.raises(error, match=message):
         npy.read_text(content, "names")
 

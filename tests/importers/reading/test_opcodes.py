@@ -77,7 +77,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_damage_is_told(name):
+def test_damage_is_reported(name):
     written, message = DAMAGED[name]
     with pytest.raises(FormatError, match=message):
         interpret(written)

@@ -1,4 +1,4 @@
-"""Files packed by gzip are read as if they were not, within bounds; each kind of damage is told."""
+"""Files packed by gzip are read as if they were not, within bounds; each kind of damage is reported."""
 
 import gzip
 import io
@@ -65,7 +65,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told_with_the_name_of_the_packed_file(damage, message, own, tmp_path):
+def test_damage_is_reported_with_the_name_of_the_packed_file(damage, message, own, tmp_path):
     with pytest.raises(FormatError, match=message) as caught:
         load(damage(gzip.compress(own)), tmp_path)
     assert str(caught.value).startswith(str(tmp_path / "net.gz"))
@@ -93,7 +93,7 @@ def test_a_bomb_is_not_unpacked_beyond_its_bound(tmp_path, monkeypatch):
     assert LEAST_BOUND < sum(unpacked) < LEAST_BOUND + (1 << 17)
 
 
-def test_no_room_is_told(own, tmp_path, monkeypatch):
+def test_no_room_is_reported(own, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "mkdtemp", lambda *args, **kwargs: str(tmp_path / "away"))
     with pytest.raises(FileError, match="there is no room to unpack it"):
         load(gzip.compress(own), tmp_path)

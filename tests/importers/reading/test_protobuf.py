@@ -41,7 +41,7 @@ def test_lists_are_packed_or_not():
 
 
 @pytest.mark.parametrize(
-    ("read", "told"),
+    ("read", "fault"),
     [
         (lambda found: found.integer(3), "field 3 of a message does not hold a whole number"),
         (lambda found: found.text(1), "field 1 of a message does not hold bytes"),
@@ -50,8 +50,8 @@ def test_lists_are_packed_or_not():
         (lambda found: found.text(4), "is not valid UTF-8"),
     ],
 )
-def test_a_field_of_another_kind_is_told(read, told):
-    with pytest.raises(FormatError, match=told):
+def test_a_field_of_another_kind_is_reported(read, fault):
+    with pytest.raises(FormatError, match=fault):
         read(Message(message((1, 7), (2, "abc"), (3, 0.5), (4, b"\xff"))))
 
 

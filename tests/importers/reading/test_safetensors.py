@@ -69,9 +69,9 @@ DAMAGE = {
     "nested": (b'{"a":' + b"[" * 99_999, EIGHT, "the header is not valid JSON"),
     "metadata no dict": ({"__metadata__": 3}, b"", "__metadata__ in the header must map names to strings"),
     "metadata no strings": ({"__metadata__": {"a": 3}}, b"", "__metadata__ in the header must map names to strings"),
-    "no dict": ({"a": 3}, EIGHT, "tensor 'a': the header must tell dtype, shape and data_offsets, and nothing else"),
-    "no dtype": ({"a": {"shape": [2], "data_offsets": [0, 8]}}, EIGHT, "tensor 'a': the header must tell dtype"),
-    "more": ({"a": tensor(strides=[1])}, EIGHT, "tensor 'a': the header must tell dtype, shape and data_offsets, and nothing"),
+    "no dict": ({"a": 3}, EIGHT, "tensor 'a': the header must give dtype, shape and data_offsets, and nothing else"),
+    "no dtype": ({"a": {"shape": [2], "data_offsets": [0, 8]}}, EIGHT, "tensor 'a': the header must give dtype"),
+    "more": ({"a": tensor(strides=[1])}, EIGHT, "tensor 'a': the header must give dtype, shape and data_offsets, and nothing"),
     "a dtype of 8 bits": ({"a": tensor(dtype="F8_E4M3")}, EIGHT, "it has dtype 'F8_E4M3'; fastjac reads F64, .* save it as F32"),
     "a list for a dtype": ({"a": tensor(dtype=["F32"])}, EIGHT, r"it has dtype \['F32'\]; fastjac reads"),
     "a negative size": ({"a": tensor(shape=[-1, -2])}, EIGHT, "shape and the two data_offsets must be whole numbers from 0 on"),
@@ -110,6 +110,6 @@ def test_a_header_that_is_too_long_is_not_read(path):
 
 
 @pytest.mark.parametrize(("header", "content", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_told(header, content, message, path):
+def test_damage_is_reported(header, content, message, path):
     with pytest.raises(FormatError, match=message):
         reading.read(write(path, header, content))

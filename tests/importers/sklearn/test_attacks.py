@@ -135,7 +135,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(("name", "attribute"), [(name, attribute) for name in SETTINGS for attribute in SETTINGS[name]])
-def test_attributes_of_another_kind_are_told(name, attribute, tmp_path):
+def test_attributes_of_another_kind_are_reported(name, attribute, tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(changed(name, **{attribute: SETTINGS[name][attribute]})))
     if attribute in ("multi_class", "_sklearn_version"):

@@ -228,11 +228,11 @@ def test_a_bag_whose_members_know_fewer_classes_is_refused(tmp_path):
 
 def test_a_file_takes_no_options(tmp_path):
     (tmp_path / "model").write_bytes(pickle.dumps(fitted("Ridge")))
-    with pytest.raises(OptionError, match="this format tells layers itself"):
+    with pytest.raises(OptionError, match="this format states layers itself"):
         fastjac.load(tmp_path / "model", ["relu"])
 
 
-def test_what_is_not_fitted_is_told(tmp_path):
+def test_what_is_not_fitted_is_reported(tmp_path):
     (tmp_path / "model").write_bytes(pickle.dumps(make_pipeline(StandardScaler(), ColumnTransformer([]))))
     with pytest.raises(FormatError, match=r"standardscaler \(StandardScaler\): it is not fitted, so it has no weights; call fit"):
         fastjac.load(tmp_path / "model")

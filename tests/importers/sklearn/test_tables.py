@@ -144,11 +144,11 @@ def test_info_names_inputs_and_steps(tmp_path, capsys):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(model))
     assert main(["info", str(path)]) == 0
-    told = capsys.readouterr().out
-    assert "Inputs: 0 age, 1 colour=blue, 2 colour=green, 3 colour=red, 4 height, 5 size\n" in told
-    assert "columns of scaled: height, age; c: colour" in told
-    assert "3 indicator units, which the network takes as inputs in place of the columns" in told
-    assert "scikit-learn 1." in told
+    printed = capsys.readouterr().out
+    assert "Inputs: 0 age, 1 colour=blue, 2 colour=green, 3 colour=red, 4 height, 5 size\n" in printed
+    assert "columns of scaled: height, age; c: colour" in printed
+    assert "3 indicator units, which the network takes as inputs in place of the columns" in printed
+    assert "scikit-learn 1." in printed
 
 
 def test_long_names_are_kept_whole_and_printed_short(tmp_path, capsys):
@@ -265,7 +265,7 @@ def test_a_table_of_which_all_is_dropped_is_refused():
         fastjac.from_sklearn(model)
 
 
-def test_a_dict_of_models_is_told_by_its_keys(tmp_path):
+def test_a_dict_of_models_is_described_by_its_keys(tmp_path):
     target = io.BytesIO()
     pickle.dump({"model": fitted("Ridge"), "about": 1}, target)
     (tmp_path / "model.pkl").write_bytes(target.getvalue())

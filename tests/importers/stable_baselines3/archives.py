@@ -101,8 +101,8 @@ def dqn(activation=nn.ReLU):
 
 def box(least=LOW, greatest=HIGH, **more):
     """The JSON of a space of arrays."""
-    told = {"dtype": str(least.dtype), "_shape": list(least.shape), "low": str(least), "high": str(greatest)}
-    return serialized("gymnasium.spaces.box.Box", **(told | more))
+    entries = {"dtype": str(least.dtype), "_shape": list(least.shape), "low": str(least), "high": str(greatest)}
+    return serialized("gymnasium.spaces.box.Box", **(entries | more))
 
 
 def discrete(count=N_ACTION):

@@ -16,8 +16,8 @@ from . import archives
 COMMON = "stable_baselines3.common.policies"
 
 
-def refuses(path, told, **options):
-    with pytest.raises(FormatError, match=told):
+def refuses(path, message, **options):
+    with pytest.raises(FormatError, match=message):
         fastjac.load(path, **(options or {"policy": "actor"}))
 
 
@@ -37,7 +37,7 @@ def test_an_archive_that_was_packed_again(tmp_path, policy, data):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"policy_class": "PPO"}, "data does not state policy_class"),
         ({"policy_class": {":type:": "x"}}, "data does not state policy_class"),
@@ -49,8 +49,8 @@ def test_an_archive_that_was_packed_again(tmp_path, policy, data):
         ({"action_space": archives.box(low="[nan 0. 0.]")}, "the lower is above the upper"),
     ],
 )
-def test_json_that_does_not_state_what_it_must(tmp_path, policy, data, change, told):
-    refuses(archives.write(tmp_path / "a.zip", policy, data | change), told)
+def test_json_that_does_not_state_what_it_must(tmp_path, policy, data, change, message):
+    refuses(archives.write(tmp_path / "a.zip", policy, data | change), message)
 
 
 def test_options_that_are_no_numbers(tmp_path):

@@ -29,8 +29,8 @@ def unscale(action):
     return LOW + 0.5 * (action + 1.0) * (HIGH - LOW)
 
 
-def write(tmp_path, policy, module=COMMON, **told):
-    return archives.write(tmp_path / "agent.zip", policy, archives.described(module, **told))
+def write(tmp_path, policy, module=COMMON, **entries):
+    return archives.write(tmp_path / "agent.zip", policy, archives.described(module, **entries))
 
 
 def activation_fn(name):
@@ -187,7 +187,7 @@ def test_parts_say_what_was_assumed_and_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "told"),
+    ("module", "message"),
     [
         ("sb3_contrib.common.recurrent.policies", "a recurrent policy, whose action depends on earlier observations"),
         ("sb3_contrib.crossq.policies", "a policy of CrossQ, whose batch renormalization"),
@@ -195,8 +195,8 @@ def test_parts_say_what_was_assumed_and_left_out(tmp_path):
         ("__main__", "a policy of __main__, whose code would state what it computes; state the layers yourself"),
     ],
 )
-def test_other_policies_are_refused_by_name(tmp_path, module, told):
-    with pytest.raises(UnsupportedLayerError, match=told):
+def test_other_policies_are_refused_by_name(tmp_path, module, message):
+    with pytest.raises(UnsupportedLayerError, match=message):
         fastjac.load(write(tmp_path, archives.actor_critic(), module), policy="actor")
 
 
@@ -238,7 +238,7 @@ def test_the_noises_own_extractor_does_not_matter(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("middle", "error", "told"),
+    ("middle", "error", "message"),
     [
         (
             [nn.Linear(6, 6), nn.Dropout(), nn.Tanh(), nn.Linear(6, 5), nn.Tanh()],
@@ -251,10 +251,10 @@ def test_the_noises_own_extractor_does_not_matter(tmp_path):
         ([nn.Linear(4, 6), nn.Tanh(), nn.Linear(3, 5)], LayerError, "6"),
     ],
 )
-def test_rows_that_the_library_does_not_build_are_refused(tmp_path, middle, error, told):
+def test_rows_that_the_library_does_not_build_are_refused(tmp_path, middle, error, message):
     policy = archives.actor_critic()
     policy.mlp_extractor.policy_net = nn.Sequential(*middle)
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=message):
         fastjac.load(write(tmp_path, policy), policy="actor")
 
 

@@ -14,7 +14,7 @@ from . import graphs as gr
 from .folders import LAYER, MODEL, NODES, write
 
 
-def test_a_missing_file_of_variables_is_told(tmp_path):
+def test_a_missing_file_of_variables_is_reported(tmp_path):
     folder = write(tmp_path)
     (folder / "variables" / "variables.data-00000-of-00001").unlink()
     with pytest.raises(
@@ -50,7 +50,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("message", BROKEN)
-def test_a_broken_table_of_variables_is_told(message, tmp_path):
+def test_a_broken_table_of_variables_is_reported(message, tmp_path):
     content, error = BROKEN[message]
     folder = write(tmp_path)
     (folder / "variables" / "variables.index").write_bytes(content)
@@ -94,7 +94,7 @@ def test_variables_that_share_their_bytes_do_not_multiply_them(tmp_path):
         fastjac.load(folder)
 
 
-def test_a_variable_that_is_never_restored_is_told(tmp_path):
+def test_a_variable_that_is_never_restored_is_reported(tmp_path):
     functions = (LAYER, MODEL)
     nodes = NODES[:-1]
     with pytest.raises(UnsupportedLayerError, match=r"constant 'variable_kernel:0': the model does not say where its value is"):

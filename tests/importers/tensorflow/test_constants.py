@@ -103,7 +103,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("message", DAMAGED)
-def test_a_damaged_tensor_is_told(message, tmp_path):
+def test_a_damaged_tensor_is_reported(message, tmp_path):
     with pytest.raises(FormatError, match=rf"constant 'k:0': {message}"):
         added(tmp_path / "model.pb", gr.node("k", "Const", value=gr.Held(DAMAGED[message])))
 

@@ -156,7 +156,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("message", DAMAGED)
-def test_a_damaged_model_is_told(message, tmp_path):
+def test_a_damaged_model_is_reported(message, tmp_path):
     with pytest.raises(FormatError, match=message):
         fastjac.load(saved(tmp_path, DAMAGED[message]))
 

@@ -111,7 +111,7 @@ def test_images_of_a_shape_that_counts_the_batch(tmp_path):
     np.testing.assert_allclose(fastjac.load(tmp_path / "model.pb")(x.reshape(2, -1)), expected, atol=1e-12)
 
 
-def test_images_that_become_none_of_the_shape_told(tmp_path):
+def test_images_that_become_none_of_the_shape_stated(tmp_path):
     (tmp_path / "model.pb").write_bytes(transposed("sizes", gr.const("sizes", np.array([1, 9, 6, 3], np.int32))))
     with pytest.raises(fastjac.errors.FormatError, match=r"images of .4, 3. places do not become images of .9, 6."):
         fastjac.load(tmp_path / "model.pb")

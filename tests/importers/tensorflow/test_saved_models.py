@@ -74,7 +74,7 @@ def test_a_graph_of_version_1_assigns_its_variables_itself(tmp_path):
     np.testing.assert_allclose(fastjac.load(folder).jacobian(np.zeros(4)), WEIGHT.T, rtol=1e-12)
 
 
-def test_a_signature_that_is_not_known_is_told(tmp_path):
+def test_a_signature_that_is_not_known_is_reported(tmp_path):
     ends = gr.signature(*ENDS)
     with pytest.raises(UnsupportedLayerError, match=r"it has no signature 'serving_default', but 'p', 'q'; save it with the one"):
         fastjac.load(write(tmp_path / "1", signatures={"p": ends, "q": ends}))
@@ -117,14 +117,14 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("message", FUNCTIONS)
-def test_a_damaged_function_is_told(message, tmp_path):
+def test_a_damaged_function_is_reported(message, tmp_path):
     layer = FUNCTIONS[message]
     functions = (MODEL, RESTORING) if layer is None else (layer, MODEL, RESTORING)
     with pytest.raises((FormatError, UnsupportedLayerError), match=message):
         fastjac.load(write(tmp_path, functions=functions))
 
 
-def test_a_function_with_other_arguments_is_told(tmp_path):
+def test_a_function_with_other_arguments_is_reported(tmp_path):
     layer = gr.function("layer", ["inputs"], {"out": "Tanh:y:0"}, gr.node("Tanh", "Tanh", "inputs"))
     with pytest.raises(
         FormatError, match=r"'call/called' \(StatefulPartitionedCall\): it calls a function of 1 arguments with 3"

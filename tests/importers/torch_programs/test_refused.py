@@ -154,7 +154,7 @@ def test_what_the_module_refuses_itself_is_said(path):
 
 def test_the_size_of_an_input_is_asked_for(path):
     save_scripted(nn.Tanh(), (), path)
-    with pytest.raises(LayerError, match="the program does not tell how many entries its input 'input' has; pass it as n_in"):
+    with pytest.raises(LayerError, match="the program does not show how many entries its input 'input' has; pass it as n_in"):
         fastjac.load(path)
     assert fastjac.load(path, n_in=3).n_in == 3
     save_scripted(build("dynamics")[0], (), path)

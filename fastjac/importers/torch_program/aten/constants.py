@@ -31,8 +31,8 @@ def _full(size: Any, fill_value: Any, *rest: Any, dtype: Any = None, **options: 
     entry = fill_value.alone.item() if isinstance(fill_value, Constant) and fill_value.alone.size == 1 else real(fill_value)
     name = dtype_name(dtype if not rest else rest[0], "float32")
 
-    def filled(told: np.ndarray) -> np.ndarray:
-        shape = tuple(told.tolist())
+    def filled(lengths: np.ndarray) -> np.ndarray:
+        shape = tuple(lengths.tolist())
         if any(length < 0 for length in shape):
             raise FormatError(f"it makes a tensor of shape {shape}; the file is damaged")
         spend(size_of(shape))
@@ -51,7 +51,7 @@ def _filled_like(number: float | int) -> Operator:
 def _full_like(self: Any, fill_value: Any, *rest: Any, **options: Any) -> Constant:
     value = tensor(self)
     shape = mv.shape_of(value)
-    found = _full([number_of(computed(lambda told, at=axis: told[at], shape)) for axis in range(len(value.shape))], fill_value)
+    found = _full([number_of(computed(lambda own, at=axis: own[at], shape)) for axis in range(len(value.shape))], fill_value)
     return found if isinstance(value, Flow) else cast(found, value.alone.dtype.name)
 
 

@@ -40,8 +40,8 @@ def _flatten(self: Any, start_dim: Any = 0, end_dim: Any = -1) -> Value:
     if start > end:
         raise FormatError(f"it flattens from axis {first} to axis {last}, which is before it")
 
-    def shape(told: np.ndarray) -> np.ndarray:
-        return np.array([*told[:start], np.prod(told[start : end + 1], dtype=np.int64), *told[end + 1 :]], np.int64)
+    def shape(own: np.ndarray) -> np.ndarray:
+        return np.array([*own[:start], np.prod(own[start : end + 1], dtype=np.int64), *own[end + 1 :]], np.int64)
 
     return mv.reshape(value, computed(shape, mv.shape_of(value)))
 
@@ -49,8 +49,8 @@ def _flatten(self: Any, start_dim: Any = 0, end_dim: Any = -1) -> Value:
 def _unflatten(self: Any, dim: Any, sizes: Any) -> Value:
     value = tensor(self)
     axis = mv.checked_axis(whole(dim), len(value.shape))
-    told = np.array([whole(one) for one in listed(sizes)], np.int64)
-    return mv.reshape(value, computed(lambda shape: np.array([*shape[:axis], *told, *shape[axis + 1 :]]), mv.shape_of(value)))
+    pieces = np.array([whole(one) for one in listed(sizes)], np.int64)
+    return mv.reshape(value, computed(lambda shape: np.array([*shape[:axis], *pieces, *shape[axis + 1 :]]), mv.shape_of(value)))
 
 
 def _unsqueeze(self: Any, dim: Any) -> Value:
@@ -82,13 +82,13 @@ def _permute(self: Any, dims: Any) -> Value:
 
 def _expand(self: Any, size: Any, implicit: Any = False) -> Value:
     """A tensor spread over a shape, in which -1 keeps the old size."""
-    value, told = tensor(self), sizes(size)
+    value, wanted = tensor(self), sizes(size)
 
     def shape(own: np.ndarray, new: np.ndarray) -> np.ndarray:
         behind = np.concatenate([np.ones(max(0, len(new) - len(own)), np.int64), own])
         return np.where(new == -1, behind, new)
 
-    return mv.expand(value, computed(shape, mv.shape_of(value), told))
+    return mv.expand(value, computed(shape, mv.shape_of(value), wanted))
 
 
 def _expand_as(self: Any, other: Any) -> Value:

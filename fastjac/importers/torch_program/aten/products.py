@@ -57,7 +57,7 @@ def _bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Value:
         raise UnsupportedLayerError("its weight is no constant of three axes")
     products = el.multiply(mv.unsqueeze(first, [-1]), mv.unsqueeze(second, [-2]))
     rank = len(products.shape)
-    shape = computed(lambda told: np.array([*told[: rank - 2], -1]), mv.shape_of(products))
+    shape = computed(lambda sizes: np.array([*sizes[: rank - 2], -1]), mv.shape_of(products))
     return ct.linear(mv.reshape(products, shape), mv.reshape(weights, [weights.shape[0], -1]), optional(bias, "bias"))
 
 

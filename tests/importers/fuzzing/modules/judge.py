@@ -99,9 +99,9 @@ def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
         y, jacobians = flat(network.value_and_jacobian, x, drawn.sizes)
     try:
         for batch, expected in own.in_batches(x):
-            told = difference(y[batch], expected, x[batch], precision.values, None if is_exact else own.values, precision.nudge)
-            if told:
-                return "other values", told
+            found = difference(y[batch], expected, x[batch], precision.values, None if is_exact else own.values, precision.nudge)
+            if found:
+                return "other values", found
     except BrokenPromiseError:
         return "", ""
     except NoFunctionError as error:
@@ -113,8 +113,8 @@ def compare(network: Any, module: Any, drawn: Drawn) -> tuple[str, str]:
     # Where y overflows or is no number, the derivative has none that is right.
     known = np.isfinite(expected).all(-1) & np.isfinite(y).all(-1)
     ours = np.where(known[:, None], jacobians.reshape(len(x), -1), expected)
-    told = difference(ours, expected, x, precision.derivatives, None if is_exact else own.jacobians, precision.nudge)
-    return ("other derivatives", told) if told else ("", "")
+    found = difference(ours, expected, x, precision.derivatives, None if is_exact else own.jacobians, precision.nudge)
+    return ("other derivatives", found) if found else ("", "")
 
 
 def input_dtype(module: Any, default: Any) -> Any:

@@ -101,11 +101,11 @@ def _tensor(value: Any) -> Any:
     """A tensor's kind, gradient and bits."""
     if isinstance(value, torch.nn.parameter.UninitializedTensorMixin):
         return "uninitialized"
-    told = (value.dtype, tuple(value.shape), value.requires_grad, id(value.grad) if value.is_leaf else None)
+    described = (value.dtype, tuple(value.shape), value.requires_grad, id(value.grad) if value.is_leaf else None)
     if value.is_meta or value.is_quantized:
-        return told
+        return described
     with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
         dense = value.detach().to_dense().resolve_conj().resolve_neg()
-    return *told, dense.clone(memory_format=torch.contiguous_format).reshape(-1).view(
+    return *described, dense.clone(memory_format=torch.contiguous_format).reshape(-1).view(
         torch.uint8
     ).numpy().tobytes() if dense.numel() else b""

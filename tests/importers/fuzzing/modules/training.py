@@ -71,9 +71,9 @@ def _one_call(module: Any, names: dict[str, Any], drawn: Drawn) -> Verdict:
     precision = PRECISIONS[coarsest(dtype, module, drawn)]
     for kind, one, other in zip(("values", "derivatives", "gradients"), ours, theirs, strict=True):
         known = np.isfinite(other)  # Where numbers overflow, there is no right one.
-        told = difference(np.where(known, one, other), other, x.numpy(), precision.derivatives)
-        if told:
-            return Verdict(ACCEPTED, f"other {kind}", told)
+        found = difference(np.where(known, one, other), other, x.numpy(), precision.derivatives)
+        if found:
+            return Verdict(ACCEPTED, f"other {kind}", found)
     return Verdict(ACCEPTED)
 
 
