@@ -51,7 +51,7 @@ def matrix_of(block: Block, edge: Edge, values: list[Array]) -> Array:
     if isinstance(map_, Slopes) and isinstance(map_.operator, Pair):
         (step,) = (step for step in block.steps if step.operator is map_.operator)
         slopes = naive_graph.rule_of(map_.operator.join)(*(values[operand] for operand in step.operands))[1]
-        return np.diag(slopes[map_.part])
+        return np.diag(slopes[map_.operand])
     if isinstance(map_, Slopes):
         return naive.jacobian(map_.operator.layers, x)
     matrix = np.zeros((block.sizes[edge.target], block.sizes[edge.source]))

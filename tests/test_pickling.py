@@ -31,7 +31,7 @@ def arrays_of(gradient: Gradient) -> list[np.ndarray]:
 HOLDERS = {
     "Program": NET.program,
     "Runner": lambda: NET._runners.get("auto"),
-    "Scratch": lambda: NET._runners.get("auto")._take_scratch(1),
+    "Memory": lambda: NET._runners.get("auto")._take_memory(1),
     "State": lambda: NET.linearize(X)._state,
     "GradientRunner": NET._gradient_runner,
     "Lent": lambda: NET._gradient_runner().keep(60),

@@ -105,7 +105,7 @@ def test_forks_while_threads_run_and_make_networks():
 
 
 def test_a_network_pickles():
-    """Without the programs and the scratch memory that its calls have left in it."""
+    """Without the programs and the memory that its calls have left in it."""
     for call in mixed_calls()[::15]:
         before = len(pickle.dumps(call.net))
         answers = call.answers(threads=2)

@@ -201,7 +201,7 @@ class _Lowering:
         record |= {"in_row": padded(op.n_in, self._dtype), "out_row": padded(op.n_out, self._dtype)}
         record |= {"source_made": max(self._unfolded.makers[op.source], default=DENSE)}
         record |= {"first": op.units.source, "place": op.units.target, "count": op.units.count, "units": DENSE}
-        record |= {"partner": number + 1 - 2 * op.part}
+        record |= {"partner": number + 1 - 2 * op.operand}
         record |= {key: place.offset for key, place in self._places[number].items() if key in (OPERATION.names or ())}
         record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
         places = {key: positions[op.position, field] for key, field in op.fields.items()}

@@ -37,7 +37,7 @@ class Operation:
     source, target : numbers of the values.  n_in, n_out : their units.
     fields : the trained parameters among the layer's arrays: from the kernel's name for each ("weight", "bias", "p", "q") to the
         name of the layer's field.
-    units : for a BRING, which units are brought where.  part : for a PAIR, which of the two operands is the source.
+    units : for a BRING, which units are brought where.  operand : for a PAIR, which of the join's two operands the source is.
     """
 
     kind: int
@@ -49,7 +49,7 @@ class Operation:
     n_out: int
     fields: dict[str, str] = field(default_factory=dict)
     units: Units = NO_UNITS
-    part: int = 0
+    operand: int = 0
 
     @property
     def moves_all(self) -> bool:
@@ -131,8 +131,8 @@ class _Unfolding:
             self._bring(layer, operands, size)
         elif isinstance(layer, Pairwise):
             value = self._value(size)
-            for part, operand in enumerate(operands):
-                self._append(PAIR, layer, operand, value, part=part)
+            for number, operand in enumerate(operands):
+                self._append(PAIR, layer, operand, value, operand=number)
         else:
             for kind, fields in _steps_of(layer):
                 operands = [self._append(kind, layer, operands[0], self._value(size), fields)]
@@ -152,11 +152,11 @@ class _Unfolding:
 
     def _append(
         self, kind: int, layer: Layer, source: int, target: int, fields: dict[str, str] | None = None, *,
-        units: Units = NO_UNITS, part: int = 0,
+        units: Units = NO_UNITS, operand: int = 0,
     ) -> int:  # fmt: skip
         position, sizes = self._positions.get(layer, -1), self._sizes
         self._ops.append(
-            Operation(kind, layer, position, source, target, sizes[source], sizes[target], fields or {}, units, part)
+            Operation(kind, layer, position, source, target, sizes[source], sizes[target], fields or {}, units, operand)
         )
         return target
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..graphs.ends import End, shapes_of
 from ..layers import Layer
+from .memory import Kept
 from .runner import GradientRunner, addresses_of
-from .scratch import Kept
 from .structure import blocks_of, gather
 
 if TYPE_CHECKING:

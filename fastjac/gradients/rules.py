@@ -38,7 +38,7 @@ def kernels_of(op: Operation) -> dict[str, Any]:
         return kernels | ({"bend": BENDS[name]} if name in BENDS else {})
     if isinstance(op.layer, Pairwise):
         name = op.layer.rule
-        return {"rule": PAIRWISE[name]} | ({"bend": PAIR_BENDS[name][op.part]} if name in PAIR_BENDS else {})
+        return {"rule": PAIRWISE[name]} | ({"bend": PAIR_BENDS[name][op.operand]} if name in PAIR_BENDS else {})
     rule = activation_rule(op)
     kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
     has_bend = isinstance(op.layer, Activation) and op.layer.has_bend

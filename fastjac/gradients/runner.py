@@ -21,8 +21,8 @@ from ..pickling import refuse_pickling
 from ..running import crew
 from ..running.sharing import PARALLEL_COST
 from .lowering import Lowered
+from .memory import GradientMemory, Held, Kept, Lent, Pool
 from .operations import ParameterName, parameter_keys, rule_parameters
-from .scratch import Held, Kept, Lent, Pool, Scratch
 
 CALL_COST = 1_000_000_000
 """Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
@@ -51,7 +51,7 @@ def addresses_of(**arrays: np.ndarray | None) -> dict[str, int]:
 
 
 class GradientRunner:
-    """Tables, parameters and scratch memory of one network; may be used from several threads at once.
+    """Tables, parameters and working memory of one network; may be used from several threads at once.
 
     lowered : the tables.  layers : the layers of the network's graph, which hold the parameters.
     team : the threads to run on; by default this process's crew.
@@ -70,7 +70,7 @@ class GradientRunner:
         self._no_sources = np.zeros(len(fields), np.int64)
         self._source_places = {(op.position, field): place for place, (op, field) in enumerate(fields) if field}
         self._templates: dict[frozenset[str], np.ndarray] = {}
-        self._idle: Pool[Scratch] = Pool()
+        self._idle: Pool[GradientMemory] = Pool()
         self._idle_parameters: Pool[Held] = Pool()
         self._nothing = np.empty(0, lowered.dtype)
 
@@ -167,11 +167,11 @@ class GradientRunner:
         cost = count * self.lowered.gradients_size * MOVING_COST
         self._share(request, self._threads(cost, threads), self._team.most_threads)
 
-    def _sums(self, scratch: Scratch, chunks: int) -> int:
+    def _sums(self, memory: GradientMemory, chunks: int) -> int:
         """The address of a sum for each chunk, in memory used before if there is any: fresh pages cost more than the sums."""
-        if scratch.sums is None or len(scratch.sums.arrays["sums"]) < chunks:
-            scratch.sums = Held(sums=np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype))
-        return scratch.sums.words["sums"]
+        if memory.sums is None or len(memory.sums.arrays["sums"]) < chunks:
+            memory.sums = Held(sums=np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype))
+        return memory.sums.words["sums"]
 
     def _division(self, n: int) -> tuple[int, int]:
         """How many samples are a block, and how many chunks of whole blocks have a sum of their own.
@@ -216,14 +216,14 @@ class GradientRunner:
             request[_WORDS[name]] = word
         return request
 
-    def _take(self, slots: int) -> Scratch:
-        """Scratch with at least so many slots: idle scratch if there is any, else new."""
+    def _take(self, slots: int) -> GradientMemory:
+        """Memory with at least so many slots: idle memory if there is any, else new."""
         found = self._idle.take()
         if found is not None and len(found.arrays["work"]) >= slots:
             found.filled = False
             return found
         work, lists = scratch(self.lowered.layout[0], self.lowered.dtype, slots)
-        return Scratch(work=work, lists=lists, buffers=self._new_buffers())
+        return GradientMemory(work=work, lists=lists, buffers=self._new_buffers())
 
     def _new_buffers(self) -> np.ndarray:
         threads = self._team.most_threads

@@ -13,7 +13,7 @@ from .memory import WORD, address_of, itemsize, view
 from .tables import Program
 
 (
-    KERNEL, TASK, N_IN, N_OUT, SEED_SIZE, OUT_SIZE, LANE_SAMPLES, WORK, WORK_STRIDE, LISTS, LISTS_STRIDE, TABLES,
+    KERNEL, TASK, N_IN, N_OUT, SEED_SIZE, OUT_SIZE, LANE_SAMPLES, WORK_ADDRESS, WORK_STRIDE, LISTS_ADDRESS, LISTS_STRIDE, TABLES,
 ) = range(12)  # fmt: skip
 """Words of a handle: the kernel's address, the task and its sizes, how many samples lie along the lanes (0 if none do), scratch
 of the first thread and bytes to the next thread's, and the addresses of the Program's arrays from TABLES on."""
@@ -105,7 +105,7 @@ def run_chunk(call, thread, chunk, chunks):
     )
     tables = (handle[TABLES], handle[TABLES + 1], handle[TABLES + 2], handle[TABLES + 3], handle[TABLES + 4])
     memory = (
-        handle[WORK] + thread * handle[WORK_STRIDE], handle[LISTS] + thread * handle[LISTS_STRIDE],
+        handle[WORK_ADDRESS] + thread * handle[WORK_STRIDE], handle[LISTS_ADDRESS] + thread * handle[LISTS_STRIDE],
         handle[KEPT], handle[KEPT + 1], handle[KEPT + 2] + first,
     )  # fmt: skip
     call_kernel(handle[KERNEL], (tables, handle[TASK], arrays, last - first, memory, team))

@@ -15,7 +15,7 @@ from . import atomic
 from .jit import piece
 from .memory import WORD, call_address, view
 
-PARTS, SHARED, STEPS = range(3)
+THREADS, SHARED, STEPS = range(3)
 """Words of a meeting: the number of threads, the address of their workspace, and the number of steps."""
 LINE = 8
 """Words of a cache line; the steps begin on the second line, each on lines of its own."""
@@ -31,20 +31,20 @@ def meeting_words(steps: int, threads: int) -> int:
     return LINE + steps * step_words(threads)
 
 
-def step_words(parts: int) -> int:
+def step_words(threads: int) -> int:
     """The words of one step: its count, and a flag for each piece."""
-    return -(-(1 + parts) // LINE) * LINE
+    return -(-(1 + threads) // LINE) * LINE
 
 
 _step_words = piece(step_words)
 
 
 @piece
-def open_meeting(meeting, parts, work):
-    """Let so many threads meet, none of which has begun a piece yet."""
+def open_meeting(meeting, threads, workspace):
+    """Let so many threads meet over this workspace; no piece is begun yet."""
     words = view(WORD, meeting, LINE)
-    words[PARTS], words[SHARED] = parts, work
-    steps = view(WORD, meeting + LINE * WORD_BYTES, words[STEPS] * _step_words(parts))
+    words[THREADS], words[SHARED] = threads, workspace
+    steps = view(WORD, meeting + LINE * WORD_BYTES, words[STEPS] * _step_words(threads))
     for number in range(len(steps)):
         steps[number] = 0
 
@@ -74,7 +74,7 @@ def shared_work(team, work):
 @piece
 def pieces_for(team, most):
     """The number of pieces of a step that can be cut into `most` pieces."""
-    return 1 if team[0] == 0 else max(1, min(most, view(WORD, team[0], LINE)[PARTS]))
+    return 1 if team[0] == 0 else max(1, min(most, view(WORD, team[0], LINE)[THREADS]))
 
 
 @piece
@@ -102,9 +102,9 @@ def meet(team, step, pieces):
 
 @piece
 def share_of(size, unit, share):
-    """Where a piece of so many units each begins and ends.
+    """Where a piece of a range begins and ends; only the last piece may end within a unit.
 
-    size : of all pieces.  share : which of how many pieces.
+    size : the length of the range.  share : the number of the piece, and how many pieces there are.
     """
     if share[1] == 1:
         return 0, size
@@ -126,5 +126,5 @@ def wait_for(address, count):
 
 @piece
 def _step(team, step):
-    parts = view(WORD, team[0], LINE)[PARTS]
-    return team[0] + (LINE + step * _step_words(parts)) * WORD_BYTES
+    threads = view(WORD, team[0], LINE)[THREADS]
+    return team[0] + (LINE + step * _step_words(threads)) * WORD_BYTES

@@ -12,7 +12,7 @@ new job, whose words it reads only after it has taken that chunk.
 from __future__ import annotations
 
 from . import atomic
-from .call import MEETING, WORK, call_of, is_together, run_chunk
+from .call import MEETING, WORK_ADDRESS, call_of, is_together, run_chunk
 from .jit import entry, piece
 from .meeting import LINE, SPINS, WORD_BYTES, open_meeting, wait_for
 from .memory import WORD, address_of, view
@@ -39,7 +39,7 @@ def share(job, threads, chunks, handle, x, seed, y, out):
         return False
     words = call_of(handle, x, seed, y, out)
     if is_together(handle):
-        open_meeting(handle[MEETING], chunks, handle[WORK])
+        open_meeting(handle[MEETING], chunks, handle[WORK_ADDRESS])
     for number in range(len(words)):
         job[CALL + number] = words[number]
     atomic.store(address + THREADS * WORD_BYTES, threads)

@@ -41,7 +41,7 @@ class Accumulation(Emitter):
 
     contracted: tuple[Matrix, int]
 
-    def lower(self, product: Product, plan: Plan) -> None:
+    def write(self, product: Product, plan: Plan) -> None:
         """Write the steps that compute `product` in the order of `plan`, into the sample's result."""
         self._product = product
         self._ends = end_spans(product, plan)

@@ -117,7 +117,7 @@ class Emitter:
             self.steps.append(step)
 
     def _read_by_normalizer(self, matrix: Matrix) -> Record:
-        """The fields of the matrix that a normalizer reads: `matrix`, or what it is a plain copy of, which is then left out."""
+        """Fields of the matrix that a normalizer reads: `matrix`, or its source if it is a plain copy, which is then left out."""
         copy, itself = matrix.made_by, (matrix.transpose if matrix.transposed else matrix).as_left
         if copy and copy["operation"] == COPY and copy["state"] == DENSE and copy["a_column"] == 1 and copy is self.steps[-1]:
             self.steps.pop()
@@ -167,18 +167,18 @@ class Emitter:
 
     def list_of(self, slopes: Slopes) -> int:
         """Where the list of the units lies whose slope is not 0."""
-        operator, part = slopes.operator, slopes.part
-        if (operator, part) not in self._lists:
-            live = self.slopes(operator, part) | {"size": operator.size, "list": self.list_size, "stacked": 0}
-            self._lists[operator, part] = live
+        operator, operand = slopes.operator, slopes.operand
+        if (operator, operand) not in self._lists:
+            live = self.slopes(operator, operand) | {"size": operator.size, "list": self.list_size, "stacked": 0}
+            self._lists[operator, operand] = live
             self.live.append(live)
             self.list_size += 1 + operator.size + LIST_ROOM
-        return self._lists[operator, part]["list"]
+        return self._lists[operator, operand]["list"]
 
-    def slopes(self, operator: Diagonal | Pair, part: int = 0) -> Record:
-        """Where the slopes of an elementwise map by its operand `part` lie."""
+    def slopes(self, operator: Diagonal | Pair, operand: int = 0) -> Record:
+        """Where the slopes of an elementwise map lie; `operand` is the number of the operand by which they are taken."""
         state = self._state[operator]
-        return state | {"state": state["state"] + part * self.padded(operator.size)}
+        return state | {"state": state["state"] + operand * self.padded(operator.size)}
 
     def take(self, rows: int, columns: int, transposed: bool = False) -> Matrix:
         """A new matrix in the workspace: row-major, or column-major where it is transposed."""

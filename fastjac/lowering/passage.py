@@ -153,7 +153,7 @@ class Passage:
             self._emitter.clear(total.matrix)
         total = self._changeable(value, total)
         if isinstance(term.map, Slopes):
-            self._emitter.add(total.matrix, source.matrix, self._emitter.slopes(term.map.operator, term.map.part))
+            self._emitter.add(total.matrix, source.matrix, self._emitter.slopes(term.map.operator, term.map.operand))
         elif isinstance(term.map, Units):
             self._add_columns(total.matrix, source.matrix, term)
         elif isinstance(term.map, Affine):
@@ -260,7 +260,7 @@ class Passage:
     def _scale(self, value: int, term: Term, map_: Slopes) -> Rows:
         """Rows times slopes; where only products with weights read them, columns of dead units are left as they are."""
         source, operator = self._at[term.source], map_.operator
-        slopes = self._emitter.slopes(operator, map_.part)
+        slopes = self._emitter.slopes(operator, map_.operand)
         live = map_ if map_.sparse and len(self._way.terms[value]) == 1 else None
         if live and self._way.skips(value, map_):
             owned = self._is_free(term.source)

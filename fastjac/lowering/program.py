@@ -146,7 +146,7 @@ def _kernel_of(step: Record, dtype: np.dtype) -> Record:
 
 def _accumulate(product: Product, plan: Plan, parameters: Parameters, state: StatePlaces) -> Accumulation:
     accumulation = Accumulation(parameters, state)
-    accumulation.lower(product, plan)
+    accumulation.write(product, plan)
     return accumulation
 
 

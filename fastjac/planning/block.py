@@ -85,11 +85,12 @@ class Units:
 class Slopes:
     """The diagonal of an elementwise map.
 
-    part : the operand by which the slope is taken.  sparse : whether entries are exactly 0 on whole intervals of the input.
+    operand : the number of the operand by which the slope is taken.
+    sparse : whether entries are exactly 0 on whole intervals of the input.
     """
 
     operator: Diagonal | Pair
-    part: int = 0
+    operand: int = 0
     sparse: bool = False
 
 
@@ -159,15 +160,15 @@ def _gives_zeros(step: BlockStep, zeros: Sequence[bool]) -> bool:
 def _edges_to(number: int, step: BlockStep, sizes: tuple[int, ...], zeros: Sequence[bool]) -> Iterator[Edge]:
     """The edges to a value, by the step that makes it."""
     operator, first = step.operator, 0
-    for part, operand in enumerate(step.operands):
+    for position, operand in enumerate(step.operands):
         if isinstance(operator, (Affine, Normalization)):
             yield Edge(operand, number, operator)
         elif isinstance(operator, Diagonal):
             yield Edge(operand, number, Slopes(operator, sparse=operator.sparse))
         elif isinstance(operator, Pair):
             # The slope of a product by one factor is the other factor.
-            has_zeros = isinstance(operator.join, Multiply) and zeros[step.operands[1 - part]]
-            yield Edge(operand, number, Slopes(operator, part, sparse=operator.join.sparse or has_zeros))
+            has_zeros = isinstance(operator.join, Multiply) and zeros[step.operands[1 - position]]
+            yield Edge(operand, number, Slopes(operator, position, sparse=operator.join.sparse or has_zeros))
         elif isinstance(operator, Sum):
             yield Edge(operand, number, Units(0, 0, step.size))
         elif isinstance(operator, Stack):

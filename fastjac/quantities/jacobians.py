@@ -28,10 +28,10 @@ Take = Callable[[slice, np.ndarray, np.ndarray | None], Result]
 their factors `left (n, n_out, r)` and `right (n, r, n_in)`. All are float64."""
 
 
-class _Part(NamedTuple):
-    """J of a chain between two boundaries.
+class _Stretch(NamedTuple):
+    """A stretch of a chain, between two boundaries, with what computes its J.
 
-    shape : rows and columns of J.  n_values : how many of the chain's values are computed with J, all or none.
+    shape : rows and columns of J.  n_values : how many values at the stretch's end are computed with J: all or none.
     """
 
     runner: Runner
@@ -39,7 +39,7 @@ class _Part(NamedTuple):
     n_values: int = 0
 
     def at(self, x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray]:
-        """Values (n, n_values), and J (n, rows, columns) in float64, at the inputs x of this stretch of the chain."""
+        """Values (n, n_values), and J (n, rows, columns) in float64, at the inputs x of the stretch."""
         nothing = np.empty((0, 0), x.dtype)
         values, jacobian = (np.empty((len(x), *core), x.dtype) for core in ((self.n_values,), self.shape))
         self.runner(x, nothing, values, jacobian, threads)
@@ -73,18 +73,18 @@ class Jacobians:
         """
         chain = self._runners.chain
         waist = waist_of(chain, self.n_out, self.n_in, algebra)
-        parts = self._parts(waist)
-        works = [part.runner.work for part in parts]
+        stretches = self._stretches(waist)
+        works = [stretch.runner.work for stretch in stretches]
         r = None if waist is None else chain.sizes[waist]
         cost = sum(work.cost for work in works) + algebra(self.n_out, self.n_in, r)
         reading = FAR_READ_COST * sum(work.weight_bytes for work in works)
         overhead = reading / READING_SHARE + SUM_COST * result_size
-        pieces = pieces_of(self.n, cost, 8 * sum(math.prod(part.shape) for part in parts), overhead)
+        pieces = pieces_of(self.n, cost, 8 * sum(math.prod(stretch.shape) for stretch in stretches), overhead)
         inner = self._threads if len(pieces) == 1 else 1
 
-        def take_piece(part: slice) -> Result:
+        def take_piece(piece: slice) -> Result:
             with np.errstate(all="ignore"), default_mode():
-                return take(part, *_joined(parts, arguments.for_kernels(self._x[part], chain.dtype), inner))
+                return take(piece, *_joined(stretches, arguments.for_kernels(self._x[piece], chain.dtype), inner))
 
         return in_order(take_piece, pieces, most_workers(len(pieces), self._threads))
 
@@ -92,18 +92,18 @@ class Jacobians:
         """Call `take` for every piece of the batch, as `each` does; this `take` returns nothing, but stores its results."""
         deque(self.each(algebra, take), maxlen=0)
 
-    def _parts(self, waist: int | None) -> list[_Part]:
+    def _stretches(self, waist: int | None) -> list[_Stretch]:
         """The whole chain, or the chain before a waist and the chain behind it."""
         get, mode, (wrt, of) = self._runners.get, self._mode, (self._wanted.wrt, self._wanted.of)
         if waist is None:
-            return [_Part(get(mode, wrt=wrt, of=of), (self.n_out, self.n_in))]
+            return [_Stretch(get(mode, wrt=wrt, of=of), (self.n_out, self.n_in))]
         chain = self._runners.chain
         width, last = chain.sizes[waist], len(chain.factors)
-        before = _Part(get(mode, wrt=wrt, span=(0, waist)), (width, self.n_in), width)
-        return [before, _Part(get(mode, of=of, span=(waist, last)), (self.n_out, width))]
+        before = _Stretch(get(mode, wrt=wrt, span=(0, waist)), (width, self.n_in), width)
+        return [before, _Stretch(get(mode, of=of, span=(waist, last)), (self.n_out, width))]
 
 
-def _joined(parts: list[_Part], x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+def _joined(stretches: list[_Stretch], x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray | None]:
     """J, or its factors: the chain behind a waist starts from the values of the chain before it, so there is one primal sweep."""
-    values, jacobian = parts[0].at(x, threads)
-    return (jacobian, None) if len(parts) == 1 else (parts[1].at(values, threads)[1], jacobian)
+    values, jacobian = stretches[0].at(x, threads)
+    return (jacobian, None) if len(stretches) == 1 else (stretches[1].at(values, threads)[1], jacobian)

@@ -75,8 +75,8 @@ class Measurable:
         count = checked_count(k, min(jacobians.shape))
         values = np.empty((jacobians.n, count))
 
-        def take(part: slice, left: np.ndarray, right: np.ndarray | None) -> None:
-            values[part] = singular_values(left, right)[:, :count]
+        def take(piece: slice, left: np.ndarray, right: np.ndarray | None) -> None:
+            values[piece] = singular_values(left, right)[:, :count]
 
         jacobians.run(spectral_cost, take)
         return values.reshape(*lead, count)
@@ -108,8 +108,8 @@ class Measurable:
         jacobians, lead = self._jacobians(x, mode, (wrt, of), threads)
         values = np.empty(jacobians.n)
 
-        def take(part: slice, left: np.ndarray, right: np.ndarray | None) -> None:
-            values[part] = norms(left, right, order)
+        def take(piece: slice, left: np.ndarray, right: np.ndarray | None) -> None:
+            values[piece] = norms(left, right, order)
 
         jacobians.run(NORM_COSTS[order], take)
         return values.reshape(lead)[()]
@@ -139,9 +139,9 @@ class Measurable:
         share = rounding_share(jacobians.shape, self.dtype)
         values = np.empty(jacobians.n, int)
 
-        def take(part: slice, left: np.ndarray, right: np.ndarray | None) -> None:
+        def take(piece: slice, left: np.ndarray, right: np.ndarray | None) -> None:
             found = singular_values(left, right)
-            values[part] = ranks(found, share * found[:, 0] if tolerance is None else tolerance[part])
+            values[piece] = ranks(found, share * found[:, 0] if tolerance is None else tolerance[piece])
 
         jacobians.run(spectral_cost, take)
         return values.reshape(lead)[()]
@@ -175,8 +175,8 @@ class Measurable:
             )
         values = np.empty((2, jacobians.n))
 
-        def take(part: slice, left: np.ndarray, right: np.ndarray | None) -> None:
-            values[:, part] = slogdets(left, right)
+        def take(piece: slice, left: np.ndarray, right: np.ndarray | None) -> None:
+            values[:, piece] = slogdets(left, right)
 
         jacobians.run(determinant_cost, take)
         sign, logarithm = values.reshape(2, *lead)
@@ -218,8 +218,8 @@ class Measurable:
         weights = checked_weight(weight, inner, lead, "weight")
         values = np.empty((jacobians.n, outer, outer))
 
-        def take(part: slice, left: np.ndarray, right: np.ndarray | None) -> None:
-            gram(*rows_and_weight(side, left, right, _of(weights, part)), out=values[part])
+        def take(piece: slice, left: np.ndarray, right: np.ndarray | None) -> None:
+            gram(*rows_and_weight(side, left, right, _of(weights, piece)), out=values[piece])
 
         jacobians.run(gram_algebra(side, weights), take)
         return values.reshape(*lead, outer, outer)
@@ -252,8 +252,8 @@ class Measurable:
         jacobians, lead = self._jacobians(x, mode, (wrt, of), threads)
         weights = checked_weight(precision, jacobians.n_out, lead, "precision")
 
-        def take(part: slice, left: np.ndarray, right: np.ndarray | None) -> np.ndarray:
-            return summed_gram(*rows_and_weight("inputs", left, right, _of(weights, part)))
+        def take(piece: slice, left: np.ndarray, right: np.ndarray | None) -> np.ndarray:
+            return summed_gram(*rows_and_weight("inputs", left, right, _of(weights, piece)))
 
         total = np.zeros((jacobians.n_in, jacobians.n_in))
         for partial in jacobians.each(gram_algebra("inputs", weights), take, total.size):
@@ -270,6 +270,6 @@ class Measurable:
         return Jacobians(self._runners, np.atleast_2d(points), checked_mode(mode), wanted, count), lead
 
 
-def _of(weights: np.ndarray | None, part: slice) -> np.ndarray | None:
+def _of(weights: np.ndarray | None, piece: slice) -> np.ndarray | None:
     """The weights of some samples, or the one weight of all."""
-    return weights if weights is None or len(weights) == 1 else weights[part]
+    return weights if weights is None or len(weights) == 1 else weights[piece]

@@ -23,13 +23,13 @@ def r_factors(matrices: np.ndarray) -> np.ndarray:
     # A block of rows must be so much taller than its R that a round pays.
     if m <= height or height < 4 * k:
         return _r(matrices)
-    parts = -(-m // height)
-    height = -(-m // parts)
-    if parts * height > m:
+    blocks = -(-m // height)
+    height = -(-m // blocks)
+    if blocks * height > m:
         # Rows of zeros change no R.
-        matrices = np.concatenate([matrices, np.zeros((n, parts * height - m, k))], axis=1)
-    of_parts = _r(matrices.reshape(n * parts, height, k))
-    return r_factors(of_parts.reshape(n, parts * k, k))
+        matrices = np.concatenate([matrices, np.zeros((n, blocks * height - m, k))], axis=1)
+    of_blocks = _r(matrices.reshape(n * blocks, height, k))
+    return r_factors(of_blocks.reshape(n, blocks * k, k))
 
 
 def _r(matrices: np.ndarray) -> np.ndarray:

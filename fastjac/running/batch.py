@@ -1,4 +1,4 @@
-"""Runs a Program over a batch: scratch memory, arrays that kernels cannot take as they lie, and the calls that threads share."""
+"""Runs a Program over a batch: working memory, arrays that kernels cannot take as they lie, and the calls that threads share."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ COPIED_BYTES = 16 * 2**20
 
 
 FIELDS = "block", "group", "parts", "serial", "lane_samples"
-"""What of a program's layout decides how its samples are shared out."""
+"""The fields of a program's layout that decide how its samples are shared out."""
 
 
-class Scratch(NamedTuple):
-    """Memory with a row for each thread, and the handle by which kernels find this memory and the program.
+class Memory(NamedTuple):
+    """The memory in which a call works, with a row for each thread, and the handle by which kernels find it and the program.
 
     together : the handle for threads that compute the same samples together, which meet in `meeting`.
     """
@@ -54,7 +54,7 @@ class Runner:
         self._is_shared, self._few = is_shared(self.work), samples_alone(self.work)
         # How the latest batch was shared out. The next batch of the same size is shared out alike.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
-        self._idle: list[Scratch] = []
+        self._idle: list[Memory] = []
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         refuse_pickling(self, "send the network")
@@ -95,7 +95,7 @@ class Runner:
     def _share(
         self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None, state: State | None
     ) -> None:
-        """All calls for arrays that kernels can take."""
+        """Make all calls for samples in arrays that kernels can take."""
         n = len(x)
         if n <= self._few and (threads is None or threads == 1):
             self._run(x, seed, y, out, ALONE, state)
@@ -123,28 +123,28 @@ class Runner:
         state: State | None,
     ) -> None:
         """One call, short enough that Ctrl-C is seen soon."""
-        scratch = self._take_scratch(how.threads)
-        handle = scratch.together if how.together else scratch.handle
+        memory = self._take_memory(how.threads)
+        handle = memory.together if how.together else memory.handle
         handle = handle if state is None else state.handle(handle)
         alone = how.chunks == 1 or (how.brief and not crew.crew.is_awake(how.threads))
         if alone or not crew.crew.share(how.threads, how.chunks, handle, x, seed, y, out):
             call(handle, x, seed, y, out)
-        self._idle.append(scratch)
+        self._idle.append(memory)
 
-    def _take_scratch(self, threads: int) -> Scratch:
-        """Scratch for at least so many threads: idle scratch if there is any, else new."""
+    def _take_memory(self, threads: int) -> Memory:
+        """Memory for at least so many threads: idle memory if there is any, else new."""
         try:
-            scratch = self._idle.pop()
+            memory = self._idle.pop()
         except IndexError:
-            scratch = None
+            memory = None
         if threads > 1:
             # Any thread of the crew may take part, so each needs a row.
             threads = crew.crew.most_threads
-        if scratch is None or len(scratch.work) < threads:
-            scratch = self._new_scratch(threads)
-        return scratch
+        if memory is None or len(memory.work) < threads:
+            memory = self._new_memory(threads)
+        return memory
 
-    def _new_scratch(self, threads: int) -> Scratch:
+    def _new_memory(self, threads: int) -> Memory:
         work, lists = workspace(self.program, threads)
         handle = handle_of(self.program, 0, work, lists)
         steps, parts = len(self.program.primal) + len(self.program.steps), min(threads, self.work.parts)
@@ -152,4 +152,4 @@ class Runner:
         meeting[STEPS] = steps
         together = handle.copy()
         together[MEETING] = meeting.ctypes.data
-        return Scratch(work, lists, handle, meeting, together)
+        return Memory(work, lists, handle, meeting, together)

@@ -86,7 +86,7 @@ def test_a_crew_that_serves_another_call(crew: Crew) -> None:
 
 
 def test_a_crew_that_has_grown_since_the_last_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a forked child that may use more threads than its parent: the network's scratch is for fewer."""
+    """As in a forked child that may use more threads than its parent: the network's memory is for fewer."""
     net, crews = chain(np.float64), [Crew(), Crew()]
     alone = gradient(net, 1001, threads=1)
     for crew, crew.most_threads in zip(crews, (2, 8), strict=True):
@@ -96,7 +96,7 @@ def test_a_crew_that_has_grown_since_the_last_call(monkeypatch: pytest.MonkeyPat
 
 
 def test_many_python_threads_at_once() -> None:
-    """Their calls of every kind meet in one crew and share each network's scratch."""
+    """Their calls of every kind meet in one crew and share each network's memory."""
     nets = [chain(dtype) for dtype in DTYPES]
     calls = [(net, n, threads) for net in nets for n in (1, 30, 300) for threads in (1, 2, None)]
     expected = [gradient(net, n, threads=1) for net, n, _ in calls]

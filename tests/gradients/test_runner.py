@@ -7,9 +7,9 @@ import pytest
 
 import fastjac as fj
 from fastjac.gradients import runner as runner_module
+from fastjac.gradients.memory import MOST_IDLE, Kept, Lent
 from fastjac.gradients.pullback import views_of
 from fastjac.gradients.runner import GradientRunner, Sources, addresses_of, pack
-from fastjac.gradients.scratch import MOST_IDLE, Kept, Lent
 from fastjac.kernels.gradient_tables import REQUEST
 from tests import naive
 from tests.bits import assert_same_bits
@@ -249,7 +249,7 @@ class TestKept:
         forward(runner, arrays, kept, threads=8)
         team.most_threads = 8
         back(runner, arrays, kept, threads=8)
-        held = [scratch.arrays["buffers"] for scratch in (kept.memory, *runner._idle)]
+        held = [memory.arrays["buffers"] for memory in (kept.memory, *runner._idle)]
         buffers = {array.ctypes.data: len(array) for array in held}
         threads, address = team.asked[-1]
         assert threads <= buffers[address]

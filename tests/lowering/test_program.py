@@ -129,9 +129,9 @@ def test_what_a_workspace_held_before_does_not_matter(seed, mode):
     net = Network(random_network(seed).layers)
     x = np.random.default_rng(seed).standard_normal((9, net.n_in))
     expected = net.value_and_jacobian(x, mode, threads=1)
-    for scratch in net._runners.get(mode)._idle:
-        scratch.work[:] = np.nan
-        scratch.lists[:, net.program(mode).layout[0]["n_identity"] :] = -1
+    for memory in net._runners.get(mode)._idle:
+        memory.work[:] = np.nan
+        memory.lists[:, net.program(mode).layout[0]["n_identity"] :] = -1
     for size in (9, 1):
         assert_same_bits(net.value_and_jacobian(x[:size], mode, threads=1), (part[:size] for part in expected))
 

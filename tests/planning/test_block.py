@@ -55,7 +55,7 @@ def test_a_sum_of_sums_is_one():
 def test_what_is_read_elsewhere_too_keeps_its_edges():
     block = block_of((WEIGHT, 0), (Sum(3), 0, 1), (Pair(Multiply(), 3), 2, 1))
     assert (0, 1, WEIGHT) in edges(block)
-    assert [part for *_, map_ in edges(block) if isinstance(map_, Slopes) for part in [map_.part]] == [0, 1]
+    assert [map_.operand for *_, map_ in edges(block) if isinstance(map_, Slopes)] == [0, 1]
 
 
 def test_a_selection_of_units_that_follow_one_another_is_a_run():

@@ -82,9 +82,9 @@ def test_other_threads_take_part(team: torch_team.Team) -> None:
 def results_of(team: Team, threads: int, chunks: int) -> tuple[np.ndarray, np.ndarray]:
     """The gradient by x, and that by all parameters, of a request that is shared."""
     runner = GradientRunner(seeded.runner(NET).lowered, NET.layers, team)
-    scratch, given = runner._take(MOST), arrays_for(500)
+    memory, given = runner._take(MOST), arrays_for(500)
     by_x, gradient = np.full((500, 5), np.nan), np.full(NET.n_parameters, np.nan)
-    words = addresses_of(x_gradient=by_x, **given) | scratch.words | {"sums": runner._sums(scratch, chunks)}
+    words = addresses_of(x_gradient=by_x, **given) | memory.words | {"sums": runner._sums(memory, chunks)}
     words |= {"n": 500, "block": 10, "blocks": 50, "starts_sums": True}
     runner._share(runner._request(words), threads, chunks)
     runner._add_up(words["sums"], chunks, gradient.ctypes.data, 1)

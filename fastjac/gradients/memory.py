@@ -18,7 +18,8 @@ Memory = TypeVar("Memory")
 class Held:
     """Arrays that many requests use, and the words that requests have for them: to ask NumPy for an address takes 2 us each time.
 
-    arrays : the arrays, by the names of a request's fields.  words : their addresses and the bytes from row to row, likewise.
+    arrays : the arrays, by the names of a request's fields.
+    words : the addresses of the arrays and the bytes from row to row, by the names of a request's fields.
     """
 
     def __init__(self, **arrays: np.ndarray) -> None:
@@ -34,8 +35,8 @@ class Held:
             self.words[f"{name}_stride"] = array.strides[0]
 
 
-class Scratch(Held):
-    """Memory of one call at a time.
+class GradientMemory(Held):
+    """The memory in which a call of the gradient kernel works; one call has it at a time.
 
     work, lists : (slots, size), what is kept for a block of samples; a slot for each thread, or for each block.
     buffers : (threads, size), what a thread works in.
@@ -79,5 +80,5 @@ class Lent(Generic[Memory]):
             self._lender.give_back(memory)
 
 
-Kept = Lent[Scratch]
+Kept = Lent[GradientMemory]
 """What a call computed for its samples, for later calls with the same samples."""
