@@ -111,7 +111,7 @@ def mean_jacobian(
     if math.isnan(samples):
         raise ShapeError(f"x must have chunks of known sizes, got shape {call.x.shape}; call x.compute_chunk_sizes() before")
     if not samples:
-        raise ShapeError(f"x must have at least one sample, of which a mean is taken, got shape {call.x.shape}")
+        raise ShapeError(f"x must have at least one sample, since J is averaged over samples, got shape {call.x.shape}")
     return call.labels.mean(call.summed(_jacobian_sum, call.core, absolute=absolute, core=call.core) / samples)
 
 

@@ -42,7 +42,7 @@ def imported(values: Mapping[str, Any]) -> Imported:
     parts = [_standardized(values), *_inner(*(values[name] for name in LISTS))]
     if present := [name for name in COMPONENTS if name in values]:
         if len(present) < len(COMPONENTS):
-            raise FormatError(f"it has {', '.join(present)} alone, of which a network of components has all three")
+            raise FormatError(f"it has {', '.join(present)} alone; a network of components has {', '.join(COMPONENTS)}")
         parts += _components(values)
     with located("features"):
         parts.append(Part("features (y * std + mean)", (_scaled(values, "features"),)))

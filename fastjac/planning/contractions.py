@@ -105,7 +105,7 @@ def _stacking_pays(live: np.ndarray, inner: np.ndarray, rows: np.ndarray, made: 
 class StepTable:
     """The steps that a chain's plan can have, and the cycles of those with a layer as operand.
 
-    The first axis of every array is the way round.
+    The first axis of every array says which way round a matrix is made: row-major or transposed.
 
     first, last : contractions with the first layer of a span, and with its last one, for each start and length.
     passing : steps that pass rows through a block, for each layer and boundary, with as many rows as the boundary has units;

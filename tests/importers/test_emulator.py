@@ -131,7 +131,12 @@ def changed(**values):
 ONE = np.ones(4, np.float32)
 DAMAGE = {
     "no betas": (files.npz, changed(betas=[]), FormatError, "it has no betas, which an emulator of CosmoPower has"),
-    "no basis": (files.npz, changed(pca_transform_matrix=None), FormatError, "it has pca_mean, pca_std alone, of which"),
+    "no basis": (
+        files.npz,
+        changed(pca_transform_matrix=None),
+        FormatError,
+        "it has pca_mean, pca_std alone; a network of components has",
+    ),
     "another basis": (files.npz, changed(pca_transform_matrix=np.ones((4, 7), np.float32)), LayerError, "takes 4 inputs, but"),
     "a layer too few": (files.pkl, changed(W=files.attributes()["W"][:2]), FormatError, "it has lists of 2 W, 3 b, 2 alphas, 2"),
     "a number for a list": (files.pkl, changed(b=1.0), FormatError, "it has lists of 3 W, 0 b, 2 alphas, 2 betas"),

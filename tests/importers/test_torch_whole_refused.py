@@ -42,7 +42,11 @@ def path(tmp_path):
             OptionError,
             "must be a module's name, an activation's or a fastjac layer, got 3",
         ),
-        (classes("Net") | {"a.B": ["fc1"]}, OptionError, r"classes lists 'a.B', of which the file has no module; .*Net"),
+        (
+            classes("Net") | {"a.B": ["fc1"]},
+            OptionError,
+            r"classes lists 'a.B', but no module in the file is of this class; .*Net",
+        ),
         ({f"{HERE}.Net": "fc1"}, DtypeError, "must be a list of what forward does"),
         (["fc1"], DtypeError, "classes must map names to lists"),
     ],

@@ -50,7 +50,7 @@ def pad(value: Value, before: Sequence[int], behind: Sequence[int], filling: Val
         inner = [slice(max(0, -first), min(0, last) or None) for first, last in zip(before, behind, strict=True)]
         value = moved(lambda array: array[tuple(inner)], value)
     if 0 in value.shape:
-        raise FormatError(f"it pads a value of which nothing is left, of shape {value.shape}")
+        raise FormatError(f"it takes all entries away: what is left has the shape {value.shape}")
     widths = [(max(0, first), max(0, last)) for first, last in zip(before, behind, strict=True)]
     if not any(map(any, widths)):
         return value

@@ -31,11 +31,11 @@ FIELDS: dict[str, dict[int, tuple[str, ...]]] = {
     "layer_norm": {2: ("weight", "bias")},
     "prelu": {1: ("weight",)},
 }
-"""The entries of a list of layers that take arrays, and the names of these, by their count. Of another count, it is not known
-which array is missing."""
+"""For each entry of a list of layers that takes arrays, the names of the arrays by how many there are. Where there are more or
+fewer, nobody knows which array is missing."""
 
 STEMS = {"affine": "dense", "batch_norm": "batch_normalization", "layer_norm": "layer_normalization", "prelu": "p_re_lu"}
-"""The classes of Keras, as files spell them, that stand for these entries."""
+"""For each of these entries Keras's class, as files spell it."""
 
 KERAS_EPSILON = {"eps": 1e-3}
 AMBIGUOUS = {

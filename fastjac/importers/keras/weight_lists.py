@@ -130,8 +130,8 @@ def _split_owners(entry: Config, around: Path, name: str) -> tuple[list[Path], l
         return trained, fixed
     if is_model(entry) and trained:
         raise FormatError(
-            f"model {name!r} is frozen but layers in it are not, of which versions of Keras list the weights in different "
-            "orders; set trainable alike for all of them, or save the model as .keras"
+            f"model {name!r} is frozen but layers in it are not, and versions of Keras list the weights of such a model in "
+            "different orders; set trainable alike for all of them, or save the model as .keras"
         )
     return [], trained + fixed
 

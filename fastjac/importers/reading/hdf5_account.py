@@ -37,7 +37,7 @@ class Account:
     source : the file's path, or its bytes.
     stored : the size of the file in bytes.
     longest : the length in bytes of its longest text of variable length.
-    texts : the same among the attributes of one name, for each name that was asked for.
+    texts : the length in bytes of the longest text in the attributes of one name, for each name that was asked for.
     claimed, chunks, texts_read : the bytes, the chunks, and the names and texts that were read so far.
     visits : how often something was looked up.
     """

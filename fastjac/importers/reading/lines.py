@@ -19,7 +19,7 @@ MOST_EMPTY = 10_000
 class Lines:
     """The lines of an open file that hold something, one after the other.
 
-    file : open in binary mode; it is read as far as it is asked for.
+    file : open in binary mode; only lines that are asked for are read.
     comment : what a line that holds nothing starts with.
     """
 

@@ -91,7 +91,7 @@ def _one_hot(walk: Walk, encoder: Fitted, columns: Columns, path: str) -> Column
     source = walk.source(encoder, path)
     with located(source):
         if dict(columns.categories) != walk.survey.encoded(encoder):
-            raise UnsupportedLayerError("it encodes what another step computes, of which there is no derivative; take it out")
+            raise UnsupportedLayerError("it encodes what another step computes, and an encoding has no derivative; take it out")
         note = f"{columns.node.size} indicator units, which the network takes as inputs in place of the columns"
         return Columns.of(walk.record(source, [], columns.node, note))
 

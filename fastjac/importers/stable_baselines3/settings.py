@@ -47,7 +47,7 @@ class Space:
         if low is None or high is None:
             return None
         if not np.all(low <= high):
-            raise FormatError("the space of actions has bounds of which the lower is above the upper; the archive is damaged")
+            raise FormatError("the space of actions has a lower bound above its upper bound; the archive is damaged")
         return low, high
 
     def _all_bounds(self, name: str, size: int) -> np.ndarray | None:

@@ -64,7 +64,8 @@ def _steps(record: Call, tensors: Tensors, options: Options) -> Steps:
     unused = sorted(set(reader.classes) - reader.seen)
     if unused:
         raise OptionError(
-            f"classes lists {unused[0]!r:.200}, of which the file has no module; its classes are {', '.join(sorted(reader.seen))}"
+            f"classes lists {unused[0]!r:.200}, but no module in the file is of this class; the file's classes are "
+            f"{', '.join(sorted(reader.seen))}"
         )
     return steps
 

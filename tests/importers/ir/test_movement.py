@@ -136,7 +136,7 @@ DAMAGED = {
     "it has 18 axes in a value": lambda v: mv.unsqueeze(v, range(15)),
     "it splits 3 entries along axis 2 into .1, 1.": lambda v: mv.split(v, 2, [1, 1]),
     "it joins tensors, and takes none": lambda v: jn.concatenate([], 0),
-    "it pads a value of which nothing is left": lambda v: jn.pad(v, [0, -2, 0], [0, 0, 1], constant(0.0)),
+    "it takes all entries away": lambda v: jn.pad(v, [0, -2, 0], [0, 0, 1], constant(0.0)),
     "it pads 1 axes of a value of 3": lambda v: jn.pad(v, [1], [1], constant(0.0)),
     "cannot be computed from operands of shapes": lambda v: mv.gather(v, constant(np.array(9)), 1),
 }

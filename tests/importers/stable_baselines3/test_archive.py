@@ -45,8 +45,8 @@ def test_an_archive_that_was_packed_again(tmp_path, policy, data):
         ({"observation_space": 3}, "data does not state observation_space"),
         ({"action_space": archives.box(low="[a b c]")}, "an array in data must consist of numbers"),
         ({"action_space": archives.box(low="[0. 1.]")}, "has 2 numbers in low, the network gives 3"),
-        ({"action_space": archives.box(archives.HIGH, archives.LOW)}, "the lower is above the upper"),
-        ({"action_space": archives.box(low="[nan 0. 0.]")}, "the lower is above the upper"),
+        ({"action_space": archives.box(archives.HIGH, archives.LOW)}, "a lower bound above its upper bound"),
+        ({"action_space": archives.box(low="[nan 0. 0.]")}, "a lower bound above its upper bound"),
     ],
 )
 def test_json_that_does_not_state_what_it_must(tmp_path, policy, data, change, message):
