@@ -48,17 +48,21 @@ How the modules stand together is in `fastjac.engine`.
 """
 
 # ruff: noqa: F405  (the layers come by a star)
+from typing import TYPE_CHECKING
+
 from .check import JacobianReport, check_jacobian
 from .errors import FastjacError
 from .gradients.pullback import Gradient, Pullback
 from .graphs.blocks import Parallel, Residual
 from .graphs.nodes import Input, Node, add, concatenate, multiply
-from .importers import from_jax, from_keras, from_nnet, from_onnx, from_sklearn, from_state_dict, from_torch, load
 from .layers import *  # noqa: F403
 from .linearization import Linearization
 from .network import Network
 from .planning.steps import Mode, Plan
 from .tabular import Sensitivity, sensitivity
+
+if TYPE_CHECKING:
+    from .importers import from_jax, from_keras, from_nnet, from_onnx, from_sklearn, from_state_dict, from_torch, load
 
 __version__ = "0.2.0"
 
@@ -90,3 +94,17 @@ __all__ = [  # noqa: RUF022
     "FastjacError",
 ]
 # fmt: on
+
+
+def __getattr__(name: str) -> object:
+    """Import the importers when the first of them is asked for: they are half of the package, and most processes use none."""
+    if name == "load" or name.startswith("from_"):
+        from . import importers
+
+        if name in importers.__all__:
+            return globals().setdefault(name, getattr(importers, name))
+    raise AttributeError(f"module 'fastjac' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,7 +15,7 @@ import fastjac as fj
 import fastjac.engine
 import fastjac.numba
 from fastjac.layers import LAYERS
-from tests.fresh_process import ROOT
+from tests.fresh_process import ROOT, run_script
 
 DEEP = fj.Network([layer for _ in range(500) for layer in (fj.Affine(np.eye(20), np.zeros(20)), fj.ReLU())])
 STATE, CONTROL = fj.Input(8, "state"), fj.Input(4)
@@ -66,10 +66,21 @@ def test_every_public_class_is_among_them():
 
 
 def test_what_is_imported_on_purpose_is_exported_and_nothing_else():
-    imported = {name for name, value in vars(fj).items() if not (name.startswith("_") or inspect.ismodule(value))}
+    public = {name: getattr(fj, name) for name in dir(fj) if not name.startswith("_") and name != "TYPE_CHECKING"}
+    imported = {name for name, value in public.items() if not inspect.ismodule(value)}
     assert sorted(fj.__all__) == sorted(imported)
     assert {"Network", "Layer", "load", "check_jacobian", "Mode", *LAYERS} <= imported
     assert issubclass(fj.ReLU, fj.Layer)
+
+
+def test_importers_are_loaded_at_their_first_use():
+    shown = run_script("""
+        import sys, fastjac
+        print("fastjac.importers" in sys.modules, fastjac.from_torch is fastjac.from_torch, "fastjac.importers" in sys.modules)
+    """)
+    assert shown.stdout == "False True True\n"
+    with pytest.raises(AttributeError, match="module 'fastjac' has no attribute 'from_nothing'"):
+        _ = fj.from_nothing
 
 
 def test_help_opens_with_calls_that_are_there():

@@ -95,6 +95,29 @@ def test_a_second_process_compiles_nothing(site, warm):
     assert jacobian(site, NUMBA_CACHE_DIR=str(warm)) == (RIGHT, SILENT)
 
 
+def test_a_second_process_loads_nothing_that_compiling_alone_needs(site, warm):
+    """Numba's functions of NumPy, and SciPy's linear algebra, which they import where it is installed."""
+    script = (
+        JACOBIAN.format(dtype="float64")
+        + """
+    import sys
+    print([name for name in ("numba.np.arraymath", "scipy.linalg") if name in sys.modules])
+    """
+    )
+    assert run_script(script, PYTHONPATH=str(site), NUMBA_CACHE_DIR=str(warm)).stdout == RIGHT + "[]\n"
+
+
+def test_code_of_users_compiles_after_kernels_were_read(site, warm):
+    script = (
+        JACOBIAN.format(dtype="float64")
+        + """
+    import numba
+    print(numba.njit(lambda a: np.linalg.solve(a, a).sum() + np.sort(a[0])[1])(np.eye(2)))
+    """
+    )
+    assert run_script(script, PYTHONPATH=str(site), NUMBA_CACHE_DIR=str(warm)).stdout == RIGHT + "3.0\n"
+
+
 def test_every_kernel_source_is_in_the_key(tmp_path, monkeypatch):
     package, kernels = Path(cache.__file__).parents[1], tmp_path / "kernels"
     shutil.copytree(package / "kernels", kernels, ignore=shutil.ignore_patterns("__pycache__"))

@@ -9,6 +9,7 @@ import time
 import numba
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from fastjac import Affine, Network, ReLU, Softmax
 from fastjac.kernels.share import TAKEN, TICKET
@@ -44,7 +45,7 @@ def crew(monkeypatch):
 
 def assert_right(first=0, n=1000, threads=8):
     rows = slice(first, first + n)
-    np.testing.assert_array_equal(NET.jacobian(X[rows], threads=threads), EXPECTED[rows])
+    assert_array_equal(NET.jacobian(X[rows], threads=threads), EXPECTED[rows])
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -101,7 +102,7 @@ def test_the_number_of_threads_is_that_of_when_the_crew_was_formed(crew, monkeyp
     other = Network(NET.layers)
     for _ in range(200):
         crew._wake(7)
-        np.testing.assert_array_equal(other.jacobian(X, threads=2), EXPECTED)
+        assert_array_equal(other.jacobian(X, threads=2), EXPECTED)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not let threads choose their cores")
