@@ -99,7 +99,7 @@ def run_chunk(call, thread, chunk, chunks):
     arrays = (
         call[X] + first * handle[N_IN] * size,
         call[SEED] + first * call[SEED_STRIDE],
-        call[Y] + first * handle[N_OUT] * size if call[Y] != 0 and team[1] == 0 else 0,
+        call[Y] + first * handle[N_OUT] * size if call[Y] != 0 else 0,
         call[OUT] + first * handle[OUT_SIZE] * size if call[OUT] != 0 else 0,
         call[SEED_STRIDE],
     )

@@ -38,11 +38,16 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     size, count = itemsize(zero), layout.lane_samples
     memory = with_state(zero, layout, memory, first)
     work = memory[0] + layout.lane_work * size
-    values = _evaluate(program, layout, x + first * layout.n_in * size, work, memory[1])
-    if y != 0 or layout.lane_primal < layout.n_primal:
+    # Where the last factor makes the outputs alone, it is left out if these are not wanted.
+    all_values = y != 0 or layout.lane_primal < layout.state_primal
+    last = layout.last_lane
+    if not all_values and read_primal(program.primal, last - 1).state == DENSE:
+        last -= 1
+    values = _evaluate(program, layout, x + first * layout.n_in * size, last, work, memory[1])
+    if all_values:
         # Steps behind the last factor change the values in place.
         _copy(program, layout, (values, 1, count), (memory[0] + layout.values * size, layout.values_row), count, layout.n_out)
-        sweep(program, addresses, task, layout.lane_primal, x, count, memory, ALONE)
+        sweep(program, addresses, task, (layout.lane_primal, layout.n_primal), x, count, memory, ALONE)
         store_values(program, layout, memory, y, (first, count))
     buffers = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
     group = group_of(program, layout, arrays, (first, 0, count), memory, memory[0])
@@ -55,8 +60,8 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
 
 
 @piece
-def _evaluate(program, layout, x, work, lists):
-    """Compute values and slopes at every boundary; returns the address of the values at the last."""
+def _evaluate(program, layout, x, last, work, lists):
+    """Compute values and slopes up to the factor before `last`, a row of the table; returns the address of the last values."""
     zero, samples = program.zero, layout.lane_samples
     size = itemsize(zero)
     line = samples * size
@@ -66,7 +71,7 @@ def _evaluate(program, layout, x, work, lists):
         for j in range(samples):
             first[j] = 1.0
     _copy(program, layout, (x, 1, layout.n_in), (here + line, samples), layout.n_in, samples)
-    for number in range(layout.first_lane, layout.last_lane):
+    for number in range(layout.first_lane, last):
         step = read_primal(program.primal, number)
         left = (program.parameters + step.weight * size, step.panel, 1)
         _multiply(program, layout, (step.row, step.n_in + 1), left, here, there + line, lists)

@@ -50,7 +50,7 @@ def _run(zero, addresses, task, arrays, n, memory, team):
     addresses : addresses of the Program's arrays, in their order.
     arrays : addresses of x (n, n_in), of a seed (n, seed_size), of y (n, n_out) and out (n, out_size), both written, and the
         bytes from one sample's seed to the next's, which may be 0. All are C-contiguous and of the parameters' type. Where y is
-        0, values are not stored; where out is 0, the task is left out.
+        0, values are not stored, nor are those computed that no state needs; where out is 0, the task is left out.
     memory : addresses of scratch for one thread, from `lowering.program.workspace`. Then three numbers for a kept state: its
         address, how many samples it has room for, and the number of the first one; the address is 0 where no state is kept. A
         run for values alone writes the state. A run with a result starts from it, and needs x only for samples along the lanes.
@@ -84,8 +84,9 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, team):
     own_work = memory[0]
     memory = with_state(program.zero, layout, (shared_work(team, own_work), *memory[1:]), first)
     if not from_kept:
-        sweep(program, addresses, task, 0, x + first * layout.n_in * size, count, memory, team)
-        store_values(program, layout, memory, y, samples)
+        last = layout.n_primal if y != 0 or out == 0 else layout.state_primal
+        sweep(program, addresses, task, (0, last), x + first * layout.n_in * size, count, memory, team)
+        store_values(program, layout, memory, y if team[1] == 0 else 0, samples)
     if out == 0:
         return
     # Where each sample has its own seed, equal Jacobians do not make equal results.

@@ -21,9 +21,12 @@ how many samples there are, scratch with the place of their state, and which of 
 
 
 @piece
-def sweep(program, addresses, task, first, x, count, memory, team):
-    """Evaluate `count` samples from step `first` on, of inputs at address x; each weight is read once for all of them."""
-    for number in range(first, read_layout(program.layout, task).n_primal):
+def sweep(program, addresses, task, steps, x, count, memory, team):
+    """Evaluate `count` samples of inputs at address x; each weight is read once for all of them.
+
+    steps : the first step to take, and the one behind the last.
+    """
+    for number in range(steps[0], steps[1]):
         step = read_primal(program.primal, number)
         take_pieces(team, number, step.pieces, step.kernel, (program.zero, addresses, task, number, x, count, memory))
 

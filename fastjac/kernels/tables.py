@@ -185,6 +185,7 @@ LAYOUT = record(
     "out_size",
     "out_columns",  # of the matrix that is the result
     "n_primal",  # steps of the primal sweep, the first rows of its table
+    "state_primal",  # how many of them lead to a state: those behind make the outputs alone
     "first_step",  # the task's rows of the tables
     "last_step",
     "first_live",

@@ -78,6 +78,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     primal = [move | cut_move(move) for move in sweep.steps(values)]
     shared["values"] = sweep.place(values.result)
     shared["n_primal"] = len(primal)
+    shared["state_primal"] = max([0, *(number for number, move in enumerate(primal, 1) if "state" in move)])
     accumulations = [_accumulate(product, plan, parameters, places) for product, plan in tasks]
     in_lanes = [
         lanes_for(chain, *task, accumulation, parameters) for task, accumulation in zip(tasks, accumulations, strict=True)

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastjac import GELU, Affine, LayerNorm, Network, ReLU, Scale, Softmax, Tanh
+from fastjac import GELU, Affine, LayerNorm, Network, ReLU, Residual, Scale, Softmax, Tanh
 from fastjac import numba as compiled
 from fastjac.kernels.call import call, handle_of
 from fastjac.kernels.target import lanes
@@ -134,6 +134,24 @@ def test_what_a_workspace_held_before_does_not_matter(seed, mode):
         memory.lists[:, net.program(mode).layout[0]["n_identity"] :] = -1
     for size in (9, 1):
         assert_same_bits(net.value_and_jacobian(x[:size], mode, threads=1), (part[:size] for part in expected))
+
+
+@pytest.mark.parametrize(
+    ("layers", "needed", "all_moves"),
+    [
+        ([Affine(np.ones((3, 2)))], 0, 1),
+        ([Affine(np.ones((3, 2))), Tanh(), Affine(np.ones((4, 3)))], 2, 3),
+        ([Affine(np.ones((3, 2))), Tanh(), Affine(np.ones((4, 3))), Softmax()], 4, 4),
+        ([Affine(np.ones((3, 2))), Residual([Tanh(), Affine(np.ones((3, 3)))])], 3, 5),
+    ],
+)
+def test_a_jacobian_needs_the_sweep_up_to_the_last_state(layers, needed, all_moves):
+    """What follows makes the values alone; a J without values does not compute them, and finds the same bits."""
+    net = Network(layers)
+    layout = net.program("auto").layout[0]
+    assert (layout["state_primal"], layout["n_primal"]) == (needed, all_moves)
+    x = np.random.default_rng(0).standard_normal((7, 2))
+    assert_same_bits([net.jacobian(x)], net.value_and_jacobian(x)[1:])
 
 
 def test_a_program_without_a_task_computes_values():
