@@ -55,16 +55,30 @@ def check_features(shape: tuple[int, ...], n_in: int, name: str) -> None:
 
 
 def check_columns(frame: Any, names: tuple[str, ...], name: str) -> None:
-    """Raise ShapeError for a data frame whose columns have other names than the inputs, if these have any, or another order."""
-    labels = tuple(getattr(frame, "columns", names)) if names else names
+    """Raise ShapeError for a data frame whose columns have other names than the inputs, if these have any, or another order.
+
+    A row of a frame is checked in the same way, by the labels of its entries.
+    """
+    labels, noun = _labels(frame) if names else (names, "")
     if labels == names or not all(isinstance(label, str) for label in labels):
         return
-    number = next((n for n, (found, wanted) in enumerate(zip(labels, names, strict=False)) if found != wanted), 0)
-    came = f"{labels[number]!r} is column {number}" if len(labels) == len(names) else f"it has {len(labels)} columns"
+    missing = [wanted for wanted in names if wanted not in labels]
+    if missing:
+        raise ShapeError(f"{name} lacks the {noun} {', '.join(map(repr, missing[:10]))} of net.feature_names")
+    number = next((n for n, (found, wanted) in enumerate(zip(labels, names, strict=False)) if found != wanted), len(names))
     raise ShapeError(
-        f"{name} must have the columns of net.feature_names in their order, because only their places count here, but {came}; "
-        f"pass {name}[list(net.feature_names)]"
+        f"{name} must have the {noun} of net.feature_names in their order, because only their places count here, but "
+        f"{labels[number]!r} is number {number}; pass {name}[list(net.feature_names)]"
     )
+
+
+def _labels(frame: Any) -> tuple[tuple[Any, ...], str]:
+    """The labels of a frame's columns, or of the entries of one of its rows, and what they are called; none for an array."""
+    if hasattr(frame, "columns"):
+        return tuple(frame.columns), "columns"
+    if getattr(frame, "ndim", 0) == 1 and hasattr(frame, "index"):
+        return tuple(frame.index), "entries"
+    return (None,), ""
 
 
 def _fix(shape: tuple[int, ...], n_in: int, name: str) -> str:
@@ -83,7 +97,8 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
     array = real_array(value, name)
     own = array.shape[-len(core) :]
     if array.ndim < len(core) or any(n not in (None, size) for n, size in zip(core, own, strict=True)):
-        raise ShapeError(f"{name} must have shape {_seed_shape(core)}, got {array.shape}")
+        fix = _class_numbers(array, lead, core, name)
+        raise ShapeError(f"{name} must have shape {_seed_shape(core)}, got {array.shape}{fix}")
     if array.ndim == len(core):
         return array[None]
     if array.shape != (*lead, *own):
@@ -97,6 +112,13 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
     return array
 
 
+def _class_numbers(array: np.ndarray, lead: tuple[int, ...], core: tuple[int | None, ...], name: str) -> str:
+    """What to pass in place of class numbers, one for each sample."""
+    if array.dtype.kind not in "iu" or array.shape != lead or len(core) != 1:
+        return ""
+    return f"; {name} holds weights, not class numbers: for the class c of each sample pass numpy.eye({core[0]})[c]"
+
+
 def _seed_shape(core: tuple[int | None, ...]) -> str:
     return f"(..., {', '.join('k' if n is None else str(n) for n in core)})"
 
@@ -104,7 +126,9 @@ def _seed_shape(core: tuple[int | None, ...]) -> str:
 def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray, name: str = "out") -> None:
     """Raise unless a result of this shape can be written to `out`, which errors call `name`, in memory of any order."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
-        raise DtypeError(f"{name} must be a plain NumPy array, got {type(out).__name__}")
+        mapped = f'; for a file pass numpy.lib.format.open_memmap(path, mode="w+", dtype="{dtype}", shape={shape})'
+        fix = mapped if isinstance(out, (str, Path)) else ""
+        raise DtypeError(f"{name} must be a plain NumPy array, got {type(out).__name__}{fix}")
     check_form(out, shape, dtype, name)
     if not out.flags.writeable:
         fix = ' mapped to a file; open the file with mode="r+"' if isinstance(out, np.memmap) else ""

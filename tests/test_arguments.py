@@ -191,3 +191,15 @@ def test_an_error_says_how_images_become_flat(net: fj.Network, shape: tuple[int,
             call(np.ones(shape))
     with pytest.raises(ShapeError, match=r"got \(2, 3\)$"):
         net(np.ones((2, 3)))
+
+
+def test_class_numbers_are_no_cotangent() -> None:
+    net = fj.Network([fj.Affine(np.ones((4, 3)))])
+    with pytest.raises(ShapeError, match=r"u must have shape \(\.\.\., 4\), got \(5,\); u holds weights.*numpy.eye\(4\)\[c\]"):
+        net.vjp(np.ones((5, 3)), np.array([0, 1, 2, 3, 0]))
+
+
+def test_a_path_is_no_array_to_write_to() -> None:
+    net = fj.Network([fj.Affine(np.ones((4, 3)))])
+    with pytest.raises(DtypeError, match=r"out must be a plain NumPy array, got str; .*open_memmap\(path, .*shape=\(5, 4, 3\)"):
+        net.jacobian(np.ones((5, 3)), out="jacobians.npy")

@@ -207,11 +207,36 @@ class TestFeatureNames:
         frame = pandas.DataFrame(x, columns=self.NAMES)
         np.testing.assert_array_equal(named.jacobian(frame), net.jacobian(x))
         np.testing.assert_array_equal(named(pandas.DataFrame(x)), net(x))  # without names, as they come
-        for wrong, message in ((frame[frame.columns[::-1]], "is column 0"), (frame.iloc[:, 1:], "it has 3 columns")):
-            with pytest.raises(ShapeError, match=rf"net.feature_names in their order.*{message}.*x\[list\(net.feature_names\)\]"):
+        swapped = (
+            rf"columns of net.feature_names in their order.*{self.NAMES[-1]!r} is number 0; pass x\[list\(net.feature_names\)\]"
+        )
+        lacking = f"x lacks the columns {self.NAMES[0]!r} of net.feature_names"
+        for wrong, message in ((frame[frame.columns[::-1]], swapped), (frame.iloc[:, 1:], lacking)):
+            with pytest.raises(ShapeError, match=message):
                 named.value_and_jacobian(wrong)
             with pytest.raises(ShapeError, match=message):
                 next(iter(named.jacobian_blocks(wrong)))
+
+    def test_a_row_of_a_frame_has_them_in_their_order_too(self, net: fj.Network) -> None:
+        pandas = pytest.importorskip("pandas", reason="frames are pandas's")
+        named, x = net.with_feature_names(self.NAMES), RNG.standard_normal(len(self.NAMES))
+        row = pandas.Series(x, index=self.NAMES)
+        np.testing.assert_array_equal(named.jacobian(row), net.jacobian(x))
+        np.testing.assert_array_equal(named(pandas.Series(x)), net(x))  # without names, as they come
+        with pytest.raises(ShapeError, match=rf"entries of net.feature_names in their order.*{self.NAMES[-1]!r} is number 0"):
+            named(row[::-1])
+        with pytest.raises(ShapeError, match=f"x lacks the entries {self.NAMES[0]!r}"):
+            named(row[1:])
+
+    def test_a_column_that_holds_no_numbers_is_named(self, net: fj.Network) -> None:
+        pandas = pytest.importorskip("pandas", reason="frames are pandas's")
+        frame = pandas.DataFrame(np.ones((3, len(self.NAMES))), columns=self.NAMES)
+        frame[self.NAMES[1]] = pandas.array([1, 2, 3], dtype="Int64")
+        frame[self.NAMES[2]] = [True, False, True]
+        np.testing.assert_array_equal(net(frame), net(np.column_stack([frame[name].to_numpy(float) for name in self.NAMES])))
+        frame[self.NAMES[3]] = ["one", "two", "three"]
+        with pytest.raises(DtypeError, match=f"the column {self.NAMES[3]!r} of x must hold numbers, .*first entry is 'one'"):
+            net(frame)
 
 
 class TestNanInfAndLargeNumbers:

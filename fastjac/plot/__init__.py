@@ -14,14 +14,14 @@
 
 Each draws on `ax`, an Axes of matplotlib, and returns it. Without one it draws on a new figure of pyplot's, which a notebook
 shows, and which needs no screen. Positive is red and negative blue, and the colour-blind can distinguish all colours.
-
-    axes.py         new axes, files, and what several pictures share
-    maps.py         saliency and jacobian
-    statistics.py   sensitivity, and swarm.py: distributions
-    spectrum.py     singular_spectrum
-    steps.py        plan
-    boxes.py        graph; layout.py says what stands where
 """
+
+# axes.py         new axes, files, and what several pictures share
+# maps.py         saliency and jacobian
+# statistics.py   sensitivity, and swarm.py: distributions
+# spectrum.py     singular_spectrum
+# steps.py        plan
+# boxes.py        graph; layout.py says what stands where
 
 from .axes import picture
 from .boxes import graph

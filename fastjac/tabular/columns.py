@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import arguments
-from ..errors import DtypeError, OptionError, ShapeError
+from ..dense import column_numbers
+from ..errors import OptionError, ShapeError
 from ..graphs.ends import End
 from ..network import Network
 from ..table import format_name
@@ -108,23 +109,9 @@ def _read(table: Any, wanted: Sequence[str]) -> Table:
     labels = list(table.columns)
     texts, is_named = tuple(map(str, labels)), all(isinstance(label, str) for label in labels)
     order = matched(texts, wanted if wanted and is_named else texts)
-    columns = [_numbers(table[labels[place]], labels[place]) for place in order]
+    columns = [column_numbers(table[labels[place]], labels[place], "the table") for place in order]
     values = np.column_stack(columns) if columns else np.empty((len(table), 0))
     return Table(values, tuple(texts[place] for place in order) if is_named else ())
-
-
-def _numbers(column: Any, label: Any) -> np.ndarray:
-    """One column as numbers; a missing entry is nan."""
-    column = column if hasattr(column, "dtype") else np.asarray(column)
-    kind = getattr(column.dtype, "kind", None) or np.asarray(column).dtype.kind
-    if kind not in "fiub":
-        example = f", and its first entry is {np.asarray(column)[0]!r:.40}" if len(column) else ""
-        raise DtypeError(
-            f"the column {label!r} of the table must hold numbers, its dtype is {column.dtype}{example}; convert or encode it"
-        )
-    # In its own dtypes pandas keeps apart from the numbers which entries are missing.
-    is_masked = hasattr(column, "to_numpy") and hasattr(column.dtype, "na_value")
-    return column.to_numpy(np.float64, na_value=np.nan) if is_masked else np.asarray(column, np.float64)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -87,7 +87,8 @@ class Rows(NamedTuple):
         row, column = np.argwhere(~finite)[0]
         raise OptionError(
             f"the table must hold finite numbers, but row {rows[row]} (counted from 0) has {self.values[rows[row], column]} in "
-            f'column {self.input_names[column]!r}; fill it in, or pass nan_policy="omit", which leaves such rows out'
+            f'column {self.input_names[column]!r}; fill it in, or leave such rows out by nan_policy="omit" (in the shell: '
+            "--nan-policy omit)"
         )
 
     def _refuse_derivative(self, rows: np.ndarray, block: Block, units: Units) -> None:
@@ -98,7 +99,9 @@ class Rows(NamedTuple):
         else:
             what = "elasticity" if units == "elasticity" else "derivative"
             fault = f"the {what} of {output!r} by {self.input_names[j]!r} is {block.derivatives[row, i, j]} in {place}"
-        raise OptionError(f'{fault}; pass nan_policy="omit", which leaves such entries out and counts the others')
+        raise OptionError(
+            f'{fault}; nan_policy="omit" (in the shell: --nan-policy omit) leaves such entries out and counts the others'
+        )
 
 
 def checked_units(units: Units) -> Units:

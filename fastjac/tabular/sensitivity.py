@@ -107,7 +107,7 @@ def _standard(x: np.ndarray, y: np.ndarray, outputs: Sequence[str], nan_policy: 
     if nan_policy == "raise" and not y.all():
         raise OptionError(
             f"the output {outputs[int(np.argmin(y != 0.0))]!r} is the same in all rows, so it has no standard deviation to "
-            'measure by; pass units="raw", or nan_policy="omit", which gives nan for it'
+            'measure by; pass units="raw", or nan_policy="omit" (in the shell: --nan-policy omit), which gives nan for it'
         )
     return x / np.where(y > 0.0, y, np.nan)[:, None]
 

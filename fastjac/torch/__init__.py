@@ -6,16 +6,6 @@
 
 Torch records no graph of the steps that make J: the kernel of `Network.jacobian_vjp` computes J's derivative.
 
-    function.py   y and J as a function of torch's autograd
-    known.py      the network of a module: kept while it holds, found again where the module has changed
-    followed.py   how the network is found, and compared with the module's own values
-    watch.py      what is compared to see a change; values.py compares attributes, containers and entries, and reads.py finds
-                  which of them the forward reads
-    parameters.py the modules whose parameters are trained, and the functions that read these
-    chain.py      the network, and one call of it
-    inputs.py     arguments and results of a call: tensors, in tuples where there are several
-    team.py       torch's threads, on which calls run
-
 At the first call the module's forward is followed, which takes some 0.03 s, and the network is compared with the module's own
 values and derivatives. These changes are seen at the next call, and the module is followed again:
 
@@ -32,6 +22,16 @@ Not seen are changes of global variables and of variables in a function's closur
 values of larger containers, and of whatever is no attribute, such as a file or the state of a compiled object. Call
 `fastjac.torch.forget(module)` after such a change.
 """
+
+# function.py   y and J as a function of torch's autograd
+# known.py      the network of a module: kept while it holds, found again where the module has changed
+# followed.py   how the network is found, and compared with the module's own values
+# watch.py      what is compared to see a change; values.py compares attributes, containers and entries, and reads.py finds
+#               which of them the forward reads
+# parameters.py the modules whose parameters are trained, and the functions that read these
+# chain.py      the network, and one call of it
+# inputs.py     arguments and results of a call: tensors, in tuples where there are several
+# team.py       torch's threads, on which calls run
 
 from __future__ import annotations
 

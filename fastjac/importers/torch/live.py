@@ -63,6 +63,8 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
     torch: Any = sys.modules.get("torch")
     if torch is None or not isinstance(module, torch.nn.Module):
         raise DtypeError(f"from_torch takes a torch.nn.Module, got {type(module).__module__}.{type(module).__name__}")
+    if any(kind.__module__.partition(".")[0] == "keras" for kind in type(module).__mro__):
+        raise DtypeError("from_torch got a Keras model, which is a torch module where Keras runs on torch; pass it to from_keras")
     if n_in is not None and input_shape is not None:
         raise OptionError("n_in is another name for input_shape; pass one of them")
     # This file imports torch, which the user's module has brought by now.
