@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
 from . import arguments
+from .errors import DtypeError
 from .graphs.conversion import are_nodes, inline
 from .graphs.ends import End, blocks, check_outputs, write
 from .graphs.graph import Graph
@@ -23,8 +24,8 @@ from .streaming.blockwise import Blockwise
 from .streaming.progress import Progress
 from .streaming.targets import is_on_disk
 
-Index = int | slice | Sequence[int] | np.ndarray | Node
-"""An index that picks inputs or outputs."""
+Index = int | slice | str | Sequence[int] | np.ndarray | Node
+"""What picks columns or rows of J: positions, or the name or node of an input or output."""
 
 
 class Differentiable(Blockwise):
@@ -49,19 +50,22 @@ class Differentiable(Blockwise):
         _nothing: tuple[np.ndarray, ...]
         _runners: Runners
 
-    def __call__(self, x: Any, *, threads: int | None = None) -> Any:
+    def __call__(self, x: Any, *others: Never, threads: int | None = None) -> Any:
         """The outputs `y (..., n_out)` for inputs `x (..., n_in)`.
 
         x : for a network of several inputs a tuple of arrays, one for each, whose leading shapes are broadcast; the outputs of a
             network that has several are a tuple of views of one array. Called on nodes, a network is recorded there with all
             its layers, and gives nodes.
-        threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
+        others : none are taken. They are there for an error that says how to write `net(x, u)`.
+        threads : the most threads to use. By default NUMBA_NUM_THREADS or the number of cores, and fewer for little work.
 
         Raises ShapeError or DtypeError for an x that is no real array of shape (..., n_in).
         Costs one multiply-add for each weight and input.
         >>> fj.Network([fj.Affine([[1.0, 2.0]])])([1, 1])
         array([3.])
         """
+        if others:
+            raise DtypeError(f"net takes its inputs as one argument, got {1 + len(others)}; pass them as one tuple: net((x, u))")
         if not isinstance(x, np.ndarray) and are_nodes(x):
             return inline(self._graph, x)
         x, lead = self._taken(x)
@@ -87,23 +91,25 @@ class Differentiable(Blockwise):
 
         Parameters
         ----------
-        mode : "forward", "reverse", "mixed" or "auto", the order of accumulation; see `plan`. All give the same J up to
+        mode : the order in which the layers' Jacobians are multiplied. "forward" starts at the inputs, "reverse" at the outputs,
+            and "mixed" may start anywhere between. "auto" takes the cheapest, which `plan` shows. All give the same J up to
             rounding.
-        wrt : the inputs by which J is taken; only these columns are computed. An int, a slice or an array of ints counts through
-            the numbers of all inputs, one input after another, as `slice(net.inputs[0])` all of the first; an Input stands for
-            all of its numbers. J is then `(..., n_out, len(wrt))`, with no tuple over inputs; an int is as a slice of length 1.
-        of : the outputs whose derivatives are taken, given in the same way, or as a node that is one of the outputs; J is then
-            `(..., len(of), n_in)`.
+        wrt : the inputs by which J is taken; only these columns are computed. The name of an input or its Input, as `wrt="x"`,
+            stands for all of its numbers. An int, a slice or an array of ints counts through all inputs laid end to end: with
+            inputs of 8 and 4, `slice(8)` is the first and `slice(8, 12)` the second. J is then `(..., n_out, len(wrt))`, with no
+            tuple over inputs. An int is one column.
+        of : the outputs whose derivatives are taken, given as numbers in the same way, or as a node that is one of the outputs; J
+            is then `(..., len(of), n_in)`.
         out : array of J's shape and the network's dtype to write J to, or blocks of them in tuples; it is returned. To an array
             that is mapped to a file, and to a data set of h5py or zarr, J is written part by part. x may be such a data set
             then too, or an iterable of samples and batches, as for `jacobian_blocks`.
-        threads : most threads to use; by default as many as there are cores, or NUMBA_NUM_THREADS, and the work is worth.
+        threads : the most threads to use. By default NUMBA_NUM_THREADS or the number of cores, and fewer for little work.
         progress : True draws a bar on stderr, which needs tqdm. A function is called as samples are done, with their number and
             the number of all samples.
 
         Raises ShapeError or DtypeError for a wrong x or out, OptionError for an unknown mode, and for a wrt or of that is out of
-        range, empty or names an entry twice; FileError where J cannot be written. Where it is written part by part, or with
-        progress, an error or an interrupt has a note that says how many samples are done.
+        range, empty, an unknown name, or names an entry twice; FileError where J cannot be written. Where it is written part by
+        part, or with progress, an error or an interrupt has a note that says how many samples are done.
         Costs `plan(mode, wrt=wrt, of=of).multiply_adds` for each input, and allocates J; scratch memory is kept for the next
         call.
         >>> net = fj.Network([fj.Affine([[1.0, 2.0]]), fj.Tanh()])
@@ -125,7 +131,9 @@ class Differentiable(Blockwise):
         out: Any = None,
         threads: int | None = None,
     ) -> tuple[Any, Any]:
-        """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`. y is whole.
+        """Both `y (..., n_out)` and `J (..., n_out, n_in)` by one primal sweep; arguments as for `jacobian`.
+
+        `of` restricts J alone: y has all outputs. `out` is for J alone.
         >>> fj.Network([fj.Affine([[1.0, 2.0]])]).value_and_jacobian([1, 1])
         (array([3.]), array([[1., 2.]]))
         """

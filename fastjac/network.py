@@ -35,7 +35,8 @@ class Network(Differentiable, Trainable, Measurable, Item):
     """A feed-forward network `y = f(x)`: frozen layers, in a row or joined in any way, float32 or float64 as a whole.
 
         net = Network([Affine(w, b), Residual([Affine(v, c), ReLU()])])
-        net = Network(inputs=(x := Input(8), u := Input(4)), outputs=x + Affine(w, b)(concatenate([x, u])))
+        x, u = Input(8), Input(4)
+        net = Network(inputs=(x, u), outputs=x + Affine(w, b)(concatenate([x, u])))
 
     Inputs are `x (..., n_in)`, any leading shape is a batch, and results are `y (..., n_out)` and `J (..., n_out, n_in)`
     with `J[..., i, j] = d y_i / d x_j`; with several inputs x is a tuple, with several outputs y is one, and J is in blocks. The
@@ -127,12 +128,20 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers of a chain, input first; of any other network its layers and joins, each once, input first."""
+        """The layers of a chain, input first; of any other network its layers and joins, each once, input first.
+
+        Each once means that a layer that stands at several places, such as one Tanh that is called twice, counts once here. The
+        network's repr counts all places, and its table has a row for each of them and for each input.
+        """
         return self._layers
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """The size of each input: ints, no nodes, so that `wrt=slice(net.inputs[0])` asks for J by all of the first input."""
+        """The size of each input: ints, no nodes.
+
+        `wrt=slice(net.inputs[0])` asks for J by all of the first input, and so does its name, as `wrt="x"`. An int is one column:
+        `wrt=net.inputs[0]` is the first column of the second input.
+        """
         return self._graph.input_sizes
 
     @property
@@ -251,6 +260,10 @@ class Network(Differentiable, Trainable, Measurable, Item):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to one safetensors file, which `fastjac.load` reads.
 
+        The file is written whole or not at all, and an existing one is replaced at the end.
+
+        Raises LayerError for a network with an Elementwise, whose functions no file can hold; FileError where the file cannot be
+        written; MissingDependencyError without the package safetensors.
         >>> import tempfile
         >>> net = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()])
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -262,7 +275,11 @@ class Network(Differentiable, Trainable, Measurable, Item):
 
     @default_mode()
     def plan(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Plan:
-        """The order in which `jacobian(x, mode, wrt=wrt, of=of)` multiplies; print it for a table. See `planning.plan.plan`.
+        """The order in which `jacobian(x, mode, wrt=wrt, of=of)` multiplies; print it for a table. See Plan, below.
+
+        mode : "forward" multiplies the layers' Jacobians from the inputs on, "reverse" from the outputs back, and "mixed" may
+            start anywhere between. "auto" takes the cheapest of the three.
+        wrt, of : which columns and rows of J, as for `jacobian`.
 
         >>> net = fj.Network([fj.Affine(np.ones((3, 4))), fj.Tanh(), fj.Affine(np.ones((2, 3)))])
         >>> net.plan(wrt=[0])

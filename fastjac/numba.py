@@ -11,8 +11,8 @@ Every function takes one input `x (n_in,)` or several `(n, n_in)`, and writes it
 x's leading shape. All arrays are C-contiguous and of the network's dtype: another kind of array is a DtypeError at the call, and
 a wrong size a ValueError. Where a network has several inputs or outputs, they are one vector here, one after another;
 `net.program(wrt=..., of=...)` is for some columns and rows of J, and `jac` then has only these. The bits are those of the
-Network's methods. Each thread needs scratch of its own, in a `prange` too. A program holds addresses of its process and is not
-pickled; a function that takes one may be cached on disk.
+Network's methods with the same wrt, of and mode. Each thread needs scratch of its own, in a `prange` too. A program holds
+addresses of its process and is not pickled; a function that takes one may be cached on disk.
 
 Where what is wanted of J depends on y, `linearize` keeps the primal sweep on a tape, and products start from there:
 
@@ -35,7 +35,20 @@ from numba.extending import typeof_impl
 
 from .kernels.jit import jit, piece
 from .kernels.tables import JACOBIAN, JVP, VJP, Program
-from .running.compiled import Scratch, are_matrices, call, check_rows, count, readable, scratch, stride_of, writeable
+from .network import Network
+from .running.compiled import (
+    Scratch,
+    are_matrices,
+    are_rows,
+    call,
+    check_values,
+    count,
+    one_array,
+    readable,
+    scratch,
+    stride_of,
+    writeable,
+)
 from .running.tape import Tape, jacobian_at, jvp_at, linearize, tape, vjp_at
 
 __all__ = [
@@ -63,6 +76,15 @@ def _typeof_program(program: Program, context: Any) -> Any:
     return typeof_impl.dispatch(tuple)(program, context)
 
 
+@typeof_impl.register(Network)
+def _typeof_network(network: Network, context: Any) -> Any:
+    """Say what to pass in place of a Network.
+
+    By a ValueError, as Numba says that a value has no type: functions in object mode may still take a Network.
+    """
+    raise ValueError("the functions of fastjac.numba take a program in place of the Network; pass net.program()")
+
+
 @jit
 def value(program, x, y, scratch):
     """Write the outputs `y (..., n_out)` at `x (..., n_in)`.
@@ -74,9 +96,10 @@ def value(program, x, y, scratch):
     >>> y
     array([0.        , 0.76159416])
     """
-    n = count(program, x)
-    check_rows(x, y, program.layout[0].n_out)
     like = program.parameters
+    x, y = one_array(like, x, "x"), one_array(like, y, "y")
+    n = count(program, x)
+    check_values(program, x, y)
     call(program, JACOBIAN, n, (readable(like, x, "x"), 0, writeable(like, y, "y"), 0, 0), scratch, (0, 0))
 
 
@@ -92,9 +115,10 @@ def jacobian(program, x, jac, scratch):
     array([[1.        , 0.        ],
            [0.        , 0.41997434]])
     """
+    like = program.parameters
+    x, jac = one_array(like, x, "x"), one_array(like, jac, "jac")
     n = count(program, x)
     _check_matrices(program, x, jac, n)
-    like = program.parameters
     call(program, JACOBIAN, n, (readable(like, x, "x"), 0, 0, writeable(like, jac, "jac"), 0), scratch, (0, 0))
 
 
@@ -109,10 +133,11 @@ def value_and_jacobian(program, x, y, jac, scratch):
     >>> y
     array([0.        , 0.76159416])
     """
-    n = count(program, x)
-    check_rows(x, y, program.layout[0].n_out)
-    _check_matrices(program, x, jac, n)
     like = program.parameters
+    x, y, jac = one_array(like, x, "x"), one_array(like, y, "y"), one_array(like, jac, "jac")
+    n = count(program, x)
+    check_values(program, x, y)
+    _check_matrices(program, x, jac, n)
     arrays = (readable(like, x, "x"), 0, writeable(like, y, "y"), writeable(like, jac, "jac"), 0)
     call(program, JACOBIAN, n, arrays, scratch, (0, 0))
 
@@ -148,9 +173,12 @@ def vjp(program, x, u, y, g, scratch):
 @piece
 def _product(program, task, x, seed, y, out, scratch):
     layout, like = program.layout[task], program.parameters
+    x, seed = one_array(like, x, "x"), one_array(like, seed, "v or u")
+    y, out = one_array(like, y, "y"), one_array(like, out, "t or g")
     n = count(program, x)
-    check_rows(x, y, layout.n_out)
-    check_rows(x, out, layout.out_size)
+    check_values(program, x, y)
+    if not are_rows(x, out, layout.out_size):
+        raise ValueError("t must be (n_out,) for one x and (n, n_out) for n; g must be (n_in,) and (n, n_in)")
     arrays = (
         readable(like, x, "x"),
         readable(like, seed, "v or u"),
@@ -164,4 +192,7 @@ def _product(program, task, x, seed, y, out, scratch):
 @piece
 def _check_matrices(program, x, jac, n):
     if jac.ndim != x.ndim + 1 or not are_matrices(program.layout[JACOBIAN], jac, n):
-        raise ValueError("jac must have x's leading shape, then the network's outputs and inputs, those that the program is for")
+        raise ValueError(
+            "jac must be (n_out, n_in) for one x and (n, n_out, n_in) for n; a program made with wrt= or of= has only their "
+            "columns and rows"
+        )

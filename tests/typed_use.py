@@ -34,7 +34,8 @@ def derivatives(net: fj.Network, x: np.ndarray, mode: fj.Mode, node: fj.Node) ->
     assert_type(net.n_in + net.n_out, int)
     assert_type(net[:-1], fj.Network)
     assert_type(net.with_parameters(net.parameters()), fj.Network)
-    net.jacobian(x, wrt=[0, 2], of=node), net.plan(wrt=slice(2), of=0), net.program(wrt=np.arange(2))
+    net.jacobian(x, wrt=[0, 2], of=node), net.plan(wrt=slice(2), of=0), net.program(wrt=np.arange(2)), net.plan(wrt="x")
+    net(x, x)  # wrong
     net.jacobian(x, "sideways")  # wrong
     net.value_and_jacobian(x, mode="sideways")  # wrong
     net.program("")  # wrong

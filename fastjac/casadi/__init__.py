@@ -8,10 +8,6 @@
     opti.subject_to(X[:, 1:] == F(X[:, :-1], U))
     opti.solver("ipopt", {}, {"hessian_approximation": "limited-memory"})
 
-    callback.py    the two CasADi functions: values, and their Jacobian
-    stages.py      the matrices of a horizon as a batch, and the sparsity of their derivatives
-    (../remembered.py shares a sweep between value and Jacobian)
-
 `F.map(20)` of a function of one stage has the same result, but runs the network twenty times, from Python each time. The Jacobian
 is block-diagonal, which CasADi knows. Only the blocks that CasADi asks for are computed: for an input that is given as numbers,
 such as a measured disturbance, or for an `Opti.parameter`, none is.
@@ -25,6 +21,10 @@ tolerance of 1e-8: use `net.astype("float64")`, or pass `"tol": 1e-5`.
 CasADi holds a callback by an address and does not keep it alive: an expression whose callback is gone fails. So fastjac keeps
 each callback that it makes, and gives the same one for the same network and number of stages, until `forget(net)`.
 """
+
+# callback.py         the two CasADi functions: values, and their Jacobian
+# stages.py           the matrices of a horizon as a batch, and the sparsity of their derivatives
+# ../remembered.py    shares a sweep between value and Jacobian
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def callback(net: Network, stages: int = 1) -> NetworkCallback:
 
     The function takes a matrix `(n, stages)` for each input of size n of the network, and gives a matrix for each output; column
     k is sample k. Its Jacobians have a dense block for each stage on the diagonal. It may be called on numbers and on CasADi's MX
-    expressions, and lives until `forget(net)`.
+    expressions, and lives until `forget(net)`. Its arguments have the names of the network's inputs where CasADi takes these, and
+    else are called i0, i1 and so on.
 
     Raises DtypeError for a net that is no Network, OptionError for stages below 1, and MissingDependencyError without CasADi.
     Costs a sweep of the batch for the values and the Jacobian at one point, whichever of them CasADi asks for first.

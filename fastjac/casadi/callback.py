@@ -17,6 +17,9 @@ from ..pickling import refuse_pickling
 from ..remembered import Remembered
 from .stages import Buffer, Stages
 
+DERIVED = ("jac_", "out_", "fwd_", "adj_")
+"""How the names begin that CasADi makes for the arguments and results of derivatives."""
+
 
 class Columns:
     """Values of a network, and its Jacobians by every input that CasADi has asked for.
@@ -67,6 +70,7 @@ class NetworkCallback(BufferCallback):
         super().__init__()
         self._stages = Stages(net.inputs, net.outputs, count)
         self._columns = Columns(flat(net), self._stages)
+        self._names = _names(net)
         self._jacobian: JacobianCallback | None = None
         self.construct("network", {})
 
@@ -75,6 +79,12 @@ class NetworkCallback(BufferCallback):
 
     def get_n_out(self) -> int:
         return len(self._stages.outputs)
+
+    def get_name_in(self, number: int) -> str:
+        return self._names[0][number]
+
+    def get_name_out(self, number: int) -> str:
+        return self._names[1][number]
 
     def get_sparsity_in(self, number: int) -> Any:
         return self._stages.matrix(self._stages.inputs[number])
@@ -143,3 +153,20 @@ class JacobianCallback(BufferCallback):
                 output, source = divmod(block, n_inputs)
                 self._stages.write_block(jacobians[source][:, self._stages.rows[output]], results[block])
         return 0
+
+
+def _names(net: Network) -> tuple[list[str], list[str]]:
+    """The names of arguments and of results: the network's where CasADi takes them, else i0, i1, ... and o0, o1, ..."""
+    ours = [_named(net._inputs.names, "i"), _named(net._outputs.names, "o")]
+    if len(set(ours[0] + ours[1])) == len(ours[0] + ours[1]):
+        return ours[0], ours[1]
+    return _named((None,) * len(ours[0]), "i"), _named((None,) * len(ours[1]), "o")
+
+
+def _named(names: Sequence[str | None], letter: str) -> list[str]:
+    return [name if name is not None and _is_taken(name) else f"{letter}{number}" for number, name in enumerate(names)]
+
+
+def _is_taken(name: str) -> bool:
+    """Whether CasADi takes a name, and makes no such name itself for a derivative."""
+    return not name.startswith(DERIVED) and bool(casadi.Function.check_name(name))

@@ -79,7 +79,8 @@ def inline(graph: Graph, nodes: Any) -> Any:
     sizes = graph.input_sizes
     if tuple(node.size for node in given) != sizes:
         wanted = f"{len(sizes)} node{'s' * (len(sizes) > 1)}, of size {format_sizes(sizes, ', ')}"
-        raise LayerError(f"the network takes {wanted}; got {named(given, sized)}")
+        way = "; call it as net((a, b))" if len(sizes) > 1 else ""
+        raise LayerError(f"the network takes {wanted}; got {named(given, sized)}{way}")
     made = dict(zip(graph.inputs, given, strict=True))
     for number, vertex in enumerate(graph.vertices):
         if vertex.operation is not None:

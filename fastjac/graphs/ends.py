@@ -16,6 +16,9 @@ from ..table import format_sizes
 from .nodes import Input, Node
 from .selection import selected_once
 
+MOST_SHOWN = 8
+"""Most inputs or outputs that an error lists."""
+
 
 class End:
     """The vectors at one end of a network, which the engine takes as one, the first of them first.
@@ -47,21 +50,47 @@ class End:
         return tuple([array[(..., part, *behind)] for part in self._parts])
 
     def numbers(self, index: Any, name: str) -> tuple[int, ...] | None:
-        """The numbers, counted through all vectors, that an index or a node stands for; None for all, in their order."""
+        """The numbers, counted through all vectors, that an index, a name or a node stands for; None for all, in their order."""
         if index is None:
             return None
-        numbers = self._numbers_of(index, name) if isinstance(index, Node) else selected_once(index, self.total, name)
+        if isinstance(index, (Node, str)):
+            part = self._parts[self._place_of(index, name) if isinstance(index, Node) else self._place_called(index, name)]
+            numbers = tuple(range(part.start, part.stop))
+        else:
+            numbers = self._counted(index, name)
         return None if len(numbers) == self.total and numbers == tuple(range(self.total)) else numbers
 
-    def _numbers_of(self, node: Node, name: str) -> tuple[int, ...]:
+    def _counted(self, index: Any, name: str) -> tuple[int, ...]:
+        try:
+            return selected_once(index, self.total, name)
+        except DtypeError as error:
+            raise DtypeError(f"{error}; the network's {self._listed()}") from None
+
+    def _place_of(self, node: Node, name: str) -> int:
         places = [place for place, known in enumerate(self._nodes) if known() is node]
         if not places:
             raise OptionError(
                 f"{name} is {node!r}, which is no {self.noun} of this network; a network that was loaded or pickled knows no "
-                "nodes any more: give it their numbers, such as slice(0, 3)"
+                f"nodes any more: give it their numbers or names; its {self._listed()}"
             )
-        first = sum(self.sizes[: places[0]])
-        return tuple(range(first, first + node.size))
+        return places[0]
+
+    def _place_called(self, called: str, name: str) -> int:
+        places = [place for place, known in enumerate(self.names) if known == called]
+        if len(places) != 1:
+            fault = f"{len(places)} {self.noun}s" if places else f"no {self.noun}"
+            raise OptionError(f"{name} is {called!r:.80}, the name of {fault} of this network; its {self._listed()}")
+        return places[0]
+
+    def _listed(self) -> str:
+        """The vectors with their names and numbers, of the first few where there are many."""
+        axis = "columns" if self.noun == "input" else "rows"
+        called = ["" if name is None else f"{name!r:.80}, " for name in self.names]
+        shown = [f"{name}{axis} {part.start}:{part.stop}" for name, part in zip(called, self._parts, strict=True)]
+        if len(shown) > MOST_SHOWN:
+            shown[MOST_SHOWN:] = [f"{len(shown) - MOST_SHOWN} more"]
+        *before, last = shown
+        return f"{self.noun}s are {', '.join(before)}, and {last}" if before else f"{self.noun} is {last}"
 
     def points(self, values: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:
         """All inputs as one array (..., n_in) of the dtype; leading shapes are broadcast. Errors call it `name`."""

@@ -83,9 +83,9 @@ def load(
         what they mean in Keras, and groups are called by their path in the file, such as "layers/dense_1".
         `n_in` also gives the size of an only input that a graph or a program leaves open.
     input_shape : for a scripted program of torch or a module saved whole, whose files state no shapes, that of one sample, or a
-        list with one for each input; None stands for the axis that counts samples where that is not the first: [(1, 2), (2,
-        None, 8), (2, None, 8)] for an LSTM of two layers with its state and cell. Each tensor in a tuple that forward takes
-        counts as one input.
+        list with one for each input: ((8,), (4,)) or (8, 4) for forward(x, u). None stands for the axis that counts samples where
+        that is not the first: [(1, 2), (2, None, 8), (2, None, 8)] for an LSTM of two layers with its state and cell. Each
+        tensor in a tuple that forward takes counts as one input.
     config : for the weights of a Keras model alone, its config: what `model.to_json()` gives, as text or parsed.
     external_data : whether an ONNX file's weights may stand in other files beside it, which are then read.
     scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units

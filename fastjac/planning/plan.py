@@ -50,8 +50,11 @@ def plan(shape: ChainShape, mode: Mode = "auto") -> Plan:
 
 def checked_mode(mode: Mode) -> Mode:
     """`mode` itself if it is one, else an OptionError that lists them."""
-    if not isinstance(mode, str) or mode not in ORDERS:
-        raise OptionError(f"mode must be one of {', '.join(map(repr, ORDERS))}, got {mode!r}")
+    wanted = f"mode must be one of {', '.join(map(repr, ORDERS))}"
+    if not isinstance(mode, str):
+        raise OptionError(f"{wanted}, got {type(mode).__name__}; several inputs go in as one tuple: net.jacobian((x, u))")
+    if mode not in ORDERS:
+        raise OptionError(f"{wanted}, got {mode!r:.80}")
     return mode
 
 

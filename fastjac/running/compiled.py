@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
 from ..errors import DtypeError
@@ -88,9 +89,15 @@ def count(program, x):
 
 
 @piece
-def check_rows(x, result, size):
-    if result.ndim != x.ndim or result.shape[-1] != size or result.size * x.shape[-1] != x.size * size:
-        raise ValueError("a result must have x's leading shape, then the size of the network's outputs, or inputs for vjp")
+def check_values(program, x, y):
+    if not are_rows(x, y, program.layout[0].n_out):
+        raise ValueError("y must be (n_out,) for one x and (n, n_out) for n")
+
+
+@piece
+def are_rows(x, result, size):
+    """Whether an array holds a vector of this size for each input."""
+    return result.ndim == x.ndim and result.shape[-1] == size and result.size * x.shape[-1] == x.size * size
 
 
 @piece
@@ -110,42 +117,69 @@ def stride_of(program, layout, seed, n):
 
 
 @intrinsic(prefer_literal=True)
+def one_array(typingctx, like, given, name):
+    """The array `given` itself.
+
+    For anything else it is a DtypeError at the call, and an empty array, so that the rest compiles.
+    """
+    if isinstance(given, types.Array):
+        return given(like, given, name), _given
+    fault = (
+        f"{name.literal_value} must be one array here, got {given}: several inputs are one vector, one after another, and so are "
+        "several outputs"
+    )
+    return like(like, given, name), _error(fault)
+
+
+def _given(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return impl_ret_borrowed(context, builder, signature.return_type, arguments[1])
+
+
+@intrinsic(prefer_literal=True)
 def readable(typingctx, like, array, name):
     """The address of the array `name` that kernels can read; `like` is the network's parameters."""
-    return types.intp(like, array, name), _address_or_error(like, array, _fault(like, array, name.literal_value))
+    called = name.literal_value
+    way = f"convert it before the call, with np.ascontiguousarray(..., np.{like.dtype})"
+    return types.intp(like, array, name), _address_or_error(array, _fault(like, array, called, way))
 
 
 @intrinsic(prefer_literal=True)
 def writeable(typingctx, like, array, name):
     """The address of the array `name` that kernels can write to."""
-    fault = _fault(like, array, name.literal_value)
+    called = name.literal_value
+    # A converted copy would take the result, and the caller would never see it.
+    way = f"fastjac writes to it, so make it with np.empty(shape, np.{like.dtype}) and copy from it afterwards"
+    fault = _fault(like, array, called, way)
     if fault is None and not array.mutable:
-        fault = f"{name.literal_value} is where fastjac writes a result, but it is read-only"
-    return types.intp(like, array, name), _address_or_error(like, array, fault)
+        fault = f"{called} is where fastjac writes a result, but it is read-only"
+    return types.intp(like, array, name), _address_or_error(array, fault)
 
 
-def _fault(like: Any, array: Any, name: str) -> str | None:
-    """What is wrong with an array of this type, if anything."""
+def _fault(like: Any, array: Any, name: str, way: str) -> str | None:
+    """What is wrong with an array of this type, if anything, and the way to a right one."""
     if isinstance(array, types.Array) and array.layout == "C" and array.dtype == like.dtype:
         return None
-    return (
-        f"{name} must be a C-contiguous array of the network's dtype {like.dtype}, got {array}; "
-        f"convert it before the call, with np.ascontiguousarray(..., np.{like.dtype})"
-    )
+    return f"{name} must be a C-contiguous array of the network's dtype {like.dtype}, got {array}; {way}"
 
 
-def _address_or_error(like: Any, array: Any, fault: str | None) -> Any:
-    """The code of an array's address, or of a DtypeError.
-
-    The compiler's own error would bury this one line among 35 lines about candidates.
-    """
+def _address_or_error(array: Any, fault: str | None) -> Any:
+    """The code of an array's address, or of a DtypeError."""
 
     def address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return element_address(context, builder, array, arguments[1])
 
+    return address if fault is None else _error(fault)
+
+
+def _error(fault: str) -> Any:
+    """The code of a DtypeError.
+
+    The compiler's own error would bury this one line among 35 lines about candidates.
+    """
+
     def error(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         with builder.if_then(cgutils.true_bit):
             context.call_conv.return_user_exc(builder, DtypeError, (fault,))
-        return context.get_constant(types.intp, 0)
+        return context.get_constant_null(signature.return_type)
 
-    return address if fault is None else error
+    return error

@@ -9,7 +9,7 @@ import numpy as np
 from ..kernels.jit import entry, jit, piece
 from ..kernels.tables import JACOBIAN, JVP, VJP
 from ..kernels.target import ALIGNMENT
-from .compiled import aligned_zeros, are_matrices, call, check_rows, count, readable, stride_of, writeable
+from .compiled import aligned_zeros, are_matrices, call, check_values, count, one_array, readable, stride_of, writeable
 
 ROOM, COUNT, CHAIN = range(3)
 """Words of a tape: how many inputs it has room for, how many were linearized, and the number of their chain; 0 before any."""
@@ -59,8 +59,10 @@ def linearize(program, x, y, tape, scratch):
     >>> y
     array([0.        , 0.76159416])
     """
-    n, like = count(program, x), program.parameters
-    check_rows(x, y, program.layout[0].n_out)
+    like = program.parameters
+    x, y = one_array(like, x, "x"), one_array(like, y, "y")
+    n = count(program, x)
+    check_values(program, x, y)
     _check_tape(program, tape)
     if n > tape.words[ROOM]:
         raise ValueError("the tape has no room for so many inputs: make one that has, with tape(program, n)")
@@ -122,6 +124,7 @@ def jacobian_at(program, tape, jac, scratch):
            [0.        , 0.41997434]])
     """
     layout, n = program.layout[JACOBIAN], _count_on(program, tape)
+    jac = one_array(program.parameters, jac, "jac")
     if not are_matrices(layout, jac, n):
         raise ValueError(
             "jac must hold one matrix for each input on the tape, with the outputs and inputs that the program is for"
@@ -132,6 +135,7 @@ def jacobian_at(program, tape, jac, scratch):
 @piece
 def _product_at(program, task, tape, seed, out, scratch):
     layout, like, n = program.layout[task], program.parameters, _count_on(program, tape)
+    seed, out = one_array(like, seed, "v or u"), one_array(like, out, "t or g")
     if out.shape[-1] != layout.out_size or out.size != n * layout.out_size:
         raise ValueError(
             "t or g must hold one vector for each input on the tape, of the size of the outputs, or inputs for vjp_at"

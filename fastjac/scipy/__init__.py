@@ -12,18 +12,18 @@
     solve_ivp(ode := fs.Ode(f), span, x0, method="BDF", jac=ode.jac)
     curve_fit(curve := fs.Curve(net, wrt=[1, 2]), x, y, p0, jac=curve.jac)
 
-    function.py    a network by some of its inputs, the others fixed
-    gaussian.py    a mean with a standard deviation, covariance or precision, which whitens
-    residuals.py   the residuals of a network against data, whitened, with a prior
-    objective.py   a scalar loss of the outputs, and its gradient
-    ode.py         a network as the right-hand side of dx/dt = f(x, u)
-    curve.py       a network of data and parameters, y = f(x, theta)
-    (../remembered.py shares a sweep between value and Jacobian)
-
 All take and give float64, as SciPy does, whatever the network's dtype. A float32 network rounds to seven digits, so a solver's
 tolerances below 1e-6 may never be met; `net.astype("float64")` avoids that. Results are arrays that belong to the caller, because
 robust losses of `least_squares` overwrite them. All may be pickled and called from several threads.
 """
+
+# function.py         a network by some of its inputs, the others fixed
+# gaussian.py         a mean with a standard deviation, covariance or precision, which whitens
+# residuals.py        the residuals of a network against data, whitened, with a prior
+# objective.py        a scalar loss of the outputs, and its gradient
+# ode.py              a network as the right-hand side of dx/dt = f(x, u)
+# curve.py            a network of data and parameters, y = f(x, theta)
+# ../remembered.py    shares a sweep between value and Jacobian
 
 from ..optional import optional
 

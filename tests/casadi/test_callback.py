@@ -135,6 +135,28 @@ def test_one_vector_in_and_out():
         np.testing.assert_array_equal(ours.full().squeeze(), expected)
 
 
+def named(*names):
+    """The names of the arguments and results of a callback, whose network has inputs of these names."""
+    inputs = [fj.Input(2, name) for name in names]
+    function = fastjac.casadi.callback(fj.Network(inputs=inputs, outputs=fj.Tanh()(fj.add(inputs))))
+    points = [casadi.MX.sym(f"p{number}", 2) for number in range(len(names))]
+    casadi.Function("derivative", points, [casadi.jacobian(function(*points), points[0])])(*[[1, 2]] * len(names))
+    return [*function.name_in(), *function.name_out()]
+
+
+def test_arguments_have_the_names_of_inputs_that_casadi_takes():
+    assert named("state", "torque") == ["state", "torque", "o0"]
+    assert named("state", None, "my torque") == ["state", "i1", "i2", "o0"]
+    assert named("jac", "a__b") == named("2nd", "") == named("jac_o0_i1", "out_o0") == ["i0", "i1", "o0"]
+    assert named("x", "x") == named("i1", None) == named("o0", "x") == ["i0", "i1", "o0"]
+
+
+def test_arguments_go_in_by_name():
+    x, u = fj.Input(2, "x"), fj.Input(2, "u")
+    function = fastjac.casadi.callback(fj.Network(inputs=(x, u), outputs=x - u))
+    assert function(x=[1, 2], u=[3, 5])["o0"].full().ravel().tolist() == [-2, -3]
+
+
 def test_a_callback_lives_until_it_is_forgotten():
     net = network()
     x = casadi.MX.sym("X", 3, 1)

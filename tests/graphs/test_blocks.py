@@ -135,7 +135,7 @@ WRONG = {
     "a network of two inputs": (
         lambda: fj.Network([SQUARE, fj.Network(inputs=(a := fj.Input(4), b := fj.Input(4)), outputs=a + b), fj.Residual(SQUARE)]),
         LayerError,
-        r"item 1 \(Network\): the network takes 2 nodes, of size 4, 4; got Affine\(Input\) of size 4",
+        r"item 1 \(Network\): the network takes 2 nodes, of size 4, 4; got Affine\(Input\) of size 4; call it as net\(\(a",
     ),
 }
 

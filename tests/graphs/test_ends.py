@@ -10,6 +10,7 @@ import pytest
 import fastjac as fj
 import fastjac.numba
 from fastjac.errors import DtypeError, FastjacError, OptionError, ShapeError
+from fastjac.graphs.ends import End
 from tests import naive_graph
 
 RNG = np.random.default_rng(0)
@@ -129,14 +130,21 @@ SELECTIONS = {
     "an output": (None, COST),
     "an input and an output": (STATE, COST),
     "an input and rows": (CONTROL, [6, 0]),
+    "the name of an input": ("state", None),
+    "a name and rows": ("state", [6, 0]),
 }
-NUMBERS = {CONTROL: [5, 6, 7], STATE: [0, 1, 2, 3, 4], COST: [5, 6]}
+NUMBERS = {CONTROL: [5, 6, 7], STATE: [0, 1, 2, 3, 4], COST: [5, 6], "state": [0, 1, 2, 3, 4]}
+
+
+def known(index: Any) -> Any:
+    """The numbers of a node or a name; any other index itself."""
+    return NUMBERS[index] if isinstance(index, fj.Node | str) else index
 
 
 def expected_part(wrt: Any, of: Any) -> np.ndarray:
     columns, rows = (
-        np.atleast_1d(np.arange(size)[slice(None) if index is None else NUMBERS[index] if isinstance(index, fj.Node) else index])
-        for index, size in ((wrt, 8), (of, 7))
+        np.atleast_1d(np.arange(size)[slice(None) if index is None else index])
+        for index, size in ((known(wrt), 8), (known(of), 7))
     )
     return JACOBIANS[:, rows][:, :, columns]
 
@@ -178,6 +186,18 @@ class TestSelections:
         for net in (NET.astype(np.float32), NET.with_parameters(NET.parameters())):
             assert net.jacobian((STATES, CONTROLS), wrt=CONTROL, of=COST).shape == (7, 2, 3)
 
+    def test_names_outlive_nodes(self) -> None:
+        again = pickle.loads(pickle.dumps(NET))
+        np.testing.assert_array_equal(again.jacobian(X, wrt="state", of=0), NET.jacobian(X, wrt=STATE, of=0))
+
+    def test_the_name_of_an_only_input_is_the_whole(self) -> None:
+        x = fj.Input(5, "state")
+        net = fj.Network(inputs=x, outputs=fj.Tanh()(x))
+        np.testing.assert_array_equal(net.jacobian(STATES, wrt="state"), net.jacobian(STATES))
+
+    def test_the_name_of_an_output(self) -> None:
+        assert End("output", (2, 3), names=("near", "far")).numbers("far", "of") == (2, 3, 4)
+
     def test_compiled_code(self) -> None:
         program = NET.program(wrt=CONTROL, of=[6, 0])
         memory = fastjac.numba.scratch(program)
@@ -186,7 +206,7 @@ class TestSelections:
         assert_close(y, VALUES)
         np.testing.assert_array_equal(jac, NET.jacobian((STATES, CONTROLS), wrt=CONTROL, of=[6, 0]))
         for shape in ((7, 7, 8), (7, 3, 2), (7, 1, 3), (6, 2, 3)):
-            with pytest.raises(ValueError, match="jac must have x's leading shape"):
+            with pytest.raises(ValueError, match=r"jac must be \(n_out, n_in\) for one x .* made with wrt= or of= has only"):
                 fastjac.numba.jacobian(program, FLAT, np.empty(shape), memory)
 
 
@@ -270,7 +290,48 @@ WRONG = {
     "wrt a node after pickling": (
         lambda: pickle.loads(pickle.dumps(NET)).jacobian(X, wrt=STATE),
         OptionError,
-        r"which is no input of this network; a network that was loaded or pickled knows no nodes any more: give it their numbers",
+        r"which is no input of this network; a network that was loaded or pickled knows no nodes any more: give it their numbers "
+        r"or names; its inputs are 'state', columns 0:5, and columns 5:8$",
+    ),
+    "wrt of another kind": (
+        lambda: NET.jacobian(X, wrt=1.5),
+        DtypeError,
+        "wrt must be an integer, .* got 1.5; the network's inputs are 'state', columns 0:5, and columns 5:8$",
+    ),
+    "an unknown name": (
+        lambda: NET.jacobian(X, wrt="x"),
+        OptionError,
+        "^wrt is 'x', the name of no input of this network; its inputs are 'state', columns 0:5, and columns 5:8$",
+    ),
+    "a name of an output": (
+        lambda: NET.plan(of="cost"),
+        OptionError,
+        "^of is 'cost', the name of no output of this network; its outputs are rows 0:5, and rows 5:7$",
+    ),
+    "a name where there is one input": (
+        lambda: ONE_INPUT.jacobian(np.zeros(3), wrt="x"),
+        OptionError,
+        "the name of no input of this network; its input is columns 0:3$",
+    ),
+    "a name of two inputs": (
+        lambda: End("input", (1, 2), names=("x", "x")).numbers("x", "wrt"),
+        OptionError,
+        "^wrt is 'x', the name of 2 inputs of this network; its inputs are 'x', columns 0:1, and 'x', columns 1:3$",
+    ),
+    "a name among many": (
+        lambda: End("input", (1,) * 100).numbers("x", "wrt"),
+        OptionError,
+        r"its inputs are columns 0:1, .*, columns 7:8, and 92 more$",
+    ),
+    "inputs one by one": (
+        lambda: NET(STATES, CONTROLS),
+        DtypeError,
+        r"^net takes its inputs as one argument, got 2; pass them as one tuple: net\(\(x, u\)\)$",
+    ),
+    "an input as the mode": (
+        lambda: ONE_INPUT.jacobian(np.zeros(3), np.zeros(3)),
+        OptionError,
+        r"mode must be one of .*, got ndarray; several inputs go in as one tuple: net.jacobian\(\(x, u\)\)$",
     ),
     "out in one array": (
         lambda: NET.jacobian(X, out=np.empty((7, 7, 8))),

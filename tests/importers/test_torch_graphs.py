@@ -267,6 +267,8 @@ class Optional(nn.Module):
 def test_an_argument_with_a_default_is_an_input_where_it_has_a_shape():
     module = Optional()
     assert fastjac.from_torch(module, 3).inputs == (3,)
+    both = fastjac.from_torch(module, [(3,), (3,)])
+    assert repr(both.plan(wrt="u")) == repr(both.plan(wrt=slice(3, 6)))
     assert_graph_agrees(fastjac.from_torch(module, [(3,), (3,)]), module, (3,), (3,))
 
 

@@ -150,5 +150,11 @@ def test_arrays_of_another_kind_are_reported_in_one_line():
         call_with("jacobian_at", jac=read_only(np.ones((2, 8, 12))))
 
 
+@pytest.mark.parametrize(("function", "name"), ARGUMENTS)
+def test_a_tuple_of_arrays_is_reported_in_one_line(function, name):
+    with pytest.raises(DtypeError, match=r" must be one array here, got UniTuple.*: several inputs are one vector"):
+        call_with(function, **{name: (np.ones(8), np.ones(4))})
+
+
 def test_a_tape_starts_on_a_cache_line():
     assert all(fastjac.numba.tape(PROGRAM, n).slopes.ctypes.data % 64 == 0 for n in range(5))

@@ -63,9 +63,14 @@ def _count(name: str, kind: str) -> int | None:
 
 
 def stated(names: Sequence[str], input_shape: Any) -> list[Source]:
-    """The inputs with the shapes that a user states; OptionError unless there is one shape for each input."""
+    """The inputs with the shapes that a user states; OptionError unless there is one shape for each input.
+
+    For an only input, ints in a tuple are its shape; for several inputs, each int is the size of one.
+    """
     is_one = isinstance(input_shape, int) or (
-        isinstance(input_shape, (tuple, list)) and all(size is None or isinstance(size, int) for size in input_shape)
+        len(names) == 1
+        and isinstance(input_shape, (tuple, list))
+        and all(size is None or isinstance(size, int) for size in input_shape)
     )
     shapes = [input_shape] if is_one else input_shape
     if not isinstance(shapes, (tuple, list)) or len(shapes) != len(names):

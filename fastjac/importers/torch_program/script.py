@@ -34,7 +34,8 @@ from .program import Program
 from .trees import Function
 
 TRACED_INPUTS = "traced_inputs.pkl"
-MANY_SHAPES = "pass the shapes of one sample of each as input_shape=[...], such as (2, None, 8) where axis 1 counts the samples"
+MOST_SHOWN = 6
+"""Most inputs that an error lists."""
 
 
 def recognise(probe: Probe) -> bool:
@@ -144,12 +145,21 @@ def _by_width(names: Sequence[str], n_in: int | None, found: Any) -> list[Source
     """Inputs (N, n), where n is n_in if that is given, else the width that the program shows."""
     given = positive_count(n_in, "n_in")
     if given is not None and len(names) > 1:
-        raise OptionError(
-            f"n_in is the size of one input, and forward takes {', '.join(names)}; leave n_in out, or {MANY_SHAPES}"
-        )
+        raise OptionError(f"n_in is the size of one input, and forward takes several; leave n_in out, or {_by_shapes(names)}")
     known = {names[0]: given} if given is not None else found()
     unknown = [name for name in names if name not in known]
     if unknown:
-        way = "pass it as n_in" if len(names) == 1 else MANY_SHAPES
+        way = "pass it as n_in" if len(names) == 1 else _by_shapes(names)
         raise LayerError(f"the program does not show how many entries its input {unknown[0]!r:.80} has; {way}")
     return [Source.of(name, (1, known[name])) for name in names]
+
+
+def _by_shapes(names: Sequence[str]) -> str:
+    """How to state the shapes of several inputs."""
+    more = [f"and {len(names) - MOST_SHOWN} more"] if len(names) > MOST_SHOWN else []
+    listed = ", ".join([f"{name:.80}" for name in names[:MOST_SHOWN]] + more)
+    form = ", ".join([f"(n_{name:.80},)".replace(".", "_") for name in names[:MOST_SHOWN]] + ["..."] * len(more))
+    return (
+        f"pass the shape of one sample for each of {listed}: input_shape=({form}); None stands for the axis that counts samples "
+        "where that is not the first, as in (2, None, 8)"
+    )

@@ -83,7 +83,7 @@ def test_states_in_a_tuple_are_inputs_and_outputs(tmp_path):
     assert net.inputs == (2 * FEATURES, 8, 8)
     assert net.outputs == (2, 8, 8)
     assert_stateful(net, module)
-    with pytest.raises(LayerError, match=r"entries its input 'x' has; pass the shapes .* input_shape"):
+    with pytest.raises(LayerError, match=r"'x' has; .* of x, state\.0, state\.1: input_shape=\(\(n_x,\), \(n_state_0,\), "):
         fastjac.load(tmp_path / "program.pt")
     with pytest.raises(OptionError, match=r"input_shape must state one shape for each of x, state\.0, state\.1; got \(3,\)"):
         fastjac.load(tmp_path / "program.pt", input_shape=(3,))

@@ -159,11 +159,19 @@ def test_the_size_of_an_input_is_asked_for(path):
     assert fastjac.load(path, n_in=3).n_in == 3
     save_scripted(build("dynamics")[0], (), path)
     with pytest.raises(
-        LayerError, match=r"how many entries its input 'x' has; pass the shapes of one sample of each as input_shape"
+        LayerError,
+        match=r"its input 'x' has; pass the shape of one sample for each of x, u: input_shape=\(\(n_x,\), \(n_u,\)\); None",
     ):
         fastjac.load(path)
-    with pytest.raises(OptionError, match="n_in is the size of one input, and forward takes x, u"):
+    with pytest.raises(OptionError, match=r"n_in is the size of one input, .* leave n_in out, or pass the shape .* of x, u:"):
         fastjac.load(path, n_in=3)
+
+
+def test_ints_are_the_sizes_of_several_inputs(path):
+    save_scripted(build("dynamics")[0], (), path)
+    net = fastjac.load(path, input_shape=(3, 1))
+    assert net.inputs == fastjac.load(path, input_shape=[(3,), (1,)]).inputs == (3, 1)
+    assert net.jacobian((np.ones(3), np.ones(1)), wrt="u").shape == (net.n_out, 1)
 
 
 def test_the_size_that_a_trace_has_recorded_is_held_against_n_in(path):
