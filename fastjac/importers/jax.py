@@ -111,7 +111,7 @@ def from_jax(tree: Any, layers: Sequence[LayerEntry], order: Sequence[str] | Non
     state = _state_dict(tree)
     if order is None:
         order = _haiku_order({name.rpartition(".")[0] for name in state})
-    with located("the tree, under torch's names"):
+    with located("the JAX tree, its arrays under torch's names"):
         return imported(state, _in_torchs_terms(layers), order, n_in).network
 
 

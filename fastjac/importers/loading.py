@@ -74,7 +74,7 @@ def load(
     """Read a trained network from a file. Its content shows the format; its suffix does not matter.
 
     No code that the file holds is run, no other file is read but for the variables of a SavedModel, and no framework is
-    imported. FORMATS lists what is read. A file of any format may be packed by gzip.
+    imported. The page Formats lists what is read. A file of any format may be packed by gzip.
 
     Parameters
     ----------

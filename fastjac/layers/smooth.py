@@ -73,7 +73,8 @@ class SiLU(Activation):
 class GatedSwish(PerUnit):
     """`x (floor + (1 - floor) sigmoid(beta x))`: a swish whose gate rises from `floor` to 1 (Alsing et al. 2020).
 
-    Emulators in cosmology train both for each unit; they call them beta and alpha, in this order.
+    Emulators in cosmology train both for each unit. What CosmoPower calls beta is `floor` here, and its alpha is `beta`:
+    `GatedSwish(floor=file["beta"], beta=file["alpha"])`.
 
     floor, beta : (n,) float arrays, or one number for all units.
 

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 from ..table import format_sizes, format_table
 
 LEGEND = (
-    "Wk: affine layer k; Bk: block k, which rows pass through; J[i:j]: Jacobian of layers i+1 to j;\n"
+    "Wk: the k-th affine layer, from 1; Bk: the k-th block; J[i:j]: Jacobian of layers i+1 to j, with slopes;\n"
+    "cycles: predicted, of one core, for one sample's J without its values;\n"
     "live: share of inner units whose derivative is not 0;\n"
     "stacked: the rows of several samples in one product, over units live in any; alone: each sample over its own live units;\n"
     "lanes: many samples side by side in the vector registers, all units multiplied"

@@ -239,7 +239,8 @@ class Measurable:
         For outputs observed with Gaussian noise of precision P, the inverse of its covariance, F is the information that the
         observations hold about the inputs. The sum is taken in an order that does not depend on the threads.
 
-        precision : P, as the weight of `gram`.
+        precision : P, as the weight of `gram`. A matrix P costs `n_out**2 n_in` multiply-adds for each input; for a large batch
+            rather whiten the network, by an affine layer at its end.
 
         Law: `fisher(x, P) == gram(x, P).sum(axis=0)` up to rounding, for x (n, n_in).
         Raises as `gram` does. Costs what `gram` costs, but no memory for each input.

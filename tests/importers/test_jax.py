@@ -277,7 +277,7 @@ TREES = {
         {"norm_0": {"scale": np.ones(2), "bias": np.ones(2)}},
         ["batch_norm"],
         FormatError,
-        "the tree, under torch's names: .*takes running_mean and running_var .* holds norm_0.bias, norm_0.weight",
+        "the JAX tree, its arrays under torch's names: .*takes running_mean and running_var .* holds norm_0.bias, norm_0.weight",
     ),
     "two weights of one layer": (
         {"dense": {"w": np.eye(2), "kernel": np.eye(2)}},
