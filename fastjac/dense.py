@@ -49,7 +49,7 @@ def _fix(value: Any) -> str:
     if str(getattr(value, "layout", "torch.strided")).startswith("torch.sparse"):
         return "the tensor is sparse; pass tensor.to_dense()"
     if isinstance(value, Iterator):
-        return f"the {type(value).__name__} gives its items one after another; pass list(...) of it, or see jacobian_blocks"
+        return f"the {type(value).__name__} gives items one by one; give batches to jacobian_blocks, or pass list(...) of it"
     if hasattr(value, "toarray"):
         return f"the {type(value).__name__} is sparse; pass its .toarray()"
     if str(getattr(value, "dtype", "")) == "torch.bfloat16":

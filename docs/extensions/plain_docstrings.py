@@ -38,7 +38,7 @@ def unresolved(app, env, node, contnode):
 
 def marked_up(lines):
     """The lines of a docstring, with markup in place of habits."""
-    return _sections(list(_paragraphs(_entries(map(_escaped, _blocks(lines))))))
+    return _sections(list(_paragraphs(_entries(_escaped(_blocks(lines))))))
 
 
 def _blocks(lines):
@@ -57,10 +57,15 @@ def _blocks(lines):
     return result
 
 
-def _escaped(line):
-    """Bars outside of backticks are bars: `|x|` is no substitution."""
-    if line.startswith(" ") or "|" not in line:
-        return line
+def _escaped(lines):
+    """Bars outside of backticks are bars: `|x|` is no substitution. An example, up to its empty line, stays as it is."""
+    in_example = False
+    for line in lines:
+        in_example = bool(line) and (in_example or line.startswith(">>>"))
+        yield line if in_example or line.startswith(" ") or "|" not in line else _bars_escaped(line)
+
+
+def _bars_escaped(line):
     return "`".join(part if number % 2 else part.replace("|", r"\|") for number, part in enumerate(line.split("`")))
 
 

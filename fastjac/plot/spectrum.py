@@ -53,7 +53,7 @@ def singular_spectrum(net: Network, x: Any, *, ax: Any = None) -> Any:
     centre = math.sqrt(bottom * top)
     ax.set_ylim(min(bottom, centre / 5.0), max(top, centre * 5.0))
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="number", ylabel="singular value of J", xlim=(0.5, len(numbers) + 0.5))
+    ax.set(xlabel="number, from the largest", ylabel="singular value of J", xlim=(0.5, len(numbers) + 0.5))
     ax.set_title(
         f"Spectrum of J ({net.n_out} \N{MULTIPLICATION SIGN} {net.n_in}) at {len(values):,} input{'s' * (len(values) > 1)}"
     )

@@ -54,9 +54,9 @@ def _bars(ax: Any, shown: Sensitivity, inputs: list[str], outputs: list[str], la
     places = np.arange(len(inputs))
     for i, (name, colour) in enumerate(zip(outputs, COLOURS, strict=False)):
         at = places + (i - (len(outputs) - 1) / 2) * height
-        ax.barh(at, shown.mean_abs[i], height, color=colour, alpha=0.55, label=f"{name}: mean |.|")
+        ax.barh(at, shown.mean_abs[i], height, color=colour, alpha=0.55, label=f"{name}: mean of |derivative|")
         style = {"color": INK, "ecolor": GREY, "markersize": 4, "elinewidth": 1.2}
-        spread = "mean \N{PLUS-MINUS SIGN} std" if i == len(outputs) - 1 else None
+        spread = "mean \N{PLUS-MINUS SIGN} std over the rows" if i == len(outputs) - 1 else None
         ax.errorbar(shown.mean[i], at, xerr=shown.std[i], fmt="o", label=spread, **style)
     ax.axvline(0.0, color=INK, linewidth=0.8)
     ax.set_yticks(places, inputs)

@@ -21,6 +21,8 @@ def read_array(path: Path) -> np.ndarray:
     found = probe(path)
     if not found.head.startswith(np.lib.format.MAGIC_PREFIX):
         hint = ", but a zip archive; if it is an .npz, save the array you need by itself" if found.zip_names else ""
+        if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+            hint = '; numpy.save("table.npy", table[names].to_numpy()) writes one'
         raise FormatError(f"{path} is not a .npy file as numpy.save writes it{hint}")
     try:
         with np.errstate(over="ignore"):  # a damaged header may promise any size

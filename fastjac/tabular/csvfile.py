@@ -58,6 +58,9 @@ def _parsed(path: Path, reader: Any, columns: Sequence[str] | None, known: Seque
     found = names or tuple(str(place) for place in range(len(first)))
     if columns is None:
         columns = (names and known) or found
+    sign = _other_separator(first)
+    if sign and not set(columns) <= set(found):
+        raise FormatError(f"{path}: the first line has {sign!r} and no ',': the columns must be separated by commas")
     places = picked(found, columns)
     labels = [repr(names[place]) if names else str(place) for place in places]
     values = array("d")
@@ -104,7 +107,12 @@ def _is_number(cell: str) -> bool:
     return True
 
 
+def _other_separator(line: Sequence[str]) -> str | None:
+    """The sign that seems to stand between the cells of a line in place of commas."""
+    return next((sign for sign in (";", "\t", "|") if len(line) == 1 and sign in line[0]), None)
+
+
 def _hint(line: Sequence[str]) -> str:
     """What to do about a file that has other separators than commas between its cells."""
-    other = next((sign for sign in (";", "\t", "|") if len(line) == 1 and sign in line[0]), None)
+    other = _other_separator(line)
     return f"; cells must be separated by commas, these are by {other!r}" if other else ""

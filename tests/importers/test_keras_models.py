@@ -247,6 +247,12 @@ def test_something_else_is_reported():
         fastjac.from_keras("model.keras")
 
 
+def test_from_torch_says_where_a_keras_model_goes():
+    """Where Keras runs on torch, its models are torch modules."""
+    with pytest.raises(DtypeError, match=r"got a Keras model.*pass it to from_keras"):
+        fastjac.from_torch(keras.Sequential([layers.Input((3,)), layers.Dense(2)]))
+
+
 def test_an_empty_model_is_reported(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5)])
     with pytest.raises(LayerError, match=r"no layer is left: .* such as dropout, .* at least one layer"):

@@ -61,7 +61,7 @@ def test_bars_of_two_outputs():
     assert labels(ax.yaxis) == [name if len(name) == 1 else "d" * 23 + "\N{HORIZONTAL ELLIPSIS}" for name in top.input_names]
     assert ax.get_xlabel() == "d y / d x, over 30 rows"
     keys = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert keys == ["u: mean |.|", "v: mean |.|", "w: mean |.|", "mean \N{PLUS-MINUS SIGN} std"]
+    assert keys == [*(f"{name}: mean of |derivative|" for name in "uvw"), "mean \N{PLUS-MINUS SIGN} std over the rows"]
     assert len({to_hex(bar.get_facecolor()) for bar in ax.patches}) == 3
     dots = [line.get_xdata() for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_array_equal(dots, top.mean)

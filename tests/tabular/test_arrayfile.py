@@ -36,6 +36,10 @@ def test_what_cannot_be_read_or_written(tmp_path):
     (tmp_path / "text.npy").write_text("1 2 3")
     with pytest.raises(MissingFileError, match="there is no file"):
         read_array(tmp_path / "none.npy")
+    (tmp_path / "table.csv").write_text("a,b")
+    with pytest.raises(FormatError, match=r'; numpy.save\("table.npy", table\[names\].to_numpy\(\)\) writes one$'):
+        read_array(tmp_path / "table.csv")
+    (tmp_path / "table.csv").unlink()
     with pytest.raises(FormatError, match=r"is not a \.npy file"):
         read_array(tmp_path / "text.npy")
     with pytest.raises(FileError, match="it is a directory"):

@@ -49,6 +49,7 @@ def test_what_is_read(read, text, columns, names, values):
         ),
         ("1,2\n3,red\n", None, FormatError, r"t.csv, line 2, column 1: 'red' is no number"),
         ("a,b\n1,2\n\n3\n", None, FormatError, r"t.csv, line 4: it has 1 cells, but the first line has 2"),
+        ("a;b\n1;2\n", ["a"], FormatError, "t.csv: the first line has ';' and no ',': the columns must be separated by commas"),
         (
             "a;b\n1;2\n",
             None,

@@ -115,8 +115,8 @@ def check_model(model: Config) -> None:
     if not is_model(model):
         name = full_class_name(model.get("module"), model.get("class_name"), model.get("registered_name"))
         raise UnsupportedLayerError(
-            f"the model's class is {name}; fastjac reads Sequential and Functional models, since only these list their layers; a "
-            "subclassed model can be rebuilt as one of them"
+            f"the model's class is {name}; fastjac reads Sequential and Functional models, since only these list their layers; "
+            "write a subclassed model as keras.Sequential([...]), and take its weights over by set_weights(model.get_weights())"
         )
 
 

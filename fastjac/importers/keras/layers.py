@@ -95,7 +95,10 @@ def _check_layer(entry: Entry) -> None:
         name = full_class_name(entry.module, entry.class_name, entry.registered_name)
         raise UnsupportedLayerError(f"it is a custom layer, {name}, which fastjac does not run; {_supported()}")
     if entry.class_name == "Lambda":
-        raise UnsupportedLayerError(f"it holds code of the user's own, which fastjac does not run; {_supported()}")
+        raise UnsupportedLayerError(
+            "it holds code of the user's own, which fastjac does not run; put a layer in its place, such as Rescaling or "
+            f"Activation; {_supported()}"
+        )
     if entry.class_name not in CONVERTERS.keys() | MERGES.keys():
         raise UnsupportedLayerError(f"fastjac does not have it; {_supported()}")
     policy = entry.config.get("dtype")

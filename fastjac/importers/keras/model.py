@@ -122,7 +122,8 @@ def _refuse_custom(model: Any, keras: Any) -> None:
     if not type(model).__module__.startswith(MODEL_MODULES):
         raise UnsupportedLayerError(
             f"the model is a {type(model).__name__}, a subclass with code of its own; fastjac reads Sequential and Functional "
-            "models, since only these list their layers; it can be rebuilt as one of them"
+            "models, since only these list their layers; write it as "
+            "keras.Sequential([...]), and take its weights over by set_weights(model.get_weights())"
         )
     _refuse_patched(model, "the model")
     for position, (name, layer) in enumerate(_leaves(model)):
