@@ -205,7 +205,7 @@ def real_array(value: Any, name: str) -> np.ndarray:
 def check_real(dtype: np.dtype, name: str) -> None:
     """Raise unless an array of this dtype, which errors call `name`, holds bool, integers or floats."""
     if dtype.kind not in "fiub":
-        fix = "; take its real part or drop the imaginary one" if dtype.kind == "c" else ""
+        fix = "; pass its real part, numpy.real(...)" if dtype.kind == "c" else ""
         raise DtypeError(f"{name} must hold real numbers, got dtype {dtype}{fix}")
 
 

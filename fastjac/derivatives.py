@@ -143,9 +143,10 @@ class Differentiable(Blockwise):
         return self._outputs.split(y, -1) if self._several else y, jacobian
 
     def jvp(self, x: Any, v: Any, *, threads: int | None = None) -> tuple[Any, Any]:
-        """`y (..., n_out)` and the tangent `J v (..., n_out)` for a tangent `v (..., n_in)` at each input, or one for all.
+        """`y (..., n_out)` and `J v (..., n_out)` for a tangent `v (..., n_in)` at each input, or one for all.
 
-        Where x is a tuple, so is v; where y is one, so is the tangent.
+        v is a direction in which x moves, and `J v` the rate at which y moves then. Where x is a tuple, so is v; where y is one,
+        so is `J v`.
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
         >>> fj.Network([fj.Affine([[1.0, 2.0]])]).jvp([0, 0], [1, 1])
         (array([0.]), array([3.]))
@@ -156,9 +157,10 @@ class Differentiable(Blockwise):
         return self._outputs.split(y, -1), self._outputs.split(tangents[..., 0], -1)
 
     def vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[Any, Any]:
-        """`y (..., n_out)` and the cotangent `u J (..., n_in)` for a cotangent `u (..., n_out)` at each input, or one for all.
+        """`y (..., n_out)` and `u J (..., n_in)` for a cotangent `u (..., n_out)` at each input, or one for all.
 
-        Where y is a tuple, so is u; where x is one, so is the cotangent.
+        u holds a weight of each output, and `u J` is the gradient by x of the weighted sum `<u, y>`. Where y is a tuple, so is u;
+        where x is one, so is `u J`.
         Law: `<u, jvp(x, v)[1]> == <vjp(x, u)[1], v>`.
         >>> fj.Network([fj.Affine([[1.0, 2.0]])]).vjp([0, 0], [10])
         (array([0.]), array([10., 20.]))

@@ -165,11 +165,11 @@ WRONG = {
     ),
     "V must have shape (..., 4, k), got (4,)": (lambda lin: lin.pushforward(np.ones(4)), ShapeError),
     "U must have shape (..., k, 3), got (5, 2, 4)": (lambda lin: lin.pullback(np.ones((5, 2, 4))), ShapeError),
-    "v must hold real numbers, got dtype complex128; take its real part or drop the imaginary one": (
+    "v must hold real numbers, got dtype complex128; pass its real part, numpy.real(...)": (
         lambda lin: lin.jvp(np.ones(4, complex)),
         DtypeError,
     ),
-    "V must hold real numbers, got dtype complex128; take its real part or drop the imaginary one": (
+    "V must hold real numbers, got dtype complex128; pass its real part, numpy.real(...)": (
         lambda lin: lin.operator() @ np.ones(20, complex),
         DtypeError,
     ),

@@ -83,7 +83,7 @@ class Trainable:
         `Pullback` and `Gradient`.
 
         Law: for a loss `f(y, J)`, `pullback(df/dy, df/dJ)` is its derivative, with the activations' bends taken into account.
-        Raises as `jacobian` does. Costs a copy of x besides y and J. For a batch of up to KEPT_BYTES, 16 MB, the pullback also
+        Raises as `jacobian` does. Costs a copy of x besides y and J. For a batch that takes up to 16 MB, the pullback also
         holds everything that was computed on the way, for as long as it lives.
 
         >>> net = fj.Network([fj.Affine(np.array([[1.0, 2.0]]), np.zeros(1)), fj.Exp()])

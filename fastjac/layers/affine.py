@@ -40,7 +40,7 @@ class Affine(Layer):
             if bias.size != weight.shape[0]:
                 raise ShapeError(
                     f"Affine bias must have one entry for each of the weight's {weight.shape[0]} rows, got {bias.size}; "
-                    "fastjac takes weights as (n_out, n_in), so a Keras kernel must be transposed"
+                    "fastjac takes weights as (n_out, n_in), so a kernel of Keras, Flax or Haiku must be transposed"
                 )
             object.__setattr__(self, "bias", bias)
 

@@ -143,7 +143,7 @@ class Plan:
 
     @property
     def multiply_adds(self) -> float:
-        """Multiply-adds for one input, with live units alone counted."""
+        """Multiply-adds for one input, with the share of units counted that is expected to be live."""
         return sum(step.multiply_adds for step in self.steps)
 
     def __repr__(self) -> str:

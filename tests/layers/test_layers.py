@@ -86,7 +86,11 @@ BAD_LAYERS = [
     (lambda: fj.Affine([[1.0, 2.0], [3.0]]), ShapeError, "Affine weight must be a rectangular array"),
     (lambda: fj.Affine(np.ones(3)), ShapeError, r"Affine weight must have 2 dimensions, got shape \(3,\)"),
     (lambda: fj.Affine(np.ones((0, 3))), ShapeError, r"at least one row and one column, got shape \(0, 3\)"),
-    (lambda: fj.Affine(np.ones((2, 3)), np.ones(3)), ShapeError, "weight's 2 rows, got 3; .*Keras kernel must be transposed"),
+    (
+        lambda: fj.Affine(np.ones((2, 3)), np.ones(3)),
+        ShapeError,
+        "weight's 2 rows, got 3; .*a kernel of Keras, Flax or Haiku must be transposed",
+    ),
     (lambda: fj.Affine(np.ones((2, 3)), np.ones((2, 1))), ShapeError, r"Affine bias must have 1 dimension, got shape \(2, 1\)"),
     (lambda: fj.PReLU(np.empty(0)), ShapeError, "PReLU weight must have at least one entry"),
     (lambda: fj.PReLU(np.ones((2, 2))), ShapeError, "PReLU weight must have 1 dimension"),
