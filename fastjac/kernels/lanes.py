@@ -38,11 +38,9 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     size, count = itemsize(zero), layout.lane_samples
     memory = with_state(zero, layout, memory, first)
     work = memory[0] + layout.lane_work * size
-    # Where the last factor makes the outputs alone, it is left out if these are not wanted.
-    all_values = y != 0 or layout.lane_primal < layout.state_primal
-    last = layout.last_lane
+    all_values, last = y != 0 or layout.lane_primal < layout.state_primal, layout.last_lane
     if not all_values and read_primal(program.primal, last - 1).state == DENSE:
-        last -= 1
+        last -= 1  # It makes the outputs alone, which are not wanted.
     values = _evaluate(program, layout, x + first * layout.n_in * size, last, work, memory[1])
     if all_values:
         # Steps behind the last factor change the values in place.

@@ -84,9 +84,10 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, team):
     own_work = memory[0]
     memory = with_state(program.zero, layout, (shared_work(team, own_work), *memory[1:]), first)
     if not from_kept:
-        last = layout.n_primal if y != 0 or out == 0 else layout.state_primal
+        last = layout.n_primal if y != 0 or out == 0 else layout.state_primal  # J needs nothing behind the last state
         sweep(program, addresses, task, (0, last), x + first * layout.n_in * size, count, memory, team)
-        store_values(program, layout, memory, y if team[1] == 0 else 0, samples)
+        if team[1] == 0:  # once for a team
+            store_values(program, layout, memory, y, samples)
     if out == 0:
         return
     # Where each sample has its own seed, equal Jacobians do not make equal results.
