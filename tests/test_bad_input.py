@@ -52,7 +52,11 @@ WRONG_X = {
     "rank 0 array": (np.array(1.5), ShapeError, "got a single number"),
     "ragged": ([[1, 2, 3, 4], [1, 2]], ShapeError, "x must be a rectangular array, but its rows differ in length"),
     "complex": (np.ones((5, 4), complex), DtypeError, "x must hold real numbers, got dtype complex128; .*real part"),
-    "generator": ((row for row in X), DtypeError, "x cannot be read as an array: the generator .*; pass list.*jacobian_blocks"),
+    "generator": (
+        (row for row in X),
+        DtypeError,
+        "x cannot be read as an array: the generator .*; give batches to jacobian_blocks, or pass list",
+    ),
     "object": (np.ones((5, 4), object), DtypeError, "x must hold real numbers, got dtype object"),
     "strings": (["a", "b", "c", "d"], DtypeError, "x must hold real numbers, got dtype <U1"),
     "bytes": (np.array([b"a"] * 4), DtypeError, r"x must hold real numbers, got dtype \|S1"),
