@@ -9,11 +9,13 @@ from fastjac import demo
 from fastjac.demo.picture import draw
 
 
-def test_the_time_is_that_of_a_usual_call():
+def test_the_time_is_that_of_a_usual_call(monkeypatch):
+    """Where kernels compile, the first two calls may take longer than the whole measurement."""
+    monkeypatch.setattr(demo, "MEASURED_SECONDS", 0.1)
     calls = []
 
     def slow_at_first():
-        time.sleep(0.002 if calls else 0.1)
+        time.sleep(0.002 if len(calls) > 1 else 0.15)
         calls.append(1)
 
     assert 0.002 <= demo._median_seconds(slow_at_first) < 0.05
