@@ -91,7 +91,8 @@ def load(
     scaling : for a .nnet file, what stands around its layers: "linear" (the default) takes inputs and gives outputs in the units
         of the problem, "none" in the network's own, "clipped" also clips inputs to the file's bounds; see `from_nnet`.
     inputs, outputs : for a graph, the names of the inputs in the order in which the network takes them, and of the outputs that
-        it gives; by default all that hold numbers, in the order of the file.
+        it gives; by default all that hold numbers, in the order of the file. In a Keras model outputs are called by the layers
+        that give them, and any other layer may be an output as well: `outputs=["encoder/dense_2"]`.
     policy : for an agent that reinforcement learning trained, which of its networks: "actor" takes an observation and gives the
         action, "critic" gives its value; where a critic takes an observation and an action, it is a network of two inputs.
         "value" is a critic that takes the observation alone.

@@ -27,10 +27,10 @@ def load(probe: Probe, options: Options) -> Imported:
 
     Raises FormatError where the file is damaged, UnsupportedLayerError for a layer fastjac does not have.
     """
-    options.refuse_all_but()
+    options.refuse_all_but("inputs", "outputs")
     with archive.opened(probe.path) as file:
         config, metadata = (read_object(file.read(name), name) for name in (CONFIG, METADATA))
         written_by = generation(metadata.get("keras_version"))
         content = file.read(WEIGHTS)
     with hdf5.opened(content, WEIGHTS) as root, malformed_config_as_error(CONFIG):
-        return build(modern(config, written_by), TreeWeights(root)).imported
+        return build(modern(config, written_by), TreeWeights(root), options).imported

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from ..ir.account import Account, accounting
 from ..ir.assembly import Record, assemble, input_flow, output_node, samples_beside
 from ..ir.values import Flow
 from ..located import located, malformed_as_error
+from ..options import Options
 from ..parts import Imported
 from ..reading.limits import MOST_UNITS, check_count
 from .arithmetic import Operand, Precision
 from .arrays import float_type
 from .calls import Call, Flattened, flatten
+from .choosing import chosen
 from .config import Config, Weights, check_model, input_shapes
 from .inputs import Shape, filled, resolved
 from .layers import check_known, note, result_of
@@ -32,17 +34,20 @@ class Built(NamedTuple):
     shapes: list[tuple[int, ...]]
 
 
-def build(model: Config, weights: Weights, input_shape: Any = None) -> Built:
-    """The network of a model's config and weights; input_shape is needed only where the model does not state it."""
+def build(model: Config, weights: Weights, options: Options) -> Built:
+    """The network of a model's config and weights, from the inputs to the outputs that the options choose.
+
+    The option input_shape is needed only where the model does not state it.
+    """
     check_model(model)
     names, stated = zip(*input_shapes(model), strict=True)
-    shapes = resolved(stated, input_shape)
-    flat = flatten(model, weights)
+    flat, order = chosen(flatten(model, weights), names, options)
+    shapes = resolved([stated[number] for number in order], options.input_shape)
     check_known(flat.calls)
     full = _filled(shapes, flat)
     is_double = _is_double(model, flat)
     with accounting(Account()):
-        inputs = [Input(prod(shape), name) for shape, name in zip(full, names, strict=True)]
+        inputs = [Input(prod(shape), names[number]) for shape, number in zip(full, order, strict=True)]
         outputs, record = _evaluated(flat, inputs, full, np.float64 if is_double else np.float32)
         imported = assemble(inputs, outputs, record, np.dtype(np.float64) if is_double else None)
     return Built(imported, full)

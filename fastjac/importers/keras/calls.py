@@ -32,10 +32,14 @@ class Call:
 
 
 class Flattened(NamedTuple):
-    """All calls of a model, each behind the calls whose tensors it takes, and the numbers of the model's outputs."""
+    """All calls of a model, each behind the calls whose tensors it takes, and the numbers of the model's outputs.
+
+    names : for each output the name of the layer, or of the inner model, that gives it.
+    """
 
     calls: tuple[Call, ...]
     outputs: tuple[int, ...]
+    names: tuple[str, ...]
 
 
 def flatten(model: Config, weights: Weights) -> Flattened:
@@ -51,8 +55,9 @@ def flatten(model: Config, weights: Weights) -> Flattened:
     for ends, what in ((plan.calls.inputs, "inputs"), (plan.calls.outputs, "outputs")):
         check_count(len(ends), MOST_ENDS, what)
     flattening.made = len(plan.calls.inputs)
-    outputs = flattening.run(plan, list(range(flattening.made)), 0)
-    return Flattened(tuple(flattening.calls), tuple(outputs))
+    made = flattening.run(plan, list(range(flattening.made)), 0)
+    named = [(number, source.layer) for source, numbers in zip(plan.calls.outputs, made, strict=True) for number in numbers]
+    return Flattened(tuple(flattening.calls), *zip(*named, strict=True))
 
 
 class _Plan(NamedTuple):
@@ -76,8 +81,8 @@ class _Flattening:
             self._plans[id(model)] = _Plan(calls, _entries(model["config"]["layers"], calls, weights, prefix))
         return self._plans[id(model)]
 
-    def run(self, plan: _Plan, given: list[int], depth: int) -> list[int]:
-        """The tensors that a model gives when it is called on the tensors `given`."""
+    def run(self, plan: _Plan, given: list[int], depth: int) -> list[list[int]]:
+        """The tensors that a model gives when it is called on the tensors `given`, for each of its outputs."""
         check_count(depth, MOST_NESTING, "models within models")
         made = {source.key: [tensor] for source, tensor in zip(plan.calls.inputs, given, strict=True)}
         for step in plan.calls.steps:
@@ -86,13 +91,14 @@ class _Flattening:
             if is_model(step.layer):
                 inner = self.plan(step.layer, entry.weights, f"{entry.name}/")
                 self._count(len(operands) + len(inner.calls.outputs))
-                made[key] = self.run(inner, _given(entry, step, inner.calls, operands), depth + 1)
+                outputs = self.run(inner, _given(entry, step, inner.calls, operands), depth + 1)
+                made[key] = [tensor for tensors in outputs for tensor in tensors]
             else:
                 self._count(len(operands))
                 self.calls.append(Call(entry, tuple(operands), step.args, step.options))
                 made[key] = [self.made]
                 self.made += 1
-        return [tensor for source in plan.calls.outputs for tensor in _picked(made, source)]
+        return [_picked(made, source) for source in plan.calls.outputs]
 
     def _count(self, joined: int) -> None:
         self._visited, self._joined = self._visited + 1, self._joined + joined

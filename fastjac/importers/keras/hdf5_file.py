@@ -7,7 +7,6 @@ and 2), the user gives the config, or the list of layers.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from ...errors import DtypeError, FormatError, OptionError
@@ -44,11 +43,11 @@ def load(probe: Probe, options: Options) -> Imported:
     with hdf5.opened(probe.path, "the file") as root:
         text = root.text(CONFIG)
         if text is not None:
-            options.refuse_all_but()
-            return _whole_model(root, text)
+            options.refuse_all_but("inputs", "outputs")
+            return _whole_model(root, text, options)
         if options.config is not None:
-            options.refuse_all_but("config")
-            return _with_config(root, options.config)
+            options.refuse_all_but("config", "inputs", "outputs")
+            return _with_config(root, options)
         options.refuse_all_but("layers", "order", "n_in")
         groups = bare_weights.weight_groups(root)
         if options.layers is None:
@@ -56,7 +55,7 @@ def load(probe: Probe, options: Options) -> Imported:
         return bare_weights.imported(groups, is_listing(root), options)
 
 
-def _whole_model(root: Group, text: str) -> Imported:
+def _whole_model(root: Group, text: str, options: Options) -> Imported:
     # As in Keras itself, a file that does not state its version comes from Keras 1.
     written_by = generation(root.text(VERSION) or "1")
     weights = root.group(WEIGHTS)
@@ -64,17 +63,18 @@ def _whole_model(root: Group, text: str) -> Imported:
         raise FormatError(f"it has a {CONFIG} but no group {WEIGHTS}; the file is damaged or not from Keras")
     with malformed_config_as_error(CONFIG):
         model = modern(read_object(text, CONFIG), written_by)
-        return build(model, ListedWeights(Listing(model, weights))).imported
+        return build(model, ListedWeights(Listing(model, weights)), options).imported
 
 
-def _with_config(root: Group, given: str | Mapping[str, Any]) -> Imported:
+def _with_config(root: Group, options: Options) -> Imported:
     """The network of weights alone and the config that the user gives."""
     with located("config"):
-        config = read_object(_as_text(given), "the given text")
+        config = read_object(_as_text(options.config), "the given text")
         written_by = _config_generation(config)
     with malformed_config_as_error("the given config"):
         model = modern(config, written_by)
-        return build(model, ListedWeights(Listing(model, root)) if is_listing(root) else TreeWeights(root)).imported
+        weights = ListedWeights(Listing(model, root)) if is_listing(root) else TreeWeights(root)
+        return build(model, weights, options).imported
 
 
 def _as_text(given: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import DtypeError, FormatError, OptionError, UnsupportedLayerError
 from ...network import Network
+from ..options import Options
 from .activations import ACTIVATIONS
 from .build import build, malformed_config_as_error
 from .evaluation import compare
@@ -68,7 +69,8 @@ def from_keras(model: Any, input_shape: Any = None, *, n_in: int | None = None) 
     _refuse_custom(model, keras)
     with malformed_config_as_error("the model's config"):
         config = modern({"module": "keras", "class_name": type(model).__name__, "config": _config(model)}, NEWEST)
-        imported, shapes = build(config, LiveWeights(model, keras), input_shape if n_in is None else n_in)
+        given = Options(input_shape=input_shape if n_in is None else n_in)
+        imported, shapes = build(config, LiveWeights(model, keras), given)
     if not any(layer.compute_dtype in HALF_PRECISION for _, layer in _leaves(model)):
         compare(imported.network, model, keras, shapes)
     return imported.network
