@@ -57,9 +57,12 @@ def gram(rows: np.ndarray, weight: np.ndarray | None, out: np.ndarray | None = N
 
 def summed_gram(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     """The sum `(k, k)` over the stack of `R^T W R`, exactly symmetric, as one product of all rows."""
-    k = rows.shape[2]
-    weighted = _weighted(rows, weight).reshape(-1, k)
-    return _symmetric(rows.reshape(-1, k).T @ weighted, weight)
+    n, m, k = rows.shape
+    if weight is not None and weight.shape == (1, m, m):
+        # The rows of all samples side by side: one product reads the weight once.
+        rows = rows.swapaxes(0, 1).reshape(1, m, n * k)
+    weighted = _weighted(rows, weight)
+    return _symmetric(rows.reshape(-1, k).T @ weighted.reshape(-1, k), weight)
 
 
 def _weighted(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
