@@ -68,6 +68,11 @@ def in_words() -> str:
     )
 
 
+def unheld(dtype: str) -> tuple[str, ...]:
+    """The peers, by name, whose products in this dtype use wider vectors than those to which the process is held."""
+    return ("expert JAX", "JAX") if held() == AVX2 and dtype == "float64" else ()
+
+
 def jax_options(dtype: str) -> dict[str, Any]:
     """The options to compile JAX's functions with, so that they are held to the same vectors as the other libraries."""
     return WITHOUT_YNNPACK if held() == AVX2 and dtype == "float32" and _xla_has_ynnpack() else {}

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from .. import isa
 from ..common import DTYPES
 from ..floor import dense_reverse_cost, floor
 from ..machine import Ceilings
@@ -60,7 +61,18 @@ def summary(rows: Sequence[Row]) -> list[str]:
         f"Geometric mean of best peer / fastjac over {len(rows)} rows: {geometric_mean(row.over_best for row in rows):.2f}.",
         f"Least rows: {listed(least(rows), over_best)}",
         f"Rows under {BARELY_AHEAD}: {len(barely)} of {len(rows)}.",
+        *among_the_held(rows),
     ]
+
+
+def among_the_held(rows: Sequence[Timed]) -> list[str]:
+    """A sentence on the rows without the peers that cannot be held to AVX2, if there are such rows."""
+    if not any(isa.unheld(row.dtype) for row in rows):
+        return []
+    mean = geometric_mean(row.over_best_held for row in rows)
+    under = sum(row.over_best_held < BARELY_AHEAD for row in rows)
+    what = "Without JAX in float64, whose products are not held to AVX2"
+    return [f"{what}, the mean is {mean:.2f}, and {under} rows are under {BARELY_AHEAD}."]
 
 
 def verdicts(rows: Sequence[Row], ceilings: Ceilings) -> list[str]:

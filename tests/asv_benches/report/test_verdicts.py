@@ -2,7 +2,7 @@
 
 import pytest
 
-from asv_benches import common
+from asv_benches import common, isa
 from asv_benches.report import targets, verdicts
 
 from .rows import CEILINGS, row
@@ -18,6 +18,17 @@ def test_summary_has_the_mean_the_least_and_how_many_are_barely_ahead():
 
 def test_summary_names_only_the_least_rows():
     assert verdicts.summary([row("seed-1")] * 10)[1].count("seed-1") == verdicts.LEAST_ROWS
+
+
+def test_summary_counts_peers_that_are_not_held_apart(monkeypatch):
+    rows = [row("seed-1", fastjac=5e-5), row("seed-1", "float32", fastjac=5e-5)]
+    assert not any("held" in sentence for sentence in verdicts.summary(rows))
+    monkeypatch.setenv(isa.HELD, isa.AVX2)
+    # expert NumPy takes 1.2 times as long as fastjac in float64, where JAX does not count, and JAX 1.0 times in float32.
+    assert verdicts.summary(rows)[-1] == (
+        "Without JAX in float64, whose products are not held to AVX2, the mean is 1.10, and 1 rows are under 1.2."
+    )
+    assert not any("held" in sentence for sentence in verdicts.summary(rows[1:]))
 
 
 def test_every_cell_has_a_target():
