@@ -11,6 +11,7 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
 from .cache import enable_cache
+from .piece_compiler import PieceCompiler
 
 if numba.config.DISABLE_JIT:
     raise ImportError("fastjac's kernels are nothing without Numba's compiler, which NUMBA_DISABLE_JIT turns off; unset it")
@@ -27,8 +28,8 @@ def jit(function: Callable[..., Any]) -> Any:
 
 
 def piece(function: Callable[..., Any]) -> Any:
-    """Compile a piece of larger kernels. Python cannot call it, so it compiles in half the time."""
-    return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE)(function)
+    """Compile a piece of larger kernels, which take it in: neither Python nor an address can call it."""
+    return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, pipeline_class=PieceCompiler)(function)
 
 
 def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -54,7 +55,9 @@ def kernel(*kinds: Any, name: str = "", kept: bool = True) -> Callable[[Callable
     def decorate(function: Callable[..., Any]) -> Any:
         if name:
             function.__name__ = function.__qualname__ = name
-        dispatcher = entry(**FROM_KERNELS_ALONE)(function) if kept else piece(function)
+        dispatcher = numba.njit(**OPTIONS, **FROM_KERNELS_ALONE)(function)
+        if kept:
+            enable_cache(dispatcher)
         dispatcher.kinds = kinds
         return dispatcher
 
