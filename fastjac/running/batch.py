@@ -10,6 +10,7 @@ from ..arguments import for_kernels, is_for_kernels
 from ..kernels.call import MEETING, call, handle_of
 from ..kernels.meeting import LINE, STEPS, meeting_words
 from ..kernels.tables import Program
+from ..kernels.target import lanes
 from ..lowering.memory import aligned_zeros
 from ..lowering.program import workspace
 from ..pickling import refuse_pickling
@@ -50,7 +51,8 @@ class Runner:
     def __init__(self, program: Program, cost: float) -> None:
         self.program = program
         block, group, parts, serial, lane_samples = (int(program.layout[name][0]) for name in FIELDS)
-        self.work = Work(cost, program.parameters.nbytes, block, group, parts, serial / 1000, max(1, lane_samples))
+        width = lanes(program.parameters.dtype)
+        self.work = Work(cost, program.parameters.nbytes, block, group, parts, serial / 1000, max(1, lane_samples), width)
         self._is_shared, self._few = is_shared(self.work), samples_alone(self.work)
         # How the latest batch was shared out. The next batch of the same size is shared out alike.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
@@ -126,9 +128,11 @@ class Runner:
         memory = self._take_memory(how.threads)
         handle = memory.together if how.together else memory.handle
         handle = handle if state is None else state.handle(handle)
-        alone = how.chunks == 1 or (how.brief and not crew.crew.is_awake(how.threads))
+        alone = how.chunks == 1 or (how.brief and not crew.crew.is_awake(how.threads, how.brief))
         if alone or not crew.crew.share(how.threads, how.chunks, handle, x, seed, y, out):
             call(handle, x, seed, y, out)
+        if how.brief:
+            crew.crew.brief_call_ended()
         self._idle.append(memory)
 
     def _take_memory(self, threads: int) -> Memory:

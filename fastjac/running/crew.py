@@ -17,8 +17,9 @@ from ..kernels.share import JOB_WORDS, caller_core, serve, share
 from ..lowering.memory import aligned_zeros
 from ..pickling import refuse_pickling
 
-QUICK_SECONDS = 0.00025
-"""The most from the start of one brief call to that of the next for which helpers are waked: they stay awake about as long."""
+QUICK_SECONDS, QUICK_CALLS = 0.0001, 2
+"""The longest time from the end of one brief call to the start of the next for which helpers are waked: they stay awake so many
+seconds, and the time is so many times that of the call."""
 
 
 class Team(Protocol):
@@ -61,15 +62,25 @@ class Crew:
         self._wake(threads - 1)
         return bool(share(self._job, threads, chunks, handle, *arrays))
 
-    def is_awake(self, threads: int) -> bool:
-        """Whether so many threads would take part at once, or should be waked, because brief calls follow one another.
+    def is_awake(self, threads: int, seconds: float) -> bool:
+        """Whether so many threads would take part in a brief call at once, or should be waked, because calls follow one another.
 
-        To wake a thread takes its caller as long as a brief call, so that pays only if others follow soon.
+        seconds : what the call takes its caller alone. To wake a thread takes as long, so that pays only where the time between
+            calls is no longer than a few of them, and threads stay awake.
         """
-        before, self._latest_brief = self._latest_brief, time.monotonic()
-        if self._latest_brief - before < QUICK_SECONDS:
+        if time.monotonic() - self._latest_brief < min(QUICK_SECONDS, QUICK_CALLS * seconds):
             return True
-        return len(self._helpers) >= threads - 1 and not self._asleep(threads - 1)
+        return len(self._helpers) >= threads - 1 and self._first_asleep(threads - 1) is None
+
+    def brief_call_ended(self) -> None:
+        """Note when a brief call has ended, whoever carried it out."""
+        self._latest_brief = time.monotonic()
+
+    def _first_asleep(self, wanted: int) -> _Helper | None:
+        for helper in self._helpers[:wanted]:
+            if helper.bell.empty():
+                return helper
+        return None
 
     def _asleep(self, wanted: int) -> list[_Helper]:
         """Those of the first helpers that may be asleep: no ring waits for them."""

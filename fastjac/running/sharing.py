@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 from ..caches import caches
 
-PARALLEL_COST = 1_000_000
-"""Multiply-adds below which a second thread does not pay."""
+PARALLEL_COST = 400_000
+"""Multiply-adds, at the pace of 1, below which a second thread does not pay: some 7 us."""
 WAKING_COST = 8_000_000
-"""Multiply-adds below which it does not pay to wake a thread, which takes its caller some 50 us."""
+"""Multiply-adds, at the pace of 1, below which it does not pay to wake a thread, which takes its caller some 50 us."""
+PACE_LANES = 16
+"""The numbers in a register at the pace of 1."""
+COST_SECONDS = 2e-11
+"""The time of a multiply-add at that pace, roughly, with all that a call does besides."""
 CALL_COST = 2_000_000_000
 """Multiply-adds of each thread in one call: about 0.05 s, within which Ctrl-C is not seen."""
 CHUNK_COST = 1_000_000
@@ -40,6 +44,7 @@ class Work(NamedTuple):
     group : the samples that take each step of the accumulation together.
     parts : the most threads that can share the work for one sample.  serial : the share of it that one thread must do.
     lane_samples : how many samples lie along the vector lanes; chunks are cut in multiples of it.
+    lanes : the numbers in a vector register; the fewer they are, the longer a multiply-add takes.
     """
 
     cost: float
@@ -49,13 +54,19 @@ class Work(NamedTuple):
     parts: int
     serial: float = 0.0
     lane_samples: int = 1
+    lanes: int = PACE_LANES
+
+    @property
+    def pace(self) -> float:
+        """How many times as long a multiply-add takes as one in a register of `PACE_LANES` numbers."""
+        return PACE_LANES / self.lanes
 
 
 class Call(NamedTuple):
     """One call of a kernel, for the samples from `first` to before `stop`, on up to `threads` threads.
 
     together : whether the threads compute the same samples together, so that a chunk is the place of one thread in their team.
-    brief : whether the call would be over before threads that sleep have taken much of it.
+    brief : seconds on one thread of a call that would be over before threads that sleep have taken much of it; 0 for any other.
     """
 
     first: int
@@ -63,7 +74,7 @@ class Call(NamedTuple):
     threads: int
     chunks: int
     together: bool = False
-    brief: bool = False
+    brief: float = 0.0
 
 
 ALONE = Call(0, 0, 1, 1)
@@ -76,14 +87,15 @@ def calls(work: Work, n: int, most_threads: int, threads: int | None = None) -> 
     threads : how many to use; None for as many as pay, up to `most_threads`.
     """
     count = most_threads if threads is None else min(threads, most_threads)
-    on_one = _time(work, n, 0, 1)
+    on_one = _time(work, n, 0, 1) * work.pace
     if n == 0 or count == 1 or (threads is None and on_one < PARALLEL_COST):
         return _pieces(work, 0, n, 1, n)
     # Samples that take long are dealt out in rounds. The threads that would have none in the last round may help the others.
     alone = min((n, n - n % count, 0), key=lambda alone: _time(work, alone, n - alone, count))
     found = [*_pieces(work, 0, alone, count, _chunk(work, alone, count)), *_together(work, alone, n, min(count, work.parts))]
-    is_brief = threads is None and on_one < WAKING_COST
-    return [call._replace(brief=True) for call in found] if is_brief else found
+    if threads is None and on_one < WAKING_COST:
+        found = [call._replace(brief=on_one * COST_SECONDS) if call.threads > 1 else call for call in found]
+    return found
 
 
 def _together(work: Work, first: int, stop: int, threads: int) -> list[Call]:
@@ -99,7 +111,7 @@ def is_shared(work: Work) -> bool:
 
 def samples_alone(work: Work) -> int:
     """The most samples that are one call on one thread, if the caller asks for no number of threads."""
-    return max(0, math.ceil((PARALLEL_COST - _reading(work)) / work.cost) - 1) or int(not is_shared(work))
+    return max(0, math.ceil((PARALLEL_COST / work.pace - _reading(work)) / work.cost) - 1) or int(not is_shared(work))
 
 
 def _time(work: Work, alone: int, together: int, threads: int) -> float:

@@ -125,21 +125,23 @@ def test_helpers_are_kept_off_the_callers_core():
 def test_brief_calls_wake_threads_only_where_one_follows_another_soon(crew, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(crew_module.time, "monotonic", lambda: now[0])
-    assert not crew.is_awake(3)
+    assert not crew.is_awake(3, 1.0)
+    crew.brief_call_ended()
     now[0] += crew_module.QUICK_SECONDS / 2
-    assert crew.is_awake(3)
+    assert crew.is_awake(3, 1.0)
+    assert not crew.is_awake(3, crew_module.QUICK_SECONDS / 2 / (crew_module.QUICK_CALLS + 1))
     now[0] += 1.0
-    assert not crew.is_awake(3)
+    assert not crew.is_awake(3, 1.0)
     # Threads that have been rung for, and have not slept since, are awake.
     crew._helpers = [crew_module._Helper(), crew_module._Helper()]
     for helper in crew._helpers:
         helper.bell.put(None)
     now[0] += 1.0
-    assert crew.is_awake(3)
+    assert crew.is_awake(3, 1.0)
     crew._helpers[1].bell.get()
     now[0] += 1.0
-    assert not crew.is_awake(3)
-    assert crew.is_awake(2)
+    assert not crew.is_awake(3, 1.0)
+    assert crew.is_awake(2, 1.0)
 
 
 def test_a_brief_call_is_carried_out_by_its_caller_while_threads_sleep(crew):

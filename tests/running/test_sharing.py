@@ -18,10 +18,11 @@ TANH_512 = Work(670_000_000, 7_300_000, 12, 1, 40, 0.001)
 blocks = st.integers(1, 8).map(lambda sixths: 6 * sixths)
 groups = st.integers(1, 48)
 shares = st.floats(0.0, 1.0)
+widths = st.sampled_from([2, 4, 8, 16])
 works = st.builds(
-    Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, groups, st.integers(1, 200), shares, st.just(1)
+    Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, groups, st.integers(1, 200), shares, st.just(1), widths
 ) | st.builds(
-    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, groups, st.just(1), shares, st.sampled_from([4, 8, 16, 32])
+    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, groups, st.just(1), shares, st.sampled_from([4, 8, 16, 32]), widths
 )
 
 
@@ -54,7 +55,7 @@ def test_few_samples_are_one_call_on_one_thread(work, n, threads):
 
 
 def test_small_work_is_shared_only_where_that_is_asked_for():
-    assert calls(ACAS_XU, 8, 16) == [Call(0, 8, 1, 1)]
+    assert calls(ACAS_XU, 6, 16) == [Call(0, 6, 1, 1)]
     assert calls(ACAS_XU, 8, 4, threads=4) == [Call(0, 8, 4, 4)]
 
 
@@ -115,3 +116,12 @@ def test_what_is_over_before_a_thread_wakes_is_brief_unless_threads_are_asked_fo
     (call,) = calls(ACAS_XU, 100, 2)
     assert call.brief
     assert not any(call.brief for call in calls(ACAS_XU, 100, 2, threads=2) + calls(ACAS_XU, 10_000, 2))
+
+
+def test_where_registers_are_narrow_threads_pay_sooner():
+    """A multiply-add takes 4 times as long in registers of 4 numbers as in those of 16."""
+    narrow = ACAS_XU._replace(lanes=4)
+    assert samples_alone(ACAS_XU) == 6
+    assert samples_alone(narrow) == 1
+    assert [call.threads for call in calls(narrow, 2, 2)] == [2]
+    assert [bool(call.brief) for work in (ACAS_XU, narrow) for call in calls(work, 100, 2)] == [True, False]
