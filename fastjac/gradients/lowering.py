@@ -14,7 +14,7 @@ from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
 from ..lowering.matrix import Record
 from ..lowering.memory import LINE, LIST_ROOM
-from .operations import Operation, ParameterName, Unfolded, parameter_keys, rule_parameters
+from .operations import Operation, ParameterName, Unfolded, numbers_of
 from .places import Flat, Place
 from .rules import is_sparse, kernels_of, rules_of, slopes_of
 from .seeds import cheapest_seeds, multiply_adds
@@ -243,14 +243,14 @@ class _Lowering:
         if op.fields:
             return self._place_rule(op, op.n_in)
         # An untrained parameter is one number for all units, so operations with the same numbers share their room.
-        constants = tuple(map(float, rule_parameters(op, op.layer)))
+        constants = tuple(map(float, numbers_of(op, op.layer).values()))
         if constants not in self._constants:
             self._constants[constants] = self._place_rule(op, padded(self._widest, self._dtype))
         return self._constants[constants]
 
     def _place_rule(self, op: Operation, columns: int) -> dict[str, Place]:
         """Room of one size for each parameter of a rule, so that those that follow lie as far apart as p and q."""
-        return {key: self._values.take(self._block, columns) for key in parameter_keys(op)}
+        return {key: self._values.take(self._block, columns) for key in numbers_of(op, op.layer)}
 
     def _place_gradients(self, op: Operation, wanted: Collection[ParameterName]) -> dict[str, Place]:
         places = self._places[-1]
