@@ -15,7 +15,7 @@ from .graphs.graph import Graph
 from .graphs.nodes import Node
 from .linearization import Linearization
 from .planning.plan import checked_mode
-from .planning.product import Seed
+from .planning.product import Seed, Wanted
 from .planning.steps import Mode
 from .running.batch import Runner
 from .running.runners import Runners
@@ -230,7 +230,7 @@ class Differentiable(Blockwise):
         y = np.empty((*lead, self._n_out), self._dtype) if state is None else None
         result = np.empty((*lead, rows, columns), self._dtype)
         if k > 0:
-            runner = self._runners.get("forward" if forward else "reverse", kind, k)
+            runner = self._runners.get("forward" if forward else "reverse", Wanted(seed=kind, width=k))
             self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads, state)
         elif y is not None:
             self._run(self._runners.get(None), x, None, y, None, threads)
@@ -275,13 +275,13 @@ class Differentiable(Blockwise):
         self, mode: Mode, wrt: Index | None, of: Index | None
     ) -> tuple[Runner, tuple[int, int], tuple[End | None, End | None]]:
         """The runner for a Jacobian, its shape, and the ends by whose vectors the Jacobian is cut into blocks."""
-        mode = checked_mode(mode)
-        if wrt is None and of is None:
-            return self._runners.get(mode), (self._n_out, self._n_in), (self._outputs, self._inputs)
-        columns, rows = self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of")
-        shape = (self._n_out if rows is None else len(rows), self._n_in if columns is None else len(columns))
+        runner = self._runners.get(checked_mode(mode), wanted := self._wanted(wrt, of))
         ends = (self._outputs if of is None else None, self._inputs if wrt is None else None)
-        return self._runners.get(mode, wrt=columns, of=rows), shape, ends
+        return runner, wanted.shape(self._n_out, self._n_in), ends
+
+    def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
+        """The columns and rows of J that a caller asks for."""
+        return Wanted(self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of"))
 
     def _run(
         self,

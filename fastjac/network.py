@@ -306,9 +306,6 @@ class Network(Differentiable, Trainable, Measurable, Item):
         tasks += [(product_of(chain, Wanted(seed="cotangents", width=1)), "reverse")]
         return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])
 
-    def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
-        return Wanted(self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of"))
-
 
 def checked_network(net: Any) -> Network:
     """`net` itself if it is a Network, else a DtypeError."""

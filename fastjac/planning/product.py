@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -75,8 +75,7 @@ Numbers = tuple[int, ...]
 """Numbers of inputs or outputs, in the order that is wanted."""
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What is wanted of a Jacobian: columns and rows, or a product with a seed.
 
     wrt, of : numbers of the columns and of the rows; None for all.
@@ -87,6 +86,10 @@ class Wanted:
     of: Numbers | None = None
     seed: Seed | None = None
     width: int = 0
+
+    def shape(self, n_out: int, n_in: int) -> tuple[int, int]:
+        """How many rows and columns of a Jacobian (n_out, n_in) are wanted."""
+        return n_out if self.of is None else len(self.of), n_in if self.wrt is None else len(self.wrt)
 
 
 ALL = Wanted()
