@@ -12,7 +12,7 @@ from ..layers import Affine
 from .block import Block, Pair, Slopes
 from .chain import Chain
 from .cost import fits_lanes
-from .operators import Link, is_binary, is_finite, is_sparse
+from .operators import Link, is_finite
 from .plan import SPARSE_LIVE_SHARE
 from .steps import BlockShape, ChainShape, ProductShape
 
@@ -32,8 +32,8 @@ class Product:
 
     def shape(self, lanes: int) -> ChainShape:
         """What a plan for this product depends on."""
-        live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and is_sparse(link[0]) else 1.0 for link in self.links)
-        binary = tuple(all(is_binary(op) for op in link) for link in self.links)
+        live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and link[0].sparse else 1.0 for link in self.links)
+        binary = tuple(all(op.binary for op in link) for link in self.links)
         seed = self.leaves.index(None) if None in self.leaves else None
         # Only for narrow products, because this may look at every weight.
         unitwise = self.whole and fits_lanes(self.sizes, 1, lanes) and self._is_unitwise()
@@ -65,7 +65,7 @@ class Product:
             or any(op.rank for op in inner)
         ):
             return False
-        alive = not any(is_sparse(op) for op in inner)
+        alive = not any(op.sparse for op in inner)
         # A product has no dtype. What is finite in float32 is finite in float64 too.
         return alive or all(is_finite(factor, np.dtype(np.float32)) for factor in self.leaves if isinstance(factor, Affine))
 
