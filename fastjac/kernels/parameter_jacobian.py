@@ -11,7 +11,7 @@ from .gradient_tables import ONE_ROW, TAKEN, read_block, read_layout, read_opera
 from .jit import kernel, piece
 from .memory import itemsize, view
 from .multiply import multiply
-from .operators import add_scaled, clear, copy_vector
+from .operators import add_vector, clear, copy_vector
 from .rows import PUSH, derivative_at, move_rows, rows_at
 from .second_order import pull_parameters
 from .tables import AFFINE, DENSE
@@ -57,7 +57,7 @@ def _write_affine(zero, block, o, u, v, theta):
     if o.bias_position == DENSE:
         return
     if o.repeats:
-        add_scaled(zero, theta + o.bias_position * size, u, view(zero, block.ones, o.n_out))
+        add_vector(zero, u, theta + o.bias_position * size, o.n_out)
     else:
         copy_vector(zero, u, theta + o.bias_position * size, o.n_out)
 
@@ -99,9 +99,7 @@ def _add_affine(zero, block, o, direction, target):
     inputs, weight = (block.work + o.inputs * size, o.in_row, 1), (direction + o.transposed * size, o.out_row)
     shape, bias = (block.samples, o.n_out, o.n_in), (direction + o.bias * size, 0)
     multiply(zero, block, shape, block.lists, inputs, weight, bias, (block.spare, o.out_row))
-    sums, found = view(zero, target, block.samples * o.out_row), view(zero, block.spare, block.samples * o.out_row)
-    for j in range(sums.size):
-        sums[j] += found[j]
+    add_vector(zero, block.spare, target, block.samples * o.out_row)
 
 
 @piece

@@ -14,7 +14,7 @@ from .gradient_tables import read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .multiply import multiply
-from .operators import clear
+from .operators import add_vector, clear
 from .tables import ACTIVATE, AFFINE, DENSE, NORMALIZE
 
 PIECE_ELEMENTS = 8192
@@ -75,10 +75,7 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
         count = min(step, o.n_out - first)
         a = (u + first * size, 1, o.out_row)
         multiply(zero, block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), (block.zeros, 0), (scratch, o.in_row))
-        sums = view(zero, gradient + (o.weight_gradient + first * o.in_row) * size, count * o.in_row)
-        found = view(zero, scratch, count * o.in_row)
-        for j in range(count * o.in_row):
-            sums[j] += found[j]
+        add_vector(zero, scratch, gradient + (o.weight_gradient + first * o.in_row) * size, count * o.in_row)
 
 
 @piece
