@@ -14,10 +14,10 @@ from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
 from ..layers import Layer
 from ..lowering.matrix import Record
-from ..lowering.memory import LINE, LIST_ROOM
+from ..lowering.memory import LINE, LIST_ROOM, MOST_SAMPLES
 from .operations import Operation, ParameterName, Unfolded, numbers_of
 from .places import Flat, Place
-from .rules import is_sparse, kernels_of, rules_of, slopes_of
+from .rules import is_sparse, rules_of, slopes_of
 from .seeds import cheapest_seeds, multiply_adds
 from .sums import modes, slots
 
@@ -25,8 +25,6 @@ BLOCK_BYTES = 2048 * 1024
 """Bytes kept for a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
 RIGHT_ROWS = 64
 """Rows of the samples on the right of a tangent kernel that are multiplied together."""
-MOST_SAMPLES = 48
-"""Samples in a block: a multiple of the rows of every tile."""
 KEPT = DENSE
 """Stands in place of the operation that makes rows again, where rows are kept."""
 
@@ -206,7 +204,7 @@ class _Lowering:
         if slopes_of(op):
             slopes = self._work.take(self._block, slopes_of(op))
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
-        if "bend" in kernels_of(op):
+        if "bend" in record:
             record["bends"] = self._work.take(self._block, op.n_in).offset
         if is_sparse(op):
             record["live"] = self._list_size
