@@ -64,13 +64,11 @@ def _write_affine(zero, block, o, u, v, theta):
 
 @piece
 def _write_activation(zero, block, o, u, v, theta):
-    size = itemsize(zero)
-    by_p = theta + o.p_position * size if o.p_position != DENSE else 0
-    by_q = theta + o.q_position * size if o.q_position != DENSE else 0
-    for target in (by_p, by_q):
-        if target != 0 and not o.repeats:
-            clear(zero, target, o.n_in)
-    pull_parameters(zero, block, o, v, (u, block.zeros), (by_p, by_q))
+    places = (o.p_position, o.q_position)
+    for place in places:
+        if place != DENSE and not o.repeats:
+            clear(zero, theta + place * itemsize(zero), o.n_in)
+    pull_parameters(zero, block, o, v, (u, block.zeros), theta, places)
 
 
 @kernel(*TAKEN)
@@ -119,9 +117,7 @@ def _add_activation(zero, block, layout, o, direction, target):
 @piece
 def values_by_parameters(zero, block, o, inputs, rows):
     """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained."""
-    size = itemsize(zero)
     clear(zero, rows, 2 * o.n_in)
-    by_p, by_q = rows, rows + o.n_in * size
-    targets = (by_p if o.p_position != DENSE else 0, by_q if o.q_position != DENSE else 0)
-    pull_parameters(zero, block, o, inputs, (block.ones, block.zeros), targets)
-    return view(zero, by_p, o.n_in), view(zero, by_q, o.n_in)
+    places = (0 if o.p_position != DENSE else DENSE, o.n_in if o.q_position != DENSE else DENSE)
+    pull_parameters(zero, block, o, inputs, (block.ones, block.zeros), rows, places)
+    return view(zero, rows, o.n_in), view(zero, rows + o.n_in * itemsize(zero), o.n_in)
