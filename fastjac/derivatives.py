@@ -154,7 +154,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         v = self._inputs.seed(v, lead, (0,), "v")
         y, tangents = self._product(x, lead, v[..., None], "tangents", threads)
-        return self._outputs.split(y, -1), self._outputs.split(tangents[..., 0], -1)
+        return y, self._outputs.split(tangents[..., 0], -1)
 
     def vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[Any, Any]:
         """`y (..., n_out)` and `u J (..., n_in)` for a cotangent `u (..., n_out)` at each input, or one for all.
@@ -168,7 +168,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         u = self._outputs.seed(u, lead, (0,), "u")
         y, cotangents = self._product(x, lead, u[..., None, :], "cotangents", threads)
-        return self._outputs.split(y, -1), self._inputs.split(cotangents[..., 0, :], -1)
+        return y, self._inputs.split(cotangents[..., 0, :], -1)
 
     def pushforward(self, x: Any, V: Any, *, threads: int | None = None) -> tuple[Any, Any]:  # noqa: N803
         """`y (..., n_out)` and the tangents `T = J V (..., n_out, k)` for a tangent matrix `V (..., n_in, k)`.
@@ -182,7 +182,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         seed = self._inputs.seed(V, lead, (0, None), "V")
         y, tangents = self._product(x, lead, seed, "tangents", threads)
-        return self._outputs.split(y, -1), self._outputs.split(tangents, -2)
+        return y, self._outputs.split(tangents, -2)
 
     def pullback(self, x: Any, U: Any, *, threads: int | None = None) -> tuple[Any, Any]:  # noqa: N803
         """`y (..., n_out)` and the cotangents `G = U J (..., k, n_in)` for a cotangent matrix `U (..., k, n_out)`.
@@ -196,7 +196,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         seed = self._outputs.seed(U, lead, (None, 0), "U")
         y, cotangents = self._product(x, lead, seed, "cotangents", threads)
-        return self._outputs.split(y, -1), self._inputs.split(cotangents, -1)
+        return y, self._inputs.split(cotangents, -1)
 
     def linearize(self, x: Any, *, threads: int | None = None) -> Linearization:
         """The values at inputs `x (..., n_in)` and the linear map J at each, for as many products as are wanted by one sweep.
@@ -220,7 +220,7 @@ class Differentiable(Blockwise):
     def _product(
         self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: Seed, threads: int | None, state: State | None = None
     ) -> tuple[Any, np.ndarray]:
-        """The values, and J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J.
+        """The values in their parts, and J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J as one array.
 
         The product may start from a state; the values are then known already, and None stands for them.
         """
@@ -234,7 +234,7 @@ class Differentiable(Blockwise):
             self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads, state)
         elif y is not None:
             self._run(self._runners.get(None), x, None, y, None, threads)
-        return y, result
+        return None if y is None else self._outputs.split(y, -1), result
 
     def _jacobian(
         self,
