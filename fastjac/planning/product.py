@@ -8,13 +8,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..kernels.target import lanes
 from ..layers import Affine
 from .block import Block, Pair, Slopes
 from .chain import Chain
 from .cost import fits_lanes
 from .operators import Link, is_finite
-from .plan import SPARSE_LIVE_SHARE
-from .steps import BlockShape, ChainShape, ProductShape
+from .plan import SPARSE_LIVE_SHARE, plan
+from .steps import BlockShape, ChainShape, Mode, Plan, ProductShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,12 @@ def product_of(chain: Chain, wanted: Wanted = ALL) -> Product:
         return Product((*leaves, None), (*links, ()), (*sizes, wanted.width))
     whole = wanted.wrt is None and wanted.of is None
     return Product(tuple(leaves), tuple(links), tuple(sizes), whole)
+
+
+def planned(chain: Chain, wanted: Wanted, mode: Mode) -> tuple[Product, Plan]:
+    """The product of a chain that is wanted, and the plan for it."""
+    product = product_of(chain, wanted)
+    return product, plan(product.shape(lanes(chain.dtype)), mode)
 
 
 def _select_columns(leaves: list[Any], links: list[Link], sizes: list[int], columns: Numbers) -> None:

@@ -6,12 +6,10 @@ import numpy as np
 
 from ..graphs.graph import Graph
 from ..kernels.float_mode import default_mode
-from ..kernels.target import lanes
 from ..lowering.program import lower
 from ..planning.chain import Chain
 from ..planning.cuts import chain_of_graph
-from ..planning.plan import plan
-from ..planning.product import ALL, Wanted, product_of
+from ..planning.product import ALL, Wanted, planned
 from ..planning.steps import Mode, Span
 from .batch import Runner
 
@@ -58,7 +56,6 @@ class Runners:
         cost = float(sum(weight.size for weight in chain.weights) + ACTIVATION_COST * chain.n_activations + SAMPLE_COST)
         if mode is None:
             return Runner(lower(chain), cost)
-        product = product_of(chain, wanted)
-        order = plan(product.shape(lanes(chain.dtype)), mode)
+        product, order = planned(chain, wanted, mode)
         cost += order.multiply_adds + ENTRY_COST * product.sizes[0] * product.sizes[-1]
         return Runner(lower(chain, [(product, order)]), cost)
