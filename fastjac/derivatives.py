@@ -241,18 +241,18 @@ class Differentiable(Blockwise):
         x: np.ndarray,
         lead: tuple[int, ...],
         y: np.ndarray | None,
-        wanted: tuple[Mode, Index | None, Index | None],
+        choice: tuple[Mode, Index | None, Index | None],
         out: Any,
         threads: int | None,
         state: State | None = None,
     ) -> Any:
         """The Jacobians at checked inputs for a mode, wrt and of; the values are written to y if there is one."""
-        if out is None and wanted[1] is None and wanted[2] is None and not self._several:
+        if out is None and choice[1] is None and choice[2] is None and not self._several:
             # The usual case first: for one small input what follows takes a tenth of the call.
             result = np.empty((*lead, self._n_out, self._n_in), self._dtype)
-            self._run(self._runners.get(checked_mode(wanted[0])), x, None, y, result, threads, state)
+            self._run(self._runners.get(checked_mode(choice[0])), x, None, y, result, threads, state)
             return result
-        runner, core, ends = self._chosen(*wanted)
+        runner, core, ends = self._chosen(*choice)
         shape = (*lead, *core)
         if out is None:
             result = np.empty(shape, self._dtype)
