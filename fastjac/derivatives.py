@@ -275,9 +275,12 @@ class Differentiable(Blockwise):
         self, mode: Mode, wrt: Index | None, of: Index | None
     ) -> tuple[Runner, tuple[int, int], tuple[End | None, End | None]]:
         """The runner for a Jacobian, its shape, and the ends by whose vectors the Jacobian is cut into blocks."""
-        runner = self._runners.get(checked_mode(mode), wanted := self._wanted(wrt, of))
+        mode = checked_mode(mode)
+        if wrt is None and of is None:  # the usual case, in less time
+            return self._runners.get(mode), (self._n_out, self._n_in), (self._outputs, self._inputs)
+        wanted = self._wanted(wrt, of)
         ends = (self._outputs if of is None else None, self._inputs if wrt is None else None)
-        return runner, wanted.shape(self._n_out, self._n_in), ends
+        return self._runners.get(mode, wanted), wanted.shape(self._n_out, self._n_in), ends
 
     def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
         """The columns and rows of J that a caller asks for."""
