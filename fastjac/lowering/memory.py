@@ -16,6 +16,8 @@ LINE = ALIGNMENT // np.dtype(np.float32).itemsize
 """Elements of either dtype that fill whole cache lines."""
 LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
 """Entries behind an index list's last that may be read ahead, or written by a whole vector."""
+MOST_SAMPLES = 48
+"""Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 LARGE_WEIGHT = caches().second // 4
 """Bytes of a weight from which on samples take it strip by strip: more than the second-level cache keeps beside all else."""
 STRIP_BYTES = caches().second // 8
