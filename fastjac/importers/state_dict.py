@@ -17,9 +17,10 @@ from ..layers.base import as_float
 from ..network import Network
 from . import folding
 from .groups import MOST_SHOWN, NAMING, Group, as_groups, groups_in_order, listed, registered_twice
+from .ir.assembly import assemble_row
 from .ir.functions import OF_EACH
 from .located import located
-from .parts import Imported, Part, assemble
+from .parts import Imported, Part
 from .tensors import slopes
 
 LayerEntry = str | fl.Layer | tuple[str, Any]
@@ -123,7 +124,7 @@ def imported(
     items = _resolved(entries, "layers", iter(groups), parts)
     unused = [group.name for group in known if group not in groups]
     parts += [Part(f"{name} (weights)".lstrip(), (), "left out: order does not name it") for name in unused]
-    return assemble(parts, n_in, "n_in=...", items=items)
+    return assemble_row(parts, n_in, "n_in=...", items=items)
 
 
 def _resolved(entries: Sequence[LayerEntry], name: str, pending: Iterator[Group], parts: list[Part]) -> list[fl.Layer | Item]:
