@@ -104,7 +104,7 @@ def test_images(path):
 
 
 OVER_PLACES = {
-    (6,): [nn.Unflatten(1, (2, 3))],
+    (6,): [nn.Unflatten(1, (2, 3)), nn.RMSNorm(6)],
     (2, 5): [
         *(nn.Conv1d(2, 3, 2, stride=2), nn.ConvTranspose1d(2, 3, 2, 2, output_padding=1), nn.GLU(1)),
         *(nn.MaxPool1d(2), nn.AvgPool1d(2, 1, 1), nn.AdaptiveAvgPool1d(3)),
