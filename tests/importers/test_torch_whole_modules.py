@@ -152,6 +152,12 @@ def test_activations_and_layers_of_fastjac_in_a_list(path):
     assert_agrees(net, expected, (3,))
 
 
+def test_halves_that_gate_each_other_in_a_list(path):
+    module = scramble(Net())
+    net = loaded(module, path, classes={f"{HERE}.Net": ["fc1", "norm", "fc2", "glu"]})
+    assert_agrees(net, lambda x: nn.functional.glu(module.fc2(module.norm(module.fc1(x)))), (3,))
+
+
 def test_a_module_that_is_used_twice_is_one_layer(path):
     shared = nn.Linear(3, 3)
     module = scramble(nn.Sequential(shared, nn.Tanh(), shared))

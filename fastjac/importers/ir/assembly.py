@@ -20,7 +20,7 @@ from .account import spend_places
 from .layout import units
 from .recognition import Recognized, recognized
 from .record import Operation, Record
-from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
+from .values import Flow, MixedSamplesError, Shape, Single, Value, shown, size_of
 
 NOTHING_LEFT = (
     "no layer is left: what does nothing at inference, such as dropout, flatten or identity, falls away, and a network takes at "
@@ -144,6 +144,14 @@ def assemble_row(
         raise LayerError(f"no layer states how many inputs the network has; pass it: {call}")
     check_count(max([n_in or 0, *(layer.n_in or 0 for layer in layers)]), MOST_UNITS, "units in a layer")
     return Imported(Network(layers if items is None else items, n_in=n_in, dtype=widest), kept)
+
+
+def of_vector(function: Callable[[Value], Value], size: int, dtype: np.dtype | None = None) -> Network:
+    """The network that makes of a vector what a function of tensors makes of it, as an item of a row."""
+    start = Input(size)
+    made = function(input_flow(start, (1, size), None, 1))  # a row takes samples one by one, so there is no batch to follow
+    assert isinstance(made, Flow)
+    return network_of([start], [output_node(made, "y")], dtype)
 
 
 def _check_layers(parts: Iterable[Part]) -> list[Layer]:
