@@ -20,7 +20,7 @@ from ..ir.values import Value
 from .activations import ACTIVATIONS, MIXING
 from .config import Entry, snake_case
 from .rectifiers import elu, leaky_relu, relu
-from .shapes import Shape, own_axes, sample_of
+from .shapes import Shape, own_axes, own_axis, sample_of
 
 Operation = Callable[[Entry, Value], Value]
 Layers = Callable[[Entry, Shape], Sequence[fl.Layer]]
@@ -111,6 +111,7 @@ OPERATIONS: dict[str, Operation] = {
     "Square": _function(fn.square),
     "Softmax": softmax,
     "LogSoftmax": _log_softmax,
+    "Glu": lambda entry, value: nm.glu(value, own_axis(entry.config["axis"], value)),
     "Sum": _reduced(rd.reduce_sum),
     "Mean": _reduced(rd.reduce_mean),
     "Max": _reduced(rd.reduce_max),

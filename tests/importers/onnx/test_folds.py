@@ -121,12 +121,18 @@ CASES = {
         "c = BatchNormalization(a, p, p, p, p)",
         {"a": MATRIX, "p": np.abs(random(4))},
     ),
+    "RMSNormalization": ("c = RMSNormalization(a, b)", {"a": MATRIX, "b": random(4), "opset": 23}),
 }
 NOT_COMPUTED = {
     "activations with options": "ThresholdedRelu Elu Selu Celu Gelu Swish Mish HardSigmoid HardSwish Shrink",
-    "what ties units together": "Softmax LogSoftmax LayerNormalization",
+    "what ties units together": "Softmax LogSoftmax LayerNormalization GroupNormalization InstanceNormalization",
 }
 """Operators that no exporter leaves between constants, and that fastjac takes between values of the network only."""
+CALLED_ON = {
+    "LayerNormalization": "(a, a)",
+    "InstanceNormalization": "(m, a, a)",
+    "GroupNormalization": "<num_groups = 2> (m, a, a)",
+}
 
 
 @pytest.mark.parametrize(("text", "constants"), CASES.values(), ids=CASES)
@@ -144,9 +150,10 @@ def test_every_operator_is_computed_or_not():
 
 @pytest.mark.parametrize("name", " ".join(NOT_COMPUTED.values()).split())
 def test_other_operators_are_refused_between_constants(name):
-    operands = "a, a" if name == "LayerNormalization" else "a"
+    operands = CALLED_ON.get(name, "(a)")
+    arrays = {"row": np.array([1, -1]), "a": random(4), "m": MATRIX}
     with pytest.raises(UnsupportedLayerError, match=rf"node 0 'c' \({name}\): it computes a constant"):
-        fastjac.from_onnx(written(f"c = {name}({operands}); {AS_WEIGHT}", ("N", 1), row=np.array([1, -1]), a=random(4)))
+        fastjac.from_onnx(written(f"c = {name} {operands}; {AS_WEIGHT}", ("N", 1), **arrays))
 
 
 @pytest.mark.parametrize(

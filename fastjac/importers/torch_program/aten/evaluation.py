@@ -13,9 +13,10 @@ import numpy as np
 from ....errors import FastjacError, FormatError, UnsupportedLayerError
 from ....graphs.nodes import Node
 from ....layers import Activation, Layer
-from ...ir.assembly import Record, input_flow
+from ...ir.assembly import input_flow
 from ...ir.choice import Condition
 from ...ir.layout import each_unit, units
+from ...ir.record import Record
 from ...ir.values import Constant, Flow, Single, Value
 from ...reading.limits import check_count
 from .operators import MAKE_TENSORS, NOTES, operator
