@@ -206,6 +206,9 @@ class Network(Differentiable, Trainable, Measurable, Item):
             )
         return self._row
 
+    def inside(self) -> Items:
+        return () if self._row is None else self._row.items
+
     def in_sequence(self) -> Items:
         return (self,) if self._row is None else self._row.items
 

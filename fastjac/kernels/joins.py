@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gradient_sweep import INDEX, slopes_of
+from .gradient_sweep import slopes_of
 from .gradient_tables import BRING, CLEARS, ONE_ROW, WRITES, read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import add_scaled, add_units, add_vector, clear, copy_vector
-from .tables import DENSE, NORMALIZE
+from .tables import DENSE, INDEX, NORMALIZE
 
 
 @kernel(NUMBER, NUMBER, NUMBER, numbers(2), numbers(2))

@@ -79,6 +79,15 @@ class Parameters:
             self._size += len(rows) * round_up(width, panel)
         return self._offsets[key]
 
+    def add_units(self, units: Sequence[int]) -> int:
+        """The offset at which the numbers of units are stored, as the integers INDEX_BYTES wide that kernels read there.
+
+        As numbers of the network's dtype they would not be exact: in float32, 2^24 + 1 is none.
+        """
+        listed = np.zeros(round_up(len(units), self.dtype.itemsize // INDEX_BYTES), np.int32)
+        listed[: len(units)] = units
+        return self.add(listed.view(self.dtype))
+
     def add_blocks(self, values: Sequence[float | np.ndarray], size: int, block: int) -> tuple[int, int]:
         """The offsets of the first two of an activation's parameters, `block` equal rows of each; see `add_apart`.
 

@@ -127,7 +127,7 @@ def _select_columns(leaves: list[Any], links: list[Link], sizes: list[int], colu
     if leaves and isinstance(leaves[0], Affine) and not links[0]:
         leaves[0], sizes[0] = Affine(leaves[0].weight[:, columns]), len(columns)
         return
-    leaves.insert(0, Affine(np.eye(sizes[0])[:, columns]))
+    leaves.insert(0, Affine(_unit_vectors(sizes[0], columns).T))
     links.insert(0, ())
     sizes.insert(0, len(columns))
 
@@ -137,9 +137,16 @@ def _select_rows(leaves: list[Any], links: list[Link], sizes: list[int], rows: N
     if leaves and isinstance(leaves[-1], Affine) and not links[-1]:
         leaves[-1], sizes[-1] = Affine(leaves[-1].weight[rows, :]), len(rows)
         return
-    leaves.append(Affine(np.eye(sizes[-1])[rows, :]))
+    leaves.append(Affine(_unit_vectors(sizes[-1], rows)))
     links.append(())
     sizes.append(len(rows))
+
+
+def _unit_vectors(size: int, numbers: Numbers) -> np.ndarray:
+    """These rows of the identity matrix, which itself would not fit into memory where a network is wide."""
+    rows = np.zeros((len(numbers), size))
+    rows[range(len(numbers)), numbers] = 1.0
+    return rows
 
 
 def block_shape(block: Block) -> BlockShape:
