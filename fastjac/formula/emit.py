@@ -8,6 +8,7 @@ selected, so that loops vectorize.
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,7 +59,11 @@ def compiled(text: str, anywhere: bool = False) -> Any:
     }
     found: dict[str, Any] = {"__name__": __name__, **SHARED, **formulas}
     exec(compile(text, "<formula>", "exec"), found)
-    return inlined(found["formula"])
+    function = found["formula"]
+    # A name of its own, as `kernels.jit.piece` explains.
+    digest = hashlib.sha256(f"{anywhere} {text}".encode()).hexdigest()[:16]
+    function.__name__ = function.__qualname__ = f"formula_{digest}"
+    return inlined(function)
 
 
 def _call(expression: Expression, argument: str) -> tuple[str, str]:

@@ -85,15 +85,16 @@ class RuleWithin(Rule):
     @functools.cached_property
     def activation(self) -> Any:
         """See `Rule`."""
-        return kernel(*[NUMBER] * 5, name=f"activation_{self.name}")(self._either(_activating))
+        return kernel(*[NUMBER] * 5, name=f"activation_{self.name}")(self._either(_activating, "activation"))
 
     @functools.cached_property
     def bend(self) -> Any:
         """See `Rule`."""
-        return kernel(*[NUMBER] * 5, name=f"bend_{self.name}")(self._either(_bending))
+        return kernel(*[NUMBER] * 5, name=f"bend_{self.name}")(self._either(_bending, "bend"))
 
-    def _either(self, loop: Callable[[Any], Callable[..., None]]) -> Callable[..., None]:
-        near, anywhere, reach = piece(loop(self.formula)), piece(loop(self.anywhere)), self.reach
+    def _either(self, loop: Callable[[Any], Callable[..., None]], what: str) -> Callable[..., None]:
+        near = piece(loop(self.formula), name=f"near_{what}_{self.name}")
+        anywhere, reach = piece(loop(self.anywhere), name=f"anywhere_{what}_{self.name}"), self.reach
 
         def run(zero: Any, z: int, p: int, q: int, d: int, n: int) -> None:
             values, beyond = view(zero, z, n), 0

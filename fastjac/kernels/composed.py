@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .activations import Rule
+from .activations import MOST_TRAINED, Rule
 from .elementwise import parameter_pull_of, parameter_reader
 from .jit import kernel, piece
 from .memory import NUMBER, view
@@ -53,7 +53,7 @@ class ComposedRule(Rule):
     @functools.cached_property
     def activation(self) -> Any:
         """See `Rule`."""
-        run = self._run(_activating, self.formula)
+        run = self._run(_activating, self.formula, "activation")
 
         @kernel(*[NUMBER] * 5, name=f"activation_{self.name}")
         def activate(zero, z, p, q, d, n):
@@ -64,7 +64,7 @@ class ComposedRule(Rule):
     @functools.cached_property
     def bend(self) -> Any:
         """See `Rule`."""
-        run = self._run(_bending, self.formula)
+        run = self._run(_bending, self.formula, "bend")
 
         @kernel(*[NUMBER] * 5, name=f"bend_{self.name}")
         def write_bends(zero, z, p, q, b, n):
@@ -75,20 +75,19 @@ class ComposedRule(Rule):
     @functools.cached_property
     def parameter_pull(self) -> Any:
         """See `Rule`."""
-        adders = (self._run(_adding, pull) for pull in (self.pulls[0], self.pulls[-1]))
-        return parameter_pull_of(*adders, name=f"pull_{self.name}")
+        adders = [self._run(_adding, pull, f"pull_{place}") for place, pull in enumerate(self.pulls[:MOST_TRAINED])]
+        return parameter_pull_of(adders[0], adders[-1], name=f"pull_{self.name}")
 
-    def _run(self, loop: Callable[[Any, Any], Any], function: Reaching) -> Any:
-        """The loop over units with the function that reaches all of them."""
-        places = tuple(range(self.count))
-        near = piece(loop(function.near, parameter_reader(places, function.is_scalar)))
+    def _run(self, loop: Callable[[Any, Any], Any], function: Reaching, what: str) -> Any:
+        """The loop over units with the function that reaches all of them; its pieces are named after `what` it is for."""
+        places, named = tuple(range(self.count)), f"{what}_{self.name}"
+        near = piece(loop(function.near, parameter_reader(places, function.is_scalar)), name=f"near_{named}")
         if function.beyond is None:
             return near
-        anywhere = piece(loop(function.anywhere, parameter_reader(places, is_scalar=True)))
+        anywhere = piece(loop(function.anywhere, parameter_reader(places, is_scalar=True)), name=f"anywhere_{named}")
         beyond, read = function.beyond, parameter_reader(places)
 
-        @piece
-        def run(zero, taken, given, n):
+        def run(zero: Any, taken: tuple[int, ...], given: tuple[int, ...], n: int) -> None:
             values, out_of_reach = view(zero, taken[0], n), 0
             for j in range(n):
                 out_of_reach |= beyond(values[j], read(zero, taken[1], taken[2], j))[0]
@@ -97,7 +96,7 @@ class ComposedRule(Rule):
             else:
                 near(zero, taken, given, n)
 
-        return run
+        return piece(run, name=f"run_{named}")
 
 
 def _activating(formula: Any, read: Any) -> Callable[..., None]:

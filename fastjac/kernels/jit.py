@@ -26,9 +26,14 @@ def jit(function: Callable[..., Any]) -> Any:
     return numba.njit(**OPTIONS)(function)
 
 
-def piece(function: Callable[..., Any]) -> Any:
-    """Compile a piece of larger kernels. Python cannot call it, so it compiles in half the time."""
-    return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE)(function)
+def piece(function: Callable[..., Any], name: str = "") -> Any:
+    """Compile a piece of larger kernels. Python cannot call it, so it compiles in half the time.
+
+    A piece of a kernel that is kept on disk, whose Python function another function makes, needs a name of its own. Else it is
+    distinguished from others of its kind by a count that each process starts anew, and of two kernels from two processes one
+    would call the other's piece.
+    """
+    return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE)(_named(function, name))
 
 
 def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -52,13 +57,17 @@ def kernel(*kinds: Any, name: str = "", kept: bool = True) -> Callable[[Callable
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        if name:
-            function.__name__ = function.__qualname__ = name
-        dispatcher = entry(**FROM_KERNELS_ALONE)(function) if kept else piece(function)
+        dispatcher = entry(**FROM_KERNELS_ALONE)(_named(function, name)) if kept else piece(function, name)
         dispatcher.kinds = kinds
         return dispatcher
 
     return decorate
+
+
+def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    if name:
+        function.__name__ = function.__qualname__ = name
+    return function
 
 
 def kernel_address(kernel: Any, dtype: np.dtype) -> int:

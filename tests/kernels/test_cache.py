@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.extending import is_jitted
 
 import fastjac
 from fastjac.kernels import cache
 from fastjac.kernels.jit import entry, kernel
 from fastjac.kernels.memory import NUMBER, view
+from tests.activations import EXAMPLES
 from tests.fresh_process import run_script
 from tests.kernels.from_python import call
 
@@ -298,6 +300,49 @@ def test_kernels_that_one_function_makes_differ_in_their_names(tmp_path, monkeyp
             call(scale, 0.0, target)
             assert target.tolist() == [factor]
             assert sum(scale.stats.cache_hits.values()) == hits
+
+
+RULES = """
+    import sys, numpy as np
+    from fastjac.layers import Cos, Formula, Sin
+    from tests.kernels.from_python import call
+    layers = {{"sin": Sin(), "cos": Cos(), "cube": Formula("x**3"), "bump": Formula("1 / (1 + x*x)")}}
+    for name in {names}:
+        z, d = np.array([0.5, 0.5]), np.empty(2)
+        call(layers[name].rule.activation, 0.0, z, d, d, d, 2)
+        print(z[0].round(6), d[0].round(6))
+"""
+"""Value and slope of activations, whose kernels are made by one function each kind."""
+
+
+def test_kernels_that_come_from_several_processes_call_pieces_of_their_own(tmp_path):
+    """Numba counts functions of one name in each process anew, so the first ones of two processes had the same symbol."""
+    expected = {"sin": "0.479426 0.877583\n", "cos": "0.877583 -0.479426\n", "cube": "0.125 0.75\n", "bump": "0.8 -0.64\n"}
+    for names in ([name] for name in expected):
+        assert run_script(RULES.format(names=names), NUMBA_CACHE_DIR=str(tmp_path)).stdout == expected[names[0]]
+    shown = run_script(RULES.format(names=[*expected]), NUMBA_CACHE_DIR=str(tmp_path)).stdout
+    assert shown == "".join(expected.values())
+
+
+def dispatchers_in(function):
+    """The compiled functions that a made one holds, and those that they hold."""
+    for cell in function.py_func.__closure__ or ():
+        if is_jitted(cell.cell_contents):
+            yield cell.cell_contents
+            yield from dispatchers_in(cell.cell_contents)
+
+
+def test_no_piece_of_an_activations_kernel_shares_its_name():
+    rules = {layer.rule for layer in EXAMPLES.values()}
+    rules |= {
+        fastjac.Formula(text, **{"a": np.ones(2)} if "a" in text else {}).rule for text in ("x**3", "sin(x)", "a * sin(a * x)")
+    }
+    kernels = [made for rule in rules for made in (rule.activation, rule.bend)]
+    kernels += [rule.parameter_pull for rule in rules if getattr(rule, "pulls", ())]
+    found = {piece for made in kernels for piece in dispatchers_in(made)}
+    names = [(piece.py_func.__module__, piece.py_func.__qualname__) for piece in found]
+    assert not any("<locals>" in name for _, name in names)
+    assert len(set(names)) == len(names) > 20
 
 
 @pytest.mark.slow
