@@ -206,7 +206,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
             )
         return self._row
 
-    def inside(self) -> Items:
+    def _inside(self) -> Items:
         return () if self._row is None else self._row.items
 
     def in_sequence(self) -> Items:

@@ -30,7 +30,7 @@ class Item:
         """Number of inputs, or None if it takes any number or if nothing in it states how many."""
 
     @abstractmethod
-    def inside(self) -> Iterable[Layer | Item]:
+    def _inside(self) -> Iterable[Layer | Item]:
         """The layers, blocks and networks that stand in it."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class Residual(Item):
-    """`x + f(x)`, or `shortcut(x) + f(x)`.
+    """`x + f(x)`, or `shortcut(x) + f(x)`. Blocks can stand inside of one another, up to 32 deep.
 
     layers : f, as a layer, a block, a network, or a sequence of them.
     shortcut : the same for the other branch; by default x itself.
@@ -68,7 +68,7 @@ class Residual(Item):
         object.__setattr__(self, "shortcut", shortcut or None)
         check_depth(self)
 
-    def inside(self) -> Items:
+    def _inside(self) -> Items:
         return (*self.layers, *(self.shortcut or ()))
 
     @property
@@ -112,7 +112,7 @@ class Parallel(Item):
         object.__setattr__(self, "branches", branches)
         check_depth(self)
 
-    def inside(self) -> Items:
+    def _inside(self) -> Items:
         return tuple(item for branch in self.branches for item in branch)
 
     @property
@@ -149,7 +149,7 @@ def as_items(given: Any, name: str) -> Items:
 def check_depth(block: Item) -> None:
     """Raise LayerError where blocks and networks stand too deep inside of one another in this block."""
     level, depth = {block}, 1
-    while level := {item for outer in level for item in outer.inside() if isinstance(item, Item)}:
+    while level := {item for outer in level for item in outer._inside() if isinstance(item, Item)}:
         depth += 1
         if depth > MOST_NESTED:
             raise LayerError(
