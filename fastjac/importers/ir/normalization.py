@@ -11,10 +11,11 @@ from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from .. import folding
 from .elementwise import add, multiply
-from .functions import apply
+from .functions import apply, reciprocal_root, square
 from .layout import aligned, check_rank, each_unit, rows, spread
-from .movement import checked_axes
-from .values import Constant, Flow, Value, constant, fixed, moved, size_of
+from .movement import checked_axes, reshape, shape_of
+from .reduction import reduce_mean
+from .values import Constant, Flow, Value, computed, constant, fixed, moved, size_of
 
 
 def softmax(value: Value, axes: Sequence[int]) -> Value:
@@ -38,6 +39,27 @@ def layer_norm(value: Value, axes: Sequence[int], weight: Value | None, bias: Va
             except ValueError as error:
                 raise FormatError(f"its {name} of shape {array.shape} does not fit a value of shape {value.shape}") from error
     return _along(value, axes, fl.LayerNorm(**arrays, eps=eps))
+
+
+def rms_norm(value: Value, axes: Sequence[int], weight: Value | None, eps: float) -> Value:
+    """`weight x / sqrt(mean of x^2 + eps)`, with the mean over some axes."""
+    mean = reduce_mean(square(value), axes)
+    found = multiply(value, reciprocal_root(add(mean, constant(np.float64(eps)))))
+    return found if weight is None else multiply(found, weight)
+
+
+def group_norm(value: Value, groups: int, weight: Value | None, bias: Value | None, eps: float) -> Value:
+    """Each group of channels, which lie along axis 1, normalized by itself over all places; weight and bias count by channel."""
+    rank = len(value.shape)
+    if rank < 2 or groups < 1 or value.shape[1] % groups:
+        raise FormatError(f"it normalizes {groups} groups of channels of a tensor of shape {value.shape}, not of (N, C, ...)")
+    if groups == 1 and rank == 2:
+        return layer_norm(value, [1], weight, bias, eps)
+    grouped = reshape(value, computed(lambda shape: np.array([shape[0], groups, -1]), shape_of(value)))
+    found = reshape(layer_norm(grouped, [2], None, None, eps), shape_of(value))
+    for function, array in ((multiply, weight), (add, bias)):
+        found = found if array is None else function(found, reshape(array, [-1, *[1] * (rank - 2)]))
+    return found
 
 
 def batch_norm(value: Value, axis: int, statistics: Sequence[Value | None], eps: float) -> Value:

@@ -66,6 +66,10 @@ def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> 
     return lambda entry, value: function(value, own_axes(entry.config["axis"], value), bool(entry.config.get("keepdims")))
 
 
+def _average(entry: Entry, value: Value) -> Value:
+    return rd.reduce_mean(value, own_axes(entry.config["axis"], value), False)
+
+
 def _reshape(entry: Entry, value: Value) -> Value:
     """A new shape for the whole batch; its first size must be left open."""
     return mv.reshape(value, entry.config["newshape"])
@@ -113,6 +117,7 @@ OPERATIONS: dict[str, Operation] = {
     "LogSoftmax": _log_softmax,
     "Sum": _reduced(rd.reduce_sum),
     "Mean": _reduced(rd.reduce_mean),
+    "Average": _average,
     "Max": _reduced(rd.reduce_max),
     "Min": _reduced(rd.reduce_min),
     "Prod": _reduced(rd.reduce_product),

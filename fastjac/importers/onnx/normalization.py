@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from ...errors import UnsupportedLayerError
 from ..ir import normalization as nm
 from ..ir.movement import checked_axis
-from ..ir.values import Value
+from ..ir.values import Value, moved
 from .calls import Call
 
 
@@ -49,6 +51,34 @@ def layer_normalization(call: Call) -> Value:
     rank = len(value.shape)
     axes = range(checked_axis(call.node.integer("axis", -1), rank), rank)
     return nm.layer_norm(value, axes, call.optional(1), call.optional(2), call.node.real("epsilon", 1e-5))
+
+
+def rms_normalization(call: Call) -> Value:
+    """`scale x / sqrt(mean of x^2 + epsilon)` over an axis and all behind it."""
+    value = call.value(0)
+    rank = len(value.shape)
+    axes = range(checked_axis(call.node.integer("axis", -1), rank), rank)
+    return nm.rms_norm(value, axes, call.optional(1), call.node.real("epsilon", 1e-5))
+
+
+def instance_normalization(call: Call) -> Value:
+    """Each channel normalized by itself, over all places."""
+    return nm.group_norm(call.value(0), call.value(0).shape[1], call.value(1), call.value(2), call.node.real("epsilon", 1e-5))
+
+
+def group_normalization(call: Call) -> Value:
+    """Each group of channels normalized by itself; before opset 21 scale and bias have one entry for each group."""
+    value, groups = call.value(0), call.node.integer("num_groups", 1)
+    scale, bias = call.value(1), call.value(2)
+    if call.opset < 21:
+        each = value.shape[1] // max(groups, 1)
+        scale, bias = (moved(lambda array: np.repeat(array, each), one) for one in (scale, bias))
+    return nm.group_norm(value, groups, scale, bias, call.node.real("epsilon", 1e-5))
+
+
+def mean_variance_normalization(call: Call) -> Value:
+    """`(x - mean) / sqrt(variance)` over some axes; those of places and of samples by default, which mixes samples."""
+    return nm.layer_norm(call.value(0), call.node.integers("axes") or (0, 2, 3), None, None, 1e-9)
 
 
 def dropout(call: Call) -> Value:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ....errors import FormatError, UnsupportedLayerError
-from ...ir import elementwise as el
 from ...ir import functions as fn
-from ...ir import movement as mv
 from ...ir import normalization as nm
-from ...ir.values import Value, computed
+from ...ir.values import Value
 from ...precision import refuse_rounding
 from .activations import check_evaluating
 from .movement import same
@@ -66,19 +62,7 @@ def _group_norm(
     input: Any, num_groups: Any, weight: Any = None, bias: Any = None, eps: Any = 1e-5, cudnn_enabled: Any = True
 ) -> Value:
     """Each group of channels normalized by itself, over all places of an image."""
-    value, groups = tensor(input), whole(num_groups)
-    rank = len(value.shape)
-    if rank < 2 or groups < 1 or value.shape[1] % groups:
-        raise FormatError(
-            f"it normalizes {groups} groups of channels of a tensor of shape {value.shape}; torch takes (N, C, ...)"
-        )
-    if groups == 1 and rank == 2:
-        return nm.layer_norm(value, [1], optional(weight, "weight"), optional(bias, "bias"), real(eps))
-    grouped = mv.reshape(value, computed(lambda shape: np.array([shape[0], groups, -1]), mv.shape_of(value)))
-    found = mv.reshape(nm.layer_norm(grouped, [2], None, None, real(eps)), mv.shape_of(value))
-    for function, array in ((el.multiply, weight), (el.add, bias)):
-        found = found if array is None else function(found, mv.reshape(tensor(array), [-1, *[1] * (rank - 2)]))
-    return found
+    return nm.group_norm(tensor(input), whole(num_groups), optional(weight, "weight"), optional(bias, "bias"), real(eps))
 
 
 def _instance_norm(
