@@ -147,6 +147,26 @@ def test_operations_are_known_by_what_only_layers_have(name, tmp_path):
     np.testing.assert_allclose(fastjac.load(tmp_path / "model.h5")(x), expected, rtol=1e-5, atol=1e-6)
 
 
+class Own(keras.Model):
+    def call(self, x):
+        return x
+
+
+def test_a_subclassed_model_is_refused_by_name(tmp_path):
+    model = Own()
+    model(np.zeros((1, 4)))
+    model.save(tmp_path / "model.h5")
+    with pytest.raises(UnsupportedLayerError, match="the model's class is Own; fastjac reads Sequential and Functional models"):
+        fastjac.load(tmp_path / "model.h5")
+
+
+def test_a_layer_without_the_options_of_others_is_no_operation(tmp_path):
+    tensor = keras.Input((4,))
+    keras.Model(tensor, layers.Dense(2)(layers.Discretization([0.0, 1.0])(tensor))).save(tmp_path / "model.h5")
+    with pytest.raises(UnsupportedLayerError, match=r"\(Discretization\): fastjac does not have it"):
+        fastjac.load(tmp_path / "model.h5")
+
+
 @pytest.mark.parametrize("options", [{"layers": ["relu"]}, {"config": "{}"}, {"n_in": 4}, {"order": ["a"]}])
 def test_options_are_refused_since_the_file_states_them(options, path):
     with pytest.raises(OptionError, match=r"this format states .* itself or has no use for it"):

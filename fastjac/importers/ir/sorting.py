@@ -6,16 +6,12 @@ are entries, all are. Equal entries are never exchanged, so that the derivative 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
-
 import numpy as np
 
 from ..reading.limits import check_count
 from .choice import Condition, where
 from .elementwise import multiply, subtract
-from .joining import stack
-from .movement import checked_axis, flip, gather, unstack
+from .movement import checked_axis, flip, gather
 from .values import Constant, Value, computed, constant
 
 MOST_SORTED = 128
@@ -38,12 +34,6 @@ def ordered(value: Value, axis: int, descending: bool = False) -> Value:
 def ranked(value: Value, axis: int, number: int, descending: bool = False) -> Value:
     """The entry of that number, from 0 on, among the sorted ones along an axis, which stays with size 1."""
     return gather(ordered(value, axis, descending), constant(np.array([number])), axis)
-
-
-def running(value: Value, axis: int, function: Callable[[Value, Value], Value]) -> Value:
-    """At each place of an axis what a function of two makes of all entries up to there, as the largest so far."""
-    along = checked_axis(axis, len(value.shape))
-    return stack(list(itertools.accumulate(unstack(value, along), function)), along)
 
 
 def _round(value: Value, along: int, start: int, sign: float) -> Value:

@@ -18,12 +18,14 @@ class Call:
 
     operands : the numbers of the tensors among its arguments. The model's inputs have the first numbers, then each call's result.
     args, options : the arguments by position and by name, as the config has them.
+    output : which of its results this is, where it gives several.
     """
 
     entry: Entry
     operands: tuple[int, ...]
     args: tuple[Any, ...]
     options: dict[str, Any]
+    output: int = 0
 
     def refuse_arguments(self) -> None:
         """Raise UnsupportedLayerError where something other than tensors is among the arguments."""
@@ -80,6 +82,7 @@ class _Flattening:
         """The tensors that a model gives when it is called on the tensors `given`."""
         check_count(depth, MOST_NESTING, "models within models")
         made = {source.key: [tensor] for source, tensor in zip(plan.calls.inputs, given, strict=True)}
+        counts = _counts(plan.calls)
         for step in plan.calls.steps:
             operands = [tensor for source in step.sources for tensor in _picked(made, source)]
             entry, key = plan.entries[id(step.layer)], (step.layer["config"]["name"], step.call)
@@ -88,16 +91,27 @@ class _Flattening:
                 self._count(len(operands) + len(inner.calls.outputs))
                 made[key] = self.run(inner, _given(entry, step, inner.calls, operands), depth + 1)
             else:
-                self._count(len(operands))
-                self.calls.append(Call(entry, tuple(operands), step.args, step.options))
-                made[key] = [self.made]
-                self.made += 1
+                made[key] = []
+                for output in range(counts.get(key, 1) if entry.gives_several else 1):
+                    self._count(len(operands))
+                    self.calls.append(Call(entry, tuple(operands), step.args, step.options, output))
+                    made[key].append(self.made)
+                    self.made += 1
         return [tensor for source in plan.calls.outputs for tensor in _picked(made, source)]
 
     def _count(self, joined: int) -> None:
         self._visited, self._joined = self._visited + 1, self._joined + joined
         check_count(self._visited, MOST_LAYERS, "layers, counted as often as they are called")
         check_count(self._joined, MOST_JOINED, "tensors that layers take")
+
+
+def _counts(calls: Calls) -> dict[tuple[str, int], int]:
+    """For each call, how many of its results are taken, up to the last one that is."""
+    counts: dict[tuple[str, int], int] = {}
+    for source in (*(source for step in calls.steps for source in step.sources), *calls.outputs):
+        counts[source.key] = max(counts.get(source.key, 1), (source.output or 0) + 1)
+        check_count(counts[source.key], MOST_ENDS, "results of one call")
+    return counts
 
 
 def _picked(made: dict[tuple[str, int], list[int]], source: Source) -> list[int]:

@@ -29,8 +29,8 @@ from .calls import Call, refuse_extras
 from .config import Entry, entry_of, full_class_name, inner_layer
 from .images import average_pooling, convolution, cropping, max_pooling, transposed_convolution, upsampling, zero_padding
 from .joins import MERGES
-from .normalizations import batch_normalization, layer_normalization, normalization, rescaling, unit_normalization
-from .operations import operation, softmax
+from .normalizations import OF_TENSORS, batch_normalization, normalization, rescaling
+from .operations import operation, part_of, softmax
 from .rectifiers import elu, leaky_relu, prelu, relu
 from .recurrent import bidirectional, recurrent
 from .shapes import Shape, own_axes, sample_of
@@ -67,6 +67,8 @@ def result_of(call: Call, values: Sequence[Operand], precision: Precision) -> Op
     if entry.class_name in MERGES and not entry.is_operation:
         return MERGES[entry.class_name](entry, tensors)
     (value,) = tensors
+    if entry.gives_several:
+        return part_of(entry, value, call.output)
     return operation(entry, value) if entry.is_operation else _converted(entry, value)
 
 
@@ -270,8 +272,7 @@ CONVERTERS: dict[str, Conversion] = {
     "ELU": Conversion(_of_each_unit(elu)),
     "Softmax": Conversion(softmax),
     "BatchNormalization": Conversion(_of_each_unit(batch_normalization), "statistics folded to one Scale"),
-    "LayerNormalization": Conversion(layer_normalization),
-    "UnitNormalization": Conversion(unit_normalization),
+    **{name: Conversion(function) for name, function in OF_TENSORS.items()},
     "Normalization": Conversion(_of_each_unit(normalization), "mean and deviation as Scale"),
     "Rescaling": Conversion(_of_each_unit(rescaling)),
     "Flatten": Conversion(_flatten, FLATTENED),

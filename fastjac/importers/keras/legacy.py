@@ -115,8 +115,9 @@ def _layer(entry: Config, written_by: int, default_name: str) -> Config:
         config["layer"] = _part(wrapped, written_by, "layer")
     # Where no module is stated, Keras's own classes have bare names, and classes that the user registered are package>name.
     module = entry.get("module", None if ">" in class_name else "keras.layers")
-    if written_by == NEWEST and "module" not in entry and not config.keys() & {"trainable", "batch_shape"}:
-        module = OPERATIONS  # only layers have these options
+    is_in_graph = written_by == NEWEST and "module" not in entry and entry.get("inbound_nodes")
+    if is_in_graph and not config.keys() & {"trainable", "bin_boundaries"}:
+        module = OPERATIONS  # every layer has the first of these options, but for Discretization, which has the second
     return {**entry, "module": module, "class_name": class_name, "config": config}
 
 

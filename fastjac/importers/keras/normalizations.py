@@ -13,13 +13,14 @@ from ...errors import UnsupportedLayerError
 from .. import folding
 from ..ir import elementwise as el
 from ..ir import functions as fn
+from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir import reduction as rd
 from ..ir.values import Value, constant
 from ..tensors import float_dtype
 from .arrays import arrays, as_list, float_type
 from .config import Entry
-from .shapes import Shape, own_axes, per_unit, sample_axis
+from .shapes import Shape, own_axes, own_axis, per_unit, sample_axis
 
 UNIT_EPSILON = 1e-12
 """The least sum of squares that Keras divides by."""
@@ -57,6 +58,29 @@ def layer_normalization(entry: Entry, value: Value) -> Value:
     return nm.layer_norm(value, axes, weights.get("weight"), weights.get("bias"), config["epsilon"])
 
 
+def rms_normalization(entry: Entry, value: Value) -> Value:
+    """`scale x / sqrt(mean of x^2 + epsilon)`, with the mean along some axes."""
+    axes = own_axes(entry.config["axis"], value)
+    if axes != sorted(axes):
+        raise UnsupportedLayerError(f"axis={entry.config['axis']} is not supported; fastjac takes axes in their order")
+    (scale,) = arrays(entry, tuple(value.shape[axis] for axis in axes))
+    shape = [value.shape[axis] if axis in axes else 1 for axis in range(len(value.shape))]
+    return nm.rms_norm(value, axes, constant(scale.reshape(shape)), entry.config["epsilon"])
+
+
+def group_normalization(entry: Entry, value: Value) -> Value:
+    """Each group of channels normalized by itself, over all places; a number of groups of -1 stands for one a channel."""
+    config, axis = entry.config, own_axis(entry.config["axis"], value)
+    channels = value.shape[axis]
+    groups = channels if config["groups"] == -1 else config["groups"]
+    names = [name for name, option in (("weight", "scale"), ("bias", "center")) if config[option]]
+    weights = dict(zip(names, map(constant, arrays(entry, *[(channels,)] * len(names))), strict=True))
+    first = [0, axis, *(other for other in range(1, len(value.shape)) if other != axis)]
+    turned = mv.transpose(value, first)
+    found = nm.group_norm(turned, groups, weights.get("weight"), weights.get("bias"), config["epsilon"])
+    return mv.transpose(found, np.argsort(first).tolist())
+
+
 def unit_normalization(entry: Entry, value: Value) -> Value:
     """`x / sqrt(max(sum x^2, 1e-12))` along some axes."""
     total = rd.reduce_sum(fn.square(value), own_axes(entry.config["axis"], value))
@@ -86,3 +110,12 @@ def rescaling(entry: Entry, shape: Shape) -> list[fl.Layer]:
     values = [np.asarray(entry.config[name], float_type(entry.config)) for name in ("scale", "offset")]
     rank = len(shape)
     return [fl.Scale(*(per_unit(value, range(rank - value.ndim, rank), shape) for value in values))]
+
+
+OF_TENSORS = {
+    "LayerNormalization": layer_normalization,
+    "RMSNormalization": rms_normalization,
+    "GroupNormalization": group_normalization,
+    "UnitNormalization": unit_normalization,
+}
+"""Normalizations that take several units together, by class name."""

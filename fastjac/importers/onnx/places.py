@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
+from ...errors import FormatError
+from ..ir import accumulation as ac
 from ..ir import choice as ch
-from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import matrices as mt
 from ..ir import movement as mv
 from ..ir import scattering as sc
 from ..ir import sorting as st
-from ..ir.values import Constant, Value, computed, constant, moved
+from ..ir.values import Value, computed, moved
 from .calls import Call
 from .tensor import element_type
 
@@ -56,26 +56,14 @@ def _top(call: Call) -> list[Value]:
     return [mv.part(ordered, axis, 0, count)]
 
 
-def _cumulative_sum(call: Call) -> Value:
-    value = call.value(0)
-    axis = mv.checked_axis(int(call.number(1, 0.0)), len(value.shape))
-    exclusive, reverse = (call.node.integer(name, 0) for name in ("exclusive", "reverse"))
-    if isinstance(value.batch, np.ndarray) and value.batch.shape[axis] != value.shape[axis]:
-        raise UnsupportedLayerError("it sums along the axis that counts the samples of a batch, which mixes them")
-    triangle = np.tri(value.shape[axis], k=-1 if exclusive else 0, dtype=np.float32)
-    along = mv.swap_axes(value, axis, -1)
-    return mv.swap_axes(ct.matmul(along, constant(triangle if reverse else triangle.T)), axis, -1)
+def _running_sum(call: Call) -> Value:
+    return ac.running_sum(
+        call.value(0), int(call.number(1, 0.0)), *(bool(call.node.integer(name, 0)) for name in ("exclusive", "reverse"))
+    )
 
 
 def _triangle(call: Call) -> Value:
-    value, diagonal = call.value(0), int(call.number(1, 0.0))
-    is_upper = call.node.integer("upper", 1)
-    below = np.tri(value.shape[-2], value.shape[-1], diagonal - bool(is_upper), dtype=bool)
-    return ch.where(constant(~below if is_upper else below), value, constant(np.zeros((), _kind(value))))
-
-
-def _kind(value: Value) -> np.dtype:
-    return value.alone.dtype if isinstance(value, Constant) else np.dtype(np.float32)
+    return ac.triangle(call.value(0), int(call.number(1, 0.0)), not call.node.integer("upper", 1))
 
 
 def exclusive(call: Call) -> ch.Logical:
@@ -132,7 +120,7 @@ PLACES: dict[str, Callable[[Call], Value | list[Value]]] = {
     "ScatterND": _scatter_nd,
     "GatherND": _gather_nd,
     "TopK": _top,
-    "CumSum": _cumulative_sum,
+    "CumSum": _running_sum,
     "Trilu": _triangle,
     "DepthToSpace": _from_depth,
     "SpaceToDepth": _to_depth,

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fastjac.errors import FormatError
-from fastjac.importers.ir import elementwise as el
 from fastjac.importers.ir import sorting as st
 from fastjac.importers.ir.values import constant
 
@@ -33,11 +32,6 @@ def test_infinite_entries_stand_at_the_ends():
 
 def test_one_of_the_sorted_entries():
     assert_computed(lambda x: st.ranked(x, 1, 2), lambda x: np.sort(x, 1)[:, [2]], (1, 5))
-
-
-@pytest.mark.parametrize(("function", "twin"), [(el.maximum, np.maximum), (el.minimum, np.minimum)])
-def test_extremes_so_far(function, twin):
-    assert_computed(lambda x: st.running(x, 2, function), lambda x: twin.accumulate(x, 2), (1, 2, 5))
 
 
 def test_too_many_entries_are_refused():

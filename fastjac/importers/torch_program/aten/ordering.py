@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ....errors import FormatError
+from ...ir import accumulation as ac
 from ...ir import elementwise as el
 from ...ir import movement as mv
 from ...ir import sorting as st
@@ -51,7 +52,7 @@ def _median(self: Any, dim: Any, keepdim: Any = False) -> list[Any]:
 def _running(function: Callable[[Value, Value], Value]) -> Operator:
     def call(self: Any, dim: Any) -> list[Any]:
         value, along = along_axis(self, dim)
-        return [st.running(value, along, function), PLACES]
+        return [ac.running(value, along, function), PLACES]
 
     return call
 
