@@ -58,10 +58,14 @@ def flatten(model: Config, weights: Weights) -> Flattened:
 
 
 class _Plan(NamedTuple):
-    """The calls of one model, and the layers and models that it holds, by the ids of their configs."""
+    """The calls of one model, the layers and models that it holds, by the ids of their configs, and how many results are taken.
+
+    counts : of calls that give several results, how many are taken, up to the last one that is.
+    """
 
     calls: Calls
     entries: dict[int, Entry]
+    counts: dict[tuple[str, int], int]
 
 
 class _Flattening:
@@ -75,14 +79,14 @@ class _Flattening:
     def plan(self, model: Config, weights: Weights, prefix: str) -> _Plan:
         if id(model) not in self._plans:
             calls = _calls(model)
-            self._plans[id(model)] = _Plan(calls, _entries(model["config"]["layers"], calls, weights, prefix))
+            entries = _entries(model["config"]["layers"], calls, weights, prefix)
+            self._plans[id(model)] = _Plan(calls, entries, _counts(calls))
         return self._plans[id(model)]
 
     def run(self, plan: _Plan, given: list[int], depth: int) -> list[int]:
         """The tensors that a model gives when it is called on the tensors `given`."""
         check_count(depth, MOST_NESTING, "models within models")
         made = {source.key: [tensor] for source, tensor in zip(plan.calls.inputs, given, strict=True)}
-        counts = _counts(plan.calls)
         for step in plan.calls.steps:
             operands = [tensor for source in step.sources for tensor in _picked(made, source)]
             entry, key = plan.entries[id(step.layer)], (step.layer["config"]["name"], step.call)
@@ -92,7 +96,7 @@ class _Flattening:
                 made[key] = self.run(inner, _given(entry, step, inner.calls, operands), depth + 1)
             else:
                 made[key] = []
-                for output in range(counts.get(key, 1) if entry.gives_several else 1):
+                for output in range(plan.counts.get(key, 1) if entry.gives_several else 1):
                     self._count(len(operands))
                     self.calls.append(Call(entry, tuple(operands), step.args, step.options, output))
                     made[key].append(self.made)
@@ -106,11 +110,13 @@ class _Flattening:
 
 
 def _counts(calls: Calls) -> dict[tuple[str, int], int]:
-    """For each call, how many of its results are taken, up to the last one that is."""
+    """For each call of which another result than the first is taken, how many results there must be."""
     counts: dict[tuple[str, int], int] = {}
-    for source in (*(source for step in calls.steps for source in step.sources), *calls.outputs):
-        counts[source.key] = max(counts.get(source.key, 1), (source.output or 0) + 1)
-        check_count(counts[source.key], MOST_ENDS, "results of one call")
+    for sources in (*(step.sources for step in calls.steps), calls.outputs):
+        for source in sources:
+            if source.output:
+                check_count(source.output, MOST_ENDS, "results of one call")
+                counts[source.key] = max(counts.get(source.key, 1), source.output + 1)
     return counts
 
 
