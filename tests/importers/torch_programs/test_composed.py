@@ -72,6 +72,7 @@ CASES = {
     "inner": lambda x: torch.inner(x, W),
     "tensordot": lambda x: torch.tensordot(x.view(-1, 2, 3), W.view(2, 3, N), dims=([1, 2], [0, 1])),
     "baddbmm": lambda x: torch.baddbmm(C[:3].view(3, 1, 1), x.view(1, -1, N).expand(3, -1, -1), random(3, N, 2)).mT.mT[0],
+    "embedding of constants": lambda x: x @ F.embedding(NUMBERS, W).mH,
     "cross": lambda x: torch.cross(x[:, :3], x[:, 3:], dim=1),
     "det": lambda x: torch.linalg.det(pairs(x)),
     "slogdet": lambda x: torch.linalg.slogdet(positive(x))[1],

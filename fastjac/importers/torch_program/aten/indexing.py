@@ -197,6 +197,14 @@ def _gather(self: Any, dim: Any, index: Any, sparse_grad: Any = False) -> Value:
     return mv.gather_elements(tensor(self), tensor(index, "index"), whole(dim, "axis"))
 
 
+def _embedding(weight: Any, indices: Any, padding_idx: Any = -1, scale_grad_by_freq: Any = False, sparse: Any = False) -> Value:
+    """Rows of a table by constant numbers."""
+    numbers = tensor(indices, "index")
+    if isinstance(numbers, Flow):
+        raise UnsupportedLayerError("it looks rows up by whole numbers, by which there is no derivative")
+    return mv.gather(tensor(weight, "weight"), numbers, 0)
+
+
 INDEXING: dict[str, Operator] = {
     "slice": _slice,
     "narrow": _narrow,
@@ -208,6 +216,7 @@ INDEXING: dict[str, Operator] = {
     "put": _put,
     "take": _take,
     "gather": _gather,
+    "embedding": _embedding,
     "scatter": _scatter,
     "scatter_add": lambda self, dim, index, src: _scatter(self, dim, index, src, None, "add"),
     "scatter_reduce": _scatter_reduce,

@@ -40,7 +40,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **SHORTHANDS,
 }
 """Operators by torch's names, with the arguments of torch's own schemas."""
-TAKEN_APART = frozenset(SHORTHANDS) | PRODUCTS_AND_NORMS
+TAKEN_APART = frozenset(SHORTHANDS) | PRODUCTS_AND_NORMS | {"embedding"}
 """Operators that torch itself may take apart into others, which then stand for more arguments than these functions take."""
 MAKE_TENSORS = frozenset(CONSTANTS | ARITHMETIC | ACTIVATIONS | PRODUCTS | REDUCTIONS)
 """Operators whose results lie in memory of their own, unless they are an operand itself."""
@@ -60,7 +60,6 @@ LOOKS_UP = "it looks up between which constants an entry lies; choose by torch.w
 REASONS = {
     **dict.fromkeys(("isnan", "isfinite", "isinf", "nan_to_num", "nanmean", "nansum"), ASKS),
     **dict.fromkeys(("searchsorted", "bucketize"), LOOKS_UP),
-    "embedding": "it looks rows up by whole numbers, by which there is no derivative",
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
 }
 """The reasons for which fastjac refuses some operators that no table holds."""

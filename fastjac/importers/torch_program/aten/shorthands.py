@@ -166,6 +166,7 @@ SHORTHANDS: dict[str, Operator] = {
     "movedim": _moved_axes,
     "moveaxis": _moved_axes,
     "swapdims": lambda self, dim0, dim1: MOVEMENTS["transpose"](self, dim0, dim1),
+    "mH": lambda self: mv.swap_axes(tensor(self), -1, -2),
     "mT": lambda self: mv.swap_axes(tensor(self), -1, -2),
     "adjoint": lambda self: mv.swap_axes(tensor(self), -1, -2),
     "ravel": lambda self: mv.reshape(tensor(self), [-1]),
