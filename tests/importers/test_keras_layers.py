@@ -53,6 +53,8 @@ ONE_LAYER = {
     "ELU": lambda: layers.ELU(alpha=0.6),
     "Softmax": layers.Softmax,
     "Softmax on axis 1": lambda: layers.Softmax(axis=[1]),
+    "RMSNormalization with epsilon": lambda: layers.RMSNormalization(epsilon=0.1),
+    "GroupNormalization bare": lambda: layers.GroupNormalization(groups=1, scale=False, center=False, epsilon=0.1),
     "BatchNormalization": layers.BatchNormalization,
     "BatchNormalization bare": lambda: layers.BatchNormalization(scale=False, center=False, epsilon=0.01),
     "BatchNormalization scaled": lambda: layers.BatchNormalization(center=False, axis=1),

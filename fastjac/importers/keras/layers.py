@@ -29,7 +29,7 @@ from .calls import Call, refuse_extras
 from .config import Entry, entry_of, full_class_name, inner_layer
 from .images import average_pooling, convolution, cropping, max_pooling, transposed_convolution, upsampling, zero_padding
 from .joins import MERGES
-from .operations import operation, softmax
+from .operations import operation, part_of, softmax
 from .rectifiers import elu, leaky_relu, prelu, relu
 from .recurrent import bidirectional, recurrent
 from .shapes import Shape, own_axes, sample_of
@@ -66,6 +66,8 @@ def result_of(call: Call, values: Sequence[Operand], precision: Precision) -> Op
     if entry.class_name in MERGES and not entry.is_operation:
         return MERGES[entry.class_name](entry, tensors)
     (value,) = tensors
+    if entry.gives_several:
+        return part_of(entry, value, call.output)
     return operation(entry, value) if entry.is_operation else _converted(entry, value)
 
 

@@ -79,6 +79,11 @@ def instance_normalization(call: Call) -> Value:
     return nm.group_norm(value, 1, channels, call.value(1), call.value(2), call.node.real("epsilon", 1e-5))
 
 
+def mean_variance_normalization(call: Call) -> Value:
+    """`(x - mean) / sqrt(variance)` over some axes; those of places and of samples by default, which mixes samples."""
+    return nm.layer_norm(call.value(0), call.node.integers("axes") or (0, 2, 3), None, None, 1e-9)
+
+
 def dropout(call: Call) -> Value:
     """`x` at inference."""
     training = call.array(2)

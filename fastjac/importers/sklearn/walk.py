@@ -81,7 +81,7 @@ class Walk:
         if patched:
             raise UnsupportedLayerError(f"it has a {patched} of its own, which may compute anything; pass one without it")
         is_fitted = any(isinstance(name, str) and name.endswith("_") for name in step.attributes)
-        if step.name != "Pipeline" and step.name not in UNFITTED and not is_fitted:
+        if step.name not in ("Pipeline", "FeatureUnion", *UNFITTED) and not is_fitted:
             raise FormatError("it is not fitted, so it has no weights; call fit first")
 
     def _behind(self, step: Fitted | None, columns: Columns, path: str) -> Columns:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import functions as fn
 from ...ir import normalization as nm
-from ...ir.values import Constant, Value
+from ...ir.values import Value
 from ...precision import refuse_rounding
 from .activations import check_evaluating
 from .movement import same
@@ -86,12 +84,9 @@ def _native_group_norm(input: Any, weight: Any, bias: Any, group: Any, eps: Any,
 
 
 def _rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Value:
-    """Without eps, it is the step from 1 to the next number in the precision of the weight."""
-    value, scale = tensor(input), optional(weight, "weight")
-    if eps is None and not isinstance(scale, Constant):
-        raise UnsupportedLayerError("it states neither an eps nor a weight, whose precision would; give it an eps")
-    least = real(eps) if eps is not None else float(np.finfo(scale.alone.dtype).eps)  # type: ignore[union-attr]
-    return nm.rms_norm(value, _last_axes(value, normalized_shape), scale, least)
+    """Whoever calls it states an eps that the model leaves open, which is that of the model's precision."""
+    value = tensor(input)
+    return nm.rms_norm(value, _last_axes(value, normalized_shape), optional(weight, "weight"), real(eps))
 
 
 def _last_axes(value: Value, normalized_shape: Any) -> Sequence[int]:
