@@ -48,6 +48,7 @@ How the modules stand together is in `fastjac.engine`.
 """
 
 # ruff: noqa: F405  (the layers come by a star)
+import sys
 from typing import TYPE_CHECKING
 
 from .check import JacobianReport, check_jacobian
@@ -103,7 +104,8 @@ def __getattr__(name: str) -> object:
 
         if name in importers.__all__:
             return globals().setdefault(name, getattr(importers, name))
-    raise AttributeError(f"module 'fastjac' has no attribute {name!r}")
+    # With the module, so that Python suggests the name that was meant.
+    raise AttributeError(f"module 'fastjac' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,8 @@ from .errors import DtypeError, ShapeError
 
 def dense_array(value: Any, what: str) -> np.ndarray:
     """`value` as an array of any dtype, or an error that names `what` and, where there is one, the fix."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(f"{what} must not be a masked array, whose mask would be lost; pass its .filled(...)")
     fix = _fix(value)
     try:
         array = np.asarray(value)

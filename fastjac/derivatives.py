@@ -15,7 +15,7 @@ from .graphs.graph import Graph
 from .graphs.nodes import Node
 from .linearization import Linearization
 from .planning.plan import checked_mode
-from .planning.product import Seed
+from .planning.product import Seed, Wanted
 from .planning.steps import Mode
 from .running.batch import Runner
 from .running.runners import Runners
@@ -154,7 +154,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         v = self._inputs.seed(v, lead, (0,), "v")
         y, tangents = self._product(x, lead, v[..., None], "tangents", threads)
-        return self._outputs.split(y, -1), self._outputs.split(tangents[..., 0], -1)
+        return y, self._outputs.split(tangents[..., 0], -1)
 
     def vjp(self, x: Any, u: Any, *, threads: int | None = None) -> tuple[Any, Any]:
         """`y (..., n_out)` and `u J (..., n_in)` for a cotangent `u (..., n_out)` at each input, or one for all.
@@ -168,7 +168,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         u = self._outputs.seed(u, lead, (0,), "u")
         y, cotangents = self._product(x, lead, u[..., None, :], "cotangents", threads)
-        return self._outputs.split(y, -1), self._inputs.split(cotangents[..., 0, :], -1)
+        return y, self._inputs.split(cotangents[..., 0, :], -1)
 
     def pushforward(self, x: Any, V: Any, *, threads: int | None = None) -> tuple[Any, Any]:  # noqa: N803
         """`y (..., n_out)` and the tangents `T = J V (..., n_out, k)` for a tangent matrix `V (..., n_in, k)`.
@@ -182,7 +182,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         seed = self._inputs.seed(V, lead, (0, None), "V")
         y, tangents = self._product(x, lead, seed, "tangents", threads)
-        return self._outputs.split(y, -1), self._outputs.split(tangents, -2)
+        return y, self._outputs.split(tangents, -2)
 
     def pullback(self, x: Any, U: Any, *, threads: int | None = None) -> tuple[Any, Any]:  # noqa: N803
         """`y (..., n_out)` and the cotangents `G = U J (..., k, n_in)` for a cotangent matrix `U (..., k, n_out)`.
@@ -196,7 +196,7 @@ class Differentiable(Blockwise):
         x, lead = self._taken(x)
         seed = self._outputs.seed(U, lead, (None, 0), "U")
         y, cotangents = self._product(x, lead, seed, "cotangents", threads)
-        return self._outputs.split(y, -1), self._inputs.split(cotangents, -1)
+        return y, self._inputs.split(cotangents, -1)
 
     def linearize(self, x: Any, *, threads: int | None = None) -> Linearization:
         """The values at inputs `x (..., n_in)` and the linear map J at each, for as many products as are wanted by one sweep.
@@ -220,7 +220,7 @@ class Differentiable(Blockwise):
     def _product(
         self, x: np.ndarray, lead: tuple[int, ...], seed: np.ndarray, kind: Seed, threads: int | None, state: State | None = None
     ) -> tuple[Any, np.ndarray]:
-        """The values, and J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J.
+        """The values in their parts, and J times tangents (..., n_in, k), or cotangents (..., k, n_out) times J as one array.
 
         The product may start from a state; the values are then known already, and None stands for them.
         """
@@ -230,29 +230,29 @@ class Differentiable(Blockwise):
         y = np.empty((*lead, self._n_out), self._dtype) if state is None else None
         result = np.empty((*lead, rows, columns), self._dtype)
         if k > 0:
-            runner = self._runners.get("forward" if forward else "reverse", kind, k)
+            runner = self._runners.get("forward" if forward else "reverse", Wanted(seed=kind, width=k))
             self._run(runner, x, seed.reshape(-1, seed.shape[-2] * seed.shape[-1]), y, result, threads, state)
         elif y is not None:
             self._run(self._runners.get(None), x, None, y, None, threads)
-        return y, result
+        return None if y is None else self._outputs.split(y, -1), result
 
     def _jacobian(
         self,
         x: np.ndarray,
         lead: tuple[int, ...],
         y: np.ndarray | None,
-        wanted: tuple[Mode, Index | None, Index | None],
+        choice: tuple[Mode, Index | None, Index | None],
         out: Any,
         threads: int | None,
         state: State | None = None,
     ) -> Any:
         """The Jacobians at checked inputs for a mode, wrt and of; the values are written to y if there is one."""
-        if out is None and wanted[1] is None and wanted[2] is None and not self._several:
+        if out is None and choice[1] is None and choice[2] is None and not self._several:
             # The usual case first: for one small input what follows takes a tenth of the call.
             result = np.empty((*lead, self._n_out, self._n_in), self._dtype)
-            self._run(self._runners.get(checked_mode(wanted[0])), x, None, y, result, threads, state)
+            self._run(self._runners.get(checked_mode(choice[0])), x, None, y, result, threads, state)
             return result
-        runner, core, ends = self._chosen(*wanted)
+        runner, core, ends = self._chosen(*choice)
         shape = (*lead, *core)
         if out is None:
             result = np.empty(shape, self._dtype)
@@ -276,12 +276,15 @@ class Differentiable(Blockwise):
     ) -> tuple[Runner, tuple[int, int], tuple[End | None, End | None]]:
         """The runner for a Jacobian, its shape, and the ends by whose vectors the Jacobian is cut into blocks."""
         mode = checked_mode(mode)
-        if wrt is None and of is None:
+        if wrt is None and of is None:  # the usual case, in less time
             return self._runners.get(mode), (self._n_out, self._n_in), (self._outputs, self._inputs)
-        columns, rows = self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of")
-        shape = (self._n_out if rows is None else len(rows), self._n_in if columns is None else len(columns))
+        wanted = self._wanted(wrt, of)
         ends = (self._outputs if of is None else None, self._inputs if wrt is None else None)
-        return self._runners.get(mode, wrt=columns, of=rows), shape, ends
+        return self._runners.get(mode, wanted), wanted.shape(self._n_out, self._n_in), ends
+
+    def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
+        """The columns and rows of J that a caller asks for."""
+        return Wanted(self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of"))
 
     def _run(
         self,

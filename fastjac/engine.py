@@ -68,7 +68,7 @@ The rooms from the top down. Each imports only from those below it, as a test ho
     errors.py       what can go wrong
 
 The way of x to the tile, for J of one batch: `Network.jacobian` checks x and asks its Runners for a Runner, which the first call
-makes: `cuts.chain_of_graph` gives a Chain, `product.product_of` the Product that is wanted of it, `plan.plan` the order, and
+makes: `cuts.chain_of_graph` gives a Chain, `product.planned` the Product that is wanted of it and the plan for it, and
 `program.lower` writes the tables. `Runner` hands the arrays to `kernels.run`, which takes block after block of samples: `sweep`
 computes values and slopes, then for each group of samples `accumulate` takes every step of the plan, and each product goes by
 `contract` to `tile`, which writes to J.

@@ -20,11 +20,9 @@ from .graphs.nodes import Node
 from .graphs.sequence import Row, Written, cast, resolved_dtype, with_layers, written_as
 from .kernels.float_mode import default_mode
 from .kernels.tables import Program
-from .kernels.target import lanes
 from .layers import Layer
 from .lowering.program import lower
-from .planning.plan import checked_mode, plan
-from .planning.product import Wanted, product_of
+from .planning.product import Wanted, planned
 from .planning.steps import Mode, Plan
 from .quantities.measurable import Measurable
 from .running.runners import Runners
@@ -208,6 +206,9 @@ class Network(Differentiable, Trainable, Measurable, Item):
             )
         return self._row
 
+    def _inside(self) -> Items:
+        return () if self._row is None else self._row.items
+
     def in_sequence(self) -> Items:
         return (self,) if self._row is None else self._row.items
 
@@ -285,7 +286,7 @@ class Network(Differentiable, Trainable, Measurable, Item):
         >>> net.plan(wrt=[0])
         Plan(reverse, 1-3-2, 1 step, 6 multiply-adds)
         """
-        return plan(product_of(self._runners.chain, self._wanted(wrt, of)).shape(lanes(self._dtype)), mode)
+        return planned(self._runners.chain, self._wanted(wrt, of), mode)[1]
 
     @default_mode()
     def program(self, mode: Mode = "auto", *, wrt: Index | None = None, of: Index | None = None) -> Program:
@@ -300,14 +301,11 @@ class Network(Differentiable, Trainable, Measurable, Item):
         >>> net.program()
         Program(2 -> 2, 6 steps, float64)
         """
-        chain, width = self._runners.chain, lanes(self._dtype)
-        tasks = [(product_of(chain, self._wanted(wrt, of)), checked_mode(mode))]
-        tasks += [(product_of(chain, Wanted(seed="tangents", width=1)), "forward")]
-        tasks += [(product_of(chain, Wanted(seed="cotangents", width=1)), "reverse")]
-        return lower(chain, [(product, plan(product.shape(width), order)) for product, order in tasks])
-
-    def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
-        return Wanted(self._inputs.numbers(wrt, "wrt"), self._outputs.numbers(of, "of"))
+        chain = self._runners.chain
+        jacobian = planned(chain, self._wanted(wrt, of), mode)
+        jvp = planned(chain, Wanted(seed="tangents", width=1), "forward")
+        vjp = planned(chain, Wanted(seed="cotangents", width=1), "reverse")
+        return lower(chain, [jacobian, jvp, vjp])
 
 
 def checked_network(net: Any) -> Network:

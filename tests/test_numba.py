@@ -257,6 +257,14 @@ def test_a_tuple_of_arrays_is_reported_in_one_line(function, name):
         call_with(function, **{name: (np.ones(8), np.ones(4))})
 
 
+@pytest.mark.parametrize("given", [np.array(1.0), 1.0], ids=["array", "number"])
+@pytest.mark.parametrize(("function", "name"), ARGUMENTS)
+def test_a_single_number_is_reported_in_one_line(function, name, given):
+    message = r"must be one array here, got .*float64.*; a single number goes into an array of one"
+    with pytest.raises(DtypeError, match=says(name, message)):
+        call_with(function, **{name: given})
+
+
 def test_a_network_in_place_of_its_program():
     scratch = fastjac.numba.scratch(GLOBAL)
     message = r"take a program in place of the Network; pass net\.program\(\)"

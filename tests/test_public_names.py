@@ -79,8 +79,20 @@ def test_importers_are_loaded_at_their_first_use():
         print("fastjac.importers" in sys.modules, fastjac.from_torch is fastjac.from_torch, "fastjac.importers" in sys.modules)
     """)
     assert shown.stdout == "False True True\n"
-    with pytest.raises(AttributeError, match="module 'fastjac' has no attribute 'from_nothing'"):
+    with pytest.raises(AttributeError, match="module 'fastjac' has no attribute 'from_nothing'") as caught:
         _ = fj.from_nothing
+    assert caught.value.obj is fj
+
+
+def test_a_misspelt_name_is_answered_by_the_right_one():
+    shown = run_script("""
+        import sys, fastjac
+        try:
+            fastjac.Relu
+        except AttributeError:
+            sys.__excepthook__(*sys.exc_info())
+    """)
+    assert "Did you mean: 'ReLU'?" in shown.stderr
 
 
 def test_help_opens_with_calls_that_are_there():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -40,23 +41,12 @@ def _classes(path: str) -> Any:
 
 def read_network(args: argparse.Namespace) -> tuple[str, Imported]:
     """The name of the file's format, and its network with the parts that it came from."""
-    config = None if args.config is None else args.config.read_text(encoding="utf-8")
-    return read(
-        args.file,
-        Options(
-            layers=args.layers,
-            order=args.order,
-            n_in=args.n_in,
-            config=config,
-            external_data=args.external_data,
-            scaling=args.scaling,
-            inputs=args.inputs,
-            outputs=args.outputs,
-            policy=args.policy,
-            activation=args.activation,
-            classes=args.classes,
-        ),
-    )
+    # `add_network` calls its arguments as the options are called.
+    known = {field.name for field in fields(Options)}
+    options = {name: value for name, value in vars(args).items() if name in known}
+    if args.config is not None:
+        options["config"] = args.config.read_text(encoding="utf-8")
+    return read(args.file, Options(**options))
 
 
 def load_network(args: argparse.Namespace) -> Network:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,12 @@ from ..kernels.pack import SOURCES
 from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
+from ..layers import Layer
 from ..lowering.matrix import Record
-from ..lowering.memory import LINE, LIST_ROOM
-from .operations import Operation, ParameterName, Unfolded, parameter_keys, rule_parameters
+from ..lowering.memory import LINE, LIST_ROOM, MOST_SAMPLES
+from .operations import Operation, ParameterName, Unfolded, numbers_of
 from .places import Flat, Place
-from .rules import is_sparse, kernels_of, rules_of, slopes_of
+from .rules import is_sparse, rules_of, slopes_of
 from .seeds import cheapest_seeds, multiply_adds
 from .sums import modes, slots
 
@@ -24,8 +25,6 @@ BLOCK_BYTES = 2048 * 1024
 """Bytes kept for a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
 RIGHT_ROWS = 64
 """Rows of the samples on the right of a tangent kernel that are multiplied together."""
-MOST_SAMPLES = 48
-"""Samples in a block: a multiple of the rows of every tile."""
 KEPT = DENSE
 """Stands in place of the operation that makes rows again, where rows are kept."""
 
@@ -83,13 +82,8 @@ class _Lowering:
         self._values, self._sums, self._work, self._buffers = (Flat(dtype) for _ in range(4))
         self._zeros, self._ones = (self._values.take(1, max(self._widest, RIGHT_ROWS)) for _ in range(2))
         self._block = self._samples_in_block()
-        self._constants: dict[tuple[float, ...], dict[str, Place]] = {}
-        self._twins = [self._first_alike(number) for number in range(len(self._ops))]
-        self._places: list[dict[str, Place]] = []
-        self._wanted: list[dict[str, Place]] = []
-        for op, twin in zip(self._ops, self._twins, strict=True):
-            self._places.append(self._places[twin] if twin < len(self._places) else self._place_values(op))
-            self._wanted.append(self._wanted[twin] if twin < len(self._wanted) else self._place_gradients(op, wanted))
+        self._placed: dict[Hashable, tuple[dict[str, Place], dict[str, Place]]] = {}
+        self._places, self._wanted = zip(*(self._place(op, wanted) for op in self._ops), strict=True)
         used = {(op.position, name) for op in self._ops for name in op.fields.values()}
         starts = {name: unfolded.positions[name] for name in sorted(set(wanted) - used)}
         self._unused = tuple(
@@ -113,8 +107,8 @@ class _Lowering:
             records(LAYOUT, [self._layout(spare)]),
             units,
             self._ones,
-            tuple(self._places),
-            tuple(self._wanted),
+            self._places,
+            self._wanted,
             self._unused,
             self._values.size,
             self._sums.size,
@@ -210,7 +204,7 @@ class _Lowering:
         if slopes_of(op):
             slopes = self._work.take(self._block, slopes_of(op))
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
-        if "bend" in kernels_of(op):
+        if "bend" in record:
             record["bends"] = self._work.take(self._block, op.n_in).offset
         if is_sparse(op):
             record["live"] = self._list_size
@@ -220,42 +214,37 @@ class _Lowering:
     def _add_features(self, rows: list[Record]) -> None:
         """Enter where the features of operations with parameters lie, and which operations have the same parameters."""
         self._features = 0
+        latest: dict[tuple[Layer, int], Record] = {}
         for number, (op, record) in enumerate(zip(self._ops, rows, strict=True)):
-            alike = [other for other, first in enumerate(self._twins) if first == self._twins[number]]
-            record |= {"twin": alike[(alike.index(number) + 1) % len(alike)], "repeats": number != alike[0], "features": DENSE}
-            if op.fields:
-                record["features"] = self._features
-                self._features += record["in_row"] + self._seeds * record["out_row"]
+            record |= {"twin": number, "repeats": 0, "features": DENSE}
+            if not op.fields:
+                continue
+            record["features"] = self._features
+            self._features += record["in_row"] + self._seeds * record["out_row"]
+            if before := latest.get((op.layer, op.kind)):
+                # The latest twin leads back to the first.
+                record |= {"twin": before["twin"], "repeats": 1}
+                before["twin"] = number
+            latest[op.layer, op.kind] = record
 
-    def _first_alike(self, number: int) -> int:
-        """The first operation with the same parameters as this one; this one itself if it has no parameters."""
-        op = self._ops[number]
-        numbers = (n for n, other in enumerate(self._ops) if (other.position, other.kind) == (op.position, op.kind))
-        return next(numbers) if op.fields else number
+    def _place(self, op: Operation, wanted: Collection[ParameterName]) -> tuple[dict[str, Place], dict[str, Place]]:
+        """Room for an operation's numbers, and for their wanted gradients; operations with the same numbers share it."""
+        key = (op.layer, op.kind) if op.fields else tuple(map(float, numbers_of(op, op.layer).values()))
+        if key not in self._placed:
+            values = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
+            names = [name for name, field in op.fields.items() if (op.position, field) in wanted]
+            gradients = {name: self._sums.take(op.n_out if name == "weight" else 1, values[name].columns) for name in names}
+            self._placed[key] = values, gradients
+        return self._placed[key]
 
-    def _place_values(self, op: Operation) -> dict[str, Place]:
-        """Room for an operation's numbers; an activation's have as many rows as a block has samples."""
+    def _shapes(self, op: Operation) -> dict[str, tuple[int, int]]:
+        """Rows and columns of an operation's numbers."""
         if op.kind == AFFINE:
-            shapes = {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
-            return {key: self._values.take(*shape) for key, shape in shapes.items()}
-        if op.kind > NORMALIZE:
-            return {}
-        if op.fields:
-            return self._place_rule(op, op.n_in)
-        # An untrained parameter is one number for all units, so operations with the same numbers share their room.
-        constants = tuple(map(float, rule_parameters(op, op.layer)))
-        if constants not in self._constants:
-            self._constants[constants] = self._place_rule(op, padded(self._widest, self._dtype))
-        return self._constants[constants]
-
-    def _place_rule(self, op: Operation, columns: int) -> dict[str, Place]:
-        """Room of one size for each parameter of a rule, so that those that follow lie as far apart as p and q."""
-        return {key: self._values.take(self._block, columns) for key in parameter_keys(op)}
-
-    def _place_gradients(self, op: Operation, wanted: Collection[ParameterName]) -> dict[str, Place]:
-        places = self._places[-1]
-        keys = [key for key, field in op.fields.items() if (op.position, field) in wanted]
-        return {key: self._sums.take(op.n_out if key == "weight" else 1, places[key].columns) for key in keys}
+            return {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
+        # A rule's have one size, so that those that follow lie as far apart as p and q, and as many rows as a block has samples.
+        # An untrained one is one number for all units, and so serves operations of any size.
+        columns = op.n_in if op.fields else padded(self._widest, self._dtype)
+        return dict.fromkeys(numbers_of(op, op.layer), (self._block, columns))
 
     def _remaker(self, value: int) -> int:
         """The operation that makes the rows at a value again, which are not kept; or KEPT.

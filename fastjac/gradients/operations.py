@@ -21,7 +21,7 @@ from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from ..layers import Activation, Add, Affine, Concatenate, Elementwise, Layer, LayerNorm, Normalizer, Pairwise, Scale, Take
 from ..planning.block import Units, selected
 
-Values = np.ndarray | float
+Numbers = np.ndarray | float
 ParameterName = tuple[int, str]
 """The position of a layer among the graph's, and the name of one of its arrays."""
 NO_UNITS = Units(0, 0, 0)
@@ -193,16 +193,18 @@ def check_bends(layers: Sequence[Layer]) -> None:
             )
 
 
-def rule_parameters(op: Operation, layer: Layer) -> tuple[Values, ...]:
-    """The parameters of the operation's rule, from p and q on, with the values of `layer`, which stands in its layer's place."""
+def numbers_of(op: Operation, layer: Layer) -> dict[str, Numbers]:
+    """The numbers of an operation, by the kernel's names for them, with the values of `layer`, which stands in its layer's place.
+
+    An activation's or a normalizer's are the parameters of its rule: p, q, and those that follow by their place. A join has none.
+    """
+    if isinstance(layer, Affine):
+        return {"weight": layer.weight, "transposed": layer.weight.T, "bias": 0.0 if layer.bias is None else layer.bias}
     if op.kind == NORMALIZE:
-        return getattr(layer, "eps", 0.0), 0.0
+        return {"p": getattr(layer, "eps", 0.0), "q": 0.0}
     if isinstance(layer, LayerNorm):
-        return (1.0 if layer.weight is None else layer.weight), (0.0 if layer.bias is None else layer.bias)
-    assert isinstance(layer, Activation)
-    return layer.rule_parameters
-
-
-def parameter_keys(op: Operation) -> list[str]:
-    """The names of the parameters of an activation's or a normalizer's rule: p, q, and for those that follow their number."""
-    return ["p", "q", *map(str, range(2, len(rule_parameters(op, op.layer))))]
+        return {"p": 1.0 if layer.weight is None else layer.weight, "q": 0.0 if layer.bias is None else layer.bias}
+    if isinstance(layer, Activation):
+        p, q, *others = layer.rule_parameters
+        return {"p": p, "q": q} | {str(place): value for place, value in enumerate(others, 2)}
+    return {}

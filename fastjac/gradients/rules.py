@@ -21,11 +21,11 @@ from .operations import Operation, activation_rule
 
 def rules_of(op: Operation, dtype: np.dtype) -> Record:
     """The fields of an operation's record that say by which kernels it is computed."""
-    record = {name: kernel_address(kernel, dtype) for name, kernel in kernels_of(op).items()}
+    record = {name: kernel_address(kernel, dtype) for name, kernel in _kernels_of(op).items()}
     return record | ({"rank": _rank_of(op)} if op.kind == NORMALIZE else {})
 
 
-def kernels_of(op: Operation) -> dict[str, Any]:
+def _kernels_of(op: Operation) -> dict[str, Any]:
     """The kernels of an operation, by the fields of its record that hold their addresses.
 
     An operation has a kernel of bends where its Jacobian changes smoothly with its inputs.

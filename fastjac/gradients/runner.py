@@ -15,13 +15,13 @@ from ..kernels.gradient_tables import REQUEST
 from ..kernels.pack import SOURCES
 from ..kernels.stages import kernels_for
 from ..kernels.target import round_up
-from ..layers import Affine, Layer
+from ..layers import Layer
 from ..lowering.memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
 from ..running import crew
 from .lowering import Lowered
 from .memory import GradientMemory, Held, Kept, Lent, Pool
-from .operations import ParameterName, parameter_keys, rule_parameters
+from .operations import ParameterName, numbers_of
 
 PARALLEL_COST = 1_000_000
 """Multiply-adds below which a second thread does not pay; the same on every machine, since the last bits of sums depend on it."""
@@ -237,14 +237,6 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
     lowered.ones.of(flat)[...] = 1.0
     for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
-        if not places:
-            continue
-        layer = layers[op.position]
-        if isinstance(layer, Affine):
-            bias = 0.0 if layer.bias is None else layer.bias
-            values = {"weight": layer.weight, "transposed": layer.weight.T, "bias": bias}
-        else:
-            values = dict(zip(parameter_keys(op), rule_parameters(op, layer), strict=True))
-        for key, value in values.items():
-            places[key].of(flat)[...] = value
+        for key, numbers in numbers_of(op, layers[op.position] if op.fields else op.layer).items():
+            places[key].of(flat)[...] = numbers
     return flat

@@ -248,17 +248,11 @@ class Trainable:
 
     def _gradient_runner(self, at_output: bool = False) -> GradientRunner:
         """The runner whose derivatives start at the cheapest value, or at the output; made at its first use."""
-        runner = self._gradient_runners.get(at_output)
-        if runner is None:
-            runner = self._gradient_runners[at_output] = GradientRunner(self._lowered(at_output), self._graph.layers)
-        return runner
-
-    def _lowered(self, at_output: bool) -> Lowered:
-        """The tables, shared by networks that differ only in their parameters."""
-        lowered = self._gradient_tables.get(at_output)
-        if lowered is None:
-            unfolded = unfold(self._graph)
-            seeds_at = len(unfolded.sizes) - 1 if at_output else None
-            lowered = lower(unfolded, self.dtype, unfolded.positions, seeds_at)
-            self._gradient_tables[at_output] = lowered
-        return lowered
+        if at_output not in self._gradient_runners:
+            # Networks that differ only in their parameters share the tables.
+            if at_output not in self._gradient_tables:
+                unfolded = unfold(self._graph)
+                seeds_at = len(unfolded.sizes) - 1 if at_output else None
+                self._gradient_tables[at_output] = lower(unfolded, self.dtype, unfolded.positions, seeds_at)
+            self._gradient_runners[at_output] = GradientRunner(self._gradient_tables[at_output], self._graph.layers)
+        return self._gradient_runners[at_output]

@@ -15,6 +15,8 @@ from .known import KINDS, described
 from .nodes import Node, add, concatenate, multiply
 
 JOINED = {"add": add, "multiply": multiply, "concatenate": concatenate}
+MOST_NESTED = 32
+"""Most blocks inside of one another. What is read from a file has at most 100 levels, of which a block takes up to three."""
 
 
 class Item:
@@ -26,6 +28,10 @@ class Item:
     @abstractmethod
     def n_in(self) -> int | None:
         """Number of inputs, or None if it takes any number or if nothing in it states how many."""
+
+    @abstractmethod
+    def _inside(self) -> Iterable[Layer | Item]:
+        """The layers, blocks and networks that stand in it."""
 
     @abstractmethod
     def __call__(self, node: Any, /) -> Any:
@@ -42,7 +48,7 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class Residual(Item):
-    """`x + f(x)`, or `shortcut(x) + f(x)`.
+    """`x + f(x)`, or `shortcut(x) + f(x)`. Blocks can stand inside of one another, up to 32 deep.
 
     layers : f, as a layer, a block, a network, or a sequence of them.
     shortcut : the same for the other branch; by default x itself.
@@ -60,6 +66,10 @@ class Residual(Item):
             raise LayerError("Residual takes at least one layer, got none")
         shortcut = None if self.shortcut is None else as_items(self.shortcut, "Residual shortcut")
         object.__setattr__(self, "shortcut", shortcut or None)
+        check_depth(self)
+
+    def _inside(self) -> Items:
+        return (*self.layers, *(self.shortcut or ()))
 
     @property
     def n_in(self) -> int | None:
@@ -100,6 +110,10 @@ class Parallel(Item):
         if not isinstance(self.join, str) or self.join not in JOINED:
             raise OptionError(f"join must be one of {', '.join(JOINED)}, got {self.join!r}")
         object.__setattr__(self, "branches", branches)
+        check_depth(self)
+
+    def _inside(self) -> Items:
+        return tuple(item for branch in self.branches for item in branch)
 
     @property
     def n_in(self) -> int | None:
@@ -130,6 +144,18 @@ def as_items(given: Any, name: str) -> Items:
         if not isinstance(item, Item) and type(item) not in KINDS:
             raise DtypeError(f"{name} takes fastjac layers, but item {position} is {_described(item)}")
     return items
+
+
+def check_depth(block: Item) -> None:
+    """Raise LayerError where blocks and networks stand too deep inside of one another in this block."""
+    level, depth = {block}, 1
+    while level := {item for outer in level for item in outer._inside() if isinstance(item, Item)}:
+        depth += 1
+        if depth > MOST_NESTED:
+            raise LayerError(
+                f"at most {MOST_NESTED} blocks can stand inside of one another, but this {type(block).__name__} holds more; let "
+                "blocks follow one another in a sequence, or write the network with nodes, from Input on"
+            )
 
 
 def _described(item: Any) -> str:
@@ -163,8 +189,10 @@ def first_size(branches: Iterable[Items]) -> int | None:
 
 def _sequence_size(items: Items) -> int | None:
     for item in items:
-        if item.n_in is not None:
-            return item.n_in
+        # Asked once: what asked twice at every level would take twice as long for each block around it.
+        size = item.n_in
+        if size is not None:
+            return size
         # The output of such a block may have another size than its input.
         if isinstance(item, Parallel) or (isinstance(item, Residual) and item.shortcut):
             return None

@@ -11,7 +11,7 @@ collects the operations between inputs and outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
@@ -121,6 +121,18 @@ class Node:
 
     __radd__ = __add__
     __rmul__ = __mul__
+
+    def __pow__(self, exponent: Any) -> Never:
+        raise DtypeError("a node has no **; call a layer on it, as fastjac.Power(2.0)(node) for its square")
+
+    def __matmul__(self, weight: Any) -> Never:
+        raise DtypeError("a node has no @; call a layer on it: fastjac.Affine(weight)(node), whose weight is (n_out, n_in)")
+
+    __rpow__ = __pow__
+    __rmatmul__ = __matmul__
+
+    def __abs__(self) -> Never:
+        raise DtypeError("a node has no abs(); call a layer on it: fastjac.Abs()(node)")
 
     def __getitem__(self, index: Any) -> Node:
         numbers = selected(index, self.size, f"the index of {self.shown()}")

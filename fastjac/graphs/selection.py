@@ -25,7 +25,7 @@ def selected(index: Any, size: int, name: str) -> tuple[int, ...]:
         outside = [number for number in given if not -size <= number < size]
         if outside:
             raise OptionError(f"{name} must lie between {-size} and {size - 1}, for a vector of size {size}; got {outside[0]}")
-        numbers = tuple(number % size for number in given)
+        numbers = tuple([number % size for number in given])
     if not numbers:
         raise OptionError(f"{name} must pick at least one entry, but {_shown(index)} picks none of {size}")
     return numbers

@@ -16,8 +16,9 @@ import numpy as np
 from .. import layers as fl
 from ..errors import FormatError
 from ..layers.base import as_per_unit
+from .ir.assembly import assemble_row
 from .located import located
-from .parts import Imported, Part, assemble
+from .parts import Imported, Part
 from .reading.limits import MOST_LAYERS, check_count
 from .tensors import as_numpy
 
@@ -46,7 +47,7 @@ def imported(values: Mapping[str, Any]) -> Imported:
         parts += _components(values)
     with located("features"):
         parts.append(Part("features (y * std + mean)", (_scaled(values, "features"),)))
-    return assemble(parts, None, "fastjac.load")
+    return assemble_row(parts, None, "fastjac.load")
 
 
 def _standardized(values: Mapping[str, Any]) -> Part:

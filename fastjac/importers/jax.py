@@ -16,8 +16,9 @@ import numpy as np
 from .. import layers as fl
 from ..errors import DtypeError, FormatError, OptionError
 from ..network import Network
+from .entries import LayerEntry, name_of, translated
 from .located import located
-from .state_dict import LayerEntry, imported
+from .state_dict import imported
 from .tensors import as_numpy
 
 FIELDS = {
@@ -45,6 +46,9 @@ COLLECTIONS = ("params", "batch_stats")
 
 MOVING_AVERAGES = {"mean_ema": "mean", "var_ema": "var"}
 """The modules in which Haiku's batch normalization keeps its statistics, under "average"."""
+
+WITHOUT_EPS = ("layer_norm", "rms_norm")
+"""Normalizations to which libraries give different eps."""
 
 ACTIVATIONS: dict[str, fl.Layer] = {
     "gelu": fl.GELU("tanh"),
@@ -74,7 +78,7 @@ def from_jax(tree: Any, layers: Sequence[LayerEntry], order: Sequence[str] | Non
         Kernels ("kernel", "w") have shape (n_in, n_out), Equinox's "weight" (n_out, n_in). Whatever is no array, such as a
         module's functions, and counters and random keys are passed over.
     layers : the chain from input to output, as for `from_state_dict`, but by the names of `jax.nn` with its defaults: "gelu" is
-        the tanh form, `fastjac.GELU()` the other. A layer normalization must state its eps, which a tree does not hold:
+        the tanh form, `fastjac.GELU()` the other. A layer or RMS normalization must state its eps, which a tree does not hold:
         `("layer_norm", {"eps": 1e-6})` is Flax's default, 1e-5 Haiku's and Equinox's.
     order : the names of the layers in the tree from input to output, such as ["encoder", "decoder"], without "params". Needed
         where integers in the names do not show it, since JAX sorts the keys of dicts: "Dense_2" comes before "Dense_10" and
@@ -197,10 +201,14 @@ def _in_torchs_terms(layers: Any) -> Any:
     """The list with a layer in place of every entry that means one thing in JAX and another in `from_state_dict`."""
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         return layers
-    for position, entry in enumerate(layers):
-        if entry == "layer_norm":
-            raise OptionError(
-                f"layers[{position}] must give the eps, which the tree does not hold: "
-                '("layer_norm", {"eps": 1e-6}) has the default of Flax, 1e-5 is that of Haiku and Equinox'
-            )
-    return [ACTIVATIONS.get(entry, entry) if isinstance(entry, str) else entry for entry in layers]
+    return translated(layers, _in_torchs_term, "layers")
+
+
+def _in_torchs_term(entry: Any, place: str) -> Any:
+    name = name_of(entry)
+    if name in WITHOUT_EPS and (name == entry or "eps" not in entry[1]):
+        raise OptionError(
+            f"{place} must give the eps, which the tree does not hold: "
+            f'("{name}", {{"eps": 1e-6}}) has the default of Flax, 1e-5 is that of Haiku and Equinox'
+        )
+    return ACTIVATIONS.get(entry, entry) if isinstance(entry, str) else entry

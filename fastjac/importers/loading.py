@@ -11,6 +11,7 @@ from ..errors import FormatError
 from ..layers import Layer
 from ..network import Network
 from . import emulator, matlab, native, nnet, npz, number_list, onnx, sklearn, stable_baselines3, torch_file
+from .entries import LayerEntry
 from .foreign import named
 from .keras import archive, hdf5_file
 from .located import located
@@ -18,7 +19,6 @@ from .options import Options, PolicyName, ScalingName
 from .parts import Imported
 from .reading.packed import unpacked_probe
 from .reading.probe import Probe
-from .state_dict import LayerEntry
 from .tensorflow import file as tensorflow
 from .tensorflow import tflite
 from .torch_program import export, script

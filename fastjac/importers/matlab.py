@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, OptionError
+from .entries import ACTIVATIONS
 from .groups import MOST_SHOWN, Group, as_groups, groups_in_order
 from .options import Options
 from .parts import Imported, Part
 from .reading import matlab, matlab_hdf5
 from .reading.probe import Probe
-from .state_dict import ACTIVATIONS
 from .weights import as_named, follow_each_other
 
 LEVEL_5, HDF5 = b"MATLAB 5.0 MAT-", b"MATLAB 7."

@@ -17,10 +17,11 @@ from .. import layers as fl
 from ..errors import FormatError, OptionError
 from ..network import Network
 from . import nnet_text
+from .ir.assembly import assemble_row
 from .located import located
 from .nnet_text import Scaling
 from .options import Options, ScalingName
-from .parts import Imported, Part, assemble
+from .parts import Imported, Part
 from .reading.packed import unpacked_probe
 from .reading.probe import Probe, opened
 
@@ -103,7 +104,7 @@ def _imported(probe: Probe, scaling: ScalingName) -> Imported:
     inner.append(Part(f"layer {len(affines)} (affine)", (affines[-1],)))
     with np.errstate(all="ignore"):  # what overflows is refused with a message of its own
         before, behind = SCALINGS[scaling](stated)
-    return assemble([before, *inner, behind], None, "from_nnet")
+    return assemble_row([before, *inner, behind], None, "from_nnet")
 
 
 # The scaling

@@ -25,8 +25,9 @@ from .. import layers as fl
 from ..errors import FormatError, OptionError
 from ..graphs.blocks import Item
 from .groups import MOST_SHOWN
+from .ir.assembly import assemble_row
 from .options import Options
-from .parts import Imported, Part, assemble
+from .parts import Imported, Part
 from .reading.limits import MOST_LAYERS, MOST_UNITS, check_count
 from .reading.lines import Lines
 from .reading.probe import Probe, opened
@@ -76,7 +77,7 @@ def _read(file: BinaryIO, n_lines: int, options: Options) -> Imported:
     inner = imported(state, _activations(names, len(sizes), options))
     scaling = _scaling(lines, n_left)
     items: list[fl.Layer | Item] = [inner.network, *(layer for part in scaling for layer in part.layers)]
-    return assemble([*inner.parts, *scaling], None, "fastjac.load", items=items)
+    return assemble_row([*inner.parts, *scaling], None, "fastjac.load", items=items)
 
 
 def _widths(lines: Lines) -> list[int]:

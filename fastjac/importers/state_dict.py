@@ -7,49 +7,28 @@ entry of the list is resolved, every key is used, and what does not follow from 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import layers as fl
-from ..errors import DtypeError, FormatError, OptionError
+from ..errors import DtypeError, FormatError, LayerError, OptionError
 from ..graphs.blocks import Item, Residual
-from ..layers.base import as_float
 from ..network import Network
-from . import folding
+from .entries import (
+    ACTIVATIONS,
+    OF_VECTOR,
+    RESIDUAL,
+    TAKES,
+    LayerEntry,
+    all_entries,
+    check_options,
+    residual_entries,
+    takes_weights,
+)
 from .groups import MOST_SHOWN, NAMING, Group, as_groups, groups_in_order, listed, registered_twice
-from .ir.functions import OF_EACH
+from .ir.assembly import assemble_row, of_vector
 from .located import located
-from .parts import Imported, Part, assemble
-from .tensors import slopes
-
-LayerEntry = str | fl.Layer | tuple[str, Any]
-ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
-    "identity": (),
-    **{name: (layer,) for name, (layer, _) in OF_EACH.items()},
-    "relu6": (fl.ReLU6(),),
-    "leaky_relu": (fl.LeakyReLU(),),
-    "elu": (fl.ELU(),),
-    "selu": (fl.SELU(),),
-    "celu": (fl.CELU(),),
-    "gelu": (fl.GELU(),),
-    "silu": (fl.SiLU(),),
-    "mish": (fl.Mish(),),
-    "hard_tanh": (fl.HardTanh(),),
-    "hard_sigmoid": (fl.HardSigmoid(),),
-    "hard_swish": (fl.HardSwish(),),
-    "softplus": (fl.Softplus(),),
-    "log_sigmoid": (fl.LogSigmoid(),),
-    "hard_shrink": (fl.HardShrink(),),
-    "soft_shrink": (fl.SoftShrink(),),
-    "tanh_shrink": (fl.TanhShrink(),),
-    "softmax": (fl.Softmax(),),
-    "log_softmax": (fl.LogSoftmax(),),
-}
-"""Layers without weights by name, with torch's default options; for others pass the layer itself, such as `ELU(alpha=0.5)`."""
-
-
-RESIDUAL = "residual"
-"""The word that begins an entry for a block `x + f(x)`."""
+from .parts import Imported, Part
 
 
 def from_state_dict(
@@ -64,15 +43,16 @@ def from_state_dict(
         have shape (n_out, n_in). Where torch's weight_norm or prune stores other arrays, the weight is computed from them.
     layers : the chain from input to output, in one of two forms.
 
-        In full, with every layer that has weights named in its place: "affine", "batch_norm", "layer_norm" and "prelu" each
-        take the next group: `["affine", "batch_norm", "relu", "affine"]`.
+        In full, with every layer that has weights named in its place: "affine", "batch_norm", "layer_norm", "rms_norm" and
+        "prelu" each take the next group: `["affine", "batch_norm", "relu", "affine"]`.
 
         In short, where all groups are affine and none is named: one entry for each, which follows it. `["relu", "relu",
         "softmax"]` stands for affine, relu, affine, relu, affine, softmax. Write "identity" where nothing follows.
 
         Other entries are names of activations with torch's default options ("relu", "tanh", "gelu", ...), or fastjac layers,
-        such as `fastjac.GELU("tanh")`. `("batch_norm", {"eps": 1e-3})` sets the eps of a normalization, which a state dict
-        does not hold; it is 1e-5 otherwise, as in torch. `("residual", [...])` is `x + f(x)`, where the list says of f what
+        such as `fastjac.GELU("tanh")`; "glu" halves the units. `("batch_norm", {"eps": 1e-3})` sets the eps of a normalization,
+        which a state dict does not hold; otherwise it is torch's default, 1e-5, and for "rms_norm" the step from 1 to the next
+        number. `("residual", [...])` is `x + f(x)`, where the list says of f what
         `layers` says of the whole: `[("residual", ["tanh", "identity"])]` for `x + W2 tanh(W1 x)`.
     order : the groups' names from input to output; those that it leaves out are not used. Without it, groups whose names
         differ only in integers come in the order of the integers ("net.2" before "net.10", wherever they stand in the
@@ -119,55 +99,68 @@ def imported(
     groups = groups_in_order(known, order, isinstance(state, OrderedDict))
     entries = _in_full(layers, groups)
     _check_count(entries, groups)
-    parts: list[Part] = []
-    items = _resolved(entries, "layers", iter(groups), parts)
+    row = _Row(iter(groups))
+    items, _ = row.resolved(entries, "layers", n_in)
     unused = [group.name for group in known if group not in groups]
-    parts += [Part(f"{name} (weights)".lstrip(), (), "left out: order does not name it") for name in unused]
-    return assemble(parts, n_in, "n_in=...", items=items)
+    row.parts += [Part(f"{name} (weights)".lstrip(), (), "left out: order does not name it") for name in unused]
+    return assemble_row(row.parts, n_in, "n_in=...", items=items)
 
 
-def _resolved(entries: Sequence[LayerEntry], name: str, pending: Iterator[Group], parts: list[Part]) -> list[fl.Layer | Item]:
-    """What the entries of a list of that name stand for; their parts are added to `parts`."""
-    items: list[fl.Layer | Item] = []
-    for position, entry in enumerate(entries):
-        place = f"{name}[{position}]"
-        inner = residual_entries(entry)
-        if inner is None:
-            with located(f"{place} {entry!r:.200}"):
-                parts.append(_resolve(entry, pending))
-            items += parts[-1].layers
-            continue
-        found = _resolved(inner, f"{place}[1]", pending, parts)
-        with located(f"{place} {entry!r:.200}"):
-            items.append(Residual(found))
-    return items
+class _Row:
+    """What the entries of a list stand for. Each that has weights takes the next of the groups.
 
+    parts : the parts of the entries that are resolved so far.
+    """
 
-def residual_entries(entry: Any) -> Sequence[LayerEntry] | None:
-    """The list of f in a residual block `x + f(x)`; None for any other entry."""
-    if not isinstance(entry, (tuple, list)) or len(entry) != 2 or entry[0] != RESIDUAL:
-        return None
-    if isinstance(entry[1], str) or not isinstance(entry[1], Sequence):
-        raise DtypeError(
-            f'"{RESIDUAL}" takes a list of the layers of f in x + f(x), such as ["tanh", "identity"], got {entry[1]!r:.200}'
-        )
-    return entry[1]
+    def __init__(self, groups: Iterator[Group]) -> None:
+        self._groups = groups
+        self.parts: list[Part] = []
 
+    def resolved(self, entries: Sequence[LayerEntry], name: str, size: int | None) -> tuple[list[fl.Layer | Item], int | None]:
+        """The items of a list of that name, and how many units they give, where that is known; `size` units stand before them."""
+        items: list[fl.Layer | Item] = []
+        for position, entry in enumerate(entries):
+            place = f"{name}[{position}]"
+            inner = residual_entries(entry)
+            found: Sequence[fl.Layer | Item]
+            if inner is None:
+                with located(f"{place} {entry!r:.200}"):
+                    source, made = self._resolve(entry, size)
+                self.parts.append(Part(source, tuple(layer for item in made for layer in _layers(item))))
+                found = made
+            else:
+                block, size = self.resolved(inner, f"{place}[1]", size)
+                with located(f"{place} {entry!r:.200}"):
+                    found = [Residual(block)]
+            items += found
+            size = next((count for item in reversed(found) if (count := _size_behind(item)) is not None), size)
+        return items, size
 
-def all_entries(entries: Sequence[LayerEntry]) -> Iterator[LayerEntry]:
-    """The entries, with those inside a block in place of the block."""
-    for entry in entries:
-        inner = residual_entries(entry)
-        if inner is None:
-            yield entry
-        else:
-            yield from all_entries(inner)
+    def _resolve(self, entry: LayerEntry, size: int | None) -> tuple[str, Sequence[fl.Layer | Network]]:
+        """The name of one entry in the account, and what it stands for."""
+        if isinstance(entry, fl.Layer):
+            return f"{type(entry).__name__} (given)", [entry]
+        if takes_weights(entry):
+            name, options = entry if isinstance(entry, tuple) else (entry, {})
+            check_options(name, options)
+            group = next(self._groups)
+            with located(str(group)):
+                return f"{group.name} ({name})".lstrip(), [TAKES[name](group, **options)]
+        if isinstance(entry, str) and entry in ACTIVATIONS:
+            return f"{entry} (given)", ACTIVATIONS[entry]
+        if isinstance(entry, str) and entry in OF_VECTOR:
+            if size is None:
+                raise LayerError("no layer before it states how many units it takes; pass the number of inputs: n_in=...")
+            return f"{entry} (given)", [of_vector(OF_VECTOR[entry], size)]
+        if entry == "linear":
+            raise OptionError('"linear" means a layer to torch and no activation to Keras; write "affine" or "identity"')
+        raise OptionError(f"it is none of {', '.join([*TAKES, RESIDUAL, *ACTIVATIONS, *OF_VECTOR])}, and no fastjac layer")
 
 
 def _in_full(entries: Sequence[LayerEntry], groups: list[Group]) -> list[LayerEntry]:
     """The list with every layer that has weights named; the short form gets one affine layer before each entry."""
     given = list(all_entries(entries))
-    if any(map(_takes_weights, given)):
+    if any(map(takes_weights, given)):
         return list(entries)
     other = next((group for group in groups if not group.is_affine), None)
     if other is not None:
@@ -197,7 +190,7 @@ def _with_affines(entries: Sequence[LayerEntry]) -> list[LayerEntry]:
 
 
 def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
-    takers = sum(map(_takes_weights, all_entries(entries)))
+    takers = sum(map(takes_weights, all_entries(entries)))
     if takers > len(groups):
         names = listed([group.name for group in groups])
         raise FormatError(f"layers names {takers} layers with weights, the state dict holds {len(groups)}: {names}")
@@ -212,58 +205,10 @@ def _check_count(entries: list[LayerEntry], groups: list[Group]) -> None:
         )
 
 
-def _resolve(entry: LayerEntry, pending: Iterator[Group]) -> Part:
-    """The part for one entry, which takes the next group where it needs weights."""
-    if isinstance(entry, fl.Layer):
-        return Part(f"{type(entry).__name__} (given)", (entry,))
-    if _takes_weights(entry):
-        name, options = entry if isinstance(entry, tuple) else (entry, {})
-        _check_options(name, options)
-        group = next(pending)
-        with located(str(group)):
-            return Part(f"{group.name} ({name})".lstrip(), (WITH_WEIGHTS[name](group, **options),))
-    if isinstance(entry, str) and entry in ACTIVATIONS:
-        return Part(f"{entry} (given)", ACTIVATIONS[entry])
-    if entry == "linear":
-        raise OptionError('"linear" means a layer to torch and no activation to Keras; write "affine" or "identity"')
-    raise OptionError(f"it is none of {', '.join([*WITH_WEIGHTS, RESIDUAL, *ACTIVATIONS])}, and no fastjac layer")
+def _layers(item: fl.Layer | Network) -> Sequence[fl.Layer]:
+    return item.layers if isinstance(item, Network) else [item]
 
 
-def _check_options(name: str, options: Mapping[str, float]) -> None:
-    takes_eps = name.endswith("_norm")
-    for option, value in options.items():
-        if option != "eps" or not takes_eps:
-            raise OptionError(f"{name} takes {'no option but eps' if takes_eps else 'no options'}, got {option}={value!r}")
-        as_float(value, option)
-
-
-def _takes_weights(entry: Any) -> bool:
-    name = entry[0] if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Mapping) else entry
-    return isinstance(name, str) and name in WITH_WEIGHTS
-
-
-def _affine(group: Group) -> fl.Layer:
-    arrays = group.arrays("weight", optional=("bias",))
-    return fl.Affine(arrays["weight"], arrays.get("bias"))
-
-
-def _batch_norm(group: Group, eps: float = 1e-5) -> fl.Layer:
-    arrays = group.arrays("running_mean", "running_var", optional=("weight", "bias"), ignored=("num_batches_tracked",))
-    return folding.batch_norm(arrays["running_mean"], arrays["running_var"], arrays.get("weight"), arrays.get("bias"), eps)
-
-
-def _layer_norm(group: Group, eps: float = 1e-5) -> fl.Layer:
-    return fl.LayerNorm(**group.arrays("weight", optional=("bias",)), eps=eps)
-
-
-def _prelu(group: Group) -> fl.Layer:
-    return fl.PReLU(slopes(group.arrays("weight")["weight"]))
-
-
-WITH_WEIGHTS: dict[str, Callable[..., fl.Layer]] = {
-    "affine": _affine,
-    "batch_norm": _batch_norm,
-    "layer_norm": _layer_norm,
-    "prelu": _prelu,
-}
-"""Layers that take the next group of arrays, by name."""
+def _size_behind(item: fl.Layer | Item) -> int | None:
+    """How many units an item gives, where it states that."""
+    return item.n_out if isinstance(item, (fl.Layer, Network)) and item.n_out is not None else item.n_in

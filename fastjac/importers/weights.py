@@ -74,6 +74,9 @@ def _layers_needed(groups: Sequence[Group]) -> str:
         layers += f", order={listed([group.name for group in known])}"
         keys = [key for group in groups if group.kind is None for key in group.keys]
         note = f" No layer holds {', '.join(keys[:MOST_SHOWN])}, which order leaves out."
+    alone = next((group for group in known if group.kind == "prelu" and np.size(group.fields["weight"]) > 1), None)
+    if alone is not None:
+        note += f' {alone.keys[0]} alone may also be that of "rms_norm".'
     return (
         f"it holds weights and no architecture, so specify the layers, as in fastjac.load(path, layers={layers}), {meaning}."
         f"{note} Its groups of weights: {_listed(groups)}"

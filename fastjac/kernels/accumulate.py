@@ -9,7 +9,6 @@ from __future__ import annotations
 from .compress import list_nonzero, pack_nonzero
 from .contract import Contraction, tile_rows_of, tile_shape
 from .group import (
-    INDEX,
     columns_of,
     extent_of,
     live_list,
@@ -40,7 +39,7 @@ from .operators import (
     scale_rows,
 )
 from .sweep import ones, zeros
-from .tables import DENSE, Tables, read_layout, read_live, read_step
+from .tables import DENSE, INDEX, Tables, read_layout, read_live, read_step
 
 TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, numbers(2))
 """What a step takes: the Program's addresses, the task, the step's number, the address of a group, and which of how many pieces
@@ -264,5 +263,5 @@ def sum_step(zero, addresses, task, number, group, share):
             if step.units == DENSE:
                 add_scaled(zero, target, source, d)
             else:
-                units = view(zero, program.parameters + step.units * size, step.columns)
+                units = view(INDEX, program.parameters + step.units * size, step.columns)
                 add_units(zero, target, source, units, step.scatters)

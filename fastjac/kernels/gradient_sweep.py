@@ -10,10 +10,8 @@ from .jit import kernel, piece
 from .memory import call_address, itemsize, stored, view
 from .multiply import multiply
 from .operators import copy_vector
-from .tables import ACTIVATE, AFFINE, DENSE, INDEX_BYTES, NORMALIZE
+from .tables import ACTIVATE, AFFINE, DENSE, INDEX, INDEX_BYTES, NORMALIZE
 
-INDEX = np.int32(0)
-"""The type of the numbers in a list."""
 ONE_ROW_FORWARD = np.intp(1), np.intp(1)
 """The `way` of `joins.join` for values: they are pushed, one row of each sample."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .gradient_tables import ONE_ROW, PAIR, TAKEN, read_block, read_layout, read_operation, read_request, read_value
 from .jit import kernel, piece
 from .joins import add_bends_of_pair
-from .memory import call_address, itemsize, view
-from .operators import add_scaled, clear
+from .memory import call_address, itemsize
+from .operators import add_vector, clear
 from .rows import PULL, derivative_at, move_rows
 from .second_order import add_parameter_gradient, add_weight_gradient
 from .tables import AFFINE, DENSE
@@ -55,9 +55,9 @@ def _start_at_values(zero, block, layout, request, first):
 def _add_bias_gradient(zero, block, o, rows, gradient):
     if gradient == 0 or o.bias_gradient == DENSE:
         return
-    size, ones = itemsize(zero), view(zero, block.ones, o.n_out)
+    size = itemsize(zero)
     for sample in range(block.samples):
-        add_scaled(zero, gradient + o.bias_gradient * size, rows + sample * o.out_row * size, ones)
+        add_vector(zero, rows + sample * o.out_row * size, gradient + o.bias_gradient * size, o.n_out)
 
 
 @piece
@@ -76,7 +76,4 @@ def _add_bends(zero, block, o, rows):
             add_bends_of_pair(zero, block, o, sample, rows + sample * o.in_row * size)
         return
     # All rows as one, their padding included.
-    count = block.samples * o.in_row
-    by_value, bends = view(zero, rows, count), view(zero, block.work + o.bends * size, count)
-    for j in range(count):
-        by_value[j] += bends[j]
+    add_vector(zero, block.work + o.bends * size, rows, block.samples * o.in_row)

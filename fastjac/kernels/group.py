@@ -11,10 +11,7 @@ from .jit import piece
 from .meeting import share_of
 from .memory import itemsize, tuple_reader, tuple_type, view
 from .state import STATE, state_at
-from .tables import COLUMNS, DENSE, INDEX_BYTES, WORK
-
-INDEX = np.int32(0)
-"""The type of the numbers in a list."""
+from .tables import COLUMNS, DENSE, INDEX, INDEX_BYTES, WORK
 
 
 class Group(NamedTuple):

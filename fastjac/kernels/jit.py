@@ -11,7 +11,7 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
 from .cache import enable_cache
-from .piece_compiler import PieceCompiler
+from .compilers import KernelCompiler, PieceCompiler
 
 if numba.config.DISABLE_JIT:
     raise ImportError("fastjac's kernels are nothing without Numba's compiler, which NUMBA_DISABLE_JIT turns off; unset it")
@@ -32,12 +32,13 @@ def piece(function: Callable[..., Any]) -> Any:
     return numba.njit(**OPTIONS, **FROM_KERNELS_ALONE, pipeline_class=PieceCompiler)(function)
 
 
-def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a kernel that is called from outside, and cache it on disk with all that it names."""
+def entry(kept: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel that is called from outside, and cache it on disk with all that it names, if it is to be `kept` there."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**OPTIONS, **options)(function)
-        enable_cache(dispatcher)
+        dispatcher = numba.njit(**OPTIONS, **options, pipeline_class=KernelCompiler)(function)
+        if kept:
+            enable_cache(dispatcher)
         return dispatcher
 
     return decorate
@@ -55,9 +56,7 @@ def kernel(*kinds: Any, name: str = "", kept: bool = True) -> Callable[[Callable
     def decorate(function: Callable[..., Any]) -> Any:
         if name:
             function.__name__ = function.__qualname__ = name
-        dispatcher = numba.njit(**OPTIONS, **FROM_KERNELS_ALONE)(function)
-        if kept:
-            enable_cache(dispatcher)
+        dispatcher = entry(kept, **FROM_KERNELS_ALONE)(function)
         dispatcher.kinds = kinds
         return dispatcher
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gradient_sweep import INDEX, slopes_of
+from .gradient_sweep import slopes_of
 from .gradient_tables import BRING, CLEARS, ONE_ROW, WRITES, read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
-from .operators import add_scaled, add_units, clear, copy_vector
-from .tables import DENSE, NORMALIZE
+from .operators import add_scaled, add_units, add_vector, clear, copy_vector
+from .tables import DENSE, INDEX, NORMALIZE
 
 
 @kernel(NUMBER, NUMBER, NUMBER, numbers(2), numbers(2))
@@ -38,7 +38,7 @@ def join(zero, block, number, source, target, way):
             copy_vector(zero, from_, block.spare, o.n_in)
             normalized = (block.spare, o.in_row, ONE_ROW, slopes, o.n_in, o.rank, forward)
             call_address(o.normalize_columns, (zero, *normalized))
-            add_scaled(zero, to, block.spare, view(zero, block.ones, o.n_in))
+            add_vector(zero, block.spare, to, o.n_in)
         else:
             add_scaled(zero, to, from_, view(zero, slopes, o.n_in))
 
@@ -60,9 +60,7 @@ def _bring(zero, o, source, target, forward, mode):
     elif mode == WRITES:
         copy_vector(zero, source, target, o.count)
     else:
-        found, result = view(zero, source, o.count), view(zero, target, o.count)
-        for j in range(o.count):
-            result[j] += found[j]
+        add_vector(zero, source, target, o.count)
 
 
 @piece

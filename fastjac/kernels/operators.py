@@ -63,6 +63,14 @@ def copy_vector(zero, source, target, size):
         b[j] = a[j]
 
 
+@piece
+def add_vector(zero, source, target, size):
+    """Add so many numbers at one address to those at another."""
+    a, c = view(zero, source, size), view(zero, target, size)
+    for j in range(size):
+        c[j] += a[j]
+
+
 @kernel(*(NUMBER,) * 8)
 def copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
     """Copy a strided matrix to a row-major one, times a vector along its columns.

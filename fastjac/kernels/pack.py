@@ -7,7 +7,7 @@ import numpy as np
 from .gradient_tables import read_layout, read_operation, read_request
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, view
-from .operators import copy_vector
+from .operators import add_vector, clear, copy_vector
 from .tables import DENSE
 
 SOURCES = "weight", "bias", "p", "q"
@@ -74,10 +74,7 @@ def _add_up(zero, request, layout, offset, position, count):
     if offset == DENSE:
         return
     size = itemsize(zero)
-    target = view(zero, request.parameter_gradient + position * size, count)
-    for j in range(count):
-        target[j] = 0.0
+    target = request.parameter_gradient + position * size
+    clear(zero, target, count)
     for number in range(request.n_sums):
-        found = view(zero, request.sums + (number * layout.gradient_size + offset) * size, count)
-        for j in range(count):
-            target[j] += found[j]
+        add_vector(zero, request.sums + (number * layout.gradient_size + offset) * size, target, count)

@@ -11,7 +11,7 @@ from .gradient_tables import ONE_ROW, TAKEN, read_block, read_layout, read_opera
 from .jit import kernel, piece
 from .memory import itemsize, view
 from .multiply import multiply
-from .operators import add_scaled, clear, copy_vector
+from .operators import add_vector, clear, copy_vector
 from .rows import PUSH, derivative_at, move_rows, rows_at
 from .second_order import pull_parameters
 from .tables import AFFINE, DENSE
@@ -57,20 +57,18 @@ def _write_affine(zero, block, o, u, v, theta):
     if o.bias_position == DENSE:
         return
     if o.repeats:
-        add_scaled(zero, theta + o.bias_position * size, u, view(zero, block.ones, o.n_out))
+        add_vector(zero, u, theta + o.bias_position * size, o.n_out)
     else:
         copy_vector(zero, u, theta + o.bias_position * size, o.n_out)
 
 
 @piece
 def _write_activation(zero, block, o, u, v, theta):
-    size = itemsize(zero)
-    by_p = theta + o.p_position * size if o.p_position != DENSE else 0
-    by_q = theta + o.q_position * size if o.q_position != DENSE else 0
-    for target in (by_p, by_q):
-        if target != 0 and not o.repeats:
-            clear(zero, target, o.n_in)
-    pull_parameters(zero, block, o, v, (u, block.zeros), (by_p, by_q))
+    places = (o.p_position, o.q_position)
+    for place in places:
+        if place != DENSE and not o.repeats:
+            clear(zero, theta + place * itemsize(zero), o.n_in)
+    pull_parameters(zero, block, o, v, (u, block.zeros), theta, places)
 
 
 @kernel(*TAKEN)
@@ -99,9 +97,7 @@ def _add_affine(zero, block, o, direction, target):
     inputs, weight = (block.work + o.inputs * size, o.in_row, 1), (direction + o.transposed * size, o.out_row)
     shape, bias = (block.samples, o.n_out, o.n_in), (direction + o.bias * size, 0)
     multiply(zero, block, shape, block.lists, inputs, weight, bias, (block.spare, o.out_row))
-    sums, found = view(zero, target, block.samples * o.out_row), view(zero, block.spare, block.samples * o.out_row)
-    for j in range(sums.size):
-        sums[j] += found[j]
+    add_vector(zero, block.spare, target, block.samples * o.out_row)
 
 
 @piece
@@ -121,9 +117,7 @@ def _add_activation(zero, block, layout, o, direction, target):
 @piece
 def values_by_parameters(zero, block, o, inputs, rows):
     """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained."""
-    size = itemsize(zero)
     clear(zero, rows, 2 * o.n_in)
-    by_p, by_q = rows, rows + o.n_in * size
-    targets = (by_p if o.p_position != DENSE else 0, by_q if o.q_position != DENSE else 0)
-    pull_parameters(zero, block, o, inputs, (block.ones, block.zeros), targets)
-    return view(zero, by_p, o.n_in), view(zero, by_q, o.n_in)
+    places = (0 if o.p_position != DENSE else DENSE, o.n_in if o.q_position != DENSE else DENSE)
+    pull_parameters(zero, block, o, inputs, (block.ones, block.zeros), rows, places)
+    return view(zero, rows, o.n_in), view(zero, rows + o.n_in * itemsize(zero), o.n_in)

@@ -14,7 +14,7 @@ from .gradient_tables import read_block, read_operation
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .multiply import multiply
-from .operators import clear
+from .operators import add_vector, clear
 from .tables import ACTIVATE, AFFINE, DENSE, NORMALIZE
 
 PIECE_ELEMENTS = 8192
@@ -75,10 +75,7 @@ def add_weight_gradient(zero, block, o, rows, gradient, scratch):
         count = min(step, o.n_out - first)
         a = (u + first * size, 1, o.out_row)
         multiply(zero, block, (count, o.n_in, depth), block.lists, a, (t, o.in_row), (block.zeros, 0), (scratch, o.in_row))
-        sums = view(zero, gradient + (o.weight_gradient + first * o.in_row) * size, count * o.in_row)
-        found = view(zero, scratch, count * o.in_row)
-        for j in range(count * o.in_row):
-            sums[j] += found[j]
+        add_vector(zero, scratch, gradient + (o.weight_gradient + first * o.in_row) * size, count * o.in_row)
 
 
 @piece
@@ -86,19 +83,21 @@ def add_parameter_gradient(zero, block, o, sample, derivatives, gradient):
     """Add the derivative by an activation's parameters; `derivatives` are the addresses of those by its values and slopes."""
     if gradient == 0 or (o.p_gradient == DENSE and o.q_gradient == DENSE):
         return
-    size = itemsize(zero)
-    by_p = gradient + o.p_gradient * size if o.p_gradient != DENSE else 0
-    by_q = gradient + o.q_gradient * size if o.q_gradient != DENSE else 0
-    pull_parameters(zero, block, o, block.work + (o.inputs + sample * o.in_row) * size, derivatives, (by_p, by_q))
+    inputs = block.work + (o.inputs + sample * o.in_row) * itemsize(zero)
+    pull_parameters(zero, block, o, inputs, derivatives, gradient, (o.p_gradient, o.q_gradient))
 
 
 @piece
-def pull_parameters(zero, block, o, inputs, derivatives, targets):
-    """Add the derivatives by p and q at the target addresses, 0 for nowhere; `derivatives` as for `add_parameter_gradient`."""
+def pull_parameters(zero, block, o, inputs, derivatives, target, places):
+    """Add the derivatives by p and q, each at its place from address `target` on, where it has one.
+
+    inputs : the address of the operation's inputs.  derivatives : as for `add_parameter_gradient`.
+    """
     size = itemsize(zero)
     p, q = block.parameters + o.p * size, block.parameters + o.q * size
-    taken = (inputs, p, q, derivatives[0], derivatives[1], targets[0], targets[1], o.n_in)
-    call_address(o.parameter_pull, (zero, *taken))
+    by_p = target + places[0] * size if places[0] != DENSE else 0
+    by_q = target + places[1] * size if places[1] != DENSE else 0
+    call_address(o.parameter_pull, (zero, inputs, p, q, derivatives[0], derivatives[1], by_p, by_q, o.n_in))
 
 
 @piece

@@ -13,7 +13,7 @@ from .jit import kernel, piece
 from .meeting import share_of, take_pieces
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .state import STATE, state_at
-from .tables import DENSE, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
+from .tables import DENSE, INDEX, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
 
 TAKEN = (numbers(5), NUMBER, NUMBER, NUMBER, NUMBER, numbers(5), numbers(2))
 """What a step of the sweep takes: the Program's addresses, the task, the step's number, the address of the first sample's inputs,
@@ -124,7 +124,7 @@ def take(zero, addresses, task, number, x, count, memory, share):
     if step.p == DENSE:
         call_address(layout.copy, (zero, source, row, 1, target, step.row, count, step.n_out, ones(program, layout)))
         return
-    units = view(zero, program.parameters + step.p * size, step.n_out)
+    units = view(INDEX, program.parameters + step.p * size, step.n_out)
     for sample in range(count):
         a = view(zero, source + sample * row * size, step.n_in)
         b = view(zero, target + sample * step.row * size, step.n_out)

@@ -34,8 +34,9 @@ DENSE = -1
 JACOBIAN, JVP, VJP = range(3)
 """Tasks of the Program that `Network.program` gives."""
 
-INDEX_BYTES = 4
-"""Size of a unit's number in a list."""
+INDEX = np.int32(0)
+"""A zero of the type of a unit's number in a list."""
+INDEX_BYTES = INDEX.itemsize
 
 
 class Program(NamedTuple):
@@ -110,7 +111,7 @@ PRIMAL = record(
     "bias",
     "skip",  # AFFINE: whether inputs that are 0 need not be multiplied
     "rule",  # ACTIVATE, NORMALIZE: the address of the rule, and its parameters: for every value of a block, or one number
-    "p",  # TAKE: the numbers of the units, in the parameters, or DENSE for the first ones
+    "p",  # TAKE: a list of the units' numbers, in the parameters, or DENSE for the first ones
     "q",
     "state",  # the Jacobian's vectors, as `state` reads them: elements of one sample before them, and from sample to sample
     "state_row",
@@ -164,7 +165,7 @@ STEP = record(
     "rank",  # APPLY: 0 for a diagonal, else the terms of a normalizer
     "units_on_columns",  # APPLY: whether the units lie along the columns or the rows
     "forward",  # APPLY: N t on tangents, or N^T u on cotangents
-    "units",  # SUM: the numbers of the columns that are added, in the parameters; DENSE: as they lie
+    "units",  # SUM: a list of the columns that are added, in the parameters; DENSE: as they lie
     "scatters",  # SUM: whether these are columns of the result, or of the source
     "scratch",  # APPLY with units on rows: offset of (rank, columns) in the workspace
 )

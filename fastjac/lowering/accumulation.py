@@ -21,7 +21,7 @@ from ..kernels.tables import DENSE, OUT, SEED, WORK
 from ..kernels.target import PANEL_ROWS
 from ..layers import Affine
 from ..planning.block import Block, Slopes
-from ..planning.operators import Diagonal, is_binary
+from ..planning.operators import Diagonal
 from ..planning.product import Product
 from ..planning.steps import Plan, Span, Step
 from .emitter import Emitter
@@ -80,7 +80,7 @@ class Accumulation(Emitter):
         a_made = right_made if transposed else left_made
         united = live != DENSE and step.stacked and can_unite(self._product, step, a_made, self._parameters.dtype)
         # A binary diagonal that comes last needs no multiplication where each sample runs over its own live list.
-        applied = ordered[:-1] if ordered and is_binary(ordered[-1]) and not united else ordered
+        applied = ordered[:-1] if ordered and ordered[-1].binary and not united else ordered
         left = left_made or self._operand(left_span, step, live, kept, changed=bool(applied) and not forward)
         right = right_made or self._operand(right_span, step, live, kept, changed=bool(applied) and forward)
         self.apply(right if forward else left, applied, forward, masked=united)
@@ -141,7 +141,7 @@ class Accumulation(Emitter):
         ordered = link if forward else link[::-1]
         last = ordered[-1] if ordered else None
         live = Slopes(last, sparse=True) if isinstance(last, Diagonal) and last.sparse else None
-        applied = ordered[:-1] if live and is_binary(ordered[-1]) and skips else ordered
+        applied = ordered[:-1] if live and ordered[-1].binary and skips else ordered
         matrix = made.pop(span, None)
         if matrix is None:
             matrix = self._source(span, forward)

@@ -150,7 +150,7 @@ class Emitter:
 
     def add_units(self, target: Matrix, source: Matrix, units: tuple[int, ...], scatters: bool) -> None:
         """`C[:, units] += A` (scatters), or `C += A[:, units]`, both row-major."""
-        listed = self._parameters.add(np.array(units, np.float64))
+        listed = self._parameters.add_units(units)
         step = target.stored | source.as_left | {"operation": SUM, "columns": len(units), "state": DENSE}
         self.steps.append(step | {"units": listed, "scatters": int(scatters)})
         target.made_by = None

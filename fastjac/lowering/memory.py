@@ -16,6 +16,8 @@ LINE = ALIGNMENT // np.dtype(np.float32).itemsize
 """Elements of either dtype that fill whole cache lines."""
 LIST_ROOM = max(PREFETCH_DISTANCE, vector_unit()[0] // INDEX_BYTES)
 """Entries behind an index list's last that may be read ahead, or written by a whole vector."""
+MOST_SAMPLES = 48
+"""Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 LARGE_WEIGHT = caches().second // 4
 """Bytes of a weight from which on samples take it strip by strip: more than the second-level cache keeps beside all else."""
 STRIP_BYTES = caches().second // 8
@@ -76,6 +78,15 @@ class Parameters:
             self._parts.append((rows, panel))
             self._size += len(rows) * round_up(width, panel)
         return self._offsets[key]
+
+    def add_units(self, units: Sequence[int]) -> int:
+        """The offset at which the numbers of units are stored, as the integers INDEX_BYTES wide that kernels read there.
+
+        As numbers of the network's dtype they would not be exact: in float32, 2^24 + 1 is none.
+        """
+        listed = np.zeros(round_up(len(units), self.dtype.itemsize // INDEX_BYTES), np.int32)
+        listed[: len(units)] = units
+        return self.add(listed.view(self.dtype))
 
     def add_blocks(self, values: Sequence[float | np.ndarray], size: int, block: int) -> tuple[int, int]:
         """The offsets of the first two of an activation's parameters, `block` equal rows of each; see `add_apart`.

@@ -95,4 +95,4 @@ class Sweep:
     def _units(self, selection: Selection) -> int:
         """Where the units that a selection copies are listed; DENSE where they follow one another from the operand's start."""
         run = selected(selection.index)
-        return DENSE if run.index is None else self._parameters.add(np.array(run.index, np.float64))
+        return DENSE if run.index is None else self._parameters.add_units(run.index)

@@ -22,7 +22,7 @@ from ..planning.steps import Plan
 from .accumulation import Accumulation
 from .lanes import Lanes, lanes_for
 from .matrix import Record
-from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, Parameters, scratch
+from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, MOST_SAMPLES, Parameters, scratch
 from .moves import Sweep
 from .pieces import cut_move, cut_step, division_of
 from .values import StatePlaces, Values, place_state
@@ -36,8 +36,6 @@ GROUP_BYTES = caches().first * 2 // 3
 """Room for the matrices of the samples that take each step together: most of the first-level cache."""
 SHARING_GROUP_BYTES = caches().second // 2
 """Room for a group's matrices where samples share the strips of a large weight: some of the second-level cache."""
-MAX_BLOCK = 48
-"""Samples in a block: a multiple of the rows of every tile, 6, 8 or 12, so that no tile is left half empty."""
 
 
 def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
@@ -196,4 +194,4 @@ def workspace(program: Program, threads: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _block(sample: int, room: int) -> int:
     """How many samples of `sample` bytes make a block in `room` bytes."""
-    return min(MAX_BLOCK, max(6, room // sample // 6 * 6))
+    return min(MOST_SAMPLES, max(6, room // sample // 6 * 6))

@@ -72,7 +72,7 @@ class Chain:
     @property
     def piecewise_linear(self) -> bool:
         """Whether equal slopes at every unit make equal Jacobians."""
-        return all(not isinstance(op, (Normalization, Pair)) and getattr(op, "piecewise_linear", True) for op in self.operators)
+        return all(not isinstance(op, Pair) and getattr(op, "piecewise_linear", True) for op in self.operators)
 
 
 @default_mode()

@@ -45,6 +45,7 @@ class Normalization:
     layer: Normalizer
     size: int
     n_layers = 1
+    binary = sparse = piecewise_linear = False
 
     @property
     def rank(self) -> int:
@@ -55,22 +56,7 @@ class Normalization:
 Link = tuple[Diagonal | Normalization, ...]
 
 
-def is_binary(op: Diagonal | Normalization) -> bool:
-    """Whether the operator is a diagonal of zeros and ones."""
-    return isinstance(op, Diagonal) and op.binary
-
-
-def is_sparse(op: Diagonal | Normalization) -> bool:
-    """Whether the operator is a diagonal, some of whose entries may be 0."""
-    return isinstance(op, Diagonal) and op.sparse
-
-
 def is_finite(factor: Affine, dtype: np.dtype) -> bool:
     """Whether every weight is finite in this dtype, so that 0 times any weight is 0."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(factor.weight.astype(dtype, copy=False)).all())
-
-
-def is_piecewise_linear(op: Diagonal | Normalization) -> bool:
-    """Whether the operator is the diagonal of a piecewise linear map."""
-    return isinstance(op, Diagonal) and op.piecewise_linear

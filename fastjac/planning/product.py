@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..kernels.target import lanes
 from ..layers import Affine
 from .block import Block, Pair, Slopes
 from .chain import Chain
 from .cost import fits_lanes
-from .operators import Link, is_binary, is_finite, is_sparse
-from .plan import SPARSE_LIVE_SHARE
-from .steps import BlockShape, ChainShape, ProductShape
+from .operators import Link, is_finite
+from .plan import SPARSE_LIVE_SHARE, plan
+from .steps import BlockShape, ChainShape, Mode, Plan, ProductShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,8 @@ class Product:
 
     def shape(self, lanes: int) -> ChainShape:
         """What a plan for this product depends on."""
-        live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and is_sparse(link[0]) else 1.0 for link in self.links)
-        binary = tuple(all(is_binary(op) for op in link) for link in self.links)
+        live = tuple(SPARSE_LIVE_SHARE if len(link) == 1 and link[0].sparse else 1.0 for link in self.links)
+        binary = tuple(all(op.binary for op in link) for link in self.links)
         seed = self.leaves.index(None) if None in self.leaves else None
         # Only for narrow products, because this may look at every weight.
         unitwise = self.whole and fits_lanes(self.sizes, 1, lanes) and self._is_unitwise()
@@ -65,7 +66,7 @@ class Product:
             or any(op.rank for op in inner)
         ):
             return False
-        alive = not any(is_sparse(op) for op in inner)
+        alive = not any(op.sparse for op in inner)
         # A product has no dtype. What is finite in float32 is finite in float64 too.
         return alive or all(is_finite(factor, np.dtype(np.float32)) for factor in self.leaves if isinstance(factor, Affine))
 
@@ -75,8 +76,7 @@ Numbers = tuple[int, ...]
 """Numbers of inputs or outputs, in the order that is wanted."""
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What is wanted of a Jacobian: columns and rows, or a product with a seed.
 
     wrt, of : numbers of the columns and of the rows; None for all.
@@ -87,6 +87,10 @@ class Wanted:
     of: Numbers | None = None
     seed: Seed | None = None
     width: int = 0
+
+    def shape(self, n_out: int, n_in: int) -> tuple[int, int]:
+        """How many rows and columns of a Jacobian (n_out, n_in) are wanted."""
+        return n_out if self.of is None else len(self.of), n_in if self.wrt is None else len(self.wrt)
 
 
 ALL = Wanted()
@@ -112,12 +116,18 @@ def product_of(chain: Chain, wanted: Wanted = ALL) -> Product:
     return Product(tuple(leaves), tuple(links), tuple(sizes), whole)
 
 
+def planned(chain: Chain, wanted: Wanted, mode: Mode) -> tuple[Product, Plan]:
+    """The product of a chain that is wanted, and the plan for it."""
+    product = product_of(chain, wanted)
+    return product, plan(product.shape(lanes(chain.dtype)), mode)
+
+
 def _select_columns(leaves: list[Any], links: list[Link], sizes: list[int], columns: Numbers) -> None:
     """Let the product begin with these columns: those of its first weight, or of an identity matrix before it."""
     if leaves and isinstance(leaves[0], Affine) and not links[0]:
         leaves[0], sizes[0] = Affine(leaves[0].weight[:, columns]), len(columns)
         return
-    leaves.insert(0, Affine(np.eye(sizes[0])[:, columns]))
+    leaves.insert(0, Affine(_unit_vectors(sizes[0], columns).T))
     links.insert(0, ())
     sizes.insert(0, len(columns))
 
@@ -127,9 +137,16 @@ def _select_rows(leaves: list[Any], links: list[Link], sizes: list[int], rows: N
     if leaves and isinstance(leaves[-1], Affine) and not links[-1]:
         leaves[-1], sizes[-1] = Affine(leaves[-1].weight[rows, :]), len(rows)
         return
-    leaves.append(Affine(np.eye(sizes[-1])[rows, :]))
+    leaves.append(Affine(_unit_vectors(sizes[-1], rows)))
     links.append(())
     sizes.append(len(rows))
+
+
+def _unit_vectors(size: int, numbers: Numbers) -> np.ndarray:
+    """These rows of the identity matrix, which itself would not fit into memory where a network is wide."""
+    rows = np.zeros((len(numbers), size))
+    rows[range(len(numbers)), numbers] = 1.0
+    return rows
 
 
 def block_shape(block: Block) -> BlockShape:

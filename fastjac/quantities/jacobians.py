@@ -49,19 +49,14 @@ class _Stretch(NamedTuple):
 class Jacobians:
     """J (n_out, n_in), or the wanted rows and columns of J, at every row of `x (n, inputs of the network)`.
 
-    n : rows of x.  threads : most threads to use; None for as many as there are cores.
+    n : rows of x.  shape : n_out and n_in.  threads : most threads to use; None for as many as there are cores.
     """
 
     def __init__(self, runners: Runners, x: np.ndarray, mode: Mode, wanted: Wanted, threads: int | None) -> None:
         self._runners, self._x, self._mode, self._wanted, self._threads = runners, x, mode, wanted, threads
         self.n = len(x)
-        self.n_out = runners.chain.sizes[-1] if wanted.of is None else len(wanted.of)
-        self.n_in = runners.chain.n_in if wanted.wrt is None else len(wanted.wrt)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The shape of J."""
-        return self.n_out, self.n_in
+        self.shape = wanted.shape(runners.chain.sizes[-1], runners.chain.n_in)
+        self.n_out, self.n_in = self.shape
 
     def each(self, algebra: Algebra, take: Take[Result], result_size: int = 0) -> Iterator[Result]:
         """What `take` gives for every piece of the batch, in order.
@@ -94,13 +89,13 @@ class Jacobians:
 
     def _stretches(self, waist: int | None) -> list[_Stretch]:
         """The whole chain, or the chain before a waist and the chain behind it."""
-        get, mode, (wrt, of) = self._runners.get, self._mode, (self._wanted.wrt, self._wanted.of)
+        get, mode, wanted = self._runners.get, self._mode, self._wanted
         if waist is None:
-            return [_Stretch(get(mode, wrt=wrt, of=of), (self.n_out, self.n_in))]
+            return [_Stretch(get(mode, wanted), self.shape)]
         chain = self._runners.chain
         width, last = chain.sizes[waist], len(chain.factors)
-        before = _Stretch(get(mode, wrt=wrt, span=(0, waist)), (width, self.n_in), width)
-        return [before, _Stretch(get(mode, of=of, span=(waist, last)), (self.n_out, width))]
+        before = _Stretch(get(mode, Wanted(wrt=wanted.wrt), (0, waist)), (width, self.n_in), width)
+        return [before, _Stretch(get(mode, Wanted(of=wanted.of), (waist, last)), (self.n_out, width))]
 
 
 def _joined(stretches: list[_Stretch], x: np.ndarray, threads: int | None) -> tuple[np.ndarray, np.ndarray | None]:

@@ -9,9 +9,7 @@ import numpy as np
 from .. import arguments
 from ..derivatives import Index
 from ..errors import ShapeError
-from ..graphs.ends import End
 from ..planning.plan import checked_mode
-from ..planning.product import Wanted
 from ..planning.steps import Mode
 from ..running.runners import Runners
 from .checks import checked_count, checked_tolerance, checked_weight
@@ -43,10 +41,9 @@ class Measurable:
 
     if TYPE_CHECKING:
         # What Network has.
-        _inputs: End
-        _outputs: End
         _runners: Runners
         _taken: Any
+        _wanted: Any
         dtype: Any
 
     def singular_values(
@@ -266,8 +263,7 @@ class Measurable:
     ) -> tuple[Jacobians, tuple[int, ...]]:
         """J of all inputs, for wrt and of, and the leading shape of x."""
         points, lead = self._taken(x)
-        wanted = Wanted(self._inputs.numbers(indices[0], "wrt"), self._outputs.numbers(indices[1], "of"))
-        count = arguments.positive_count(threads, "threads")
+        wanted, count = self._wanted(*indices), arguments.positive_count(threads, "threads")
         return Jacobians(self._runners, np.atleast_2d(points), checked_mode(mode), wanted, count), lead
 
 

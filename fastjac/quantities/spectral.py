@@ -53,11 +53,12 @@ NORM_COSTS: dict[Order, Algebra] = {"fro": _frobenius_cost, "nuc": spectral_cost
 def singular_values(left: np.ndarray, right: np.ndarray | None) -> np.ndarray:
     """The singular values (n, min(n_out, n_in)) of `left`, or of `left @ right`, descending."""
     matrices, bad = _compact(left, right)
+    matrices, scale = _scaled(matrices)
     most = min(left.shape[1], left.shape[2] if right is None else right.shape[2])
     values = np.zeros((len(left), most))
     tall = matrices if matrices.shape[1] >= matrices.shape[2] else matrices.swapaxes(1, 2)
     square = r_factors(tall) if tall.shape[1] >= TALL * tall.shape[2] else tall
-    values[:, : square.shape[2]] = np.linalg.svd(square, compute_uv=False)
+    values[:, : square.shape[2]] = scale[:, None] * np.linalg.svd(square, compute_uv=False)
     values[bad] = np.nan
     return values
 
@@ -68,9 +69,9 @@ def rounding_share(shape: tuple[int, int], dtype: np.dtype) -> float:
 
 
 def ranks(values: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
-    """How many singular values (n, m) are greater than a tolerance (n,); -1 where they are nan."""
+    """How many singular values (n, m) are greater than a tolerance (n,); -1 where they are not finite."""
     counts = np.count_nonzero(values > tolerance[:, None], axis=1)
-    return np.where(np.isnan(values[:, 0]), -1, counts)
+    return np.where(np.isfinite(values[:, 0]), counts, -1)
 
 
 def norms(left: np.ndarray, right: np.ndarray | None, order: Order) -> np.ndarray:
@@ -78,10 +79,7 @@ def norms(left: np.ndarray, right: np.ndarray | None, order: Order) -> np.ndarra
     if order == "nuc":
         return np.add.reduce(singular_values(left, right), axis=-1)
     matrices, bad = _compact(left, right)
-    # By powers of two, which round nothing, so that no square overflows or vanishes.
-    exponents = np.frexp(np.abs(matrices).max(axis=(1, 2)))[1]
-    scale = np.ldexp(1.0, np.clip(exponents, -MOST_EXPONENT, MOST_EXPONENT))
-    scaled = matrices / scale[:, None, None]
+    scaled, scale = _scaled(matrices)
     values = scale * (_frobenius(scaled) if order == "fro" else _largest(scaled))
     values[bad] = np.nan
     return values
@@ -105,9 +103,24 @@ def _compact(left: np.ndarray, right: np.ndarray | None) -> tuple[np.ndarray, np
     Matrices that are not finite, which LAPACK refuses, become zeros. The Q of a QR decomposition changes no singular value, so
     the R factors of both matrices take their place.
     """
-    matrices = left if right is None else r_factors(left) @ r_factors(right.swapaxes(1, 2)).swapaxes(1, 2)
+    matrices = left if right is None else _product_of_factors(left, right)
     bad = ~_are_finite(matrices)
     return (np.where(bad[:, None, None], 0.0, matrices) if bad.any() else matrices), bad
+
+
+def _product_of_factors(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    (a, a_scale), (b, b_scale) = (_scaled(matrices) for matrices in (left, right.swapaxes(1, 2)))
+    return (a_scale * b_scale)[:, None, None] * (r_factors(a) @ r_factors(b).swapaxes(1, 2))
+
+
+def _scaled(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The matrices with entries of at most 1, or not much more, and what each was divided by.
+
+    That is a power of two, which rounds nothing, so that no square overflows or vanishes, here or in LAPACK.
+    """
+    exponents = np.frexp(np.abs(matrices).max(axis=(1, 2)))[1]
+    scale = np.ldexp(1.0, np.clip(exponents, -MOST_EXPONENT, MOST_EXPONENT))
+    return matrices / scale[:, None, None], scale
 
 
 def _are_finite(matrices: np.ndarray) -> np.ndarray:

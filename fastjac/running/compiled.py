@@ -122,13 +122,16 @@ def one_array(typingctx, like, given, name):
 
     For anything else it is a DtypeError at the call, and an empty array, so that the rest compiles.
     """
-    if isinstance(given, types.Array):
+    if isinstance(given, types.Array) and given.ndim > 0:
         return given(like, given, name), _given
-    fault = (
-        f"{name.literal_value} must be one array here, got {given}: several inputs are one vector, one after another, and so are "
-        "several outputs"
+    fix = (
+        ": several inputs are one vector, one after another, and so are several outputs"
+        if isinstance(given, types.BaseTuple)
+        else "; a single number goes into an array of one"
+        if isinstance(given, (types.Array, types.Number))
+        else ""
     )
-    return like(like, given, name), _error(fault)
+    return like(like, given, name), _error(f"{name.literal_value} must be one array here, got {given}{fix}")
 
 
 def _given(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

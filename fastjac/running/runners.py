@@ -6,12 +6,10 @@ import numpy as np
 
 from ..graphs.graph import Graph
 from ..kernels.float_mode import default_mode
-from ..kernels.target import lanes
 from ..lowering.program import lower
 from ..planning.chain import Chain
 from ..planning.cuts import chain_of_graph
-from ..planning.plan import plan
-from ..planning.product import Numbers, Seed, Wanted, product_of
+from ..planning.product import ALL, Wanted, planned
 from ..planning.steps import Mode, Span
 from .batch import Runner
 
@@ -20,7 +18,7 @@ MOST_RUNNERS = 8
 ACTIVATION_COST, ENTRY_COST, SAMPLE_COST = 16, 8, 1000
 """Multiply-adds in the time of one activation, of writing one entry of a result, and of what each sample takes besides."""
 
-Key = tuple[Mode | None, Seed | None, int, Numbers | None, Numbers | None, Span | None]
+Key = tuple[Mode | None, Wanted, Span | None]
 
 
 class Runners:
@@ -40,24 +38,16 @@ class Runners:
             self._chain = chain_of_graph(self._graph, self._dtype)
         return self._chain
 
-    def get(
-        self,
-        mode: Mode | None,
-        seed: Seed | None = None,
-        k: int = 0,
-        wrt: Numbers | None = None,
-        of: Numbers | None = None,
-        span: Span | None = None,
-    ) -> Runner:
-        """The runner for a mode, None for values alone, and what is wanted (see `Wanted`); the latest few are kept.
+    def get(self, mode: Mode | None, wanted: Wanted = ALL, span: Span | None = None) -> Runner:
+        """The runner for a mode, None for values alone, and what is wanted; the latest few are kept.
 
         span : the two boundaries between which the chain is run; by default the whole chain.
         """
-        key = (mode, seed, k, wrt, of, span)
+        key = (mode, wanted, span)
         runner = self._kept.get(key)
         if runner is None:
             chain = self.chain if span is None else self.chain.between(*span)
-            runner = self._make(chain, mode, Wanted(wrt, of, seed, k))
+            runner = self._make(chain, mode, wanted)
             self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
         return runner
 
@@ -66,7 +56,6 @@ class Runners:
         cost = float(sum(weight.size for weight in chain.weights) + ACTIVATION_COST * chain.n_activations + SAMPLE_COST)
         if mode is None:
             return Runner(lower(chain), cost)
-        product = product_of(chain, wanted)
-        order = plan(product.shape(lanes(chain.dtype)), mode)
+        product, order = planned(chain, wanted, mode)
         cost += order.multiply_adds + ENTRY_COST * product.sizes[0] * product.sizes[-1]
         return Runner(lower(chain, [(product, order)]), cost)

@@ -15,6 +15,10 @@ ROOM, COUNT, CHAIN = range(3)
 """Words of a tape: how many inputs it has room for, how many were linearized, and the number of their chain; 0 before any."""
 
 
+MOST_ELEMENTS = 2**48
+"""Most elements of a tape: more than any machine can address."""
+
+
 class Tape(NamedTuple):
     """What `linearize` keeps: the slopes at every input, and a few words that describe them.
 
@@ -34,13 +38,17 @@ class Tape(NamedTuple):
 def tape(program, n):
     """A new tape for up to n inputs of a network, which all its programs may share; also callable inside `@njit` code.
 
-    A tape takes one number for each input and activation; `Linearization.nbytes` states the rest.
+    A tape takes one number for each input and activation; `Linearization.nbytes` states the rest. A ValueError says that n is
+    below 0, or that no machine has so much memory.
 
     >>> import fastjac.numba
     >>> program = fj.Network([fj.Affine(np.eye(2)), fj.Tanh()]).program()
     >>> fastjac.numba.tape(program, 10).slopes.dtype
     dtype('float64')
     """
+    # Of more elements the size in bytes would wrap around, and the tape be shorter than it says.
+    if n < 0 or n > MOST_ELEMENTS // max(1, program.layout[0].state_size):
+        raise ValueError("n must be 0 or more, and no more inputs than memory can hold the slopes of")
     words = np.zeros(3, np.int64)
     words[ROOM] = n
     return Tape(aligned_zeros(program, _size(program, n)), words)

@@ -80,12 +80,12 @@ class Blockwise:
         >>> [(part, J.shape) for part, J in net.jacobian_blocks(np.zeros((5, 2)), max_bytes=200)]
         [(slice(0, 2, None), (2, 2, 2)), (slice(2, 4, None), (2, 2, 2)), (slice(4, 5, None), (1, 2, 2))]
         """
-        wanted = mode, wrt, of
+        choice = mode, wrt, of
         samples = samples_of(x, self)
         if samples.lead == ():
             raise ShapeError(f"x must have an axis of samples before its {self._n_in} features; for one sample call jacobian")
         most = arguments.positive_count(max_bytes, "max_bytes")
-        entry = self._entry_bytes(samples, self._chosen(*wanted)[1])
+        entry = self._entry_bytes(samples, self._chosen(*choice)[1])
         if most is not None and entry > most:
             raise OptionError(
                 f"max_bytes must be at least {entry:,}, for one entry of x and twice its Jacobian, got {max_bytes:,}; "
@@ -93,20 +93,20 @@ class Blockwise:
             )
         parts = samples.parts(part_size(most or BLOCK_BYTES, entry, samples.arrays))
         threads = arguments.positive_count(threads, "threads")
-        return self._blocks(parts, wanted, threads, Report(progress, samples.total, "Jacobians"))
+        return self._blocks(parts, choice, threads, Report(progress, samples.total, "Jacobians"))
 
     def _blocks(
-        self, parts: Iterable[Part], wanted: tuple[Any, ...], threads: int | None, report: Report
+        self, parts: Iterable[Part], choice: tuple[Any, ...], threads: int | None, report: Report
     ) -> Iterator[tuple[slice, Any]]:
         with report:
             for index, stop, points, lead in parts:
-                yield index, self._jacobian(points, lead, None, wanted, None, threads)
+                yield index, self._jacobian(points, lead, None, choice, None, threads)
                 report(stop)
 
-    def _write(self, x: Any, out: Any, wanted: tuple[Any, ...], threads: int | None, progress: Progress) -> Any:
+    def _write(self, x: Any, out: Any, choice: tuple[Any, ...], threads: int | None, progress: Progress) -> Any:
         """Write the Jacobians at x part by part: to `out`, or to a new array if it is None."""
         samples = samples_of(x, self)
-        _, core, ends = self._chosen(*wanted)
+        _, core, ends = self._chosen(*choice)
         if samples.lead is None and out is None:
             raise DtypeError(
                 f"x is a {type(x).__name__}, which does not say how many samples it brings; pass out=, or use jacobian_blocks"
@@ -126,7 +126,7 @@ class Blockwise:
             for index, stop, points, own in samples.parts(size):
                 if stop > total:
                     raise ShapeError(f"x must bring the {total:,} samples that out has room for, but brings more")
-                result = self._jacobian(points, own, None, wanted, None if is_stored else part_of(out, index), threads)
+                result = self._jacobian(points, own, None, choice, None if is_stored else part_of(out, index), threads)
                 if is_stored:
                     store(out, index, result)
                 report(stop)

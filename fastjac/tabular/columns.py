@@ -34,7 +34,7 @@ def rows_for(net: Network, table: Any, input_names: Sequence[str] | None) -> Tab
     input_names : the names of the inputs; by default `net.feature_names`, else the names of the columns, else x0, x1, ...
     """
     wanted = net.feature_names if input_names is None else arguments.names(input_names, net.n_in, "input_names", "input")
-    if net._inputs.several and isinstance(table, tuple):
+    if net._inputs.several and isinstance(table, tuple) and not isinstance(table, Table):
         fits = len(wanted) > 0 and len(table) == len(net.inputs)
         wanted_of = net._inputs.split(np.array(wanted), -1) if fits else [()] * len(table)
         parts = [_read(part, tuple(names)) for part, names in zip(table, wanted_of, strict=True)]

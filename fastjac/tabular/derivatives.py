@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from .. import arguments
 from ..errors import OptionError
 from ..graphs.ends import whole
 from ..network import Network
@@ -102,15 +101,3 @@ class Rows(NamedTuple):
         raise OptionError(
             f'{fault}; nan_policy="omit" (in the shell: --nan-policy omit) leaves such entries out and counts the others'
         )
-
-
-def checked_units(units: Units) -> Units:
-    """The units, or an OptionError that lists the valid ones."""
-    checked: Units = arguments.one_of(units, get_args(Units), "units")
-    return checked
-
-
-def checked_nan_policy(nan_policy: NanPolicy) -> NanPolicy:
-    """The policy, or an OptionError that lists the valid ones."""
-    checked: NanPolicy = arguments.one_of(nan_policy, get_args(NanPolicy), "nan_policy")
-    return checked

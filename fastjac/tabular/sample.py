@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from .. import arguments
 from ..network import Network, checked_network
 from .columns import rows_for
-from .derivatives import Rows, Units, checked_units
+from .derivatives import Rows, Units
 from .result import number_of
 from .sensitivity import output_names_for
 
@@ -36,7 +37,7 @@ def sample(
 
     Rows with nan or inf, in an input or a derivative, are left out. Standard deviations are those of the rows that are kept.
     """
-    checked_units(units)
+    arguments.one_of(units, get_args(Units), "units")
     values, inputs = rows_for(checked_network(net), table, input_names)
     outputs = output_names_for(net, output_names)
     number = number_of(output, outputs)

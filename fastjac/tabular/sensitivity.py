@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from .. import arguments
 from ..errors import OptionError, ShapeError
 from ..network import Network, checked_network
 from .columns import default_names, rows_for
-from .derivatives import NanPolicy, Rows, Units, checked_nan_policy, checked_units
+from .derivatives import NanPolicy, Rows, Units
 from .moments import Moments
 from .result import Sensitivity
 
@@ -76,7 +76,8 @@ def sensitivity(
     y0      height    -2         2    0     2
     y0      age        1         1    0     2
     """
-    units, nan_policy = checked_units(units), checked_nan_policy(nan_policy)
+    arguments.one_of(units, get_args(Units), "units")
+    arguments.one_of(nan_policy, get_args(NanPolicy), "nan_policy")
     values, inputs = rows_for(checked_network(net), table, input_names)
     outputs = output_names_for(net, output_names)
     rows = Rows(net, values, _checked_weights(weights, len(values)), inputs, outputs)

@@ -52,14 +52,9 @@ def followed_chain(module: Any, sizes: Sequence[int]) -> tuple[ModuleChain, Watc
     return chain, Watch(module, reads)
 
 
-def _shapes(sizes: Sequence[int]) -> Any:
-    """The sizes as from_torch takes them."""
-    return sizes[0] if len(sizes) == 1 else list(sizes)
-
-
 def _check_count(module: Any, sizes: Sequence[int]) -> None:
     try:
-        inputs_of(module, _shapes(sizes) if sizes else None)
+        inputs_of(module, sizes[0] if len(sizes) == 1 else list(sizes) or None)
     except OptionError as error:
         raise ShapeError(
             f"x must hold a tensor for each input of the module's forward, in a tuple if there are several, got {len(sizes)}"
@@ -80,7 +75,11 @@ def _chain(module: Any, found: Followed, dtype: Any, sized: bool) -> ModuleChain
             continue
         reader = reader_of(place.module, layer)
         if place.module not in registered:
-            raise _not_registered(str(place))
+            # Its parameters could not be found again.
+            raise UnsupportedLayerError(
+                f"{place}: it has parameters, but is not registered in the module; make it an attribute, or keep it in a "
+                "torch.nn.ModuleList instead of a list"
+            )
         tensors = reader(place.module)
         if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != {
             name: array.shape for name, array in layer.arrays.items()
@@ -148,14 +147,6 @@ def _dtype_of(module: Any) -> Any:
             "call module.float() or module.double() first"
         )
     return dtypes.pop()
-
-
-def _not_registered(source: str) -> UnsupportedLayerError:
-    """The error for a module that the user's module has not registered: its parameters could not be found again."""
-    return UnsupportedLayerError(
-        f"{source}: it has parameters, but is not registered in the module; make it an attribute, or keep it in a "
-        "torch.nn.ModuleList instead of a list"
-    )
 
 
 def _check_tensors(module: Any, found: Followed) -> None:

@@ -51,6 +51,14 @@ def test_a_table_without_names_is_taken_as_it_stands(capsys, model, tmp_path):
     assert capsys.readouterr().out == f"{fj.sensitivity(NET, X, input_names=['a', 'b', 'c'])}\n"
 
 
+def test_a_network_of_two_inputs_takes_all_of_their_columns_in_one_table(capsys, table, tmp_path):
+    state, control = fj.Input(2, name="state"), fj.Input(1)
+    net = fj.Network(inputs=(state, control), outputs=fj.Tanh()(state)[0] * control)
+    net.save(tmp_path / "two.safetensors")
+    assert cli.main(["sensitivity", str(tmp_path / "two.safetensors"), table, "--columns", "a,b,c"]) == 0
+    assert capsys.readouterr().out == f"{fj.sensitivity(net, (X[:, :2], X[:, 2:]), input_names=['a', 'b', 'c'])}\n"
+
+
 def test_tables_that_do_not_fit(capsys, model, table, tmp_path):
     columns = ["--columns", "a,b,colour"]
     assert "line 2, column 'colour': 'red' is no number" in fails(capsys, "sensitivity", model, table, *columns)

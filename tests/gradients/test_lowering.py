@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.gradients.lowering import MOST_SAMPLES, Lowered, lower
+from fastjac.gradients.lowering import Lowered, lower
 from fastjac.gradients.places import Place
 from fastjac.gradients.runner import addresses_of
 from fastjac.kernels.tables import DENSE
 from fastjac.layers import Layer
+from fastjac.lowering.memory import MOST_SAMPLES
 from tests import naive
 from tests.bits import assert_same_bits
 from tests.gradients import seeded, torch_gradients

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.gradients.operations import Operation, activation_rule, rule_parameters, unfold
+from fastjac.gradients.operations import Operation, activation_rule, numbers_of, unfold
 from fastjac.graphs.graph import path
 from fastjac.kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from fastjac.layers import Layer
@@ -47,14 +47,14 @@ def test_a_layer_becomes_one_operation_or_two(case: str) -> None:
 def test_rules_and_what_they_need() -> None:
     normalize, scale = operations_of(fj.LayerNorm(2 * ONES, eps=1e-3))
     assert activation_rule(scale) is fj.Scale.rule
-    assert rule_parameters(normalize, normalize.layer) == (1e-3, 0.0)
-    weight, bias = rule_parameters(scale, scale.layer)
-    np.testing.assert_array_equal(weight, 2 * ONES)
-    assert bias == 0.0
+    assert numbers_of(normalize, normalize.layer) == {"p": 1e-3, "q": 0.0}
+    numbers = numbers_of(scale, scale.layer)
+    np.testing.assert_array_equal(numbers["p"], 2 * ONES)
+    assert numbers["q"] == 0.0
     (elu,) = operations_of(fj.ELU(0.5))
     assert activation_rule(elu) is fj.ELU.rule
     # The layer at that place need not be the one that the operation was made of.
-    assert rule_parameters(elu, fj.ELU(0.7)) == (0.7, 0.0)
+    assert numbers_of(elu, fj.ELU(0.7)) == {"p": 0.7, "q": 0.0}
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import fastjac as fj
 from fastjac.errors import DtypeError, FastjacError, LayerError, OptionError
+from fastjac.graphs.blocks import MOST_NESTED
 
 SQUARE, WIDEN = fj.Affine(np.eye(4), np.ones(4)), fj.Affine(np.ones((6, 4)))
 X = fj.Input(4)
@@ -68,6 +70,29 @@ def test_the_size_that_a_block_takes() -> None:
     doubled = fj.Parallel([fj.Tanh(), fj.ReLU()], join="concatenate")
     assert fj.Parallel([[doubled, WIDEN], fj.Tanh()]).n_in is None
     assert fj.Parallel([[fj.Residual([fj.ReLU()]), WIDEN], fj.Tanh()]).n_in == 4
+
+
+def nested(depth: int) -> Any:
+    """Blocks inside of one another, the innermost with a network of nodes in it."""
+    block: Any = fj.Network(inputs=X, outputs=X + fj.Tanh()(X))
+    for _ in range(depth - 1):
+        block = fj.Parallel([[block], fj.Network([fj.Tanh()], n_in=4)])
+    return block
+
+
+def test_blocks_as_deep_as_can_be_come_back_from_a_file(tmp_path: Path) -> None:
+    net = fj.Network([nested(MOST_NESTED)])
+    net.save(tmp_path / "deep.fastjac")
+    x = np.linspace(-1, 1, 4)
+    np.testing.assert_array_equal(fj.load(tmp_path / "deep.fastjac")(x), net(x))
+
+
+@pytest.mark.parametrize("depth", [MOST_NESTED, 400])
+def test_blocks_that_no_file_could_bring_back_are_refused(depth: int) -> None:
+    with pytest.raises(
+        LayerError, match=r"at most 32 blocks can stand inside of one another, but this (Residual|Parallel) holds more; let"
+    ):
+        fj.Residual([nested(depth)])
 
 
 WRONG = {

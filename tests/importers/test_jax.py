@@ -17,8 +17,8 @@ import pytest
 
 import fastjac
 from fastjac.errors import DtypeError, FormatError, OptionError
+from fastjac.importers.entries import ACTIVATIONS as TORCH_ACTIVATIONS
 from fastjac.importers.jax import ACTIVATIONS
-from fastjac.importers.state_dict import ACTIVATIONS as TORCH_ACTIVATIONS
 
 from .agreement import TOLERANCE
 
@@ -266,12 +266,43 @@ def test_half_precision_is_widened():
     np.testing.assert_array_equal(net(np.ones(3)), [5.5, 5.5])
 
 
+def test_names_inside_of_blocks_mean_what_jax_means():
+    net = fastjac.from_jax([{"w": np.eye(2)}], [("residual", ["gelu"])])
+    x = np.array([0.5, -1.5])
+    np.testing.assert_allclose(net(x), x + np.asarray(jax.nn.gelu(jnp.asarray(x))), rtol=1e-12)
+
+
+def test_halves_and_root_mean_squares():
+    weight = np.random.default_rng(0).normal(size=(3, 4))
+    scale = np.array([0.5, 2.0])
+    tree = {"dense": {"kernel": weight}, "norm": {"scale": scale}}
+    net = fastjac.from_jax(tree, ["affine", "glu", ("rms_norm", {"eps": 1e-6})], order=["dense", "norm"])
+
+    def model(x):
+        y = jax.nn.glu(x @ weight)
+        return scale * y / jnp.sqrt(jnp.mean(y**2) + 1e-6)
+
+    assert_agrees(net, model)
+
+
 TREES = {
     "layer norm without eps": (
         [{"w": np.eye(2)}, {"scale": np.ones(2), "offset": np.ones(2)}],
         ["affine", "layer_norm"],
         OptionError,
         r'layers\[1\] must give the eps, .* \("layer_norm", \{"eps": 1e-6\}\) has the default of Flax, 1e-5',
+    ),
+    "layer norm without eps in a block": (
+        [{"w": np.eye(2)}, {"scale": np.ones(2), "offset": np.ones(2)}],
+        [("residual", ["affine", ("layer_norm", {})])],
+        OptionError,
+        r"layers\[0\]\[1\]\[1\] must give the eps",
+    ),
+    "RMS norm without eps": (
+        [{"w": np.eye(2)}, {"scale": np.ones(2)}],
+        ["affine", "rms_norm"],
+        OptionError,
+        r'layers\[1\] must give the eps, .* \("rms_norm", \{"eps": 1e-6\}\) has the default of Flax',
     ),
     "batch norm without statistics": (
         {"norm_0": {"scale": np.ones(2), "bias": np.ones(2)}},

@@ -150,7 +150,54 @@ def items():
     return keras.Model([x, grid], [mean + 0.5 * ops.exp(spread_), x[:, ::2], x[:, 1] - x[:, -1], grid[:, 1, :2]])
 
 
-@pytest.mark.parametrize("make", [numbers, functions, operators, items])
+def more_functions():
+    x, y = inputs(4, 4)
+    hidden = layers.Dense(6, "tanh")(x)
+    rows = ops.reshape(hidden, (-1, 2, 3))
+    along = [ops.amax, ops.amin, ops.logsumexp, ops.var, ops.std, ops.median, ops.average, ops.sort, ops.cumsum, ops.cumprod]
+    each = [
+        lambda h: ops.log1p(h * h),
+        ops.expm1,
+        ops.exp2,
+        lambda h: ops.log2(h + 2),
+        lambda h: ops.log10(h + 2),
+        ops.deg2rad,
+        ops.rad2deg,
+    ]
+    two = [ops.arctan2(x, y), ops.hypot(x, y), ops.logaddexp(x, y), ops.einsum("bi,bj->bij", x, y)]
+    chosen = ops.where(ops.logical_and(x > 0, ops.logical_or(y > 0, ops.logical_not(x < 1))), x, y)
+    made = [f(hidden, axis=-1) for f in along] + [f(hidden) for f in each]
+    moved = [ops.moveaxis(rows, 1, 2), ops.swapaxes(rows, 2, 1), ops.diagonal(rows, axis1=1, axis2=2), ops.tril(rows)]
+    kept = [ops.triu(rows, 1), ops.norm(rows, axis=2), ops.norm(hidden, ord=1, axis=1, keepdims=True), ops.median(rows, axis=2)]
+    pieces = [ops.split(hidden, 3, axis=-1)[2], ops.split(hidden, [1, 4], axis=1)[1], *ops.unstack(rows, 2, axis=1)]
+    return keras.Model([x, y], [*made, *two, chosen, *moved, *kept, *pieces, ops.top_k(hidden, 2)[0]])
+
+
+def entries_moved():
+    x = keras.Input((4,))
+    moved = [ops.pad(x, ((0, 0), (1, 2))), ops.repeat(x, 2, axis=1), ops.flip(x, 1), ops.roll(x, 1, axis=-1), ops.tile(x, (1, 2))]
+    taken = [ops.take(x, np.array([2, 0]), axis=1), ops.take_along_axis(x, np.array([[3, 1]]), axis=1), ops.diff(x, n=2)]
+    like = [ops.ones_like(x) * x, ops.concatenate([x, ops.zeros_like(x[:, :1])], 1), ops.cast(x, "float64")]
+    products = [ops.tensordot(x, np.linspace(0, 1, 8).reshape(4, 2), 1), ops.dot(x, np.linspace(-1, 1, 8).reshape(4, 2))]
+    return keras.Model(x, [*moved, *taken, *like, *products])
+
+
+def dots():
+    x, y = inputs(4, 4)
+    rows, columns = layers.Reshape((2, 2))(x), layers.Reshape((2, 2))(y)
+    outputs = [layers.Dot(axes=1)([x, y]), layers.Dot(axes=-1, normalize=True)([x, y]), layers.Dot(axes=(2, 1))([rows, columns])]
+    return keras.Model([x, y], outputs)
+
+
+def normalized_by_groups():
+    x = keras.Input((2, 6))
+    outputs = [layers.GroupNormalization(2), layers.GroupNormalization(-1), layers.RMSNormalization(axis=[1, 2])]
+    return keras.Model(x, [layer(x) for layer in outputs])
+
+
+@pytest.mark.parametrize(
+    "make", [numbers, functions, operators, items, more_functions, entries_moved, dots, normalized_by_groups]
+)
 def test_arithmetic_on_tensors(make, tmp_path):
     assert_imports_graph(scramble(make()), tmp_path, every_format=False)
 
@@ -203,6 +250,12 @@ REFUSED = {
     r"\(Add\): its operands of shapes \(N, 4\), \(2, 4\), where N counts": lambda x, g: x + np.ones((2, 4)),
     r"\(GetItem\): it takes some samples of a batch": lambda x, g: x[0],
     r"\(Concatenate\): axis=0 is not supported": lambda x, g: ops.concatenate([x, x]),
+    r"\(TopK\): the places of the largest entries have no derivative|places of the largest": lambda x, g: (
+        ops.cast(ops.top_k(x, 2)[1], "float64") * x[:, :2]
+    ),
+    r"\(Pad\): it pads the axis of the batch": lambda x, g: ops.pad(x, ((1, 0), (0, 0)))[:, :1],
+    r"\(LogicalAnd\): it combines numbers": lambda x, g: ops.where(ops.logical_and(x, x > 0), x, 0.0 * x),
+    r"\(Norm\): it takes the norm inf of axis": lambda x, g: ops.norm(x, ord=float("inf"), axis=1),
 }
 
 

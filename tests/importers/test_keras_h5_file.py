@@ -126,10 +126,44 @@ def test_a_custom_layer_is_refused_by_name(layer_class, message, tmp_path):
         fastjac.load(tmp_path / "model.h5")
 
 
-def test_an_operation_which_keras_cannot_read_again_is_refused(tmp_path):
+OPERATIONS = {
+    "relu": lambda h: keras.ops.relu(h),
+    "a mean, whose class is called as a layer's": lambda h: keras.ops.average(h, axis=-1),
+    "arithmetic": lambda h: (2.0 * h - 1.0) / 3.0 + h,
+    "some units": lambda h: keras.ops.concatenate([h[:, :2], h[:, 1:] ** 2], axis=1),
+    "a softmax": lambda h: keras.ops.softmax(h, axis=1),
+    "a layer beside an operation": lambda h: layers.Average()([h, keras.ops.sin(h)]),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_are_known_by_what_only_layers_have(name, tmp_path):
+    """Such a file does not state the modules of classes, and Keras itself cannot read it again."""
     tensor = keras.Input((4,))
-    keras.Model(tensor, keras.ops.relu(layers.Dense(3)(tensor))).save(tmp_path / "model.h5")
-    with pytest.raises(UnsupportedLayerError, match=r"layer 1 'relu\w*' \(Relu\): fastjac does not have it"):
+    model = keras.Model(tensor, OPERATIONS[name](layers.Dense(3)(tensor)))
+    model.save(tmp_path / "model.h5")
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(model(x)).reshape(5, -1)
+    np.testing.assert_allclose(fastjac.load(tmp_path / "model.h5")(x), expected, rtol=1e-5, atol=1e-6)
+
+
+class Own(keras.Model):
+    def call(self, x):
+        return x
+
+
+def test_a_subclassed_model_is_refused_by_name(tmp_path):
+    model = Own()
+    model(np.zeros((1, 4)))
+    model.save(tmp_path / "model.h5")
+    with pytest.raises(UnsupportedLayerError, match="the model's class is Own; fastjac reads Sequential and Functional models"):
+        fastjac.load(tmp_path / "model.h5")
+
+
+def test_a_layer_without_the_options_of_others_is_no_operation(tmp_path):
+    tensor = keras.Input((4,))
+    keras.Model(tensor, layers.Dense(2)(layers.Discretization([0.0, 1.0])(tensor))).save(tmp_path / "model.h5")
+    with pytest.raises(UnsupportedLayerError, match=r"\(Discretization\): fastjac does not have it"):
         fastjac.load(tmp_path / "model.h5")
 
 

@@ -7,7 +7,7 @@ from keras import layers
 
 import fastjac
 from fastjac.importers import Options, read
-from fastjac.importers.keras.activations import ACTIVATIONS, HARD_SIGMOID_2, REFUSED
+from fastjac.importers.keras.activations import ACTIVATIONS, HARD_SIGMOID_2, MIXING, REFUSED
 from fastjac.importers.keras.layers import CONVERTERS
 from fastjac.importers.keras.rectifiers import MOST_DOUBLED
 
@@ -26,7 +26,7 @@ def test_dense_with_every_activation_by_name(activation, tmp_path):
 
 def test_every_built_in_activation_is_known():
     built_in = {name for name in dir(keras.activations) if not name.startswith("_")} - {"deserialize", "get", "serialize"}
-    assert built_in <= ACTIVATIONS.keys() | REFUSED.keys()
+    assert built_in <= ACTIVATIONS.keys() | MIXING.keys() | REFUSED.keys()
 
 
 ONE_LAYER = {
@@ -53,6 +53,8 @@ ONE_LAYER = {
     "ELU": lambda: layers.ELU(alpha=0.6),
     "Softmax": layers.Softmax,
     "Softmax on axis 1": lambda: layers.Softmax(axis=[1]),
+    "RMSNormalization with epsilon": lambda: layers.RMSNormalization(epsilon=0.1),
+    "GroupNormalization bare": lambda: layers.GroupNormalization(groups=1, scale=False, center=False, epsilon=0.1),
     "BatchNormalization": layers.BatchNormalization,
     "BatchNormalization bare": lambda: layers.BatchNormalization(scale=False, center=False, epsilon=0.01),
     "BatchNormalization scaled": lambda: layers.BatchNormalization(center=False, axis=1),
@@ -62,6 +64,9 @@ ONE_LAYER = {
     "LayerNormalization bare": lambda: layers.LayerNormalization(scale=False, center=False, epsilon=0.01),
     "LayerNormalization scaled": lambda: layers.LayerNormalization(center=False, axis=1),
     "LayerNormalization centered": lambda: layers.LayerNormalization(scale=False, axis=[-1]),
+    "GroupNormalization": lambda: layers.GroupNormalization(groups=-1, epsilon=0.5),
+    "GroupNormalization of one group": lambda: layers.GroupNormalization(groups=1, scale=False),
+    "RMSNormalization": layers.RMSNormalization,
     "Normalization adapted": layers.Normalization,
     "Normalization given": lambda: layers.Normalization(mean=[1.0, 2.0, 3.0, 4.0, 5.0], variance=[1.0, 4.0, 2.0, 3.0, 0.5]),
     "Normalization by numbers": lambda: layers.Normalization(axis=None, mean=2.0, variance=3.0),
@@ -78,6 +83,12 @@ ONE_LAYER = {
     "GaussianNoise": lambda: layers.GaussianNoise(0.5),
     "ActivityRegularization": lambda: layers.ActivityRegularization(l1=0.5),
 }
+
+
+def test_glu_halves_the_units_of_the_last_layer(tmp_path):
+    # Keras believes that an activation keeps the number of units, so it builds no layer behind this one that fits.
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(6, activation="glu")])
+    assert_imports(scramble(model), tmp_path)
 
 
 @pytest.mark.parametrize("make", ONE_LAYER.values(), ids=ONE_LAYER)
@@ -114,6 +125,10 @@ SEVERAL_AXES = {
     "Softmax of each step": [layers.Softmax, layers.Flatten],
     "Softmax of each feature": [lambda: layers.Softmax(axis=1), layers.Flatten],
     "LayerNormalization of each step": [layers.LayerNormalization, layers.Flatten],
+    "GroupNormalization": [lambda: layers.Dense(6), lambda: layers.GroupNormalization(groups=3), layers.Flatten],
+    "GroupNormalization of axis 1": [lambda: layers.GroupNormalization(groups=3, axis=1, center=False), layers.Flatten],
+    "RMSNormalization of each step": [layers.RMSNormalization, layers.Flatten],
+    "RMSNormalization of all": [lambda: layers.RMSNormalization(axis=[1, 2]), layers.Flatten],
     "UnitNormalization": [layers.UnitNormalization, layers.Flatten],
     "UnitNormalization of each feature": [lambda: layers.UnitNormalization(axis=1), layers.Flatten],
     "Permute": [lambda: layers.Permute((2, 1)), lambda: layers.Dense(4), layers.Flatten],
@@ -273,10 +288,10 @@ REFUSED_LAYERS = {
         layers.Reshape((2, 1))
     ),
     "Softmax.: axis=": lambda: layers.Softmax(axis=0),
+    "axis=-2 is not supported; fastjac takes -1": lambda: layers.GroupNormalization(groups=1, axis=-2),
     "rms_scaling=True": lambda: layers.LayerNormalization(rms_scaling=True),
     "renorm=True": lambda: layers.BatchNormalization(renorm=True),
     "max_value=0 makes every output 0": lambda: layers.ReLU(max_value=0.0),
-    "activation 'glu' is not supported: it halves": lambda: layers.Activation("glu"),
     "activation 'sparsemax' is not supported: Keras up to 3.15": lambda: layers.Activation("sparsemax"),
 }
 

@@ -62,6 +62,15 @@ def test_any_argument_is_read_or_refused(name):
         np.testing.assert_allclose(net(x), expected, rtol=1e-4, atol=1e-5, err_msg=str(options))
 
 
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_glu_gates_the_first_half_of_an_axis_by_the_second(axis):
+    start = keras.Input((4, 2))
+    model = keras.Model(start, layers.Flatten()(ops.glu(start, axis=axis)))
+    x = np.random.default_rng(0).normal(size=(5, 4, 2)).astype(np.float32)
+    net = fastjac.from_keras(model)
+    np.testing.assert_allclose(net(x.reshape(5, 8)), ops.convert_to_numpy(model(x)), rtol=1e-5)
+
+
 @pytest.mark.parametrize("operation", [ops.softmax, ops.log_softmax])
 def test_a_softmax_over_the_whole_batch_is_refused_by_name(operation):
     tensor = keras.Input((4,))

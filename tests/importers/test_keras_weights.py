@@ -67,6 +67,21 @@ def test_names_mean_what_keras_means(name, activation, tmp_path):
     assert_agrees(fj.load(path, layers=[name]), model, (4,))
 
 
+@pytest.mark.parametrize("options", [{}, {"epsilon": 0.1}])
+def test_rms_normalization(tmp_path, options):
+    model, path = saved(tmp_path, layers.Dense(3), layers.RMSNormalization(**options), layers.Dense(2))
+    entry = ("rms_norm", {"eps": 0.1}) if options else "rms_norm"
+    assert_agrees(fj.load(path, layers=["affine", entry, "affine"]), model, (4,))
+
+
+def test_names_inside_of_blocks_mean_what_keras_means(tmp_path):
+    model, path = saved(tmp_path, layers.Dense(4), layers.LayerNormalization(), layers.Activation("exponential"))
+    net = fj.load(path, layers=[("residual", ["affine", "layer_norm", "exponential", "linear"])])
+    assert_agrees(net, lambda x: x + model(x), (4,))
+    with pytest.raises(fj.errors.OptionError, match=r"layers\[0\]\[1\]\[1\] 'leaky_relu': the slope is 0.2 by name"):
+        fj.load(path, layers=[("residual", ["affine", "leaky_relu", "layer_norm"])])
+
+
 def test_the_eps_of_normalizations_is_that_of_keras_unless_it_is_reported(tmp_path):
     model, path = saved(tmp_path, layers.Dense(3), layers.LayerNormalization(epsilon=0.1))
     assert fj.load(path, layers=["affine", "layer_norm"])[1].eps == 1e-3

@@ -11,8 +11,9 @@ from torch import nn
 
 import fastjac
 from fastjac.errors import DtypeError, FormatError, LayerError, OptionError, ShapeError, UnsupportedLayerError
+from fastjac.importers.entries import ACTIVATIONS
 from fastjac.importers.ir.functions import OF_EACH
-from fastjac.importers.state_dict import ACTIVATIONS, imported
+from fastjac.importers.state_dict import imported
 
 from .agreement import assert_agrees
 from .test_torch import scramble
@@ -65,6 +66,41 @@ def test_every_name_is_torchs_module_with_default_options(name):
     expected = fastjac.from_torch(module(dim=-1) if "softmax" in name else module(), n_in=3)
     net = fastjac.from_state_dict({"weight": np.eye(3)}, layers=[name])
     assert [repr(layer) for layer in net[1:]] == [repr(layer) for layer in expected]
+
+
+@pytest.mark.parametrize("eps", [None, 1e-2])
+def test_rms_normalization_in_the_middle_and_in_float32(eps):
+    module = scramble(nn.Sequential(nn.Linear(4, 6), nn.RMSNorm(6, eps=eps), nn.GELU(), nn.Linear(6, 3)))
+    entry = "rms_norm" if eps is None else ("rms_norm", {"eps": eps})
+    net = fastjac.from_state_dict(module.state_dict(), ["affine", entry, "gelu", "affine"])
+    assert_agrees(net, module, (4,))
+    assert len(net) == 4
+    assert fastjac.from_state_dict(module.float().state_dict(), ["affine", entry, "gelu", "affine"]).dtype == np.float32
+
+
+def test_halves_that_gate_each_other_keep_the_network_a_row():
+    module = scramble(nn.Sequential(nn.Linear(4, 6), nn.PReLU(), nn.GLU(), nn.Linear(3, 2)))
+    found = imported(module.state_dict(), ["affine", "prelu", "glu", "affine"])
+    assert_agrees(found.network, module, (4,))
+    assert found.network.widths == (4, 6, 6, 3, 2)
+    assert [part.source for part in found.parts] == ["0 (affine)", "1 (prelu)", "glu (given)", "3 (affine)"]
+    short = nn.Sequential(module[0], module[2], module[3])
+    assert_agrees(fastjac.from_state_dict(short.state_dict(), ["glu", "identity"]), short, (4,))
+    half = {name: array.float() for name, array in module.state_dict().items()}
+    assert fastjac.from_state_dict(half, ["affine", "prelu", "glu", "affine"]).dtype == np.float32
+
+
+def test_halves_of_the_input_need_its_size():
+    state = {"weight": np.ones((2, 3))}
+    with pytest.raises(LayerError, match=r"layers\[0\] 'glu': no layer before it states how many units.*n_in=\.\.\."):
+        fastjac.from_state_dict(state, ["glu", "affine"])
+    net = fastjac.from_state_dict(state, ["tanh", "glu", "affine"], n_in=6)
+    assert net.widths == (6, 6, 3, 2)
+
+
+def test_an_odd_number_of_units_has_no_halves():
+    with pytest.raises(FormatError, match=r"layers\[1\] 'glu': it takes the halves of 3 entries"):
+        fastjac.from_state_dict({"weight": EYE}, ["affine", "glu"])
 
 
 def test_numbers_in_names_give_the_order_whatever_the_mapping_says():

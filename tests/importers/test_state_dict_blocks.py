@@ -51,6 +51,14 @@ def test_full_form_and_a_block_that_is_a_list_as_from_json():
     assert_agrees(fastjac.from_state_dict(module.state_dict(), layers), module, (4,))
 
 
+def test_halves_in_a_block_are_those_of_its_own_units():
+    module = mlp(nn.Linear(4, 6), Step(nn.Sequential(nn.Linear(6, 12), nn.GLU(), nn.RMSNorm(6))), nn.GLU())
+    layers = ["affine", ("residual", ["affine", "glu", "rms_norm"]), "glu"]
+    net = fastjac.from_state_dict(module.state_dict(), layers)
+    assert_agrees(net, module, (4,))
+    assert net.widths == (4, 6, 6, 3)
+
+
 def test_parts_name_the_groups_inside_of_blocks():
     module = Step(mlp(nn.Linear(3, 3), nn.Tanh()))
     found = imported(module.state_dict(), [("residual", ["tanh"])])

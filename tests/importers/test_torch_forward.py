@@ -213,7 +213,8 @@ REFUSED = {
     ),
     r"^\(Own\), .* fails .*; a forward whose input is a dictionary, .* must be wrapped: import a module whose": looks_up,
     r"^\(Own\), .* does not require grad .*; a forward that differentiates is no network: import": differentiates,
-    r"^torch.topk, .*: it puts entries in an order that depends on the network's input": lambda self, x: self.first(x).topk(2)[0],
+    r"^torch.bucketize, .*: it looks up between which constants": lambda self, x: torch.bucketize(self.first(x), torch.ones(1)),
+    r"^torch.mul, .*: it uses the places of the largest or smallest entries": lambda self, x: self.first(x) * x.topk(1)[1],
     r"^the output: it uses the places of the largest": lambda self, x: self.first(x).argmax(1),
     r"^torch.mean, .*: it acts over axis 0 .* mixes samples; fastjac takes a forward that is given a batch": lambda self, x: (
         self.first(x) - x.mean(0)

@@ -104,7 +104,7 @@ def test_images(path):
 
 
 OVER_PLACES = {
-    (6,): [nn.Unflatten(1, (2, 3))],
+    (6,): [nn.Unflatten(1, (2, 3)), nn.RMSNorm(6)],
     (2, 5): [
         *(nn.Conv1d(2, 3, 2, stride=2), nn.ConvTranspose1d(2, 3, 2, 2, output_padding=1), nn.GLU(1)),
         *(nn.MaxPool1d(2), nn.AvgPool1d(2, 1, 1), nn.AdaptiveAvgPool1d(3)),
@@ -150,6 +150,12 @@ def test_activations_and_layers_of_fastjac_in_a_list(path):
     net = loaded(module, path, classes=listed)
     expected = lambda x: torch.softmax(module.fc2(nn.functional.elu(module.norm(module.fc1(x)), 0.5)), -1)  # noqa: E731
     assert_agrees(net, expected, (3,))
+
+
+def test_halves_that_gate_each_other_in_a_list(path):
+    module = scramble(Net())
+    net = loaded(module, path, classes={f"{HERE}.Net": ["fc1", "norm", "fc2", "glu"]})
+    assert_agrees(net, lambda x: nn.functional.glu(module.fc2(module.norm(module.fc1(x)))), (3,))
 
 
 def test_a_module_that_is_used_twice_is_one_layer(path):

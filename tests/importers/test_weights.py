@@ -64,6 +64,7 @@ def test_other_layers_with_weights_are_named_in_the_proposal():
     state = dense("0", 3, 4) | norm | {"2.weight": np.ones(4), "3.weight": np.ones(4), "3.bias": np.ones(4)} | dense("4", 4, 2)
     message = (
         r'layers=\["affine", "batch_norm", "prelu", "layer_norm", "relu", "affine"\]\), which names every layer in its place'
+        r', also those without weights\. 2\.weight alone may also be that of "rms_norm"\. Its groups'
     )
     with pytest.raises(OptionError, match=message):
         imported_weights(state, Options())

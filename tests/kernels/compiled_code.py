@@ -4,13 +4,13 @@ import re
 
 import numba
 
-from fastjac.kernels.jit import piece
+from fastjac.kernels.jit import FROM_KERNELS_ALONE, entry
 
 
 def code_of(kernel, dtype):
     """The code of a kernel for numbers of this dtype."""
     signature = (numba.from_dtype(dtype), *kernel.kinds)
-    compiled = piece(kernel.py_func)  # the code of one that is read from the cache cannot be seen
+    compiled = entry(kept=False, **FROM_KERNELS_ALONE)(kernel.py_func)  # the code of one that is read from disk cannot be seen
     compiled.compile(signature)
     return compiled.inspect_llvm(signature)
 

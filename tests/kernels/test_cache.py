@@ -300,6 +300,28 @@ def test_kernels_that_one_function_makes_differ_in_their_names(tmp_path, monkeyp
             assert sum(scale.stats.cache_hits.values()) == hits
 
 
+RULES = """
+    import sys, numpy as np
+    from fastjac.layers import Cos, Formula, Sin
+    from tests.kernels.from_python import call
+    layers = {{"sin": Sin(), "cos": Cos(), "cube": Formula("x**3"), "bump": Formula("1 / (1 + x*x)")}}
+    for name in {names}:
+        z, d = np.array([0.5, 0.5]), np.empty(2)
+        call(layers[name].rule.activation, 0.0, z, d, d, d, 2)
+        print(z[0].round(6), d[0].round(6))
+"""
+"""Value and slope of activations, whose kernels are made by one function each kind."""
+
+
+def test_kernels_that_come_from_several_processes_call_pieces_of_their_own(tmp_path):
+    """Numba counts functions of one name in each process anew, so the first ones of two processes had the same symbol."""
+    expected = {"sin": "0.479426 0.877583\n", "cos": "0.877583 -0.479426\n", "cube": "0.125 0.75\n", "bump": "0.8 -0.64\n"}
+    for names in ([name] for name in expected):
+        assert run_script(RULES.format(names=names), NUMBA_CACHE_DIR=str(tmp_path)).stdout == expected[names[0]]
+    shown = run_script(RULES.format(names=[*expected]), NUMBA_CACHE_DIR=str(tmp_path)).stdout
+    assert shown == "".join(expected.values())
+
+
 @pytest.mark.slow
 def test_eight_processes_start_cold_at_once(site, tmp_path):
     """Of two dtypes, so that they write different code to the same place at the same time."""

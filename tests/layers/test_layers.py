@@ -79,6 +79,8 @@ def test_kinks_are_where_value_or_derivative_jumps() -> None:
 
 BAD_LAYERS = [
     (lambda: fj.Affine(np.ones((2, 3), int)), DtypeError, r"Affine weight must hold floating-point numbers, got int64; .*astype"),
+    (lambda: fj.Affine(np.ma.ones((2, 3))), DtypeError, r"Affine weight must not be a masked array, .* lost; pass its \.filled"),
+    (lambda: fj.Scale(1.0, np.ma.ones(3)), DtypeError, "Scale bias must not be a masked array, whose mask would be lost"),
     (lambda: fj.Affine(np.ones((2, 3), complex)), DtypeError, "Affine weight must hold floating-point numbers, got complex128"),
     (lambda: fj.Affine(np.ones((2, 3), object)), DtypeError, "got object"),
     (lambda: fj.Affine([["a", "b"]]), DtypeError, "Affine weight"),

@@ -4,10 +4,11 @@ import numba
 import numpy as np
 import pytest
 
-from fastjac import GELU, Affine, LayerNorm, Network, ReLU, Residual, Scale, Softmax, Tanh
+from fastjac import GELU, Affine, Input, LayerNorm, Network, ReLU, Residual, Scale, Softmax, Tanh
 from fastjac import numba as compiled
 from fastjac.kernels.call import call, handle_of
 from fastjac.kernels.target import lanes
+from fastjac.lowering.memory import Parameters
 from fastjac.lowering.program import lower, workspace
 from fastjac.planning.chain import chain_of
 from fastjac.planning.plan import plan
@@ -81,7 +82,7 @@ def test_products_of_a_network_without_affine_layers_form_no_square_matrix():
     np.testing.assert_allclose(tangent, y * (v - y @ v), atol=1e-15)
     np.testing.assert_allclose(net.vjp(x, v)[1], tangent, atol=1e-15)
     for kind, mode in (("tangents", "forward"), ("cotangents", "reverse")):
-        assert net._runners.get(mode, kind, 1).program.parameters.size < 10 * 3000 * 48
+        assert net._runners.get(mode, Wanted(seed=kind, width=1)).program.parameters.size < 10 * 3000 * 48
 
 
 TASKS = ((None, 0, "reverse"), ("tangents", 5, "forward"), (None, 0, "mixed"), ("cotangents", 2, "reverse"), (None, 0, "forward"))
@@ -152,6 +153,27 @@ def test_a_jacobian_needs_the_sweep_up_to_the_last_state(layers, needed, all_mov
     assert (layout["state_primal"], layout["n_primal"]) == (needed, all_moves)
     x = np.random.default_rng(0).standard_normal((7, 2))
     assert_same_bits([net.jacobian(x)], net.value_and_jacobian(x)[1:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("units", [(2**24 + 1,), (2**24 + 1, 0, 2**31 - 2)])
+def test_the_numbers_of_units_are_stored_exactly(units, dtype):
+    """2^24 + 1 is no number of float32: as one, it would stand for the unit before it."""
+    parameters = Parameters(np.dtype(dtype))
+    parameters.add(np.ones(3))
+    place = parameters.add_units(units)
+    assert tuple(parameters.array()[place:].view(np.int32)[: len(units)]) == units
+
+
+@pytest.mark.slow  # It takes 1.4 GB.
+def test_units_behind_the_first_2_to_the_24_are_taken_in_float32():
+    x = Input(2**24 + 2)
+    net = Network(inputs=x, outputs=Tanh()(x[[-1, 0]]), dtype=np.float32)
+    there = np.zeros(x.size, np.float32)
+    there[-1] = 1.0
+    y, gradient = net.vjp(there, [1, 0])
+    np.testing.assert_allclose(y, [np.tanh(1.0), 0.0], rtol=1e-6)
+    assert np.flatnonzero(gradient).tolist() == [2**24 + 1]
 
 
 def test_a_program_without_a_task_computes_values():

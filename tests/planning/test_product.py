@@ -52,6 +52,14 @@ def test_columns_and_rows_are_those_of_an_identity_beside_a_link_or_a_block(chai
     np.testing.assert_array_equal(product.leaves[-1].weight, np.eye(n_out)[[1]])
 
 
+def test_some_columns_and_rows_of_a_wide_network_need_no_identity():
+    """The identity of a million units would take 8 TB."""
+    product = product_of(chain_of([fj.Tanh()], 10**6, FLOAT64), Wanted(wrt=(2, 0), of=(1,)))
+    assert product.sizes == (2, 10**6, 1)
+    net = fj.Network([fj.Tanh(), fj.Softmax()], n_in=10**6)
+    assert net.jacobian(np.zeros(10**6), wrt=[5, 999_999], of=[999_999]).round(9).tolist() == [[-0.0, 1e-06]]
+
+
 def test_a_seed_stands_at_one_end():
     for seed, place, sizes in (("tangents", 0, (6, 4, 5, 3)), ("cotangents", 2, (4, 5, 3, 6))):
         product = product_of(CHAIN, Wanted(seed=seed, width=6))

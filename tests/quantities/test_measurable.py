@@ -236,6 +236,24 @@ def test_norms_of_entries_whose_squares_are_no_numbers(size: float) -> None:
         assert net.jacobian_norm([1.0, 1.0], order) == pytest.approx(norm * size, rel=1e-14, abs=0)
 
 
+@pytest.mark.parametrize("shape", [(40, 3), (3, 40), (40, 40)], ids=str)
+def test_singular_values_beyond_float64_are_inf(shape: tuple[int, int]) -> None:
+    """The norm of a column overflows in LAPACK's QR decomposition, and its SVD raises for what that makes."""
+    net, x = fj.Network([fj.Affine(np.full(shape, 1.5e308))]), np.zeros(shape[1])
+    np.testing.assert_array_equal(net.singular_values(x, 1), [np.inf])
+    assert net.jacobian_norm(x, "nuc") == net.jacobian_norm(x, 2) == net.jacobian_norm(x) == np.inf
+    assert net.rank(x) == -1
+
+
+@pytest.mark.parametrize("sizes", [(1e-200, 1e200), (1e200, 1e-200), (1e308, 1e-300)], ids=str)
+def test_the_factors_at_a_waist_may_be_large_and_small(sizes: tuple[float, float]) -> None:
+    weights = np.ones((3, 40)), np.ones((40, 3))
+    layers = [fj.Affine(weight * size) for weight, size in zip(weights, sizes, strict=True)]
+    net = fj.Network([layers[0], fj.Tanh(), layers[1]])
+    expected = 120.0 * np.prod(sizes)
+    np.testing.assert_allclose(net.singular_values(np.zeros(40), 1), [expected], rtol=1e-13)
+
+
 def test_of_a_float32_network_nothing_is_lost_besides_what_j_has_lost() -> None:
     net = chain(6, 16, 9).astype(np.float32)
     x = inputs(net, 4)

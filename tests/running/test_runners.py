@@ -7,6 +7,7 @@ import pytest
 
 from fastjac import Affine, Network, ReLU, Residual, Softmax, Tanh
 from fastjac.graphs.graph import path
+from fastjac.planning.product import Wanted
 from fastjac.running.runners import MOST_RUNNERS, Runners
 
 
@@ -15,16 +16,20 @@ def runners():
     return Runners(path((Affine(np.eye(4)), ReLU(), Affine(np.eye(4))), (4,) * 4), np.dtype(np.float64))
 
 
+def tangents(width):
+    return Wanted(seed="tangents", width=width)
+
+
 def test_a_program_is_lowered_once(runners):
-    for key in ((None,), ("forward",), ("reverse",), ("forward", "tangents", 2), ("reverse", "cotangents", 2)):
+    for key in ((None,), ("forward",), ("reverse",), ("forward", tangents(2)), ("reverse", Wanted(seed="cotangents", width=2))):
         assert runners.get(*key) is runners.get(*key)
     assert runners.get("forward") is not runners.get("reverse")
-    assert runners.get("forward", "tangents", 2) is not runners.get("forward", "tangents", 3)
+    assert runners.get("forward", tangents(2)) is not runners.get("forward", tangents(3))
 
 
 def test_the_latest_are_kept(runners):
-    latest = [runners.get("forward", "tangents", k) for k in range(1, 3 * MOST_RUNNERS)][-MOST_RUNNERS:]
-    assert [runners.get("forward", "tangents", k) for k in range(2 * MOST_RUNNERS, 3 * MOST_RUNNERS)] == latest
+    latest = [runners.get("forward", tangents(k)) for k in range(1, 3 * MOST_RUNNERS)][-MOST_RUNNERS:]
+    assert [runners.get("forward", tangents(k)) for k in range(2 * MOST_RUNNERS, 3 * MOST_RUNNERS)] == latest
     assert len(runners._kept) == MOST_RUNNERS
 
 

@@ -141,6 +141,13 @@ def test_more_inputs_than_a_tape_has_room_for():
         fastjac.numba.linearize(PROGRAM, np.ones((3, 12)), np.empty((3, 8)), tape, scratch)
 
 
+@pytest.mark.parametrize("n", [-1, 2**48, 2**61, 2**62])
+def test_tapes_for_numbers_of_inputs_that_are_none(n):
+    """2^61 inputs with 8 bytes each wrap around to none, and a sweep would write behind the tape."""
+    with pytest.raises(ValueError, match=r"^n must be 0 or more, and no more inputs than memory can hold the slopes of$"):
+        fastjac.numba.tape(NETWORKS["tanh"].program(), n)
+
+
 def test_arrays_of_another_kind_are_reported_in_one_line():
     with pytest.raises(
         DtypeError, match=r"^v or u must be a C-contiguous array of the network's dtype float64, got array\(float32"

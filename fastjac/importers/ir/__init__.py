@@ -2,7 +2,8 @@
 
 A front end walks through a model in order and calls, for each operation of the model, a function of these modules. A tensor is a
 Constant, or a Flow, whose entries are units of the network. So shapes, axes, broadcasting, the batch, and constants that a model
-computes are dealt with here, once.
+computes are dealt with here, once. Where tensors are vectors and operations are layers already, as in scikit-learn, a front end
+records these on nodes. A list of layers that a user or a format states stays the row that it is: nothing in it is recognized.
 
     values.py         Constant and Flow: every tensor for one sample, and for a batch that shows whether samples are mixed
     layout.py         from a tensor's entries to a vector of a network, and back
@@ -15,7 +16,8 @@ computes are dealt with here, once.
     recurrence.py     recurrent layers over fixed numbers of steps
     normalization.py  softmax and its kin, layer and batch normalization
     account.py        how much may be made of a file; missing.py: all that a model has and fastjac lacks
-    assembly.py       the network that gives the outputs, and what became of each operation
+    record.py         the operations in order, with the vectors that they make
+    assembly.py       the network that gives the outputs, and what became of each operation; the same of layers in a row
     recognition.py    operations that are one layer together, which patterns.py lists in the language of trees.py
 
 A file that holds a graph of named nodes (ONNX, TensorFlow) becomes a Graph of graph.py. Its operators are a Dialect of

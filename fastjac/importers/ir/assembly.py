@@ -3,73 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from ...errors import UnsupportedLayerError
+from ...errors import LayerError, UnsupportedLayerError
+from ...graphs.blocks import Item
 from ...graphs.conversion import in_order
 from ...graphs.nodes import Input, Node
-from ...layers import LAYERS
+from ...layers import LAYERS, Layer, Scale
 from ...network import Network
 from ..located import located
-from ..parts import Imported, Part, assemble_graph, check_layers
-from ..reading.limits import MOST_UNITS, check_count
-from .account import MOST_VECTORS, spend_places
+from ..parts import Imported, Part
+from ..reading.limits import MOST_LAYERS, MOST_UNITS, check_count
+from .account import spend_places
 from .layout import units
 from .recognition import Recognized, recognized
-from .values import Flow, MixedSamplesError, Shape, Single, shown, size_of
+from .record import Operation, Record
+from .values import Flow, MixedSamplesError, Shape, Single, Value, shown, size_of
 
+NOTHING_LEFT = (
+    "no layer is left: what does nothing at inference, such as dropout, flatten or identity, falls away, and a network takes at "
+    "least one layer"
+)
 SAMPLES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 """How many samples a model's batch may have while it is read. The number taken divides no size of the model, so that the axis of
 the samples differs from all others."""
-
-
-@dataclass(frozen=True, eq=False)
-class Operation:
-    """One operation of a model.
-
-    label : what the model calls it.  kind : its operator.
-    nodes : the vectors that it computes.  note : what a user may want to know.
-    """
-
-    name: str
-    kind: str
-    nodes: tuple[Node, ...]
-    note: str = ""
-
-    @property
-    def label(self) -> str:
-        """Its name with its operator."""
-        return f"{self.name} ({self.kind})"
-
-
-@dataclass(eq=False)
-class Record:
-    """The operations of a model in order, and the vectors that they have made."""
-
-    operations: list[Operation] = field(default_factory=list)
-    _owners: dict[Node, int] = field(default_factory=dict)
-
-    def add(self, name: str, kind: str, results: Sequence[Node], note: str = "") -> None:
-        """Note an operation, with the vectors that hold the entries of its results."""
-        made: list[Node] = []
-        stack = list(results)
-        while stack:
-            node = stack.pop()
-            if node not in self._owners and not isinstance(node, Input):
-                self._owners[node] = len(self.operations)
-                made.append(node)
-                stack.extend(node.operands)
-        check_count(len(self._owners), MOST_VECTORS, "vectors that its operations compute")
-        self.operations.append(Operation(name, kind, tuple(made), note))
-
-    def operation_of(self, node: Node) -> int:
-        """The number of the operation that made a vector; for a vector that an output picks from others, that of the others."""
-        while node not in self._owners and node.operands:
-            node = node.operands[0]
-        return self._owners.get(node, len(self.operations) - 1)
 
 
 def samples_beside(sizes: Iterable[int]) -> int:
@@ -159,16 +118,63 @@ def assemble(
     found = recognized(outputs)
     ends = [found.nodes[node] for node in outputs]
     parts = [*before, *_parts(ends, found, record)]
-    check_layers(parts)
+    _check_layers(parts)
     return Imported(network_of(inputs, ends, widest), tuple(parts))
 
 
+def assemble_row(
+    parts: Iterable[Part],
+    n_in: int | None,
+    call: str,
+    widest: np.dtype | None = None,
+    items: Sequence[Layer | Item] | None = None,
+) -> Imported:
+    """The network of parts in a row, and these parts; every layer stays as it is listed.
+
+    call : how the user would pass n_in.
+    items : the layers of the parts, with blocks of them; by default the layers alone.
+    widest : as for `assemble`.
+
+    Raises LayerError where no layer is left, where nothing states the number of inputs, or where the layers do not chain;
+    FormatError where there are more layers, or more units in one, than fastjac imports.
+    """
+    kept = tuple(parts)
+    layers = _check_layers(kept)
+    if n_in is None and all(layer.n_in is None for layer in layers):
+        raise LayerError(f"no layer states how many inputs the network has; pass it: {call}")
+    check_count(max([n_in or 0, *(layer.n_in or 0 for layer in layers)]), MOST_UNITS, "units in a layer")
+    return Imported(Network(layers if items is None else items, n_in=n_in, dtype=widest), kept)
+
+
+def of_vector(function: Callable[[Value], Value], size: int, dtype: np.dtype | None = None) -> Network:
+    """The network that makes of a vector what a function of tensors makes of it, as an item of a row."""
+    start = Input(size)
+    made = function(input_flow(start, (1, size), None, 1))  # a row takes samples one by one, so there is no batch to follow
+    assert isinstance(made, Flow)
+    return network_of([start], [output_node(made, "y")], dtype)
+
+
+def _check_layers(parts: Iterable[Part]) -> list[Layer]:
+    """The layers of all parts; LayerError where there is none, FormatError where there are more than fastjac imports."""
+    layers = [layer for part in parts for layer in part.layers]
+    if not layers:
+        raise LayerError(NOTHING_LEFT)
+    check_count(len(layers), MOST_LAYERS, "layers")
+    return layers
+
+
 def network_of(inputs: Sequence[Input], outputs: Sequence[Node], dtype: np.dtype | None = None) -> Network:
-    """The network that leads from inputs to outputs: a row of layers, if that is all there is, or a graph."""
+    """The network that leads from inputs to outputs: a row of layers, if that is all there is, or a graph.
+
+    An output that is an input, or that is another output again, becomes a node of its own.
+    """
     chain = _chain(inputs, outputs)
     if chain is not None:
         return Network(chain, n_in=inputs[0].size, dtype=dtype)
-    return assemble_graph(inputs, outputs, (), dtype).network
+    own: list[Node] = []
+    for node in outputs:
+        own.append(Scale()(node) if isinstance(node, Input) or node in own else node)
+    return Network(inputs=inputs, outputs=own, dtype=dtype)
 
 
 def _chain(inputs: Sequence[Input], outputs: Sequence[Node]) -> list | None:
@@ -210,7 +216,7 @@ def _part(operations: Sequence[Operation], nodes: Sequence[Node], found: Recogni
     notes = [operation.note for operation in operations if operation.note]
     if len(operations) == 1:
         return Part(operations[0].label, layers, "; ".join(notes))
-    kinds = ", ".join(operation.kind for operation in operations)
-    label = f"{operations[0].name} to {operations[-1].name} ({kinds})"
+    kinds = ", ".join(operation.kind for operation in operations if operation.kind)
+    label = f"{operations[0].name} to {operations[-1].name}" + (f" ({kinds})" if kinds else "")
     note = [f"together one {pattern or 'affine layer'}"]
     return Part(label, layers, "; ".join([*note, *notes]))

@@ -12,9 +12,10 @@ import numpy as np
 from ...errors import FormatError, UnsupportedLayerError
 from ...graphs.nodes import Input
 from ..located import located
-from .assembly import Record, followed, input_flow
+from .assembly import followed, input_flow
 from .choice import Condition
 from .graph import Graph, Node
+from .record import Record
 from .sources import Source
 from .values import Constant, Flow, Single, Value, constant
 

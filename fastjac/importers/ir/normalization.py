@@ -1,4 +1,4 @@
-"""Operations that tie the entries along some axes together: softmax and its kin, and normalizations."""
+"""Operations that tie the entries along some axes together: softmax and its kin, normalizations, and gates of halves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from ...errors import FormatError, UnsupportedLayerError
 from ...layers import Layer
 from .. import folding
 from .elementwise import add, multiply
-from .functions import apply
+from .functions import apply, reciprocal_root, sigmoid, square
 from .layout import aligned, check_rank, each_unit, rows, spread
-from .movement import checked_axes
-from .values import Constant, Flow, Value, constant, fixed, moved, size_of
+from .movement import checked_axes, part, reshape, shape_of, transpose
+from .reduction import reduce_mean
+from .values import Constant, Flow, Value, computed, constant, fixed, moved, size_of
 
 
 def softmax(value: Value, axes: Sequence[int]) -> Value:
@@ -38,6 +39,43 @@ def layer_norm(value: Value, axes: Sequence[int], weight: Value | None, bias: Va
             except ValueError as error:
                 raise FormatError(f"its {name} of shape {array.shape} does not fit a value of shape {value.shape}") from error
     return _along(value, axes, fl.LayerNorm(**arrays, eps=eps))
+
+
+def group_norm(value: Value, axis: int, groups: int, weight: Value | None, bias: Value | None, eps: float) -> Value:
+    """`weight (x - mean) / sqrt(variance + eps) + bias`, with mean and variance of each of some groups of neighbours on an axis.
+
+    A group holds all entries of a sample there; the samples lie along axis 0. Weight and bias have an entry for each index of the
+    axis.
+    """
+    rank = len(value.shape)
+    if not 0 < axis < rank or groups < 1 or value.shape[axis] % groups:
+        raise FormatError(f"it normalizes {groups} groups along axis {axis} of a tensor of shape {value.shape}")
+    if groups == 1 and rank == 2:
+        return layer_norm(value, [1], weight, bias, eps)
+    order = [0, axis, *(other for other in range(1, rank) if other != axis)]
+    turned = transpose(value, order)
+    shape = shape_of(turned)
+    grouped = reshape(turned, computed(lambda sizes: np.array([sizes[0], groups, -1]), shape))
+    found = reshape(layer_norm(grouped, [2], None, None, eps), shape)
+    for function, array in ((multiply, weight), (add, bias)):
+        found = found if array is None else function(found, reshape(array, [-1, *[1] * (rank - 2)]))
+    return transpose(found, np.argsort(order).tolist())
+
+
+def rms_norm(value: Value, axes: Sequence[int], weight: Value | None, eps: float) -> Value:
+    """`weight x / sqrt(mean(x^2) + eps)`, with the mean of the entries along some axes; the weight is spread as NumPy does it."""
+    inverse = reciprocal_root(add(reduce_mean(square(value), axes), constant(np.float64(eps))))
+    found = multiply(value, inverse)
+    return found if weight is None else multiply(found, weight)
+
+
+def glu(value: Value, axis: int) -> Value:
+    """The first half along an axis, times the sigmoid of the second."""
+    (along,) = checked_axes([axis], len(value.shape))
+    size = value.shape[along]
+    if size % 2:
+        raise FormatError(f"it takes the halves of {size} entries along axis {along}, which are an odd number")
+    return multiply(part(value, along, 0, size // 2), sigmoid(part(value, along, size // 2, size)))
 
 
 def batch_norm(value: Value, axis: int, statistics: Sequence[Value | None], eps: float) -> Value:

@@ -121,14 +121,17 @@ def _is_alone(operand: Node, node: Node, uses: Mapping[Any, int]) -> bool:
 
 
 def _into_affine(affine: fl.Affine, layer: Layer) -> fl.Affine | None:
-    """The affine map that does the work of `affine` and of a layer behind it that adds constants or picks units; else None."""
+    """The affine map that does the work of `affine` and of a layer behind it that adds constants or picks units; else None.
+
+    Units that are repeated stay apart: `x / sum(x)` would multiply by a square matrix of ones in place of one row.
+    """
     if isinstance(layer, fl.Scale) and affine.bias is None and _is_one(layer.weight):
         spend(affine.weight.size)
         bias = layer.bias
         if not isinstance(bias, np.ndarray):
             bias = np.full(affine.n_out, bias, _precision_of(bias, affine.weight.dtype))
         return fl.Affine(affine.weight, bias)
-    if isinstance(layer, Take):
+    if isinstance(layer, Take) and len(layer.index) <= affine.n_out:
         index = np.array(layer.index)
         spend(len(index) * affine.weight.shape[1])
         return fl.Affine(affine.weight[index], None if affine.bias is None else affine.bias[index])

@@ -14,11 +14,14 @@ from ...graphs import nodes
 from ...graphs.nodes import Node
 from .account import spend
 from .choice import as_number, greater, opposite
-from .elementwise import add, divide, subtract
-from .functions import absolute, sqrt, square
+from .elementwise import add, clip, divide, subtract
+from .functions import absolute, exp, log, sqrt, square
 from .layout import Rows, rows
-from .movement import checked_axes
+from .movement import checked_axes, squeeze
 from .values import Constant, Value, computed, constant, moved
+
+LARGEST = 3e38
+"""A number that float32 can hold, and next to which it can hold few."""
 
 
 def reduce_sum(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
@@ -48,6 +51,18 @@ def reduce_min(value: Value, axes: Sequence[int] | None = None, keep: bool = Tru
 def reduce_product(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
     """The product of the entries along some axes, of all by default."""
     return _reduced(value, axes, keep, np.prod, lambda found: nodes.multiply(found.columns()))
+
+
+def log_sum_exp(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
+    """`log sum exp(x)` of the entries along some axes, of all by default.
+
+    The largest entry is subtracted first and added again, so that no exponential overflows and not all of them vanish.
+    """
+    bound = constant(np.float32(LARGEST))
+    # Without bounds, infinity minus infinity would give nan.
+    largest = clip(reduce_max(value, axes), constant(np.float32(-LARGEST)), bound)
+    found = add(log(reduce_sum(exp(subtract(value, largest)), axes)), largest)
+    return found if keep else squeeze(found, range(len(value.shape)) if axes is None else axes)
 
 
 def norm(value: Value, axes: Sequence[int] | None = None, keep: bool = True, order: int = 2) -> Value:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from ... import layers as fl
+from ..ir import normalization as nm
+from ..ir.values import Value
 
 HARD_SIGMOID_2 = "hard_sigmoid (Keras 2)"
 """This package's name of the hard_sigmoid of Keras 1 and 2, whose slope is 0.2 and not 1/6; no function has such a name."""
@@ -41,14 +44,17 @@ ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "softmax": (fl.Softmax(),),
     "log_softmax": (fl.LogSoftmax(),),
 }
-"""The layers that each name stands for."""
+"""The layers that each name stands for, where the samples are vectors."""
 
 REFUSED = {
-    "glu": "it halves the number of units",
     "threshold": "its name alone does not state the threshold; use the layer ReLU(threshold=...)",
     "sparsemax": "Keras up to 3.15 computes something else (keras-team/keras issue 23425); fastjac.Sparsemax is the real one",
 }
 """Built-in activations that fastjac does not import, and why."""
 
-MIXING = ("softmax", "log_softmax")
-"""The activations that act over the last axis, so that it matters how many axes there are."""
+MIXING: dict[str, Callable[[Value, Sequence[int]], Value]] = {
+    "softmax": nm.softmax,
+    "log_softmax": nm.log_softmax,
+    "glu": lambda value, axes: nm.glu(value, axes[0]),
+}
+"""The activations that act along the last axis, as functions of a tensor and axes."""

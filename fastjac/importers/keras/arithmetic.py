@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UnsupportedLayerError
+from ..ir import angles
 from ..ir import choice as ch
 from ..ir import contraction as ct
 from ..ir import elementwise as el
@@ -18,11 +19,12 @@ from ..ir import functions as fn
 from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.choice import Condition
-from ..ir.values import Constant, Value, constant, moved
+from ..ir.values import Constant, Value, computed, constant, moved
 from .calls import Call
 from .config import Entry
 from .graph import is_tensor
 from .joins import concatenate
+from .shapes import own_axis
 
 Precision = type[np.floating[Any]]
 Operand = Value | Condition
@@ -79,6 +81,54 @@ def _negative(call: Call, values: Sequence[Operand]) -> Operand:
     return fn.negative(_number(values[0]))
 
 
+def _logical(function: Callable[..., Operand], count: int = 2) -> Arithmetic:
+    """A combination of comparisons."""
+
+    def combine(call: Call, values: Sequence[Operand]) -> Operand:
+        if any(not isinstance(value, (Condition, Constant)) for value in values):
+            raise UnsupportedLayerError("it combines numbers; fastjac takes what comparisons give, such as x > 0")
+        return function(*values[:count])
+
+    return combine
+
+
+def _einsum(call: Call, values: Sequence[Operand]) -> Operand:
+    return ct.einsum(call.entry.config["subscripts"], [_number(value) for value in values])
+
+
+def _tensordot(call: Call, values: Sequence[Operand]) -> Operand:
+    """The product over the last axis of the first tensor and the first axis of a constant matrix."""
+    a, b = (_number(value) for value in values)
+    if call.entry.config.get("axes", 1) != 1 or not isinstance(b, Constant) or len(b.shape) != 2:
+        raise UnsupportedLayerError("it sums over other axes than the last one and the first of a matrix; use keras.ops.einsum")
+    return ct.matmul(a, b)
+
+
+def _take(call: Call, values: Sequence[Operand]) -> Operand:
+    value, numbers = (_number(one) for one in values)
+    return mv.gather(value, _whole(numbers), own_axis(call.entry.config["axis"], value))
+
+
+def _take_along(call: Call, values: Sequence[Operand]) -> Operand:
+    value, numbers = (_number(one) for one in values)
+    axis = own_axis(call.entry.config["axis"], value)
+    shape = computed(lambda own, given: np.array([len(own), *given.shape[1:]]), value, _whole(numbers))
+    return mv.gather_elements(value, mv.expand(_whole(numbers), shape), axis)
+
+
+def _whole(value: Value) -> Value:
+    return computed(lambda array: array.astype(np.int64), value) if isinstance(value, Constant) else value
+
+
+def _log_add(a: Value, b: Value) -> Value:
+    return el.add(b, fn.softplus(el.subtract(a, b)))
+
+
+def _filled(number: float) -> Arithmetic:
+    """A constant of the shape of a tensor."""
+    return lambda call, values: computed(lambda array: np.full(array.shape, number, np.float32), _number(values[0]))
+
+
 def _concatenate(call: Call, values: Sequence[Operand]) -> Operand:
     return concatenate(call.entry, [_number(value) for value in values])
 
@@ -125,6 +175,19 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "GreaterEqual": _of_two(ch.at_least),
     "Less": _of_two(ch.less),
     "LessEqual": _of_two(ch.at_most),
+    "Arctan2": _of_two(angles.arctan2),
+    "Hypot": _of_two(angles.hypotenuse),
+    "Logaddexp": _of_two(_log_add),
+    "LogicalAnd": _logical(ch.both),
+    "LogicalOr": _logical(ch.either),
+    "LogicalNot": _logical(ch.opposite, 1),
+    "Einsum": _einsum,
+    "Tensordot": _tensordot,
+    "Dot": _tensordot,
+    "Take": _take,
+    "TakeAlongAxis": _take_along,
+    "OnesLike": _filled(1.0),
+    "ZerosLike": _filled(0.0),
     "Where": _where,
     "Negative": _negative,
     "Concatenate": _concatenate,

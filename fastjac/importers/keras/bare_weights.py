@@ -5,7 +5,7 @@ The weights become a state dict as torch would have it, with kernels transposed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import DtypeError, FormatError, OptionError
 from .. import state_dict
+from ..entries import all_entries, name_of, translated
 from ..groups import Group as StateGroup
 from ..groups import groups_in_order
 from ..located import located
@@ -29,15 +30,23 @@ FIELDS: dict[str, dict[int, tuple[str, ...]]] = {
     "affine": {1: ("weight",), 2: ("weight", "bias")},
     "batch_norm": {2: ("running_mean", "running_var"), 4: ("weight", "bias", "running_mean", "running_var")},
     "layer_norm": {2: ("weight", "bias")},
+    "rms_norm": {1: ("weight",)},
     "prelu": {1: ("weight",)},
 }
 """For each entry of a list of layers that takes arrays, the names of the arrays by how many there are. Where there are more or
 fewer, nobody knows which array is missing."""
 
-STEMS = {"affine": "dense", "batch_norm": "batch_normalization", "layer_norm": "layer_normalization", "prelu": "p_re_lu"}
+STEMS = {
+    "affine": "dense",
+    "batch_norm": "batch_normalization",
+    "layer_norm": "layer_normalization",
+    "rms_norm": "rms_normalization",
+    "prelu": "p_re_lu",
+}
 """For each of these entries Keras's class, as files spell it."""
 
-KERAS_EPSILON = {"eps": 1e-3}
+EPSILONS = {"batch_norm": 1e-3, "layer_norm": 1e-3, "rms_norm": 1e-6}
+"""The eps that Keras gives a normalization by default."""
 AMBIGUOUS = {
     "leaky_relu": "the slope is 0.2 by name in Keras, 0.3 in its layer; write fastjac.LeakyReLU(slope)",
     "hard_sigmoid": "the slope is 1/6 in Keras 3, which is fastjac.HardSigmoid(), and 0.2 before; for that, pass config instead",
@@ -89,8 +98,9 @@ def imported(groups: Sequence[WeightGroup], is_ordered: bool, options: Options) 
     """
     if isinstance(options.layers, str) or not isinstance(options.layers, Sequence):
         raise DtypeError(f'layers must be a list such as ["relu", "softmax"], got {options.layers!r}')
-    layers = [_meaning(entry, position) for position, entry in enumerate(options.layers)]
-    kinds = [kind for kind in map(_kind, layers) if kind is not None] or ["affine"] * len(layers)
+    layers = translated(options.layers, _meaning, "layers")
+    given = list(all_entries(layers))
+    kinds = [kind for kind in map(_kind, given) if kind is not None] or ["affine"] * len(given)
     used = list(groups) if options.order is None else _named(groups, options.order)
     if len(kinds) != len(used):
         raise FormatError(
@@ -141,15 +151,15 @@ def _filed(root: Group) -> Iterator[WeightGroup]:
             yield WeightGroup(path.rstrip("/"), arrays)
 
 
-def _meaning(entry: Any, position: int) -> Any:
+def _meaning(entry: Any, place: str) -> Any:
     """An entry of the list, with Keras's meaning, as `from_state_dict` takes it."""
-    if _kind(entry) in ("batch_norm", "layer_norm"):
-        name, given = entry if isinstance(entry, tuple) else (entry, {})
-        return name, {**KERAS_EPSILON, **given}
+    kind = _kind(entry)
+    if kind in EPSILONS:
+        return kind, {"eps": EPSILONS[kind], **({} if entry == kind else entry[1])}
     if not isinstance(entry, str):
         return entry
     if entry in AMBIGUOUS:
-        raise OptionError(f"layers[{position}] {entry!r}: {AMBIGUOUS[entry]}")
+        raise OptionError(f"{place} {entry!r}: {AMBIGUOUS[entry]}")
     if entry == "linear":
         return "identity"
     return ACTIVATIONS[entry][0] if entry in ACTIVATIONS else entry
@@ -157,8 +167,8 @@ def _meaning(entry: Any, position: int) -> Any:
 
 def _kind(entry: Any) -> str | None:
     """The name of an entry that takes arrays; None for any other."""
-    name = entry[0] if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Mapping) else entry
-    return name if isinstance(name, str) and name in FIELDS else None
+    name = name_of(entry)
+    return name if name in FIELDS else None
 
 
 def _in_order(groups: Sequence[WeightGroup], kinds: Sequence[str]) -> list[WeightGroup]:

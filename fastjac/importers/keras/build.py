@@ -12,7 +12,8 @@ import numpy as np
 from ...errors import LayerError, UnsupportedLayerError
 from ...graphs.nodes import Input, Node
 from ..ir.account import Account, accounting
-from ..ir.assembly import Record, assemble, input_flow, output_node, samples_beside
+from ..ir.assembly import assemble, input_flow, output_node, samples_beside
+from ..ir.record import Record
 from ..ir.values import Flow
 from ..located import located, malformed_as_error
 from ..options import Options

@@ -18,12 +18,14 @@ class Call:
 
     operands : the numbers of the tensors among its arguments. The model's inputs have the first numbers, then each call's result.
     args, options : the arguments by position and by name, as the config has them.
+    output : which of its results this is, where it gives several.
     """
 
     entry: Entry
     operands: tuple[int, ...]
     args: tuple[Any, ...]
     options: dict[str, Any]
+    output: int = 0
 
     def refuse_arguments(self) -> None:
         """Raise UnsupportedLayerError where something other than tensors is among the arguments."""
@@ -61,10 +63,14 @@ def flatten(model: Config, weights: Weights) -> Flattened:
 
 
 class _Plan(NamedTuple):
-    """The calls of one model, and the layers and models that it holds, by the ids of their configs."""
+    """The calls of one model, the layers and models that it holds, by the ids of their configs, and how many results are taken.
+
+    counts : of calls that give several results, how many are taken, up to the last one that is.
+    """
 
     calls: Calls
     entries: dict[int, Entry]
+    counts: dict[tuple[str, int], int]
 
 
 class _Flattening:
@@ -78,7 +84,8 @@ class _Flattening:
     def plan(self, model: Config, weights: Weights, prefix: str) -> _Plan:
         if id(model) not in self._plans:
             calls = _calls(model)
-            self._plans[id(model)] = _Plan(calls, _entries(model["config"]["layers"], calls, weights, prefix))
+            entries = _entries(model["config"]["layers"], calls, weights, prefix)
+            self._plans[id(model)] = _Plan(calls, entries, _counts(calls))
         return self._plans[id(model)]
 
     def run(self, plan: _Plan, given: list[int], depth: int) -> list[list[int]]:
@@ -94,16 +101,29 @@ class _Flattening:
                 outputs = self.run(inner, _given(entry, step, inner.calls, operands), depth + 1)
                 made[key] = [tensor for tensors in outputs for tensor in tensors]
             else:
-                self._count(len(operands))
-                self.calls.append(Call(entry, tuple(operands), step.args, step.options))
-                made[key] = [self.made]
-                self.made += 1
+                made[key] = []
+                for output in range(plan.counts.get(key, 1) if entry.gives_several else 1):
+                    self._count(len(operands))
+                    self.calls.append(Call(entry, tuple(operands), step.args, step.options, output))
+                    made[key].append(self.made)
+                    self.made += 1
         return [_picked(made, source) for source in plan.calls.outputs]
 
     def _count(self, joined: int) -> None:
         self._visited, self._joined = self._visited + 1, self._joined + joined
         check_count(self._visited, MOST_LAYERS, "layers, counted as often as they are called")
         check_count(self._joined, MOST_JOINED, "tensors that layers take")
+
+
+def _counts(calls: Calls) -> dict[tuple[str, int], int]:
+    """For each call of which another result than the first is taken, how many results there must be."""
+    counts: dict[tuple[str, int], int] = {}
+    for sources in (*(step.sources for step in calls.steps), calls.outputs):
+        for source in sources:
+            if source.output:
+                check_count(source.output, MOST_ENDS, "results of one call")
+                counts[source.key] = max(counts.get(source.key, 1), source.output + 1)
+    return counts
 
 
 def _picked(made: dict[tuple[str, int], list[int]], source: Source) -> list[int]:

@@ -19,6 +19,8 @@ Config = dict[str, Any]
 SampleShape = tuple[int | None, ...]
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 MODEL_MODULES = ("keras", "keras.models", "keras.src.models.sequential", "keras.src.models.functional")
+SEVERAL = ("Split", "TopK", "Unstack")
+"""Operations that give several tensors."""
 OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.")
 
 
@@ -67,6 +69,11 @@ class Entry:
     def is_operation(self) -> bool:
         """Whether it is a bare operation, as `keras.ops.relu(x)` and `x + 1` make one."""
         return _is_operation(self.module)
+
+    @property
+    def gives_several(self) -> bool:
+        """Whether it is an operation that gives several tensors."""
+        return self.is_operation and self.class_name in SEVERAL
 
 
 def entry_of(config: Config, name: str, weights: Weights) -> Entry:

@@ -20,7 +20,7 @@ from ..reading.jsontext import read_object
 from ..reading.probe import Probe
 from . import bare_weights
 from .build import build, malformed_config_as_error
-from .config import Config
+from .config import Config, check_model
 from .legacy import generation, modern
 from .weight_lists import ListedWeights, Listing, is_listing
 from .weight_tree import TreeWeights
@@ -63,6 +63,7 @@ def _whole_model(root: Group, text: str, options: Options) -> Imported:
         raise FormatError(f"it has a {CONFIG} but no group {WEIGHTS}; the file is damaged or not from Keras")
     with malformed_config_as_error(CONFIG):
         model = modern(read_object(text, CONFIG), written_by)
+        check_model(model)
         return build(model, ListedWeights(Listing(model, weights)), options).imported
 
 

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...errors import FormatError
+from ..ir import contraction as ct
 from ..ir import elementwise as el
+from ..ir import functions as fn
 from ..ir import joining as jn
 from ..ir import movement as mv
+from ..ir import reduction as rd
 from ..ir.values import Value, constant
 from .config import Entry
 from .shapes import own_axis, sample_of
@@ -39,6 +42,29 @@ def concatenate(entry: Entry, values: Sequence[Value]) -> Value:
     return jn.concatenate(values, axis)
 
 
+def dot(entry: Entry, values: Sequence[Value]) -> Value:
+    """The products of two tensors summed along an axis of each; `normalize` divides both by their norms first."""
+    if len(values) != 2:
+        raise FormatError(f"it multiplies two tensors, and is called on {len(values)}")
+    option = entry.config["axes"]
+    pair = [option] * 2 if isinstance(option, int) else option
+    axes = [own_axis(axis, value) for axis, value in zip(pair, values, strict=True)]
+    a, b = values
+    if entry.config["normalize"]:
+        a, b = (_normalized(value, axis) for value, axis in zip(values, axes, strict=True))
+    letters = iter("bcdefghijklmnop")
+    first = ["a", *(next(letters) for _ in a.shape[1:])]
+    second = ["a", *(first[axes[0]] if axis == axes[1] else next(letters) for axis in range(1, len(b.shape)))]
+    kept = [one for one in (*first, *second[1:]) if one != first[axes[0]]]
+    found = ct.einsum(f"{''.join(first)},{''.join(second)}->{''.join(kept)}", [a, b])
+    return mv.unsqueeze(found, [1]) if len(kept) == 1 else found
+
+
+def _normalized(value: Value, axis: int) -> Value:
+    total = rd.reduce_sum(fn.square(value), [axis])
+    return el.multiply(value, fn.reciprocal_root(el.maximum(total, constant(np.float64(1e-12)))))
+
+
 def _joined(function: Callable[[Value, Value], Value]) -> Merge:
     """Tensors joined entry by entry; smaller samples are spread as NumPy broadcasts them."""
     return lambda entry, values: el.total(_aligned(values), function)
@@ -64,5 +90,6 @@ MERGES: dict[str, Merge] = {
     "Maximum": _joined(el.maximum),
     "Minimum": _joined(el.minimum),
     "Concatenate": concatenate,
+    "Dot": dot,
 }
 """Every merging layer that fastjac reads, by class name."""

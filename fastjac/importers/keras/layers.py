@@ -14,7 +14,6 @@ from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from ..ir import contraction as ct
 from ..ir import movement as mv
-from ..ir import normalization as nm
 from ..ir import reduction as rd
 from ..ir.account import shared, spend
 from ..ir.choice import Condition, as_number
@@ -22,6 +21,7 @@ from ..ir.functions import apply
 from ..ir.missing import Missing, refuse_missing
 from ..ir.values import Flow, Value
 from ..located import located
+from . import normalizations as nz
 from .activations import ACTIVATIONS, HARD_SIGMOID_2, MIXING, REFUSED
 from .arithmetic import Operand, Precision, arithmetic, is_arithmetic
 from .arrays import arrays, dtype_name
@@ -29,8 +29,7 @@ from .calls import Call, refuse_extras
 from .config import Entry, entry_of, full_class_name, inner_layer
 from .images import average_pooling, convolution, cropping, max_pooling, transposed_convolution, upsampling, zero_padding
 from .joins import MERGES
-from .normalizations import batch_normalization, layer_normalization, normalization, rescaling, unit_normalization
-from .operations import operation, softmax
+from .operations import operation, part_of, softmax
 from .rectifiers import elu, leaky_relu, prelu, relu
 from .recurrent import bidirectional, recurrent
 from .shapes import Shape, own_axes, sample_of
@@ -67,6 +66,8 @@ def result_of(call: Call, values: Sequence[Operand], precision: Precision) -> Op
     if entry.class_name in MERGES and not entry.is_operation:
         return MERGES[entry.class_name](entry, tensors)
     (value,) = tensors
+    if entry.gives_several:
+        return part_of(entry, value, call.output)
     return operation(entry, value) if entry.is_operation else _converted(entry, value)
 
 
@@ -226,12 +227,12 @@ def _activation(entry: Entry, value: Value) -> Value:
     option = entry.config["activation"]
     if isinstance(option, str) and option in REFUSED:
         raise UnsupportedLayerError(f"its activation {option!r} is not supported: {REFUSED[option]}")
+    if isinstance(option, str) and option in MIXING:
+        return MIXING[option](value, own_axes(-1, value))
     if not isinstance(option, str) or option not in ACTIVATIONS:
         raise UnsupportedLayerError(
             f"its activation {_shown(option)} is not among those that fastjac has: {', '.join(ACTIVATIONS)}"
         )
-    if option in MIXING:
-        return (nm.softmax if option == "softmax" else nm.log_softmax)(value, own_axes(-1, value))
     return apply(value, ACTIVATIONS[option])
 
 
@@ -269,11 +270,13 @@ CONVERTERS: dict[str, Conversion] = {
     "PReLU": Conversion(_of_each_unit(prelu)),
     "ELU": Conversion(_of_each_unit(elu)),
     "Softmax": Conversion(softmax),
-    "BatchNormalization": Conversion(_of_each_unit(batch_normalization), "statistics folded to one Scale"),
-    "LayerNormalization": Conversion(layer_normalization),
-    "UnitNormalization": Conversion(unit_normalization),
-    "Normalization": Conversion(_of_each_unit(normalization), "mean and deviation as Scale"),
-    "Rescaling": Conversion(_of_each_unit(rescaling)),
+    "BatchNormalization": Conversion(_of_each_unit(nz.batch_normalization), "statistics folded to one Scale"),
+    "LayerNormalization": Conversion(nz.layer_normalization),
+    "GroupNormalization": Conversion(nz.group_normalization),
+    "RMSNormalization": Conversion(nz.rms_normalization),
+    "UnitNormalization": Conversion(nz.unit_normalization),
+    "Normalization": Conversion(_of_each_unit(nz.normalization), "mean and deviation as Scale"),
+    "Rescaling": Conversion(_of_each_unit(nz.rescaling)),
     "Flatten": Conversion(_flatten, FLATTENED),
     "Reshape": Conversion(_reshape, FLATTENED),
     "Permute": Conversion(_permute, ONLY_ORDER),

@@ -16,6 +16,8 @@ from .config import MODEL_CLASSES, Config, inner_layer
 from .legacy_graph import modern_graph
 
 NEWEST = 3
+OPERATIONS = "keras.src.ops.numpy"
+"""A module of bare operations, which an .h5 file does not mark as such."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,9 @@ def _layer(entry: Config, written_by: int, default_name: str) -> Config:
         config["layer"] = _part(wrapped, written_by, "layer")
     # Where no module is stated, Keras's own classes have bare names, and classes that the user registered are package>name.
     module = entry.get("module", None if ">" in class_name else "keras.layers")
+    is_in_graph = written_by == NEWEST and "module" not in entry and entry.get("inbound_nodes")
+    if is_in_graph and not config.keys() & {"trainable", "bin_boundaries"}:
+        module = OPERATIONS  # every layer has the first of these options, but for Discretization, which has the second
     return {**entry, "module": module, "class_name": class_name, "config": config}
 
 

@@ -19,7 +19,7 @@ from ..ir.values import Value, constant
 from ..tensors import float_dtype
 from .arrays import arrays, as_list, float_type
 from .config import Entry
-from .shapes import Shape, own_axes, per_unit, sample_axis
+from .shapes import Shape, own_axes, own_axis, per_unit, sample_axis
 
 UNIT_EPSILON = 1e-12
 """The least sum of squares that Keras divides by."""
@@ -55,6 +55,27 @@ def layer_normalization(entry: Entry, value: Value) -> Value:
     given = arrays(entry, *[tuple(value.shape[axis] for axis in axes)] * len(names))
     weights = {name: constant(array) for name, array in zip(names, given, strict=True)}
     return nm.layer_norm(value, axes, weights.get("weight"), weights.get("bias"), config["epsilon"])
+
+
+def group_normalization(entry: Entry, value: Value) -> Value:
+    """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance of the entries in each group of channels."""
+    config = entry.config
+    if config["axis"] < 0 and config["axis"] != -1:  # there Keras takes its groups apart along another axis
+        raise UnsupportedLayerError(f"axis={config['axis']} is not supported; fastjac takes -1 and axes counted from the front")
+    axis = own_axis(config["axis"], value)
+    size = value.shape[axis]
+    names = [name for name, option in (("gamma", "scale"), ("beta", "center")) if config[option]]
+    weights = dict(zip(names, map(constant, arrays(entry, *[(size,)] * len(names))), strict=True))
+    groups = size if config["groups"] == -1 else config["groups"]
+    return nm.group_norm(value, axis, groups, weights.get("gamma"), weights.get("beta"), config["epsilon"])
+
+
+def rms_normalization(entry: Entry, value: Value) -> Value:
+    """`scale x / sqrt(mean(x^2) + epsilon)`, with the mean of the entries along some axes."""
+    axes = sorted(own_axes(entry.config["axis"], value))
+    (scale,) = arrays(entry, tuple(value.shape[axis] for axis in axes))
+    shape = [value.shape[axis] if axis in axes else 1 for axis in range(len(value.shape))]
+    return nm.rms_norm(value, axes, constant(scale.reshape(shape)), entry.config["epsilon"])
 
 
 def unit_normalization(entry: Entry, value: Value) -> Value:

@@ -6,21 +6,29 @@ They are activations with options that no name states, functions such as `keras.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
+from ..ir import accumulation as ac
 from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import functions as fn
+from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir import reduction as rd
-from ..ir.values import Value
+from ..ir import sorting as st
+from ..ir.values import Value, constant, moved
+from ..precision import refuse_rounding
 from .activations import ACTIVATIONS, MIXING
-from .config import Entry, snake_case
+from .arrays import as_list
+from .config import Config, Entry, snake_case
 from .rectifiers import elu, leaky_relu, relu
-from .shapes import Shape, own_axes, sample_of
+from .shapes import Shape, own_axes, own_axis, sample_of
 
 Operation = Callable[[Entry, Value], Value]
 Layers = Callable[[Entry, Shape], Sequence[fl.Layer]]
@@ -39,6 +47,23 @@ def operation(entry: Entry, value: Value) -> Value:
             f"{', '.join(sorted(OPERATIONS))} and Clip"
         )
     return fn.apply(value, ACTIVATIONS[name])
+
+
+def part_of(entry: Entry, value: Value, number: int) -> Value:
+    """One of the results of an operation that gives several."""
+    if entry.class_name == "TopK":
+        if number:
+            raise UnsupportedLayerError(
+                "its places of the largest entries have no derivative; fastjac takes the entries themselves"
+            )
+        return mv.part(st.ordered(value, -1, True), -1, 0, entry.config["k"])
+    axis = own_axis(entry.config["axis"], value)
+    size = value.shape[axis]
+    if entry.class_name == "Unstack":
+        return mv.entry(value, axis, number)
+    given = entry.config["indices_or_sections"]
+    ends = [0, *as_list(given), size] if not isinstance(given, int) else [size // given * i for i in range(given + 1)]
+    return mv.part(value, axis, ends[number], ends[number + 1])
 
 
 def softmax(entry: Entry, value: Value) -> Value:
@@ -66,6 +91,10 @@ def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> 
     return lambda entry, value: function(value, own_axes(entry.config["axis"], value), bool(entry.config.get("keepdims")))
 
 
+def _average(entry: Entry, value: Value) -> Value:
+    return rd.reduce_mean(value, own_axes(entry.config["axis"], value), False)
+
+
 def _reshape(entry: Entry, value: Value) -> Value:
     """A new shape for the whole batch; its first size must be left open."""
     return mv.reshape(value, entry.config["newshape"])
@@ -84,6 +113,79 @@ def _expand(entry: Entry, value: Value) -> Value:
     return mv.unsqueeze(value, [axis] if isinstance(axis, int) else axis)
 
 
+def _along(function: Callable[[Value, int], Value]) -> Operation:
+    """A function of the entries along one axis, which stays."""
+    return lambda entry, value: function(value, own_axis(entry.config["axis"], value))
+
+
+def _moved(function: Callable[[np.ndarray, Config], np.ndarray], *axes: str) -> Operation:
+    """A function of NumPy that only moves entries; `axes` are the options that name axes, which must be those of one sample."""
+
+    def move(entry: Entry, value: Value) -> Value:
+        for name in axes:
+            own_axes(entry.config[name], value)
+        return moved(lambda array: function(array, entry.config), value)
+
+    return move
+
+
+def _variance(entry: Entry, value: Value) -> Value:
+    axes, keep = own_axes(entry.config["axis"], value), bool(entry.config["keepdims"])
+    return rd.reduce_mean(fn.square(el.subtract(value, rd.reduce_mean(value, axes, True))), axes, keep)
+
+
+def _norm(entry: Entry, value: Value) -> Value:
+    order = entry.config["ord"]
+    if order not in (None, 1, 2) or not isinstance(entry.config["axis"], int):
+        raise UnsupportedLayerError(
+            f"it takes the norm {order!r:.40} of axis {entry.config['axis']}; fastjac has 1 and 2 of one axis"
+        )
+    return rd.norm(value, own_axes(entry.config["axis"], value), bool(entry.config["keepdims"]), order or 2)
+
+
+def _pad(entry: Entry, value: Value) -> Value:
+    widths = [as_list(width) for width in entry.config["pad_width"]]
+    before, behind = zip(*(width * 2 if len(width) == 1 else width for width in widths), strict=True)
+    if before[0] or behind[0]:
+        raise UnsupportedLayerError("it pads the axis of the batch; fastjac takes the axes of one sample")
+    mode = {"constant": "constant", "reflect": "reflect"}.get(entry.config["mode"])
+    if mode is None:
+        raise UnsupportedLayerError(f"its mode {entry.config['mode']!r:.40} is not supported; fastjac has constant and reflect")
+    return jn.pad(value, before, behind, constant(np.float32(0.0)), mode)
+
+
+def _difference(entry: Entry, value: Value) -> Value:
+    axis = own_axis(entry.config["axis"], value)
+    for _ in range(entry.config["n"]):
+        size = value.shape[axis]
+        value = el.subtract(mv.part(value, axis, 1, size), mv.part(value, axis, 0, size - 1))
+    return value
+
+
+def _median(entry: Entry, value: Value) -> Value:
+    """The entry in the middle, or the mean of two."""
+    axis = own_axis(entry.config["axis"], value)
+    size = value.shape[axis]
+    middle = mv.part(st.ordered(value, axis), axis, (size - 1) // 2, size // 2 + 1)
+    return rd.reduce_mean(middle, [axis], bool(entry.config["keepdims"]))
+
+
+def _same(entry: Entry, value: Value) -> Value:
+    """The tensor itself in another precision of floating-point numbers."""
+    refuse_rounding(str(entry.config["dtype"]))
+    return value
+
+
+def _powers_of(base: float) -> tuple[Operation, Operation]:
+    """The power of a base, and the logarithm to it."""
+    scale = math.log(base)
+    return (
+        lambda entry, value: fn.exp(el.multiply(value, constant(np.float64(scale)))),
+        lambda entry, value: el.multiply(fn.log(value), constant(np.float64(1.0 / scale))),
+    )
+
+
+ONE = constant(np.float32(1.0))
 WITH_OPTIONS: dict[str, Layers] = {
     "ReLU": relu,
     "LeakyRelu": leaky_relu,
@@ -111,11 +213,46 @@ OPERATIONS: dict[str, Operation] = {
     "Square": _function(fn.square),
     "Softmax": softmax,
     "LogSoftmax": _log_softmax,
+    "Glu": lambda entry, value: nm.glu(value, own_axis(entry.config["axis"], value)),
     "Sum": _reduced(rd.reduce_sum),
     "Mean": _reduced(rd.reduce_mean),
+    "Average": _average,
     "Max": _reduced(rd.reduce_max),
     "Min": _reduced(rd.reduce_min),
     "Prod": _reduced(rd.reduce_product),
+    "Amax": _reduced(rd.reduce_max),
+    "Amin": _reduced(rd.reduce_min),
+    "Logsumexp": _reduced(rd.log_sum_exp),
+    "Var": _variance,
+    "Std": lambda entry, value: fn.sqrt(_variance(entry, value)),
+    "Norm": _norm,
+    "Median": _median,
+    "Sort": _along(st.ordered),
+    "Cumsum": _along(ac.running_sum),
+    "Cumprod": _along(lambda value, axis: ac.running(value, axis, el.multiply)),
+    "Diff": _difference,
+    "Log1p": lambda entry, value: fn.log(el.add(value, ONE)),
+    "Expm1": lambda entry, value: el.subtract(fn.exp(value), ONE),
+    "Log2": _powers_of(2.0)[1],
+    "Log10": _powers_of(10.0)[1],
+    "Exp2": _powers_of(2.0)[0],
+    "Deg2rad": lambda entry, value: el.multiply(value, constant(np.float64(math.pi / 180.0))),
+    "Rad2deg": lambda entry, value: el.multiply(value, constant(np.float64(180.0 / math.pi))),
+    "Tril": lambda entry, value: ac.triangle(value, entry.config["k"], True),
+    "Triu": lambda entry, value: ac.triangle(value, entry.config["k"], False),
+    "Pad": _pad,
+    "Repeat": _moved(lambda array, config: np.repeat(array, config["repeats"], config["axis"]), "axis"),
+    "Flip": _moved(lambda array, config: np.flip(array, config["axis"]), "axis"),
+    "Roll": _moved(lambda array, config: np.roll(array, config["shift"], config["axis"]), "axis"),
+    "Moveaxis": _moved(
+        lambda array, config: np.moveaxis(array, config["source"], config["destination"]), "source", "destination"
+    ),
+    "Swapaxes": _moved(lambda array, config: array.swapaxes(config["axis1"], config["axis2"]), "axis1", "axis2"),
+    "Diagonal": _moved(
+        lambda array, config: np.diagonal(array, config["offset"], config["axis1"], config["axis2"]), "axis1", "axis2"
+    ),
+    "Tile": lambda entry, value: mv.tile(value, as_list(entry.config["repeats"])),
+    "Cast": _same,
     "Sign": lambda entry, value: ch.sign(value),
     "Reshape": _reshape,
     "Transpose": _transpose,

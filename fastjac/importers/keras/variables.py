@@ -19,7 +19,10 @@ VARIABLES: dict[str, Callable[[dict[str, Any]], Counts]] = {
     "SimpleRNN": lambda config: (2 + bool(config["use_bias"]), 0),
     "PReLU": lambda config: (1, 0),
     "BatchNormalization": lambda config: (bool(config["scale"]) + bool(config["center"]), 2),
-    "LayerNormalization": lambda config: (bool(config["scale"]) + bool(config["center"]), 0),
+    **dict.fromkeys(
+        ("LayerNormalization", "GroupNormalization"), lambda config: (bool(config["scale"]) + bool(config["center"]), 0)
+    ),
+    "RMSNormalization": lambda config: (1, 0),
     "Normalization": lambda config: (0, 0 if config["mean"] is not None else 3),
 }
 """The layers that have arrays, in the form of Keras 3; all others that fastjac reads have none."""

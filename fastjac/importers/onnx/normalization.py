@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...errors import UnsupportedLayerError
+from ..ir import movement as mv
 from ..ir import normalization as nm
 from ..ir.movement import checked_axis
 from ..ir.values import Value
@@ -46,9 +47,41 @@ def batch_normalization(call: Call) -> Value:
 def layer_normalization(call: Call) -> Value:
     """`Scale (x - mean) / sqrt(variance + epsilon) + B` over an axis and all behind it; stash_type only says where it rounds."""
     value = call.value(0)
+    return nm.layer_norm(value, _last_axes(call, value), call.optional(1), call.optional(2), call.node.real("epsilon", 1e-5))
+
+
+def rms_normalization(call: Call) -> Value:
+    """`scale x / sqrt(mean(x^2) + epsilon)` over an axis and all behind it; stash_type only says where it rounds."""
+    value = call.value(0)
+    return nm.rms_norm(value, _last_axes(call, value), call.value(1), call.node.real("epsilon", 1e-5))
+
+
+def _last_axes(call: Call, value: Value) -> Sequence[int]:
+    """The axis that a normalization names, the last by default, and all behind it."""
     rank = len(value.shape)
-    axes = range(checked_axis(call.node.integer("axis", -1), rank), rank)
-    return nm.layer_norm(value, axes, call.optional(1), call.optional(2), call.node.real("epsilon", 1e-5))
+    return range(checked_axis(call.node.integer("axis", -1), rank), rank)
+
+
+def group_normalization(call: Call) -> Value:
+    """Each group of channels normalized by itself. Scale and bias are given by channel, before opset 21 by group."""
+    value, groups = call.value(0), call.node.integer("num_groups", 0)
+    weight, bias = call.value(1), call.value(2)
+    if call.opset < 21:
+        each = value.shape[1] // max(groups, 1) if len(value.shape) > 1 else 1
+        weight, bias = (mv.reshape(mv.tile(mv.unsqueeze(array, [1]), [1, each]), [-1]) for array in (weight, bias))
+    return nm.group_norm(value, 1, groups, weight, bias, call.node.real("epsilon", 1e-5))
+
+
+def instance_normalization(call: Call) -> Value:
+    """Each channel of each sample normalized by itself."""
+    value = call.value(0)
+    channels = value.shape[1] if len(value.shape) > 1 else 0
+    return nm.group_norm(value, 1, channels, call.value(1), call.value(2), call.node.real("epsilon", 1e-5))
+
+
+def mean_variance_normalization(call: Call) -> Value:
+    """`(x - mean) / sqrt(variance)` over some axes; those of places and of samples by default, which mixes samples."""
+    return nm.layer_norm(call.value(0), call.node.integers("axes") or (0, 2, 3), None, None, 1e-9)
 
 
 def dropout(call: Call) -> Value:

@@ -19,6 +19,7 @@ from .calls import Call
 from .images import IMAGES
 from .ml import MODELS
 from .movement import MOVEMENTS
+from .places import PLACES, exclusive
 from .recurrent import RECURRENT
 from .resizing import RESIZING
 
@@ -77,6 +78,7 @@ SHAPE_ONLY = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 OPERATORS: dict[str, Operator] = {
     **{name: Operator(convert) for name, convert in ACTIVATIONS.items()},
     **{name: Operator(convert, ONLY_SHAPE if name in SHAPE_ONLY else "") for name, convert in MOVEMENTS.items()},
+    **{name: Operator(convert) for name, convert in PLACES.items()},
     **{name: Operator(convert) for name, convert in MODELS.items()},
     **{name: Operator(convert) for name, convert in IMAGES.items()},
     **{name: Operator(convert, has_settings=True) for name, convert in RESIZING.items()},
@@ -105,12 +107,17 @@ OPERATORS: dict[str, Operator] = {
     "Equal": _pair(ch.equal),
     "And": _logical(ch.both),
     "Or": _logical(ch.either),
+    "Xor": Operator(exclusive),
     "Not": _logical(ch.opposite, 1),
     "Sign": Operator(lambda call: ch.sign(call.value(0))),
     "Softmax": Operator(normalization.along_softmax_axes(nm.softmax)),
     "LogSoftmax": Operator(normalization.along_softmax_axes(nm.log_softmax)),
     "BatchNormalization": Operator(normalization.batch_normalization, FOLDED),
     "LayerNormalization": Operator(normalization.layer_normalization),
+    "GroupNormalization": Operator(normalization.group_normalization),
+    "InstanceNormalization": Operator(normalization.instance_normalization),
+    "RMSNormalization": Operator(normalization.rms_normalization),
+    "MeanVarianceNormalization": Operator(normalization.mean_variance_normalization),
     "Dropout": Operator(normalization.dropout, NOT_AT_INFERENCE),
     "Cast": Operator(constants.cast, ONE_PRECISION),
     "CastLike": Operator(constants.cast_like, ONE_PRECISION),

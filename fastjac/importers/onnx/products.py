@@ -98,5 +98,6 @@ REDUCTIONS: dict[str, Reduction] = {
     "ReduceL2": lambda value, axes, keep: rd.norm(value, axes, keep, 2),
     "ReduceSumSquare": squares,
     "ReduceLogSum": log_sum,
+    "ReduceLogSumExp": rd.log_sum_exp,
 }
 """Every operator that reduces the entries along some axes to one, by name."""

@@ -11,10 +11,10 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import DtypeError, FormatError, OptionError, UnsupportedLayerError
+from ..entries import ACTIVATIONS, WITH_WEIGHTS
 from ..groups import Group, as_groups
 from ..located import located
 from ..parts import Part
-from ..state_dict import ACTIVATIONS, WITH_WEIGHTS
 from ..tensors import float_dtype
 
 MakeActivation = Callable[[], Part]

@@ -9,11 +9,12 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, LayerError, OptionError
-from ...graphs import nodes
-from ...graphs.nodes import Input, Node
+from ...graphs.nodes import Input, concatenate
 from ...layers.base import as_float_array
 from ..groups import Group
-from ..parts import Imported, Part, assemble, assemble_graph
+from ..ir.assembly import assemble, assemble_row
+from ..ir.record import Record
+from ..parts import Imported, Part
 from .mlp import STATE_LAYERS, MakeActivation, Weights, dtype_of, input_size, numbered, output_size
 from .normalizers import Normalizer
 
@@ -47,7 +48,7 @@ class Row:
             parts.append(weights.affine(head))
         first, last = self._normalized(weights, parts)
         output = [Part("output", (), self.note)] if self.note else []
-        return assemble([*first, *parts, *last, *output], None, "n_in=...", dtype_of(parts))
+        return assemble_row([*first, *parts, *last, *output], None, "n_in=...", dtype_of(parts))
 
     def _normalized(self, weights: Weights, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
         """What the statistics of inputs become, and those of outputs."""
@@ -81,7 +82,7 @@ class SquashedActor:
         parts += [activation(), weights.affine(f"{self.root}.{self.mean}")]
         scale = _scale(weights.get(self.root), output_size(parts), dtype_of(parts))
         parts += [Part("action (Tanh)", (fl.Tanh(),)), Part("action_scale, action_bias", (scale,))]
-        return assemble(parts, None, "n_in=...", dtype_of(parts))
+        return assemble_row(parts, None, "n_in=...", dtype_of(parts))
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,10 @@ def pair_network(rows: Sequence[Sequence[Part]], n_action: int, *before: Part) -
     if not 0 < n_action < n_both:
         raise LayerError(f"the critics take {n_both} numbers, the actor gives {n_action}, which leaves none for observations")
     observation, action = Input(n_both - n_action, "observation"), Input(n_action, "action")
-    joined = nodes.concatenate([_behind(observation, before), action])
-    parts = [*before, *(part for row in rows for part in row)]
-    return assemble_graph([observation, action], [_behind(joined, row) for row in rows], parts)
+    record = Record()
+    joined = concatenate([record.row(observation, before), action])
+    record.add("observation and action", "Concatenate", [joined])
+    return assemble([observation, action], [record.row(joined, row) for row in rows], record)
 
 
 def _numbered(weights: Weights, root: str, activation: MakeActivation) -> list[Part]:
@@ -134,7 +136,3 @@ def _scale(group: Group | None, size: int, dtype: np.dtype) -> fl.Layer:
             raise FormatError(f"{name} has {array.size} numbers, an action {size}")
         arrays.append(np.broadcast_to(array, (size,)).astype(dtype))
     return fl.Scale(*arrays)
-
-
-def _behind(node: Node, parts: Sequence[Part]) -> Node:
-    return nodes.row(node, *(layer for part in parts for layer in part.layers))

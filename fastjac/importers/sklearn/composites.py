@@ -154,6 +154,33 @@ def _mean(walk: Walk, estimator: Fitted, columns: Sequence[Columns], weights: An
         return Columns.of(walk.record(source, [fl.Scale(1.0 / total)], add(nodes), f"the mean of {len(nodes)}"))
 
 
+def _union(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
+    """A FeatureUnion: what each of its transformers makes of all columns, side by side."""
+    source = walk.source(estimator, path)
+    weights = estimator.get("transformer_weights") or {}
+    nodes = []
+    for name, step in pairs(estimator, "transformer_list"):
+        if is_word(step, "drop"):
+            continue
+        node = walk.follow(estimator.step(step, "transformer_list"), columns, joined(path, name)).numbers()
+        weight = weights.get(name) if isinstance(weights, dict) else None
+        nodes.append(node if weight is None else node.follow(fl.Scale(float(weight))))
+    with located(source):
+        if not nodes:
+            raise FormatError("it gives no column, since all are dropped")
+        return Columns.of(walk.record(source, [], concatenate(nodes), f"the columns of {len(nodes)}"))
+
+
+def _stacking(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
+    """A StackingRegressor: a last estimator of what the others predict, and with passthrough of all columns too."""
+    nodes = _followed(walk, estimator, [columns] * len(estimator.items("estimators_")), path)
+    given = [*nodes, columns.numbers()] if estimator.flag("passthrough") else nodes
+    source = walk.source(estimator, path)
+    with located(source):
+        made = Columns.of(walk.record(source, [], concatenate(given), f"the predictions of {len(nodes)}"))
+    return walk.follow(estimator.estimator("final_estimator_"), made, joined(path, "final_estimator"))
+
+
 def _side_by_side(walk: Walk, estimator: Fitted, columns: Columns, path: str) -> Columns:
     """The outputs of all estimators, one after another."""
     nodes = _followed(walk, estimator, [columns] * len(estimator.items("estimators_")), path)
@@ -193,6 +220,8 @@ COMPOSITES: dict[str, Callable[[Walk, Fitted, Columns, str], Columns]] = {
     "BaggingRegressor": _bagging,
     "VotingClassifier": _voting,
     "VotingRegressor": _voting,
+    "FeatureUnion": _union,
+    "StackingRegressor": _stacking,
     "MultiOutputClassifier": _side_by_side,
     "MultiOutputRegressor": _side_by_side,
 }

@@ -14,6 +14,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ...graphs.nodes import Node, concatenate, multiply, row
 from ..reading.limits import MOST_JOINED, MOST_NESTING, check_count
 from .fitted import Fitted
+from .kernels import KERNELS
 from .linear import PROBABILITIES, divided_by_sum
 from .scalers import SCALERS, float64, scaled
 
@@ -114,6 +115,7 @@ FEATURES: dict[str, Callable[[Fitted, Node], Node]] = {
     "Normalizer": normalizer,
     "PolynomialFeatures": polynomial,
     "PowerTransformer": power,
+    **KERNELS,
     **dict.fromkeys(PROBABILITIES, _probabilities),
 }
 """What makes a node of an estimator and the node before it, by class name."""

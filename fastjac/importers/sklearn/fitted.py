@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import DtypeError, FormatError
 from ...table import format_name
+from ..ir.account import hold
 from ..reading.records import Call, Name
 from ..tensors import as_numpy
 
@@ -98,6 +99,7 @@ class Fitted:
         if hasattr(value, "toarray") or is_inert(value):
             raise DtypeError(f"one of its {name} is a {kind(value)}; put its .toarray() in its place")
         array = as_numpy(value)
+        hold(array.size)
         if array.dtype.kind not in "fiub":
             raise DtypeError(f"its {name} must hold real numbers, got {array.dtype}")
         if ndims and array.ndim not in ndims:

@@ -33,19 +33,20 @@ def from_sklearn(estimator: Any, two_columns: bool = False) -> Network:
         two classes only the probability of `classes_[1]`. Classifiers without probabilities, such as a LinearSVC or
         RidgeClassifier, give their `decision_function`.
 
-        An MLPRegressor, a linear model such as Ridge or Lasso, or a PLSRegression, whose output is that of `predict`, with the
-        targets along the last axis even where there is one.
+        An MLPRegressor, a linear model such as Ridge or Lasso, a PLSRegression, a KernelRidge, SVR or NuSVR, whose output is that
+        of `predict`, with the targets along the last axis even where there is one.
 
-        A Pipeline, nested at will, of StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PCA, TruncatedSVD, Normalizer,
-        PolynomialFeatures, PowerTransformer, SimpleImputer, FunctionTransformer of one of NumPy's functions such as log1p, and
-        ColumnTransformer, with any of the estimators above at its end. Without that end, or for one of these steps alone, the
-        output is that of `transform`. In place of a column that a OneHotEncoder encodes, the network takes the units that the
-        encoder gives.
+        A Pipeline, nested at will, of StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PCA, TruncatedSVD, FastICA,
+        FactorAnalysis, GaussianRandomProjection, Nystroem, RBFSampler, Normalizer, PolynomialFeatures, PowerTransformer,
+        SimpleImputer, FunctionTransformer of one of NumPy's functions such as log1p, ColumnTransformer and FeatureUnion, with any
+        of the estimators above at its end. Without that end, or for one of these steps alone, the output is that of `transform`.
+        In place of a column that a OneHotEncoder encodes, the network takes the units that the encoder gives.
 
         A TransformedTargetRegressor around any of them, whose transformer is one of the four scalers or one of NumPy's functions.
 
-        A VotingRegressor, a VotingClassifier with voting "soft", a BaggingRegressor, BaggingClassifier, MultiOutputRegressor or
-        MultiOutputClassifier of any of them; a GridSearchCV or RandomizedSearchCV, which stands for its `best_estimator_`.
+        A StackingRegressor, a VotingRegressor, a VotingClassifier with voting "soft", a BaggingRegressor, BaggingClassifier,
+        MultiOutputRegressor or MultiOutputClassifier of any of them; a GridSearchCV or RandomizedSearchCV, which stands for its
+        `best_estimator_`.
     two_columns : True gives both columns of a binary classifier's `predict_proba`, `1 - p` and `p`.
 
     Returns

@@ -13,7 +13,6 @@ REMEDIES = {
     "SplineTransformer": f"fastjac has no splines; {STEPS}, or fit PolynomialFeatures instead",
     "KNNImputer": f"it looks for neighbours of what is missing; {STEPS}, or fit a SimpleImputer",
     "IterativeImputer": f"it models what is missing; {STEPS}, or fit a SimpleImputer",
-    "FeatureUnion": "fit a ColumnTransformer instead",
     **dict.fromkeys(
         (
             *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),

@@ -62,6 +62,23 @@ def _truncated_svd(svd: Fitted) -> Converted:
     return [fl.Affine(svd.array("components_", 2))]
 
 
+def _independent(ica: Fitted) -> Converted:
+    """`W (x - mean)`, without the mean where FastICA does not whiten."""
+    weight = np.ascontiguousarray(float64(ica, "components_", 2))
+    return [fl.Affine(weight, -weight @ float64(ica, "mean_") if ica.has("mean_") else None)]
+
+
+def _factors(analysis: Fitted) -> Converted:
+    """The mean of the factors: `(I + W D W^T)^-1 W D (x - mean)`, W the components, D one over the noise."""
+    components, mean, noise = (float64(analysis, name, axes) for name, axes in FACTORS)
+    weighted = components / noise
+    weight = np.linalg.solve(np.eye(len(components)) + weighted @ components.T, weighted)
+    return [fl.Affine(weight, -weight @ mean)]
+
+
+FACTORS = (("components_", 2), ("mean_", 1), ("noise_variance_", 1))
+
+
 def _function(transformer: Fitted) -> Converted:
     if transformer.get("kw_args") not in (None, {}):
         raise UnsupportedLayerError("its function takes kw_args; take the step out and apply it yourself")
@@ -74,6 +91,9 @@ CONVERTERS: dict[str, Callable[[Fitted], Converted]] = {
     "PCA": _pca,
     "IncrementalPCA": _pca,
     "TruncatedSVD": _truncated_svd,
+    "GaussianRandomProjection": _truncated_svd,
+    "FastICA": _independent,
+    "FactorAnalysis": _factors,
     "FunctionTransformer": _function,
     **LINEAR,
     "StandardScaler": lambda scaler: scaled(SCALERS["StandardScaler"](scaler)),

@@ -18,7 +18,10 @@ from .steps import CONVERTERS, UNFITTED
 BEST = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 """Searches; each holds the best estimator that it has found."""
 SUBSETS = ("BaggingClassifier", "BaggingRegressor")
-ENSEMBLES = (*SUBSETS, "MultiOutputClassifier", "MultiOutputRegressor", "VotingClassifier", "VotingRegressor")
+ENSEMBLES = (
+    *SUBSETS,
+    *("MultiOutputClassifier", "MultiOutputRegressor", "StackingRegressor", "VotingClassifier", "VotingRegressor"),
+)
 """Estimators that ask several others. Each of the others gets all columns; in SUBSETS, each may get only some."""
 
 
@@ -138,6 +141,9 @@ def _inner(estimator: Fitted) -> Fitted | None:
     for kinds, name in ((BEST, "best_estimator_"), (("TransformedTargetRegressor",), "regressor_")):
         if estimator.name in kinds and estimator.has(name):
             return estimator.estimator(name)
+    if estimator.name == "FeatureUnion":
+        steps = [step for _, step in pairs(estimator, "transformer_list") if not is_word(step, "drop", "passthrough")]
+        return estimator.as_estimator(steps[0], "transformer_list") if steps else None
     if estimator.name in ENSEMBLES and estimator.name not in SUBSETS and estimator.has("estimators_"):
         estimators = estimator.items("estimators_")
         return estimator.as_estimator(estimators[0], "estimators_") if estimators else None

@@ -9,9 +9,12 @@ import numpy as np
 
 from ... import layers as fl
 from ...errors import FormatError, LayerError, UnsupportedLayerError
-from ...graphs.nodes import Input, Node, row
+from ...graphs.nodes import Input, Node
+from ..ir.account import Account, accounting
+from ..ir.assembly import assemble
+from ..ir.record import Record
 from ..located import located
-from ..parts import Imported, Part, assemble_graph, check_layers
+from ..parts import Imported, Part
 from ..reading.limits import MOST_LAYERS, MOST_LETTERS, MOST_NESTING, MOST_UNITS, MOST_VALUES, check_count
 from .columns import Columns, n_units, names_of
 from .composites import COMPOSITES
@@ -30,7 +33,7 @@ class Walk:
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
-        self.parts: list[Part] = []
+        self.operations = Record()
         self._visits = 0
         self._letters = 0
         self._depth = 0
@@ -56,9 +59,8 @@ class Walk:
         return chosen
 
     def record(self, source: str, layers: Sequence[fl.Layer], node: Node, note: str = "") -> Node:
-        """The node behind layers in a row, which become a part."""
-        self.parts.append(Part(source, tuple(layers), note))
-        made = row(node, *layers)
+        """The node behind layers in a row, noted as one operation."""
+        made = self.operations.row(node, [Part(source, tuple(layers), note)])
         check_count(made.size, MOST_UNITS, "units in a layer")
         return made
 
@@ -79,12 +81,12 @@ class Walk:
         if patched:
             raise UnsupportedLayerError(f"it has a {patched} of its own, which may compute anything; pass one without it")
         is_fitted = any(isinstance(name, str) and name.endswith("_") for name in step.attributes)
-        if step.name != "Pipeline" and step.name not in UNFITTED and not is_fitted:
+        if step.name not in ("Pipeline", "FeatureUnion", *UNFITTED) and not is_fitted:
             raise FormatError("it is not fitted, so it has no weights; call fit first")
 
     def _behind(self, step: Fitted | None, columns: Columns, path: str) -> Columns:
         if step is None:
-            self.parts.append(Part(f"{path} (passthrough)", ()))
+            self.operations.add(f"{path} (passthrough)", "", [columns.node])
             return columns
         source = self.source(step, path)
         with located(source):
@@ -95,27 +97,14 @@ class Walk:
             node = columns.numbers()
             if step.name in FEATURES:
                 made = FEATURES[step.name](step, node)
-                self.parts.append(Part(source, _between(node, made), note(step)))
+                self.operations.add(source, "", [made], note(step))
                 return Columns.of(made)
             return Columns.of(self.record(source, CONVERTERS[step.name](step), node, note(step)))
 
 
-def _between(first: Node, last: Node) -> tuple[fl.Layer, ...]:
-    """The operations that lead from one node to another, in some order in which they can be done."""
-    found: dict[Node, None] = {}
-    stack = [last]
-    while stack:
-        node = stack.pop()
-        if node is not first and node.operation is not None:
-            found.pop(node, None)
-            found[node] = None
-            stack += node.operands
-    return tuple(node.operation for node in reversed(found) if node.operation is not None)
-
-
 def imported(estimator: Fitted) -> Imported:
     """The network of an estimator, with the names of its inputs."""
-    with np.errstate(all="ignore"):  # A scale of 0 gives inf, as it does in scikit-learn.
+    with accounting(Account()), np.errstate(all="ignore"):  # A scale of 0 gives inf, as it does in scikit-learn.
         return _imported(estimator)
 
 
@@ -132,9 +121,8 @@ def _imported(estimator: Fitted) -> Imported:
     end = walk.follow(estimator, Columns(start, count or 1, categories), "").node
     if count is None:
         raise LayerError("no layer is left that states how many inputs the network has: what lets all pass falls away")
-    check_layers(walk.parts)
     source = estimator.source
     widest = np.dtype(np.float32 if source.has_single and not source.has_double else np.float64)
-    made = assemble_graph([start], [end], walk.parts, widest)
+    made = assemble([start], [end], walk.operations, widest)
     network = made.network.with_feature_names(names_of(names, count, categories) or None)
     return replace(made, network=network)

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from ...errors import FormatError, OptionError, UnsupportedLayerError
+from ..entries import ACTIVATIONS
 from ..located import located
 from ..options import Options
 from ..parts import Imported, Part
@@ -17,7 +18,6 @@ from ..policies.mlp import STATE_LAYERS, Weights, given_activation
 from ..reading import archive
 from ..reading.limits import MOST_TEXT, check_count
 from ..reading.probe import ZIP_SIGNATURE, Probe
-from ..state_dict import ACTIVATIONS
 from ..torch_file.checkpoint import state_dicts
 from ..torch_file.container import zip_content
 from ..torch_file.load import arrays_of

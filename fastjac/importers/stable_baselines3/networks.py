@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from ... import layers as fl
 from ...errors import FormatError
-from ..parts import Imported, Part, assemble
+from ..ir.assembly import assemble_row
+from ..parts import Imported, Part
 from ..policies.mlp import STATE_LAYERS, MakeActivation, Weights, numbered
 from ..policies.networks import pair_network
 from .actions import as_given, chosen, squashed
@@ -42,7 +43,7 @@ class Agent:
 
     def network(self, parts: Sequence[Part]) -> Imported:
         """The network of parts in a row, the first of which takes the observation."""
-        return assemble((self.observation(), *parts), None, "n_in=...")
+        return assemble_row((self.observation(), *parts), None, "n_in=...")
 
     def observation(self) -> Part:
         """What is done to an observation before the first layer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
-from ..ir import casting
+from ..ir import angles, casting
 from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import functions as fn
@@ -19,6 +19,7 @@ from . import images, movement, products
 from .arithmetic import Convert
 from .calls import Call
 from .graphdef import LOOPS
+from .places import PLACES
 from .types import TYPES
 
 ONLY_SHAPE, FOLDED = "only the shape", "folded to one scale and shift"
@@ -66,6 +67,7 @@ ELEMENTWISE: dict[str, Convert] = {
     "Minimum": ar.two(el.minimum),
     "Pow": ar.two(el.power),
     "SquaredDifference": ar.two(ar.squared_difference),
+    "Atan2": ar.two(angles.arctan2),
     "ClipByValue": ar.clipped,
     "Greater": ar.two(ch.greater),
     "GreaterEqual": ar.two(ch.at_least),
@@ -137,7 +139,7 @@ PASSED = {
 }
 """Operators that at inference give what they take, each with a note for the user."""
 OPERATORS: dict[str, Operator] = {
-    **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | MOVEMENTS).items()},
+    **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | MOVEMENTS | PLACES).items()},
     **{name: Operator(convert, ONLY_SHAPE) for name, convert in SHAPES.items()},
     **{name: Operator(products.batch_norm, FOLDED) for name in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")},
     **{name: Operator(passed, note) for name, note in PASSED.items()},

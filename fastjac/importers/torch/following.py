@@ -133,6 +133,7 @@ class _Forward:
         inputs = [Input(math.prod(shape), name) for shape, name in zip(self.shapes, self.names, strict=True)]
         flows = [input_flow(node, (1, *shape), 0, samples) for node, shape in zip(inputs, self.shapes, strict=True)]
         evaluation = Evaluation()
+        evaluation.is_double = batch.is_double
         return _Made(batch, alone, inputs, Replay(batch, alone, flows, evaluation), evaluation.sizes)
 
 

@@ -9,9 +9,8 @@ from ...errors import DtypeError, LayerError, OptionError
 from ...graphs.nodes import Input
 from ...network import Network
 from ..agreement import Flat
-from ..ir.assembly import network_of
+from ..ir.assembly import NOTHING_LEFT, network_of
 from ..ir.recognition import recognized
-from ..parts import NOTHING_LEFT
 
 
 def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Network:

@@ -19,7 +19,7 @@ from ..located import located
 from ..precision import refuse_rounding
 from ..tensors import as_numpy
 from ..torch_program.aten.normalization import NO_STATISTICS
-from ..torch_program.aten.operators import is_known
+from ..torch_program.aten.operators import TAKEN_APART, is_known
 from .calls import Call, Given, Variable, tensors_in
 from .memory import fills, memory
 from .modes import is_plain
@@ -78,7 +78,8 @@ class Recorder(TorchDispatchMode):
             taken, held = self._before(func, args, kwargs, place)
         if (number := self._promised(name, func, args, kwargs)) is not NotImplemented:
             return number
-        if name not in FILLS and not is_known(name) and (parts := self._taken_apart(func, args, kwargs)) is not NotImplemented:
+        is_whole = name in FILLS or (is_known(name) and name not in TAKEN_APART)
+        if not is_whole and (parts := self._taken_apart(func, args, kwargs)) is not NotImplemented:
             return parts
         result = func(*args, **kwargs)
         if name == "view" and self._places.is_assigned():
@@ -165,7 +166,8 @@ class Recorder(TorchDispatchMode):
         if len(self._gradients) == 2:
             raise UnsupportedLayerError(
                 f"gradients are switched off for {self._gradients[False]} and recorded for {self._gradients[True]}, so torch's "
-                "derivative is not that of the function; put torch.no_grad() around the whole forward, or leave it out"
+                "derivative is not that of the function; put torch.no_grad() around the whole forward, or leave it out. A "
+                "torch.autograd.Function switches them off too: write what its forward computes without it"
             )
 
     def _note(self, name: str, writes: bool, taken: Any, result: Any, place: Place) -> None:

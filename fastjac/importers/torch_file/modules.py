@@ -12,6 +12,7 @@ MODULES: dict[str, str] = {
     "Linear": "linear weight bias",
     **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "SyncBatchNorm"), f"batch_norm {STATISTICS} False momentum eps"),
     "LayerNorm": "layer_norm normalized_shape weight bias eps",
+    "RMSNorm": "rms_norm normalized_shape weight eps",
     "GroupNorm": "group_norm num_groups weight bias eps",
     "Conv1d": f"conv1d {CONVOLUTION} groups",
     "Conv2d": f"conv2d {CONVOLUTION} groups",

@@ -15,6 +15,7 @@ import numpy as np
 from ...arguments import positive_count
 from ...errors import DtypeError, FormatError, LayerError, OptionError, UnsupportedLayerError
 from ...layers import Layer
+from ..entries import ACTIVATIONS, OF_VECTOR, all_entries, residual_entries
 from ..ir.account import Account, accounting, hold
 from ..ir.sources import Source
 from ..located import located
@@ -22,7 +23,6 @@ from ..options import Options
 from ..parts import Imported
 from ..reading.limits import MOST_LAYERS, MOST_NESTING, check_count
 from ..reading.records import Call
-from ..state_dict import ACTIVATIONS, all_entries, residual_entries
 from ..torch.modified import MODULE_PREFIX, WRAPPERS
 from ..torch_program.aten.evaluation import Evaluation
 from ..torch_program.aten.network import Run, network
@@ -217,6 +217,8 @@ class _Reader:
             raise OptionError(f"it must be a module's name, an activation's or a fastjac layer, got {entry!r:.200}")
         if entry.partition(".")[0] not in module.children and entry in ACTIVATIONS:
             return [Given(entry, ACTIVATIONS[entry])]
+        if entry not in module.children and entry in OF_VECTOR:
+            return [Step("", entry, entry, [])]
         record: Any = None
         at = module.children
         for name in entry.split("."):

@@ -7,7 +7,8 @@ import numpy as np
 
 import fastjac
 from fastjac.graphs.nodes import Input
-from fastjac.importers.ir.assembly import Record, assemble, input_flow, output_node
+from fastjac.importers.ir.assembly import assemble, input_flow, output_node
+from fastjac.importers.ir.record import Record
 from fastjac.importers.ir.values import Flow, Single
 from fastjac.importers.parts import Imported
 

@@ -1,16 +1,19 @@
-"""What became of each operation, and when the samples of a batch take turns in an output."""
+"""What became of each operation or part of a row, within limits, and when the samples of a batch take turns in an output."""
 
 import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.errors import LayerError
+from fastjac.errors import FormatError, LayerError
+from fastjac.importers.ir import assembly
 from fastjac.importers.ir import contraction as ct
 from fastjac.importers.ir import elementwise as el
 from fastjac.importers.ir import functions as fn
 from fastjac.importers.ir import movement as mv
-from fastjac.importers.ir.assembly import SAMPLES, Record, assemble, output_node, samples_beside
+from fastjac.importers.ir.assembly import SAMPLES, assemble, assemble_row, output_node, samples_beside
+from fastjac.importers.ir.record import Record
 from fastjac.importers.ir.values import Flow, MixedSamplesError, constant
+from fastjac.importers.parts import Part
 
 from .tensors import flow_of
 
@@ -38,6 +41,18 @@ def test_each_operation_is_a_part_with_its_layers():
         ("m to a (MatMul, Add)", ["Affine"], "together one affine layer; noted"),
         ("t (Tanh)", ["Tanh"], ""),
     ]
+
+
+def test_layers_in_a_row_are_one_operation_each():
+    x, record = fj.Input(2), Record()
+    affine = fj.Affine(np.eye(2))
+    row = [Part("a (Linear)", (affine,)), Part("b (Dropout)", ()), Part("c", (fj.Scale(1.0, np.ones(2)), fj.Tanh()), "noted")]
+    imported = assemble([x], [record.row(x, row)], record)
+    assert [(part.source, part.note) for part in imported.parts] == [
+        ("b (Dropout)", ""),
+        ("a (Linear) to c", "together one affine layer; noted"),
+    ]
+    assert [type(layer) for layer in imported.network.layers] == [fj.Affine, fj.Tanh]
 
 
 def test_a_pattern_is_named_with_all_of_its_operations():
@@ -80,6 +95,28 @@ def test_what_leaves_no_layer_or_an_input_aside_is_refused():
     record.add("t", "Tanh", [value.node])
     with pytest.raises(LayerError, match="other"):
         assemble([x.node, other.node], [output_node(value, "y")], record)
+
+
+def test_parts_without_layers_stay_parts():
+    given = [Part("a (Dropout)", ()), Part("b (Dense)", (fj.Affine(np.eye(2)), fj.ReLU())), Part("c (Dense)", (fj.Tanh(),))]
+    imported = assemble_row(iter(given), None, "n_in=...")
+    assert imported.parts == tuple(given)
+    assert [type(layer) for layer in imported.network] == [fj.Affine, fj.ReLU, fj.Tanh]
+
+
+def test_a_network_needs_a_layer_and_a_size():
+    with pytest.raises(LayerError, match="no layer is left"):
+        assemble_row([Part("a (Dropout)", ())], 3, "n_in=...")
+    with pytest.raises(LayerError, match=r"pass it: load\(n_in=...\)"):
+        assemble_row([Part("a", (fj.ReLU(),))], None, "load(n_in=...)")
+
+
+def test_sizes_that_no_memory_holds_are_refused(monkeypatch):
+    with pytest.raises(FormatError, match="it has 1000000000000 units in a layer; fastjac reads files of up to 16777216"):
+        assemble_row([Part("a", (fj.ReLU(),))], 10**12, "n_in=...")
+    monkeypatch.setattr(assembly, "MOST_LAYERS", 3)
+    with pytest.raises(FormatError, match="it has 4 layers; fastjac reads files of up to 3"):
+        assemble_row([Part("a", (fj.ReLU(),) * 4)], 1, "n_in=...")
 
 
 TURNS = {

@@ -13,6 +13,7 @@ from fastjac.importers.ir import functions as fn
 from fastjac.importers.ir import movement as mv
 from fastjac.importers.ir import normalization as nm
 from fastjac.importers.ir import reduction as rd
+from fastjac.importers.ir.account import Account, accounting
 from fastjac.importers.ir.assembly import output_node
 from fastjac.importers.ir.patterns import PATTERNS
 from fastjac.importers.ir.recognition import recognized
@@ -153,6 +154,15 @@ def test_a_number_that_float32_does_not_hold_is_not_rounded_into_an_affine_map()
     node = output_node(shift(rd.reduce_sum(flow, [1]), 0.1), "y")
     new = recognized([node]).nodes[node]
     assert fj.Network(inputs=flow.node, outputs=new, dtype=np.float64)(np.zeros(N)).item() == 0.1
+
+
+def test_a_sum_that_every_unit_is_divided_by_stays_one_row_of_ones():
+    size = 4000
+    with accounting(Account()):
+        flow = flow_of((1, size))
+        node = output_node(el.divide(flow, rd.reduce_sum(flow, [1])), "y")
+        new = recognized([node]).nodes[node]
+    assert fj.Network(inputs=flow.node, outputs=new).n_parameters == size
 
 
 def test_a_product_that_two_take_is_no_part_of_either():

@@ -15,6 +15,10 @@ REDUCTIONS = {
     "max": (rd.reduce_max, np.max),
     "min": (rd.reduce_min, np.min),
     "product": (rd.reduce_product, np.prod),
+    "log of the sum of exponentials": (
+        rd.log_sum_exp,
+        lambda a, axis, keepdims: np.log(np.sum(np.exp(a), axis=axis, keepdims=keepdims)),
+    ),
     "norm": (rd.norm, lambda a, axis, keepdims: np.sqrt(np.sum(a * a, axis=axis, keepdims=keepdims))),
 }
 
@@ -33,6 +37,16 @@ def test_reductions(name, axes, keep):
 def test_the_norm_of_zeros_has_the_derivative_zero():
     net = assert_computed(lambda x: rd.norm(x, [1]), lambda x: np.sqrt(np.sum(x * x, axis=1, keepdims=True)), (1, 3))
     np.testing.assert_array_equal(net.jacobian([[0.0, 0.0, 0.0], [0.0, -2.0, 0.0]]), [[[0.0, 0.0, 0.0]], [[0.0, -1.0, 0.0]]])
+
+
+def test_no_exponential_of_a_large_number_overflows():
+    net = assert_computed(lambda x: rd.log_sum_exp(x, [1]), lambda x: np.log(np.sum(np.exp(x), axis=1, keepdims=True)), (1, 3))
+    x = np.array([[1000.0, 1001.0, 0.0], [-1000.0, -2000.0, -1001.0], [-np.inf, 800.0, -np.inf]])
+    y, jac = net.value_and_jacobian(x)
+    np.testing.assert_allclose(y[:, 0], [1001.0 + np.log1p(np.exp(-1)), -1000.0 + np.log1p(np.exp(-1)), 800.0])
+    share = 1 / (1 + np.exp(-1))
+    np.testing.assert_allclose(jac[:, 0], [[1 - share, share, 0.0], [share, 0.0, 1 - share], [0.0, 1.0, 0.0]], atol=1e-14)
+    assert net([-np.inf] * 3) == -np.inf
 
 
 REFUSED = {

@@ -121,12 +121,26 @@ CASES = {
         "c = BatchNormalization(a, p, p, p, p)",
         {"a": MATRIX, "p": np.abs(random(4))},
     ),
+    "RMSNormalization": ("c = RMSNormalization(a, b)", {"a": MATRIX, "b": random(4), "opset": 23}),
+}
+CASES |= {
+    "TopK": ("c, e = TopK(a, s)", {"a": MATRIX, "s": np.array([2])}),
+    "CumSum": ("c = CumSum <reverse = 1> (a, s)", {"a": MATRIX, "s": np.array(1)}),
+    "Trilu": ("c = Trilu(a)", {"a": MATRIX}),
+    "GatherND": ("c = GatherND(a, s)", {"a": MATRIX, "s": np.array([[1], [0]])}),
+    "ScatterND": ("c = ScatterND(a, s, b)", {"a": MATRIX, "s": np.array([[1]]), "b": random(1, 4)}),
+    "ScatterElements": ("c = ScatterElements <axis = 1> (a, s, b)", {"a": MATRIX, "s": np.array([[3, 0]]), "b": random(1, 2)}),
 }
 NOT_COMPUTED = {
     "activations with options": "ThresholdedRelu Elu Selu Celu Gelu Swish Mish HardSigmoid HardSwish Shrink",
-    "what ties units together": "Softmax LogSoftmax LayerNormalization",
+    "what ties units together": "Softmax LogSoftmax LayerNormalization GroupNormalization InstanceNormalization",
 }
 """Operators that no exporter leaves between constants, and that fastjac takes between values of the network only."""
+CALLED_ON = {
+    "LayerNormalization": "(a, a)",
+    "InstanceNormalization": "(m, a, a)",
+    "GroupNormalization": "<num_groups = 2> (m, a, a)",
+}
 
 
 @pytest.mark.parametrize(("text", "constants"), CASES.values(), ids=CASES)
@@ -134,8 +148,12 @@ def test_a_constant_becomes_a_weight(text, constants):
     assert_values_agree(written(f"{text}; {AS_WEIGHT}", ("N", 1), row=np.array([1, -1]), **constants), (1,))
 
 
+IN_TEST_PLACES = "Det DepthToSpace SpaceToDepth EyeLike Xor Scatter MeanVarianceNormalization ReduceLogSumExp"
+"""Operators that meet the network's values in `test_places`."""
+
+
 def test_every_operator_is_computed_or_not():
-    computed, others = {name.split()[0] for name in CASES}, set(" ".join(NOT_COMPUTED.values()).split())
+    computed, others = {name.split()[0] for name in CASES}, set(" ".join([*NOT_COMPUTED.values(), IN_TEST_PLACES]).split())
     assert not computed & others
     assert (
         computed | others == {name for name in OPERATORS if "." not in name} - IMAGES.keys() - RECURRENT.keys() - RESIZING.keys()
@@ -144,9 +162,10 @@ def test_every_operator_is_computed_or_not():
 
 @pytest.mark.parametrize("name", " ".join(NOT_COMPUTED.values()).split())
 def test_other_operators_are_refused_between_constants(name):
-    operands = "a, a" if name == "LayerNormalization" else "a"
+    operands = CALLED_ON.get(name, "(a)")
+    arrays = {"row": np.array([1, -1]), "a": random(4), "m": MATRIX}
     with pytest.raises(UnsupportedLayerError, match=rf"node 0 'c' \({name}\): it computes a constant"):
-        fastjac.from_onnx(written(f"c = {name}({operands}); {AS_WEIGHT}", ("N", 1), row=np.array([1, -1]), a=random(4)))
+        fastjac.from_onnx(written(f"c = {name} {operands}; {AS_WEIGHT}", ("N", 1), **arrays))
 
 
 @pytest.mark.parametrize(

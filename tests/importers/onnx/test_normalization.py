@@ -45,6 +45,33 @@ def test_layer_normalization_over_several_axes():
     assert_agrees(proto, (2, 3))
 
 
+@pytest.mark.parametrize("attributes", [{}, {"axis": 1, "epsilon": 0.01}])
+def test_rms_normalization(attributes):
+    scale = random(3) if not attributes else random(2, 3)
+    assert_agrees(one_node("RMSNormalization", "x", scale, dims=("N", 2, 3), opset=23, **attributes), (2, 3))
+
+
+@pytest.mark.parametrize("opset", [18, 21])
+@pytest.mark.parametrize("dims", [("N", 6), ("N", 6, 2), ("N", 6, 2, 2)])
+def test_group_normalization(opset, dims):
+    arrays = [random(3), random(3)] if opset < 21 else [random(6), random(6)]
+    rounding = {} if opset < 21 else {"stash_type": 11}
+    proto = one_node("GroupNormalization", "x", *arrays, dims=dims, opset=opset, num_groups=3, epsilon=0.5, **rounding)
+    assert_agrees(proto, dims[1:])
+
+
+def test_instance_normalization():
+    proto = one_node("InstanceNormalization", "x", POSITIVE[:3], ROW[:3], dims=("N", 3, 2, 2), epsilon=0.01)
+    assert_agrees(proto, (3, 2, 2))
+
+
+@pytest.mark.parametrize("groups", [0, 4])
+def test_groups_that_do_not_divide_the_channels_are_refused(groups):
+    proto = one_node("GroupNormalization", "x", random(6), random(6), dims=("N", 6), opset=21, num_groups=groups)
+    with pytest.raises(fastjac.errors.FormatError, match=f"it normalizes {groups} groups along axis 1 of a tensor of shape"):
+        fastjac.from_onnx(proto)
+
+
 @pytest.mark.parametrize("opset", [7, 11, 12])
 @pytest.mark.parametrize(
     ("dims", "axis"), [((1, 2, 3), {}), ((1, 1, 6), {"axis": 2}), ((1, 6), {"axis": 0}), (("N", 2, 3), {"axis": 1})]

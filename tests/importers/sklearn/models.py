@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.cross_decomposition import PLSRegression
-from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
-from sklearn.ensemble import BaggingClassifier, BaggingRegressor, VotingClassifier, VotingRegressor
+from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, TruncatedSVD
+from sklearn.ensemble import BaggingClassifier, BaggingRegressor, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import Nystroem, RBFSampler
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -28,7 +30,7 @@ from sklearn.linear_model import (
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
@@ -39,7 +41,8 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
-from sklearn.svm import LinearSVC, LinearSVR
+from sklearn.random_projection import GaussianRandomProjection
+from sklearn.svm import SVR, LinearSVC, LinearSVR, NuSVR
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(loc=1.0, scale=2.0, size=(40, 4))
@@ -121,6 +124,33 @@ UNFITTED: dict[str, tuple[Any, Any]] = {
     "VotingClassifier": (VotingClassifier([("a", Classifier()), ("b", LogisticRegression(max_iter=20))], voting="soft"), CLASSES),
     "MultiOutputRegressor": (MultiOutputRegressor(Regressor()), SEVERAL),
     "MultiOutputClassifier": (MultiOutputClassifier(Classifier()), np.column_stack([CLASSES, CLASSES == 1])),
+    "KernelRidge": (KernelRidge(kernel="rbf", gamma=0.2), SEVERAL),
+    "KernelRidge, linear": (KernelRidge(), ONE),
+    "KernelRidge of products": (KernelRidge(kernel="poly", degree=2), ONE),
+    "SVR": (make_pipeline(StandardScaler(), SVR(C=10.0)), ONE),
+    "SVR, linear": (SVR(kernel="linear"), ONE),
+    "SVR of products": (SVR(kernel="poly", degree=2, coef0=1.0, gamma=0.1), ONE),
+    "SVR, sigmoid": (SVR(kernel="sigmoid", gamma=0.05, coef0=0.1), ONE),
+    "NuSVR": (NuSVR(), ONE),
+    "Nystroem": (make_pipeline(Nystroem(n_components=7, random_state=0), Ridge()), ONE),
+    "RBFSampler": (make_pipeline(RBFSampler(n_components=9, random_state=0), Ridge()), SEVERAL),
+    "FastICA": (make_pipeline(FastICA(3, random_state=0), Ridge()), ONE),
+    "FactorAnalysis": (make_pipeline(FactorAnalysis(2), Ridge()), ONE),
+    "GaussianRandomProjection": (make_pipeline(GaussianRandomProjection(3, random_state=0), Ridge()), ONE),
+    "FeatureUnion": (
+        make_pipeline(
+            FeatureUnion(
+                [("a", StandardScaler()), ("b", PCA(2)), ("c", "drop"), ("d", "passthrough")], transformer_weights={"b": 2}
+            ),
+            Ridge(),
+        ),
+        ONE,
+    ),
+    "StackingRegressor": (StackingRegressor([("a", Regressor()), ("b", SVR())], final_estimator=Ridge(), cv=2), ONE),
+    "StackingRegressor with all columns": (
+        StackingRegressor([("a", Ridge()), ("b", "drop"), ("c", SVR())], final_estimator=Ridge(), cv=2, passthrough=True),
+        ONE,
+    ),
     "GridSearchCV": (GridSearchCV(make_pipeline(StandardScaler(), Regressor()), {"mlpregressor__alpha": [0.1]}, cv=2), ONE),
     "a target by functions": (TransformedTargetRegressor(Regressor(), func=np.log1p, inverse_func=np.expm1), ONE),
     "a scaled target": (TransformedTargetRegressor(Ridge(), transformer=StandardScaler()), SEVERAL),

@@ -157,6 +157,53 @@ def _side_by_side(model: Any) -> Function:
     return lambda x: torch.cat([member(x) for member in members], -1)
 
 
+def _kernel(model: Any, vectors: Any, gamma: float, coef0: float) -> Function:
+    """The kernel with each of some vectors, by differences."""
+    stored = constant(vectors)
+    return {
+        "linear": lambda x: x @ stored.T,
+        "poly": lambda x: (gamma * x @ stored.T + coef0) ** model.degree,
+        "sigmoid": lambda x: torch.tanh(gamma * x @ stored.T + coef0),
+        "rbf": lambda x: torch.exp(-gamma * ((x[:, None] - stored) ** 2).sum(-1)),
+    }[model.kernel]
+
+
+def _support_vectors(model: Any) -> Function:
+    kernel = _kernel(model, model.support_vectors_, model._gamma, model.coef0)
+    return lambda x: kernel(x) @ constant(model.dual_coef_).T + constant(model.intercept_)
+
+
+def _kernel_ridge(model: Any) -> Function:
+    kernel = _kernel(model, model.X_fit_, 0.25 if model.gamma is None else model.gamma, model.coef0)
+    weights = constant(model.dual_coef_).reshape(len(model.X_fit_), -1)
+    return lambda x: kernel(x) @ weights
+
+
+def _nystroem(model: Any) -> Function:
+    kernel = _kernel(model, model.components_, 0.25 if model.gamma is None else model.gamma, 1.0)
+    return lambda x: kernel(x) @ constant(model.normalization_).T
+
+
+def _random_features(model: Any) -> Function:
+    scale = (2.0 / model.n_components) ** 0.5
+    return lambda x: scale * torch.cos(x @ constant(model.random_weights_) + constant(model.random_offset_))
+
+
+def _union(transformer: Any) -> Function:
+    weights = transformer.transformer_weights or {}
+    steps = [
+        (ACTIVATIONS["identity"] if step == "passthrough" else reference(step), weights.get(name, 1.0))
+        for name, step in transformer.transformer_list
+        if step != "drop"
+    ]
+    return lambda x: torch.cat([step(x) * weight for step, weight in steps], -1)
+
+
+def _stacking(model: Any) -> Function:
+    members, last = [reference(member) for member in model.estimators_], reference(model.final_estimator_)
+    return lambda x: last(torch.cat([*(member(x) for member in members), *([x] if model.passthrough else [])], -1))
+
+
 OTHERS: dict[str, Callable[[Any], Function]] = {
     "MLPClassifier": _perceptron,
     "MLPRegressor": _perceptron,
@@ -175,6 +222,13 @@ OTHERS: dict[str, Callable[[Any], Function]] = {
     "MultiOutputClassifier": _side_by_side,
     "MultiOutputRegressor": _side_by_side,
     "PLSRegression": _least_squares,
+    "SVR": _support_vectors,
+    "NuSVR": _support_vectors,
+    "KernelRidge": _kernel_ridge,
+    "Nystroem": _nystroem,
+    "RBFSampler": _random_features,
+    "FeatureUnion": _union,
+    "StackingRegressor": _stacking,
     "PoissonRegressor": lambda model: lambda x: torch.exp(_linear(model)(x)),
     "GammaRegressor": lambda model: lambda x: torch.exp(_linear(model)(x)),
 }

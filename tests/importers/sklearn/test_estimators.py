@@ -1,5 +1,6 @@
 """Every estimator computes what scikit-learn computes, with the derivatives of its formula in torch."""
 
+import joblib
 import numpy as np
 import pytest
 
@@ -28,3 +29,10 @@ def test_values_and_derivatives(name):
     net = fastjac.from_sklearn(estimator)
     np.testing.assert_allclose(net(NEW_X), outputs(estimator, NEW_X), rtol=TOLERANCE, atol=TOLERANCE)
     assert_agrees(net, reference(estimator), (4,), TOLERANCE)
+
+
+@pytest.mark.parametrize("name", UNFITTED)
+def test_every_layer_of_the_network_is_accounted_for(name, tmp_path):
+    joblib.dump(fitted(name), tmp_path / "model.joblib")
+    _, imported = fastjac.importers.read(tmp_path / "model.joblib", fastjac.importers.Options())
+    assert {layer for part in imported.parts for layer in part.layers} == set(imported.network.layers)

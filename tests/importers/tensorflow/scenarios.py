@@ -389,4 +389,28 @@ MOVEMENTS = {
     "broadcast": Scenario(lambda x: x, ("x", ints(1, 6)), "BroadcastTo", "BROADCAST_TO"),
     "reverse": Scenario(lambda x: x[:, ::-1], ("x", ints(1)), "ReverseV2", "REVERSE_V2"),
 }
-SCENARIOS = ELEMENTWISE | ALONG_AXES | MOVEMENTS
+SQUARE = np.array([[2.0, 0.5, 0.1], [0.3, -1.5, 0.2], [0.0, 0.4, 3.0]])
+
+
+def matrices(x: np.ndarray) -> np.ndarray:
+    """Symmetric matrices whose eigenvalues are above 0."""
+    return x @ x.swapaxes(-1, -2) + np.eye(3)
+
+
+PLACES = {
+    "largest": Scenario(lambda x: -np.sort(-x, -1)[:, :2], ("x", ints(2).reshape(())), "TopKV2"),
+    "sums so far": Scenario(lambda x: np.cumsum(x, 1), ("x", ints(1).reshape(())), "Cumsum", "CUMSUM"),
+    "sums before": Scenario(
+        lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1] - x,
+        ("x", ints(-1).reshape(())),
+        "Cumsum",
+        "CUMSUM",
+        both={"exclusive": True, "reverse": True},
+    ),
+    "products so far": Scenario(lambda x: np.cumprod(x, 1), ("x", ints(1).reshape(())), "Cumprod"),
+    "angle": Scenario(lambda x: np.arctan2(x, np.float64(0.7)), ("x", np.array(0.7)), "Atan2", "ATAN2"),
+    "determinant": Scenario(np.linalg.det, graph="MatrixDeterminant", dims=(3, 3), domain=matrices),
+    "inverse": Scenario(np.linalg.inv, graph="MatrixInverse", dims=(3, 3), domain=matrices),
+    "solution": Scenario(lambda x: np.linalg.solve(SQUARE, x), (SQUARE, "x"), "MatrixSolve", dims=(3, 2)),
+}
+SCENARIOS = ELEMENTWISE | ALONG_AXES | MOVEMENTS | PLACES

@@ -125,8 +125,8 @@ REFUSED = {
     r"node 0 'y' \(CUSTOM \): it is an operator of the model's own": lite.model(
         [lite.operator("CUSTOM", [0], [1])], {"x": (None, 5)}, ["y"]
     ),
-    r"\(ARG_MAX\): fastjac does not have it; it has .*; in all 2 nodes are missing: ARG_MAX \(1\), CUMSUM \(1\)": lite.model(
-        [lite.operator("ARG_MAX", [0], [2]), lite.operator("CUMSUM", [2], [1])], {"x": (None, 5)}, ["y"], values=1
+    r"\(ARG_MAX\): fastjac does not have it; it has .*; in all 2 nodes are missing: ARG_MAX \(1\), SEGMENT_SUM \(1\)": lite.model(
+        [lite.operator("ARG_MAX", [0], [2]), lite.operator("SEGMENT_SUM", [2], [1])], {"x": (None, 5)}, ["y"], values=1
     ),
 }
 

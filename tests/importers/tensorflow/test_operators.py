@@ -77,12 +77,13 @@ def test_an_operator_of_lite_models_agrees_with_its_twin(name, tmp_path):
 
 ELSEWHERE = """
 Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr LogicalNot Select SelectV2 Fill ZerosLike OnesLike Range
-Shape Size Rank IdentityN ReadVariableOp Gather ResourceGather"""
-"""Operators that choose, or compute constants, which `test_choices` and `test_constants` have, and other names of the same."""
+Shape Size Rank IdentityN ReadVariableOp Gather ResourceGather
+TensorScatterUpdate TensorScatterAdd ScatterNd GatherNd Cholesky"""
+"""Operators of `test_choices`, `test_constants` and `test_places`, and other names of the same."""
 SAME = "Inv Rint BatchMatMul BatchMatMulV3 BiasAddV1 FusedBatchNorm FusedBatchNormV2 Snapshot CheckNumerics EnsureShape"
 LITE_ELSEWHERE = """
 GREATER GREATER_EQUAL LESS LESS_EQUAL EQUAL NOT_EQUAL LOGICAL_AND LOGICAL_OR LOGICAL_NOT SELECT SELECT_V2 FILL ZEROS_LIKE RANGE
-SHAPE RANK DEQUANTIZE ADD_N UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN"""
+SHAPE RANK DEQUANTIZE ADD_N UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN GATHER_ND SCATTER_ND"""
 
 
 def test_every_operator_has_a_test():

@@ -123,6 +123,7 @@ OPTIONS: dict[str, Fields] = {
     "LEAKY_RELU": {"alpha": (0, FLOAT, 0.0)},
     "GELU": {"approximate": (0, BOOL, 0)},
     **{name: {"keep_dims": (0, BOOL, 0)} for name in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")},
+    "CUMSUM": {"exclusive": (0, BOOL, 0), "reverse": (1, BOOL, 0)},
     "SQUEEZE": {"squeeze_dims": (0, INTS, 0)},
     "STRIDED_SLICE": {
         "begin_mask": (0, INT, 0),

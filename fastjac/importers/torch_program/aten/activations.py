@@ -10,7 +10,8 @@ from ....errors import FormatError
 from ....layers import Layer
 from ...ir import elementwise as el
 from ...ir import functions as fn
-from ...ir.movement import checked_axis, even_sizes, reshape, split
+from ...ir import normalization as nm
+from ...ir.movement import reshape
 from ...ir.values import Value
 from .values import floating, optional, real, tensor, whole
 
@@ -67,11 +68,7 @@ def _threshold(self: Any, threshold: Any, value: Any) -> Value:
 
 
 def _glu(self: Any, dim: Any = -1) -> Value:
-    """The first half along an axis, times the sigmoid of the second."""
-    value = tensor(self)
-    axis = checked_axis(whole(dim, "axis"), len(value.shape))
-    first, second = split(value, axis, even_sizes(value.shape[axis], 2))
-    return el.multiply(first, fn.sigmoid(second))
+    return nm.glu(tensor(self), whole(dim, "axis"))
 
 
 def _prelu(self: Any, weight: Any) -> Value:

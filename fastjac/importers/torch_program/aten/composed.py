@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,42 +9,29 @@ from typing import Any
 import numpy as np
 
 from ....errors import UnsupportedLayerError
-from ...ir import contraction as ct
+from ...ir import accumulation as ac
+from ...ir import angles
 from ...ir import elementwise as el
 from ...ir import functions as fn
-from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir.choice import where
-from ...ir.values import Constant, Value, computed, constant, moved
+from ...ir.values import Value, constant, moved
 from .movement import along_axis
 from .values import axes, floating, paired, tensor, whole
 
 Operator = Callable[..., Any]
 
 
-def _cumulative_sum(self: Any, dim: Any, dtype: Any = None) -> Value:
-    """The cumulative sum along an axis, as the product with a triangle of ones."""
-    value, along = along_axis(self, dim)
-    if isinstance(value, Constant):
-        return computed(lambda array: np.cumsum(array, along), value)
-    triangle = constant(np.tri(value.shape[along], dtype=np.float32).T)
-    return mv.swap_axes(ct.matmul(mv.swap_axes(value, along, -1), triangle), along, -1)
+def _running(function: Callable[[Value, int], Value]) -> Operator:
+    def call(self: Any, dim: Any, dtype: Any = None) -> Value:
+        return function(*along_axis(self, dim))
 
-
-def _cumulative_product(self: Any, dim: Any, dtype: Any = None) -> Value:
-    value, along = along_axis(self, dim)
-    if isinstance(value, Constant):
-        return computed(lambda array: np.cumprod(array, along), value)
-    return jn.stack(list(itertools.accumulate(mv.unstack(value, along), el.multiply)), along)
+    return call
 
 
 def _log_add_exp(self: Any, other: Any) -> Value:
     first, second = paired(self, other)
     return el.add(second, fn.softplus(el.subtract(first, second)))
-
-
-def _hypotenuse(self: Any, other: Any) -> Value:
-    return fn.sqrt(el.add(*(fn.square(one) for one in paired(self, other))))
 
 
 def _cross(self: Any, other: Any, dim: Any = -1) -> Value:
@@ -62,10 +48,7 @@ def _roll(self: Any, shifts: Any, dims: Any = None) -> Value:
 
 
 def _triangle(self: Any, diagonal: Any, is_lower: bool) -> Value:
-    """The entries on one side of a diagonal; 0 on the other."""
-    value = tensor(self)
-    below = np.tri(value.shape[-2], value.shape[-1], whole(diagonal) - (not is_lower), dtype=bool)
-    return where(constant(below if is_lower else ~below), value, constant(np.float32(0.0)))
+    return ac.triangle(tensor(self), whole(diagonal), is_lower)
 
 
 def _diagonal(self: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Value:
@@ -111,10 +94,10 @@ def _logarithm(base: float) -> Operator:
 
 
 COMPOSED: dict[str, Operator] = {
-    "cumsum": _cumulative_sum,
-    "cumprod": _cumulative_product,
+    "cumsum": _running(ac.running_sum),
+    "cumprod": _running(lambda value, axis: ac.running(value, axis, el.multiply)),
     "logaddexp": _log_add_exp,
-    "hypot": _hypotenuse,
+    "hypot": lambda self, other: angles.hypotenuse(*paired(self, other)),
     "linalg_cross": _cross,
     "roll": _roll,
     "tril": lambda self, diagonal=0: _triangle(self, diagonal, True),

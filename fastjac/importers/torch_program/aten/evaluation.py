@@ -13,15 +13,19 @@ import numpy as np
 from ....errors import FastjacError, FormatError, UnsupportedLayerError
 from ....graphs.nodes import Node
 from ....layers import Activation, Layer
-from ...ir.assembly import Record, input_flow
+from ...ir.assembly import input_flow
 from ...ir.choice import Condition
 from ...ir.layout import each_unit, units
+from ...ir.record import Record
 from ...ir.values import Constant, Flow, Single, Value
 from ...reading.limits import check_count
 from .operators import MAKE_TENSORS, NOTES, operator
+from .values import cast
 
 IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "requires_grad", "generator", "out")
 """Options that state where a tensor lies, and not what it holds. `out`, the tensor to write a result to, is None or refused."""
+LIKE_ANOTHER = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
+"""Operators that make a constant in the precision of their first operand."""
 MOST_OPERATORS = 10_000
 """The most operators that a program carries out, questions about shapes too; each takes about a tenth of a millisecond."""
 MOST_NESTED = 8
@@ -59,8 +63,14 @@ class Evaluation:
         function, is_in_place = operator(name)
         args = args if name == "append" else [self.current(one) for one in args]  # append changes a list itself
         options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
-        result = called(function, args, options)
         operands = [*args, *options.values()]
+        if name == "rms_norm" and (args[3] if len(args) > 3 else options.get("eps")) is None:
+            weight = args[2] if len(args) > 2 else options.get("weight")
+            precision = weight.alone.dtype if isinstance(weight, Constant) else "float64" if self.is_double else "float32"
+            args, options["eps"] = args[:3], np.finfo(precision).eps.item()
+        result = called(function, args, options)
+        if name in LIKE_ANOTHER and self.is_double and isinstance(operands[0], Flow) and isinstance(result, Constant):
+            result = cast(result, "float64")
         self._note(name, operands, result, (place, kind or name))
         if is_in_place:
             return self._written(operands, result)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import convolution as cv
 from ...ir import joining as jn
 from ...ir import movement as mv
 from ...ir import reduction as rd
+from ...ir import resizing as rs
 from ...ir.values import Value
 from ...reading.limits import check_count
-from .values import PLACES, listed, optional, tensor, whole
+from .values import PLACES, listed, optional, real, tensor, whole
 
 Operator = Callable[..., Any]
 
@@ -119,7 +123,56 @@ def _spread(value: Any, count: int) -> list[int]:
     return found * count if len(found) == 1 else found
 
 
+def _transposed(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Value:
+    return _convolution(input, weight, bias, stride, padding, dilation, True, output_padding, groups)
+
+
+def _resized(dimensions: int, is_linear: bool) -> Operator:
+    """The operator that resizes an image: to given sizes, or by given scales, of which torch has two forms of arguments."""
+
+    def call(*args: Any, **options: Any) -> Value:
+        named = {**dict(zip(("input", "output_size"), args, strict=False)), **options}
+        value, sizes, rest = tensor(named.get("input", named.get("self"))), named["output_size"], list(args[2:])
+        aligned = bool(named.get("align_corners", rest.pop(0) if is_linear and rest else False))
+        scales = _scales([*rest, *(options[name] for name in SCALES if name in options)], dimensions)
+        for number, scale in enumerate(scales):
+            axis = len(value.shape) - dimensions + number
+            places = value.shape[axis]
+            count = math.floor(places * (scale or 1.0)) if sizes is None else whole(listed(sizes)[number], "size")
+            kind = rs.ALIGNED if aligned else rs.HALF_PIXEL if is_linear else rs.ASYMMETRIC
+            at = rs.positions(places, count, kind, None if scale is None or aligned else places * scale)
+            value = rs.linear(value, axis, at) if is_linear else rs.nearest(value, axis, np.floor(at))
+        return value
+
+    return call
+
+
+def _scales(given: Sequence[Any], dimensions: int) -> list[float | None]:
+    """The scale of each axis, None where the sizes alone count; they stand one by one, or in one list."""
+    found = given[0] if len(given) == 1 and isinstance(given[0], (list, tuple)) else given
+    scales = [None if one is None else real(one, "scale") for one in found] or [None]
+    if len(scales) not in (1, dimensions):
+        raise FormatError(f"it gives {len(scales)} scales for the {dimensions} axes of an image")
+    return scales * dimensions if len(scales) == 1 else scales
+
+
+SCALES = ("scale_factors", "scales", "scales_h", "scales_w")
 IMAGES: dict[str, Operator] = {
+    "conv_transpose1d": _transposed,
+    "conv_transpose2d": _transposed,
+    "upsample_nearest1d": _resized(1, False),
+    "upsample_nearest2d": _resized(2, False),
+    "upsample_linear1d": _resized(1, True),
+    "upsample_bilinear2d": _resized(2, True),
     "_convolution": _convolution,
     "convolution": _convolution,
     "conv1d": _conv,

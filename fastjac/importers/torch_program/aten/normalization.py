@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ....errors import FormatError, UnsupportedLayerError
-from ...ir import elementwise as el
 from ...ir import functions as fn
-from ...ir import movement as mv
 from ...ir import normalization as nm
-from ...ir.values import Value, computed
+from ...ir.values import Value
 from ...precision import refuse_rounding
 from .activations import check_evaluating
 from .movement import same
@@ -26,11 +22,7 @@ def _layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: Any = 1e-5, cudnn_enable: Any = False
 ) -> Value:
     value = tensor(input)
-    shape = tuple(whole(one) for one in listed(normalized_shape))
-    rank = len(value.shape)
-    if not shape or value.shape[-len(shape) :] != shape:
-        raise FormatError(f"it normalizes axes of shape {shape} of a tensor of shape {value.shape}")
-    along = range(rank - len(shape), rank)
+    along = _last_axes(value, normalized_shape)
     return nm.layer_norm(value, along, optional(weight, "weight"), optional(bias, "bias"), real(eps))
 
 
@@ -66,19 +58,8 @@ def _group_norm(
     input: Any, num_groups: Any, weight: Any = None, bias: Any = None, eps: Any = 1e-5, cudnn_enabled: Any = True
 ) -> Value:
     """Each group of channels normalized by itself, over all places of an image."""
-    value, groups = tensor(input), whole(num_groups)
-    rank = len(value.shape)
-    if rank < 2 or groups < 1 or value.shape[1] % groups:
-        raise FormatError(
-            f"it normalizes {groups} groups of channels of a tensor of shape {value.shape}; torch takes (N, C, ...)"
-        )
-    if groups == 1 and rank == 2:
-        return nm.layer_norm(value, [1], optional(weight, "weight"), optional(bias, "bias"), real(eps))
-    grouped = mv.reshape(value, computed(lambda shape: np.array([shape[0], groups, -1]), mv.shape_of(value)))
-    found = mv.reshape(nm.layer_norm(grouped, [2], None, None, real(eps)), mv.shape_of(value))
-    for function, array in ((el.multiply, weight), (el.add, bias)):
-        found = found if array is None else function(found, mv.reshape(tensor(array), [-1, *[1] * (rank - 2)]))
-    return found
+    arrays = optional(weight, "weight"), optional(bias, "bias")
+    return nm.group_norm(tensor(input), 1, whole(num_groups), *arrays, real(eps))
 
 
 def _instance_norm(
@@ -100,6 +81,21 @@ def _instance_norm(
 
 def _native_group_norm(input: Any, weight: Any, bias: Any, group: Any, eps: Any, **sizes: Any) -> list[Any]:
     return [_group_norm(input, group, weight, bias, eps)]
+
+
+def _rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Value:
+    """Whoever calls it states an eps that the model leaves open, which is that of the model's precision."""
+    value = tensor(input)
+    return nm.rms_norm(value, _last_axes(value, normalized_shape), optional(weight, "weight"), real(eps))
+
+
+def _last_axes(value: Value, normalized_shape: Any) -> Sequence[int]:
+    """The axes that a normalization of entries of this shape acts along."""
+    shape = tuple(whole(one) for one in listed(normalized_shape))
+    rank = len(value.shape)
+    if not shape or value.shape[-len(shape) :] != shape:
+        raise FormatError(f"it normalizes axes of shape {shape} of a tensor of shape {value.shape}")
+    return range(rank - len(shape), rank)
 
 
 def _along(function: Callable[[Value, Sequence[int]], Value], sign: int = 1) -> Operator:
@@ -125,6 +121,7 @@ NORMALIZATIONS: dict[str, Operator] = {
     "_native_batch_norm_legit_no_training": _native_batch_norm_no_training,
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
+    "rms_norm": _rms_norm,
     "native_group_norm": _native_group_norm,
     "softmax": _along(nm.softmax),
     "_softmax": lambda self, dim, half_to_float=False: _along(nm.softmax)(self, dim),

@@ -12,12 +12,15 @@ from .composed import COMPOSED
 from .constants import CONSTANTS
 from .images import IMAGES
 from .indexing import INDEXING
+from .matrices import MATRICES, PRODUCTS_AND_NORMS
 from .movement import MOVEMENTS
 from .normalization import NORMALIZATIONS
+from .ordering import ORDERINGS
 from .products import PRODUCTS
 from .queries import QUERIES
 from .recurrent import RECURRENT
 from .reductions import REDUCTIONS
+from .shorthands import SHORTHANDS
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **QUERIES,
@@ -32,8 +35,13 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **REDUCTIONS,
     **RECURRENT,
     **COMPOSED,
+    **ORDERINGS,
+    **MATRICES,
+    **SHORTHANDS,
 }
 """Operators by torch's names, with the arguments of torch's own schemas."""
+TAKEN_APART = frozenset(SHORTHANDS) | PRODUCTS_AND_NORMS | {"embedding"}
+"""Operators that torch itself may take apart into others, which then stand for more arguments than these functions take."""
 MAKE_TENSORS = frozenset(CONSTANTS | ARITHMETIC | ACTIVATIONS | PRODUCTS | REDUCTIONS)
 """Operators whose results lie in memory of their own, unless they are an operand itself."""
 
@@ -47,10 +55,11 @@ NOTES = {
 """Notes for the user on operators that the network's inputs flow through."""
 
 QUANTIZED = "it is quantized; fastjac takes floating-point models, so load the model from before quantization"
-SORTS = "it puts entries in an order that depends on the network's input; fastjac takes the largest and smallest, amax and amin"
+ASKS = "it asks whether entries are nan or infinite, by which no derivative goes; take it out, and keep the input finite"
+LOOKS_UP = "it looks up between which constants an entry lies; choose by torch.where instead"
 REASONS = {
-    **dict.fromkeys(("sort", "argsort", "topk", "kthvalue", "median"), SORTS),
-    "embedding": "it looks rows up by whole numbers, by which there is no derivative",
+    **dict.fromkeys(("isnan", "isfinite", "isinf", "nan_to_num", "nanmean", "nansum"), ASKS),
+    **dict.fromkeys(("searchsorted", "bucketize"), LOOKS_UP),
     "copy_": "it writes into a part of a tensor; build the tensor by torch.cat or torch.stack instead",
 }
 """The reasons for which fastjac refuses some operators that no table holds."""

@@ -96,7 +96,7 @@ def _with_mean(function: Operator) -> Operator:
 
 
 def _log_sum_exp(self: Any, dim: Any, keepdim: Any = False) -> Value:
-    return fn.log(rd.reduce_sum(fn.exp(tensor(self)), axes(dim), bool(keepdim)))
+    return rd.log_sum_exp(floating(tensor(self)), axes(dim), bool(keepdim))
 
 
 def _product(self: Any, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Value:

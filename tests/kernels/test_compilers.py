@@ -1,10 +1,11 @@
-"""Pieces of kernels have no machine code of their own, and work in all that calls them."""
+"""Pieces of kernels have no machine code of their own, and kernels show nothing but themselves."""
 
 import numba
 import numpy as np
 import pytest
 
-from fastjac.kernels.jit import kernel, piece
+from fastjac.kernels.compilers import KernelLibrary
+from fastjac.kernels.jit import FROM_KERNELS_ALONE, entry, kernel, piece
 from fastjac.kernels.memory import NUMBER, view
 
 from .from_python import call
@@ -50,3 +51,14 @@ def test_functions_of_users_take_in_pieces():
     assert cube(3.0) == 27.0
     (optimized,) = cube.inspect_llvm().values()
     assert not any("squared" in line for line in optimized.splitlines() if " call " in line)
+
+
+def test_a_kernel_hides_the_pieces_that_it_has_taken_in(monkeypatch):
+    """Else it could call a piece of the same name that a kernel from another process has taken in."""
+    monkeypatch.setattr(KernelLibrary.__base__, "_optimize_final_module", lambda library: None)  # which leaves no piece
+    compiled = entry(kept=False, **FROM_KERNELS_ALONE)(write_sum_of_squares.py_func)
+    compiled.compile((numba.float64, NUMBER, NUMBER))
+    (code,) = compiled.inspect_llvm().values()
+    defined = [line for line in code.splitlines() if line.startswith("define")]
+    assert any("squared" in line for line in defined)
+    assert [line for line in defined if "internal" not in line] == [line for line in defined if "write_sum_of_squares" in line]
