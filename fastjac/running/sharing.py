@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from ..caches import caches
 
-PARALLEL_COST = 400_000
-"""Multiply-adds, at the pace of 1, below which a second thread does not pay: some 7 us."""
+PARALLEL_COST = 1_000_000
+"""Multiply-adds, at the pace of 1, below which a second thread does not pay: some 17 us."""
 WAKING_COST = 8_000_000
 """Multiply-adds, at the pace of 1, below which it does not pay to wake a thread, which takes its caller some 50 us."""
 PACE_LANES = 16
