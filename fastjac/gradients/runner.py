@@ -19,12 +19,11 @@ from ..layers import Layer
 from ..lowering.memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
 from ..running import crew
+from ..running.sharing import PARALLEL_COST
 from .lowering import Lowered
 from .memory import GradientMemory, Held, Kept, Lent, Pool
 from .operations import ParameterName, numbers_of
 
-PARALLEL_COST = 1_000_000
-"""Multiply-adds below which a second thread does not pay; the same on every machine, since the last bits of sums depend on it."""
 CALL_COST = 1_000_000_000
 """Multiply-adds in one request: about 0.05 s, within which Ctrl-C is not seen."""
 MOVING_COST = 8

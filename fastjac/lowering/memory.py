@@ -8,7 +8,7 @@ from hashlib import sha256
 import numpy as np
 
 from ..caches import caches
-from ..kernels.tables import INDEX_BYTES
+from ..kernels.tables import INDEX, INDEX_BYTES
 from ..kernels.target import ALIGNMENT, lanes, padded, round_up, tile_vectors, vector_unit
 from ..kernels.tile import PREFETCH_DISTANCE
 
@@ -80,11 +80,11 @@ class Parameters:
         return self._offsets[key]
 
     def add_units(self, units: Sequence[int]) -> int:
-        """The offset at which the numbers of units are stored, as the integers INDEX_BYTES wide that kernels read there.
+        """The offset at which the numbers of units are stored, as the integers that kernels read there.
 
         As numbers of the network's dtype they would not be exact: in float32, 2^24 + 1 is none.
         """
-        listed = np.zeros(round_up(len(units), self.dtype.itemsize // INDEX_BYTES), np.int32)
+        listed = np.zeros(round_up(len(units), self.dtype.itemsize // INDEX_BYTES), INDEX.dtype)
         listed[: len(units)] = units
         return self.add(listed.view(self.dtype))
 

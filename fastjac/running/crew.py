@@ -70,17 +70,11 @@ class Crew:
         """
         if time.monotonic() - self._latest_brief < min(QUICK_SECONDS, QUICK_CALLS * seconds):
             return True
-        return len(self._helpers) >= threads - 1 and self._first_asleep(threads - 1) is None
+        return len(self._helpers) >= threads - 1 and not self._asleep(threads - 1)
 
     def brief_call_ended(self) -> None:
         """Note when a brief call has ended, whoever carried it out."""
         self._latest_brief = time.monotonic()
-
-    def _first_asleep(self, wanted: int) -> _Helper | None:
-        for helper in self._helpers[:wanted]:
-            if helper.bell.empty():
-                return helper
-        return None
 
     def _asleep(self, wanted: int) -> list[_Helper]:
         """Those of the first helpers that may be asleep: no ring waits for them."""
