@@ -1,4 +1,4 @@
-"""What stands at each place of an axis of all entries up to there, and the triangles of matrices."""
+"""Sums of all entries up to each place of an axis and the like, differences of neighbours, and the triangles of matrices."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from .choice import where
 from .contraction import matmul
+from .elementwise import subtract
 from .joining import stack
-from .movement import checked_axis, swap_axes, unstack
+from .movement import checked_axis, part, swap_axes, unstack
 from .values import Constant, MixedSamplesError, Value, computed, constant
 
 
@@ -39,6 +40,14 @@ def running_sum(value: Value, axis: int, exclusive: bool = False, reverse: bool 
     ones = np.tri(value.shape[along], k=-1 if exclusive else 0, dtype=np.float32)
     triangle = constant(ones if reverse else ones.T)
     return swap_axes(matmul(swap_axes(value, along, -1), triangle), along, -1)
+
+
+def differences(value: Value, axis: int, times: int = 1) -> Value:
+    """What each entry along an axis is more than the one before it; and again of these, so many times."""
+    for _ in range(times):
+        size = value.shape[axis]
+        value = subtract(part(value, axis, 1, size), part(value, axis, 0, size - 1))
+    return value
 
 
 def triangle(value: Value, diagonal: int, is_lower: bool) -> Value:

@@ -15,7 +15,7 @@ from ...graphs.nodes import Node
 from .account import spend
 from .choice import as_number, greater, opposite
 from .elementwise import add, clip, divide, subtract
-from .functions import absolute, exp, log, sqrt, square
+from .functions import absolute, exp, log, softplus, sqrt, square
 from .layout import Rows, rows
 from .movement import checked_axes, squeeze
 from .values import Constant, Value, computed, constant, moved
@@ -63,6 +63,11 @@ def log_sum_exp(value: Value, axes: Sequence[int] | None = None, keep: bool = Tr
     largest = clip(reduce_max(value, axes), constant(np.float32(-LARGEST)), bound)
     found = add(log(reduce_sum(exp(subtract(value, largest)), axes)), largest)
     return found if keep else squeeze(found, range(len(value.shape)) if axes is None else axes)
+
+
+def log_add_exp(a: Value, b: Value) -> Value:
+    """`log(exp(a) + exp(b))`, where nothing overflows."""
+    return add(b, softplus(subtract(a, b)))
 
 
 def norm(value: Value, axes: Sequence[int] | None = None, keep: bool = True, order: int = 2) -> Value:

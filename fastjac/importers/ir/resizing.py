@@ -1,4 +1,7 @@
-"""Images resized along one axis after another: each new place takes the nearest old one, or mixes the two around it."""
+"""Images of another size: each new place along an axis takes the nearest old one, or mixes the two around it.
+
+Images of other sizes come also by channels that become places, or the other way round.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from ...errors import FormatError
 from .account import spend
 from .contraction import matmul
 from .movement import gather, swap_axes
-from .values import Value, constant
+from .values import Value, constant, moved
 
 ALIGNED, HALF_PIXEL, ASYMMETRIC = "align_corners", "half_pixel", "asymmetric"
 
@@ -47,3 +50,34 @@ def linear(value: Value, axis: int, at: np.ndarray) -> Value:
     shares[before, columns] = 1 - (inside - before)
     shares[np.minimum(before + 1, last), columns] += inside - before
     return swap_axes(matmul(swap_axes(value, axis, -1), constant(shares)), axis, -1)
+
+
+def channels_to_places(value: Value, times: int, places_first: bool = False) -> Value:
+    """Groups of channels become `times` places along each of the last two axes.
+
+    places_first : whether a channel is counted by the place that it becomes and then by its new channel, or the other way round.
+    """
+
+    def turned(array: np.ndarray) -> np.ndarray:
+        *batch, channels, height, width = array.shape
+        rest = channels // times**2
+        if places_first:
+            parts = np.moveaxis(array.reshape(*batch, times, times, rest, height, width), -3, -5)
+        else:
+            parts = array.reshape(*batch, rest, times, times, height, width)
+        return np.moveaxis(parts, (-4, -3), (-3, -1)).reshape(*batch, rest, height * times, width * times)
+
+    return moved(turned, value)
+
+
+def places_to_channels(value: Value, times: int, places_first: bool = False) -> Value:
+    """The other way round."""
+
+    def turned(array: np.ndarray) -> np.ndarray:
+        *batch, channels, height, width = array.shape
+        parts = array.reshape(*batch, channels, height // times, times, width // times, times)
+        parts = np.moveaxis(parts, (-3, -1), (-4, -3))
+        parts = np.moveaxis(parts, -5, -3) if places_first else parts
+        return parts.reshape(*batch, channels * times**2, height // times, width // times)
+
+    return moved(turned, value)

@@ -56,9 +56,7 @@ def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> 
     found = {end.name: end for end in graph.inputs if end.value in used}
     if not found:
         raise UnsupportedLayerError(NO_NETWORK)
-    names = list(found) if chosen is None else list(chosen)
-    if sorted(names) != sorted(found):
-        raise OptionError(f"inputs must name {listed(list(found))}, each once, which the outputs depend on; got {listed(names)}")
+    names = chosen_inputs(list(found), chosen)
     for end in found.values():
         if end.dtype and end.dtype not in FLOATS:
             raise UnsupportedLayerError(
@@ -66,6 +64,14 @@ def sources_of(graph: Graph, n_in: int | None, chosen: Sequence[str] | None) -> 
                 "input of floating-point numbers"
             )
     return [_with_sizes(found[name], n_in if len(names) == 1 else None) for name in names]
+
+
+def chosen_inputs(known: list[str], chosen: Sequence[str] | None) -> list[str]:
+    """The names of inputs in the order that was chosen, if any was; OptionError where these are others than the known ones."""
+    names = known if chosen is None else list(chosen)
+    if sorted(names) != sorted(known):
+        raise OptionError(f"inputs must name {listed(known)}, each once, which the outputs depend on; got {listed(names)}")
+    return names
 
 
 def _with_sizes(end: End, n_in: int | None) -> Source:

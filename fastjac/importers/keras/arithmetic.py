@@ -18,6 +18,7 @@ from ..ir import elementwise as el
 from ..ir import functions as fn
 from ..ir import joining as jn
 from ..ir import movement as mv
+from ..ir import reduction as rd
 from ..ir.choice import Condition
 from ..ir.values import Constant, Value, computed, constant, moved
 from .calls import Call
@@ -120,10 +121,6 @@ def _whole(value: Value) -> Value:
     return computed(lambda array: array.astype(np.int64), value) if isinstance(value, Constant) else value
 
 
-def _log_add(a: Value, b: Value) -> Value:
-    return el.add(b, fn.softplus(el.subtract(a, b)))
-
-
 def _filled(number: float) -> Arithmetic:
     """A constant of the shape of a tensor."""
     return lambda call, values: computed(lambda array: np.full(array.shape, number, np.float32), _number(values[0]))
@@ -177,7 +174,7 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "LessEqual": _of_two(ch.at_most),
     "Arctan2": _of_two(angles.arctan2),
     "Hypot": _of_two(angles.hypotenuse),
-    "Logaddexp": _of_two(_log_add),
+    "Logaddexp": _of_two(rd.log_add_exp),
     "LogicalAnd": _logical(ch.both),
     "LogicalOr": _logical(ch.either),
     "LogicalNot": _logical(ch.opposite, 1),

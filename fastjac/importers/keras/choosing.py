@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ...errors import OptionError
 from ..ir.graph import listed
+from ..ir.sources import chosen_inputs
 from ..options import Options
 from .calls import Flattened
+
+Named = tuple[str, int]
+"""The name of a tensor, and its number."""
 
 
 def chosen(flat: Flattened, inputs: Sequence[str | None], options: Options) -> tuple[Flattened, list[int]]:
@@ -19,8 +23,9 @@ def chosen(flat: Flattened, inputs: Sequence[str | None], options: Options) -> t
 
     Raises OptionError where a name is not the model's, or where the inputs are not those that the outputs depend on.
     """
-    outputs = flat.outputs if options.outputs is None else _numbers(flat, options.outputs, len(inputs))
-    needed = set(outputs)
+    named = list(zip(flat.names, flat.outputs, strict=True))
+    outputs = named if options.outputs is None else _named(flat, named, options.outputs, len(inputs))
+    needed = {number for _, number in outputs}
     for number in range(len(inputs) + len(flat.calls) - 1, len(inputs) - 1, -1):
         if number in needed:
             needed.update(flat.calls[number - len(inputs)].operands)
@@ -30,25 +35,30 @@ def chosen(flat: Flattened, inputs: Sequence[str | None], options: Options) -> t
     places = {number: place for place, number in enumerate(kept)}
     calls = [flat.calls[number - len(inputs)] for number in kept[len(order) :]]
     moved = tuple(replace(call, operands=tuple(places[operand] for operand in call.operands)) for call in calls)
-    return Flattened(moved, tuple(places[number] for number in outputs), flat.names), order
+    return Flattened(moved, tuple(places[number] for _, number in outputs), tuple(name for name, _ in outputs)), order
 
 
-def _numbers(flat: Flattened, wanted: Sequence[str], first: int) -> list[int]:
-    """The tensors that some names stand for, where the calls' results are numbered from `first` on."""
-    known: dict[str, list[int]] = {}
-    for number, call in enumerate(flat.calls, first):
-        known.setdefault(call.entry.name, []).append(number)
-    of_model = {
-        name: [number for number, other in zip(flat.outputs, flat.names, strict=True) if other == name] for name in flat.names
-    }
-    known |= of_model
+def _named(flat: Flattened, named: Sequence[Named], wanted: Sequence[str], first: int) -> list[Named]:
+    """The tensors that some names stand for, where the calls' results are numbered from `first` on.
+
+    named : the model's outputs, whose names come before those of other layers.
+    """
+    of_model = _by_name(named)
+    known = _by_name((call.entry.name, number) for number, call in enumerate(flat.calls, first)) | of_model
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise OptionError(
             f"outputs must name some of the model's, which are {listed(list(of_model))}, or other layers of it; "
             f"got {listed(unknown or list(wanted)) or 'none'}"
         )
-    return [number for name in wanted for number in known[name]]
+    return [(name, number) for name in wanted for number in known[name]]
+
+
+def _by_name(named: Iterable[Named]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for name, number in named:
+        found.setdefault(name, []).append(number)
+    return found
 
 
 def _in_order(found: dict[str | None, int], names: Sequence[str] | None) -> list[int]:
@@ -56,11 +66,6 @@ def _in_order(found: dict[str | None, int], names: Sequence[str] | None) -> list
     if names is None:
         return list(found.values())
     known = [name for name in found if name is not None]
-    if sorted(names) != sorted(known):
-        what = (
-            f"must name {listed(known)}, each once, which the outputs depend on"
-            if known
-            else "has no use, as the input has no name"
-        )
-        raise OptionError(f"inputs {what}; got {listed(list(names))}")
-    return [found[name] for name in names]
+    if names and not known:
+        raise OptionError(f"inputs has no use, as the input has no name; got {listed(list(names))}")
+    return [found[name] for name in chosen_inputs(known, names)]

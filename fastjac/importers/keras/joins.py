@@ -9,12 +9,11 @@ import numpy as np
 from ...errors import FormatError
 from ..ir import contraction as ct
 from ..ir import elementwise as el
-from ..ir import functions as fn
 from ..ir import joining as jn
 from ..ir import movement as mv
-from ..ir import reduction as rd
 from ..ir.values import Value, constant
 from .config import Entry
+from .normalizations import of_length_one
 from .shapes import own_axis, sample_of
 
 Merge = Callable[[Entry, Sequence[Value]], Value]
@@ -51,18 +50,13 @@ def dot(entry: Entry, values: Sequence[Value]) -> Value:
     axes = [own_axis(axis, value) for axis, value in zip(pair, values, strict=True)]
     a, b = values
     if entry.config["normalize"]:
-        a, b = (_normalized(value, axis) for value, axis in zip(values, axes, strict=True))
+        a, b = (of_length_one(value, [axis]) for value, axis in zip(values, axes, strict=True))
     letters = iter("bcdefghijklmnop")
     first = ["a", *(next(letters) for _ in a.shape[1:])]
     second = ["a", *(first[axes[0]] if axis == axes[1] else next(letters) for axis in range(1, len(b.shape)))]
     kept = [one for one in (*first, *second[1:]) if one != first[axes[0]]]
     found = ct.einsum(f"{''.join(first)},{''.join(second)}->{''.join(kept)}", [a, b])
     return mv.unsqueeze(found, [1]) if len(kept) == 1 else found
-
-
-def _normalized(value: Value, axis: int) -> Value:
-    total = rd.reduce_sum(fn.square(value), [axis])
-    return el.multiply(value, fn.reciprocal_root(el.maximum(total, constant(np.float64(1e-12)))))
 
 
 def _joined(function: Callable[[Value, Value], Value]) -> Merge:

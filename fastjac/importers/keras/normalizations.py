@@ -6,6 +6,8 @@ take a layer and a tensor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ... import layers as fl
@@ -80,7 +82,12 @@ def rms_normalization(entry: Entry, value: Value) -> Value:
 
 def unit_normalization(entry: Entry, value: Value) -> Value:
     """`x / sqrt(max(sum x^2, 1e-12))` along some axes."""
-    total = rd.reduce_sum(fn.square(value), own_axes(entry.config["axis"], value))
+    return of_length_one(value, own_axes(entry.config["axis"], value))
+
+
+def of_length_one(value: Value, axes: Sequence[int] | None) -> Value:
+    """The tensor divided by its norm along some axes."""
+    total = rd.reduce_sum(fn.square(value), axes)
     return el.divide(value, fn.sqrt(el.maximum(total, constant(np.float64(UNIT_EPSILON)))))
 
 

@@ -91,10 +91,6 @@ def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> 
     return lambda entry, value: function(value, own_axes(entry.config["axis"], value), bool(entry.config.get("keepdims")))
 
 
-def _average(entry: Entry, value: Value) -> Value:
-    return rd.reduce_mean(value, own_axes(entry.config["axis"], value), False)
-
-
 def _reshape(entry: Entry, value: Value) -> Value:
     """A new shape for the whole batch; its first size must be left open."""
     return mv.reshape(value, entry.config["newshape"])
@@ -154,14 +150,6 @@ def _pad(entry: Entry, value: Value) -> Value:
     return jn.pad(value, before, behind, constant(np.float32(0.0)), mode)
 
 
-def _difference(entry: Entry, value: Value) -> Value:
-    axis = own_axis(entry.config["axis"], value)
-    for _ in range(entry.config["n"]):
-        size = value.shape[axis]
-        value = el.subtract(mv.part(value, axis, 1, size), mv.part(value, axis, 0, size - 1))
-    return value
-
-
 def _median(entry: Entry, value: Value) -> Value:
     """The entry in the middle, or the mean of two."""
     axis = own_axis(entry.config["axis"], value)
@@ -176,13 +164,13 @@ def _same(entry: Entry, value: Value) -> Value:
     return value
 
 
-def _powers_of(base: float) -> tuple[Operation, Operation]:
-    """The power of a base, and the logarithm to it."""
-    scale = math.log(base)
-    return (
-        lambda entry, value: fn.exp(el.multiply(value, constant(np.float64(scale)))),
-        lambda entry, value: el.multiply(fn.log(value), constant(np.float64(1.0 / scale))),
-    )
+def _times(number: float) -> Operation:
+    """The product with a number."""
+    return lambda entry, value: el.multiply(value, constant(np.float64(number)))
+
+
+def _logarithm(base: float) -> Operation:
+    return lambda entry, value: el.multiply(fn.log(value), constant(np.float64(1.0 / math.log(base))))
 
 
 ONE = constant(np.float32(1.0))
@@ -216,7 +204,7 @@ OPERATIONS: dict[str, Operation] = {
     "Glu": lambda entry, value: nm.glu(value, own_axis(entry.config["axis"], value)),
     "Sum": _reduced(rd.reduce_sum),
     "Mean": _reduced(rd.reduce_mean),
-    "Average": _average,
+    "Average": _reduced(rd.reduce_mean),
     "Max": _reduced(rd.reduce_max),
     "Min": _reduced(rd.reduce_min),
     "Prod": _reduced(rd.reduce_product),
@@ -230,14 +218,14 @@ OPERATIONS: dict[str, Operation] = {
     "Sort": _along(st.ordered),
     "Cumsum": _along(ac.running_sum),
     "Cumprod": _along(lambda value, axis: ac.running(value, axis, el.multiply)),
-    "Diff": _difference,
+    "Diff": lambda entry, value: ac.differences(value, own_axis(entry.config["axis"], value), entry.config["n"]),
     "Log1p": lambda entry, value: fn.log(el.add(value, ONE)),
     "Expm1": lambda entry, value: el.subtract(fn.exp(value), ONE),
-    "Log2": _powers_of(2.0)[1],
-    "Log10": _powers_of(10.0)[1],
-    "Exp2": _powers_of(2.0)[0],
-    "Deg2rad": lambda entry, value: el.multiply(value, constant(np.float64(math.pi / 180.0))),
-    "Rad2deg": lambda entry, value: el.multiply(value, constant(np.float64(180.0 / math.pi))),
+    "Log2": _logarithm(2.0),
+    "Log10": _logarithm(10.0),
+    "Exp2": lambda entry, value: fn.exp(el.multiply(value, constant(np.float64(math.log(2.0))))),
+    "Deg2rad": _times(math.pi / 180.0),
+    "Rad2deg": _times(180.0 / math.pi),
     "Tril": lambda entry, value: ac.triangle(value, entry.config["k"], True),
     "Triu": lambda entry, value: ac.triangle(value, entry.config["k"], False),
     "Pad": _pad,

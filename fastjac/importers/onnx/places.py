@@ -12,9 +12,10 @@ from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import matrices as mt
 from ..ir import movement as mv
+from ..ir import resizing as rs
 from ..ir import scattering as sc
 from ..ir import sorting as st
-from ..ir.values import Value, computed, moved
+from ..ir.values import Value, computed
 from .calls import Call
 from .tensor import element_type
 
@@ -72,32 +73,9 @@ def exclusive(call: Call) -> ch.Logical:
     return ch.both(ch.either(a, b), ch.opposite(ch.both(a, b)))
 
 
-def _from_depth(call: Call) -> Value:
-    """Channels become places of a larger image."""
-    times, is_crd = call.node.integer("blocksize", 1), call.node.text("mode", "DCR") == "CRD"
-
-    def turned(array: np.ndarray) -> np.ndarray:
-        count, channels, height, width = array.shape
-        rest = channels // times**2
-        parts = (count, rest, times, times, height, width) if is_crd else (count, times, times, rest, height, width)
-        order = (0, 1, 4, 2, 5, 3) if is_crd else (0, 3, 4, 1, 5, 2)
-        return array.reshape(parts).transpose(order).reshape(count, rest, height * times, width * times)
-
-    return moved(turned, call.value(0))
-
-
-def _to_depth(call: Call) -> Value:
-    """Places of an image become channels of a smaller one."""
-    times, is_crd = call.node.integer("blocksize", 1), call.node.text("mode", "DCR") == "CRD"
-
-    def turned(array: np.ndarray) -> np.ndarray:
-        count, channels, height, width = array.shape
-        parts = array.reshape(count, channels, height // times, times, width // times, times)
-        return parts.transpose((0, 1, 3, 5, 2, 4) if is_crd else (0, 3, 5, 1, 2, 4)).reshape(
-            count, channels * times**2, height // times, width // times
-        )
-
-    return moved(turned, call.value(0))
+def _by_depth(function: Callable[[Value, int, bool], Value]) -> Callable[[Call], Value]:
+    """The operator that makes places of channels, or the other way round; in mode CRD channels are counted first."""
+    return lambda call: function(call.value(0), call.node.integer("blocksize", 1), call.node.text("mode", "DCR") != "CRD")
 
 
 def _identity_like(call: Call) -> Value:
@@ -122,8 +100,8 @@ PLACES: dict[str, Callable[[Call], Value | list[Value]]] = {
     "TopK": _top,
     "CumSum": _running_sum,
     "Trilu": _triangle,
-    "DepthToSpace": _from_depth,
-    "SpaceToDepth": _to_depth,
+    "DepthToSpace": _by_depth(rs.channels_to_places),
+    "SpaceToDepth": _by_depth(rs.places_to_channels),
     "Det": lambda call: mt.determinant(call.value(0)),
     "EyeLike": _identity_like,
 }

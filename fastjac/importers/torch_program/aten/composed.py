@@ -14,6 +14,8 @@ from ...ir import angles
 from ...ir import elementwise as el
 from ...ir import functions as fn
 from ...ir import movement as mv
+from ...ir import reduction as rd
+from ...ir import resizing as rs
 from ...ir.choice import where
 from ...ir.values import Value, constant, moved
 from .movement import along_axis
@@ -27,11 +29,6 @@ def _running(function: Callable[[Value, int], Value]) -> Operator:
         return function(*along_axis(self, dim))
 
     return call
-
-
-def _log_add_exp(self: Any, other: Any) -> Value:
-    first, second = paired(self, other)
-    return el.add(second, fn.softplus(el.subtract(first, second)))
 
 
 def _cross(self: Any, other: Any, dim: Any = -1) -> Value:
@@ -63,32 +60,6 @@ def _diagonal_matrix(self: Any, offset: Any = 0, dim1: Any = -2, dim2: Any = -1)
     return where(constant(np.eye(value.shape[-1], dtype=bool)), mv.unsqueeze(value, [-1]), constant(np.float32(0.0)))
 
 
-def _pixel_shuffle(self: Any, upscale_factor: Any) -> Value:
-    """Groups of channels become places of a larger image."""
-    times = whole(upscale_factor, "factor")
-
-    def shuffled(array: np.ndarray) -> np.ndarray:
-        *batch, channels, height, width = array.shape
-        parts = array.reshape(*batch, channels // times**2, times, times, height, width)
-        turned = np.moveaxis(parts, (-4, -3), (-3, -1))
-        return turned.reshape(*batch, channels // times**2, height * times, width * times)
-
-    return moved(shuffled, tensor(self))
-
-
-def _pixel_unshuffle(self: Any, downscale_factor: Any) -> Value:
-    """Places of an image become channels of a smaller one."""
-    times = whole(downscale_factor, "factor")
-
-    def gathered(array: np.ndarray) -> np.ndarray:
-        *batch, channels, height, width = array.shape
-        parts = array.reshape(*batch, channels, height // times, times, width // times, times)
-        turned = np.moveaxis(parts, (-3, -1), (-4, -3))
-        return turned.reshape(*batch, channels * times**2, height // times, width // times)
-
-    return moved(gathered, tensor(self))
-
-
 def _logarithm(base: float) -> Operator:
     return lambda self: el.multiply(fn.log(floating(tensor(self))), tensor(1.0 / math.log(base)))
 
@@ -96,7 +67,7 @@ def _logarithm(base: float) -> Operator:
 COMPOSED: dict[str, Operator] = {
     "cumsum": _running(ac.running_sum),
     "cumprod": _running(lambda value, axis: ac.running(value, axis, el.multiply)),
-    "logaddexp": _log_add_exp,
+    "logaddexp": lambda self, other: rd.log_add_exp(*paired(self, other)),
     "hypot": lambda self, other: angles.hypotenuse(*paired(self, other)),
     "linalg_cross": _cross,
     "roll": _roll,
@@ -104,8 +75,8 @@ COMPOSED: dict[str, Operator] = {
     "triu": lambda self, diagonal=0: _triangle(self, diagonal, False),
     "diagonal": _diagonal,
     "diag_embed": _diagonal_matrix,
-    "pixel_shuffle": _pixel_shuffle,
-    "pixel_unshuffle": _pixel_unshuffle,
+    "pixel_shuffle": lambda self, upscale_factor: rs.channels_to_places(tensor(self), whole(upscale_factor, "factor")),
+    "pixel_unshuffle": lambda self, downscale_factor: rs.places_to_channels(tensor(self), whole(downscale_factor, "factor")),
     "exp2": lambda self: fn.exp(el.multiply(floating(tensor(self)), tensor(math.log(2.0)))),
     "log2": _logarithm(2.0),
     "log10": _logarithm(10.0),

@@ -65,9 +65,7 @@ class Evaluation:
         options = {key: self.current(one) for key, one in options.items() if key not in IGNORED}
         operands = [*args, *options.values()]
         if name == "rms_norm" and (args[3] if len(args) > 3 else options.get("eps")) is None:
-            weight = args[2] if len(args) > 2 else options.get("weight")
-            precision = weight.alone.dtype if isinstance(weight, Constant) else "float64" if self.is_double else "float32"
-            args, options["eps"] = args[:3], np.finfo(precision).eps.item()
+            args, options["eps"] = args[:3], self._step_at_one(args[2] if len(args) > 2 else options.get("weight"))
         result = called(function, args, options)
         if name in LIKE_ANOTHER and self.is_double and isinstance(operands[0], Flow) and isinstance(result, Constant):
             result = cast(result, "float64")
@@ -106,6 +104,11 @@ class Evaluation:
                 "end, and layers without inplace=True"
             )
         return value
+
+    def _step_at_one(self, weight: Any) -> float:
+        """The step from 1 to the next number in the precision of a weight, or of the model where there is none."""
+        precision = weight.alone.dtype if isinstance(weight, Constant) else "float64" if self.is_double else "float32"
+        return float(np.finfo(precision).eps)
 
     def _written(self, operands: Sequence[Any], result: Any) -> Any:
         """The result of an operator in place; from now on it stands in the place of the operator's first operand."""

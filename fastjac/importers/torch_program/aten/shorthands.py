@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import FormatError, UnsupportedLayerError
+from ...ir import accumulation as ac
 from ...ir import angles
 from ...ir import choice as ch
 from ...ir import elementwise as el
@@ -19,7 +20,9 @@ from ...ir import movement as mv
 from ...ir import reduction as rd
 from ...ir.values import Constant, Value, constant
 from ...reading.limits import MOST_LAYERS, check_count
-from .arithmetic import ADD, ARITHMETIC, DIVIDE, MULTIPLY, SUBTRACT
+from .activations import ACTIVATIONS
+from .arithmetic import ARITHMETIC, DIVIDE, MULTIPLY, SUBTRACT
+from .composed import COMPOSED
 from .movement import MOVEMENTS, along_axis
 from .ordering import ORDERINGS
 from .values import axes, floating, listed, paired, real, stored_dtype, tensor, tensors, whole
@@ -39,10 +42,7 @@ def _together(values: Any) -> list[Value]:
 def _difference(self: Any, n: Any = 1, dim: Any = -1, prepend: Any = None, append: Any = None) -> Value:
     value, along = along_axis(CAT([one for one in (prepend, self, append) if one is not None], dim), dim)
     check_count(whole(n, "number"), MOST_LAYERS, "differences")
-    for _ in range(whole(n, "number")):
-        size = value.shape[along]
-        value = el.subtract(mv.part(value, along, 1, size), mv.part(value, along, 0, size - 1))
-    return value
+    return ac.differences(value, along, whole(n, "number"))
 
 
 def _heights(y: Any, dim: Any) -> Value:
@@ -92,10 +92,8 @@ def _normal_cdf(self: Any) -> Value:
 def _huber(self: Any, target: Any, reduction: Any = 1, delta: Any = 1.0) -> Value:
     """The square near 0, a line further out."""
     size = fn.absolute(SUBTRACT(self, target))
-    if reduction:
-        raise UnsupportedLayerError("it takes the mean or the sum of a loss over the batch; fastjac takes reduction='none'")
     near = el.minimum(size, tensor(real(delta)))
-    return el.multiply(near, el.subtract(size, el.multiply(near, tensor(0.5))))
+    return _loss(el.multiply(near, el.subtract(size, el.multiply(near, tensor(0.5)))), reduction)
 
 
 def _step(self: Any, values: Any) -> Value:
@@ -191,13 +189,13 @@ SHORTHANDS: dict[str, Operator] = {
     "__xor__": _exclusive,
     "mse_loss": lambda self, target, reduction=1: _loss(fn.square(SUBTRACT(self, target)), reduction),
     "l1_loss": lambda self, target, reduction=1: _loss(fn.absolute(SUBTRACT(self, target)), reduction),
-    "special_log1p": lambda self: fn.log(ADD(self, ONE)),
-    "special_exp2": lambda self: fn.exp(el.multiply(floating(tensor(self)), tensor(math.log(2.0)))),
-    "special_expm1": lambda self: SUBTRACT(fn.exp(floating(tensor(self))), ONE),
+    "special_log1p": ACTIVATIONS["log1p"],
+    "special_exp2": COMPOSED["exp2"],
+    "special_expm1": ACTIVATIONS["expm1"],
     "special_entr": lambda self: fn.negative(el.multiply(floating(tensor(self)), fn.log(floating(tensor(self))))),
     "msort": lambda self: ORDERINGS["sort"](self, 0)[0],
     "logaddexp2": lambda self, other: DIVIDE(
-        _log_add(*(MULTIPLY(one, math.log(2.0)) for one in paired(self, other))), math.log(2.0)
+        rd.log_add_exp(*(MULTIPLY(one, math.log(2.0)) for one in paired(self, other))), math.log(2.0)
     ),
 }
 """Operators by torch's names."""
@@ -207,7 +205,3 @@ def _loss(entries: Value, reduction: Any) -> Value:
     if reduction:
         raise UnsupportedLayerError("it takes the mean or the sum of a loss over the batch; fastjac takes reduction='none'")
     return entries
-
-
-def _log_add(a: Value, b: Value) -> Value:
-    return el.add(b, fn.softplus(el.subtract(a, b)))
