@@ -95,6 +95,8 @@ def seed(value: Any, lead: tuple[int, ...], core: tuple[int | None, ...], name: 
     Returns (*lead, *own), or (1, *own) for one seed that all inputs share, not converted yet.
     """
     array = real_array(value, name)
+    if array.shape == (*lead, *core):  # the usual case first
+        return array if lead else array[None]
     own = array.shape[-len(core) :]
     if array.ndim < len(core) or any(n not in (None, size) for n, size in zip(core, own, strict=True)):
         fix = _class_numbers(array, lead, core, name)

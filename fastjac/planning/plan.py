@@ -50,12 +50,12 @@ def plan(shape: ChainShape, mode: Mode = "auto") -> Plan:
 
 def checked_mode(mode: Mode) -> Mode:
     """`mode` itself if it is one, else an OptionError that lists them."""
+    if isinstance(mode, str) and mode in ORDERS:
+        return mode
     wanted = f"mode must be one of {', '.join(map(repr, ORDERS))}"
-    if not isinstance(mode, str):
-        raise OptionError(f"{wanted}, got {type(mode).__name__}; several inputs go in as one tuple: net.jacobian((x, u))")
-    if mode not in ORDERS:
+    if isinstance(mode, str):
         raise OptionError(f"{wanted}, got {mode!r:.80}")
-    return mode
+    raise OptionError(f"{wanted}, got {type(mode).__name__}; several inputs go in as one tuple: net.jacobian((x, u))")
 
 
 def _plan(table: StepTable, mode: Mode, order: Order) -> Plan:
