@@ -25,6 +25,7 @@ from .group import (
     samples_together,
 )
 from .jit import kernel, piece
+from .low_rank import normalize_rows
 from .meeting import take_pieces
 from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .operators import (
@@ -32,9 +33,7 @@ from .operators import (
     add_units,
     clear,
     copy_vector,
-    factors_at,
     normalize_columns,
-    normalize_rows,
     scale_columns,
     scale_rows,
 )
@@ -220,7 +219,7 @@ def scale_step(zero, addresses, task, number, group, share):
 def normalize_step(zero, addresses, task, number, group, share):
     """Multiply a matrix by the Jacobian of a normalizer: in place, or where the units lie on its rows into another matrix."""
     program = Tables(zero, *addresses)
-    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
+    step, group = read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
         matrix = result_at(program, group, step, sample)
         state = sample_state(program, step, group, sample)
@@ -229,11 +228,8 @@ def normalize_step(zero, addresses, task, number, group, share):
             matrix += first * step.c_row * itemsize(zero)
             normalize_columns(zero, matrix, step.c_row, last - first, state, step.columns, step.rank, step.forward)
         else:
-            scratch = own_matrix(program, layout, group, step.scratch)
-            factors, sums = factors_at(zero, state, step.rows, step.rank), view(zero, scratch, step.rank * step.columns)
-            sums = sums.reshape((step.rank, step.columns))
-            source = operand_at(program, group, step, sample), step.a_row
-            normalize_rows(zero, source, (matrix, step.c_row), step.columns, factors, step.rank, step.forward, sums)
+            source, target = (operand_at(program, group, step, sample), step.a_row), (matrix, step.c_row)
+            normalize_rows(zero, source, target, step.columns, state, step.rows, step.rank, step.forward)
 
 
 @kernel(*TAKEN)

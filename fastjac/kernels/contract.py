@@ -8,10 +8,10 @@ import numpy as np
 
 from .jit import kernel, piece
 from .memory import NUMBER, itemsize, tuple_type
-from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, lanes, max_rows, max_vectors
+from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_rows, max_vectors
 from .tile import TileOperands, compute_tile
+from .vectors import lanes_of
 
-FLOAT32_LANES, FLOAT64_LANES = lanes(np.dtype(np.float32)), lanes(np.dtype(np.float64))
 WIDEST = np.array([0] + [max_vectors(rows) for rows in range(1, MAX_TILE_ROWS + 1)])
 TALLEST = np.array([1] + [max_rows(vectors) for vectors in range(1, MAX_TILE_VECTORS + 1)])
 
@@ -50,7 +50,7 @@ def tile_shape(zero, rows, columns):
 
     Tiles are of nearly equal size, so that none is too thin to use the registers.
     """
-    width = _lanes(zero)
+    width = lanes_of(zero)
     vectors = (columns + width - 1) // width
     tile_rows = even_piece(rows, TALLEST[min(vectors, MAX_TILE_VECTORS)])
     return tile_rows, width * even_piece(vectors, WIDEST[tile_rows])
@@ -59,7 +59,7 @@ def tile_shape(zero, rows, columns):
 @piece
 def tile_rows_of(zero, rows, tile_columns):
     """Rows of tiles that are `tile_columns` wide."""
-    return even_piece(rows, TALLEST[tile_columns // _lanes(zero)])
+    return even_piece(rows, TALLEST[tile_columns // lanes_of(zero)])
 
 
 @kernel(tuple_type(Contraction), NUMBER, NUMBER)
@@ -69,7 +69,7 @@ def contract(zero, operands, tile_rows, tile_columns):
     Columns are the outer loop: the panel of B that a piece needs stays in the first-level cache for all rows.
     """
     o = operands
-    size, width = itemsize(zero), _lanes(zero)
+    size, width = itemsize(zero), lanes_of(zero)
     j = 0
     while j < o.columns:
         columns = min(tile_columns, o.columns - j)
@@ -85,11 +85,6 @@ def contract(zero, operands, tile_rows, tile_columns):
             compute_tile(zero, min(tile_rows, o.rows - i), vectors, tile)
             i += tile_rows
         j += tile_columns
-
-
-@piece
-def _lanes(zero):
-    return FLOAT32_LANES if itemsize(zero) == 4 else FLOAT64_LANES
 
 
 @piece

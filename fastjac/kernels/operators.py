@@ -14,9 +14,11 @@ import numpy as np
 
 from .jit import FROM_KERNELS_ALONE, OPTIONS, kernel, piece
 from .memory import NUMBER, itemsize, view
+from .transpose import transpose_block
+from .vectors import lanes_of
 
-BLOCK = 16
-"""Rows and columns of the blocks in which a matrix is turned round."""
+NARROW = 4
+"""A register is turned round for more columns than this part of its lanes; fewer are copied number by number."""
 SHORT = 16
 """Sums of up to so many numbers are taken in order: so few gain nothing by lanes, and `lanes` adds in this order too."""
 
@@ -75,9 +77,9 @@ def add_vector(zero, source, target, size):
 def copy(zero, source, source_row, source_column, target, target_row, rows, columns, scale):
     """Copy a strided matrix to a row-major one, times a vector along its columns.
 
-    A source that is contiguous along its columns is read in blocks, so that whole cache lines are used.
+    Of the source either the rows are contiguous or the columns. In the second case it is turned round.
     """
-    size = itemsize(zero)
+    size, width = itemsize(zero), lanes_of(zero)
     factors = view(zero, scale, columns)
     if source_column == 1:
         for i in range(rows):
@@ -85,17 +87,13 @@ def copy(zero, source, source_row, source_column, target, target_row, rows, colu
             to_row = view(zero, target + i * target_row * size, columns)
             for j in range(columns):
                 to_row[j] = from_row[j] * factors[j]
-        return
-    if columns <= BLOCK:
+    elif columns * NARROW <= width:
         _copy_narrow(zero, source, source_column, target, target_row, rows, columns, factors)
-        return
-    for i0 in range(0, rows, BLOCK):
-        for j0 in range(0, columns, BLOCK):
-            for i in range(i0, min(i0 + BLOCK, rows)):
-                from_row = view(zero, source + i * source_row * size, columns * source_column)
-                to_row = view(zero, target + i * target_row * size, columns)
-                for j in range(j0, min(j0 + BLOCK, columns)):
-                    to_row[j] = from_row[np.uintp(j * source_column)] * factors[j]
+    else:
+        for i in range(0, rows, width):
+            for j in range(0, columns, width):
+                block = source + (i + j * source_column) * size, source_column, target + (i * target_row + j) * size, target_row
+                transpose_block(zero, *block, rows - i, columns - j, scale + j * size)
 
 
 @piece
@@ -179,43 +177,3 @@ def normalize_columns(zero, matrix, row, rows, vectors, units, rank, forward):
         if forward:
             for j in range(a.size):
                 m[j] *= a[j]
-
-
-@piece
-def normalize_rows(zero, source, target, columns, factors, rank, forward, sums):
-    """Each column of M is a tangent t, which becomes `N t` (forward), or a cotangent u, which becomes `N^T u` (reverse).
-
-    source, target : the addresses of M and of the result, which may be M, and the elements from row to row.
-    factors : as in `normalize_columns`.  sums : scratch, (rank, columns).
-    """
-    # One pass over M for the sums, and one for what is subtracted. Each row is read once where there is one term.
-    a, first, second = factors[0], sums[0], sums[rank - 1]
-    q, other_q = (factors[2], factors[2 * rank]) if forward else (factors[1], factors[2 * rank - 1])
-    p, other_p = (factors[1], factors[2 * rank - 1]) if forward else (factors[2], factors[2 * rank])
-    one, in_place = a.dtype.type(1.0), source[0] == target[0]
-    sums[:] = 0.0
-    for i in range(a.size):
-        m = view(zero, source[0] + i * source[1] * itemsize(zero), columns)
-        before = one if forward else a[i]
-        weight, other_weight = q[i] * before, other_q[i] * before
-        for j in range(columns):
-            first[j] += weight * m[j]
-        if rank == 2:
-            for j in range(columns):
-                second[j] += other_weight * m[j]
-    for i in range(a.size):
-        m = view(zero, source[0] + i * source[1] * itemsize(zero), columns)
-        c = view(zero, target[0] + i * target[1] * itemsize(zero), columns)
-        before, after = (one, a[i]) if forward else (a[i], one)
-        next_scale, factor = after if rank == 1 else one, p[i]
-        # LLVM uses vectors only where it sees whether two rows are the same.
-        if in_place:
-            for j in range(columns):
-                c[j] = (c[j] * before - factor * first[j]) * next_scale
-        else:
-            for j in range(columns):
-                c[j] = (m[j] * before - factor * first[j]) * next_scale
-        if rank == 2:
-            factor = other_p[i]
-            for j in range(columns):
-                c[j] = (c[j] - factor * second[j]) * after

@@ -167,7 +167,6 @@ STEP = record(
     "forward",  # APPLY: N t on tangents, or N^T u on cotangents
     "units",  # SUM: a list of the columns that are added, in the parameters; DENSE: as they lie
     "scatters",  # SUM: whether these are columns of the result, or of the source
-    "scratch",  # APPLY with units on rows: offset of (rank, columns) in the workspace
 )
 
 LIVE = record("state", "state_row", "size", "list", "stacked")

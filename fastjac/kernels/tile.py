@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors
-from .vectors import INDEX, lane_numbers, load_vector, splat, vector_of
+from .vectors import INDEX, first_lanes, load_vector, splat, store_masked, store_vector, vector_of
 
 BYTE_POINTER = ir.IntType(8).as_pointer()
 
@@ -96,10 +96,6 @@ class _Emitter:
         # fmuladd, unlike fma, becomes a plain multiply and add where the CPU has no fused one.
         self.fmuladd = self._declare(f"llvm.fmuladd.{suffix}", self.vector, [self.vector] * 3)
         self.prefetch = self._declare("llvm.prefetch.p0", ir.VoidType(), [BYTE_POINTER] + [ir.IntType(32)] * 3)
-        self.mask = ir.VectorType(ir.IntType(1), self.lanes)
-        self.masked_store = self._declare(
-            f"llvm.masked.store.{suffix}.p0", ir.VoidType(), [self.vector, self.vector.as_pointer(), ir.IntType(32), self.mask]
-        )
 
     def _declare(self, name: str, result: Any, arguments: list[Any]) -> Any:
         return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
@@ -179,12 +175,11 @@ class _Emitter:
 
     def _store(self, value: Any, c_row: Any, v: int, last: bool) -> None:
         b = self.builder
-        pointer = b.inttoptr(b.add(c_row, INDEX(v * self.lanes * self.itemsize)), self.vector.as_pointer())
-        if not last:
-            b.store(value, pointer).align = self.itemsize
-            return
-        mask = b.icmp_unsigned("<", lane_numbers(INDEX, self.lanes), splat(b, self.at.last_lanes, self.lanes))
-        b.call(self.masked_store, [value, pointer, ir.IntType(32)(self.itemsize), mask])
+        address = b.add(c_row, INDEX(v * self.lanes * self.itemsize))
+        if last:
+            store_masked(b, value, address, self.itemsize, first_lanes(b, self.at.last_lanes, self.lanes))
+        else:
+            store_vector(b, value, address, self.itemsize)
 
     def _load_row(self, address: Any, n_vectors: int) -> list[Any]:
         """So many vectors from an address on."""

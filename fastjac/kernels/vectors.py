@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from .target import vector_unit
 
 INDEX, INT32 = ir.IntType(64), ir.IntType(32)
+
+
+@intrinsic
+def lanes_of(typingctx, zero):
+    """How many numbers of `zero`'s type a register holds."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return INDEX(vector_of(signature.args[0].bitwidth // 8).count)
+
+    return types.intp(zero), codegen
 
 
 def vector_of(itemsize: int) -> ir.VectorType:
@@ -33,3 +46,37 @@ def load_vector(builder: Any, address: Any, kind: ir.VectorType, itemsize: int) 
     load = builder.load(builder.inttoptr(address, kind.as_pointer()))
     load.align = itemsize
     return load
+
+
+def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
+    """The mask of the first `count` lanes of a register."""
+    return builder.icmp_unsigned("<", lane_numbers(INDEX, lanes), splat(builder, count, lanes))
+
+
+def load_masked(builder: Any, address: Any, kind: ir.VectorType, itemsize: int, mask: Any) -> Any:
+    """The numbers at an address in the lanes of a mask, and zeros in the others, whose memory is not read."""
+    taken = [kind.as_pointer(), INT32, mask.type, kind]
+    load = _declared(builder, f"llvm.masked.load.{_suffix(kind, itemsize)}.p0", kind, taken)
+    none = ir.Constant(kind, [0.0] * kind.count)
+    return builder.call(load, [builder.inttoptr(address, kind.as_pointer()), INT32(itemsize), mask, none])
+
+
+def store_masked(builder: Any, value: Any, address: Any, itemsize: int, mask: Any) -> None:
+    """Write the lanes of a mask to an address, and nothing else."""
+    kind = value.type
+    taken = [kind, kind.as_pointer(), INT32, mask.type]
+    store = _declared(builder, f"llvm.masked.store.{_suffix(kind, itemsize)}.p0", ir.VoidType(), taken)
+    builder.call(store, [value, builder.inttoptr(address, kind.as_pointer()), INT32(itemsize), mask])
+
+
+def store_vector(builder: Any, value: Any, address: Any, itemsize: int) -> None:
+    """Write a whole register to an address, which need only be aligned as one of its numbers."""
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer())).align = itemsize
+
+
+def _suffix(kind: ir.VectorType, itemsize: int) -> str:
+    return f"v{kind.count}f{8 * itemsize}"
+
+
+def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..kernels.tables import DENSE, OUT, SEED, WORK
-from ..kernels.target import PANEL_ROWS
+from ..kernels.target import PANEL_ROWS, lanes
 from ..layers import Affine
 from ..planning.block import Block, Slopes
 from ..planning.operators import Diagonal
@@ -28,9 +28,6 @@ from .emitter import Emitter
 from .matrix import Matrix, result_of
 from .passage import Passage, Rows
 from .spans import can_unite, end_spans, link_goes_right
-
-NARROW = 16
-"""A result of up to so many columns is turned round: row by row, each row would be a short loop of its own."""
 
 
 class Accumulation(Emitter):
@@ -58,11 +55,7 @@ class Accumulation(Emitter):
 
     def _single_factor(self, whole: Span) -> Matrix:
         """The product of one factor: a copy of it, to which the links before and after it are applied."""
-        sizes = self._product.sizes
-        # A normalizer takes sums down the columns of the result. Where the result lies transposed, these columns are contiguous.
-        transposed = self._product.leaves[0] is not None and bool(self._ends) and sizes[0] <= NARROW < sizes[1]
-        source = self._source(whole, transposed)
-        copy = self.copy(source, self.take(source.rows, source.columns, True) if transposed else self._out())
+        copy = self.copy(self._source(whole, transposed=False), self._out())
         self._apply_ends(copy, whole)
         return copy
 
@@ -90,8 +83,9 @@ class Accumulation(Emitter):
             right = self._oriented(right, transposed)
 
         whole = span == (0, len(self._product.leaves))
-        into_out = whole and (not transposed or span not in self._ends)
-        result = self._out() if into_out else self.take(left.rows, right.columns, transposed)
+        along_rows = self._normalizes_rows(span)
+        into_out = whole and not along_rows and not (transposed and span in self._ends)
+        result = self._out() if into_out else self.take(left.rows, right.columns, transposed and not along_rows)
         if transposed:
             self.contract(right.transpose, left.transpose, result.transpose, live)
         else:
@@ -106,8 +100,7 @@ class Accumulation(Emitter):
         for operand in (left, right):
             self.release(operand)
         self.contracted = result, len(self.steps)
-        self._apply_ends(result, span)
-        return result
+        return self._ended(result, span)
 
     def _pass(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
         """Records for a block through which rows are pushed or pulled; returns the matrix that they make."""
@@ -115,12 +108,11 @@ class Accumulation(Emitter):
         block = self._product.leaves[step.middle if forward else step.start]
         assert isinstance(block, Block)  # what the plan passes through
         rows = self._product.sizes[step.start if forward else step.stop]
-        whole = span == (0, len(self._product.leaves)) and not (forward and span in self._ends)
+        along_rows = self._normalizes_rows(span)
+        whole = span == (0, len(self._product.leaves)) and not along_rows and not (forward and span in self._ends)
         passage = Passage(self, block, forward, rows, self._lying_out(forward) if whole else None)
         lying = passage.run(self._entry(step, made, passage.reads_weights_alone()))
-        end = lying.transpose if forward else lying
-        self._apply_ends(end, span)
-        return end
+        return self._ended(lying.transpose if forward else lying, span)
 
     def _lying_out(self, turned: bool) -> Matrix:
         """The result, or its transpose; where that is a single row, the stride between rows is set to the row's length."""
@@ -199,6 +191,26 @@ class Accumulation(Emitter):
         for forward in self._ends.get(span, ()):
             link = self._product.links[-1] if forward else self._product.links[0][::-1]
             self.apply(matrix, link, forward)
+
+    def _ended(self, matrix: Matrix, span: Span) -> Matrix:
+        """The matrix of a span with the links applied for which that is the place."""
+        if not self._normalizes_rows(span):
+            self._apply_ends(matrix, span)
+            return matrix
+        # A normalizer writes another matrix than it reads. In place, rows that share registers would wait for one another.
+        result = self.copy(matrix, self._out())
+        self._apply_ends(result, span)
+        self.release(matrix)
+        return result
+
+    def _normalizes_rows(self, span: Span) -> bool:
+        """Whether a normalizer makes the result from a span, going along its rows.
+
+        Where J has few columns, they lie side by side and are normalized one by one: registers of its rows would be half empty.
+        """
+        last = span == (0, len(self._product.leaves)) and True in self._ends.get(span, ())
+        few = 2 * self._product.sizes[0] <= lanes(self._parameters.dtype)
+        return last and not few and any(op.rank for op in self._product.links[-1])
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
         """The matrix as the kernel's right operand: in this orientation, with padded rows."""

@@ -111,8 +111,6 @@ class Emitter:
             step = matrix.stored | {"operation": APPLY, **fields, **self._state[op]}
             if op.rank and not units_on_columns:
                 step |= self._read_by_normalizer(matrix)
-                step["scratch"] = self.arena.take(op.rank * matrix.stored["columns"])
-                self.arena.free(step["scratch"])
             matrix.made_by = None
             self.steps.append(step)
 

@@ -1,15 +1,17 @@
 """Copies and the products with a link's Jacobian, against dense matrices."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from fastjac.kernels import operators
 from fastjac.kernels.jit import jit
-from tests.kernels.from_python import call, callable_piece
+from tests.kernels.from_python import call
+from tests.kernels.normalizer import normalizer
 
 ROWS, UNITS, ROOM = 5, 37, 48
 ZERO = 0.0
-normalize_rows = callable_piece(operators.normalize_rows)
 
 
 @jit
@@ -25,22 +27,23 @@ def roomy(rows, columns, seed=0):
     return np.random.default_rng(seed).standard_normal((rows, ROOM))[:, :columns]
 
 
-def dense(factors, rank):
-    """`diag(a) (I - sum_r p_r q_r^T)`."""
-    low_rank = sum(np.outer(factors[1 + 2 * r], factors[2 + 2 * r]) for r in range(rank))
-    return np.diag(factors[0]) @ (np.eye(factors.shape[1]) - low_rank)
+COUNTS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 40)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (40, 3), (33, 35)])
-def test_copy_of_either_order(order, shape):
-    source = np.array(np.random.default_rng(0).standard_normal(shape), order=order)
-    scale = np.random.default_rng(1).standard_normal(shape[1])
-    target = np.full((shape[0], ROOM), 7.0)
-    strides = (stride // 8 for stride in source.strides)
-    call(operators.copy, ZERO, source, *strides, target, ROOM, *shape, scale)
-    np.testing.assert_array_equal(target[:, : shape[1]], source * scale)
-    assert (target[:, shape[1] :] == 7.0).all()
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_copy_of_either_order(order, dtype):
+    for shape in product(COUNTS, COUNTS):
+        source = np.full((shape[0], shape[1] + 1) if order == "C" else (shape[0] + 1, shape[1]), np.nan, dtype, order)
+        source = source[: shape[0], : shape[1]]
+        source[:] = np.random.default_rng(0).standard_normal(shape)
+        scale = np.random.default_rng(1).standard_normal(shape[1]).astype(dtype)
+        target = np.full((shape[0] + 1, ROOM), 7.0, dtype)
+        strides = (stride // source.itemsize for stride in source.strides)
+        call(operators.copy, dtype(0), source, *strides, target, ROOM, *shape, scale)
+        np.testing.assert_array_equal(target[:-1, : shape[1]], source * scale, err_msg=str(shape))
+        assert (target[:, shape[1] :] == 7.0).all()
+        assert (target[-1] == 7.0).all()
 
 
 @pytest.mark.parametrize("along_columns", [True, False])
@@ -54,17 +57,10 @@ def test_scale(along_columns):
 
 @pytest.mark.parametrize("rank", [1, 2])
 @pytest.mark.parametrize("forward", [True, False])
-@pytest.mark.parametrize("where", ["along columns", "along rows", "along rows, into another matrix"])
-def test_normalizer(rank, forward, where):
-    along_columns = where == "along columns"
+def test_normalizer_along_columns(rank, forward):
     factors = np.random.default_rng(2).standard_normal((1 + 2 * rank, UNITS))
-    matrix = roomy(ROWS, UNITS) if along_columns else roomy(UNITS, ROWS)
-    operator = dense(factors, rank) if forward else dense(factors, rank).T
-    expected = matrix @ operator.T if along_columns else operator @ matrix
-    if along_columns:
-        call(operators.normalize_columns, ZERO, matrix, ROOM, ROWS, factors, UNITS, rank, int(forward))
-    else:
-        source, matrix = matrix, matrix if where == "along rows" else roomy(UNITS, ROWS)
-        places = ((source.ctypes.data, ROOM), (matrix.ctypes.data, ROOM))
-        normalize_rows(ZERO, *places, ROWS, factors, rank, forward, np.empty((rank, ROWS)))
+    matrix = roomy(ROWS, UNITS)
+    operator = normalizer(factors) if forward else normalizer(factors).T
+    expected = matrix @ operator.T
+    call(operators.normalize_columns, ZERO, matrix, ROOM, ROWS, factors, UNITS, rank, int(forward))
     np.testing.assert_allclose(matrix, expected, rtol=1e-11, atol=1e-11)
