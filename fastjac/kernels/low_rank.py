@@ -81,8 +81,7 @@ class _Emitter:
         with cgutils.for_range(b, self.units, intp=INDEX) as loop:
             row = self._load_row(loop.index, first, vectors, mask)
             for r in range(rank):
-                p, q = self._pair(r, loop.index)
-                weight = self._spread(b.fmul(q, self._before(loop.index)))
+                weight = self._spread(b.fmul(self._pair(r, loop.index)[1], self._before(loop.index)))
                 for m, total in zip(row, sums[r], strict=True):
                     b.store(b.fadd(b.load(total), b.fmul(weight, m)), total)
         with cgutils.for_range(b, self.units, intp=INDEX) as loop:

@@ -11,7 +11,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .vectors import (
@@ -20,7 +19,6 @@ from .vectors import (
     first_lanes,
     load_masked,
     load_vector,
-    splat,
     store_masked,
     store_vector,
     vector_of,
@@ -29,8 +27,9 @@ from .vectors import (
 
 @intrinsic
 def transpose_block(typingctx, zero, source, column, target, row, rows, columns, scale):
-    """`target[i, j] = source[i, j] * scale[j]` for so many rows and columns, each at least 1; no more count than registers have lanes.
+    """`target[i, j] = source[i, j] * scale[j]` for so many rows and columns, but for no more of either than a register has lanes.
 
+    rows, columns : at least 1.
     source : its address. Numbers of a column lie side by side, and `column` numbers from one column to the next.
     target : its address. Numbers of a row lie side by side, and `row` numbers from one row to the next.
     """

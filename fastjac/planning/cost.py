@@ -33,7 +33,7 @@ STEP = 60.0
 """Cycles to decode a step of the table."""
 TILE = 25.0
 """Cycles to start a tile and to store it."""
-MOVE = 1.5
+MOVE = 0.5
 """Cycles to copy an element to where it is contiguous along the other side."""
 SCALE = 1.0
 """Cycles to scale a register."""

@@ -1,4 +1,4 @@
-"""Products with a normalizer's Jacobian whose units lie along rows, against dense matrices, at every width around the registers'."""
+"""Products with a normalizer's Jacobian whose units lie along rows, against dense ones, at every width around the registers'."""
 
 import numpy as np
 import pytest
