@@ -20,6 +20,8 @@ from .target import vector_unit
 from .vectors import INDEX, first_lanes, load_masked, load_vector, splat, store_masked, store_vector, vector_of
 
 RANKS = 1, 2
+MOST_VECTORS = 8
+"""Registers of a row that are taken together. The sums of all of them fill half of the registers at most."""
 
 
 @intrinsic
@@ -49,26 +51,34 @@ class _Emitter:
         self.builder, self.itemsize, self.vector = builder, itemsize, vector_of(itemsize)
         self.source, self.target = source, target
         (self.factors, self.units), self.forward = factors, builder.icmp_signed("!=", forward, INDEX(0))
-        # Half of the registers hold the sums of the highest rank, the others a row and what stands beside it.
-        self.most = vector_unit()[1] // 2 // max(RANKS)
 
     def emit(self, columns: Any, rank: Any) -> None:
-        b, lanes = self.builder, INDEX(self.vector.count)
-        with cgutils.for_range_slice(b, INDEX(0), columns, INDEX(self.most * self.vector.count), INDEX) as (first, _):
+        b, done = self.builder, self.builder.append_basic_block("normalized")
+        switch = b.switch(rank, done)
+        for terms in RANKS:
+            block = b.append_basic_block(f"normalize.{terms}")
+            switch.add_case(INDEX(terms), block)
+            b.position_at_end(block)
+            self._emit_rank(columns, terms)
+            b.branch(done)
+        b.position_at_end(done)
+
+    def _emit_rank(self, columns: Any, rank: int) -> None:
+        """All columns, as many registers at a time as there is room for their sums."""
+        b, lanes, most = self.builder, INDEX(self.vector.count), min(MOST_VECTORS, vector_unit()[1] // 2 // rank)
+        with cgutils.for_range_slice(b, INDEX(0), columns, INDEX(most * self.vector.count), INDEX) as (first, _):
             left = b.sub(columns, first)
             needed = b.sdiv(b.add(left, b.sub(lanes, INDEX(1))), lanes)
-            count = b.select(b.icmp_signed("<", needed, INDEX(self.most)), needed, INDEX(self.most))
-            behind = b.sub(left, b.mul(b.sub(count, INDEX(1)), lanes))
-            mask = first_lanes(b, behind, self.vector.count)
-            done = b.append_basic_block("normalized")
-            switch = b.switch(b.add(b.mul(rank, INDEX(self.most + 1)), count), done)
-            for terms in RANKS:
-                for vectors in range(1, self.most + 1):
-                    block = b.append_basic_block(f"normalize.{terms}x{vectors}")
-                    switch.add_case(INDEX(terms * (self.most + 1) + vectors), block)
-                    b.position_at_end(block)
-                    self._emit_columns(first, terms, vectors, mask)
-                    b.branch(done)
+            count = b.select(b.icmp_signed("<", needed, INDEX(most)), needed, INDEX(most))
+            mask = first_lanes(b, b.sub(left, b.mul(b.sub(count, INDEX(1)), lanes)), self.vector.count)
+            done = b.append_basic_block("columns.done")
+            switch = b.switch(count, done)
+            for vectors in range(1, most + 1):
+                block = b.append_basic_block(f"columns.{vectors}")
+                switch.add_case(INDEX(vectors), block)
+                b.position_at_end(block)
+                self._emit_columns(first, rank, vectors, mask)
+                b.branch(done)
             b.position_at_end(done)
 
     def _emit_columns(self, first: Any, rank: int, vectors: int, mask: Any) -> None:
