@@ -28,13 +28,13 @@ from .tables import DENSE, Tables, read_layout, read_primal
 
 @kernel(numbers(5), NUMBER, numbers(5), NUMBER, numbers(5))
 def take_lanes(zero, addresses, task, arrays, first, memory):
-    """Values and Jacobians of `layout.lane_samples` samples from the first one on; arrays and memory as `run` has them.
+    """Values, Jacobians or both of `layout.lane_samples` samples from the first one on; arrays and memory as `run` has them.
 
     A link behind the last factor that is not in the table takes them row by row.
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    x, _, y, _, _ = arrays
+    x, _, y, out, _ = arrays
     size, count = itemsize(zero), layout.lane_samples
     memory = with_state(zero, layout, memory, first)
     work = memory[0] + layout.lane_work * size
@@ -47,6 +47,8 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
         _copy(program, layout, (values, 1, count), (memory[0] + layout.values * size, layout.values_row), count, layout.n_out)
         sweep(program, addresses, task, (layout.lane_primal, layout.n_primal), x, count, memory, ALONE)
         store_values(program, layout, memory, y, (first, count))
+    if out == 0:
+        return
     buffers = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
     group = group_of(program, layout, arrays, (first, 0, count), memory, memory[0])
     result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)

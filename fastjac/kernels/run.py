@@ -59,7 +59,8 @@ def _run(zero, addresses, task, arrays, n, memory, team):
     """
     program = Tables(zero, *addresses)
     layout = read_layout(program.layout, task)
-    in_lanes = layout.lane_samples != 0 and arrays[RESULT] != 0 and team[0] == 0 and arrays[INPUTS] != 0
+    writes_state = memory[STATE] != 0 and arrays[RESULT] == 0
+    in_lanes = layout.lane_samples != 0 and not writes_state and team[0] == 0 and arrays[INPUTS] != 0
     # A sweep along the lanes costs less than products in rows, so no kept state is used there.
     without_state = memory[0], memory[1], 0, 0, 0
     first = 0

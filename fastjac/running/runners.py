@@ -6,11 +6,12 @@ import numpy as np
 
 from ..graphs.graph import Graph
 from ..kernels.float_mode import default_mode
+from ..kernels.target import lanes
 from ..lowering.program import lower
 from ..planning.chain import Chain
 from ..planning.cuts import chain_of_graph
-from ..planning.product import ALL, Wanted, planned
-from ..planning.steps import Mode, Span
+from ..planning.product import ALL, Product, Wanted, planned, product_of
+from ..planning.steps import Mode, Plan, Span
 from .batch import Runner
 
 MOST_RUNNERS = 8
@@ -55,7 +56,15 @@ class Runners:
     def _make(self, chain: Chain, mode: Mode | None, wanted: Wanted) -> Runner:
         cost = float(sum(weight.size for weight in chain.weights) + ACTIVATION_COST * chain.n_activations + SAMPLE_COST)
         if mode is None:
-            return Runner(lower(chain), cost)
+            return Runner(lower(chain, _along_lanes(chain)), cost)
         product, order = planned(chain, wanted, mode)
         cost += order.multiply_adds + ENTRY_COST * product.sizes[0] * product.sizes[-1]
         return Runner(lower(chain, [(product, order)]), cost)
+
+
+def _along_lanes(chain: Chain) -> list[tuple[Product, Plan]]:
+    """The Jacobian's task where samples lie along the vector lanes for it, since values are found sooner that way too."""
+    if not product_of(chain).shape(lanes(chain.dtype)).unitwise:
+        return []  # without a plan, which may take longer than the values
+    task = planned(chain, ALL, "auto")
+    return [task] if task[1].in_lanes else []

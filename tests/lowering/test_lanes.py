@@ -49,6 +49,7 @@ def assert_bits_of_each_alone(net, x, mode="auto", threads=1):
     assert_same_bits(y, np.stack([values for values, _ in alone]))
     assert_same_bits(jacobian, np.stack([result for _, result in alone]))
     assert_same_bits(net.jacobian(x, mode, threads=threads), jacobian)
+    assert_same_bits(net(x, threads=threads), y)
     return jacobian
 
 

@@ -33,6 +33,15 @@ def test_the_latest_are_kept(runners):
     assert len(runners._kept) == MOST_RUNNERS
 
 
+def test_values_lie_along_the_lanes_where_the_jacobian_does():
+    for width, along in ((17, True), (1700, False)):
+        layers = (Affine(np.ones((width, 3))), Tanh(), Affine(np.ones((2, width))))
+        found = Runners(path(layers, (3, width, width, 2)), np.dtype(np.float64))
+        samples = {int(found.get(mode).program.layout["lane_samples"][0]) for mode in (None, "auto")}
+        assert len(samples) == 1
+        assert (samples != {0}) == along
+
+
 def test_parts_of_a_chain_make_the_whole():
     """The part behind a boundary begins with what stands there, and takes the values of the part before it."""
     rng = np.random.default_rng(0)
