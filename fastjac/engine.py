@@ -54,8 +54,9 @@ The rooms from the top down. Each imports only from those below it, as a test ho
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py). It takes narrow networks
                     by lanes.py, and copies J for samples of equal slopes, which twins.py finds. Threads that compute the same
                     samples meet behind each step (meeting.py). group.py says where a sample's numbers lie, and state.py where its
-                    slopes; gradient.py goes back by its stages.py; contract.py and tile.py multiply; formulas/ are the
-                    activations, from which activations.py makes kernels, and pairwise.py the joins of two
+                    slopes; gradient.py goes back by its stages.py; contract.py and tile.py multiply, low_rank.py normalizes
+                    and transpose.py turns matrices round; formulas/ are the activations, from which activations.py makes
+                    kernels, and pairwise.py the joins of two
 
     caches.py       the machine's cache sizes, to which work is cut
     coldstart.py    announces that kernels compile
