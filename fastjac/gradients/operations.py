@@ -113,6 +113,11 @@ class Unfolded:
         """How many numbers that vector has."""
         return sum(layer.n_parameters for layer in self.layers)
 
+    @cached_property
+    def row_cost(self) -> int:
+        """Multiply-adds that take one row through all operations, dead units included."""
+        return sum(op.n_in * op.n_out if op.kind == AFFINE else min(op.n_in, op.n_out) for op in self.operations)
+
     def _numbers(self, ends: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         found: list[list[int]] = [[] for _ in self.sizes]
         for number, value in enumerate(ends):
