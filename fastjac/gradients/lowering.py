@@ -12,13 +12,13 @@ from ..kernels.pack import SOURCES
 from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
-from ..layers import Layer
+from ..layers import Activation, Layer
 from ..lowering.matrix import Record
 from ..lowering.memory import LINE, LIST_ROOM, MOST_SAMPLES
 from ..planning.block import jacobian_size
 from .operations import Operation, ParameterName, Unfolded, numbers_of
 from .places import Flat, Place
-from .rules import is_sparse, rules_of
+from .rules import rules_of
 from .seeds import cheapest_seeds, multiply_adds
 from .sums import modes, slots
 
@@ -207,7 +207,7 @@ class _Lowering:
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
         if "bend" in record:
             record["bends"] = self._work.take(self._block, op.n_in).offset
-        if is_sparse(op):
+        if isinstance(op.layer, Activation) and op.layer.sparse:
             record["live"] = self._list_size
             self._list_size += self._block * self._list_row
         return record

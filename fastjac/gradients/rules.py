@@ -41,8 +41,3 @@ def _kernels_of(op: Operation) -> dict[str, Any]:
         kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
         return kernels | ({"bend": rule.bend} if op.layer.has_bend else {})
     return {}
-
-
-def is_sparse(op: Operation) -> bool:
-    """Whether slopes are exactly 0 on whole intervals of the input."""
-    return isinstance(op.layer, Activation) and op.layer.sparse
