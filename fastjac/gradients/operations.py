@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -36,29 +35,21 @@ class Operation(Edge):
     n_in, n_out : units of the source and of the target.
     layer : the layer or join that the operation carries out, alone or with others; also the scale behind a layer normalization.
     position : the place of that layer, or of that layer normalization, among the graph's layers.
+    fields : trained parameters, from the kernel's name for each ("weight", "bias", "p", "q") to the name of the layer's array.
     """
 
     n_in: int
     n_out: int
     layer: Layer | None
     position: int
+    fields: dict[str, str]
 
-    @cached_property
+    @property
     def kind(self) -> int:
         """AFFINE, ACTIVATE, NORMALIZE, BRING or PAIR."""
         if isinstance(self.map, Slopes):
             return PAIR if isinstance(self.map.operator, Pair) else ACTIVATE
         return AFFINE if isinstance(self.map, Affine) else NORMALIZE if isinstance(self.map, Normalization) else BRING
-
-    @cached_property
-    def fields(self) -> dict[str, str]:
-        """Trained parameters: from the kernel's name for each ("weight", "bias", "p", "q") to the name of the layer's array."""
-        layer = self.layer
-        if isinstance(layer, Affine):
-            return {name: name for name in layer.arrays}
-        if isinstance(layer, Activation):
-            return {key: name for key, name in zip("pq", layer.trained, strict=False) if name in layer.arrays}
-        return {}
 
     @property
     def operand(self) -> int:
@@ -76,53 +67,31 @@ class Operation(Edge):
         return self.kind not in (AFFINE, BRING) or self.units == Units(0, 0, self.n_in) == Units(0, 0, self.n_out)
 
 
-@dataclass(frozen=True, eq=False)
 class Unfolded:
     """Operations in the order of their targets.
 
     sizes : units of every value; value 0 is the input, and the last one the output.
     layers : the graph's layers, whose parameters are those of the network.
+    makers, readers : for each value the numbers of the operations that lead to it, and of those that lead away from it.
+    positions : where each parameter starts in the flat vector of all: layer by layer, each layer's arrays in order, row by row.
+    n_parameters : how many numbers that vector has.
+    row_cost : multiply-adds that take one row through all operations, dead units included.
     """
 
-    operations: tuple[Operation, ...]
-    sizes: tuple[int, ...]
-    layers: tuple[Layer, ...]
-
-    @cached_property
-    def makers(self) -> tuple[tuple[int, ...], ...]:
-        """For each value the numbers of the operations that lead to it."""
-        return self._numbers([op.target for op in self.operations])
-
-    @cached_property
-    def readers(self) -> tuple[tuple[int, ...], ...]:
-        """For each value the numbers of the operations that lead away from it."""
-        return self._numbers([op.source for op in self.operations])
-
-    @cached_property
-    def positions(self) -> dict[ParameterName, int]:
-        """Where each parameter starts in the flat vector of all: layer by layer, each layer's arrays in order, row by row."""
-        positions, start = {}, 0
-        for position, layer in enumerate(self.layers):
+    def __init__(self, operations: Sequence[Operation], sizes: tuple[int, ...], layers: tuple[Layer, ...]) -> None:
+        self.operations, self.sizes, self.layers = operations, sizes, layers
+        self.makers: list[list[int]] = [[] for _ in sizes]
+        self.readers: list[list[int]] = [[] for _ in sizes]
+        for number, op in enumerate(operations):
+            self.makers[op.target].append(number)
+            self.readers[op.source].append(number)
+        self.positions: dict[ParameterName, int] = {}
+        self.n_parameters = 0
+        for position, layer in enumerate(layers):
             for name, array in layer.arrays.items():
-                positions[position, name] = start
-                start += array.size
-        return positions
-
-    @cached_property
-    def n_parameters(self) -> int:
-        """How many numbers that vector has."""
-        return sum(layer.n_parameters for layer in self.layers)
-
-    @cached_property
-    def row_cost(self) -> int:
-        """Multiply-adds that take one row through all operations, dead units included."""
-        return sum(op.n_in * op.n_out if op.kind == AFFINE else min(op.n_in, op.n_out) for op in self.operations)
-
-    def _numbers(self, ends: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-        found: list[list[int]] = [[] for _ in self.sizes]
-        for number, value in enumerate(ends):
-            found[value].append(number)
-        return tuple(map(tuple, found))
+                self.positions[position, name] = self.n_parameters
+                self.n_parameters += array.size
+        self.row_cost = sum(op.n_in * op.n_out if op.kind == AFFINE else min(op.n_in, op.n_out) for op in operations)
 
 
 def unfold(graph: Graph) -> Unfolded:
@@ -147,8 +116,17 @@ def unfold(graph: Graph) -> Unfolded:
     sizes, operations = block.sizes, []
     for edge in block.edges_of_steps:
         layer, n_in, n_out = doing[edge.target - 1], sizes[edge.source], sizes[edge.target]
-        operations.append(Operation(edge.source, edge.target, edge.map, n_in, n_out, layer, positions.get(layer, -1)))
-    return Unfolded(tuple(operations), sizes, layers)
+        at = n_in, n_out, layer, positions.get(layer, -1), _fields_of(layer)
+        operations.append(Operation(edge.source, edge.target, edge.map, *at))
+    return Unfolded(operations, sizes, layers)
+
+
+def _fields_of(layer: Layer | None) -> dict[str, str]:
+    if isinstance(layer, Affine):
+        return {name: name for name in layer.arrays}
+    if isinstance(layer, Activation):
+        return {key: name for key, name in zip("pq", layer.trained, strict=False) if name in layer.arrays}
+    return {}
 
 
 def check_bends(layers: Sequence[Layer]) -> None:

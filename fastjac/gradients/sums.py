@@ -57,7 +57,7 @@ def slots(unfolded: Unfolded) -> list[int]:
     places = {0: arena.take(LINE)}
     for number, op in enumerate(unfolded.operations):
         if op.target not in places:
-            in_place = op.moves_all and readers[op.source] == (number,)
+            in_place = op.moves_all and readers[op.source] == [number]
             places[op.target] = places[op.source] if in_place else arena.take(LINE)
         if readers[op.source][-1] == number and places[op.source] != places[op.target]:
             arena.free(places[op.source])
