@@ -1,4 +1,4 @@
-"""A network unfolded: its layers and joins as operations between values, none folded into its neighbour.
+"""A network unfolded into one block, whose edges are the operations; no layer is folded into its neighbour.
 
 So each layer keeps its own gradient. A layer at several places of the network makes as many operations, which share one set of
 parameters.
