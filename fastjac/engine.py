@@ -20,7 +20,8 @@ The rooms from the top down. Each imports only from those below it, as a test ho
     network.py      the face: holds what a user wrote, saves, copies and prints it
     saving.py       fastjac's own files
     quantities/     what is read off J: measurable.py, a base of Network too; jacobians.py, in pieces.py and by waist.py
-    gradients/      the derivatives of losses of y and J, and by the parameters: operations.py, lowering.py, runner.py
+    gradients/      the derivatives of losses of y and J, and by the parameters: operations.py takes the edges of a block of all
+                    layers, none folded; lowering.py writes their tables, runner.py their requests
     derivatives.py  the other base of Network, which computes
     linearization.py        keeps a primal sweep for later products
     jacobian_operator.py    J as one of SciPy's operators

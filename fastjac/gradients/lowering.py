@@ -12,12 +12,13 @@ from ..kernels.pack import SOURCES
 from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
 from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
 from ..kernels.target import padded, round_up
-from ..layers import Layer
+from ..layers import Activation, Layer
 from ..lowering.matrix import Record
 from ..lowering.memory import LINE, LIST_ROOM, MOST_SAMPLES
+from ..planning.block import jacobian_size
 from .operations import Operation, ParameterName, Unfolded, numbers_of
 from .places import Flat, Place
-from .rules import is_sparse, rules_of, slopes_of
+from .rules import rules_of
 from .seeds import cheapest_seeds, multiply_adds
 from .sums import modes, slots
 
@@ -201,12 +202,12 @@ class _Lowering:
         places = {key: positions[op.position, field] for key, field in op.fields.items()}
         record |= {f"{key}_position": places.get(key, DENSE) for key in SOURCES}
         record |= rules_of(op, self._dtype) | {"live": DENSE, "bends": DENSE}
-        if slopes_of(op):
-            slopes = self._work.take(self._block, slopes_of(op))
+        if size := jacobian_size(op.map):
+            slopes = self._work.take(self._block, size)
             record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
         if "bend" in record:
             record["bends"] = self._work.take(self._block, op.n_in).offset
-        if is_sparse(op):
+        if isinstance(op.layer, Activation) and op.layer.sparse:
             record["live"] = self._list_size
             self._list_size += self._block * self._list_row
         return record
@@ -214,22 +215,22 @@ class _Lowering:
     def _add_features(self, rows: list[Record]) -> None:
         """Enter where the features of operations with parameters lie, and which operations have the same parameters."""
         self._features = 0
-        latest: dict[tuple[Layer, int], Record] = {}
+        latest: dict[Layer | None, Record] = {}
         for number, (op, record) in enumerate(zip(self._ops, rows, strict=True)):
             record |= {"twin": number, "repeats": 0, "features": DENSE}
             if not op.fields:
                 continue
             record["features"] = self._features
             self._features += record["in_row"] + self._seeds * record["out_row"]
-            if before := latest.get((op.layer, op.kind)):
+            if before := latest.get(op.layer):
                 # The latest twin leads back to the first.
                 record |= {"twin": before["twin"], "repeats": 1}
                 before["twin"] = number
-            latest[op.layer, op.kind] = record
+            latest[op.layer] = record
 
     def _place(self, op: Operation, wanted: Collection[ParameterName]) -> tuple[dict[str, Place], dict[str, Place]]:
         """Room for an operation's numbers, and for their wanted gradients; operations with the same numbers share it."""
-        key = (op.layer, op.kind) if op.fields else tuple(map(float, numbers_of(op, op.layer).values()))
+        key = op.layer if op.fields else tuple(map(float, numbers_of(op.layer).values()))
         if key not in self._placed:
             values = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
             names = [name for name, field in op.fields.items() if (op.position, field) in wanted]
@@ -244,7 +245,7 @@ class _Lowering:
         # A rule's have one size, so that those that follow lie as far apart as p and q, and as many rows as a block has samples.
         # An untrained one is one number for all units, and so serves operations of any size.
         columns = op.n_in if op.fields else padded(self._widest, self._dtype)
-        return dict.fromkeys(numbers_of(op, op.layer), (self._block, columns))
+        return dict.fromkeys(numbers_of(op.layer), (self._block, columns))
 
     def _remaker(self, value: int) -> int:
         """The operation that makes the rows at a value again, which are not kept; or KEPT.
@@ -277,5 +278,5 @@ class _Lowering:
     def _samples_in_block(self) -> int:
         kept = sum(size for size, again in zip(self._sizes, self._made_again, strict=True) if again == KEPT)
         rows = self._seeds * (kept + (max(self._slots) + 2) * self._widest_rows())
-        vectors = sum(self._sizes) + sum(slopes_of(op) + op.n_in for op in self._ops if slopes_of(op))
+        vectors = sum(self._sizes) + sum(size + op.n_in for op in self._ops if (size := jacobian_size(op.map)))
         return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self._dtype.itemsize)))

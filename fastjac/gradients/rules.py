@@ -7,22 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..kernels.bends import BENDS
-from ..kernels.gradient_tables import BRING, PAIR
 from ..kernels.jit import kernel_address
 from ..kernels.normalizers import NORMALIZERS
 from ..kernels.operators import normalize_columns
 from ..kernels.pairwise import BENDS as PAIR_BENDS
 from ..kernels.pairwise import PAIRWISE
-from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from ..layers import Activation, Normalizer, Pairwise
 from ..lowering.matrix import Record
-from .operations import Operation, activation_rule
+from ..planning.operators import Normalization
+from .operations import Operation
 
 
 def rules_of(op: Operation, dtype: np.dtype) -> Record:
     """The fields of an operation's record that say by which kernels it is computed."""
     record = {name: kernel_address(kernel, dtype) for name, kernel in _kernels_of(op).items()}
-    return record | ({"rank": _rank_of(op)} if op.kind == NORMALIZE else {})
+    return record | ({"rank": op.map.rank} if isinstance(op.map, Normalization) else {})
 
 
 def _kernels_of(op: Operation) -> dict[str, Any]:
@@ -30,34 +29,15 @@ def _kernels_of(op: Operation) -> dict[str, Any]:
 
     An operation has a kernel of bends where its Jacobian changes smoothly with its inputs.
     """
-    if op.kind in (AFFINE, BRING):
-        return {}
-    if isinstance(op.layer, Normalizer) and op.kind == NORMALIZE:
+    if isinstance(op.layer, Normalizer):
         name = op.layer.rule
         kernels = {"rule": NORMALIZERS[name], "normalize_columns": normalize_columns}
         return kernels | ({"bend": BENDS[name]} if name in BENDS else {})
     if isinstance(op.layer, Pairwise):
         name = op.layer.rule
         return {"rule": PAIRWISE[name]} | ({"bend": PAIR_BENDS[name][op.operand]} if name in PAIR_BENDS else {})
-    rule = activation_rule(op)
-    kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
-    has_bend = isinstance(op.layer, Activation) and op.layer.has_bend
-    return kernels | ({"bend": rule.bend} if has_bend else {})
-
-
-def slopes_of(op: Operation) -> int:
-    """Numbers that describe the operation's Jacobian at one sample."""
-    if op.kind == NORMALIZE:
-        return (1 + 2 * _rank_of(op)) * op.n_in
-    return op.n_in if op.kind in (ACTIVATE, PAIR) else 0
-
-
-def _rank_of(op: Operation) -> int:
-    """Terms of a normalizer's Jacobian."""
-    assert isinstance(op.layer, Normalizer)
-    return op.layer.rank
-
-
-def is_sparse(op: Operation) -> bool:
-    """Whether slopes are exactly 0 on whole intervals of the input."""
-    return isinstance(op.layer, Activation) and op.layer.sparse
+    if isinstance(op.layer, Activation):
+        rule = op.layer.rule
+        kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
+        return kernels | ({"bend": rule.bend} if op.layer.has_bend else {})
+    return {}

@@ -18,6 +18,7 @@ from ..kernels.target import round_up
 from ..layers import Layer
 from ..lowering.memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
+from ..planning.chain import parts_of
 from ..running import crew
 from ..running.sharing import PARALLEL_COST
 from .lowering import Lowered
@@ -236,6 +237,6 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     flat = aligned_zeros(lowered.values_size, lowered.dtype)
     lowered.ones.of(flat)[...] = 1.0
     for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
-        for key, numbers in numbers_of(op, layers[op.position] if op.fields else op.layer).items():
+        for key, numbers in numbers_of(parts_of(layers[op.position])[-1] if op.fields else op.layer).items():
             places[key].of(flat)[...] = numbers
     return flat

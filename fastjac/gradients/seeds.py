@@ -8,7 +8,6 @@ at a *cut*, a value through which all ways from the input to the output pass; in
 
 from __future__ import annotations
 
-from ..kernels.tables import AFFINE
 from ..planning.cuts import cuts_of
 from .operations import Unfolded
 
@@ -26,6 +25,5 @@ def cheapest_seeds(unfolded: Unfolded) -> int:
 def multiply_adds(unfolded: Unfolded, value: int) -> int:
     """Multiply-adds for one sample's Jacobian from seeds at this value, dead units included."""
     sizes = unfolded.sizes
-    weights = sum(op.n_in * op.n_out if op.kind == AFFINE else min(op.n_in, op.n_out) for op in unfolded.operations)
     meets = sizes[0] * sizes[-1] if 0 < value < len(sizes) - 1 else 0
-    return sizes[value] * (weights + meets)
+    return sizes[value] * (unfolded.row_cost + meets)

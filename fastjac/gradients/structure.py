@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..errors import DtypeError, ShapeError
-from ..graphs.ends import End, blocks
+from ..errors import ShapeError
+from ..graphs.ends import End, blocks, paired
 from ..kernels.float_mode import default_mode
 
 Blocks = Any
@@ -44,12 +44,7 @@ def _fill(target: Blocks, value: Blocks, name: str) -> None:
         with np.errstate(all="ignore"), default_mode():
             target[...] = array
         return
-    wanted = f"{name} must be a tuple of {len(target)}, in the form of {name[1]}"
-    if not isinstance(value, (tuple, list)):
-        raise DtypeError(f"{wanted}, got {type(value).__name__}")
-    if len(value) != len(target):
-        raise ShapeError(f"{wanted}, got {len(value)}")
-    for number, (part, block) in enumerate(zip(target, value, strict=True)):
+    for number, (block, part) in enumerate(paired(value, target, name, form=name[1])):
         _fill(part, block, f"{name}[{number}]")
 
 

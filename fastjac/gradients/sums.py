@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..kernels.gradient_tables import ADDS, BRING, CLEARS, WRITES
+from ..lowering.memory import LINE, Arena
 from .operations import Operation, Unfolded
 
 Span = tuple[int, int]
@@ -52,16 +53,12 @@ def slots(unfolded: Unfolded) -> list[int]:
     A derivative is needed from the first operation that leads to the value to the last one that leads away, in either direction.
     An operation that can work in place keeps the slot.
     """
-    found: list[int] = []
-    until: list[int] = []  # by slot
-    for value, (makers, readers) in enumerate(zip(unfolded.makers, unfolded.readers, strict=True)):
-        begin, end = makers[0] if makers else -1, readers[-1] if readers else len(unfolded.operations)
-        first = unfolded.operations[begin]
-        if value and first.moves_all and len(unfolded.readers[first.source]) == 1:
-            slot = found[first.source]
-        else:
-            free = [slot for slot, last in enumerate(until) if last < begin]
-            slot = free[0] if free else len(until)
-        until[slot : slot + 1] = [end]
-        found.append(slot)
-    return found
+    arena, readers = Arena(), unfolded.readers
+    places = {0: arena.take(LINE)}
+    for number, op in enumerate(unfolded.operations):
+        if op.target not in places:
+            in_place = op.moves_all and readers[op.source] == [number]
+            places[op.target] = places[op.source] if in_place else arena.take(LINE)
+        if readers[op.source][-1] == number and places[op.source] != places[op.target]:
+            arena.free(places[op.source])
+    return [places[value] // LINE for value in range(len(unfolded.sizes))]

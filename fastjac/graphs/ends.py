@@ -195,9 +195,9 @@ def check_outputs(out: Any, result: Any, dtype: np.dtype, x: np.ndarray, name: s
             raise OptionError(f"{name}[{number}] must not overlap another block; pass an array of its own for each")
 
 
-def paired(out: Any, result: tuple[Any, ...], name: str) -> list[tuple[Any, Any]]:
-    """Each block of a result with its target in `out`, or an error if `out` has another form."""
-    wanted = f"{name} must be a tuple of {len(result)}, in the form of the result without out"
+def paired(out: Any, result: tuple[Any, ...], name: str, form: str = "the result without out") -> list[tuple[Any, Any]]:
+    """Each block of a result with the one in `out`, or an error if `out` has another form than this."""
+    wanted = f"{name} must be a tuple of {len(result)}, in the form of {form}"
     if not isinstance(out, (tuple, list)):
         raise DtypeError(f"{wanted}, got {type(out).__name__}")
     if len(out) != len(result):

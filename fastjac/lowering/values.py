@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ..kernels.target import padded
-from ..planning.block import Block, BlockStep, Operator, Pair, Selection, Stack, Sum, selected
+from ..planning.block import Block, BlockStep, Operator, Pair, Selection, Stack, Sum, jacobian_size, selected
 from ..planning.chain import Chain
 from ..planning.operators import Diagonal, Normalization
 from .memory import Arena
@@ -170,15 +168,8 @@ def place_state(chain: Chain) -> tuple[StatePlaces, int]:
     places: StatePlaces = {}
     end = 0
     for operator in chain.operators:
-        row, count = _state_row(operator, chain.dtype), 2 if isinstance(operator, Pair) else 1
+        row, count = padded(jacobian_size(operator), chain.dtype), 2 if isinstance(operator, Pair) else 1
         if row:
             places[operator] = {"state": end, "state_row": row}
             end += count * row
     return places, end
-
-
-def _state_row(operator: Operator, dtype: np.dtype) -> int:
-    """Elements of the vectors of an operator's Jacobian at one sample, for a pair by one operand; 0 if all samples share it."""
-    if isinstance(operator, Pair):
-        return padded(operator.size, dtype)
-    return padded((1 + 2 * operator.rank) * operator.size, dtype) if isinstance(operator, (Diagonal, Normalization)) else 0

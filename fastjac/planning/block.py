@@ -30,6 +30,7 @@ class Pair:
     join: Pairwise
     size: int
     n_layers = 1
+    rank = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,16 +130,18 @@ class Block:
         return tuple(step.operator for step in self.steps)
 
     @property
-    def edges(self) -> tuple[Edge, ...]:
-        """All edges, in the order of the values that they lead to.
-
-        A value that is only added to a sum has no edges of its own: edges that would lead to it lead to the sum.
-        """
+    def edges_of_steps(self) -> tuple[Edge, ...]:
+        """The edges of every step, in order: one for each operand."""
         sizes = self.sizes
         zeros = [False]
         for step in self.steps:
             zeros.append(_gives_zeros(step, zeros))
-        edges = [edge for number, step in enumerate(self.steps, 1) for edge in _edges_to(number, step, sizes, zeros)]
+        return tuple(edge for number, step in enumerate(self.steps, 1) for edge in _edges_to(number, step, sizes, zeros))
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """The same, but that a value that is only added to a sum has no edges of its own: they lead to the sum."""
+        sizes, edges = self.sizes, self.edges_of_steps
         readers = Counter(edge.source for edge in edges)
         sums: dict[int, int] = {}
         for edge in reversed(edges):
@@ -176,6 +179,12 @@ def _edges_to(number: int, step: BlockStep, sizes: tuple[int, ...], zeros: Seque
             first += sizes[operand]
         else:
             yield Edge(operand, number, selected(operator.index))
+
+
+def jacobian_size(map_: Operator | Map) -> int:
+    """Numbers that describe a Jacobian at one sample, by one operand; 0 if it is the same at all samples."""
+    operator = map_.operator if isinstance(map_, Slopes) else map_
+    return (1 + 2 * operator.rank) * operator.size if isinstance(operator, (Diagonal, Normalization, Pair)) else 0
 
 
 def selected(index: tuple[int, ...]) -> Units:

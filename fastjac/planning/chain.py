@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import randbits
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from ..layers import Activation, Affine, Layer, LayerNorm, Normalizer, Scale
 from .block import Block, Operator, Pair
 from .folding import composed, product, scaled_inputs, scaled_outputs
 from .operators import Diagonal, Link, Normalization
+
+Given = TypeVar("Given")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +89,7 @@ def chain_of(layers: Iterable[Layer | Block], n_in: int, dtype: np.dtype) -> Cha
     factors: list[Affine | Block] = []
     links: list[list[_Run | Normalization]] = [[]]
     width = n_in
-    for layer in _split_layer_norms(layers):
+    for layer in (part for given in layers for part in parts_of(given)):
         link = links[-1]
         if isinstance(layer, Affine):
             layer = _absorb_scales(layer, link, dtype)
@@ -143,16 +146,11 @@ def _finished(link: Sequence[_Run | Normalization]) -> Link:
     return tuple(one.finished() if isinstance(one, _Run) else one for one in link)
 
 
-def _split_layer_norms(layers: Iterable[Layer | Block]) -> list[Layer | Block]:
-    """A layer normalization's weight and bias as a Scale of their own behind it."""
-    split: list[Layer | Block] = []
-    for layer in layers:
-        split.append(layer)
-        if isinstance(layer, LayerNorm) and layer.arrays:
-            weight = 1.0 if layer.weight is None else layer.weight
-            bias = 0.0 if layer.bias is None else layer.bias
-            split.append(Scale(weight, bias))
-    return split
+def parts_of(layer: Given) -> tuple[Given | Scale, ...]:
+    """The layer itself; a layer normalization's weight and bias are a Scale of their own behind it."""
+    if not isinstance(layer, LayerNorm) or not layer.arrays:
+        return (layer,)
+    return layer, Scale(1.0 if layer.weight is None else layer.weight, 0.0 if layer.bias is None else layer.bias)
 
 
 def _folded(first: Affine, second: Affine, dtype: np.dtype) -> Affine | None:

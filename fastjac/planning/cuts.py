@@ -14,9 +14,10 @@ import numpy as np
 
 from ..graphs.graph import Graph
 from ..graphs.simplify import Flow, simplified
-from ..layers import Add, Affine, Concatenate, Join, Layer, Pairwise, Take
+from ..layers import Activation, Add, Affine, Concatenate, Join, Layer, Normalizer, Pairwise, Take
 from .block import Block, BlockStep, Operator, Pair, Selection, Stack, Sum
 from .chain import Chain, chain_of
+from .operators import Diagonal, Normalization
 
 
 def chain_of_graph(graph: Graph, dtype: np.dtype) -> Chain:
@@ -95,22 +96,31 @@ class _BlockSteps:
 
     def _join(self, number: int) -> None:
         operands = tuple(self._values[operand] for operand in self._flow.operands[number])
-        self._values[number] = self._add(BlockStep(self._operator(number), operands))
-
-    def _operator(self, number: int) -> Operator:
-        operation, size = self._flow.operations[number], self._flow.sizes[number]
-        if isinstance(operation, Add):
-            return Sum(size)
-        if isinstance(operation, Concatenate):
-            return Stack(size)
-        if isinstance(operation, Pairwise):
-            return Pair(operation, size)
-        assert isinstance(operation, Take)
-        return Selection(operation.index)
+        self._values[number] = self._add(
+            BlockStep(operator_of(self._flow.operations[number], self._flow.sizes[number]), operands)
+        )
 
     def _add(self, step: BlockStep) -> int:
         self.steps.append(step)
         return len(self.steps)
+
+
+def operator_of(layer: Layer | None, size: int) -> Operator:
+    """What a layer or a join does, by itself; it gives so many units."""
+    if isinstance(layer, Affine):
+        return layer
+    if isinstance(layer, Activation):
+        return Diagonal((layer,), size)
+    if isinstance(layer, Normalizer):
+        return Normalization(layer, size)
+    if isinstance(layer, Add):
+        return Sum(size)
+    if isinstance(layer, Concatenate):
+        return Stack(size)
+    if isinstance(layer, Pairwise):
+        return Pair(layer, size)
+    assert isinstance(layer, Take)
+    return Selection(layer.index)
 
 
 def _is_layer(operation: Layer | None) -> bool:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.gradients.operations import Operation, activation_rule, numbers_of, unfold
+from fastjac.gradients.operations import Operation, numbers_of, unfold
 from fastjac.graphs.graph import path
+from fastjac.kernels.gradient_tables import BRING
 from fastjac.kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from fastjac.layers import Layer
 from tests.gradients import seeded
@@ -40,21 +41,34 @@ def test_a_layer_becomes_one_operation_or_two(case: str) -> None:
     layer, expected = CASES[case]
     found = operations_of(layer)
     assert [(op.kind, op.fields) for op in found] == expected
-    assert all(op.layer is layer and op.position == 0 and op.n_in == 3 for op in found)
+    assert all(op.position == 0 and op.n_in == 3 for op in found)
+    assert found[0].layer is layer
     assert found[-1].n_out == (2 if isinstance(layer, fj.Affine) else 3)
 
 
-def test_rules_and_what_they_need() -> None:
+def test_numbers_by_the_names_that_rules_have_for_them() -> None:
     normalize, scale = operations_of(fj.LayerNorm(2 * ONES, eps=1e-3))
-    assert activation_rule(scale) is fj.Scale.rule
-    assert numbers_of(normalize, normalize.layer) == {"p": 1e-3, "q": 0.0}
-    numbers = numbers_of(scale, scale.layer)
+    assert isinstance(scale.layer, fj.Scale)
+    assert numbers_of(normalize.layer) == {"p": 1e-3, "q": 0.0}
+    numbers = numbers_of(scale.layer)
     np.testing.assert_array_equal(numbers["p"], 2 * ONES)
     assert numbers["q"] == 0.0
-    (elu,) = operations_of(fj.ELU(0.5))
-    assert activation_rule(elu) is fj.ELU.rule
-    # The layer at that place need not be the one that the operation was made of.
-    assert numbers_of(elu, fj.ELU(0.7)) == {"p": 0.7, "q": 0.0}
+    assert numbers_of(fj.ELU(0.7)) == {"p": 0.7, "q": 0.0}
+
+
+def test_operations_of_a_shared_layer_carry_out_the_same_one() -> None:
+    """The scale behind a layer normalization too: by it operations find that they have the same parameters."""
+    x, shared = fj.Input(3), fj.LayerNorm(ONES)
+    first, second = [op for op in seeded.unfolded(fj.Network(inputs=x, outputs=shared(shared(x)))).operations if op.fields]
+    assert first.layer is second.layer
+    assert isinstance(first.layer, fj.Scale)
+
+
+def test_operations_are_the_edges_of_all_steps() -> None:
+    """A sum has operations of its own, so that each value is there for the gradient of what made it."""
+    x = fj.Input(3)
+    found = seeded.unfolded(fj.Network(inputs=x, outputs=x + fj.Tanh()(x))).operations
+    assert [(op.source, op.target, op.kind) for op in found] == [(0, 1, ACTIVATE), (0, 2, BRING), (1, 2, BRING)]
 
 
 @pytest.mark.parametrize("seed", range(20))

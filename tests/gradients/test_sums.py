@@ -74,7 +74,7 @@ def test_values_that_are_needed_at_once_have_slots_of_their_own(name: str) -> No
         assert not {chosen[op.source], chosen[op.target]} & set(others)
         if chosen[op.source] == chosen[op.target]:
             assert op.moves_all
-            assert found.readers[op.source] == (number,)
+            assert found.readers[op.source] == [number]
             assert found.makers[op.target][0] == number
 
 
