@@ -127,16 +127,17 @@ def _seed_shape(core: tuple[int | None, ...]) -> str:
 
 def check_output(out: Any, shape: tuple[int, ...], dtype: np.dtype, x: np.ndarray, name: str = "out") -> None:
     """Raise unless a result of this shape can be written to `out`, which errors call `name`, in memory of any order."""
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if type(out) is not np.ndarray and (not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)):
         mapped = f'; for a file pass numpy.lib.format.open_memmap(path, mode="w+", dtype="{dtype}", shape={shape})'
         fix = mapped if isinstance(out, (str, Path)) else ""
         raise DtypeError(f"{name} must be a plain NumPy array, got {type(out).__name__}{fix}")
     check_form(out, shape, dtype, name)
-    if not out.flags.writeable:
-        fix = ' mapped to a file; open the file with mode="r+"' if isinstance(out, np.memmap) else ""
-        raise OptionError(f"{name} must be writeable, got a read-only array{fix}")
-    if not out.flags.forc and _overlaps_itself(out):
-        raise OptionError(f"{name} must not overlap itself, but some of its entries share memory; pass an array of its own")
+    if not out.flags.carray:
+        if not out.flags.writeable:
+            fix = ' mapped to a file; open the file with mode="r+"' if isinstance(out, np.memmap) else ""
+            raise OptionError(f"{name} must be writeable, got a read-only array{fix}")
+        if not out.flags.forc and _overlaps_itself(out):
+            raise OptionError(f"{name} must not overlap itself, but some of its entries share memory; pass an array of its own")
     # By the bounds, which is quick, then by the entries themselves: two fields of one array of records are two arrays.
     if np.may_share_memory(out, x) and np.may_share_memory(out, x, max_work=MOST_WORK):  # type: ignore[arg-type]
         raise OptionError(f"{name} must not overlap x, which is still read while it is written; pass a separate array or a copy")

@@ -247,40 +247,37 @@ class Differentiable(Blockwise):
         state: State | None = None,
     ) -> Any:
         """The Jacobians at checked inputs for a mode, wrt and of; the values are written to y if there is one."""
-        if out is None and choice[1] is None and choice[2] is None and not self._several:
-            # The usual case first: for one small input what follows takes a tenth of the call.
-            result = np.empty((*lead, self._n_out, self._n_in), self._dtype)
-            self._run(self._runners.get(checked_mode(choice[0])), x, None, y, result, threads, state)
-            return result
-        runner, core, ends = self._chosen(*choice)
-        shape = (*lead, *core)
-        if out is None:
-            result = np.empty(shape, self._dtype)
-            self._run(runner, x, None, y, result, threads, state)
-            return blocks(result, *ends) if self._several else result
+        mode, wrt, of = choice
+        if wrt is None and of is None:  # the usual case, in less time
+            runner, shape = self._runners.get(checked_mode(mode)), (*lead, self._n_out, self._n_in)
+            ends: tuple[End | None, End | None] = self._outputs, self._inputs
+        else:
+            runner, core, ends = self._chosen(mode, wrt, of)
+            shape = (*lead, *core)
         if self._several:
             result = np.empty(shape, self._dtype)
             parts = blocks(result, *ends)
-            check_outputs(out, parts, self._dtype, x)
+            if out is not None:
+                check_outputs(out, parts, self._dtype, x)
         else:
-            arguments.check_output(out, shape, self._dtype, x)
+            if out is not None:
+                arguments.check_output(out, shape, self._dtype, x)
             # With more than one leading dimension and gaps, `out` cannot be viewed as (n, n_out, n_in).
-            result = parts = out if out.ndim <= 3 or out.flags.carray else np.empty(shape, self._dtype)
+            fits = out is not None and (out.ndim <= 3 or out.flags.carray)
+            result = parts = out if fits else np.empty(shape, self._dtype)
         self._run(runner, x, None, y, result, threads, state)
-        if result is not out:
-            write(out, parts)
+        if out is None or result is out:
+            return parts
+        write(out, parts)
         return out
 
     def _chosen(
         self, mode: Mode, wrt: Index | None, of: Index | None
     ) -> tuple[Runner, tuple[int, int], tuple[End | None, End | None]]:
         """The runner for a Jacobian, its shape, and the ends by whose vectors the Jacobian is cut into blocks."""
-        mode = checked_mode(mode)
-        if wrt is None and of is None:  # the usual case, in less time
-            return self._runners.get(mode), (self._n_out, self._n_in), (self._outputs, self._inputs)
         wanted = self._wanted(wrt, of)
         ends = (self._outputs if of is None else None, self._inputs if wrt is None else None)
-        return self._runners.get(mode, wanted), wanted.shape(self._n_out, self._n_in), ends
+        return self._runners.get(checked_mode(mode), wanted), wanted.shape(self._n_out, self._n_in), ends
 
     def _wanted(self, wrt: Index | None, of: Index | None) -> Wanted:
         """The columns and rows of J that a caller asks for."""
