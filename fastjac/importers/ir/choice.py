@@ -100,6 +100,11 @@ def either(a: Logical, b: Logical) -> Logical:
     return _combined(np.logical_or, "or", a, b)
 
 
+def exclusive(a: Logical, b: Logical) -> Logical:
+    """Whether one of two conditions holds, and the other does not."""
+    return both(either(a, b), opposite(both(a, b)))
+
+
 def opposite(a: Logical) -> Logical:
     """`not a`."""
     if isinstance(a, Constant):

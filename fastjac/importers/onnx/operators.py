@@ -19,7 +19,7 @@ from .calls import Call
 from .images import IMAGES
 from .ml import MODELS
 from .movement import MOVEMENTS
-from .places import PLACES, exclusive
+from .places import PLACES
 from .recurrent import RECURRENT
 from .resizing import RESIZING
 
@@ -107,7 +107,7 @@ OPERATORS: dict[str, Operator] = {
     "Equal": _pair(ch.equal),
     "And": _logical(ch.both),
     "Or": _logical(ch.either),
-    "Xor": Operator(exclusive),
+    "Xor": _logical(ch.exclusive),
     "Not": _logical(ch.opposite, 1),
     "Sign": Operator(lambda call: ch.sign(call.value(0))),
     "Softmax": Operator(normalization.along_softmax_axes(nm.softmax)),

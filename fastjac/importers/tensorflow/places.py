@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
+from ...errors import UnsupportedLayerError
 from ..ir import accumulation as ac
 from ..ir import elementwise as el
 from ..ir import matrices as mt
-from ..ir import movement as mv
 from ..ir import scattering as sc
 from ..ir import sorting as st
 from ..ir.values import Constant, Value, computed
@@ -21,10 +20,7 @@ Join = Callable[[Value, Value], Value] | None
 
 def _top(call: Call) -> list[Value]:
     """The largest entries of the last axis; not their places, which have no derivative."""
-    value, count = call.value(0), call.axis(1)
-    if not 0 <= count <= value.shape[-1]:
-        raise FormatError(f"it takes {count} of {value.shape[-1]} entries")
-    return [mv.part(st.ordered(value, -1, True), -1, 0, count)]
+    return [st.top(call.value(0), -1, call.axis(1))]
 
 
 def _running_sum(call: Call) -> Value:

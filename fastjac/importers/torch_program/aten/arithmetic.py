@@ -251,6 +251,7 @@ ARITHMETIC: dict[str, Operator] = {
     "le": _compared(operator.le, ch.at_most),
     "logical_and": _logical(operator.and_, ch.both),
     "logical_or": _logical(operator.or_, ch.either),
+    **dict.fromkeys(("logical_xor", "bitwise_xor", "__xor__"), _logical(operator.xor, ch.exclusive)),
     "logical_not": _not,
     "bitwise_and": _logical(operator.and_, ch.both),
     "bitwise_or": _logical(operator.or_, ch.either),

@@ -113,15 +113,7 @@ def _tensordot(self: Any, other: Any, dims_self: Any, dims_other: Any) -> Value:
         mv.checked_axes([whole(one, "axis") for one in listed(dims)], len(value.shape))
         for dims, value in ((dims_self, a), (dims_other, b))
     )
-    if len(mine) != len(its):
-        raise FormatError("it sums over other numbers of axes of its two tensors")
-    letters = iter("abcdefghijklmnopqrstuvwxyz")
-    first = [next(letters) for _ in a.shape]
-    second = [first[mine[its.index(axis)]] if axis in its else next(letters) for axis in range(len(b.shape))]
-    left = [one for axis, one in enumerate(first) if axis not in mine] + [
-        one for axis, one in enumerate(second) if axis not in its
-    ]
-    return ct.einsum(f"{''.join(first)},{''.join(second)}->{''.join(left)}", [a, b])
+    return ct.summed_over(a, b, mine, its)
 
 
 def _batch_product(self: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import OptionError, UnsupportedLayerError
+from ....errors import UnsupportedLayerError
 from ....graphs.nodes import Input
 from ...ir.assembly import assemble, followed, input_flow, output_node
 from ...ir.build import end_flow, input_parts
 from ...ir.choice import Condition
-from ...ir.graph import listed
-from ...ir.sources import Source
+from ...ir.sources import Source, named_outputs
 from ...ir.values import Flow, MixedSamplesError
 from ...options import Options
 from ...parts import Imported, Part
@@ -79,12 +78,7 @@ def _chosen(ends: dict[str, Any], names: Sequence[str] | None) -> tuple[list[str
     """The outputs that the network gives, and what the account of the model reports of those that it leaves out."""
     check_count(len(ends), MOST_ENDS, "outputs")
     if names is not None:
-        unknown = [name for name in names if name not in ends]
-        if unknown or not names:
-            raise OptionError(
-                f"outputs must name some of the program's, which are {listed(list(ends))}; got {listed(list(names))}"
-            )
-        return list(names), []
+        return named_outputs(ends, names, whose="program's"), []
     kept = [name for name, value in ends.items() if isinstance(value, (Flow, Condition))]
     if not kept:
         given = ", ".join(kind_of(value) for value in list(ends.values())[:6]) or "nothing"

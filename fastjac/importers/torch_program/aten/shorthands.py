@@ -21,7 +21,7 @@ from ...ir import reduction as rd
 from ...ir.values import Constant, Value, constant
 from ...reading.limits import MOST_LAYERS, check_count
 from .activations import ACTIVATIONS
-from .arithmetic import ARITHMETIC, DIVIDE, MULTIPLY, SUBTRACT
+from .arithmetic import DIVIDE, MULTIPLY, SUBTRACT
 from .composed import COMPOSED
 from .movement import MOVEMENTS, along_axis
 from .ordering import ORDERINGS
@@ -119,11 +119,6 @@ def _any(self: Any, dim: Any = None, keepdim: Any = False, *, most: bool = True)
     return ch.greater(reduce(tensor(self), axes(dim), bool(keepdim)), tensor(0.5))
 
 
-def _exclusive(self: Any, other: Any) -> Any:
-    either, both = ARITHMETIC["logical_or"](self, other), ARITHMETIC["logical_and"](self, other)
-    return ARITHMETIC["logical_and"](either, ARITHMETIC["logical_not"](both))
-
-
 def _moved_axes(self: Any, source: Any, destination: Any) -> Value:
     value = tensor(self)
     rank = len(value.shape)
@@ -184,9 +179,6 @@ SHORTHANDS: dict[str, Operator] = {
     "logspace": lambda start, end, steps, base=10.0, dtype=None, **options: _linspace(start, end, steps, dtype, real(base)),
     "any": _any,
     "all": lambda self, dim=None, keepdim=False: _any(self, dim, keepdim, most=False),
-    "logical_xor": _exclusive,
-    "bitwise_xor": _exclusive,
-    "__xor__": _exclusive,
     "mse_loss": lambda self, target, reduction=1: _loss(fn.square(SUBTRACT(self, target)), reduction),
     "l1_loss": lambda self, target, reduction=1: _loss(fn.absolute(SUBTRACT(self, target)), reduction),
     "special_log1p": ACTIVATIONS["log1p"],
