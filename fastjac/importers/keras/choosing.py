@@ -29,7 +29,8 @@ def chosen(flat: Flattened, inputs: Sequence[str | None], options: Options) -> t
     for number in range(len(inputs) + len(flat.calls) - 1, len(inputs) - 1, -1):
         if number in needed:
             needed.update(flat.calls[number - len(inputs)].operands)
-    used = range(len(inputs)) if options.outputs is None else [number for number in range(len(inputs)) if number in needed]
+    all_used = options.outputs is None and options.inputs is None
+    used = [number for number in range(len(inputs)) if all_used or number in needed]
     order = _in_order({inputs[number]: number for number in used}, options.inputs)
     kept = [*order, *sorted(number for number in needed if number >= len(inputs))]
     places = {number: place for place, number in enumerate(kept)}

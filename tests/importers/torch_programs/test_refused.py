@@ -223,6 +223,41 @@ def test_an_optional_input_that_is_named(path):
         fastjac.load(path, inputs=["x", "shift"])
 
 
+class Field(torch.nn.Module):
+    """A vector field that does not depend on time."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3)
+
+    def forward(self, t, x):
+        return torch.tanh(self.layer(x))
+
+
+def save_field(field, how, path):
+    given = (torch.zeros(()), torch.randn(4, 3))
+    if how == "export":
+        sizes = (None, {0: torch.export.Dim("n")})
+        torch.export.save(torch.export.export(field, given, dynamic_shapes=sizes), path)
+    else:
+        made = torch.jit.script(field) if how == "script" else torch.jit.trace(field, given)
+        made.save(path)
+
+
+@pytest.mark.parametrize("how", ["script", "trace", "export"])
+@pytest.mark.parametrize("inputs", [None, ["x"]])
+def test_an_input_that_no_output_depends_on_is_left_out(how, inputs, path):
+    field = Field()
+    save_field(field, how, path)
+    x = torch.randn(5, 3)
+    net = fastjac.load(path, inputs=inputs)
+    np.testing.assert_allclose(net(x.numpy()), field(None, x).detach().numpy(), rtol=1e-5, atol=1e-6)
+    with pytest.raises(LayerError, match=r"'t'.*, reaches no output; leave it out of inputs"):
+        fastjac.load(path, inputs=["t", "x"])
+    with pytest.raises(OptionError, match=r"inputs must name .*x of forward's parameters t, x; got "):
+        fastjac.load(path, inputs=["x", "y"])
+
+
 def test_a_real_actuator_network():
     path = DATA / "unitree_go1_actuator.pt"
     if not path.exists():

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ....errors import UnsupportedLayerError
-from ....graphs.nodes import Input
+from ....graphs.conversion import in_order
+from ....graphs.nodes import Input, Node
 from ...ir.assembly import assemble, followed, input_flow, output_node
 from ...ir.build import end_flow, input_parts
 from ...ir.choice import Condition
@@ -17,6 +18,7 @@ from ...ir.values import Flow, MixedSamplesError
 from ...options import Options
 from ...parts import Imported, Part
 from ...reading.limits import MOST_ENDS, MOST_UNITS, check_count
+from ..inputs import other_inputs
 from .evaluation import Evaluation
 from .values import Missing, kind_of
 
@@ -46,8 +48,25 @@ def _network(run: Run, sources: Sequence[Source], options: Options, notes: Seque
     nodes = [output_node(flow, name) for name, flow in flows.items()]
     is_double = evaluation.is_double or any(source.declared.dtype == "float64" for source in sources)
     widest = np.dtype(np.float64) if is_double else None
-    before = [*input_parts(sources, list(flows.values())), *notes, *_folded(evaluation), *left_out]
-    return assemble(inputs, nodes, evaluation.record, widest, before)
+    kept = _used(sources, inputs, nodes, options.inputs)
+    unused = [Part(f"{one.name} (input)", (), "left out: no output depends on it") for one in sources if one not in kept]
+    before = [*input_parts(list(kept), list(flows.values())), *unused, *notes, *_folded(evaluation), *left_out]
+    return assemble(list(kept.values()), nodes, evaluation.record, widest, before)
+
+
+def _used(
+    sources: Sequence[Source], inputs: Sequence[Input], outputs: Sequence[Node], chosen: Sequence[str] | None
+) -> dict[Source, Input]:
+    """The inputs that the outputs depend on, and any other that was chosen, which the network refuses.
+
+    Raises OptionError where inputs were chosen, and not all of those that the outputs depend on.
+    """
+    needed = set(in_order(outputs))
+    kept = {one: node for one, node in zip(sources, inputs, strict=True) if node in needed or one.name in (chosen or ())}
+    wanted, known = (list(dict.fromkeys(one.name.partition(".")[0] for one in some)) for some in (kept, sources))
+    if chosen is not None and not set(wanted) <= set(chosen):
+        raise other_inputs(wanted, known, chosen)
+    return kept
 
 
 def _evaluated(run: Run, sources: Sequence[Source], inputs: Sequence[Input]) -> Evaluation:
