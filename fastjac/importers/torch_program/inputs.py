@@ -15,6 +15,8 @@ from .trees import Function
 
 TENSOR, TENSORS = re.compile(r"Tensor|Optional\[Tensor\]"), re.compile(r"(Optional\[)?Tuple\[Tensor(, ?Tensor)*\]\]?")
 
+WRAPPED = ": wrap the module in one whose forward takes these tensors one by one, and hands them to it as a dictionary"
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -62,7 +64,10 @@ def _count(name: str, kind: str) -> int | None:
     if TENSOR.fullmatch(kind):
         return None
     if not TENSORS.fullmatch(kind):
-        raise UnsupportedLayerError(f"forward takes {name!r:.80}, a {kind:.200}; fastjac takes tensors, and tuples of tensors")
+        advice = WRAPPED if "Dict" in kind else ""
+        raise UnsupportedLayerError(
+            f"forward takes {name!r:.80}, a {kind:.200}; fastjac takes tensors, and tuples of tensors{advice}"
+        )
     count = kind.count("Tensor")
     check_count(count, MOST_ENDS, "inputs")
     return count

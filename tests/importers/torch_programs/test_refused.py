@@ -223,6 +223,43 @@ def test_an_optional_input_that_is_named(path):
         fastjac.load(path, inputs=["x", "shift"])
 
 
+class Heads(nn.Module):
+    """A module that gives a dict, whose keys are in no order."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x):
+        hidden = self.layer(x)
+        return {"mean": torch.tanh(hidden), "deviation": torch.exp(hidden)}
+
+
+@pytest.mark.parametrize("save", [save_scripted, save_exported])
+def test_the_keys_of_a_dict_name_the_outputs(save, path):
+    heads, x = Heads(), torch.randn(4, 3)
+    save(heads, (x,), path)
+    mean, deviation = fastjac.load(path)(x.numpy())
+    np.testing.assert_allclose(mean, heads(x)["mean"].detach(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(deviation, heads(x)["deviation"].detach(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(fastjac.load(path, outputs=["deviation"])(x.numpy()), deviation)
+    with pytest.raises(OptionError, match="which are 'mean', 'deviation'; got 'std'"):
+        fastjac.load(path, outputs=["std"])
+
+
+class OfDict(nn.Module):
+    """A module that takes a dict."""
+
+    def forward(self, x: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.tanh(x["a"]) + x["b"]
+
+
+def test_a_dict_of_inputs_is_refused_with_what_to_do(path):
+    torch.jit.script(OfDict()).save(path)
+    with pytest.raises(UnsupportedLayerError, match="wrap the module in one whose forward takes these tensors one by one"):
+        fastjac.load(path)
+
+
 class Field(torch.nn.Module):
     """A vector field that does not depend on time."""
 

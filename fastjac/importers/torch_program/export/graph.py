@@ -18,7 +18,7 @@ from ..aten.evaluation import Evaluation, called
 from ..aten.operators import is_known, missing
 from ..aten.values import NUMBER_OF_TYPE
 from ..inputs import other_inputs
-from .described import argument_of, as_dict, dict_of, has_name, items_of, list_of, name_of, only, text_of
+from .described import argument_of, as_dict, dict_of, has_name, items_of, keys_of, list_of, name_of, only, text_of
 from .weights import TYPES, Weights, integer
 
 ATEN, PYTHON = "torch.ops.aten.", "_operator."
@@ -76,6 +76,7 @@ class Graph:
         self._shapes = dict_of(graph, "tensor_values")
         self._inputs = [only(one, "an input") for one in list_of(signature, "input_specs", 10 * MOST_ENDS)]
         self._outputs = [only(one, "an output") for one in list_of(signature, "output_specs", MOST_ENDS)]
+        self._keys = keys_of(module)
 
     def refuse_missing(self) -> None:
         """Raise UnsupportedLayerError for the first operator that fastjac does not have; the message counts all of them."""
@@ -116,7 +117,7 @@ class Graph:
             return Source.of(name, tuple(size or 1 for size in shape), 0 if is_open else None, dtype)
 
     def run(self, evaluation: Evaluation, weights: Weights, inputs: Mapping[str, Any]) -> Any:
-        """What the graph gives: a dict of its outputs by name."""
+        """What the graph gives: a dict of its outputs by name, the key where the program returns a dict of tensors."""
         values: dict[str, Any] = {}
         for kind, spec in self._inputs:
             _set_input(values, kind, spec, weights, inputs)
@@ -133,7 +134,7 @@ class Graph:
                 raise UnsupportedLayerError(
                     f"it changes what it holds as it runs ({kind:.40}); export the model in evaluation mode"
                 )
-        return found
+        return dict(zip(self._keys, found.values(), strict=True)) if len(self._keys) == len(found) else found
 
 
 def _set_input(values: dict[str, Any], kind: str, spec: Mapping[str, Any], weights: Weights, inputs: Mapping[str, Any]) -> None:
