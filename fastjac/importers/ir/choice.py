@@ -90,6 +90,11 @@ def equal(a: Value, b: Value) -> Logical:
     return computed(np.equal, a, b)
 
 
+def unequal(a: Value, b: Value) -> Logical:
+    """`a != b`, of constants."""
+    return opposite(equal(a, b))
+
+
 def both(a: Logical, b: Logical) -> Logical:
     """`a and b`."""
     return _combined(np.logical_and, "and", a, b)

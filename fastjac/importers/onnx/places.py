@@ -56,10 +56,6 @@ def _running_sum(call: Call) -> Value:
     )
 
 
-def _triangle(call: Call) -> Value:
-    return ac.triangle(call.value(0), int(call.number(1, 0.0)), not call.node.integer("upper", 1))
-
-
 def _by_depth(function: Callable[[Value, int, bool], Value]) -> Callable[[Call], Value]:
     """The operator that makes places of channels, or the other way round; in mode CRD channels are counted first."""
     return lambda call: function(call.value(0), call.node.integer("blocksize", 1), call.node.text("mode", "DCR") != "CRD")
@@ -86,7 +82,7 @@ PLACES: dict[str, Callable[[Call], Value | list[Value]]] = {
     "GatherND": _gather_nd,
     "TopK": _top,
     "CumSum": _running_sum,
-    "Trilu": _triangle,
+    "Trilu": lambda call: ac.triangle(call.value(0), int(call.number(1, 0.0)), not call.node.integer("upper", 1)),
     "DepthToSpace": _by_depth(rs.channels_to_places),
     "SpaceToDepth": _by_depth(rs.places_to_channels),
     "Det": lambda call: mt.determinant(call.value(0)),

@@ -134,7 +134,7 @@ def resize(is_nearest: bool) -> Callable[[Call], Value]:
     """The operator that resizes images to operand 1, by the nearest places or by mixtures of two places along each axis."""
 
     def convert(call: Call) -> Value:
-        images, size = _channels_first(call), call.integers(1)
+        images, size = _channels_first(call), call.whole_numbers(1)
         if len(size) != 2:
             raise FormatError(f"it resizes images to {size}, which is no height and width")
         kind = rs.ALIGNED if call.flag("align_corners") else rs.HALF_PIXEL if call.flag("half_pixel_centers") else rs.ASYMMETRIC

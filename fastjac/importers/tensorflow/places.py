@@ -23,10 +23,6 @@ def _top(call: Call) -> list[Value]:
     return [st.top(call.value(0), -1, call.axis(1))]
 
 
-def _running_sum(call: Call) -> Value:
-    return ac.running_sum(call.value(0), call.axis(1), call.flag("exclusive"), call.flag("reverse"))
-
-
 def _running_product(call: Call) -> Value:
     if call.flag("exclusive") or call.flag("reverse"):
         raise UnsupportedLayerError("it leaves out the entry itself, or begins at the end; fastjac takes plain products so far")
@@ -58,7 +54,7 @@ def _gathered(call: Call) -> Value:
 
 PLACES: dict[str, Callable[[Call], Value | list[Value]]] = {
     "TopKV2": _top,
-    "Cumsum": _running_sum,
+    "Cumsum": lambda call: ac.running_sum(call.value(0), call.axis(1), call.flag("exclusive"), call.flag("reverse")),
     "Cumprod": _running_product,
     "TensorScatterUpdate": _written(None),
     "TensorScatterAdd": _written(el.add),

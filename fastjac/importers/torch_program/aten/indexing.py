@@ -68,8 +68,7 @@ def _index(self: Any, indices: Any) -> Value:
 def _take(self: Any, index: Any) -> Value:
     """The entries at some places, counted row by row."""
     places = tensor(index, "index")
-    if isinstance(places, Flow):
-        raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
+    mv.refuse_computed(places)
     return moved(lambda array, numbers: array.ravel()[numbers], tensor(self), places)
 
 

@@ -22,10 +22,6 @@ States = tuple[list[Value], Value | None]
 Run = Callable[[Sequence[Flow], Weights, "Value | None", "Value | None"], States]
 
 
-def _gru(steps: Sequence[Flow], weights: Weights, state: Value | None, cell: Value | None) -> States:
-    return rc.gru(steps, weights, state), None
-
-
 def _rnn(steps: Sequence[Flow], weights: Weights, state: Value | None, cell: Value | None, function: rc.Function) -> States:
     return rc.rnn(steps, weights, state, function), None
 
@@ -102,7 +98,7 @@ def _flow(value: Value) -> Flow:
 
 RUNS: dict[str, Run] = {
     "lstm": rc.lstm,
-    "gru": _gru,
+    "gru": lambda steps, weights, state, cell: (rc.gru(steps, weights, state), None),
     "rnn_tanh": partial(_rnn, function=tanh),
     "rnn_relu": partial(_rnn, function=relu),
 }

@@ -76,8 +76,7 @@ def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = F
     taken = range(len(value.shape)) if along is None else along
     count = size_of(tuple(value.shape[axis] for axis in taken))
     less = (1.0 if unbiased else 0.0) if correction is None else real(correction)
-    deviation = el.subtract(value, rd.reduce_mean(value, along, True))
-    mean = rd.reduce_mean(fn.square(deviation), along, bool(keepdim))
+    mean = rd.variance(value, along, bool(keepdim))
     return el.multiply(mean, tensor(count / max(count - less, 0.0) if count > less else math.nan)) if less else mean
 
 
@@ -95,14 +94,6 @@ def _with_mean(function: Operator) -> Operator:
     return call
 
 
-def _log_sum_exp(self: Any, dim: Any, keepdim: Any = False) -> Value:
-    return rd.log_sum_exp(floating(tensor(self)), axes(dim), bool(keepdim))
-
-
-def _product(self: Any, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Value:
-    return rd.reduce_product(tensor(self), axes(dim), bool(keepdim))
-
-
 def _cosine_similarity(x1: Any, x2: Any, dim: Any = 1, eps: Any = 1e-8) -> Value:
     """`x1 x2 / (max(|x1|, eps) max(|x2|, eps))` along an axis."""
     first, second = tensor(x1), tensor(x2)
@@ -115,7 +106,7 @@ def _cosine_similarity(x1: Any, x2: Any, dim: Any = 1, eps: Any = 1e-8) -> Value
 REDUCTIONS: dict[str, Operator] = {
     "sum": _along(rd.reduce_sum),
     "mean": _along(_mean),
-    "prod": _product,
+    "prod": lambda self, dim=None, keepdim=False, dtype=None: rd.reduce_product(tensor(self), axes(dim), bool(keepdim)),
     "max": _extreme(rd.reduce_max, MAXIMUM),
     "min": _extreme(rd.reduce_min, MINIMUM),
     "amax": _extreme_along(rd.reduce_max),
@@ -131,7 +122,7 @@ REDUCTIONS: dict[str, Operator] = {
     "aminmax": lambda self, dim=None, keepdim=False: [
         reduce(tensor(self), axes(dim), bool(keepdim)) for reduce in (rd.reduce_min, rd.reduce_max)
     ],
-    "logsumexp": _log_sum_exp,
+    "logsumexp": lambda self, dim, keepdim=False: rd.log_sum_exp(floating(tensor(self)), axes(dim), bool(keepdim)),
     "cosine_similarity": _cosine_similarity,
 }
 """Operators by torch's names."""
