@@ -165,11 +165,7 @@ def _chosen(condition: Condition, a: Value, b: Value) -> Value:
     tensor = condition.tensor
     assert isinstance(tensor, Flow)
     tensor, a, b = _of_one_shape(tensor, a, b)
-    chosen = [
-        (value, when)
-        for value, when in ((a, condition.when), (b, OPPOSITE[condition.when]))
-        if not (isinstance(value, Constant) and value.alone.size == 1 and value.alone.item() == 0)
-    ]
+    chosen = [(value, when) for value, when in ((a, condition.when), (b, OPPOSITE[condition.when])) if not _is_zero(value)]
     nodes, layout = aligned([tensor, *(value for value, _ in chosen)])  # type: ignore[list-item]
     gated = [Gate(when)(nodes[0], node) for node, (_, when) in zip(nodes[1:], chosen, strict=True)]
     if not gated:

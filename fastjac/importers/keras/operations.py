@@ -86,11 +86,6 @@ def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> 
     return lambda entry, value: function(value, own_axes(entry.config["axis"], value), bool(entry.config.get("keepdims")))
 
 
-def _reshape(entry: Entry, value: Value) -> Value:
-    """A new shape for the whole batch; its first size must be left open."""
-    return mv.reshape(value, entry.config["newshape"])
-
-
 def _expand(entry: Entry, value: Value) -> Value:
     axis = entry.config["axis"]
     return mv.unsqueeze(value, [axis] if isinstance(axis, int) else axis)
@@ -204,7 +199,7 @@ OPERATIONS: dict[str, Operation] = {
     "Tile": lambda entry, value: mv.tile(value, as_list(entry.config["repeats"])),
     "Cast": _same,
     "Sign": lambda entry, value: ch.sign(value),
-    "Reshape": _reshape,
+    "Reshape": lambda entry, value: mv.reshape(value, entry.config["newshape"]),
     "Transpose": lambda entry, value: mv.transpose(value, entry.config.get("axes")),
     "Squeeze": lambda entry, value: mv.squeeze(value, own_axes(entry.config["axis"], value)),
     "ExpandDims": _expand,

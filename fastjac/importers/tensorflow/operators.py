@@ -19,10 +19,11 @@ from ..ir.graph import Node
 from ..ir.sources import Source
 from ..ir.values import Value
 from . import arithmetic as ar
-from . import images, products
+from . import products
 from .arithmetic import Convert
 from .calls import Call
 from .graphdef import LOOPS
+from .images import IMAGES
 from .movement import MOVEMENTS, SHAPES
 from .places import PLACES
 from .types import TYPES
@@ -97,13 +98,7 @@ ALONG_AXES: dict[str, Convert] = {
     "BiasAdd": products.bias_add,
     "BiasAddV1": products.bias_add,
     "Einsum": lambda call: ct.einsum(call.text("equation"), call.values()),
-    "Conv2D": images.conv,
-    "Conv2DBackpropInput": images.conv_transpose,
-    "DepthwiseConv2dNative": images.depthwise_conv,
-    "MaxPool": images.pool(is_max=True),
-    "AvgPool": images.pool(is_max=False),
-    "ResizeNearestNeighbor": images.resize(is_nearest=True),
-    "ResizeBilinear": images.resize(is_nearest=False),
+    **IMAGES,
 }
 """Operators that combine entries along axes."""
 CONSTANTS: dict[str, Convert] = {

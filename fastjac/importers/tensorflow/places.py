@@ -18,11 +18,6 @@ from .calls import Call
 Join = Callable[[Value, Value], Value] | None
 
 
-def _top(call: Call) -> list[Value]:
-    """The largest entries of the last axis; not their places, which have no derivative."""
-    return [st.top(call.value(0), -1, call.axis(1))]
-
-
 def _running_product(call: Call) -> Value:
     if call.flag("exclusive") or call.flag("reverse"):
         raise UnsupportedLayerError("it leaves out the entry itself, or begins at the end; fastjac takes plain products so far")
@@ -53,7 +48,7 @@ def _gathered(call: Call) -> Value:
 
 
 PLACES: dict[str, Callable[[Call], Value | list[Value]]] = {
-    "TopKV2": _top,
+    "TopKV2": lambda call: [st.top(call.value(0), -1, call.axis(1))],
     "Cumsum": lambda call: ac.running_sum(call.value(0), call.axis(1), call.flag("exclusive"), call.flag("reverse")),
     "Cumprod": _running_product,
     "TensorScatterUpdate": _written(None),

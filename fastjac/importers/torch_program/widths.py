@@ -11,7 +11,7 @@ from ...errors import FastjacError
 from ...layers import Layer
 from ..ir.values import Constant
 from .aten.activations import ACTIVATIONS
-from .aten.evaluation import Evaluation
+from .aten.evaluation import Evaluation, flat
 
 
 @dataclass(eq=False)
@@ -42,7 +42,7 @@ class Widths(Evaluation):
 
     def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str, kind: str = "") -> Any:
         """The result of an operator, as far as it is known; an Open of no name where it is not."""
-        opens = [one for one in _flat([*args, *options.values()]) if isinstance(one, Open)]
+        opens = [one for one in flat([*args, *options.values()]) if isinstance(one, Open)]
         if not opens:
             return super().call(name, args, options, place, kind)
         self.taken.update(one.name for one in opens)
@@ -92,10 +92,6 @@ def find(names: Sequence[str], run: Callable[[Evaluation, Sequence[Any]], Any]) 
         # The program has run to its end, so that the width of what no operator has taken does not matter.
         return dict.fromkeys(set(names) - widths.taken, 1) | widths.found
     return widths.found
-
-
-def _flat(values: Sequence[Any]) -> list[Any]:
-    return [one for value in values for one in (value if isinstance(value, (list, tuple)) else [value])]
 
 
 def _shape(position: int, axis: int, option: str) -> Callable[[Sequence[Any], Mapping[str, Any]], Any]:

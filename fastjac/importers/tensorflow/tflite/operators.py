@@ -17,9 +17,10 @@ from ...ir.evaluation import Dialect, Operator
 from ...ir.graph import Node
 from ...ir.values import Flow, Value
 from .. import arithmetic as ar
-from .. import images, products
+from .. import products
 from ..arithmetic import Convert
 from ..calls import Call
+from ..images import LITE_IMAGES
 from ..movement import pad
 from ..operators import ONE_PRECISION, RECURRENT, one_sample, passed
 from ..operators import OPERATORS as GRAPH_OPERATORS
@@ -82,11 +83,7 @@ OWN: dict[str, Convert] = {
     "DIV": fused(op.two(el.divide)),
     "FULLY_CONNECTED": fused(products.fully_connected),
     "BATCH_MATMUL": products.matmul,
-    "CONV_2D": fused(images.lite_conv),
-    "TRANSPOSE_CONV": fused(images.lite_conv_transpose),
-    "DEPTHWISE_CONV_2D": fused(images.lite_depthwise_conv),
-    "MAX_POOL_2D": fused(images.lite_pool(is_max=True)),
-    "AVERAGE_POOL_2D": fused(images.lite_pool(is_max=False)),
+    **{name: fused(convert) for name, convert in LITE_IMAGES.items()},
     "L2_NORMALIZATION": fused(ar.l2_normalization),
     **{f"REDUCE_{name.upper()}": ar.reduced(rd.REDUCTIONS[name]) for name in ("max", "min", "prod")},
     "CONCATENATION": fused(lambda call: jn.concatenate(call.values(), call.integer("axis"))),

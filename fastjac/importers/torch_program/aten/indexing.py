@@ -72,11 +72,6 @@ def _take(self: Any, index: Any) -> Value:
     return moved(lambda array, numbers: array.ravel()[numbers], tensor(self), places)
 
 
-def _put(self: Any, index: Any, source: Any, accumulate: Any = False) -> Value:
-    """A tensor with new entries at some places, counted row by row."""
-    return _with(tensor(self), tensor(index, "index"), source, accumulate)
-
-
 def index_put(self: Any, indices: Any, values: Any, accumulate: Any = False) -> Value:
     """The tensor x after `x[:, rows, columns] = values`."""
     value = tensor(self)
@@ -212,7 +207,7 @@ INDEXING: dict[str, Operator] = {
     "index": _index,
     "select_scatter": _select_scatter,
     "slice_scatter": _slice_scatter,
-    "put": _put,
+    "put": lambda self, index, source, accumulate=False: _with(tensor(self), tensor(index, "index"), source, accumulate),
     "take": _take,
     "gather": _gather,
     "embedding": _embedding,
