@@ -86,11 +86,6 @@ def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> 
     return lambda entry, value: function(value, own_axes(entry.config["axis"], value), bool(entry.config.get("keepdims")))
 
 
-def _expand(entry: Entry, value: Value) -> Value:
-    axis = entry.config["axis"]
-    return mv.unsqueeze(value, [axis] if isinstance(axis, int) else axis)
-
-
 def _along(function: Callable[[Value, int], Value]) -> Operation:
     """A function of the entries along one axis, which stays."""
     return lambda entry, value: function(value, own_axis(entry.config["axis"], value))
@@ -202,6 +197,6 @@ OPERATIONS: dict[str, Operation] = {
     "Reshape": lambda entry, value: mv.reshape(value, entry.config["newshape"]),
     "Transpose": lambda entry, value: mv.transpose(value, entry.config.get("axes")),
     "Squeeze": lambda entry, value: mv.squeeze(value, own_axes(entry.config["axis"], value)),
-    "ExpandDims": _expand,
+    "ExpandDims": lambda entry, value: mv.unsqueeze(value, as_list(entry.config["axis"])),
 }
 """Operations that move entries, or reduce several to one, by class."""

@@ -11,7 +11,7 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.evaluation import Result
-from ..ir.values import Flow, Value, constant, moved
+from ..ir.values import Value, constant, moved
 from .calls import Call
 
 
@@ -116,8 +116,6 @@ def pad(call: Call) -> Value:
     if widths.size % 2 or np.any(widths < 0):
         raise FormatError(f"it pads by {widths.tolist()}, which are no widths")
     filling = constant(np.float32(0.0)) if call.optional(2) is None else call.value(2)
-    if isinstance(filling, Flow):
-        raise UnsupportedLayerError("it pads with a value that depends on the network's input; fastjac takes a constant there")
     return jn.pad(call.value(0), widths[::2].tolist(), widths[1::2].tolist(), filling)
 
 

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...ir import choice as ch
 from ...ir import elementwise as el
 from ...ir import functions as fn
 from ...ir import reduction as rd
-from ...ir.values import Constant, Flow, Value, size_of
+from ...ir.values import Constant, Value, size_of
 from ...precision import refuse_rounding
 from .arithmetic import MAXIMUM, MINIMUM
 from .values import PLACES, axes, dtype_name, floating, real, tensor, whole
@@ -56,16 +55,7 @@ def _norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, dtype: A
     value, along = tensor(self), axes(dim)
     if order == math.inf:
         return rd.reduce_max(fn.absolute(value), along, bool(keepdim))
-    if order == 2.0 and isinstance(value, Flow):
-        return _length(value, along, bool(keepdim))
     return rd.norm(value, along, bool(keepdim), int(order) if order.is_integer() else 0)
-
-
-def _length(value: Flow, along: Sequence[int] | None, keep: bool) -> Value:
-    """The Euclidean norm. Its derivative at 0 is 0, as in torch; the root's own derivative is infinite there."""
-    squares, zero = rd.reduce_sum(fn.square(value), along, keep), tensor(0.0)
-    is_longer = ch.greater(squares, zero)
-    return ch.where(is_longer, fn.sqrt(ch.where(is_longer, squares, tensor(1.0))), zero)
 
 
 def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> Value:
