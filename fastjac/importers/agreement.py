@@ -22,6 +22,10 @@ TOLERANCES = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-6}
 """How far apart two correct evaluations of one network may be, relative to the sample's largest entry."""
 LARGEST = 1e37
 """Beyond this value, a model that computes in less precision than the network, or in another order, may overflow."""
+NEIGHBOURS = 4
+"""At how many inputs beside each sample derivatives that differ are computed again, to see how far rounding alone moves them."""
+ROUNDINGS = 8
+"""How many times as far as rounding was seen to move them derivatives may lie apart."""
 MOST_PARTED = 1
 """How many samples may differ. Rounding may decide on which side of a jump one sample falls; it hardly does so for two."""
 REMEDY = (
@@ -109,7 +113,9 @@ def check_agreement(
         theirs = None if pull is None else pull(x, u)
     if theirs is not None:
         fault = f"{model} has another derivative than the network read off it, though the same values"
-        _check(cotangents, theirs, tolerance, fault)
+        _check(
+            cotangents, theirs, tolerance, fault, lambda: _rounding((lambda x, u: network.vjp(x, u, threads=1)[1], pull), x, u)
+        )
 
 
 def _evaluated(evaluate: Evaluate, x: np.ndarray, model: str) -> np.ndarray:
@@ -126,7 +132,26 @@ def _evaluated(evaluate: Evaluate, x: np.ndarray, model: str) -> np.ndarray:
             ) from error
 
 
-def _check(ours: np.ndarray, theirs: np.ndarray, tolerance: float, fault: str) -> None:
+def _rounding(pulls: Sequence[Pull | None], x: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """For each sample, how far derivatives move between inputs that differ in their last digits alone.
+
+    A normalization of few entries shows it: its derivative is all but 0, and is the difference of numbers that are not.
+    """
+    rng = np.random.default_rng(0)
+    found = np.zeros((len(x), 1))
+    step = 2 * np.finfo(x.dtype).eps
+    beside = [x, *(x * rng.choice(np.array([1 - step, 1 + step], x.dtype), x.shape) for _ in range(NEIGHBOURS))]
+    for pull in pulls:
+        derivatives = [] if pull is None else [one for near in beside if (one := pull(near, u)) is not None]
+        if derivatives:
+            moved = np.ptp(np.stack(derivatives).reshape(len(derivatives), len(x), -1), axis=0)
+            found = np.maximum(found, np.max(moved, axis=-1, where=np.isfinite(moved), initial=0.0, keepdims=True))
+    return ROUNDINGS * found
+
+
+def _check(
+    ours: np.ndarray, theirs: np.ndarray, tolerance: float, fault: str, rounding: Callable[[], np.ndarray] | None = None
+) -> None:
     if theirs.size != ours.size:
         raise UnsupportedLayerError(
             f"{fault}: an array of shape {theirs.shape} for a batch of {len(ours)} samples, instead of {ours.shape}; {REMEDY}"
@@ -134,7 +159,10 @@ def _check(ours: np.ndarray, theirs: np.ndarray, tolerance: float, fault: str) -
     if theirs.dtype.kind != "f":
         raise UnsupportedLayerError(f"{fault}: results of type {theirs.dtype} instead of {ours.dtype}; {REMEDY}")
     theirs = theirs.reshape(ours.shape)
-    parted = _parted(ours.astype(np.float64), theirs.astype(np.float64), tolerance)
+    pair = ours.astype(np.float64), theirs.astype(np.float64)
+    parted = _parted(*pair, tolerance)
+    if np.count_nonzero(parted) > MOST_PARTED and rounding is not None:
+        parted = _parted(*pair, tolerance, rounding())
     if np.count_nonzero(parted) > MOST_PARTED:
         worst = int(np.argmax(parted))
         raise UnsupportedLayerError(
@@ -142,14 +170,14 @@ def _check(ours: np.ndarray, theirs: np.ndarray, tolerance: float, fault: str) -
         )
 
 
-def _parted(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> np.ndarray:
-    """For each sample, whether any entry differs; nan equals nan, and an infinity equals itself."""
+def _parted(ours: np.ndarray, theirs: np.ndarray, tolerance: float, rounding: np.ndarray | float = 0.0) -> np.ndarray:
+    """For each sample, whether any entry differs by more than rounding; nan equals nan, and an infinity equals itself."""
     finite = np.isfinite(ours) & np.isfinite(theirs)
     scales = np.max(np.abs(ours), axis=-1, where=finite, initial=0.0, keepdims=True)
     # Entries that nearly cancel, in one sample or in all, keep the rounding errors of the larger numbers that cancelled.
     scales = scales + 1e-3 * np.max(scales) + 1e-6
     with np.errstate(all="ignore"):
-        near = np.abs(ours - theirs) <= tolerance * scales
+        near = np.abs(ours - theirs) <= tolerance * scales + rounding
     overflown = ~np.isfinite(theirs) & (np.abs(ours) > LARGEST)
     same = np.where(finite, near, (ours == theirs) | (np.isnan(ours) & np.isnan(theirs)) | overflown)
     return ~same.all(axis=-1)

@@ -110,19 +110,11 @@ def _batch_norm(group: Group, eps: float = 1e-5) -> fl.Layer:
     return folding.batch_norm(arrays["running_mean"], arrays["running_var"], arrays.get("weight"), arrays.get("bias"), eps)
 
 
-def _layer_norm(group: Group, eps: float = 1e-5) -> fl.Layer:
-    return fl.LayerNorm(**group.arrays("weight", optional=("bias",)), eps=eps)
-
-
-def _prelu(group: Group) -> fl.Layer:
-    return fl.PReLU(slopes(group.arrays("weight")["weight"]))
-
-
 WITH_WEIGHTS: dict[str, Callable[..., fl.Layer]] = {
     "affine": _affine,
     "batch_norm": _batch_norm,
-    "layer_norm": _layer_norm,
-    "prelu": _prelu,
+    "layer_norm": lambda group, eps=1e-05: fl.LayerNorm(**group.arrays("weight", optional=("bias",)), eps=eps),
+    "prelu": lambda group: fl.PReLU(slopes(group.arrays("weight")["weight"])),
 }
 """Layers that take the next group of arrays, by name."""
 

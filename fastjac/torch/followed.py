@@ -45,6 +45,7 @@ def followed_chain(module: Any, sizes: Sequence[int]) -> tuple[ModuleChain, Watc
     with undisturbed():
         with reading() as reads:
             found = followed(module, list(sizes)) if len(sizes) > 1 else followed(module, otherwise=sizes or None)
+        _check_used(found)
         _check_tensors(module, found)
         reads.add([given.tensor for call in found.calls if not is_trained(call.place.module) for given in call.given()])
         chain = _chain(module, found, dtype, len(sizes) > 1 or not found.is_sized)
@@ -59,6 +60,14 @@ def _check_count(module: Any, sizes: Sequence[int]) -> None:
         raise ShapeError(
             f"x must hold a tensor for each input of the module's forward, in a tuple if there are several, got {len(sizes)}"
         ) from error
+
+
+def _check_used(found: Followed) -> None:
+    """Refuse inputs that reach no output."""
+    for node in found.unused:
+        raise UnsupportedLayerError(
+            f"what its forward returns does not depend on the input {node.name}; leave this input out of the forward"
+        )
 
 
 def _chain(module: Any, found: Followed, dtype: Any, sized: bool) -> ModuleChain:

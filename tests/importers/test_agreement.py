@@ -59,6 +59,21 @@ def test_another_derivative_of_the_same_values_is_refused():
     check_agreement(NET, NET, "the model", lambda x, u: None)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_derivatives_that_are_all_but_0_may_differ_by_rounding(dtype):
+    net = fj.Network([fj.LayerNorm(np.ones(2, dtype), np.zeros(2, dtype), 1e-12)])
+
+    def rounded(x, u):
+        """The derivative as the difference of the two parts that nearly cancel, each rounded."""
+        size = np.sqrt(x.var(-1, keepdims=True) + dtype(1e-12))
+        y = (x - x.mean(-1, keepdims=True)) / size
+        return (u - u.mean() - y * (u * y).mean(-1, keepdims=True)) / size
+
+    check_agreement(net, lambda x: net(x), "the model", rounded)
+    with pytest.raises(fj.errors.UnsupportedLayerError, match="another derivative"):
+        check_agreement(net, lambda x: net(x), "the model", lambda x, u: rounded(x, u) + u / 100)
+
+
 def test_complex_values_are_refused():
     with pytest.raises(fj.errors.UnsupportedLayerError, match="results of type complex128 instead of float64"):
         check_agreement(NET, lambda x: NET(x) + 0j, "the model")

@@ -99,6 +99,13 @@ def test_a_layer_called_twice_gives_every_call(tmp_path):
     np.testing.assert_allclose([a, b], [to_numpy(dense(one[None]))[0] for one in (x, z)], rtol=0, atol=1e-12)
 
 
+def test_an_input_that_no_output_depends_on_may_be_left_out(tmp_path):
+    first, second = keras.Input((2,), name="first"), keras.Input((3,), name="second")
+    model = keras.Model([first, second], keras.layers.Dense(4)(second))
+    net = fj.load(in_file(model, tmp_path), inputs=["second"])
+    assert (net.n_in, net.n_out) == (3, 4)
+
+
 def test_without_a_choice_every_output_is_needed(heads, tmp_path):
     with pytest.raises(UnsupportedLayerError, match="classes"):
         fj.load(in_file(heads, tmp_path))

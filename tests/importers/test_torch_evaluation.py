@@ -40,6 +40,26 @@ class Reversed(torch.autograd.Function):
         return -gradient
 
 
+ALL_BUT_ZERO = {
+    "LayerNorm": (lambda: nn.LayerNorm(2), 2),
+    "LayerNorm between layers": (lambda: nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2), nn.Linear(2, 3)), 3),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 4), 4),
+    "InstanceNorm": (lambda: nn.Sequential(nn.Linear(3, 8), nn.Unflatten(1, (4, 2)), nn.InstanceNorm1d(4)), 3),
+    "RMSNorm": (lambda: nn.RMSNorm(1), 1),
+}
+"""Normalizations of so few entries that the derivative is all but 0: what torch computes of it is rounding."""
+
+
+@pytest.mark.parametrize("name", ALL_BUT_ZERO)
+def test_derivatives_that_are_rounding_alone_are_no_disagreement(name):
+    make, n_in = ALL_BUT_ZERO[name]
+    for seed in range(3):
+        torch.manual_seed(seed)
+        module = make().eval()
+        x = torch.randn(4, n_in)
+        np.testing.assert_allclose(fastjac.from_torch(module)(x.numpy()), module(x).detach().flatten(1), rtol=1e-4, atol=1e-5)
+
+
 def test_a_derivative_of_ones_own_is_refused():
     with pytest.raises(UnsupportedLayerError, match="another derivative than the network read off it, though the same values"):
         fastjac.from_torch(Own(lambda self, x: Reversed.apply(x)), n_in=3)

@@ -358,9 +358,28 @@ def test_shapes_are_stated_under_one_name():
         fastjac.from_torch(nn.Tanh(), 3, n_in=3)
 
 
-def test_an_input_that_is_not_used_is_reported():
-    with pytest.raises(UnsupportedLayerError, match="does not depend on the input y; leave this input out"):
-        fastjac.from_torch(Alone(lambda x, y: (y.tanh(), x * 2)[1]), (3, 3))
+def test_an_input_that_no_output_depends_on_is_left_out():
+    net = fastjac.from_torch(Alone(lambda x, y: (y.tanh(), x * 2)[1]), (3, 2))
+    np.testing.assert_array_equal(net.jacobian(np.zeros(3)), 2 * np.eye(3))
+
+
+class Field(nn.Module):
+    """A vector field that does not depend on time, as solvers of neural differential equations call it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, t, x, p):
+        return torch.tanh(self.layer(x)) * self.layer(p)
+
+
+def test_the_time_of_an_autonomous_vector_field_needs_no_shape():
+    field = Field()
+    net = fastjac.from_torch(field)
+    assert net.inputs == (3, 3)
+    x, p = torch.randn(2, 5, 3)
+    np.testing.assert_allclose(net((x.numpy(), p.numpy())), field(None, x, p).detach(), rtol=1e-5, atol=1e-6)
 
 
 REFUSED = {

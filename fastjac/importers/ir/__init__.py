@@ -21,6 +21,6 @@ records these on nodes. A list of layers that a user or a format states stays th
     recognition.py    operations that are one layer together, which patterns.py lists in the language of trees.py
 
 A file that holds a graph of named nodes (ONNX, TensorFlow) becomes a Graph of graph.py. Its operators are a Dialect of
-evaluation.py, which follows the nodes from the inputs that sources.py finds; operands.py is what each node is given. build.py
-does all of this.
+evaluation.py, which follows the nodes from the inputs that sources.py finds; operands.py is what each node is given, and makes
+operators of functions. build.py does all of this.
 """

@@ -90,6 +90,11 @@ def equal(a: Value, b: Value) -> Logical:
     return computed(np.equal, a, b)
 
 
+def unequal(a: Value, b: Value) -> Logical:
+    """`a != b`, of constants."""
+    return opposite(equal(a, b))
+
+
 def both(a: Logical, b: Logical) -> Logical:
     """`a and b`."""
     return _combined(np.logical_and, "and", a, b)
@@ -98,6 +103,11 @@ def both(a: Logical, b: Logical) -> Logical:
 def either(a: Logical, b: Logical) -> Logical:
     """`a or b`."""
     return _combined(np.logical_or, "or", a, b)
+
+
+def exclusive(a: Logical, b: Logical) -> Logical:
+    """Whether one of two conditions holds, and the other does not."""
+    return both(either(a, b), opposite(both(a, b)))
 
 
 def opposite(a: Logical) -> Logical:
@@ -155,11 +165,7 @@ def _chosen(condition: Condition, a: Value, b: Value) -> Value:
     tensor = condition.tensor
     assert isinstance(tensor, Flow)
     tensor, a, b = _of_one_shape(tensor, a, b)
-    chosen = [
-        (value, when)
-        for value, when in ((a, condition.when), (b, OPPOSITE[condition.when]))
-        if not (isinstance(value, Constant) and value.alone.size == 1 and value.alone.item() == 0)
-    ]
+    chosen = [(value, when) for value, when in ((a, condition.when), (b, OPPOSITE[condition.when])) if not _is_zero(value)]
     nodes, layout = aligned([tensor, *(value for value, _ in chosen)])  # type: ignore[list-item]
     gated = [Gate(when)(nodes[0], node) for node, (_, when) in zip(nodes[1:], chosen, strict=True)]
     if not gated:

@@ -197,6 +197,22 @@ def einsum(equation: str, values: Sequence[Value]) -> Value:
     return _einsum(values[first], inputs[first], values[1 - first], inputs[1 - first], output)  # type: ignore[arg-type]
 
 
+def summed_over(a: Value, b: Value, mine: Sequence[int], its: Sequence[int], samples: int = 0) -> Value:
+    """The products of two tensors summed over pairs of axes, `mine` of the one and `its` of the other.
+
+    samples : so many first axes both have in common; they stay, and come first.
+    """
+    if len(mine) != len(its):
+        raise FormatError("it sums over other numbers of axes of its two tensors")
+    letters = iter(ascii_letters)
+    first = [next(letters) for _ in a.shape]
+    paired = dict(zip(its, mine, strict=True)) | {axis: axis for axis in range(samples)}
+    second = [first[paired[axis]] if axis in paired else next(letters) for axis in range(len(b.shape))]
+    left = [one for axis, one in enumerate(first) if axis not in mine]
+    left += [one for axis, one in enumerate(second) if axis not in paired]
+    return einsum(f"{''.join(first)},{''.join(second)}->{''.join(left)}", [a, b])
+
+
 def _einsum(flow: Flow, mine: str, matrix: Constant, its: str, output: str) -> Value:
     """The sum for a tensor with axes `mine` and a constant with axes `its`."""
     alone = [letter for letter in mine if letter not in its and letter not in output]

@@ -82,6 +82,27 @@ def reciprocal_root(value: Value) -> Value:
     return reciprocal(sqrt(value))
 
 
+OF_LAYERS: dict[str, tuple[tuple[Layer, ...], OfArray]] = {
+    "log1p": ((fl.Scale(1.0, 1.0), fl.Log()), np.log1p),
+    "expm1": ((fl.Exp(), fl.Scale(1.0, -1.0)), np.expm1),
+    "exp2": ((fl.Scale(math.log(2.0)), fl.Exp()), np.exp2),
+    "log2": ((fl.Log(), fl.Scale(1.0 / math.log(2.0))), np.log2),
+    "log10": ((fl.Log(), fl.Scale(1.0 / math.log(10.0))), np.log10),
+    "deg2rad": ((fl.Scale(math.pi / 180.0),), np.deg2rad),
+    "rad2deg": ((fl.Scale(180.0 / math.pi),), np.rad2deg),
+}
+"""Functions that are two layers, or a factor, by the names that NumPy, torch and Keras give them."""
+
+
+def of_layers(name: str) -> Callable[[Value], Value]:
+    """The function of that name in OF_LAYERS, as a function of tensors."""
+    layers, function = OF_LAYERS[name]
+    return lambda value: apply(value, layers, function)
+
+
+COMPOSED = {name: of_layers(name) for name in OF_LAYERS}
+
+
 def square(value: Value) -> Value:
     """`x * x`."""
     return apply(value, [fl.Power(2.0)], lambda x: x * x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -68,15 +68,20 @@ class Graph:
     sizes: frozenset[int] = frozenset()
 
 
-def needed_for(values: Iterable[str], nodes: Sequence[Node]) -> list[Node]:
-    """The nodes that the values depend on, in the order of `nodes`."""
-    wanted = set(values)
-    kept = []
-    for node in reversed(nodes):
-        if not wanted.isdisjoint(node.outputs):
-            kept.append(node)
-            wanted.update(node.inputs)
-    return kept[::-1]
+_Node = TypeVar("_Node", bound=Node)
+
+
+def needed_for(values: Iterable[str], nodes: Iterable[_Node]) -> list[_Node]:
+    """The nodes that the values depend on, by their positions."""
+    producers = {name: node for node in nodes for name in node.outputs if name}
+    needed: dict[int, _Node] = {}
+    waiting = list(values)
+    while waiting:
+        node = producers.get(waiting.pop())
+        if node is not None and node.position not in needed:
+            needed[node.position] = node
+            waiting.extend(node.inputs)
+    return [needed[position] for position in sorted(needed)]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -209,10 +209,15 @@ def even_sizes(whole: int, parts: int) -> list[int]:
     return [max(0, min(each, whole - i * each)) for i in range(parts)]
 
 
-def gather(value: Value, indices: Value, axis: int = 0) -> Value:
-    """The entries at some numbers along one axis; negative numbers count from the end."""
+def refuse_computed(indices: Value) -> None:
+    """Raise UnsupportedLayerError unless the numbers of the entries that are picked are constant."""
     if isinstance(indices, Flow):
         raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
+
+
+def gather(value: Value, indices: Value, axis: int = 0) -> Value:
+    """The entries at some numbers along one axis; negative numbers count from the end."""
+    refuse_computed(indices)
     along = checked_axis(axis, len(value.shape))
     spend_moved(value, value.alone.size // max(value.shape[along], 1) * indices.alone.size)
 
@@ -239,8 +244,7 @@ def picked(value: Value, numbers: Sequence[np.ndarray | None]) -> Value:
 
 def gather_elements(value: Value, indices: Value, axis: int = 0) -> Value:
     """For each place of `indices`, the entry whose number along one axis stands there."""
-    if isinstance(indices, Flow):
-        raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
+    refuse_computed(indices)
     along = checked_axis(axis, len(value.shape))
     spend_moved(value, indices.alone.size)
 

@@ -12,14 +12,14 @@ from functools import partial
 import numpy as np
 
 from ... import layers as fl
-from ...errors import FormatError
+from ...errors import FormatError, UnsupportedLayerError
 from ..reading.limits import check_count
 from .account import spend
 from .contraction import affine
 from .elementwise import add, multiply, subtract
 from .functions import sigmoid, tanh
 from .movement import split, unstack
-from .values import Flow, Value, constant
+from .values import Constant, Flow, Value, constant
 
 MOST_STEPS = 1024
 """How many steps a sequence may have; every step adds the same number of layers."""
@@ -66,6 +66,13 @@ def steps_along(value: Value, axis: int) -> list[Value]:
     """The steps of a sequence that lie one after another along an axis."""
     check_count(value.shape[axis], MOST_STEPS, "steps of a sequence")
     return unstack(value, axis)
+
+
+def first_state(value: Value | None) -> Value | None:
+    """A state or cell that a sequence starts from; None where it is 0."""
+    if isinstance(value, Constant) and np.any(value.alone):
+        raise UnsupportedLayerError("it starts from a constant state other than 0; make that an input of the model")
+    return value if isinstance(value, Flow) else None
 
 
 def in_order(array: np.ndarray, order: Sequence[int]) -> np.ndarray:

@@ -38,6 +38,11 @@ def reduce_mean(value: Value, axes: Sequence[int] | None = None, keep: bool = Tr
     return _reduced(value, axes, keep, mean, lambda found: fl.Scale(1.0 / found.length)(_sum(found)))
 
 
+def variance(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
+    """The mean square of the deviations of the entries along some axes from their mean, of all by default."""
+    return reduce_mean(square(subtract(value, reduce_mean(value, axes))), axes, keep)
+
+
 def reduce_max(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
     """The largest of the entries along some axes, of all by default."""
     return _reduced(value, axes, keep, np.max, lambda found: functools.reduce(nodes.maximum, found.columns()))
@@ -51,6 +56,16 @@ def reduce_min(value: Value, axes: Sequence[int] | None = None, keep: bool = Tru
 def reduce_product(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:
     """The product of the entries along some axes, of all by default."""
     return _reduced(value, axes, keep, np.prod, lambda found: nodes.multiply(found.columns()))
+
+
+REDUCTIONS: dict[str, Callable[[Value, Sequence[int] | None, bool], Value]] = {
+    "sum": reduce_sum,
+    "mean": reduce_mean,
+    "max": reduce_max,
+    "min": reduce_min,
+    "prod": reduce_product,
+}
+"""Those that most frameworks have, by the names that they give them."""
 
 
 def log_sum_exp(value: Value, axes: Sequence[int] | None = None, keep: bool = True) -> Value:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...errors import FormatError
 from ..reading.limits import check_count
 from .choice import Condition, where
 from .elementwise import multiply, subtract
-from .movement import checked_axis, flip, gather
+from .movement import checked_axis, flip, gather, part
 from .values import Constant, Value, computed, constant
 
 MOST_SORTED = 128
@@ -29,6 +30,13 @@ def ordered(value: Value, axis: int, descending: bool = False) -> Value:
     for number in range(count if count > 1 else 0):
         value = _round(value, along, number % 2, -1.0 if descending else 1.0)
     return value
+
+
+def top(value: Value, axis: int, count: int, largest: bool = True) -> Value:
+    """The largest entries along an axis, so many of them and the largest first; or the smallest ones, the smallest first."""
+    if not 0 <= count <= value.shape[checked_axis(axis, len(value.shape))]:
+        raise FormatError(f"it takes {count} entries along axis {axis} of a value of shape {value.shape}")
+    return part(ordered(value, axis, largest), axis, 0, count)
 
 
 def ranked(value: Value, axis: int, number: int, descending: bool = False) -> Value:

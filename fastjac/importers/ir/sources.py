@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ...arguments import positive_count
@@ -109,16 +109,28 @@ def shown(dims: Sequence[int | None]) -> str:
     return f"({', '.join('N' if size is None else str(size) for size in dims)}{',' * (len(dims) == 1)})"
 
 
+def named_outputs(
+    known: Collection[str], chosen: Sequence[str], others: Collection[str] = (), *, whose: str = "model's", beside: str = ""
+) -> list[str]:
+    """The outputs that were chosen by name; OptionError where one of the names is not known, or there is none.
+
+    others : names that may be chosen too, which the message does not list; `beside` is what it says of them.
+    whose : whose outputs the message says that they are.
+    """
+    unknown = [name for name in chosen if name not in known and name not in others]
+    if unknown or not chosen:
+        raise OptionError(
+            f"outputs must name some of the {whose}, which are {listed(list(known))}{beside}; "
+            f"got {listed(unknown or chosen) or 'none'}"
+        )
+    return list(chosen)
+
+
 def chosen_outputs(known: Sequence[End], chosen: Sequence[str] | None) -> tuple[list[End], list[Part]]:
     """The outputs that a network gives, and parts that name the outputs that it leaves out."""
     by_name = {end.name: end for end in known}
     if chosen is not None:
-        unknown = [name for name in chosen if name not in by_name]
-        if unknown or not chosen:
-            raise OptionError(
-                f"outputs must name some of the model's, which are {listed(list(by_name))}; got {listed(list(chosen))}"
-            )
-        return [by_name[name] for name in chosen], []
+        return [by_name[name] for name in named_outputs(by_name, chosen)], []
     if not known:
         raise UnsupportedLayerError("it has no output that depends on an input, so there is nothing to differentiate")
     kept = [end for end in known if not end.dtype or end.dtype in FLOATS]

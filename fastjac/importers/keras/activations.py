@@ -6,43 +6,30 @@ import math
 from collections.abc import Callable, Sequence
 
 from ... import layers as fl
+from .. import entries
 from ..ir import normalization as nm
 from ..ir.values import Value
 
 HARD_SIGMOID_2 = "hard_sigmoid (Keras 2)"
 """This package's name of the hard_sigmoid of Keras 1 and 2, whose slope is 0.2 and not 1/6; no function has such a name."""
 
+SAME = (
+    *("relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "hard_swish", "mish", "tanh", "hard_tanh", "tanh_shrink"),
+    *("hard_shrink", "soft_shrink", "sigmoid", "hard_sigmoid", "log_sigmoid", "softsign", "softmax", "log_softmax"),
+)
+"""Activations that Keras calls as torch does, with the same options by default."""
 ACTIVATIONS: dict[str, tuple[fl.Layer, ...]] = {
     "linear": (),
-    "relu": (fl.ReLU(),),
-    "relu6": (fl.ReLU6(),),
+    **{name: entries.ACTIVATIONS[name] for name in SAME},
     "leaky_relu": (fl.LeakyReLU(0.2),),  # the layer LeakyReLU has another default, 0.3
-    "elu": (fl.ELU(1.0),),
-    "selu": (fl.SELU(),),
-    "celu": (fl.CELU(1.0),),
-    "gelu": (fl.GELU("none"),),
-    "silu": (fl.SiLU(),),
     "swish": (fl.SiLU(),),
     "hard_silu": (fl.HardSwish(),),
-    "hard_swish": (fl.HardSwish(),),
-    "mish": (fl.Mish(),),
-    "tanh": (fl.Tanh(),),
-    "hard_tanh": (fl.HardTanh(-1.0, 1.0),),
-    "tanh_shrink": (fl.TanhShrink(),),
-    "hard_shrink": (fl.HardShrink(0.5),),
-    "soft_shrink": (fl.SoftShrink(0.5),),
-    "sigmoid": (fl.Sigmoid(),),
-    "hard_sigmoid": (fl.HardSigmoid(),),
     HARD_SIGMOID_2: (fl.Scale(0.2, 0.5), fl.HardTanh(0.0, 1.0)),
-    "log_sigmoid": (fl.LogSigmoid(),),
     "sparse_sigmoid": (fl.SparseSigmoid(),),
     "softplus": (fl.Softplus(1.0, math.inf),),  # log(1 + exp(x)) throughout; only Keras's torch backend cuts it at 20
-    "softsign": (fl.Softsign(),),
     "squareplus": (fl.SquarePlus(4.0),),
     "sparse_plus": (fl.SparsePlus(),),
     "exponential": (fl.Exp(),),
-    "softmax": (fl.Softmax(),),
-    "log_softmax": (fl.LogSoftmax(),),
 }
 """The layers that each name stands for, where the samples are vectors."""
 

@@ -78,10 +78,6 @@ def _where(call: Call, values: Sequence[Operand]) -> Operand:
     return ch.where(condition, _number(a), _number(b))
 
 
-def _negative(call: Call, values: Sequence[Operand]) -> Operand:
-    return fn.negative(_number(values[0]))
-
-
 def _logical(function: Callable[..., Operand], count: int = 2) -> Arithmetic:
     """A combination of comparisons."""
 
@@ -91,10 +87,6 @@ def _logical(function: Callable[..., Operand], count: int = 2) -> Arithmetic:
         return function(*values[:count])
 
     return combine
-
-
-def _einsum(call: Call, values: Sequence[Operand]) -> Operand:
-    return ct.einsum(call.entry.config["subscripts"], [_number(value) for value in values])
 
 
 def _tensordot(call: Call, values: Sequence[Operand]) -> Operand:
@@ -178,7 +170,7 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "LogicalAnd": _logical(ch.both),
     "LogicalOr": _logical(ch.either),
     "LogicalNot": _logical(ch.opposite, 1),
-    "Einsum": _einsum,
+    "Einsum": lambda call, values: ct.einsum(call.entry.config["subscripts"], [_number(value) for value in values]),
     "Tensordot": _tensordot,
     "Dot": _tensordot,
     "Take": _take,
@@ -186,7 +178,7 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "OnesLike": _filled(1.0),
     "ZerosLike": _filled(0.0),
     "Where": _where,
-    "Negative": _negative,
+    "Negative": lambda call, values: fn.negative(_number(values[0])),
     "Concatenate": _concatenate,
     "Stack": _stack,
     "GetItem": _item,

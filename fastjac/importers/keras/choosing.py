@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...errors import OptionError
 from ..ir.graph import listed
-from ..ir.sources import chosen_inputs
+from ..ir.sources import chosen_inputs, named_outputs
 from ..options import Options
 from .calls import Flattened
 
@@ -29,7 +29,8 @@ def chosen(flat: Flattened, inputs: Sequence[str | None], options: Options) -> t
     for number in range(len(inputs) + len(flat.calls) - 1, len(inputs) - 1, -1):
         if number in needed:
             needed.update(flat.calls[number - len(inputs)].operands)
-    used = range(len(inputs)) if options.outputs is None else [number for number in range(len(inputs)) if number in needed]
+    all_used = options.outputs is None and options.inputs is None
+    used = [number for number in range(len(inputs)) if all_used or number in needed]
     order = _in_order({inputs[number]: number for number in used}, options.inputs)
     kept = [*order, *sorted(number for number in needed if number >= len(inputs))]
     places = {number: place for place, number in enumerate(kept)}
@@ -45,13 +46,8 @@ def _named(flat: Flattened, named: Sequence[Named], wanted: Sequence[str], first
     """
     of_model = _by_name(named)
     known = _by_name((call.entry.name, number) for number, call in enumerate(flat.calls, first)) | of_model
-    unknown = [name for name in wanted if name not in known]
-    if unknown or not wanted:
-        raise OptionError(
-            f"outputs must name some of the model's, which are {listed(list(of_model))}, or other layers of it; "
-            f"got {listed(unknown or list(wanted)) or 'none'}"
-        )
-    return [(name, number) for name in wanted for number in known[name]]
+    names = named_outputs(of_model, wanted, known, beside=", or other layers of it")
+    return [(name, number) for name in names for number in known[name]]
 
 
 def _by_name(named: Iterable[Named]) -> dict[str, list[int]]:

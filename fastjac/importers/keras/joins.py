@@ -51,12 +51,8 @@ def dot(entry: Entry, values: Sequence[Value]) -> Value:
     a, b = values
     if entry.config["normalize"]:
         a, b = (of_length_one(value, [axis]) for value, axis in zip(values, axes, strict=True))
-    letters = iter("bcdefghijklmnop")
-    first = ["a", *(next(letters) for _ in a.shape[1:])]
-    second = ["a", *(first[axes[0]] if axis == axes[1] else next(letters) for axis in range(1, len(b.shape)))]
-    kept = [one for one in (*first, *second[1:]) if one != first[axes[0]]]
-    found = ct.einsum(f"{''.join(first)},{''.join(second)}->{''.join(kept)}", [a, b])
-    return mv.unsqueeze(found, [1]) if len(kept) == 1 else found
+    found = ct.summed_over(a, b, axes[:1], axes[1:], samples=1)
+    return mv.unsqueeze(found, [1]) if len(found.shape) == 1 else found
 
 
 def _joined(function: Callable[[Value, Value], Value]) -> Merge:

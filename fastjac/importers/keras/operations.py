@@ -6,7 +6,6 @@ They are activations with options that no name states, functions such as `keras.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -56,7 +55,7 @@ def part_of(entry: Entry, value: Value, number: int) -> Value:
             raise UnsupportedLayerError(
                 "its places of the largest entries have no derivative; fastjac takes the entries themselves"
             )
-        return mv.part(st.ordered(value, -1, True), -1, 0, entry.config["k"])
+        return st.top(value, -1, entry.config["k"])
     axis = own_axis(entry.config["axis"], value)
     size = value.shape[axis]
     if entry.class_name == "Unstack":
@@ -69,10 +68,6 @@ def part_of(entry: Entry, value: Value, number: int) -> Value:
 def softmax(entry: Entry, value: Value) -> Value:
     """`exp(x) / sum exp(x)` along some axes."""
     return nm.softmax(value, own_axes(entry.config["axis"], value))
-
-
-def _log_softmax(entry: Entry, value: Value) -> Value:
-    return nm.log_softmax(value, own_axes(entry.config["axis"], value))
 
 
 def _function(function: Callable[[Value], Value]) -> Operation:
@@ -91,24 +86,6 @@ def _reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> 
     return lambda entry, value: function(value, own_axes(entry.config["axis"], value), bool(entry.config.get("keepdims")))
 
 
-def _reshape(entry: Entry, value: Value) -> Value:
-    """A new shape for the whole batch; its first size must be left open."""
-    return mv.reshape(value, entry.config["newshape"])
-
-
-def _transpose(entry: Entry, value: Value) -> Value:
-    return mv.transpose(value, entry.config.get("axes"))
-
-
-def _squeeze(entry: Entry, value: Value) -> Value:
-    return mv.squeeze(value, own_axes(entry.config["axis"], value))
-
-
-def _expand(entry: Entry, value: Value) -> Value:
-    axis = entry.config["axis"]
-    return mv.unsqueeze(value, [axis] if isinstance(axis, int) else axis)
-
-
 def _along(function: Callable[[Value, int], Value]) -> Operation:
     """A function of the entries along one axis, which stays."""
     return lambda entry, value: function(value, own_axis(entry.config["axis"], value))
@@ -123,11 +100,6 @@ def _moved(function: Callable[[np.ndarray, Config], np.ndarray], *axes: str) -> 
         return moved(lambda array: function(array, entry.config), value)
 
     return move
-
-
-def _variance(entry: Entry, value: Value) -> Value:
-    axes, keep = own_axes(entry.config["axis"], value), bool(entry.config["keepdims"])
-    return rd.reduce_mean(fn.square(el.subtract(value, rd.reduce_mean(value, axes, True))), axes, keep)
 
 
 def _norm(entry: Entry, value: Value) -> Value:
@@ -164,16 +136,6 @@ def _same(entry: Entry, value: Value) -> Value:
     return value
 
 
-def _times(number: float) -> Operation:
-    """The product with a number."""
-    return lambda entry, value: el.multiply(value, constant(np.float64(number)))
-
-
-def _logarithm(base: float) -> Operation:
-    return lambda entry, value: el.multiply(fn.log(value), constant(np.float64(1.0 / math.log(base))))
-
-
-ONE = constant(np.float32(1.0))
 WITH_OPTIONS: dict[str, Layers] = {
     "ReLU": relu,
     "LeakyRelu": leaky_relu,
@@ -194,38 +156,28 @@ SAME = ("ceil", "cos", "cosh", "erf", "exp", "floor", "log", "reciprocal", "sin"
 OPERATIONS: dict[str, Operation] = {
     **{name.capitalize(): _function(fn.of_each(name)) for name in SAME},
     **{name.capitalize(): _function(fn.of_each(known)) for name, known in fn.INVERSES.items()},
+    **{name.capitalize(): _function(function) for name, function in fn.COMPOSED.items()},
     "Absolute": _function(fn.absolute),
     "Round": _round,
     "Trunc": _function(el.truncated),
     "Rsqrt": _function(fn.reciprocal_root),
     "Square": _function(fn.square),
     "Softmax": softmax,
-    "LogSoftmax": _log_softmax,
+    "LogSoftmax": lambda entry, value: nm.log_softmax(value, own_axes(entry.config["axis"], value)),
     "Glu": lambda entry, value: nm.glu(value, own_axis(entry.config["axis"], value)),
-    "Sum": _reduced(rd.reduce_sum),
-    "Mean": _reduced(rd.reduce_mean),
+    **{name.capitalize(): _reduced(function) for name, function in rd.REDUCTIONS.items()},
     "Average": _reduced(rd.reduce_mean),
-    "Max": _reduced(rd.reduce_max),
-    "Min": _reduced(rd.reduce_min),
-    "Prod": _reduced(rd.reduce_product),
     "Amax": _reduced(rd.reduce_max),
     "Amin": _reduced(rd.reduce_min),
     "Logsumexp": _reduced(rd.log_sum_exp),
-    "Var": _variance,
-    "Std": lambda entry, value: fn.sqrt(_variance(entry, value)),
+    "Var": _reduced(rd.variance),
+    "Std": _reduced(lambda value, axes, keep: fn.sqrt(rd.variance(value, axes, keep))),
     "Norm": _norm,
     "Median": _median,
     "Sort": _along(st.ordered),
     "Cumsum": _along(ac.running_sum),
     "Cumprod": _along(lambda value, axis: ac.running(value, axis, el.multiply)),
     "Diff": lambda entry, value: ac.differences(value, own_axis(entry.config["axis"], value), entry.config["n"]),
-    "Log1p": lambda entry, value: fn.log(el.add(value, ONE)),
-    "Expm1": lambda entry, value: el.subtract(fn.exp(value), ONE),
-    "Log2": _logarithm(2.0),
-    "Log10": _logarithm(10.0),
-    "Exp2": lambda entry, value: fn.exp(el.multiply(value, constant(np.float64(math.log(2.0))))),
-    "Deg2rad": _times(math.pi / 180.0),
-    "Rad2deg": _times(180.0 / math.pi),
     "Tril": lambda entry, value: ac.triangle(value, entry.config["k"], True),
     "Triu": lambda entry, value: ac.triangle(value, entry.config["k"], False),
     "Pad": _pad,
@@ -242,9 +194,9 @@ OPERATIONS: dict[str, Operation] = {
     "Tile": lambda entry, value: mv.tile(value, as_list(entry.config["repeats"])),
     "Cast": _same,
     "Sign": lambda entry, value: ch.sign(value),
-    "Reshape": _reshape,
-    "Transpose": _transpose,
-    "Squeeze": _squeeze,
-    "ExpandDims": _expand,
+    "Reshape": lambda entry, value: mv.reshape(value, entry.config["newshape"]),
+    "Transpose": lambda entry, value: mv.transpose(value, entry.config.get("axes")),
+    "Squeeze": lambda entry, value: mv.squeeze(value, own_axes(entry.config["axis"], value)),
+    "ExpandDims": lambda entry, value: mv.unsqueeze(value, as_list(entry.config["axis"])),
 }
 """Operations that move entries, or reduce several to one, by class."""

@@ -9,14 +9,10 @@ Counts = tuple[int, int]
 """How many arrays of a layer are trained, and how many are not, such as the statistics of batch normalization."""
 
 VARIABLES: dict[str, Callable[[dict[str, Any]], Counts]] = {
-    "Dense": lambda config: (1 + bool(config["use_bias"]), 0),
-    "Conv1D": lambda config: (1 + bool(config["use_bias"]), 0),
-    "Conv2D": lambda config: (1 + bool(config["use_bias"]), 0),
-    "Conv1DTranspose": lambda config: (1 + bool(config["use_bias"]), 0),
-    "Conv2DTranspose": lambda config: (1 + bool(config["use_bias"]), 0),
-    "LSTM": lambda config: (2 + bool(config["use_bias"]), 0),
-    "GRU": lambda config: (2 + bool(config["use_bias"]), 0),
-    "SimpleRNN": lambda config: (2 + bool(config["use_bias"]), 0),
+    **dict.fromkeys(
+        ("Dense", "Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose"), lambda config: (1 + bool(config["use_bias"]), 0)
+    ),
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), lambda config: (2 + bool(config["use_bias"]), 0)),
     "PReLU": lambda config: (1, 0),
     "BatchNormalization": lambda config: (bool(config["scale"]) + bool(config["center"]), 2),
     **dict.fromkeys(

@@ -16,6 +16,7 @@ from ...errors import UnsupportedLayerError
 from ...layers import Layer
 from ..ir import elementwise as el
 from ..ir import functions as fn
+from ..ir import operands as op
 from ..ir.functions import apply
 from ..ir.values import Constant, Flow, Value
 from .calls import Call
@@ -26,16 +27,6 @@ LOWEST, HIGHEST = -3.4028234663852886e38, 3.4028234663852886e38
 """The largest finite numbers of float32; as bounds, they stand for no bound."""
 
 Activation = Callable[[Call], Value]
-
-
-def _of(*layers: Layer) -> Activation:
-    """Layers that need no options of the node."""
-    return lambda call: apply(call.value(0), layers)
-
-
-def _function(function: Callable[[Value], Value]) -> Activation:
-    """A function that the intermediate form has."""
-    return lambda call: function(call.value(0))
 
 
 def _with(make: Callable[[Call], list[Layer]]) -> Activation:
@@ -88,7 +79,7 @@ def _clip(call: Call) -> Value:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    **{name.capitalize(): _function(function) for name, function in fn.FUNCTIONS.items()},
+    **{name.capitalize(): op.one(function) for name, function in fn.FUNCTIONS.items()},
     "LeakyRelu": lambda call: fn.leaky_relu(call.value(0), call.node.real("alpha", 0.01)),
     "PRelu": lambda call: el.prelu(call.value(0), call.value(1)),
     "ThresholdedRelu": _with(lambda call: [fl.Threshold(call.node.real("alpha", 1.0), 0.0)]),
@@ -96,12 +87,12 @@ ACTIVATIONS: dict[str, Activation] = {
     "Selu": _with(_selu),
     "Celu": _with(lambda call: [fl.CELU(call.node.real("alpha", 1.0))]),
     "Gelu": _with(_gelu),
-    "com.microsoft.Gelu": _of(fl.GELU()),
+    "com.microsoft.Gelu": op.layers(fl.GELU()),
     "Swish": lambda call: fn.swish(call.value(0), call.node.real("alpha", 1.0)),
     "com.microsoft.QuickGelu": lambda call: fn.swish(call.value(0), call.node.real("alpha", 1.702)),
-    "Mish": _of(fl.Mish()),
+    "Mish": op.layers(fl.Mish()),
     "HardSigmoid": _with(_hard_sigmoid),
-    "HardSwish": _of(fl.HardSwish()),
+    "HardSwish": op.layers(fl.HardSwish()),
     "Softplus": lambda call: fn.softplus(call.value(0)),
     "Shrink": _with(_shrink),
     "Clip": _clip,

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...errors import FormatError
-from ..ir.movement import MOST_AXES
 from ..ir.operands import Operands
-from ..ir.values import Constant, Flow, Value, constant, fixed
-from ..reading.limits import MOST_LAYERS, check_count
+from ..ir.values import Constant, Value, constant, fixed
 from .graph import Node
 from .tensor import TensorReader
 
@@ -34,11 +32,6 @@ class Call(Operands):
             return operand if operand.name == name else replace(operand, name=name)
         return operand
 
-    def values(self) -> list[Value]:
-        """All operands."""
-        check_count(len(self.operands), MOST_LAYERS, "operands of one node")
-        return [self.value(position) for position in range(len(self.operands))]
-
     def array(self, position: int) -> np.ndarray | None:
         """The constant there, which must not depend on the number of samples, or None if it is left out."""
         value = self.optional(position)
@@ -53,30 +46,18 @@ class Call(Operands):
 
     def integers(self, position: int) -> tuple[int, ...] | None:
         """The constant there as a list of whole numbers for axes or sizes, or None if it is left out."""
-        array = self.array(position)
-        if array is None:
-            return None
-        self.check_integers(position)
-        return tuple(array.ravel().tolist())
+        return None if self.optional(position) is None else self.whole_numbers(position)
 
     def check_integers(self, position: int) -> None:
         """Refuse what is there unless it is a short list of whole numbers, or left out."""
-        value = self.optional(position)
-        if isinstance(value, Flow):
-            fixed(value, self.label(position))
-        if isinstance(value, Constant):
-            check_count(value.alone.size, MOST_AXES, f"entries in {self.node.inputs[position]!r}, which gives axes or sizes")
-            if value.alone.dtype.kind not in "iu":
-                raise FormatError(
-                    f"its operand {self.node.inputs[position]!r} must hold whole numbers, it holds {value.alone.dtype}"
-                )
+        if self.optional(position) is not None:
+            self.whole(position)
 
     def sizes(self, position: int, attribute: str = "") -> Value:
         """A list of whole numbers that may depend on the number of samples: an operand, or an attribute in older opsets."""
         if self.operand(position) is None and attribute and (listed := self.node.integers(attribute)) is not None:
             return constant(np.array(listed, np.int64))
-        self.check_integers(position)
-        return self.value(position)
+        return self.whole(position)
 
     def tensor(self, name: str, default: np.ndarray) -> np.ndarray:
         """An attribute that is a tensor."""

@@ -183,24 +183,10 @@ def _opset(model: Any) -> int:
 
 def needed_for(outputs: Sequence[str], model: Model) -> list[Node]:
     """The nodes that the outputs depend on, in the order of the file; FormatError where two things give one value."""
-    producers = _producers(model)
-    needed: dict[int, Node] = {}
-    waiting = list(outputs)
-    while waiting:
-        node = producers.get(waiting.pop())
-        if node is not None and node.position not in needed:
-            needed[node.position] = node
-            waiting.extend(node.inputs)
-    return [needed[position] for position in sorted(needed)]
-
-
-def _producers(model: Model) -> dict[str, Node]:
-    """The nodes by the names of their outputs; each output may come from one node only."""
-    producers: dict[str, Node] = {}
     taken = {end.name for end in model.inputs}.union(model.initializers, model.sparse_initializers)
     for node in model.nodes:
         for name in filter(None, node.outputs):
-            if name in producers or name in taken:
+            if name in taken:
                 raise FormatError(f"{node} gives {name!r:.80}, which something else gives too; the file is damaged")
-            producers[name] = node
-    return producers
+            taken.add(name)
+    return graph.needed_for(outputs, model.nodes)

@@ -73,23 +73,13 @@ TRANSFORMS: dict[str, Callable[[Value], Value]] = {
 }
 
 
-def _vectorizer(call: Call) -> Value:
-    """The features of all operands, one operand after another."""
-    return jn.concatenate(call.values(), -1)
-
-
-def _feature(call: Call) -> Value:
-    """The entries at some numbers along the last axis."""
-    return mv.gather(call.value(0), moved(np.ravel, call.value(1)), -1)
-
-
 MODELS: dict[str, Callable[[Call], Value | list[Value | None]]] = {
     "ai.onnx.ml.Scaler": _scaler,
     "ai.onnx.ml.Normalizer": _normalizer,
     "ai.onnx.ml.LinearRegressor": _regressor,
     "ai.onnx.ml.LinearClassifier": _classifier,
-    "ai.onnx.ml.FeatureVectorizer": _vectorizer,
-    "ai.onnx.ml.ArrayFeatureExtractor": _feature,
+    "ai.onnx.ml.FeatureVectorizer": lambda call: jn.concatenate(call.values(), -1),
+    "ai.onnx.ml.ArrayFeatureExtractor": lambda call: mv.gather(call.value(0), moved(np.ravel, call.value(1)), -1),
     "ai.onnx.ml.ZipMap": lambda call: call.value(0),
 }
 """Every operator of that domain that fastjac reads, by name."""

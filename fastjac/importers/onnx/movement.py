@@ -20,14 +20,6 @@ def _reshape(call: Call) -> Value:
     return mv.reshape(call.value(0), call.sizes(1, "shape"), zero_keeps=not call.node.integer("allowzero", 0))
 
 
-def _squeeze(call: Call) -> Value:
-    return mv.squeeze(call.value(0), call.axes(1))
-
-
-def _unsqueeze(call: Call) -> Value:
-    return mv.unsqueeze(call.value(0), call.axes(1) or ())
-
-
 def _slice(call: Call) -> Value:
     """The entries from `starts` on and before `ends` along some axes: attributes before opset 10 and operands since."""
     if call.opset < 10:
@@ -63,10 +55,6 @@ def _split_sizes(call: Call) -> tuple[int, ...] | None:
     return tuple(sizes.astype(np.int64).ravel().tolist())
 
 
-def _concat(call: Call) -> Value:
-    return jn.concatenate(call.values(), call.node.integer("axis", 1 if call.opset < 4 else 0))
-
-
 def _pad(call: Call) -> Value:
     """More entries along some axes. Attributes count them before opset 11, under another name before opset 2."""
     value, mode = call.value(0), call.node.text("mode", "constant")
@@ -97,28 +85,20 @@ def _tile(call: Call) -> Value:
     return mv.tile(call.value(0), call.sizes(1))
 
 
-def _gather(call: Call) -> Value:
-    return mv.gather(call.value(0), call.value(1), call.node.integer("axis", 0))
-
-
-def _gather_elements(call: Call) -> Value:
-    return mv.gather_elements(call.value(0), call.value(1), call.node.integer("axis", 0))
-
-
 MOVEMENTS: dict[str, Movement] = {
     "Identity": lambda call: call.value(0),
     "Flatten": lambda call: mv.flatten(call.value(0), call.node.integer("axis", 1)),
     "Reshape": _reshape,
-    "Squeeze": _squeeze,
-    "Unsqueeze": _unsqueeze,
+    "Squeeze": lambda call: mv.squeeze(call.value(0), call.axes(1)),
+    "Unsqueeze": lambda call: mv.unsqueeze(call.value(0), call.axes(1) or ()),
     "Transpose": lambda call: mv.transpose(call.value(0), call.node.integers("perm")),
     "Expand": lambda call: mv.expand(call.value(0), call.sizes(1)),
     "Tile": _tile,
     "Slice": _slice,
     "Split": _split,
-    "Gather": _gather,
-    "GatherElements": _gather_elements,
-    "Concat": _concat,
+    "Gather": lambda call: mv.gather(call.value(0), call.value(1), call.node.integer("axis", 0)),
+    "GatherElements": lambda call: mv.gather_elements(call.value(0), call.value(1), call.node.integer("axis", 0)),
+    "Concat": lambda call: jn.concatenate(call.values(), call.node.integer("axis", 1 if call.opset < 4 else 0)),
     "Pad": _pad,
 }
 """Every operator that moves entries and computes nothing, by name."""

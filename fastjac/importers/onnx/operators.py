@@ -8,9 +8,11 @@ from functools import reduce
 import numpy as np
 
 from ..ir import choice as ch
+from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import movement as mv
 from ..ir import normalization as nm
+from ..ir import operands as op
 from ..ir.evaluation import Operator, Result
 from ..ir.values import Constant, Flow, Value, computed, constant
 from . import constants, normalization, products
@@ -19,7 +21,7 @@ from .calls import Call
 from .images import IMAGES
 from .ml import MODELS
 from .movement import MOVEMENTS
-from .places import PLACES, exclusive
+from .places import PLACES
 from .recurrent import RECURRENT
 from .resizing import RESIZING
 
@@ -57,10 +59,6 @@ def _mean(call: Call) -> Value:
     return el.divide(el.total(values), constant(np.float32(len(values)))) if len(values) > 1 else values[0]
 
 
-def _logical(function: Callable[..., ch.Logical], count: int = 2) -> Operator:
-    return Operator(lambda call: function(*(call.logical(position) for position in range(count))))
-
-
 def _modulo(call: Call) -> Value:
     return el.remainder(call.value(0), call.value(1), "trunc" if call.node.integer("fmod", 0) else "floor")
 
@@ -86,8 +84,8 @@ OPERATORS: dict[str, Operator] = {
     **{name: Operator(products.reduced(function)) for name, function in products.REDUCTIONS.items()},
     "Gemm": Operator(products.gemm),
     "com.microsoft.FusedGemm": Operator(products.fused_gemm),
-    "MatMul": Operator(products.matmul),
-    "Einsum": Operator(products.einsum),
+    "MatMul": Operator(op.two(ct.matmul)),
+    "Einsum": Operator(lambda call: ct.einsum(call.node.text("equation", ""), call.values())),
     "LpNormalization": Operator(products.lp_normalization),
     "Add": _pair(el.add),
     "Sub": _pair(el.subtract),
@@ -105,11 +103,11 @@ OPERATORS: dict[str, Operator] = {
     "Less": _pair(ch.less),
     "LessOrEqual": _pair(ch.at_most),
     "Equal": _pair(ch.equal),
-    "And": _logical(ch.both),
-    "Or": _logical(ch.either),
-    "Xor": Operator(exclusive),
-    "Not": _logical(ch.opposite, 1),
-    "Sign": Operator(lambda call: ch.sign(call.value(0))),
+    "And": Operator(op.logical(ch.both)),
+    "Or": Operator(op.logical(ch.either)),
+    "Xor": Operator(op.logical(ch.exclusive)),
+    "Not": Operator(op.logical(ch.opposite, 1)),
+    "Sign": Operator(op.one(ch.sign)),
     "Softmax": Operator(normalization.along_softmax_axes(nm.softmax)),
     "LogSoftmax": Operator(normalization.along_softmax_axes(nm.log_softmax)),
     "BatchNormalization": Operator(normalization.batch_normalization, FOLDED),
@@ -125,6 +123,6 @@ OPERATORS: dict[str, Operator] = {
     "ConstantOfShape": Operator(constants.of_shape),
     "Range": Operator(constants.arange),
     "Shape": Operator(_shape),
-    "Size": Operator(lambda call: mv.count_of(call.value(0))),
+    "Size": Operator(op.one(mv.count_of)),
 }
 """Every operator that fastjac reads."""

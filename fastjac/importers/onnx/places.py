@@ -8,10 +8,8 @@ import numpy as np
 
 from ...errors import FormatError
 from ..ir import accumulation as ac
-from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import matrices as mt
-from ..ir import movement as mv
 from ..ir import resizing as rs
 from ..ir import scattering as sc
 from ..ir import sorting as st
@@ -48,29 +46,14 @@ def _gather_nd(call: Call) -> Value:
 
 def _top(call: Call) -> list[Value]:
     """The largest or smallest entries; not their places, which have no derivative."""
-    value = call.value(0)
     count = call.node.integer("k", 0) if call.opset < 10 else int(call.number(1, 0.0))
-    axis = call.node.integer("axis", -1)
-    ordered = st.ordered(value, axis, bool(call.node.integer("largest", 1)))
-    if not 0 <= count <= value.shape[mv.checked_axis(axis, len(value.shape))]:
-        raise FormatError(f"it takes {count} entries along axis {axis} of a value of shape {value.shape}")
-    return [mv.part(ordered, axis, 0, count)]
+    return [st.top(call.value(0), call.node.integer("axis", -1), count, bool(call.node.integer("largest", 1)))]
 
 
 def _running_sum(call: Call) -> Value:
     return ac.running_sum(
         call.value(0), int(call.number(1, 0.0)), *(bool(call.node.integer(name, 0)) for name in ("exclusive", "reverse"))
     )
-
-
-def _triangle(call: Call) -> Value:
-    return ac.triangle(call.value(0), int(call.number(1, 0.0)), not call.node.integer("upper", 1))
-
-
-def exclusive(call: Call) -> ch.Logical:
-    """Whether one of two comparisons holds, and the other does not."""
-    a, b = call.logical(0), call.logical(1)
-    return ch.both(ch.either(a, b), ch.opposite(ch.both(a, b)))
 
 
 def _by_depth(function: Callable[[Value, int, bool], Value]) -> Callable[[Call], Value]:
@@ -99,7 +82,7 @@ PLACES: dict[str, Callable[[Call], Value | list[Value]]] = {
     "GatherND": _gather_nd,
     "TopK": _top,
     "CumSum": _running_sum,
-    "Trilu": _triangle,
+    "Trilu": lambda call: ac.triangle(call.value(0), int(call.number(1, 0.0)), not call.node.integer("upper", 1)),
     "DepthToSpace": _by_depth(rs.channels_to_places),
     "SpaceToDepth": _by_depth(rs.places_to_channels),
     "Det": lambda call: mt.determinant(call.value(0)),

@@ -42,16 +42,6 @@ FUSED: dict[str, Callable[[Value, float], Value]] = {
 """The activations of a FusedGemm."""
 
 
-def matmul(call: Call) -> Value:
-    """The matrix product."""
-    return ct.matmul(call.value(0), call.value(1))
-
-
-def einsum(call: Call) -> Value:
-    """A sum of products."""
-    return ct.einsum(call.node.text("equation", ""), call.values())
-
-
 Reduction = Callable[[Value, Sequence[int] | None, bool], Value]
 
 
@@ -78,26 +68,12 @@ def lp_normalization(call: Call) -> Value:
     return el.divide(value, fn.sqrt(total) if order == 2 else total)
 
 
-def squares(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:
-    """The sum of squares along some axes."""
-    return rd.reduce_sum(fn.square(value), axes, keep)
-
-
-def log_sum(value: Value, axes: Sequence[int] | None, keep: bool) -> Value:
-    """The logarithm of the sum along some axes."""
-    return fn.log(rd.reduce_sum(value, axes, keep))
-
-
 REDUCTIONS: dict[str, Reduction] = {
-    "ReduceSum": rd.reduce_sum,
-    "ReduceMean": rd.reduce_mean,
-    "ReduceMax": rd.reduce_max,
-    "ReduceMin": rd.reduce_min,
-    "ReduceProd": rd.reduce_product,
+    **{f"Reduce{name.capitalize()}": function for name, function in rd.REDUCTIONS.items()},
     "ReduceL1": lambda value, axes, keep: rd.norm(value, axes, keep, 1),
     "ReduceL2": lambda value, axes, keep: rd.norm(value, axes, keep, 2),
-    "ReduceSumSquare": squares,
-    "ReduceLogSum": log_sum,
+    "ReduceSumSquare": lambda value, axes, keep: rd.reduce_sum(fn.square(value), axes, keep),
+    "ReduceLogSum": lambda value, axes, keep: fn.log(rd.reduce_sum(value, axes, keep)),
     "ReduceLogSumExp": rd.log_sum_exp,
 }
 """Every operator that reduces the entries along some axes to one, by name."""

@@ -127,15 +127,8 @@ def _peepholes(call: Call, number: int) -> np.ndarray | None:
 
 def _start(call: Call, position: int, number: int, batch_first: bool) -> Value | None:
     """The first state or cell of one direction; None where it is 0."""
-    value = call.optional(position)
-    if value is None:
-        return None
-    if not isinstance(value, Flow):
-        array = call.array(position)
-        if array is None or np.any(array):
-            raise UnsupportedLayerError("it starts from a constant state other than 0; make that an input of the model")
-        return None
-    return mv.entry(value, 1 if batch_first else 0, number)
+    value = rc.first_state(call.optional(position))
+    return None if value is None else mv.entry(value, 1 if batch_first else 0, number)
 
 
 def _check(call: Call) -> None:

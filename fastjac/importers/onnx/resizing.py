@@ -15,9 +15,7 @@ from .calls import Call
 Target = tuple[int, int, float]
 """An axis, how many places it gets, and how many new places span the whole axis, which a scale may make a fraction."""
 KINDS = {
-    "half_pixel": rs.HALF_PIXEL,
-    "pytorch_half_pixel": rs.HALF_PIXEL,
-    "half_pixel_symmetric": rs.HALF_PIXEL,
+    **dict.fromkeys(("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric"), rs.HALF_PIXEL),
     "align_corners": rs.ALIGNED,
     "asymmetric": rs.ASYMMETRIC,
 }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
-from ..ir.functions import INVERSES, OF_EACH
+from ..ir.functions import INVERSES, OF_EACH, OF_LAYERS
 from .fitted import Fitted, kind
 
 SAME = ("ceil", "cos", "cosh", "exp", "floor", "log", "reciprocal", "sin", "sinh", "sqrt", "tan", "tanh")
@@ -21,11 +20,7 @@ FUNCTIONS: dict[str, Sequence[fl.Layer]] = {
     "numpy.rint": (fl.Round(),),
     "numpy.fabs": (fl.Abs(),),
     "numpy.square": (fl.Power(2.0),),
-    "numpy.exp2": (fl.Scale(math.log(2.0)), fl.Exp()),
-    "numpy.expm1": (fl.Exp(), fl.Scale(1.0, -1.0)),
-    "numpy.log2": (fl.Log(), fl.Scale(1.0 / math.log(2.0))),
-    "numpy.log10": (fl.Log(), fl.Scale(1.0 / math.log(10.0))),
-    "numpy.log1p": (fl.Scale(1.0, 1.0), fl.Log()),
+    **{f"numpy.{name}": layers for name, (layers, _) in OF_LAYERS.items()},
     "scipy.special.expit": (fl.Sigmoid(),),
 }
 """What each function becomes, by the module that offers it and its name."""

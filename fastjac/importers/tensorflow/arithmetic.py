@@ -9,7 +9,6 @@ import numpy as np
 from ... import layers as fl
 from ...errors import FormatError, UnsupportedLayerError
 from ...graphs import nodes
-from ...layers import Layer
 from ..ir import choice as ch
 from ..ir import elementwise as el
 from ..ir import functions as fn
@@ -25,41 +24,6 @@ from .calls import Call
 Convert = Callable[[Call], Result]
 SMALLEST_NORM = 1e-6
 """The smallest norm that TensorFlow Lite divides by where it normalizes."""
-
-
-def of(*layers: Layer) -> Convert:
-    """The operator of layers that act on each entry by itself."""
-    return lambda call: fn.apply(call.value(0), layers)
-
-
-def one(function: Callable[[Value], Value]) -> Convert:
-    """The operator of a function of one tensor."""
-    return lambda call: function(call.value(0))
-
-
-def two(function: Callable[[Value, Value], Result]) -> Convert:
-    """The operator of a function of two tensors."""
-    return lambda call: function(call.value(0), call.value(1))
-
-
-def logical(function: Callable[..., ch.Logical], count: int = 2) -> Convert:
-    """The operator of a function of truth values."""
-    return lambda call: function(*(call.logical(position) for position in range(count)))
-
-
-def truncated_quotient(a: Value, b: Value) -> Value:
-    """`a / b`, rounded towards 0."""
-    return el.rounded_quotient(a, b, "trunc")
-
-
-def truncated_remainder(a: Value, b: Value) -> Value:
-    """`a - b q` with the truncated quotient q."""
-    return el.remainder(a, b, "trunc")
-
-
-def squared_difference(a: Value, b: Value) -> Value:
-    """`(a - b) ** 2`."""
-    return fn.square(el.subtract(a, b))
 
 
 def erfc(value: Value) -> Value:
@@ -78,11 +42,6 @@ def without_nan(a: Value, b: Value) -> Value:
     return ch.where(is_zero, constant(np.float32(0.0)), quotient)
 
 
-def not_equal(a: Value, b: Value) -> ch.Logical:
-    """`a != b`, for constants."""
-    return ch.opposite(ch.equal(a, b))
-
-
 def leaky_relu(default: float) -> Convert:
     """`x` above 0, `alpha x` below."""
     return lambda call: fn.leaky_relu(call.value(0), call.real("alpha", default))
@@ -99,11 +58,6 @@ def softmax(call: Call) -> Value:
     return nm.softmax(value if beta == 1.0 else el.multiply(value, constant(np.float32(beta))), [-1])
 
 
-def log_softmax(call: Call) -> Value:
-    """`x - log sum exp(x)` along the last axis."""
-    return nm.log_softmax(call.value(0), [-1])
-
-
 def l2_normalization(call: Call) -> Value:
     """The entries divided by their norm along the last axis, or by SMALLEST_NORM where the norm is smaller."""
     value = call.value(0)
@@ -112,7 +66,7 @@ def l2_normalization(call: Call) -> Value:
 
 def reduced(function: Callable[[Value, Sequence[int] | None, bool], Value]) -> Convert:
     """The operator of a function of the entries along some axes, which the second operand lists."""
-    return lambda call: function(call.value(0), call.integers(1), call.flag("keep_dims"))
+    return lambda call: function(call.value(0), call.whole_numbers(1), call.flag("keep_dims"))
 
 
 def add_all(call: Call) -> Value:
@@ -128,11 +82,6 @@ def add_all(call: Call) -> Value:
     return el.total([total, *([el.total(constants)] if constants else [])])
 
 
-def clipped(call: Call) -> Value:
-    """`min(max(x, low), high)`."""
-    return el.clip(call.value(0), call.value(1), call.value(2))
-
-
 def select(call: Call) -> Value:
     """`a` where the condition holds, `b` elsewhere; a condition of one axis stands for whole rows."""
     condition, a, b = call.logical(0), call.value(1), call.value(2)
@@ -142,11 +91,6 @@ def select(call: Call) -> Value:
     elif not isinstance(condition, Constant) and rank > 1 and len(_shape(condition)) == 1:
         raise UnsupportedLayerError("it chooses whole rows by the network's input; fastjac takes a condition for each entry")
     return ch.where(condition, a, b)
-
-
-def select_spread(call: Call) -> Value:
-    """`a` where the condition holds, `b` elsewhere; all three are spread over one another."""
-    return ch.where(call.logical(0), call.value(1), call.value(2))
 
 
 def _shape(condition: ch.Logical) -> tuple[int, ...]:

@@ -6,41 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
+from ...errors import FormatError
 from ..ir.movement import MOST_AXES
 from ..ir.operands import Operands
-from ..ir.values import Constant, Flow, Value, fixed
+from ..ir.values import fixed
 from ..reading.limits import MOST_NAME, check_count
 
 
 class Call(Operands):
     """A node and its operands, in the forms in which TensorFlow's operators read them."""
 
-    def values(self, end: int | None = None) -> list[Value]:
-        """All operands, or those before `end`."""
-        return [self.value(position) for position in range(len(self.operands))[:end]]
-
     def array(self, position: int) -> np.ndarray:
         """The constant at a position, which must not depend on the number of samples."""
         return fixed(self.value(position), self.label(position))
 
-    def whole(self, position: int) -> Constant:
-        """A short list of whole numbers for axes or sizes, which may depend on the number of samples."""
-        value = self.value(position)
-        if isinstance(value, Flow):
-            raise UnsupportedLayerError(f"its operand {position} depends on the network's input; fastjac takes a constant there")
-        check_count(value.alone.size, 2 * MOST_AXES, f"entries in its operand {position}, which gives axes or sizes")
-        if value.alone.dtype.kind not in "iu":
-            raise FormatError(f"its operand {position} must hold whole numbers, it holds {value.alone.dtype}")
-        return value
-
-    def integers(self, position: int) -> tuple[int, ...]:
-        """A short list of whole numbers that must not depend on the number of samples."""
-        return tuple(fixed(self.whole(position), f"operand {position}").ravel().tolist())
-
     def axis(self, position: int) -> int:
         """A constant that is one whole number."""
-        found = self.integers(position)
+        found = self.whole_numbers(position)
         if len(found) != 1:
             raise FormatError(f"its operand {position} must be one number, it has {len(found)}")
         return found[0]

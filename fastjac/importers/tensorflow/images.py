@@ -1,4 +1,4 @@
-"""Convolutions and poolings of images (batch, height, width, channels): of graphs, and of TensorFlow Lite (`lite_...`)."""
+"""Convolutions and poolings of images (batch, height, width, channels): the tables IMAGES and LITE_IMAGES."""
 
 from __future__ import annotations
 
@@ -42,48 +42,13 @@ def _of_lite(call: Call) -> Geometry:
     return Geometry("VALID" if call.integer("padding") else "SAME", strides, dilations, sizes)
 
 
-def conv(call: Call) -> Value:
-    """A Conv2D, with a kernel (height, width, in, out)."""
-    return _convolved(call, _kernel(call, "yxio"), _of_graph(call))
-
-
-def depthwise_conv(call: Call) -> Value:
-    """A DepthwiseConv2dNative, with kernels (height, width, in, kernels for each channel)."""
-    return _depthwise(call, _of_graph(call))
-
-
-def conv_transpose(call: Call) -> Value:
-    """A Conv2DBackpropInput: the transposed matrix of a convolution with a kernel (height, width, out, in)."""
-    return _convolved_back(call, _kernel(call, "yxoi", "ioyx"), _of_graph(call))
-
-
-def pool(is_max: bool) -> Callable[[Call], Value]:
-    """A MaxPool or an AvgPool."""
-    return lambda call: _pooled(call, _of_graph(call), is_max)
-
-
-def lite_conv(call: Call) -> Value:
-    """A CONV_2D, with a kernel (out, height, width, in)."""
-    return _biased(call, _convolved(call, _kernel(call, "oyxi"), _of_lite(call)))
-
-
-def lite_depthwise_conv(call: Call) -> Value:
+def _lite_depthwise(call: Call) -> Value:
     """A DEPTHWISE_CONV_2D, with a kernel (1, height, width, out)."""
     kernel, channels = call.value(1), call.value(0).shape[-1:]
     if len(kernel.shape) != 4 or channels[0] < 1 or kernel.shape[3] % channels[0]:
         raise FormatError(f"it convolves {channels} channels with a kernel of shape {kernel.shape}")
     split = computed(lambda array: array.reshape(*array.shape[1:3], channels[0], -1), kernel)
     return _biased(call, _depthwise(Call(call.node, (call.operands[0], split)), _of_lite(call)))
-
-
-def lite_conv_transpose(call: Call) -> Value:
-    """A TRANSPOSE_CONV, with a kernel (out, height, width, in)."""
-    return _biased(call, _convolved_back(call, _kernel(call, "oyxi", "ioyx"), _of_lite(call)), 3)
-
-
-def lite_pool(is_max: bool) -> Callable[[Call], Value]:
-    """A MAX_POOL_2D or an AVERAGE_POOL_2D."""
-    return lambda call: _pooled(call, _of_lite(call), is_max)
 
 
 def _biased(call: Call, value: Value, position: int = 2) -> Value:
@@ -130,11 +95,11 @@ def _kernel(call: Call, letters: str, order: str = "oiyx") -> Value:
     return mv.transpose(kernel, [letters.index(letter) for letter in order])
 
 
-def resize(is_nearest: bool) -> Callable[[Call], Value]:
+def _resize(is_nearest: bool) -> Callable[[Call], Value]:
     """The operator that resizes images to operand 1, by the nearest places or by mixtures of two places along each axis."""
 
     def convert(call: Call) -> Value:
-        images, size = _channels_first(call), call.integers(1)
+        images, size = _channels_first(call), call.whole_numbers(1)
         if len(size) != 2:
             raise FormatError(f"it resizes images to {size}, which is no height and width")
         kind = rs.ALIGNED if call.flag("align_corners") else rs.HALF_PIXEL if call.flag("half_pixel_centers") else rs.ASYMMETRIC
@@ -161,3 +126,23 @@ def _window(places: Sequence[int], sizes: Sequence[int], geometry: Geometry) -> 
     if not len(places) == len(sizes) == len(strides) == len(dilations) or min((*strides, *sizes, *dilations)) < 1:
         raise FormatError(f"a window of {tuple(sizes)} with strides {tuple(strides)} and dilations {tuple(dilations)} is none")
     return cv.window_within(places, sizes, strides, dilations, padding == "SAME")
+
+
+IMAGES: dict[str, Callable[[Call], Value]] = {
+    "Conv2D": lambda call: _convolved(call, _kernel(call, "yxio"), _of_graph(call)),
+    "Conv2DBackpropInput": lambda call: _convolved_back(call, _kernel(call, "yxoi", "ioyx"), _of_graph(call)),
+    "DepthwiseConv2dNative": lambda call: _depthwise(call, _of_graph(call)),
+    "MaxPool": lambda call: _pooled(call, _of_graph(call), is_max=True),
+    "AvgPool": lambda call: _pooled(call, _of_graph(call), is_max=False),
+    "ResizeNearestNeighbor": _resize(is_nearest=True),
+    "ResizeBilinear": _resize(is_nearest=False),
+}
+"""The operators of graphs, by name."""
+LITE_IMAGES: dict[str, Callable[[Call], Value]] = {
+    "CONV_2D": lambda call: _biased(call, _convolved(call, _kernel(call, "oyxi"), _of_lite(call))),
+    "TRANSPOSE_CONV": lambda call: _biased(call, _convolved_back(call, _kernel(call, "oyxi", "ioyx"), _of_lite(call)), 3),
+    "DEPTHWISE_CONV_2D": _lite_depthwise,
+    "MAX_POOL_2D": lambda call: _pooled(call, _of_lite(call), is_max=True),
+    "AVERAGE_POOL_2D": lambda call: _pooled(call, _of_lite(call), is_max=False),
+}
+"""The operators of TensorFlow Lite that graphs have in another form, without the activation behind them."""

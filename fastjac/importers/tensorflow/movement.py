@@ -1,7 +1,8 @@
-"""Operators that move entries about and compute nothing."""
+"""Operators that move entries about and compute nothing: the tables SHAPES and MOVEMENTS."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,48 +11,18 @@ from ...errors import FormatError, UnsupportedLayerError
 from ..ir import joining as jn
 from ..ir import movement as mv
 from ..ir.evaluation import Result
-from ..ir.values import Flow, Value, constant, moved
+from ..ir.values import Value, constant, moved
 from .calls import Call
 
 
-def reshape(call: Call) -> Value:
+def _reshape(call: Call) -> Value:
     """The tensor in another shape, which is the second operand or an attribute."""
     if call.optional(1) is None:
         return mv.reshape(call.value(0), call.numbers("new_shape"))
     return mv.reshape(call.value(0), call.whole(1))
 
 
-def squeeze(call: Call) -> Value:
-    """The tensor without some of its axes of size 1, or without all of them."""
-    return mv.squeeze(call.value(0), call.numbers("squeeze_dims") or None)
-
-
-def expand_dims(call: Call) -> Value:
-    """The tensor with a new axis of size 1."""
-    return mv.unsqueeze(call.value(0), [call.axis(1)])
-
-
-def transpose(call: Call) -> Value:
-    """The tensor with its axes in another order."""
-    return mv.transpose(call.value(0), call.integers(1))
-
-
-def concat(call: Call) -> Value:
-    """The tensors one after another along an axis, which is an attribute."""
-    return jn.concatenate(call.values(), call.integer("axis"))
-
-
-def concat_last(call: Call) -> Value:
-    """The tensors one after another along an axis, which is the last operand."""
-    return jn.concatenate(call.values(-1), call.axis(-1))
-
-
-def pack(call: Call) -> Value:
-    """The tensors one after another along a new axis."""
-    return jn.stack(call.values(), call.integer("axis"))
-
-
-def unpack(call: Call) -> Result:
+def _unpack(call: Call) -> Result:
     """The tensors that lie one after another along an axis, without that axis."""
     value = call.value(0)
     axis = mv.checked_axis(call.integer("axis"), len(value.shape))
@@ -65,7 +36,7 @@ def _check_results(call: Call, count: int) -> None:
         raise FormatError(f"it gives {count} tensors, and has {len(call.node.outputs)} outputs; the file is damaged")
 
 
-def split(call: Call) -> Result:
+def _split(call: Call) -> Result:
     """Parts of a tensor, of one size, along an axis, which is the first operand."""
     count = call.integer("num_splits", call.integer("num_split"))
     value = call.value(1)
@@ -76,7 +47,7 @@ def split(call: Call) -> Result:
     return mv.split(value, axis, [value.shape[axis] // count] * count)
 
 
-def split_sizes(call: Call) -> Result:
+def _split_sizes(call: Call) -> Result:
     """Parts of a tensor along an axis, of the sizes in the second operand; a size of -1 stands for all entries that are left."""
     value, axis = call.value(0), call.axis(2)
     array = call.array(1).ravel()
@@ -90,7 +61,7 @@ def split_sizes(call: Call) -> Result:
     return mv.split(value, along, sizes)
 
 
-def slice_(call: Call) -> Value:
+def _slice(call: Call) -> Value:
     """A number of entries from a place on, along each axis; the number -1 stands for all entries that are left."""
 
     def sliced(array: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -108,7 +79,7 @@ def slice_(call: Call) -> Value:
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 
 
-def strided_slice(call: Call) -> Value:
+def _strided_slice(call: Call) -> Value:
     """`x[begin:end:stride, ...]` as in NumPy; the bits of masks state at which places something else than a slice stands."""
     if call.flag("offset"):
         raise UnsupportedLayerError("its ends count from its beginnings, which fastjac does not have")
@@ -131,7 +102,7 @@ def strided_slice(call: Call) -> Value:
     return moved(sliced, call.value(0), *(call.whole(position) for position in (1, 2, 3)))
 
 
-def gather(call: Call) -> Value:
+def _gather(call: Call) -> Value:
     """The entries with given numbers along an axis, which is an attribute or the third operand."""
     axis = call.integer("axis") if call.optional(2) is None else call.axis(2)
     if call.integer("batch_dims"):
@@ -141,30 +112,36 @@ def gather(call: Call) -> Value:
 
 def pad(call: Call) -> Value:
     """The tensor with more entries before and behind along each axis: zeros or the third operand."""
-    widths = np.array(call.integers(1)).reshape(-1)
+    widths = np.array(call.whole_numbers(1)).reshape(-1)
     if widths.size % 2 or np.any(widths < 0):
         raise FormatError(f"it pads by {widths.tolist()}, which are no widths")
     filling = constant(np.float32(0.0)) if call.optional(2) is None else call.value(2)
-    if isinstance(filling, Flow):
-        raise UnsupportedLayerError("it pads with a value that depends on the network's input; fastjac takes a constant there")
     return jn.pad(call.value(0), widths[::2].tolist(), widths[1::2].tolist(), filling)
 
 
-def tile(call: Call) -> Value:
-    """Copies of the tensor along each axis."""
-    return mv.tile(call.value(0), call.whole(1))
-
-
-def broadcast_to(call: Call) -> Value:
-    """The tensor spread over a shape."""
-    return mv.expand(call.value(0), call.whole(1))
-
-
-def reverse(call: Call) -> Value:
-    """The tensor backwards along some axes."""
-    return mv.flip(call.value(0), call.integers(1))
-
-
-def rank_of(call: Call) -> Value:
-    """The number of axes."""
-    return constant(np.array(len(call.value(0).shape), np.int32))
+SHAPES: dict[str, Callable[[Call], Value]] = {
+    "Reshape": _reshape,
+    "Squeeze": lambda call: mv.squeeze(call.value(0), call.numbers("squeeze_dims") or None),
+    "ExpandDims": lambda call: mv.unsqueeze(call.value(0), [call.axis(1)]),
+    "Transpose": lambda call: mv.transpose(call.value(0), call.whole_numbers(1)),
+}
+"""Operators that only give a tensor another shape, or its axes another order."""
+MOVEMENTS: dict[str, Callable[[Call], Result]] = {
+    "Slice": _slice,
+    "StridedSlice": _strided_slice,
+    "ConcatV2": lambda call: jn.concatenate(call.values(-1), call.axis(-1)),
+    "Pack": lambda call: jn.stack(call.values(), call.integer("axis")),
+    "Unpack": _unpack,
+    "Split": _split,
+    "SplitV": _split_sizes,
+    **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), _gather),
+    "Pad": pad,
+    "PadV2": pad,
+    "Tile": lambda call: mv.tile(call.value(0), call.whole(1)),
+    "BroadcastTo": lambda call: mv.expand(call.value(0), call.whole(1)),
+    "ReverseV2": lambda call: mv.flip(call.value(0), call.whole_numbers(1)),
+    "Shape": lambda call: mv.shape_of(call.value(0)),
+    "Size": lambda call: mv.count_of(call.value(0)),
+    "Rank": lambda call: constant(np.array(len(call.value(0).shape), np.int32)),
+}
+"""Operators that move entries, or count them."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ... import layers as fl
 from ...errors import UnsupportedLayerError
 from ..ir import angles, casting
 from ..ir import choice as ch
+from ..ir import contraction as ct
 from ..ir import elementwise as el
 from ..ir import functions as fn
-from ..ir import movement as mv
+from ..ir import normalization as nm
+from ..ir import operands as op
 from ..ir import reduction as rd
 from ..ir.evaluation import Dialect, Operator
 from ..ir.graph import Node
 from ..ir.sources import Source
 from ..ir.values import Value
 from . import arithmetic as ar
-from . import images, movement, products
+from . import products
 from .arithmetic import Convert
 from .calls import Call
 from .graphdef import LOOPS
+from .images import IMAGES
+from .movement import MOVEMENTS, SHAPES
 from .places import PLACES
 from .types import TYPES
 
@@ -41,105 +47,74 @@ def passed(call: Call) -> Value | ch.Condition:
 
 
 ELEMENTWISE: dict[str, Convert] = {
-    **{name.capitalize(): ar.one(function) for name, function in fn.FUNCTIONS.items()},
-    "Relu6": ar.of(fl.ReLU6()),
+    **{name.capitalize(): op.one(function) for name, function in fn.FUNCTIONS.items()},
+    **{name.capitalize(): op.one(fn.COMPOSED[name]) for name in ("log1p", "expm1")},
+    "Relu6": op.layers(fl.ReLU6()),
     "LeakyRelu": ar.leaky_relu(0.2),
-    "Elu": ar.of(fl.ELU()),
-    "Selu": ar.of(fl.SELU()),
-    "Softplus": ar.one(fn.softplus),
-    "Rsqrt": ar.one(fn.reciprocal_root),
-    "Square": ar.one(fn.square),
-    "Rint": ar.one(fn.FUNCTIONS["round"]),
-    "Inv": ar.one(fn.reciprocal),
-    "Erfc": ar.one(ar.erfc),
-    "Sign": ar.one(ch.sign),
-    **{name: ar.two(el.add) for name in ("Add", "AddV2")},
+    "Elu": op.layers(fl.ELU()),
+    "Selu": op.layers(fl.SELU()),
+    "Softplus": op.one(fn.softplus),
+    "Rsqrt": op.one(fn.reciprocal_root),
+    "Square": op.one(fn.square),
+    "Rint": op.one(fn.FUNCTIONS["round"]),
+    "Inv": op.one(fn.reciprocal),
+    "Erfc": op.one(ar.erfc),
+    "Sign": op.one(ch.sign),
+    **{name: op.two(el.add) for name in ("Add", "AddV2")},
     "AddN": ar.add_all,
-    "Sub": ar.two(el.subtract),
-    "Mul": ar.two(el.multiply),
-    **{name: ar.two(el.divide) for name in ("Div", "RealDiv")},
-    "FloorDiv": ar.two(el.rounded_quotient),
-    "FloorMod": ar.two(el.remainder),
-    "TruncateDiv": ar.two(ar.truncated_quotient),
-    "TruncateMod": ar.two(ar.truncated_remainder),
-    "DivNoNan": ar.two(ar.without_nan),
-    "Maximum": ar.two(el.maximum),
-    "Minimum": ar.two(el.minimum),
-    "Pow": ar.two(el.power),
-    "SquaredDifference": ar.two(ar.squared_difference),
-    "Atan2": ar.two(angles.arctan2),
-    "ClipByValue": ar.clipped,
-    "Greater": ar.two(ch.greater),
-    "GreaterEqual": ar.two(ch.at_least),
-    "Less": ar.two(ch.less),
-    "LessEqual": ar.two(ch.at_most),
-    "Equal": ar.two(ch.equal),
-    "NotEqual": ar.two(ar.not_equal),
-    "LogicalAnd": ar.logical(ch.both),
-    "LogicalOr": ar.logical(ch.either),
-    "LogicalNot": ar.logical(ch.opposite, 1),
+    "Sub": op.two(el.subtract),
+    "Mul": op.two(el.multiply),
+    **{name: op.two(el.divide) for name in ("Div", "RealDiv")},
+    "FloorDiv": op.two(el.rounded_quotient),
+    "FloorMod": op.two(el.remainder),
+    "TruncateDiv": op.two(partial(el.rounded_quotient, rounding="trunc")),
+    "TruncateMod": op.two(partial(el.remainder, rounding="trunc")),
+    "DivNoNan": op.two(ar.without_nan),
+    "Maximum": op.two(el.maximum),
+    "Minimum": op.two(el.minimum),
+    "Pow": op.two(el.power),
+    "SquaredDifference": op.two(lambda a, b: fn.square(el.subtract(a, b))),
+    "Atan2": op.two(angles.arctan2),
+    "ClipByValue": lambda call: el.clip(call.value(0), call.value(1), call.value(2)),
+    "Greater": op.two(ch.greater),
+    "GreaterEqual": op.two(ch.at_least),
+    "Less": op.two(ch.less),
+    "LessEqual": op.two(ch.at_most),
+    "Equal": op.two(ch.equal),
+    "NotEqual": op.two(ch.unequal),
+    "LogicalAnd": op.logical(ch.both),
+    "LogicalOr": op.logical(ch.either),
+    "LogicalNot": op.logical(ch.opposite, 1),
     "Select": ar.select,
-    "SelectV2": ar.select_spread,
+    "SelectV2": lambda call: ch.where(call.logical(0), call.value(1), call.value(2)),
 }
 """Operators on each entry by itself."""
 ALONG_AXES: dict[str, Convert] = {
     "Softmax": ar.softmax,
-    "LogSoftmax": ar.log_softmax,
-    "Sum": ar.reduced(rd.reduce_sum),
-    "Mean": ar.reduced(rd.reduce_mean),
-    "Max": ar.reduced(rd.reduce_max),
-    "Min": ar.reduced(rd.reduce_min),
-    "Prod": ar.reduced(rd.reduce_product),
+    "LogSoftmax": lambda call: nm.log_softmax(call.value(0), [-1]),
+    **{name.capitalize(): ar.reduced(function) for name, function in rd.REDUCTIONS.items()},
     **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), products.matmul),
     "_FusedMatMul": products.fused_matmul,
     "BiasAdd": products.bias_add,
     "BiasAddV1": products.bias_add,
-    "Einsum": products.einsum,
-    "Conv2D": images.conv,
-    "Conv2DBackpropInput": images.conv_transpose,
-    "DepthwiseConv2dNative": images.depthwise_conv,
-    "MaxPool": images.pool(is_max=True),
-    "AvgPool": images.pool(is_max=False),
-    "ResizeNearestNeighbor": images.resize(is_nearest=True),
-    "ResizeBilinear": images.resize(is_nearest=False),
+    "Einsum": lambda call: ct.einsum(call.text("equation"), call.values()),
+    **IMAGES,
 }
 """Operators that combine entries along axes."""
-MOVEMENTS: dict[str, Convert] = {
-    "Slice": movement.slice_,
-    "StridedSlice": movement.strided_slice,
-    "ConcatV2": movement.concat_last,
-    "Pack": movement.pack,
-    "Unpack": movement.unpack,
-    "Split": movement.split,
-    "SplitV": movement.split_sizes,
-    **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), movement.gather),
-    "Pad": movement.pad,
-    "PadV2": movement.pad,
-    "Tile": movement.tile,
-    "BroadcastTo": movement.broadcast_to,
-    "ReverseV2": movement.reverse,
+CONSTANTS: dict[str, Convert] = {
     "Fill": ar.filled,
     "ZerosLike": ar.filled_like(0.0),
     "OnesLike": ar.filled_like(1.0),
     "Range": ar.number_range,
-    "Shape": ar.one(mv.shape_of),
-    "Size": ar.one(mv.count_of),
-    "Rank": movement.rank_of,
 }
-"""Operators that move entries, or count them."""
-SHAPES: dict[str, Convert] = {
-    "Reshape": movement.reshape,
-    "Squeeze": movement.squeeze,
-    "ExpandDims": movement.expand_dims,
-    "Transpose": movement.transpose,
-}
+"""Operators that make constants."""
 PASSED = {
     **dict.fromkeys(("Identity", "Snapshot", "CheckNumerics", "EnsureShape", "ReadVariableOp", "PlaceholderWithDefault"), ""),
     **dict.fromkeys(("StopGradient", "PreventGradient"), "fastjac differentiates through it"),
 }
 """Operators that at inference give what they take, each with a note for the user."""
 OPERATORS: dict[str, Operator] = {
-    **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | MOVEMENTS | PLACES).items()},
+    **{name: Operator(convert) for name, convert in (ELEMENTWISE | ALONG_AXES | CONSTANTS | MOVEMENTS | PLACES).items()},
     **{name: Operator(convert, ONLY_SHAPE) for name, convert in SHAPES.items()},
     **{name: Operator(products.batch_norm, FOLDED) for name in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")},
     **{name: Operator(passed, note) for name, note in PASSED.items()},

@@ -6,29 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...errors import FormatError, UnsupportedLayerError
+from ...errors import UnsupportedLayerError
 from ..ir import accumulation as ac
 from ..ir import elementwise as el
 from ..ir import matrices as mt
-from ..ir import movement as mv
 from ..ir import scattering as sc
 from ..ir import sorting as st
 from ..ir.values import Constant, Value, computed
 from .calls import Call
 
 Join = Callable[[Value, Value], Value] | None
-
-
-def _top(call: Call) -> list[Value]:
-    """The largest entries of the last axis; not their places, which have no derivative."""
-    value, count = call.value(0), call.axis(1)
-    if not 0 <= count <= value.shape[-1]:
-        raise FormatError(f"it takes {count} of {value.shape[-1]} entries")
-    return [mv.part(st.ordered(value, -1, True), -1, 0, count)]
-
-
-def _running_sum(call: Call) -> Value:
-    return ac.running_sum(call.value(0), call.axis(1), call.flag("exclusive"), call.flag("reverse"))
 
 
 def _running_product(call: Call) -> Value:
@@ -61,8 +48,8 @@ def _gathered(call: Call) -> Value:
 
 
 PLACES: dict[str, Callable[[Call], Value | list[Value]]] = {
-    "TopKV2": _top,
-    "Cumsum": _running_sum,
+    "TopKV2": lambda call: [st.top(call.value(0), -1, call.axis(1))],
+    "Cumsum": lambda call: ac.running_sum(call.value(0), call.axis(1), call.flag("exclusive"), call.flag("reverse")),
     "Cumprod": _running_product,
     "TensorScatterUpdate": _written(None),
     "TensorScatterAdd": _written(el.add),

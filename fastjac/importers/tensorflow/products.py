@@ -59,11 +59,6 @@ def bias_add(call: Call) -> Value:
     return el.add(value, mv.unsqueeze(bias, range(1, behind + 1)) if behind > 0 else bias)
 
 
-def einsum(call: Call) -> Value:
-    """A sum of products."""
-    return ct.einsum(call.text("equation"), call.values())
-
-
 def batch_norm(call: Call) -> Value:
     """`scale (x - mean) / sqrt(variance + epsilon) + offset` for each channel, of operands x, scale, offset, mean, variance."""
     value = call.value(0)

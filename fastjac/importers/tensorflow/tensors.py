@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,12 +20,12 @@ FIXED_SIZE = {5: "<f4", 6: "<f8"}
 """The fields whose numbers have a fixed size. Other fields hold whole numbers, and half precision by its bits."""
 
 
-def element_type(number: int) -> ElementType:
+def element_type(number: int, types: Mapping[int, ElementType] = TYPES) -> ElementType:
     """The type with this number; UnsupportedLayerError if fastjac does not read it."""
-    if number not in TYPES:
-        names = ", ".join(known.name for known in TYPES.values())
+    if number not in types:
+        names = ", ".join(known.name for known in types.values())
         raise UnsupportedLayerError(f"element type {number} is not supported; fastjac reads {names}")
-    return TYPES[number]
+    return types[number]
 
 
 def read_shape(shape: Message) -> Shape:

@@ -29,18 +29,32 @@ class Subject:
 
     shapes : the shape of one sample of each input.  like : a tensor on the module's device and in its precision.
     batch_axes : for each output, the axis along which the samples of a batch lie.
+    unused : for each input whether the network leaves it out, since no output depends on it; no entry stands for no such input.
     """
 
     module: Any
     shapes: Sequence[Shape]
     like: Any
     batch_axes: Sequence[int]
+    unused: Sequence[bool] = ()
 
     def samples(self, x: np.ndarray) -> list[Any]:
-        """A tensor for each input: the columns of x that belong to it, in the shape of its samples."""
-        parts = np.split(x, np.cumsum([math.prod(shape) for shape in self.shapes])[:-1], axis=1)
-        pairs = zip(parts, self.shapes, strict=True)
-        return [torch.from_numpy(part).to(self.like).reshape(len(x), *shape).clone() for part, shape in pairs]
+        """A tensor for each input, in the shape of its samples: the columns of x that belong to it, or any numbers if unused."""
+        rng, rest, found = np.random.default_rng(0), x, []
+        for shape, is_unused in zip(self.shapes, self.unused or [False] * len(self.shapes), strict=True):
+            size = math.prod(shape)
+            part = rng.standard_normal((len(x), size)).astype(x.dtype) if is_unused else rest[:, :size]
+            rest = rest if is_unused else rest[:, size:]
+            found.append(torch.from_numpy(part).to(self.like).reshape(len(x), *shape).clone())
+        return found
+
+    def used(self, tensors: Sequence[Any]) -> list[Any]:
+        """Those of the inputs' tensors that belong to the network's inputs."""
+        return (
+            [tensor for tensor, is_unused in zip(tensors, self.unused, strict=True) if not is_unused]
+            if self.unused
+            else [*tensors]
+        )
 
 
 class _PromiseError(FastjacError):
@@ -87,7 +101,8 @@ class _Evaluation:
                 raise
             except Exception:  # from torch, or the user's own code, which has just run without gradients
                 return None
-        return _joined([torch.zeros_like(sample) if one is None else one for sample, one in zip(samples, found, strict=True)])
+        gradients = [torch.zeros_like(sample) if one is None else one for sample, one in zip(samples, found, strict=True)]
+        return _joined(self.subject.used(gradients))
 
     def _flat(self, x: np.ndarray) -> np.ndarray:
         """All that the module gives for each sample, in one row."""

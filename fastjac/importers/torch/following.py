@@ -43,7 +43,8 @@ class Followed:
     """What the forward of a module was found to do.
 
     subject : the module with the shapes of its inputs.
-    inputs, outputs : nodes of a network.  is_sized : whether the module itself shows the shapes of its inputs.
+    inputs, outputs : nodes of a network. The inputs are those of forward, whether an output depends on them or not.
+    is_sized : whether the module itself shows the shapes of its inputs.
     places : for each layer, where the forward calls the operator that became it.  calls : all operators that it calls, in order.
     is_double : whether torch computes in double precision.
     """
@@ -55,6 +56,12 @@ class Followed:
     places: Mapping[Layer, Place]
     calls: Sequence[Call]
     is_double: bool
+
+    @property
+    def unused(self) -> Sequence[Input]:
+        """The inputs that no output depends on."""
+        needed = set(in_order(self.outputs))
+        return [node for node in self.inputs if node not in needed]
 
     @property
     def dtype(self) -> np.dtype:
@@ -108,10 +115,8 @@ def _followed(module: Any, inputs: Inputs, otherwise: Sequence[int] | None, like
         forward = _Forward(module, inputs.names, ordered, like, before, copies)
         made = with_samples(forward.carried_out, _sizes(module, ordered))
     axes = [_batch_axis(*pair) for pair in zip(made.batch.shapes, made.alone.shapes, strict=True)]
-    outputs = made.outputs()
-    _check_used(made.inputs, outputs)
     subject = Subject(module, ordered, like, axes)
-    return Followed(subject, made.inputs, outputs, is_sized, made.replay.places, made.batch.calls, made.batch.is_double)
+    return Followed(subject, made.inputs, made.outputs(), is_sized, made.replay.places, made.batch.calls, made.batch.is_double)
 
 
 @dataclass(frozen=True)
@@ -178,16 +183,6 @@ def _check_known(names: Sequence[str], shapes: Mapping[str, Shape]) -> None:
 def _advice(names: Sequence[str]) -> str:
     each = f", one for each of {', '.join(names)}" if len(names) > 1 else ""
     return f"pass it: fastjac.from_torch(module, input_shape=...){each}"
-
-
-def _check_used(inputs: Sequence[Input], outputs: Sequence[Node]) -> None:
-    """Refuse inputs that reach no output."""
-    needed = set(in_order(outputs))
-    for node in inputs:
-        if node not in needed:
-            raise UnsupportedLayerError(
-                f"what its forward returns does not depend on the input {node.name}; leave this input out of the forward"
-            )
 
 
 def _batch_axis(batch: Shape, alone: Shape) -> int:

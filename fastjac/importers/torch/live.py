@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 from ...errors import DtypeError, LayerError, OptionError
@@ -34,8 +35,9 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
     -------
     Network
         In the precision of the module's weights. The weights are copied: later training does not change it. Samples are
-        taken flat. A chain is a sequence of layers. The inputs are those of forward, by its names; the outputs are what it
-        returns, a dictionary's values in their order. A module called twice is one layer.
+        taken flat. A chain is a sequence of layers. The inputs are those of forward that its outputs depend on, by its
+        names: not the time t of an autonomous vector field. The outputs are what it returns, a dictionary's values in their
+        order. A module called twice is one layer.
 
     Raises
     ------
@@ -77,6 +79,8 @@ def from_torch(module: Any, input_shape: Any = None, n_in: Any = None) -> Networ
         outputs = [tidy.nodes[node] for node in found.outputs]
         if all(isinstance(node, Input) for node in outputs):
             raise LayerError(NOTHING_LEFT)
-        network = network_of(found.inputs, outputs).astype(found.dtype)
-        check_evaluation(found.subject, Flat(network))
+        unused = found.unused
+        network = network_of([node for node in found.inputs if node not in unused], outputs).astype(found.dtype)
+        subject = replace(found.subject, unused=[node in unused for node in found.inputs])
+        check_evaluation(subject, Flat(network))
     return network

@@ -19,6 +19,9 @@ FIRST_SIZE = 97
 """The size tried for the first input whose shape is not stated; each next input has a larger one. Few sizes of a module are
 multiples of these."""
 
+COPIES = ("clone", "detach", "lift_fresh", "to", "_to_copy")
+"""Operators that show nothing of a tensor; what they give is a tensor of the same size."""
+
 
 class _FoundError(BaseException):
     """The shape of an input has been found, so that the forward need not run any further."""
@@ -29,7 +32,7 @@ class _FoundError(BaseException):
 
 
 def shapes_met(module: Any, run: Callable[[Mapping[str, Shape]], Any], shapes: Mapping[str, Shape | None]) -> dict[str, Shape]:
-    """The shapes of all inputs whose shapes are stated or that meet a weight.
+    """The shapes of all inputs whose shapes are stated, that meet a weight, or that no operator takes: those may have any shape.
 
     run : runs the module on samples of given shapes.
 
@@ -40,9 +43,9 @@ def shapes_met(module: Any, run: Callable[[Mapping[str, Shape]], Any], shapes: M
     guesses = {name: (next(sizes),) for name in shapes if name not in found}
     for _ in range(len(guesses)):
         try:
-            with _Meetings({size: name for name, (size,) in guesses.items() if name not in found}):
+            with _Meetings({size: name for name, (size,) in guesses.items() if name not in found}) as meetings:
                 run({name: found.get(name) or guesses[name] for name in shapes})
-            break
+            return found | dict.fromkeys(meetings.not_taken(), (1,))
         except _FoundError as error:
             found[error.name] = error.shape
         except FailedError:
@@ -87,6 +90,11 @@ class _Meetings(TorchDispatchMode):
     def __init__(self, names: Mapping[int, str]) -> None:
         super().__init__()
         self._names = names
+        self._taken: set[str] = set()
+
+    def not_taken(self) -> set[str]:
+        """The inputs that no operator has taken, but for copies that no other operator has taken."""
+        return set(self._names.values()) - self._taken
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -94,6 +102,8 @@ class _Meetings(TorchDispatchMode):
         tensors = list(tensors_in((args, kwargs)))
         for tensor in tensors:
             size = tensor.shape[-1] if tensor.ndim else 0
+            if size in self._names and name not in COPIES:
+                self._taken.add(self._names[size])
             if size in self._names and (shape := self._met(name, tensor, tensors, args, kwargs)) and shape[-1] not in self._names:
                 raise _FoundError(self._names[size], shape)
         return func(*args, **kwargs)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
+from ..reading.bfloat16 import widen_bfloat16
 from ..reading.limits import MOST_UNITS, check_count, refuse_expansion
 from ..reading.records import Call, Name, Storage
 from .storages import NUMBERS, Described, Storages, described, item_size
@@ -99,7 +100,7 @@ class Tensors:
         self._account(found.count * item_size(found.dtype))
         self._dtypes.add(found.dtype)
         numbers = _strided(self._content(found.storage), found, self._storages.byte_order)
-        return _resolved(_widened(numbers) if found.dtype == "bfloat16" else numbers, found.bits)
+        return _resolved(widen_bfloat16(numbers) if found.dtype == "bfloat16" else numbers, found.bits)
 
     def _content(self, storage: Described) -> bytes:
         if storage.key not in self._read:
@@ -125,11 +126,6 @@ def _strided(content: bytes, found: Layout, byte_order: str) -> np.ndarray:
     strides = [stride * dtype.itemsize if length > 1 else 0 for length, stride in zip(found.size, found.stride, strict=True)]
     view = np.lib.stride_tricks.as_strided(flat[found.offset :], found.size, strides, writeable=False)
     return np.array(view, NUMBERS[found.dtype], order="C")
-
-
-def _widened(halves: np.ndarray) -> np.ndarray:
-    """bfloat16 numbers as float32, whose upper half of bits they are."""
-    return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 def _resolved(numbers: np.ndarray, bits: frozenset[str]) -> np.ndarray:

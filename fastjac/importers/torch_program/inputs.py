@@ -15,6 +15,8 @@ from .trees import Function
 
 TENSOR, TENSORS = re.compile(r"Tensor|Optional\[Tensor\]"), re.compile(r"(Optional\[)?Tuple\[Tensor(, ?Tensor)*\]\]?")
 
+WRAPPED = ": wrap the module in one whose forward takes these tensors one by one, and hands them to it as a dictionary"
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -37,26 +39,35 @@ class Taken:
 
 
 def taken(forward: Function, chosen: Sequence[str] | None) -> list[Taken]:
-    """The parameters of forward that are inputs of the network: those without a default, or those that are named."""
+    """The parameters of forward that may be inputs of the network, those that are named first, and those without a default."""
     parameters = dict(list(forward.parameters.items())[1:])
     check_count(len(parameters), MOST_ENDS, "inputs")
     needed = [name for name, parameter in parameters.items() if parameter.default is None]
-    names = needed if chosen is None else list(chosen)
-    if not set(needed) <= set(names) <= set(parameters) or len(set(names)) != len(names):
-        raise OptionError(
-            f"inputs must name {', '.join(needed) or 'some'} of forward's parameters {', '.join(parameters)}; got "
-            f"{', '.join(map(str, names))}"
-        )
+    named = list(chosen or ())
+    if chosen is not None and (not set(named) <= set(parameters) or len(set(named)) != len(named)):
+        raise other_inputs(needed, list(parameters), named)
+    names = [*named, *(name for name in needed if name not in named)]
     if not names:
         raise UnsupportedLayerError("forward takes no input; fastjac takes networks, not constants")
     return [Taken(name, _count(name, parameters[name].kind)) for name in names]
+
+
+def other_inputs(needed: Sequence[str], parameters: Sequence[str], named: Sequence[str]) -> OptionError:
+    """The error for names of inputs that are not those of a program."""
+    return OptionError(
+        f"inputs must name {', '.join(needed) or 'some'} of forward's parameters {', '.join(parameters)}; got "
+        f"{', '.join(map(str, named))}"
+    )
 
 
 def _count(name: str, kind: str) -> int | None:
     if TENSOR.fullmatch(kind):
         return None
     if not TENSORS.fullmatch(kind):
-        raise UnsupportedLayerError(f"forward takes {name!r:.80}, a {kind:.200}; fastjac takes tensors, and tuples of tensors")
+        advice = WRAPPED if "Dict" in kind else ""
+        raise UnsupportedLayerError(
+            f"forward takes {name!r:.80}, a {kind:.200}; fastjac takes tensors, and tuples of tensors{advice}"
+        )
     count = kind.count("Tensor")
     check_count(count, MOST_ENDS, "inputs")
     return count

@@ -11,7 +11,7 @@ from ...errors import FastjacError
 from ...layers import Layer
 from ..ir.values import Constant
 from .aten.activations import ACTIVATIONS
-from .aten.evaluation import Evaluation
+from .aten.evaluation import Evaluation, flat
 
 
 @dataclass(eq=False)
@@ -31,19 +31,21 @@ class AllFoundError(BaseException):
 class Widths(Evaluation):
     """Follows a program as far as it goes without the widths of its inputs, and notes the first weight that each meets.
 
-    found : the widths that are known so far, by the names of the inputs.
+    found : the widths that are known so far, by the names of the inputs.  taken : the inputs that operators have taken.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self._names = frozenset(names)
         self.found: dict[str, int] = {}
+        self.taken: set[str] = set()
 
     def call(self, name: str, args: Sequence[Any], options: Mapping[str, Any], place: str, kind: str = "") -> Any:
         """The result of an operator, as far as it is known; an Open of no name where it is not."""
-        opens = [one for one in _flat([*args, *options.values()]) if isinstance(one, Open)]
+        opens = [one for one in flat([*args, *options.values()]) if isinstance(one, Open)]
         if not opens:
             return super().call(name, args, options, place, kind)
+        self.taken.update(one.name for one in opens)
         first = opens[0]
         if not first.name:
             return Open()
@@ -62,6 +64,7 @@ class Widths(Evaluation):
 
     def apply(self, layer: Layer, value: Any, place: str) -> Any:
         """The result of a layer of fastjac, as far as it is known."""
+        self.taken.add(value.name)
         if layer.n_in is None:
             return value
         self._meet(value.name, layer.n_in)
@@ -86,11 +89,9 @@ def find(names: Sequence[str], run: Callable[[Evaluation, Sequence[Any]], Any]) 
     widths = Widths(names)
     with suppress(AllFoundError, FastjacError):  # errors of the program are raised when it is read with all widths
         run(widths, [Open(name) for name in names])
+        # The program has run to its end, so that the width of what no operator has taken does not matter.
+        return dict.fromkeys(set(names) - widths.taken, 1) | widths.found
     return widths.found
-
-
-def _flat(values: Sequence[Any]) -> list[Any]:
-    return [one for value in values for one in (value if isinstance(value, (list, tuple)) else [value])]
 
 
 def _shape(position: int, axis: int, option: str) -> Callable[[Sequence[Any], Mapping[str, Any]], Any]:

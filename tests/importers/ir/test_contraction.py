@@ -145,3 +145,17 @@ def test_what_holds_nothing_is_reported():
     for function in (rd.reduce_sum, lambda x, axes: ct.contract(x, axes[0], constant(np.ones((2, 2))))):
         with pytest.raises(FormatError, match=r"is of shape .1, 0, 2., which holds nothing"):
             function(part(flow_of((1, 3, 2)), 1, 0, 0), [2])
+
+
+def test_sums_over_pairs_of_axes():
+    b = numbers(3, 5, 2)
+    assert_computed(
+        lambda x: ct.summed_over(x, constant(b), [1, 2], [2, 0]), lambda x: np.tensordot(x, b, [[1, 2], [2, 0]]), (1, 2, 3)
+    )
+    assert_computed(
+        lambda x: ct.summed_over(part(x, 1, 0, 2), part(x, 1, 2, 4), [1], [1], samples=1),
+        lambda x: np.einsum("nab,nac->nbc", x[:, :2], x[:, 2:]),
+        (1, 4, 3),
+    )
+    with pytest.raises(FormatError, match="sums over other numbers of axes"):
+        ct.summed_over(constant(b), constant(b), [0], [0, 1])

@@ -37,3 +37,11 @@ def test_one_of_the_sorted_entries():
 def test_too_many_entries_are_refused():
     with pytest.raises(FormatError, match="entries that are sorted"):
         st.ordered(flow_of((1, 200)), 1)
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_first_of_the_sorted_entries(largest):
+    step = -1 if largest else 1
+    assert_computed(lambda x: st.top(x, 1, 2, largest), lambda x: np.sort(x, 1)[:, ::step][:, :2], (1, 4, 3))
+    with pytest.raises(FormatError, match=r"takes 4 entries along axis -1 of a value of shape \(2, 3\)"):
+        st.top(constant(np.zeros((2, 3))), -1, 4)

@@ -139,6 +139,8 @@ ELEMENTWISE = {
     "sin": Scenario(np.sin, graph="Sin", lite="SIN"),
     "cos": Scenario(np.cos, graph="Cos", lite="COS"),
     "erf": Scenario(ERF, graph="Erf"),
+    "log1p": Scenario(np.log1p, graph="Log1p", domain=positive),
+    "expm1": Scenario(np.expm1, graph="Expm1"),
     "erfc": Scenario(lambda x: 1 - ERF(x), graph="Erfc"),
     "sign": Scenario(np.sign, graph="Sign", lite="SIGN"),
     "identity": Scenario(lambda x: x, graph="Identity"),

@@ -223,6 +223,78 @@ def test_an_optional_input_that_is_named(path):
         fastjac.load(path, inputs=["x", "shift"])
 
 
+class Heads(nn.Module):
+    """A module that gives a dict, whose keys are in no order."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x):
+        hidden = self.layer(x)
+        return {"mean": torch.tanh(hidden), "deviation": torch.exp(hidden)}
+
+
+@pytest.mark.parametrize("save", [save_scripted, save_exported])
+def test_the_keys_of_a_dict_name_the_outputs(save, path):
+    heads, x = Heads(), torch.randn(4, 3)
+    save(heads, (x,), path)
+    mean, deviation = fastjac.load(path)(x.numpy())
+    np.testing.assert_allclose(mean, heads(x)["mean"].detach(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(deviation, heads(x)["deviation"].detach(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(fastjac.load(path, outputs=["deviation"])(x.numpy()), deviation)
+    with pytest.raises(OptionError, match="which are 'mean', 'deviation'; got 'std'"):
+        fastjac.load(path, outputs=["std"])
+
+
+class OfDict(nn.Module):
+    """A module that takes a dict."""
+
+    def forward(self, x: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.tanh(x["a"]) + x["b"]
+
+
+def test_a_dict_of_inputs_is_refused_with_what_to_do(path):
+    torch.jit.script(OfDict()).save(path)
+    with pytest.raises(UnsupportedLayerError, match="wrap the module in one whose forward takes these tensors one by one"):
+        fastjac.load(path)
+
+
+class Field(torch.nn.Module):
+    """A vector field that does not depend on time."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3)
+
+    def forward(self, t, x):
+        return torch.tanh(self.layer(x))
+
+
+def save_field(field, how, path):
+    given = (torch.zeros(()), torch.randn(4, 3))
+    if how == "export":
+        sizes = (None, {0: torch.export.Dim("n")})
+        torch.export.save(torch.export.export(field, given, dynamic_shapes=sizes), path)
+    else:
+        made = torch.jit.script(field) if how == "script" else torch.jit.trace(field, given)
+        made.save(path)
+
+
+@pytest.mark.parametrize("how", ["script", "trace", "export"])
+@pytest.mark.parametrize("inputs", [None, ["x"]])
+def test_an_input_that_no_output_depends_on_is_left_out(how, inputs, path):
+    field = Field()
+    save_field(field, how, path)
+    x = torch.randn(5, 3)
+    net = fastjac.load(path, inputs=inputs)
+    np.testing.assert_allclose(net(x.numpy()), field(None, x).detach().numpy(), rtol=1e-5, atol=1e-6)
+    with pytest.raises(LayerError, match=r"'t'.*, reaches no output; leave it out of inputs"):
+        fastjac.load(path, inputs=["t", "x"])
+    with pytest.raises(OptionError, match=r"inputs must name .*x of forward's parameters t, x; got "):
+        fastjac.load(path, inputs=["x", "y"])
+
+
 def test_a_real_actuator_network():
     path = DATA / "unitree_go1_actuator.pt"
     if not path.exists():

@@ -15,7 +15,7 @@ from ...ir.graph import End, Graph, Node
 from ...ir.movement import MOST_AXES
 from ...reading.flatbuffer import Table, check_reach, root
 from ...reading.limits import MOST_ARRAYS, MOST_ENDS, MOST_JOINED, MOST_LAYERS, check_count
-from ..tensors import as_array
+from ..tensors import as_array, element_type
 from ..types import ElementType
 from . import schema as s
 from .recurrent import STATES
@@ -104,12 +104,7 @@ class Reader:
         return End(name, self._names[number], self._type(tensor).name, _dims(tensor))
 
     def _type(self, tensor: Table) -> ElementType:
-        number = tensor.integer(s.Tensor.TYPE, "b")
-        if number not in s.TYPES:
-            raise UnsupportedLayerError(
-                f"type {number} is not supported; fastjac reads {', '.join(known.name for known in s.TYPES.values())}"
-            )
-        return s.TYPES[number]
+        return element_type(tensor.integer(s.Tensor.TYPE, "b"), s.TYPES)
 
     def _check_float(self, tensor: Table) -> None:
         quantization = tensor.table(s.Tensor.QUANTIZATION)

@@ -10,14 +10,18 @@ from ...ir import casting
 from ...ir import choice as ch
 from ...ir import elementwise as el
 from ...ir import functions as fn
+from ...ir import joining as jn
+from ...ir import operands as op
 from ...ir import reduction as rd
 from ...ir.evaluation import Dialect, Operator
 from ...ir.graph import Node
 from ...ir.values import Flow, Value
 from .. import arithmetic as ar
-from .. import images, movement, products
+from .. import products
 from ..arithmetic import Convert
 from ..calls import Call
+from ..images import LITE_IMAGES
+from ..movement import pad
 from ..operators import ONE_PRECISION, RECURRENT, one_sample, passed
 from ..operators import OPERATORS as GRAPH_OPERATORS
 from . import recurrent
@@ -59,37 +63,31 @@ def fused(convert: Convert) -> Convert:
 
 
 BEHIND: dict[str, Convert] = {
-    "RELU": ar.one(fn.relu),
-    "RELU6": ar.of(fl.ReLU6()),
-    "RELU_N1_TO_1": ar.of(fl.HardTanh()),
-    "TANH": ar.one(fn.tanh),
+    "RELU": op.one(fn.relu),
+    "RELU6": op.layers(fl.ReLU6()),
+    "RELU_N1_TO_1": op.layers(fl.HardTanh()),
+    "TANH": op.one(fn.tanh),
 }
 """Activations that may stand behind another operator."""
 OWN: dict[str, Convert] = {
     **BEHIND,
-    "RELU_0_TO_1": ar.of(fl.HardTanh(0.0, 1.0)),
+    "RELU_0_TO_1": op.layers(fl.HardTanh(0.0, 1.0)),
     "LEAKY_RELU": ar.leaky_relu(0.0),
-    "PRELU": ar.two(el.prelu),
-    "LOGISTIC": ar.one(fn.sigmoid),
-    "HARD_SWISH": ar.of(fl.HardSwish()),
+    "PRELU": op.two(el.prelu),
+    "LOGISTIC": op.one(fn.sigmoid),
+    "HARD_SWISH": op.layers(fl.HardSwish()),
     "GELU": ar.gelu,
-    "ADD": fused(ar.two(el.add)),
-    "SUB": fused(ar.two(el.subtract)),
-    "MUL": fused(ar.two(el.multiply)),
-    "DIV": fused(ar.two(el.divide)),
+    "ADD": fused(op.two(el.add)),
+    "SUB": fused(op.two(el.subtract)),
+    "MUL": fused(op.two(el.multiply)),
+    "DIV": fused(op.two(el.divide)),
     "FULLY_CONNECTED": fused(products.fully_connected),
     "BATCH_MATMUL": products.matmul,
-    "CONV_2D": fused(images.lite_conv),
-    "TRANSPOSE_CONV": fused(images.lite_conv_transpose),
-    "DEPTHWISE_CONV_2D": fused(images.lite_depthwise_conv),
-    "MAX_POOL_2D": fused(images.lite_pool(is_max=True)),
-    "AVERAGE_POOL_2D": fused(images.lite_pool(is_max=False)),
+    **{name: fused(convert) for name, convert in LITE_IMAGES.items()},
     "L2_NORMALIZATION": fused(ar.l2_normalization),
-    "REDUCE_MAX": ar.reduced(rd.reduce_max),
-    "REDUCE_MIN": ar.reduced(rd.reduce_min),
-    "REDUCE_PROD": ar.reduced(rd.reduce_product),
-    "CONCATENATION": fused(movement.concat),
-    "PADV2": movement.pad,
+    **{f"REDUCE_{name.upper()}": ar.reduced(rd.REDUCTIONS[name]) for name in ("max", "min", "prod")},
+    "CONCATENATION": fused(lambda call: jn.concatenate(call.values(), call.integer("axis"))),
+    "PADV2": pad,
 }
 """Operators that graphs do not have, have under another name, or have with other operands."""
 

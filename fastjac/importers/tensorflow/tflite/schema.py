@@ -13,40 +13,25 @@ from ..types import ElementType
 class Model(IntEnum):
     """The whole file."""
 
-    OPERATOR_CODES = 1
-    SUBGRAPHS = 2
-    BUFFERS = 4
-    SIGNATURES = 7
+    OPERATOR_CODES, SUBGRAPHS, BUFFERS, SIGNATURES = 1, 2, 4, 7
 
 
 class OperatorCode(IntEnum):
     """An operator that nodes refer to."""
 
-    OLD_CODE = 0
-    CUSTOM_CODE = 1
-    CODE = 3
+    OLD_CODE, CUSTOM_CODE, CODE = 0, 1, 3
 
 
 class SubGraph(IntEnum):
     """A graph."""
 
-    TENSORS = 0
-    INPUTS = 1
-    OUTPUTS = 2
-    OPERATORS = 3
+    TENSORS, INPUTS, OUTPUTS, OPERATORS = 0, 1, 2, 3
 
 
 class Tensor(IntEnum):
     """A value of a graph, or a constant."""
 
-    SHAPE = 0
-    TYPE = 1
-    BUFFER = 2
-    NAME = 3
-    QUANTIZATION = 4
-    IS_VARIABLE = 5
-    SPARSITY = 6
-    SHAPE_SIGNATURE = 7
+    SHAPE, TYPE, BUFFER, NAME, QUANTIZATION, IS_VARIABLE, SPARSITY, SHAPE_SIGNATURE = 0, 1, 2, 3, 4, 5, 6, 7
 
 
 class Quantization(IntEnum):
@@ -58,33 +43,25 @@ class Quantization(IntEnum):
 class Operator(IntEnum):
     """A node of a graph."""
 
-    CODE = 0
-    INPUTS = 1
-    OUTPUTS = 2
-    OPTIONS = 4
+    CODE, INPUTS, OUTPUTS, OPTIONS = 0, 1, 2, 4
 
 
 class Buffer(IntEnum):
     """The bytes of a constant, in the flatbuffer or behind it."""
 
-    DATA = 0
-    OFFSET = 1
-    SIZE = 2
+    DATA, OFFSET, SIZE = 0, 1, 2
 
 
 class Signature(IntEnum):
     """What users call the inputs and outputs of a graph."""
 
-    INPUTS = 0
-    OUTPUTS = 1
-    SUBGRAPH = 4
+    INPUTS, OUTPUTS, SUBGRAPH = 0, 1, 4
 
 
 class Named(IntEnum):
     """A name of a tensor."""
 
-    NAME = 0
-    TENSOR = 1
+    NAME, TENSOR = 0, 1
 
 
 TYPES = {

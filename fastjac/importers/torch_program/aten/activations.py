@@ -28,47 +28,15 @@ def _layer(layer: Layer) -> Operator:
     return lambda self: fn.apply(tensor(self), [layer])
 
 
-def _leaky_relu(self: Any, negative_slope: Any = 0.01) -> Value:
-    return fn.leaky_relu(tensor(self), real(negative_slope))
-
-
 def _elu(self: Any, alpha: Any = 1.0, scale: Any = 1.0, input_scale: Any = 1.0) -> Value:
     layers = [fl.Scale(real(input_scale)), fl.ELU(real(alpha)), fl.Scale(real(scale))]
     plain = (real(input_scale) == 1.0, False, real(scale) == 1.0)
     return fn.apply(tensor(self), [layer for layer, without in zip(layers, plain, strict=True) if not without])
 
 
-def _celu(self: Any, alpha: Any = 1.0) -> Value:
-    return fn.apply(tensor(self), [fl.CELU(real(alpha))])
-
-
-def _gelu(self: Any, approximate: Any = "none") -> Value:
-    return fn.apply(tensor(self), [fl.GELU(approximate)])
-
-
-def _softplus(self: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Value:
-    return fn.softplus(tensor(self), real(beta), real(threshold))
-
-
 def _hardtanh(self: Any, min_val: Any = -1.0, max_val: Any = 1.0) -> Value:
     bounds = real(min_val), real(max_val)
     return fn.apply(tensor(self), [fl.ReLU6() if bounds == (0.0, 6.0) else fl.HardTanh(*bounds)])
-
-
-def _softshrink(self: Any, lambd: Any = 0.5) -> Value:
-    return fn.apply(tensor(self), [fl.SoftShrink(real(lambd))])
-
-
-def _hardshrink(self: Any, lambd: Any = 0.5) -> Value:
-    return fn.apply(tensor(self), [fl.HardShrink(real(lambd))])
-
-
-def _threshold(self: Any, threshold: Any, value: Any) -> Value:
-    return fn.apply(tensor(self), [fl.Threshold(real(threshold), real(value))])
-
-
-def _glu(self: Any, dim: Any = -1) -> Value:
-    return nm.glu(tensor(self), whole(dim, "axis"))
 
 
 def _prelu(self: Any, weight: Any) -> Value:
@@ -88,14 +56,6 @@ def _clamp(self: Any, min: Any = None, max: Any = None) -> Value:
     return el.clip(tensor(self), optional(min, "min"), optional(max, "max"))
 
 
-def _clamp_min(self: Any, min: Any) -> Value:
-    return _clamp(self, min)
-
-
-def _clamp_max(self: Any, max: Any) -> Value:
-    return _clamp(self, None, max)
-
-
 def check_evaluating(training: Any) -> None:
     """Raise FormatError in training mode."""
     if training:
@@ -108,16 +68,17 @@ def check_evaluating(training: Any) -> None:
 ACTIVATIONS: dict[str, Operator] = {
     **{name: _function(function) for name, function in fn.FUNCTIONS.items()},
     **{name: _function(fn.of_each(known)) for name, known in fn.INVERSES.items()},
-    "leaky_relu": _leaky_relu,
+    **{name: _function(function) for name, function in fn.COMPOSED.items()},
+    "leaky_relu": lambda self, negative_slope=0.01: fn.leaky_relu(tensor(self), real(negative_slope)),
     "prelu": _prelu,
     "_prelu_kernel": _prelu,
     "rrelu": _rrelu,
     "relu6": _layer(fl.ReLU6()),
     "elu": _elu,
     "selu": _layer(fl.SELU()),
-    "celu": _celu,
-    "gelu": _gelu,
-    "glu": _glu,
+    "celu": lambda self, alpha=1.0: fn.apply(tensor(self), [fl.CELU(real(alpha))]),
+    "gelu": lambda self, approximate="none": fn.apply(tensor(self), [fl.GELU(approximate)]),
+    "glu": lambda self, dim=-1: nm.glu(tensor(self), whole(dim, "axis")),
     "silu": _function(fn.swish),
     "mish": _layer(fl.Mish()),
     "special_expit": _function(fn.sigmoid),
@@ -125,21 +86,19 @@ ACTIVATIONS: dict[str, Operator] = {
     "hardsigmoid": _layer(fl.HardSigmoid()),
     "hardswish": _layer(fl.HardSwish()),
     "hardtanh": _hardtanh,
-    "softplus": _softplus,
-    "softshrink": _softshrink,
-    "hardshrink": _hardshrink,
+    "softplus": lambda self, beta=1.0, threshold=20.0: fn.softplus(tensor(self), real(beta), real(threshold)),
+    "softshrink": lambda self, lambd=0.5: fn.apply(tensor(self), [fl.SoftShrink(real(lambd))]),
+    "hardshrink": lambda self, lambd=0.5: fn.apply(tensor(self), [fl.HardShrink(real(lambd))]),
     "tanhshrink": _layer(fl.TanhShrink()),
-    "threshold": _threshold,
+    "threshold": lambda self, threshold, value: fn.apply(tensor(self), [fl.Threshold(real(threshold), real(value))]),
     "clamp": _clamp,
     "clip": _clamp,
-    "clamp_min": _clamp_min,
-    "clamp_max": _clamp_max,
+    "clamp_min": lambda self, min: _clamp(self, min),
+    "clamp_max": lambda self, max: _clamp(self, None, max),
     "rsqrt": _function(fn.reciprocal_root),
     "abs": lambda self: fn.absolute(tensor(self)),
     "absolute": lambda self: fn.absolute(tensor(self)),
     "square": lambda self: fn.square(tensor(self)),
     "special_erf": _function(fn.of_each("erf")),
-    "log1p": _function(lambda value: fn.log(el.add(value, tensor(1.0)))),
-    "expm1": _function(lambda value: el.subtract(fn.exp(value), tensor(1.0))),
 }
 """Operators by torch's names; a name with an underscore behind it stands for the same operator in place."""

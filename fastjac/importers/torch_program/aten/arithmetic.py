@@ -128,10 +128,6 @@ def _agreed(value: Any) -> Any:
     return value
 
 
-def _not_equal(a: Value, b: Value) -> Any:
-    return ch.opposite(ch.equal(a, b))
-
-
 def _logical(of_values: Callable[[Any, Any], Any], function: Callable[[Any, Any], Any]) -> Operator:
     def call(self: Any, other: Any) -> Any:
         if isinstance(self, bool) and isinstance(other, bool):
@@ -176,22 +172,6 @@ def _rounding(of_number: Callable[[Any], Any], function: Callable[[Value], Value
     return lambda self: of_number(self) if isinstance(self, NUMBERS) else function(tensor(self))
 
 
-def _fraction(self: Any) -> Value:
-    return el.subtract(tensor(self), el.truncated(tensor(self)))
-
-
-def _lerp(self: Any, end: Any, weight: Any) -> Any:
-    return ADD(self, MULTIPLY(weight, SUBTRACT(end, self)))
-
-
-def _addcmul(self: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Any:
-    return _add(self, MULTIPLY(tensor1, tensor2), value)
-
-
-def _addcdiv(self: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Any:
-    return _add(self, DIVIDE(tensor1, tensor2), value)
-
-
 def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
     return _where(mask, value, self)
 
@@ -229,9 +209,9 @@ ARITHMETIC: dict[str, Operator] = {
     "minimum": MINIMUM,
     "fmax": MAXIMUM,
     "fmin": MINIMUM,
-    "lerp": _lerp,
-    "addcmul": _addcmul,
-    "addcdiv": _addcdiv,
+    "lerp": lambda self, end, weight: ADD(self, MULTIPLY(weight, SUBTRACT(end, self))),
+    "addcmul": lambda self, tensor1, tensor2, value=1: _add(self, MULTIPLY(tensor1, tensor2), value),
+    "addcdiv": lambda self, tensor1, tensor2, value=1: _add(self, DIVIDE(tensor1, tensor2), value),
     "masked_fill": _masked_fill,
     "index_put": _index_put,
     "_index_put_impl": _index_put,
@@ -242,21 +222,20 @@ ARITHMETIC: dict[str, Operator] = {
     "round": _rounding(round, fn.of_each("round")),
     "trunc": _rounding(math.trunc, el.truncated),
     "fix": _rounding(math.trunc, el.truncated),
-    "frac": _fraction,
+    "frac": lambda self: el.subtract(tensor(self), el.truncated(tensor(self))),
     "eq": _compared(operator.eq, ch.equal),
-    "ne": _compared(operator.ne, _not_equal),
+    "ne": _compared(operator.ne, ch.unequal),
     "gt": _compared(operator.gt, ch.greater),
     "ge": _compared(operator.ge, ch.at_least),
     "lt": _compared(operator.lt, ch.less),
     "le": _compared(operator.le, ch.at_most),
     "logical_and": _logical(operator.and_, ch.both),
     "logical_or": _logical(operator.or_, ch.either),
-    "logical_not": _not,
+    **dict.fromkeys(("logical_xor", "bitwise_xor", "__xor__"), _logical(operator.xor, ch.exclusive)),
+    **dict.fromkeys(("logical_not", "bitwise_not", "__not__"), _not),
     "bitwise_and": _logical(operator.and_, ch.both),
     "bitwise_or": _logical(operator.or_, ch.either),
-    "bitwise_not": _not,
     "__and__": _logical(operator.and_, ch.both),
     "__or__": _logical(operator.or_, ch.either),
-    "__not__": _not,
 }
 """Operators by torch's names; a name with an underscore behind it stands for the same operator in place."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +11,13 @@ from ....errors import UnsupportedLayerError
 from ...ir import accumulation as ac
 from ...ir import angles
 from ...ir import elementwise as el
-from ...ir import functions as fn
 from ...ir import movement as mv
 from ...ir import reduction as rd
 from ...ir import resizing as rs
 from ...ir.choice import where
 from ...ir.values import Value, constant, moved
 from .movement import along_axis
-from .values import axes, floating, paired, tensor, whole
+from .values import axes, paired, tensor, whole
 
 Operator = Callable[..., Any]
 
@@ -60,10 +58,6 @@ def _diagonal_matrix(self: Any, offset: Any = 0, dim1: Any = -2, dim2: Any = -1)
     return where(constant(np.eye(value.shape[-1], dtype=bool)), mv.unsqueeze(value, [-1]), constant(np.float32(0.0)))
 
 
-def _logarithm(base: float) -> Operator:
-    return lambda self: el.multiply(fn.log(floating(tensor(self))), tensor(1.0 / math.log(base)))
-
-
 COMPOSED: dict[str, Operator] = {
     "cumsum": _running(ac.running_sum),
     "cumprod": _running(lambda value, axis: ac.running(value, axis, el.multiply)),
@@ -77,8 +71,5 @@ COMPOSED: dict[str, Operator] = {
     "diag_embed": _diagonal_matrix,
     "pixel_shuffle": lambda self, upscale_factor: rs.channels_to_places(tensor(self), whole(upscale_factor, "factor")),
     "pixel_unshuffle": lambda self, downscale_factor: rs.places_to_channels(tensor(self), whole(downscale_factor, "factor")),
-    "exp2": lambda self: fn.exp(el.multiply(floating(tensor(self)), tensor(math.log(2.0)))),
-    "log2": _logarithm(2.0),
-    "log10": _logarithm(10.0),
 }
 """Operators by torch's names."""

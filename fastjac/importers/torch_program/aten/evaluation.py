@@ -72,7 +72,7 @@ class Evaluation:
         self._note(name, operands, result, (place, kind or name))
         if is_in_place:
             return self._written(operands, result)
-        taken = [one for one in _flat(operands) if isinstance(one, Constant)]
+        taken = [one for one in flat(operands) if isinstance(one, Constant)]
         self._fresh.difference_update(taken)
         if name in MAKE_TENSORS and isinstance(result, Constant) and not any(result is one for one in taken):
             self._fresh.add(result)
@@ -140,16 +140,16 @@ class Evaluation:
         results = [
             one for one in (result if isinstance(result, list) else [result]) if isinstance(one, (Constant, Flow, Condition))
         ]
-        flat = _flat(operands)
+        given = flat(operands)
         for one in results:
             if isinstance(one, (Constant, Flow)):
                 self.sizes.update(one.shape)
-                if isinstance(one.batch, Single) and not one.batch.reason and not _has_single(flat):
+                if isinstance(one.batch, Single) and not one.batch.reason and not _has_single(given):
                     one.batch.reason = f"{place[0]} ({name})"
-        if not any(isinstance(one, (Flow, Condition)) for one in flat):
+        if not any(isinstance(one, (Flow, Condition)) for one in given):
             self.folded += bool(results)
         elif any(isinstance(one, (Flow, Condition)) for one in results):
-            self.is_double |= any(_is_double(one) for one in flat)
+            self.is_double |= any(_is_double(one) for one in given)
             nodes = [one.node for one in results if isinstance(one, Flow)]
             self.record.add(*place, nodes, NOTES.get(name, ""))
 
@@ -178,7 +178,7 @@ def _as_new(operands: Sequence[Any], result: Any) -> Any:
     return replace(result) if isinstance(result, Flow) and any(result is one for one in operands) else result
 
 
-def _flat(operands: Sequence[Any]) -> list[Any]:
+def flat(operands: Sequence[Any]) -> list[Any]:
     """The operands, with the entries of each list in the list's place."""
     return [one for given in operands for one in (given if isinstance(given, (list, tuple)) else [given])]
 

@@ -61,10 +61,6 @@ def _max_pool(
     return cv.max_pool(value, _pooling(value, kernel_size, stride, padding, dilation, ceil_mode))
 
 
-def _max_pool_with_places(*args: Any, **options: Any) -> list[Any]:
-    return [_max_pool(*args, **options), PLACES]
-
-
 def _average_pool(
     self: Any,
     kernel_size: Any,
@@ -175,12 +171,10 @@ IMAGES: dict[str, Operator] = {
     "upsample_bilinear2d": _resized(2, True),
     "_convolution": _convolution,
     "convolution": _convolution,
-    "conv1d": _conv,
-    "conv2d": _conv,
-    "conv3d": _conv,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
     "max_pool1d": _max_pool,
     "max_pool2d": _max_pool,
-    "max_pool2d_with_indices": _max_pool_with_places,
+    "max_pool2d_with_indices": lambda *args, **options: [_max_pool(*args, **options), PLACES],
     "avg_pool1d": _average_pool,
     "avg_pool2d": _average_pool,
     "adaptive_avg_pool1d": _adaptive(rd.reduce_mean, 1),

@@ -68,14 +68,8 @@ def _index(self: Any, indices: Any) -> Value:
 def _take(self: Any, index: Any) -> Value:
     """The entries at some places, counted row by row."""
     places = tensor(index, "index")
-    if isinstance(places, Flow):
-        raise UnsupportedLayerError("it picks entries by numbers that depend on the network's input; fastjac takes constant ones")
+    mv.refuse_computed(places)
     return moved(lambda array, numbers: array.ravel()[numbers], tensor(self), places)
-
-
-def _put(self: Any, index: Any, source: Any, accumulate: Any = False) -> Value:
-    """A tensor with new entries at some places, counted row by row."""
-    return _with(tensor(self), tensor(index, "index"), source, accumulate)
 
 
 def index_put(self: Any, indices: Any, values: Any, accumulate: Any = False) -> Value:
@@ -213,7 +207,7 @@ INDEXING: dict[str, Operator] = {
     "index": _index,
     "select_scatter": _select_scatter,
     "slice_scatter": _slice_scatter,
-    "put": _put,
+    "put": lambda self, index, source, accumulate=False: _with(tensor(self), tensor(index, "index"), source, accumulate),
     "take": _take,
     "gather": _gather,
     "embedding": _embedding,

@@ -91,18 +91,6 @@ def _cholesky(self: Any, *, upper: Any = False, check_errors: Any = False) -> Va
     return mv.swap_axes(found, -1, -2) if upper else found
 
 
-def _trace(self: Any) -> Value:
-    return reduce_sum(COMPOSED["diagonal"](self), [-1], False)
-
-
-def _inner(self: Any, other: Any) -> Value:
-    return MATMUL(self, mv.swap_axes(tensor(other), -1, -2) if len(tensor(other).shape) > 1 else other)
-
-
-def _vector_dot(x: Any, y: Any, *, dim: Any = -1) -> Value:
-    return reduce_sum(el.multiply(tensor(x), tensor(y)), [whole(dim, "axis")], False)
-
-
 def _chain(matrices: Any) -> Value:
     return functools.reduce(ct.matmul, tensors(matrices))
 
@@ -113,19 +101,7 @@ def _tensordot(self: Any, other: Any, dims_self: Any, dims_other: Any) -> Value:
         mv.checked_axes([whole(one, "axis") for one in listed(dims)], len(value.shape))
         for dims, value in ((dims_self, a), (dims_other, b))
     )
-    if len(mine) != len(its):
-        raise FormatError("it sums over other numbers of axes of its two tensors")
-    letters = iter("abcdefghijklmnopqrstuvwxyz")
-    first = [next(letters) for _ in a.shape]
-    second = [first[mine[its.index(axis)]] if axis in its else next(letters) for axis in range(len(b.shape))]
-    left = [one for axis, one in enumerate(first) if axis not in mine] + [
-        one for axis, one in enumerate(second) if axis not in its
-    ]
-    return ct.einsum(f"{''.join(first)},{''.join(second)}->{''.join(left)}", [a, b])
-
-
-def _batch_product(self: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:
-    return PRODUCTS["addmm"](self, batch1, batch2, beta, alpha)
+    return ct.summed_over(a, b, mine, its)
 
 
 def _exponential(self: Any) -> Value:
@@ -173,9 +149,7 @@ MATRICES: dict[str, Operator] = {
     "linalg_norm": _norm,
     "linalg_matrix_norm": _matrix_norm,
     "frobenius_norm": lambda self, dim=None, keepdim=False: NORM(self, 2, dim, keepdim),
-    "cdist": _distances,
-    "_cdist_forward": _distances,
-    "_euclidean_dist": _distances,
+    **dict.fromkeys(("cdist", "_cdist_forward", "_euclidean_dist"), _distances),
     "pairwise_distance": _pair_distance,
     "matrix_power": _power,
     "linalg_matrix_power": _power,
@@ -200,16 +174,16 @@ MATRICES: dict[str, Operator] = {
     "linalg_cholesky_ex": lambda self, **options: [_cholesky(self, **options)],
     "linalg_matrix_exp": _exponential,
     "matrix_exp": _exponential,
-    "trace": _trace,
+    "trace": lambda self: reduce_sum(COMPOSED["diagonal"](self), [-1], False),
     "cross": lambda self, other, dim=None: CROSS(self, other, _axis_of_three(self) if dim is None else dim),
-    "inner": _inner,
+    "inner": lambda self, other: MATMUL(self, mv.swap_axes(tensor(other), -1, -2) if len(tensor(other).shape) > 1 else other),
     "vdot": lambda self, other: PRODUCTS["dot"](self, other),
-    "linalg_vecdot": _vector_dot,
+    "linalg_vecdot": lambda x, y, *, dim=-1: reduce_sum(el.multiply(tensor(x), tensor(y)), [whole(dim, "axis")], False),
     "linalg_matmul": lambda self, other: MATMUL(self, other),
     "linalg_multi_dot": lambda tensors: _chain(tensors),
     "chain_matmul": lambda matrices: _chain(matrices),
     "tensordot": _tensordot,
-    "baddbmm": _batch_product,
+    "baddbmm": lambda self, batch1, batch2, *, beta=1, alpha=1: PRODUCTS["addmm"](self, batch1, batch2, beta, alpha),
     "outer": lambda self, vec2: el.multiply(mv.unsqueeze(tensor(self), [-1]), tensor(vec2)),
     "eye": lambda n, m=None, **options: mt.identity(whole(n), whole(n if m is None or not isinstance(m, int) else m)),
     "tril_indices": lambda row, col, offset=0, **options: _triangle_places(row, col, offset),

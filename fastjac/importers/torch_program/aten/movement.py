@@ -23,10 +23,6 @@ def _view(self: Any, size: Any) -> Value:
     return mv.reshape(tensor(self), sizes(size))
 
 
-def _reshape(self: Any, shape: Any) -> Value:
-    return mv.reshape(tensor(self), sizes(shape))
-
-
 def _view_as(self: Any, other: Any) -> Value:
     return mv.reshape(tensor(self), mv.shape_of(tensor(other)))
 
@@ -51,10 +47,6 @@ def _unflatten(self: Any, dim: Any, sizes: Any) -> Value:
     axis = mv.checked_axis(whole(dim), len(value.shape))
     pieces = np.array([whole(one) for one in listed(sizes)], np.int64)
     return mv.reshape(value, computed(lambda shape: np.array([*shape[:axis], *pieces, *shape[axis + 1 :]]), mv.shape_of(value)))
-
-
-def _unsqueeze(self: Any, dim: Any) -> Value:
-    return mv.unsqueeze(tensor(self), [whole(dim)])
 
 
 def _squeeze(self: Any, dim: Any = None) -> Value:
@@ -91,10 +83,6 @@ def _expand(self: Any, size: Any, implicit: Any = False) -> Value:
     return mv.expand(value, computed(shape, mv.shape_of(value), wanted))
 
 
-def _expand_as(self: Any, other: Any) -> Value:
-    return mv.expand(tensor(self), mv.shape_of(tensor(other)))
-
-
 def _repeat(self: Any, repeats: Any) -> Value:
     return mv.tile(tensor(self), sizes(repeats))
 
@@ -110,10 +98,6 @@ def _split(self: Any, split_size: Any, dim: Any = 0) -> list[Value]:
     if each < 1 and total:
         raise FormatError(f"it splits into parts of {each}; the file is damaged")
     return mv.split(value, along, [min(each, total - start) for start in range(0, total, each)])
-
-
-def _split_with_sizes(self: Any, split_sizes: Any, dim: Any = 0) -> list[Value]:
-    return _split(self, list(listed(split_sizes)), dim)
 
 
 def _chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
@@ -162,23 +146,10 @@ def _pad_by_mode(self: Any, pad: Any, mode: Any = "constant", value: Any = None)
     return _pad(self, pad, value, {"replicate": "edge", "circular": "wrap"}.get(str(mode), str(mode)))
 
 
-def _flip(self: Any, dims: Any) -> Value:
-    return mv.flip(tensor(self), [whole(one) for one in listed(dims)])
-
-
 def same(self: Any) -> Value:
     """The same entries as another tensor."""
     value = tensor(self)
     return replace(value) if isinstance(value, Flow) else value
-
-
-def _moved_axis(self: Any, source: Any, destination: Any) -> Value:
-    value = tensor(self)
-    rank = len(value.shape)
-    first, last = mv.checked_axis(whole(source), rank), mv.checked_axis(whole(destination), rank)
-    order = [axis for axis in range(rank) if axis != first]
-    order.insert(last, first)
-    return mv.transpose(value, order)
 
 
 def _unsafe_chunk(self: Any, chunks: Any, dim: Any = 0) -> list[Value]:
@@ -196,42 +167,35 @@ def _own(value: Value) -> Value:
 MOVEMENTS: dict[str, Operator] = {
     "view": _view,
     "_unsafe_view": _view,
-    "reshape": _reshape,
+    "reshape": lambda self, shape: mv.reshape(tensor(self), sizes(shape)),
     "view_as": _view_as,
     "reshape_as": _view_as,
     "flatten": _flatten,
     "unflatten": _unflatten,
-    "unsqueeze": _unsqueeze,
+    "unsqueeze": lambda self, dim: mv.unsqueeze(tensor(self), [whole(dim)]),
     "squeeze": _squeeze,
     "transpose": _transpose,
     "swapaxes": lambda self, axis0, axis1: _transpose(self, axis0, axis1),
     "t": _t,
     "numpy_T": lambda self: mv.transpose(tensor(self)),
     "permute": _permute,
-    "movedim": lambda self, source, destination: _moved_axis(self, source, destination),
     "expand": _expand,
-    "expand_as": _expand_as,
+    "expand_as": lambda self, other: mv.expand(tensor(self), mv.shape_of(tensor(other))),
     "repeat": _repeat,
     "tile": lambda self, dims: _repeat(self, dims),
     "split": _split,
-    "split_with_sizes": _split_with_sizes,
+    "split_with_sizes": lambda self, split_sizes, dim=0: _split(self, list(listed(split_sizes)), dim),
     "chunk": _chunk,
     "unsafe_chunk": _unsafe_chunk,
     "unbind": _unbind,
-    "cat": lambda tensors, dim=0: _cat(tensors, dim),
-    "concat": lambda tensors, dim=0: _cat(tensors, dim),
-    "concatenate": lambda tensors, dim=0: _cat(tensors, dim),
+    **dict.fromkeys(("cat", "concat", "concatenate"), lambda tensors, dim=0: _cat(tensors, dim)),
     "stack": lambda tensors, dim=0: _stack(tensors, dim),
     "hstack": lambda tensors: _cat(tensors, 1),
     "constant_pad_nd": lambda self, pad, value=0.0: _pad(self, pad, value),
     "pad": _pad_by_mode,
-    "flip": _flip,
+    "flip": lambda self, dims: mv.flip(tensor(self), [whole(one) for one in listed(dims)]),
     "clone": lambda self, memory_format=None: same(self),
     "contiguous": lambda self, memory_format=None: same(self),
-    "detach": same,
-    "alias": same,
-    "lift_fresh": same,
-    "lift_fresh_copy": same,
-    "positive": same,
+    **dict.fromkeys(("detach", "alias", "lift_fresh", "lift_fresh_copy", "positive"), same),
 }
 """Operators by torch's names."""

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import OptionError, UnsupportedLayerError
-from ....graphs.nodes import Input
+from ....errors import UnsupportedLayerError
+from ....graphs.conversion import in_order
+from ....graphs.nodes import Input, Node
 from ...ir.assembly import assemble, followed, input_flow, output_node
 from ...ir.build import end_flow, input_parts
 from ...ir.choice import Condition
-from ...ir.graph import listed
-from ...ir.sources import Source
+from ...ir.sources import Source, named_outputs
 from ...ir.values import Flow, MixedSamplesError
 from ...options import Options
 from ...parts import Imported, Part
 from ...reading.limits import MOST_ENDS, MOST_UNITS, check_count
+from ..inputs import other_inputs
 from .evaluation import Evaluation
 from .values import Missing, kind_of
 
@@ -47,8 +48,25 @@ def _network(run: Run, sources: Sequence[Source], options: Options, notes: Seque
     nodes = [output_node(flow, name) for name, flow in flows.items()]
     is_double = evaluation.is_double or any(source.declared.dtype == "float64" for source in sources)
     widest = np.dtype(np.float64) if is_double else None
-    before = [*input_parts(sources, list(flows.values())), *notes, *_folded(evaluation), *left_out]
-    return assemble(inputs, nodes, evaluation.record, widest, before)
+    kept = _used(sources, inputs, nodes, options.inputs)
+    unused = [Part(f"{one.name} (input)", (), "left out: no output depends on it") for one in sources if one not in kept]
+    before = [*input_parts(list(kept), list(flows.values())), *unused, *notes, *_folded(evaluation), *left_out]
+    return assemble(list(kept.values()), nodes, evaluation.record, widest, before)
+
+
+def _used(
+    sources: Sequence[Source], inputs: Sequence[Input], outputs: Sequence[Node], chosen: Sequence[str] | None
+) -> dict[Source, Input]:
+    """The inputs that the outputs depend on, and any other that was chosen, which the network refuses.
+
+    Raises OptionError where inputs were chosen, and not all of those that the outputs depend on.
+    """
+    needed = set(in_order(outputs))
+    kept = {one: node for one, node in zip(sources, inputs, strict=True) if node in needed or one.name in (chosen or ())}
+    wanted, known = (list(dict.fromkeys(one.name.partition(".")[0] for one in some)) for some in (kept, sources))
+    if chosen is not None and not set(wanted) <= set(chosen):
+        raise other_inputs(wanted, known, chosen)
+    return kept
 
 
 def _evaluated(run: Run, sources: Sequence[Source], inputs: Sequence[Input]) -> Evaluation:
@@ -79,12 +97,7 @@ def _chosen(ends: dict[str, Any], names: Sequence[str] | None) -> tuple[list[str
     """The outputs that the network gives, and what the account of the model reports of those that it leaves out."""
     check_count(len(ends), MOST_ENDS, "outputs")
     if names is not None:
-        unknown = [name for name in names if name not in ends]
-        if unknown or not names:
-            raise OptionError(
-                f"outputs must name some of the program's, which are {listed(list(ends))}; got {listed(list(names))}"
-            )
-        return list(names), []
+        return named_outputs(ends, names, whose="program's"), []
     kept = [name for name, value in ends.items() if isinstance(value, (Flow, Condition))]
     if not kept:
         given = ", ".join(kind_of(value) for value in list(ends.values())[:6]) or "nothing"

@@ -79,10 +79,6 @@ def _instance_norm(
     return _group_norm(input, tensor(input).shape[1], weight, bias, eps)
 
 
-def _native_group_norm(input: Any, weight: Any, bias: Any, group: Any, eps: Any, **sizes: Any) -> list[Any]:
-    return [_group_norm(input, group, weight, bias, eps)]
-
-
 def _rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Value:
     """Whoever calls it states an eps that the model leaves open, which is that of the model's precision."""
     value = tensor(input)
@@ -122,15 +118,12 @@ NORMALIZATIONS: dict[str, Operator] = {
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
     "rms_norm": _rms_norm,
-    "native_group_norm": _native_group_norm,
+    "native_group_norm": lambda input, weight, bias, group, eps, **sizes: [_group_norm(input, group, weight, bias, eps)],
     "softmax": _along(nm.softmax),
     "_softmax": lambda self, dim, half_to_float=False: _along(nm.softmax)(self, dim),
     "log_softmax": _along(nm.log_softmax),
     "_log_softmax": lambda self, dim, half_to_float=False: _along(nm.log_softmax)(self, dim),
     "softmin": _along(nm.softmax, -1),
-    "dropout": _dropout,
-    "feature_dropout": _dropout,
-    "alpha_dropout": _dropout,
-    "feature_alpha_dropout": _dropout,
+    **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), _dropout),
 }
 """Operators by torch's names."""

@@ -32,7 +32,7 @@ def _is_axis(value: Any) -> bool:
 
 def _largest(self: Any, k: Any, dim: Any = -1, largest: Any = True, sorted: Any = True) -> list[Any]:
     value, along = along_axis(self, dim)
-    return [mv.part(st.ordered(value, along, bool(largest)), along, 0, whole(k, "number")), PLACES]
+    return [st.top(value, along, whole(k, "number"), bool(largest)), PLACES]
 
 
 def _ranked(self: Any, number: int, dim: Any, keepdim: Any) -> list[Any]:

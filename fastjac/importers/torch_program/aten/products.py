@@ -23,10 +23,6 @@ from .values import optional, real, tensor, tensors
 Operator = Callable[..., Any]
 
 
-def _linear(input: Any, weight: Any, bias: Any = None) -> Value:
-    return ct.linear(tensor(input), tensor(weight, "weight"), optional(bias, "bias"))
-
-
 def _matmul(self: Any, other: Any) -> Value:
     return ct.matmul(tensor(self), tensor(other))
 
@@ -35,10 +31,6 @@ def _addmm(self: Any, mat1: Any, mat2: Any, beta: Any = 1, alpha: Any = 1) -> Va
     """`beta self + alpha mat1 mat2`"""
     product = MULTIPLY(_matmul(mat1, mat2), alpha) if alpha != 1 else _matmul(mat1, mat2)
     return el.add(product, tensor(self if beta == 1 else MULTIPLY(self, beta)))
-
-
-def _addmv(self: Any, mat: Any, vec: Any, beta: Any = 1, alpha: Any = 1) -> Value:
-    return _addmm(self, mat, vec, beta, alpha)
 
 
 def _einsum(equation: Any, tensors_: Any, path: Any = None) -> Value:
@@ -88,14 +80,14 @@ def _attention(
 
 
 PRODUCTS: dict[str, Operator] = {
-    "linear": _linear,
+    "linear": lambda input, weight, bias=None: ct.linear(tensor(input), tensor(weight, "weight"), optional(bias, "bias")),
     "matmul": _matmul,
     "mm": lambda self, mat2: _matmul(self, mat2),
     "bmm": lambda self, mat2: _matmul(self, mat2),
     "mv": lambda self, vec: _matmul(self, vec),
     "dot": lambda self, tensor: _outer_of_one(self, tensor),
     "addmm": _addmm,
-    "addmv": _addmv,
+    "addmv": lambda self, mat, vec, beta=1, alpha=1: _addmm(self, mat, vec, beta, alpha),
     "scaled_dot_product_attention": _attention,
     "einsum": lambda equation, tensors, path=None: _einsum(equation, tensors, path),
     "bilinear": _bilinear,

@@ -48,19 +48,11 @@ def _count(self: Any) -> Any:
     return number_of(mv.count_of(tensor(self)))
 
 
-def _length(a: Any) -> Any:
-    return len(a) if isinstance(a, (list, tuple, dict, str)) else _size(a, 0)
-
-
 def _dtype(a: Any) -> Any:
     """The number of a type."""
     if isinstance(a, (Flow, Condition)):
         return FlowType()
     return NUMBER_OF_TYPE.get(tensor(a).alone.dtype.name, FlowType())
-
-
-def _is_floating(self: Any) -> bool:
-    return isinstance(self, Flow) or tensor(self).alone.dtype.kind == "f"
 
 
 def _cast(self: Any, *targets: Any, **options: Any) -> Value:
@@ -130,15 +122,13 @@ QUERIES: dict[str, Operator] = {
     "ndimension": _dim,
     "numel": _count,
     "sym_numel": _count,
-    "len": _length,
-    "is_floating_point": _is_floating,
+    "len": lambda a: len(a) if isinstance(a, (list, tuple, dict, str)) else _size(a, 0),
+    "is_floating_point": lambda self: isinstance(self, Flow) or tensor(self).alone.dtype.kind == "f",
     "prim.dtype": _dtype,
     "prim.device": lambda a: "cpu",
     "prim.layout": lambda a: 0,
     "prim.type": lambda a: a,
-    "prim.is_cuda": lambda a: False,
-    "prim.is_quantized": lambda a: False,
-    "prim.requires_grad": lambda a: False,
+    **dict.fromkeys(("prim.is_cuda", "prim.is_quantized", "prim.requires_grad"), lambda a: False),
     "prim.data": same,
     "prim.NumToTensor": _as_tensor,
     "prim.unchecked_unwrap_optional": lambda a: a,
@@ -151,25 +141,25 @@ QUERIES: dict[str, Operator] = {
     "type_as": lambda self, other: _cast(self, other),
     "cpu": lambda self: same(self),
     "cuda": lambda self: same(self),
-    "item": _item,
-    "_local_scalar_dense": _item,
-    "is_nonzero": _item,
-    "IntImplicit": _item,
-    "FloatImplicit": _item,
-    "ScalarImplicit": _item,
+    **dict.fromkeys(("item", "_local_scalar_dense", "is_nonzero", "IntImplicit", "FloatImplicit", "ScalarImplicit"), _item),
     "__contains__": _contains,
     "__is__": lambda self, obj: self is obj,
     "__isnot__": lambda self, obj: self is not obj,
     "append": _append,
     "list": _copied_list,
     "format": lambda self, *args: str(self)[:200],
-    "warn": _nothing,
-    "_assert": _nothing,
-    "_assert_scalar": _nothing,
-    "_assert_async": _nothing,
-    "_assert_tensor_metadata": _nothing,
-    "sym_constrain_range": _nothing,
-    "sym_constrain_range_for_size": _nothing,
+    **dict.fromkeys(
+        (
+            "warn",
+            "_assert",
+            "_assert_scalar",
+            "_assert_async",
+            "_assert_tensor_metadata",
+            "sym_constrain_range",
+            "sym_constrain_range_for_size",
+        ),
+        _nothing,
+    ),
 }
 """Operators by torch's names; those of `prim` belong to TorchScript's own list."""
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from ....errors import FormatError, UnsupportedLayerError
 from ...ir import joining as jn
 from ...ir import movement as mv
@@ -20,10 +18,6 @@ from .values import listed, tensor, tensors, whole
 States = tuple[list[Value], Value | None]
 """The states behind each step, and the last cell where there is one."""
 Run = Callable[[Sequence[Flow], Weights, "Value | None", "Value | None"], States]
-
-
-def _gru(steps: Sequence[Flow], weights: Weights, state: Value | None, cell: Value | None) -> States:
-    return rc.gru(steps, weights, state), None
 
 
 def _rnn(steps: Sequence[Flow], weights: Weights, state: Value | None, cell: Value | None, function: rc.Function) -> States:
@@ -76,22 +70,15 @@ def _start(starts: Sequence[Value], which: int, number: int) -> Value | None:
     if which >= len(starts):
         return None
     value = starts[which]
-    return mv.entry(value, 0, number) if isinstance(value, Flow) else _given(value)
+    return mv.entry(value, 0, number) if isinstance(value, Flow) else rc.first_state(value)
 
 
 def _cell(run: Run, input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
     """One step: the new state, and for an LSTM the new cell."""
     held = [fixed(tensor(one, "weights"), "weights") for one in (w_ih, w_hh, b_ih, b_hh) if one is not None]
-    state, cell = (None if start is None else _given(start) for start in [*listed(hx), None][:2])
+    state, cell = (None if start is None else rc.first_state(tensor(start, "state")) for start in [*listed(hx), None][:2])
     made, last = run([_flow(tensor(input))], Weights(*held), state, cell)
     return made[0] if last is None else [made[0], last]
-
-
-def _given(start: Any) -> Value | None:
-    value = tensor(start, "state")
-    if not isinstance(value, Flow) and np.any(value.alone):
-        raise UnsupportedLayerError("it starts from a constant state other than 0; make that an input of the program")
-    return value if isinstance(value, Flow) else None
 
 
 def _flow(value: Value) -> Flow:
@@ -102,7 +89,7 @@ def _flow(value: Value) -> Flow:
 
 RUNS: dict[str, Run] = {
     "lstm": rc.lstm,
-    "gru": _gru,
+    "gru": lambda steps, weights, state, cell: (rc.gru(steps, weights, state), None),
     "rnn_tanh": partial(_rnn, function=tanh),
     "rnn_relu": partial(_rnn, function=relu),
 }

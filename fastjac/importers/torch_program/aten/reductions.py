@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...ir import choice as ch
 from ...ir import elementwise as el
 from ...ir import functions as fn
 from ...ir import reduction as rd
-from ...ir.values import Constant, Flow, Value, size_of
+from ...ir.values import Constant, Value, size_of
 from ...precision import refuse_rounding
 from .arithmetic import MAXIMUM, MINIMUM
 from .values import PLACES, axes, dtype_name, floating, real, tensor, whole
@@ -56,16 +55,7 @@ def _norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, dtype: A
     value, along = tensor(self), axes(dim)
     if order == math.inf:
         return rd.reduce_max(fn.absolute(value), along, bool(keepdim))
-    if order == 2.0 and isinstance(value, Flow):
-        return _length(value, along, bool(keepdim))
     return rd.norm(value, along, bool(keepdim), int(order) if order.is_integer() else 0)
-
-
-def _length(value: Flow, along: Sequence[int] | None, keep: bool) -> Value:
-    """The Euclidean norm. Its derivative at 0 is 0, as in torch; the root's own derivative is infinite there."""
-    squares, zero = rd.reduce_sum(fn.square(value), along, keep), tensor(0.0)
-    is_longer = ch.greater(squares, zero)
-    return ch.where(is_longer, fn.sqrt(ch.where(is_longer, squares, tensor(1.0))), zero)
 
 
 def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, correction: Any = None) -> Value:
@@ -76,8 +66,7 @@ def _variance(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = F
     taken = range(len(value.shape)) if along is None else along
     count = size_of(tuple(value.shape[axis] for axis in taken))
     less = (1.0 if unbiased else 0.0) if correction is None else real(correction)
-    deviation = el.subtract(value, rd.reduce_mean(value, along, True))
-    mean = rd.reduce_mean(fn.square(deviation), along, bool(keepdim))
+    mean = rd.variance(value, along, bool(keepdim))
     return el.multiply(mean, tensor(count / max(count - less, 0.0) if count > less else math.nan)) if less else mean
 
 
@@ -95,14 +84,6 @@ def _with_mean(function: Operator) -> Operator:
     return call
 
 
-def _log_sum_exp(self: Any, dim: Any, keepdim: Any = False) -> Value:
-    return rd.log_sum_exp(floating(tensor(self)), axes(dim), bool(keepdim))
-
-
-def _product(self: Any, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Value:
-    return rd.reduce_product(tensor(self), axes(dim), bool(keepdim))
-
-
 def _cosine_similarity(x1: Any, x2: Any, dim: Any = 1, eps: Any = 1e-8) -> Value:
     """`x1 x2 / (max(|x1|, eps) max(|x2|, eps))` along an axis."""
     first, second = tensor(x1), tensor(x2)
@@ -115,7 +96,7 @@ def _cosine_similarity(x1: Any, x2: Any, dim: Any = 1, eps: Any = 1e-8) -> Value
 REDUCTIONS: dict[str, Operator] = {
     "sum": _along(rd.reduce_sum),
     "mean": _along(_mean),
-    "prod": _product,
+    "prod": lambda self, dim=None, keepdim=False, dtype=None: rd.reduce_product(tensor(self), axes(dim), bool(keepdim)),
     "max": _extreme(rd.reduce_max, MAXIMUM),
     "min": _extreme(rd.reduce_min, MINIMUM),
     "amax": _extreme_along(rd.reduce_max),
@@ -131,7 +112,7 @@ REDUCTIONS: dict[str, Operator] = {
     "aminmax": lambda self, dim=None, keepdim=False: [
         reduce(tensor(self), axes(dim), bool(keepdim)) for reduce in (rd.reduce_min, rd.reduce_max)
     ],
-    "logsumexp": _log_sum_exp,
+    "logsumexp": lambda self, dim, keepdim=False: rd.log_sum_exp(floating(tensor(self)), axes(dim), bool(keepdim)),
     "cosine_similarity": _cosine_similarity,
 }
 """Operators by torch's names."""

@@ -21,8 +21,7 @@ from ...ir import reduction as rd
 from ...ir.values import Constant, Value, constant
 from ...reading.limits import MOST_LAYERS, check_count
 from .activations import ACTIVATIONS
-from .arithmetic import ARITHMETIC, DIVIDE, MULTIPLY, SUBTRACT
-from .composed import COMPOSED
+from .arithmetic import DIVIDE, MULTIPLY, SUBTRACT
 from .movement import MOVEMENTS, along_axis
 from .ordering import ORDERINGS
 from .values import axes, floating, listed, paired, real, stored_dtype, tensor, tensors, whole
@@ -119,11 +118,6 @@ def _any(self: Any, dim: Any = None, keepdim: Any = False, *, most: bool = True)
     return ch.greater(reduce(tensor(self), axes(dim), bool(keepdim)), tensor(0.5))
 
 
-def _exclusive(self: Any, other: Any) -> Any:
-    either, both = ARITHMETIC["logical_or"](self, other), ARITHMETIC["logical_and"](self, other)
-    return ARITHMETIC["logical_and"](either, ARITHMETIC["logical_not"](both))
-
-
 def _moved_axes(self: Any, source: Any, destination: Any) -> Value:
     value = tensor(self)
     rank = len(value.shape)
@@ -154,9 +148,7 @@ SHORTHANDS: dict[str, Operator] = {
     "movedim": _moved_axes,
     "moveaxis": _moved_axes,
     "swapdims": lambda self, dim0, dim1: MOVEMENTS["transpose"](self, dim0, dim1),
-    "mH": lambda self: mv.swap_axes(tensor(self), -1, -2),
-    "mT": lambda self: mv.swap_axes(tensor(self), -1, -2),
-    "adjoint": lambda self: mv.swap_axes(tensor(self), -1, -2),
+    **dict.fromkeys(("mH", "mT", "adjoint"), lambda self: mv.swap_axes(tensor(self), -1, -2)),
     "ravel": lambda self: mv.reshape(tensor(self), [-1]),
     "atan2": lambda self, other: angles.arctan2(*paired(self, other)),
     "arctan2": lambda self, other: angles.arctan2(*paired(self, other)),
@@ -172,8 +164,6 @@ SHORTHANDS: dict[str, Operator] = {
     "copysign": lambda self, other: MULTIPLY(
         fn.absolute(tensor(self)), ch.where(ch.at_least(tensor(other), tensor(ZERO)), tensor(ONE), tensor(-ONE))
     ),
-    "deg2rad": lambda self: el.multiply(tensor(self), tensor(math.pi / 180.0)),
-    "rad2deg": lambda self: el.multiply(tensor(self), tensor(180.0 / math.pi)),
     "float_power": lambda self, exponent: el.power(*paired(floating(tensor(self)), exponent)),
     "ldexp": lambda self, other: MULTIPLY(self, el.power(*paired(TWO, floating(tensor(other))))),
     "xlogy": lambda self, other: MULTIPLY(self, fn.log(floating(tensor(other)))),
@@ -184,13 +174,10 @@ SHORTHANDS: dict[str, Operator] = {
     "logspace": lambda start, end, steps, base=10.0, dtype=None, **options: _linspace(start, end, steps, dtype, real(base)),
     "any": _any,
     "all": lambda self, dim=None, keepdim=False: _any(self, dim, keepdim, most=False),
-    "logical_xor": _exclusive,
-    "bitwise_xor": _exclusive,
-    "__xor__": _exclusive,
     "mse_loss": lambda self, target, reduction=1: _loss(fn.square(SUBTRACT(self, target)), reduction),
     "l1_loss": lambda self, target, reduction=1: _loss(fn.absolute(SUBTRACT(self, target)), reduction),
     "special_log1p": ACTIVATIONS["log1p"],
-    "special_exp2": COMPOSED["exp2"],
+    "special_exp2": ACTIVATIONS["exp2"],
     "special_expm1": ACTIVATIONS["expm1"],
     "special_entr": lambda self: fn.negative(el.multiply(floating(tensor(self)), fn.log(floating(tensor(self))))),
     "msort": lambda self: ORDERINGS["sort"](self, 0)[0],

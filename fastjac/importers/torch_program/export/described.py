@@ -8,13 +8,34 @@ from typing import Any
 from ....errors import FormatError
 from ...reading.archive import Archive
 from ...reading.jsontext import read_object
-from ...reading.limits import MOST_LAYERS, MOST_TEXT, check_count
+from ...reading.limits import MOST_LAYERS, MOST_NAME, MOST_TEXT, check_count
 
 
 def object_in(found: Archive, member: str) -> dict[str, Any]:
     """The object that a member of an archive holds as JSON."""
     check_count(found.size(member), MOST_TEXT, f"bytes in {member:.200}")
     return read_object(found.read(member), member[:200])
+
+
+def keys_of(module: Mapping[str, Any]) -> list[str]:
+    """The keys of the dict of tensors that a program returns, in order; empty where it returns anything else."""
+    calls = module.get("module_call_graph")
+    signature = calls[0].get("signature") if isinstance(calls, list) and calls and isinstance(calls[0], dict) else None
+    written = signature.get("out_spec") if isinstance(signature, dict) else None
+    spec = _parsed(written)
+    _, tree = spec if isinstance(spec, list) and len(spec) == 2 else (None, None)
+    if not isinstance(tree, dict) or tree.get("type") not in DICTS:
+        return []
+    keys = _parsed(tree.get("context"))
+    return keys if isinstance(keys, list) and all(isinstance(key, str) and len(key) < MOST_NAME for key in keys) else []
+
+
+DICTS = ("builtins.dict", "collections.OrderedDict")
+
+
+def _parsed(text: Any) -> Any:
+    """What a text that stands in the file holds as JSON."""
+    return read_object(f'{{"value": {text}}}', "the form of its outputs").get("value") if isinstance(text, str) else None
 
 
 def only(described: Any, what: str) -> tuple[str, Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....arguments import positive_count
-from ....errors import FormatError, LayerError, OptionError, UnsupportedLayerError
+from ....errors import FormatError, LayerError, UnsupportedLayerError
 from ...ir.missing import Missing, refuse_missing
 from ...ir.sources import Source
 from ...located import located
@@ -17,7 +17,8 @@ from ..aten.arithmetic import ARITHMETIC
 from ..aten.evaluation import Evaluation, called
 from ..aten.operators import is_known, missing
 from ..aten.values import NUMBER_OF_TYPE
-from .described import argument_of, as_dict, dict_of, has_name, items_of, list_of, name_of, only, text_of
+from ..inputs import other_inputs
+from .described import argument_of, as_dict, dict_of, has_name, items_of, keys_of, list_of, name_of, only, text_of
 from .weights import TYPES, Weights, integer
 
 ATEN, PYTHON = "torch.ops.aten.", "_operator."
@@ -75,6 +76,7 @@ class Graph:
         self._shapes = dict_of(graph, "tensor_values")
         self._inputs = [only(one, "an input") for one in list_of(signature, "input_specs", 10 * MOST_ENDS)]
         self._outputs = [only(one, "an output") for one in list_of(signature, "output_specs", MOST_ENDS)]
+        self._keys = keys_of(module)
 
     def refuse_missing(self) -> None:
         """Raise UnsupportedLayerError for the first operator that fastjac does not have; the message counts all of them."""
@@ -82,15 +84,16 @@ class Graph:
         refuse_missing((Missing(node.place, node.target, missing(node.called)) for node in unknown), "nodes")
 
     def sources(self, n_in: int | None, chosen: Sequence[str] | None) -> list[Source]:
-        """The inputs of the network, in the order of the graph, or of the names that the user chose."""
+        """The inputs of the graph, those that the user chose first."""
         names = [
             name_of(spec.get("arg")) for kind, spec in self._inputs if kind == "user_input" and "as_tensor" in argument_of(spec)
         ]
         if not names:
             raise UnsupportedLayerError("it takes no tensor as its input; fastjac takes networks, not constants")
-        wanted = names if chosen is None else list(chosen)
-        if sorted(map(str, wanted)) != sorted(names):
-            raise OptionError(f"inputs must name {', '.join(names)}, each once; got {', '.join(map(str, wanted))}")
+        named = list(chosen or ())
+        if not set(named) <= set(names) or len(set(named)) != len(named):
+            raise other_inputs(names, names, named)
+        wanted = [*named, *(name for name in names if name not in named)]
         return [self._source(name, n_in if len(names) == 1 else None) for name in wanted]
 
     def _source(self, name: str, n_in: int | None) -> Source:
@@ -114,7 +117,7 @@ class Graph:
             return Source.of(name, tuple(size or 1 for size in shape), 0 if is_open else None, dtype)
 
     def run(self, evaluation: Evaluation, weights: Weights, inputs: Mapping[str, Any]) -> Any:
-        """What the graph gives: a dict of its outputs by name."""
+        """What the graph gives: a dict of its outputs by name, the key where the program returns a dict of tensors."""
         values: dict[str, Any] = {}
         for kind, spec in self._inputs:
             _set_input(values, kind, spec, weights, inputs)
@@ -131,7 +134,7 @@ class Graph:
                 raise UnsupportedLayerError(
                     f"it changes what it holds as it runs ({kind:.40}); export the model in evaluation mode"
                 )
-        return found
+        return dict(zip(self._keys, found.values(), strict=True)) if len(self._keys) == len(found) else found
 
 
 def _set_input(values: dict[str, Any], kind: str, spec: Mapping[str, Any], weights: Weights, inputs: Mapping[str, Any]) -> None:
