@@ -29,6 +29,9 @@ from .matrix import Matrix, result_of
 from .passage import Passage, Rows
 from .spans import can_unite, end_spans, link_goes_right
 
+LONG = 16
+"""Columns so many times as long as the result is wide are worth turning the result round for a normalizer."""
+
 
 class Accumulation(Emitter):
     """The steps that compute a product in the order of its plan.
@@ -55,9 +58,13 @@ class Accumulation(Emitter):
 
     def _single_factor(self, whole: Span) -> Matrix:
         """The product of one factor: a copy of it, to which the links before and after it are applied."""
-        copy = self.copy(self._source(whole, transposed=False), self._out())
-        self._apply_ends(copy, whole)
-        return copy
+        normalizes = self._normalizes(whole)
+        turned = normalizes and self._has_few_columns(8)
+        along_rows = normalizes and not turned
+        matrix = self._source(whole, turned)
+        if not (along_rows and self._product.links[-1][0].rank):
+            matrix = self.copy(matrix, self.take(matrix.rows, matrix.columns, turned) if normalizes else self._out())
+        return self._ended(matrix, whole, along_rows)
 
     def _contract(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
         """Records for one step of the plan; returns the matrix that it makes."""
@@ -85,7 +92,9 @@ class Accumulation(Emitter):
         whole = span == (0, len(self._product.leaves))
         along_rows = self._normalizes_rows(span)
         into_out = whole and not along_rows and not (transposed and span in self._ends)
-        result = self._out() if into_out else self.take(left.rows, right.columns, transposed and not along_rows)
+        # Slopes in front of the normalizer scale columns as the product stores them, so it is turned round behind them.
+        at_once = along_rows and self._product.links[-1][0].rank
+        result = self._out() if into_out else self.take(left.rows, right.columns, transposed and not at_once)
         if transposed:
             self.contract(right.transpose, left.transpose, result.transpose, live)
         else:
@@ -100,7 +109,7 @@ class Accumulation(Emitter):
         for operand in (left, right):
             self.release(operand)
         self.contracted = result, len(self.steps)
-        return self._ended(result, span)
+        return self._ended(result, span, along_rows)
 
     def _pass(self, step: Step, made: dict[Span, Matrix]) -> Matrix:
         """Records for a block through which rows are pushed or pulled; returns the matrix that they make."""
@@ -112,7 +121,7 @@ class Accumulation(Emitter):
         whole = span == (0, len(self._product.leaves)) and not along_rows and not (forward and span in self._ends)
         passage = Passage(self, block, forward, rows, self._lying_out(forward) if whole else None)
         lying = passage.run(self._entry(step, made, passage.reads_weights_alone()))
-        return self._ended(lying.transpose if forward else lying, span)
+        return self._ended(lying.transpose if forward else lying, span, along_rows)
 
     def _lying_out(self, turned: bool) -> Matrix:
         """The result, or its transpose; where that is a single row, the stride between rows is set to the row's length."""
@@ -192,25 +201,42 @@ class Accumulation(Emitter):
             link = self._product.links[-1] if forward else self._product.links[0][::-1]
             self.apply(matrix, link, forward)
 
-    def _ended(self, matrix: Matrix, span: Span) -> Matrix:
-        """The matrix of a span with the links applied for which that is the place."""
-        if not self._normalizes_rows(span):
+    def _ended(self, matrix: Matrix, span: Span, along_rows: bool) -> Matrix:
+        """The matrix of a span with the links applied for which that is the place.
+
+        along_rows : whether a normalizer makes the result, going along its rows; the matrix does not lie in the result then.
+        """
+        if not along_rows:
             self._apply_ends(matrix, span)
             return matrix
+        link = self._product.links[-1]
+        first = next(number for number, op in enumerate(link) if op.rank)
+        self.apply(matrix, link[:first], forward=True)
         # A normalizer writes another matrix than it reads. In place, rows that share registers would wait for one another.
+        matrix = self._oriented(matrix, transposed=False)
         result = self.copy(matrix, self._out())
-        self._apply_ends(result, span)
+        self.apply(result, link[first:], forward=True)
+        if False in self._ends[span]:
+            self.apply(result, self._product.links[0][::-1], forward=False)
         self.release(matrix)
         return result
 
     def _normalizes_rows(self, span: Span) -> bool:
-        """Whether a normalizer makes the result from a span, going along its rows.
+        """Whether a normalizer makes the result from a span, going along its rows."""
+        return self._normalizes(span) and not self._has_few_columns(2)
 
-        Where J has few columns, they lie side by side and are normalized one by one: registers of its rows would be half empty.
-        """
+    def _normalizes(self, span: Span) -> bool:
+        """Whether a normalizer makes the result from a span."""
         last = span == (0, len(self._product.leaves)) and True in self._ends.get(span, ())
-        few = 2 * self._product.sizes[0] <= lanes(self._parameters.dtype)
-        return last and not few and any(op.rank for op in self._product.links[-1])
+        return last and any(op.rank for op in self._product.links[-1])
+
+    def _has_few_columns(self, part: int) -> bool:
+        """Whether a normalizer takes the result sooner where each of its columns lies in one piece.
+
+        Its rows would then fill at most this part of a register, the inverse of a number, and there are many of them.
+        """
+        rows, columns = self._product.sizes[-1], self._product.sizes[0]
+        return LONG * columns < rows and part * columns <= max(part, lanes(self._parameters.dtype))
 
     def _oriented(self, matrix: Matrix, transposed: bool) -> Matrix:
         """The matrix as the kernel's right operand: in this orientation, with padded rows."""

@@ -84,7 +84,7 @@ def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumula
         return None
     matrix, steps = accumulation.contracted
     last = chain.links[-1]
-    if _is_short_softmax(last):
+    if is_short_softmax(last):
         # The kernel applies the softmax too, so it makes the Jacobian itself.
         matrix, steps = result_of(product), len(accumulation.steps)
     elif matrix.made_by is None or matrix.made_by["state"] == DENSE:
@@ -100,6 +100,6 @@ def lanes_for(chain: Chain, product: Product, plan: Plan, accumulation: Accumula
     return found
 
 
-def _is_short_softmax(link: Link) -> bool:
+def is_short_softmax(link: Link) -> bool:
     """Whether a link is a softmax of so few units that its sums are taken one after another."""
     return len(link) == 1 and isinstance(link[0], Normalization) and link[0].layer.rule == "softmax" and link[0].size <= SHORT

@@ -56,6 +56,9 @@ LANE_ROOM = 1 << 16
 """Numbers up to which matrices with samples along the lanes stay in the nearer caches."""
 LANES_GAIN = 0.9
 """Samples lie along the lanes only where that takes at most this share of the cycles that rows take."""
+VALUES_GAIN = 1.2
+"""Values alone lie along the lanes up to this share of the cycles that products in rows take; what else short rows take is not
+counted there."""
 PACK_ROWS = 24
 """Least rows of the other operand for which packing a weight can pay."""
 PACK_ELEMENTS = 1 << 22
@@ -139,3 +142,9 @@ def lane_cycles(sizes: tuple[int, ...], forward: bool, lanes: int) -> tuple[floa
     values = np.sum(lane_product_cycles(n_out, n_in + 1, lanes))
     products = rows * np.sum(lane_product_cycles(*pushed, lanes))
     return float(values), float(products + SCALE * rows * sum(sizes) / lanes + MOVE * sizes[0] * sizes[-1])
+
+
+def values_fit_lanes(sizes: tuple[int, ...], lanes: int) -> bool:
+    """Whether values alone take less time with samples along the lanes, where inputs and outputs are turned round."""
+    values, _ = lane_cycles(sizes, True, lanes)
+    return values + MOVE * (sizes[0] + sizes[-1]) <= VALUES_GAIN * value_cycles(sizes, lanes)

@@ -6,8 +6,8 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from fastjac import LayerNorm, LogSoftmax, ReLU, ReLU6, Softmax, Tanh
-from fastjac.kernels.tables import CONTRACT, DENSE, OUT, PACK
+from fastjac import LayerNorm, LogSoftmax, Network, ReLU, ReLU6, Residual, Softmax, Tanh
+from fastjac.kernels.tables import CONTRACT, DENSE, JACOBIAN, OUT, PACK
 from fastjac.kernels.target import lanes
 from fastjac.layers import Affine
 from fastjac.lowering.program import lower
@@ -180,3 +180,36 @@ def test_few_rows_behind_smooth_links_are_stacked():
     assert [step.stacked for step in order.steps] == [True, True]
     steps = lower(network_chain, [(whole, order)]).steps
     assert all(step["stacked"] for step in steps if step["operation"] == CONTRACT)
+
+
+NORMALIZED = {
+    "weight": [Affine(np.ones((40, 12))), Softmax()],
+    "slopes of a weight": [Affine(np.ones((40, 12))), Tanh(), Softmax()],
+    "product": [Affine(np.ones((60, 12))), Tanh(), Affine(np.ones((40, 60))), Softmax()],
+    "slopes of a product": [Affine(np.ones((60, 12))), Tanh(), Affine(np.ones((40, 60))), Tanh(), LayerNorm()],
+    "block": [Affine(np.ones((40, 12))), Residual([Affine(np.ones((40, 40))), Tanh()]), Softmax()],
+}
+
+
+def steps_of_jacobian(net, mode):
+    program = net.program(mode)
+    layout = program.layout[JACOBIAN]
+    return program.steps[layout["first_step"] : layout["last_step"]]
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_a_normalizer_along_rows_writes_another_matrix_than_it_reads(name, mode):
+    *_, last = steps_of_jacobian(Network(NORMALIZED[name], dtype=np.float32), mode)
+    assert last["rank"]
+    assert not last["units_on_columns"]
+    assert last["c_place"] == OUT
+    assert last["a_place"] != OUT
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 193), (1, 12), (40, 193)])
+@pytest.mark.parametrize("hidden", [[], [Affine(np.ones((5, 5))), Tanh()]])
+def test_a_normalizer_takes_few_long_columns_one_by_one(columns, rows, hidden):
+    layers = [*(hidden and [Affine(np.ones((5, columns)))]), *hidden, Affine(np.ones((rows, 5 if hidden else columns)))]
+    (apply,) = (step for step in steps_of_jacobian(Network([*layers, LayerNorm()]), "forward") if step["rank"])
+    assert bool(apply["units_on_columns"]) == (rows > 16 * columns)

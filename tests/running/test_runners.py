@@ -33,6 +33,16 @@ def test_the_latest_are_kept(runners):
     assert len(runners._kept) == MOST_RUNNERS
 
 
+def test_values_lie_along_the_lanes_only_where_they_are_found_sooner_so():
+    """A wide output is turned round for nothing, but a short softmax takes far less time along the lanes."""
+    layers = (Affine(np.ones((2, 1))), Tanh(), Affine(np.ones((207, 2))))
+    wide = Runners(path(layers, (1, 2, 2, 207)), np.dtype(np.float32))
+    short = Runners(path((*layers[:2], Affine(np.ones((5, 2))), Softmax()), (1, 2, 2, 5, 5)), np.dtype(np.float64))
+    for found, along in ((wide, False), (short, True)):
+        assert found.get("auto").program.layout["lane_samples"][0]
+        assert bool(found.get(None).program.layout["lane_samples"][0]) == along
+
+
 def test_values_lie_along_the_lanes_where_the_jacobian_does():
     for width, along in ((17, True), (5000, False)):
         layers = (Affine(np.ones((width, 3))), Tanh(), Affine(np.ones((2, width))))
