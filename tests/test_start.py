@@ -50,7 +50,7 @@ def test_only_what_a_network_needs_is_compiled_or_read():
         from fastjac.kernels import accumulate, normalizers, stages
         net = fj.Network([fj.Affine(np.ones((30, 20))), fj.ReLU(), fj.Affine(np.ones((10, 30)))])
         net.jacobian(np.ones((64, 20)))
-        steps = [accumulate.contract_step, accumulate.normalize_step, *normalizers.NORMALIZERS.values()]
+        steps = [accumulate.contract_step, accumulate.normalize_rows_step, *normalizers.NORMALIZERS.values()]
         print([step.py_func.__name__ for step in steps if step.overloads])
         print([name for name, (kernel, _) in stages.STAGES.items() if kernel.overloads])
         net.jacobian_vjp(np.ones((3, 20)))

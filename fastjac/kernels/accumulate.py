@@ -216,20 +216,27 @@ def scale_step(zero, addresses, task, number, group, share):
 
 
 @kernel(*TAKEN)
-def normalize_step(zero, addresses, task, number, group, share):
-    """Multiply a matrix by the Jacobian of a normalizer: in place, or where the units lie on its rows into another matrix."""
+def normalize_columns_step(zero, addresses, task, number, group, share):
+    """Multiply a matrix, whose units lie along its columns, by the Jacobian of a normalizer, in place."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    first, last = rows_of(step, step.rows, share)
+    for sample in range(group.samples):
+        matrix = result_at(program, group, step, sample) + first * step.c_row * itemsize(zero)
+        state = sample_state(program, step, group, sample)
+        normalize_columns(zero, matrix, step.c_row, last - first, state, step.columns, step.rank, step.forward)
+
+
+@kernel(*TAKEN)
+def normalize_rows_step(zero, addresses, task, number, group, share):
+    """Multiply a matrix, whose units lie along its rows, by the Jacobian of a normalizer: in place, or into another matrix."""
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     for sample in range(group.samples):
-        matrix = result_at(program, group, step, sample)
+        source = operand_at(program, group, step, sample), step.a_row
+        target = result_at(program, group, step, sample), step.c_row
         state = sample_state(program, step, group, sample)
-        if step.units_on_columns:
-            first, last = rows_of(step, step.rows, share)
-            matrix += first * step.c_row * itemsize(zero)
-            normalize_columns(zero, matrix, step.c_row, last - first, state, step.columns, step.rank, step.forward)
-        else:
-            source, target = (operand_at(program, group, step, sample), step.a_row), (matrix, step.c_row)
-            normalize_rows(zero, source, target, step.columns, state, step.rows, step.rank, step.forward)
+        normalize_rows(zero, source, target, step.columns, state, step.rows, step.rank, step.forward)
 
 
 @kernel(*TAKEN)

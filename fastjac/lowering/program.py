@@ -137,7 +137,8 @@ def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Rec
 
 
 def _kernel_of(step: Record, dtype: np.dtype) -> Record:
-    apply = accumulate.normalize_step if step.get("rank") else accumulate.scale_step
+    normalize = accumulate.normalize_columns_step if step.get("units_on_columns") else accumulate.normalize_rows_step
+    apply = normalize if step.get("rank") else accumulate.scale_step
     kernels = {CONTRACT: accumulate.contract_step, COPY: accumulate.copy_step, PACK: accumulate.pack_step, APPLY: apply}
     kernels |= {CLEAR: accumulate.clear_step, SUM: accumulate.sum_step}
     return {"kernel": kernel_address(kernels[step["operation"]], dtype)}
