@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compress import list_nonzero
-from .contract import Contraction, tile_rows_of
+from .contract import Contraction, tile_rows_of, tile_shape
 from .jit import kernel, piece
 from .meeting import share_of, take_pieces
 from .memory import NUMBER, call_address, itemsize, numbers, view
@@ -75,14 +75,18 @@ def affine(zero, addresses, task, number, x, count, memory, share):
         index = memory[1] + layout.own_lists * INDEX_BYTES
         depth = list_nonzero(zero, source, step.n_in, index)
     first, last = share_of(step.n_out, step.panel, share)
+    if step.panel == DENSE:
+        tile, weight_row, jump = tile_shape(zero, count, step.n_out), step.row, 1
+    else:
+        tile, weight_row, jump = (tile_rows_of(zero, count, step.panel), step.panel), step.panel, step.n_in
     operands = Contraction(
         count, last - first,
         source, row, 1, index,
-        program.parameters + (step.weight + first * step.n_in) * size, step.panel, step.n_in, index, depth,
+        program.parameters + (step.weight + first * jump) * size, weight_row, jump, index, depth,
         program.parameters + (step.bias + first) * size, 0, ones(program, layout),
         memory[0] + (step.target + first) * size, step.row,
     )  # fmt: skip
-    call_address(layout.contract, (zero, operands, tile_rows_of(zero, count, step.panel), step.panel))
+    call_address(layout.contract, (zero, operands, *tile))
 
 
 @kernel(*TAKEN)
