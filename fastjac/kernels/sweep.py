@@ -12,6 +12,7 @@ from .contract import Contraction, tile_rows_of, tile_shape
 from .jit import kernel, piece
 from .meeting import share_of, take_pieces
 from .memory import NUMBER, call_address, itemsize, numbers, view
+from .operators import copy_vector
 from .state import STATE, state_at
 from .tables import DENSE, INDEX, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
 
@@ -48,6 +49,15 @@ def store_values(program, layout, memory, y, samples):
 def _vectors(zero, place, offset, x, memory):
     """The address of the first sample's vector, in the workspace or among the inputs."""
     return (x if place == INPUTS else memory[0]) + offset * itemsize(zero)
+
+
+@piece
+def _operand_in_place(zero, step, x, memory, count):
+    """The address of the result, which holds the operand: it lies there, or is copied there with the padding of its rows."""
+    source, target = _vectors(zero, step.source_place, step.source, x, memory), memory[0] + step.target * itemsize(zero)
+    if source != target:
+        copy_vector(zero, source, target, count * step.row)
+    return target
 
 
 @piece
@@ -98,7 +108,7 @@ def activate(zero, addresses, task, number, x, count, memory, share):
     slopes = state_at(zero, step, memory[STATE:], 0)
     its_slopes = memory[0] + layout.spare * size if step.compose else slopes
     p, q = program.parameters + step.p * size, program.parameters + step.q * size
-    call_address(step.rule, (zero, memory[0] + step.target * size, p, q, its_slopes, n))
+    call_address(step.rule, (zero, _operand_in_place(zero, step, x, memory, count), p, q, its_slopes, n))
     if step.compose:
         d, its = view(zero, slopes, n), view(zero, its_slopes, n)
         for j in range(n):
@@ -111,10 +121,10 @@ def normalize(zero, addresses, task, number, x, count, memory, share):
     program = Tables(zero, *addresses)
     step = read_primal(program.primal, number)
     size = itemsize(zero)
-    epsilon = program.parameters + step.p * size
+    epsilon, target = program.parameters + step.p * size, _operand_in_place(zero, step, x, memory, count)
     for sample in range(count):
         state = state_at(zero, step, memory[STATE:], sample)
-        call_address(step.rule, (zero, memory[0] + (step.target + sample * step.row) * size, step.n_in, epsilon, state))
+        call_address(step.rule, (zero, target + sample * step.row * size, step.n_in, epsilon, state))
 
 
 @kernel(*TAKEN)

@@ -104,7 +104,7 @@ PRIMAL = record(
     "other_place",  # ADD, JOIN: the same of the second operand
     "other",
     "other_row",
-    "target",  # the result, which ACTIVATE and NORMALIZE change in place
+    "target",  # the result; the operand of ACTIVATE and NORMALIZE lies there, or has rows as long, and is copied there
     "row",
     "weight",  # AFFINE: the transposed weight in the parameters, in panels of so many columns, or DENSE where it is row-major,
     "panel",  # and the bias

@@ -34,7 +34,7 @@ class Vector:
 class Move:
     """One step: an operator, its operands, and where its result lies. A selection also serves to copy what others still need.
 
-    An activation or a normalizer changes its operand in place, so the operand is also the target.
+    An activation or a normalizer changes its operand in place, so the operand is also the target, unless all values are kept.
     zeros : whether units of the operand can be exactly 0 on whole intervals of the input.
     """
 
@@ -86,8 +86,8 @@ class Values:
                 self._release(step)
                 return part
         if isinstance(operator, (Diagonal, Normalization)):
-            target = self._own(step, operands[0])
-            self.moves.append(Move(operator, (target,), target))
+            target = self._new(step.size) if self._keeps else self._own(step, operands[0])
+            self.moves.append(Move(operator, (operands[0] if self._keeps else target,), target))
             return target
         # A join reads a unit before it writes that unit, so a sum may overwrite its first operand.
         reuse = isinstance(operator, Sum) and self._last(step.operands[0])
