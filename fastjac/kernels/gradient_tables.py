@@ -21,7 +21,7 @@ BRING, PAIR = NORMALIZE + 1, NORMALIZE + 2
 """Operations besides AFFINE, ACTIVATE and NORMALIZE. BRING takes units of the source as they are. PAIR is a function of two
 values, unit by unit: two operations, one behind the other, each with the slopes by its own source."""
 WRITES, ADDS, CLEARS = range(3)
-"""What an operation does to the rows, or the values, at which it arrives. The first operation there writes; those that follow
+"""What an operation does to the rows at which it arrives. The first operation there writes; those that follow
 add. A first operation that brings only some of the units clears all of them and then adds, since others may bring any units."""
 
 VALUE = record(
@@ -41,7 +41,7 @@ OPERATION = record(
     "n_out",
     "in_row",
     "out_row",
-    "push",  # WRITES, ADDS or CLEARS: what it does to values and tangents at the target, and to cotangents at the source
+    "push",  # WRITES, ADDS or CLEARS: what it does to tangents at the target, and to cotangents at the source
     "pull",
     "source_made",  # the last operation that makes the source, or DENSE
     "weight",  # AFFINE, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded

@@ -20,7 +20,8 @@ from .values import Move, StatePlaces, Values, Vector
 class Sweep:
     """The primal table of a network for blocks of samples.
 
-    block : samples in a block.  state : where the vectors of each operator's Jacobian lie.  parameters : receives the weights.
+    block : samples in a block.  state : where the vectors of each operator's Jacobian lie.
+    parameters : receives the numbers that steps read, or knows where they lie.
     """
 
     def __init__(self, block: int, state: StatePlaces, parameters: Parameters) -> None:
