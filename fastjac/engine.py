@@ -21,7 +21,8 @@ The rooms from the top down. Each imports only from those below it, as a test ho
     saving.py       fastjac's own files
     quantities/     what is read off J: measurable.py, a base of Network too; jacobians.py, in pieces.py and by waist.py
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py takes the edges of a block of all
-                    layers, none folded; lowering.py writes their tables, runner.py their requests
+                    layers, none folded; lowering.py writes their tables, and by lowering/ those of a primal sweep that keeps all
+                    values, of numbers that places.py has placed; runner.py writes their requests
     derivatives.py  the other base of Network, which computes
     linearization.py        keeps a primal sweep for later products
     jacobian_operator.py    J as one of SciPy's operators
@@ -55,9 +56,9 @@ The rooms from the top down. Each imports only from those below it, as a test ho
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py). It takes narrow networks
                     by lanes.py, and copies J for samples of equal slopes, which twins.py finds. Threads that compute the same
                     samples meet behind each step (meeting.py). group.py says where a sample's numbers lie, and state.py where its
-                    slopes; gradient.py goes back by its stages.py; contract.py and tile.py multiply, low_rank.py normalizes
-                    and transpose.py turns matrices round; formulas/ are the activations, from which activations.py makes
-                    kernels, and pairwise.py the joins of two
+                    slopes; gradient.py goes back by its stages.py, whose first is a sweep by sweep.py; contract.py and tile.py
+                    multiply, low_rank.py normalizes and transpose.py turns matrices round; formulas/ are the activations, from
+                    which activations.py makes kernels, and pairwise.py the joins of two
 
     caches.py       the machine's cache sizes, to which work is cut
     coldstart.py    announces that kernels compile

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kernels.contract import contract
 from ..kernels.gradient_tables import LAYOUT, OPERATION, VALUE, WRITES
+from ..kernels.jit import kernel_address
+from ..kernels.operators import copy
 from ..kernels.pack import SOURCES
 from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
-from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, records
+from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, PRIMAL, records
 from ..kernels.target import padded, round_up
 from ..layers import Activation, Layer
 from ..lowering.matrix import Record
 from ..lowering.memory import LINE, LIST_ROOM, MOST_SAMPLES
+from ..lowering.moves import Sweep
+from ..lowering.values import Values, place_state
 from ..planning.block import jacobian_size
 from .operations import Operation, ParameterName, Unfolded, numbers_of
-from .places import Flat, Place
+from .places import Flat, Place, Placed
 from .rules import rules_of
 from .seeds import cheapest_seeds, multiply_adds
 from .sums import modes, slots
@@ -35,8 +40,8 @@ class Lowered:
     """Tables of the gradient kernel for one network, whose parameters may change.
 
     unfolded : the network.
-    value_table, operations, layout : VALUE and OPERATION records, and one LAYOUT record.
-    units : the numbers of units that OPERATION records name by their addresses.
+    primal, value_table, operations, layout : PRIMAL, VALUE and OPERATION records, and one LAYOUT record.
+    lists : where lists of units lie in the flat array of parameters.
     ones : where ones lie in the flat array of parameters.
     values : for each operation where its numbers lie in the flat array of parameters, by the kernel's names for them.
     gradients : for each operation where its wanted gradients lie in the flat array of sums, by the same names.
@@ -45,10 +50,11 @@ class Lowered:
 
     dtype: np.dtype
     unfolded: Unfolded
+    primal: np.ndarray
     value_table: np.ndarray
     operations: np.ndarray
     layout: np.ndarray
-    units: np.ndarray
+    lists: dict[tuple[int, ...], Place]
     ones: Place
     values: tuple[dict[str, Place], ...]
     gradients: tuple[dict[str, Place], ...]
@@ -85,6 +91,13 @@ class _Lowering:
         self._block = self._samples_in_block()
         self._placed: dict[Hashable, tuple[dict[str, Place], dict[str, Place]]] = {}
         self._places, self._wanted = zip(*(self._place(op, wanted) for op in self._ops), strict=True)
+        self._lists = {index: self._values.take(1, len(index)) for op in self._ops if (index := op.units.index)}
+        self._vectors = Values(unfolded.steps, self._sizes[0], dtype, keeps=True)
+        self._states, state_size = place_state([step.operator for step in unfolded.steps], dtype)
+        self._work.take(self._block, self._vectors.size + state_size)
+        self._state = self._block * self._vectors.size
+        by_layer = {op.layer: places for op, places in zip(self._ops, self._places, strict=True)}
+        self._sweep = Sweep(self._block, self._states, Placed(dtype, by_layer, self._lists))
         used = {(op.position, name) for op in self._ops for name in op.fields.values()}
         starts = {name: unfolded.positions[name] for name in sorted(set(wanted) - used)}
         self._unused = tuple(
@@ -97,16 +110,17 @@ class _Lowering:
         row = self._block * max(self._seeds * self._widest_rows(), padded(self._widest, self._dtype))
         self._slot_places = [self._buffers.take(1, row).offset for _ in range(max(self._slots) + 1)]
         spare = self._buffers.take(1, row).offset
+        primal = self._sweep.steps(self._vectors)
         values, rows = self._records()
-        units = self._add_units(rows)
         self._add_features(rows)
         return Lowered(
             self._dtype,
             self._unfolded,
+            records(PRIMAL, primal),
             records(VALUE, values),
             records(OPERATION, rows),
-            records(LAYOUT, [self._layout(spare)]),
-            units,
+            records(LAYOUT, [self._layout(spare) | self._sweep_layout(len(primal))]),
+            self._lists,
             self._ones,
             self._places,
             self._wanted,
@@ -118,49 +132,36 @@ class _Lowering:
 
     def _records(self) -> tuple[list[Record], list[Record]]:
         """The records of values and operations, each with what it states of the others."""
-        values: list[Record] = []
-        rows: list[Record] = []
-        for number, op in enumerate(self._ops):
-            # A value and what is kept for the operation that reads it lie side by side.
-            values += [self._value(value) for value in range(len(values), op.source + 1)]
-            rows.append(self._operation(number))
-        values += [self._value(value) for value in range(len(values), len(self._sizes))]
+        values = [self._value(value) for value in range(len(self._sizes))]
+        rows = [self._operation(number) for number in range(len(self._ops))]
         for op, record, push, pull in zip(self._ops, rows, *modes(self._unfolded), strict=True):
-            record |= {"inputs": values[op.source]["numbers"], "outputs": values[op.target]["numbers"]}
-            record |= {"push": push, "pull": pull}
+            record |= {"inputs": self._sweep.place(self._vectors.values[op.source]), "push": push, "pull": pull}
             makers, readers = self._unfolded.makers[op.source], self._unfolded.readers[op.target]
             record["live_in"] = rows[makers[0]]["live"] if len(makers) == 1 else DENSE
             record["live_out"] = rows[readers[0]]["live"] if len(readers) == 1 else DENSE
         return values, rows
 
-    def _add_units(self, rows: list[Record]) -> np.ndarray:
-        """Enter the addresses of the units that are brought one by one into the records; returns the units' numbers."""
-        units = np.concatenate([np.array(op.units.index or (), np.int32) for op in self._ops])
-        address = units.ctypes.data
-        for op, record in zip(self._ops, rows, strict=True):
-            if op.units.index is not None:
-                record["units"] = address
-                address += len(op.units.index) * units.itemsize
-        return units
+    def _sweep_layout(self, steps: int) -> Record:
+        """What a primal sweep of so many steps reads."""
+        result = self._vectors.result
+        layout = {"n_in": self._sizes[0], "n_out": self._sizes[-1], "n_primal": steps, "block": self._block}
+        layout |= {"values": self._sweep.place(result), "values_row": result.row, "state": self._state}
+        layout |= {name: kernel_address(kernel, self._dtype) for name, kernel in (("contract", contract), ("copy", copy))}
+        return layout | {"zeros": self._zeros.offset, "ones": self._ones.offset}
 
     def _layout(self, spare: int) -> Record:
         seeds, block = self._seeds, self._block
         right = max(1, min(block, RIGHT_ROWS // seeds))
         products = self._buffers.take(seeds, right * seeds)
         layout = {
-            "n_in": self._sizes[0],
-            "n_out": self._sizes[-1],
             "n_operations": len(self._ops),
             "n_values": len(self._sizes),
             "lowest": next((number for number, gradients in enumerate(self._wanted) if gradients), len(self._ops)),
             "seeds_at": self._seeds_at,
             "turn": sum(op.target <= self._seeds_at for op in self._ops),
             "seeds": seeds,
-            "block": block,
-            "spare": spare,
+            "again": spare,
             "piece": self._buffers.take(1, self._piece_size()).offset,
-            "zeros": self._zeros.offset,
-            "ones": self._ones.offset,
             "n_identity": max(block * seeds, self._widest),
             "list_row": self._list_row,
             "gradient_size": self._sums.size,
@@ -183,7 +184,6 @@ class _Lowering:
         return {
             "size": size,
             "row": padded(size, self._dtype),
-            "numbers": self._work.take(self._block, size).offset,
             "rows": rows,
             "made_again": again,
             "derivative": self._slot_places[self._slots[value]],
@@ -195,16 +195,17 @@ class _Lowering:
         record = {"operation": op.kind, "source": op.source, "target": op.target, "n_in": op.n_in, "n_out": op.n_out}
         record |= {"in_row": padded(op.n_in, self._dtype), "out_row": padded(op.n_out, self._dtype)}
         record |= {"source_made": max(self._unfolded.makers[op.source], default=DENSE)}
-        record |= {"first": op.units.source, "place": op.units.target, "count": op.units.count, "units": DENSE}
+        record |= {"first": op.units.source, "place": op.units.target, "count": op.units.count}
+        record["units"] = self._lists[op.units.index].offset if op.units.index else DENSE
         record |= {"partner": number + 1 - 2 * op.operand}
         record |= {key: place.offset for key, place in self._places[number].items() if key in (OPERATION.names or ())}
         record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
         places = {key: positions[op.position, field] for key, field in op.fields.items()}
         record |= {f"{key}_position": places.get(key, DENSE) for key in SOURCES}
         record |= rules_of(op, self._dtype) | {"live": DENSE, "bends": DENSE}
-        if size := jacobian_size(op.map):
-            slopes = self._work.take(self._block, size)
-            record |= {"slopes": slopes.offset, "slopes_row": slopes.row}
+        if state := self._states.get(self._unfolded.steps[op.target - 1].operator):
+            record["slopes"] = self._state + self._block * (state["state"] + op.operand * state["state_row"])
+            record["slopes_row"] = state["state_row"]
         if "bend" in record:
             record["bends"] = self._work.take(self._block, op.n_in).offset
         if isinstance(op.layer, Activation) and op.layer.sparse:

@@ -68,7 +68,7 @@ class Operation(Edge):
 
 
 class Unfolded:
-    """Operations in the order of their targets.
+    """Operations in the order of their targets: the edges of some steps, number k of which makes value k + 1.
 
     sizes : units of every value; value 0 is the input, and the last one the output.
     layers : the graph's layers, whose parameters are those of the network.
@@ -78,10 +78,10 @@ class Unfolded:
     row_cost : multiply-adds that take one row through all operations, dead units included.
     """
 
-    def __init__(self, operations: Sequence[Operation], sizes: tuple[int, ...], layers: tuple[Layer, ...]) -> None:
-        self.operations, self.sizes, self.layers = operations, sizes, layers
-        self.makers: list[list[int]] = [[] for _ in sizes]
-        self.readers: list[list[int]] = [[] for _ in sizes]
+    def __init__(self, block: Block, operations: Sequence[Operation], layers: tuple[Layer, ...]) -> None:
+        self.steps, self.operations, self.sizes, self.layers = block.steps, operations, block.sizes, layers
+        self.makers: list[list[int]] = [[] for _ in self.sizes]
+        self.readers: list[list[int]] = [[] for _ in self.sizes]
         for number, op in enumerate(operations):
             self.makers[op.target].append(number)
             self.readers[op.source].append(number)
@@ -118,7 +118,7 @@ def unfold(graph: Graph) -> Unfolded:
         layer, n_in, n_out = doing[edge.target - 1], sizes[edge.source], sizes[edge.target]
         at = n_in, n_out, layer, positions.get(layer, -1), _fields_of(layer)
         operations.append(Operation(edge.source, edge.target, edge.map, *at))
-    return Unfolded(operations, sizes, layers)
+    return Unfolded(block, operations, layers)
 
 
 def _fields_of(layer: Layer | None) -> dict[str, str]:

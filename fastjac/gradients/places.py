@@ -1,13 +1,17 @@
-"""Places in flat arrays."""
+"""Places in flat arrays, and the numbers that the primal sweep finds there."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..kernels.tables import DENSE
 from ..kernels.target import padded, round_up
-from ..lowering.memory import LINE
+from ..layers import Activation, Affine, Layer, Normalizer
+from ..lowering.matrix import Record
+from ..lowering.memory import LINE, Parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,3 +40,29 @@ class Flat:
         place = Place(self.size, rows, columns, row)
         self.size += round_up(rows * row, LINE)
         return place
+
+
+class Placed(Parameters):
+    """Numbers that may change, each at its place, for records of the primal sweep; weights are row-major.
+
+    numbers : the places of each layer's numbers.  units : the places of lists of units.
+    """
+
+    def __init__(
+        self, dtype: np.dtype, numbers: Mapping[Layer | None, Mapping[str, Place]], units: Mapping[tuple[int, ...], Place]
+    ) -> None:
+        super().__init__(dtype)
+        self._numbers, self._units = numbers, units
+
+    def add_affine(self, layer: Affine, zeros: bool) -> Record:
+        """See `Parameters`. No zeros are skipped, since a weight may become infinite."""
+        places = self._numbers[layer]
+        return {"weight": places["transposed"].offset, "panel": DENSE, "bias": places["bias"].offset}
+
+    def add_rule(self, layer: Activation | Normalizer, size: int, block: int) -> Record:
+        """See `Parameters`."""
+        return {name: self._numbers[layer][name].offset for name in "pq"}
+
+    def add_units(self, units: Sequence[int]) -> int:
+        """See `Parameters`."""
+        return self._units[tuple(units)].offset

@@ -8,10 +8,8 @@ import numpy as np
 
 from ..kernels.bends import BENDS
 from ..kernels.jit import kernel_address
-from ..kernels.normalizers import NORMALIZERS
 from ..kernels.operators import normalize_columns
 from ..kernels.pairwise import BENDS as PAIR_BENDS
-from ..kernels.pairwise import PAIRWISE
 from ..layers import Activation, Normalizer, Pairwise
 from ..lowering.matrix import Record
 from ..planning.operators import Normalization
@@ -19,7 +17,7 @@ from .operations import Operation
 
 
 def rules_of(op: Operation, dtype: np.dtype) -> Record:
-    """The fields of an operation's record that say by which kernels it is computed."""
+    """The fields of an operation's record that say by which kernels its Jacobian is taken."""
     record = {name: kernel_address(kernel, dtype) for name, kernel in _kernels_of(op).items()}
     return record | ({"rank": op.map.rank} if isinstance(op.map, Normalization) else {})
 
@@ -31,13 +29,11 @@ def _kernels_of(op: Operation) -> dict[str, Any]:
     """
     if isinstance(op.layer, Normalizer):
         name = op.layer.rule
-        kernels = {"rule": NORMALIZERS[name], "normalize_columns": normalize_columns}
-        return kernels | ({"bend": BENDS[name]} if name in BENDS else {})
+        return {"normalize_columns": normalize_columns} | ({"bend": BENDS[name]} if name in BENDS else {})
     if isinstance(op.layer, Pairwise):
         name = op.layer.rule
-        return {"rule": PAIRWISE[name]} | ({"bend": PAIR_BENDS[name][op.operand]} if name in PAIR_BENDS else {})
+        return {"bend": PAIR_BENDS[name][op.operand]} if name in PAIR_BENDS else {}
     if isinstance(op.layer, Activation):
         rule = op.layer.rule
-        kernels = {"rule": rule.activation} | ({"parameter_pull": rule.parameter_pull} if op.fields else {})
-        return kernels | ({"bend": rule.bend} if op.layer.has_bend else {})
+        return ({"parameter_pull": rule.parameter_pull} if op.fields else {}) | ({"bend": rule.bend} if op.layer.has_bend else {})
     return {}

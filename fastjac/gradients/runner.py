@@ -14,6 +14,7 @@ from ..kernels.float_mode import default_mode
 from ..kernels.gradient_tables import REQUEST
 from ..kernels.pack import SOURCES
 from ..kernels.stages import kernels_for
+from ..kernels.tables import INDEX
 from ..kernels.target import round_up
 from ..layers import Layer
 from ..lowering.memory import aligned_zeros, scratch
@@ -63,9 +64,8 @@ class GradientRunner:
         self._values = pack(lowered, layers)
         self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
         self._fixed = {"task": REQUESTED, "n_in": 1, "kernel": gradient.compiled_address(lowered.dtype)}
-        self._fixed |= addresses_of(
-            values=lowered.value_table, operations=lowered.operations, layout=lowered.layout, parameters=self._values
-        )
+        self._fixed |= addresses_of(primal=lowered.primal, values=lowered.value_table, operations=lowered.operations)
+        self._fixed |= addresses_of(layout=lowered.layout, parameters=self._values)
         named = zip(lowered.unfolded.operations, lowered.operations["repeats"], strict=True)
         fields = [(op, None if repeats else op.fields.get(key)) for op, repeats in named for key in SOURCES]
         self._no_sources = np.zeros(len(fields), np.int64)
@@ -239,4 +239,6 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
         for key, numbers in numbers_of(parts_of(layers[op.position])[-1] if op.fields else op.layer).items():
             places[key].of(flat)[...] = numbers
+    for index, place in lowered.lists.items():
+        place.of(flat).view(INDEX.dtype)[0, : len(index)] = index
     return flat

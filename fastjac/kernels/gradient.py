@@ -66,9 +66,9 @@ def _run(zero, address, thread, chunk, chunks):
             min(request.block, request.n - first), layout.seeds, layout.seeds_at, layout.turn,
             request.values, layout.n_values, request.operations, layout.n_operations, request.parameters,
             request.work + slot * request.work_stride, request.lists + slot * request.lists_stride,
-            buffers, buffers + layout.spare * size, layout.list_row,
+            buffers, buffers + layout.again * size, layout.list_row,
             request.parameters + layout.zeros * size, request.parameters + layout.ones * size,
-            request.contract, request.copy, request.move, request.join, request.second_order,
+            layout.contract, layout.copy, request.move, request.join, request.second_order,
         )  # fmt: skip
         place = stored(block)
         for stage in range(N_KEPT_STAGES if request.filled else 0, N_STAGES):

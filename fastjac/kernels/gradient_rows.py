@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .compress import list_nonzero
+from .gradient_sweep import list_of, slopes_of
 from .gradient_tables import TAKEN, read_block, read_layout, read_operation, read_request, read_value
 from .jit import kernel, piece
 from .memory import call_address, itemsize, stored
@@ -13,9 +15,15 @@ from .tables import DENSE
 
 @kernel(*TAKEN)
 def differentiate(zero, request, block, first, gradient):
-    """Compute the rows at every value where they are kept, from the seeds to both ends."""
+    """List the live units of diagonals, and compute the rows at every value where they are kept, from the seeds to both ends."""
     block = read_block(block)
     size = itemsize(zero)
+    for number in range(block.n_operations):
+        o = read_operation(block.operations, number)
+        if o.live != DENSE:
+            for sample in range(block.samples):
+                count, units = list_of(block, o.live, sample)
+                count[0] = list_nonzero(zero, slopes_of(zero, block, o, sample), o.n_in, units)
     seeds = read_value(block.values, block.seeds_at)
     write_identity(zero, block, block.work + seeds.rows * size, seeds.row)
     for number in range(block.turn - 1, -1, -1):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from . import tables
 from .memory import NUMBER, record_reader, tuple_reader, tuple_type
 from .tables import NORMALIZE, record
 
@@ -20,18 +21,17 @@ BRING, PAIR = NORMALIZE + 1, NORMALIZE + 2
 """Operations besides AFFINE, ACTIVATE and NORMALIZE. BRING takes units of the source as they are. PAIR is a function of two
 values, unit by unit: two operations, one behind the other, each with the slopes by its own source."""
 WRITES, ADDS, CLEARS = range(3)
-"""What an operation does to the rows, or the values, at which it arrives. The first operation there writes; those that follow
+"""What an operation does to the rows at which it arrives. The first operation there writes; those that follow
 add. A first operation that brings only some of the units clears all of them and then adds, since others may bring any units."""
 
 VALUE = record(
     "size",
     "row",  # the same, padded
-    "numbers",  # in the workspace: (block, row)
     "rows",  # in the workspace: (block * seeds, row), or DENSE
     "made_again",  # the operation that makes rows again that are not kept
     "derivative",  # in the buffers: the loss's derivative by the numbers or by the rows, or tangents of the numbers
 )
-"""One value."""
+"""One value; its numbers lie where the primal sweep puts them."""
 
 OPERATION = record(
     "operation",  # AFFINE, ACTIVATE, NORMALIZE, BRING or PAIR
@@ -41,14 +41,13 @@ OPERATION = record(
     "n_out",
     "in_row",
     "out_row",
-    "push",  # WRITES, ADDS or CLEARS: what it does to values and tangents at the target, and to cotangents at the source
+    "push",  # WRITES, ADDS or CLEARS: what it does to tangents at the target, and to cotangents at the source
     "pull",
     "source_made",  # the last operation that makes the source, or DENSE
     "weight",  # AFFINE, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded
     "transposed",
     "bias",
-    "rule",  # ACTIVATE, NORMALIZE, PAIR: addresses of the rule's kernel, and of the one of its bends, or 0
-    "bend",
+    "bend",  # ACTIVATE, NORMALIZE, PAIR: the address of the kernel of its bends, or 0
     "normalize_columns",  # NORMALIZE: the address of that kernel, and the terms of the Jacobian
     "rank",
     "parameter_pull",  # ACTIVATE: the address of the kernel of derivatives by p and q, or 0 where neither is trained
@@ -57,7 +56,7 @@ OPERATION = record(
     "first",  # BRING: the first unit at the source, and at the target, and how many there are
     "place",
     "count",
-    "units",  # BRING: the address of the numbers of the units at the source, or DENSE where they follow one another
+    "units",  # BRING: a list of the units' numbers at the source, in the parameters, or DENSE where they follow one another
     "partner",  # PAIR: the number of the operation of the other operand
     "weight_gradient",  # in the gradient, laid out as the parameters are; or DENSE if it is not wanted
     "bias_gradient",
@@ -70,8 +69,7 @@ OPERATION = record(
     "twin",  # the next operation with the same parameters; for the last of them, the first
     "repeats",  # whether an earlier operation has the same parameters
     "features",  # where this operation's features lie among those of a sample, or DENSE if it has no parameters
-    "inputs",  # in the workspace: the numbers of the source, (block, in_row), and of the target
-    "outputs",
+    "inputs",  # in the workspace: the numbers of the source, (block, in_row)
     "slopes",  # ACTIVATE, NORMALIZE, PAIR: the Jacobian's vectors, (block, slopes_row)
     "slopes_row",
     "bends",  # the loss's derivative by the source through the operation's Jacobian, (block, in_row), or DENSE if it is 0; for a
@@ -83,20 +81,15 @@ OPERATION = record(
 """One operation."""
 
 LAYOUT = record(
-    "n_in",
-    "n_out",
+    *(tables.LAYOUT.names or ()),  # the primal sweep reads it too
     "n_operations",
     "n_values",
     "lowest",  # the first operation whose gradient is wanted
     "seeds_at",  # the value whose units are the seeds
     "turn",  # the first operation behind the seeds
     "seeds",  # how many
-    "block",  # samples that are worked on together, at most
-    "spare",  # offsets in the buffers: rows that are made again, and a piece of a weight's gradient
+    "again",  # offsets in the buffers: rows that are made again, and a piece of a weight's gradient
     "piece",
-    "zeros",  # offsets in the parameters: a row of zeros, a row of ones
-    "ones",
-    "n_identity",  # numbers 0, 1, 2, ... at the start of the lists
     "list_row",  # entries from one sample's list to the next's
     "gradient_size",
     "n_parameters",
@@ -106,8 +99,6 @@ LAYOUT = record(
     "turned",  # offsets in the buffers: features of those samples, transposed, and the two Gram matrices
     "by_rows",
     "by_inputs",
-    "work_size",  # of one block's workspace and lists
-    "list_size",
     "buffers_size",  # of one thread's buffers
 )
 
@@ -126,6 +117,7 @@ REQUEST = record(
     "n_out",
     "seed_size",  # 0
     "parameters",  # addresses
+    "primal",
     "values",
     "operations",
     "layout",
@@ -159,9 +151,7 @@ REQUEST = record(
     "lists_stride",
     "buffers",
     "buffers_stride",
-    "contract",  # addresses of kernels that those of several stages call
-    "copy",
-    "move",
+    "move",  # addresses of kernels that those of several stages call
     "join",
     "second_order",
     "whole",  # the address of the kernel that carries out all of the request, or 0; then those of a block's stages, or 0
@@ -176,7 +166,7 @@ class Block(NamedTuple):
     samples, seeds : how many samples, and rows of each.
     seeds_at, turn : the value where the rows are the identity's, and the first operation behind it.
     values, operations, parameters, work, lists, buffers : addresses.  n_values, n_operations : how many there are.
-    spare, list_row : as in LAYOUT, the first an address.
+    spare : address of the rows that are made again.  list_row : as in LAYOUT.
     zeros, ones : addresses of rows of zeros and ones.
     contract, copy, move, join, second_order : addresses of kernels.
     """

@@ -31,7 +31,7 @@ def join(zero, block, number, source, target, way):
     for row in range(rows):
         from_, to = source + row * from_row * size, target[0] + row * target[1] * size
         if o.operation == BRING:
-            _bring(zero, o, from_, to, forward, mode)
+            _bring(zero, block, o, from_, to, forward, mode)
             continue
         slopes = slopes_of(zero, block, o, row // count)
         if o.operation == NORMALIZE:
@@ -44,13 +44,13 @@ def join(zero, block, number, source, target, way):
 
 
 @piece
-def _bring(zero, o, source, target, forward, mode):
+def _bring(zero, block, o, source, target, forward, mode):
     """The units of one row."""
     size = itemsize(zero)
     source += (o.first if forward else o.place) * size
     target += (o.place if forward else o.first) * size
     if o.units != DENSE:
-        units = view(INDEX, o.units, o.count)
+        units = view(INDEX, block.parameters + o.units * size, o.count)
         if forward and mode == WRITES:
             result = view(zero, target, o.count)
             for j in range(o.count):

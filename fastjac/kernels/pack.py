@@ -32,10 +32,10 @@ def pack_parameters(zero, request, chunk, chunks):
             first, last = o.n_out * chunk // chunks, o.n_out * (chunk + 1) // chunks
             source, count = given[0] + first * o.n_in * size, last - first
             weight = request.parameters + (o.weight + first * o.in_row) * size
-            call_address(request.copy, (zero, source, o.n_in, 1, weight, o.in_row, count, o.n_in, ones))
+            call_address(layout.copy, (zero, source, o.n_in, 1, weight, o.in_row, count, o.n_in, ones))
             if count > 0:
                 turned = request.parameters + (o.transposed + first) * size
-                call_address(request.copy, (zero, source, 1, o.n_in, turned, o.out_row, o.n_in, count, ones))
+                call_address(layout.copy, (zero, source, 1, o.n_in, turned, o.out_row, o.n_in, count, ones))
         if chunk == 0:
             _copy_given(zero, given[1], request.parameters + o.bias * size, (1, o.n_out, o.out_row))
             for source, place in ((given[2], o.p), (given[3], o.q)):

@@ -6,10 +6,9 @@ With u_a the row of cotangents of output a at an affine map's output, and v the 
 
 from __future__ import annotations
 
-from .gradient_sweep import write_rows
 from .gradient_tables import ONE_ROW, TAKEN, read_block, read_layout, read_operation, read_request, read_value
 from .jit import kernel, piece
-from .memory import itemsize, view
+from .memory import call_address, itemsize, view
 from .multiply import multiply
 from .operators import add_vector, clear, copy_vector
 from .rows import PUSH, derivative_at, move_rows, rows_at
@@ -86,8 +85,9 @@ def push_direction(zero, request, block, first, gradient):
             _add_affine(zero, block, o, direction, there)
         elif o.parameter_pull != 0:
             _add_activation(zero, block, layout, o, direction, there)
-    last = derivative_at(zero, block, block.n_values - 1)
-    write_rows(zero, block, last, request.y_tangent + first * layout.n_out * size)
+    last, row = derivative_at(zero, block, block.n_values - 1), read_value(block.values, block.n_values - 1).row
+    target, n_out = request.y_tangent + first * layout.n_out * size, layout.n_out
+    call_address(block.copy, (zero, last, row, 1, target, n_out, block.samples, n_out, block.ones))
 
 
 @piece

@@ -1,8 +1,8 @@
 """Rows of a block of samples, pushed from the source of an operation to its target, or pulled from the target to the source.
 
 A push takes every row t to `J t`, a pull every row u to `u J`, where J is the operation's Jacobian at the row's sample. Each
-is the adjoint of the other, so a loss's derivative by pushed rows is pulled, and its derivative by pulled rows is pushed. The
-values themselves move as one row for each sample.
+is the adjoint of the other, so a loss's derivative by pushed rows is pulled, and its derivative by pulled rows is pushed.
+Derivatives by the values, and tangents of theirs, move as one row for each sample.
 """
 
 from __future__ import annotations

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .contract import contract
 from .gradient_rows import differentiate, go_back_through_rows, write_jacobians
 from .gradient_sweep import evaluate
 from .gradient_values import go_back_through_values
 from .jit import kernel_address
 from .joins import join
-from .operators import copy
 from .pack import add_up_sums, pack_parameters
 from .parameter_jacobian import push_direction, write_parameter_jacobian
 from .rows import move
@@ -46,14 +44,14 @@ def kernels_for(asked: frozenset[str], dtype: np.dtype, has_joins: bool = False)
     has_joins : whether some value is made by several operations, or read by several.
     """
     whole = [kernel for name, kernel in WHOLE.items() if name in asked]
-    kernels: dict[str, Any] = {"contract": contract, "copy": copy}
+    kernels: dict[str, Any] = {}
     if whole:
         kernels["whole"] = whole[0]
     elif "tangent_kernel" in asked:
         kernels["write_tangent_kernel"] = write_tangent_kernel
     else:
         kernels |= {name: kernel for name, (kernel, fields) in STAGES.items() if asked.intersection(fields)}
-        kernels |= {"move": move} if asked.intersection((*ROWS, *MOVING)) else {}
-        kernels |= {"join": join} if has_joins else {}
+        if asked.intersection((*ROWS, *MOVING)):
+            kernels |= {"move": move} | ({"join": join} if has_joins else {})
         kernels |= {"second_order": second_order} if "go_back_through_rows" in kernels else {}
     return {name: kernel_address(kernel, dtype) for name, kernel in kernels.items()}

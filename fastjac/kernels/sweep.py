@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from .compress import list_nonzero
-from .contract import Contraction, tile_rows_of
+from .contract import Contraction, tile_rows_of, tile_shape
 from .jit import kernel, piece
 from .meeting import share_of, take_pieces
 from .memory import NUMBER, call_address, itemsize, numbers, view
+from .operators import copy_vector
 from .state import STATE, state_at
 from .tables import DENSE, INDEX, INDEX_BYTES, INPUTS, Tables, read_layout, read_primal
 
@@ -51,6 +52,15 @@ def _vectors(zero, place, offset, x, memory):
 
 
 @piece
+def _operand_in_place(zero, step, x, memory, count):
+    """The address of the result, which holds the operand: it lies there, or is copied there with the padding of its rows."""
+    source, target = _vectors(zero, step.source_place, step.source, x, memory), memory[0] + step.target * itemsize(zero)
+    if source != target:
+        copy_vector(zero, source, target, count * step.row)
+    return target
+
+
+@piece
 def ones(program, layout):
     """The address of a row of ones, a scale that changes nothing."""
     return program.parameters + layout.ones * itemsize(program.zero)
@@ -75,14 +85,18 @@ def affine(zero, addresses, task, number, x, count, memory, share):
         index = memory[1] + layout.own_lists * INDEX_BYTES
         depth = list_nonzero(zero, source, step.n_in, index)
     first, last = share_of(step.n_out, step.panel, share)
+    if step.panel == DENSE:
+        tile, weight_row, jump = tile_shape(zero, count, step.n_out), step.row, 1
+    else:
+        tile, weight_row, jump = (tile_rows_of(zero, count, step.panel), step.panel), step.panel, step.n_in
     operands = Contraction(
         count, last - first,
         source, row, 1, index,
-        program.parameters + (step.weight + first * step.n_in) * size, step.panel, step.n_in, index, depth,
+        program.parameters + (step.weight + first * jump) * size, weight_row, jump, index, depth,
         program.parameters + (step.bias + first) * size, 0, ones(program, layout),
         memory[0] + (step.target + first) * size, step.row,
     )  # fmt: skip
-    call_address(layout.contract, (zero, operands, tile_rows_of(zero, count, step.panel), step.panel))
+    call_address(layout.contract, (zero, operands, *tile))
 
 
 @kernel(*TAKEN)
@@ -94,7 +108,7 @@ def activate(zero, addresses, task, number, x, count, memory, share):
     slopes = state_at(zero, step, memory[STATE:], 0)
     its_slopes = memory[0] + layout.spare * size if step.compose else slopes
     p, q = program.parameters + step.p * size, program.parameters + step.q * size
-    call_address(step.rule, (zero, memory[0] + step.target * size, p, q, its_slopes, n))
+    call_address(step.rule, (zero, _operand_in_place(zero, step, x, memory, count), p, q, its_slopes, n))
     if step.compose:
         d, its = view(zero, slopes, n), view(zero, its_slopes, n)
         for j in range(n):
@@ -107,10 +121,10 @@ def normalize(zero, addresses, task, number, x, count, memory, share):
     program = Tables(zero, *addresses)
     step = read_primal(program.primal, number)
     size = itemsize(zero)
-    epsilon = program.parameters + step.p * size
+    epsilon, target = program.parameters + step.p * size, _operand_in_place(zero, step, x, memory, count)
     for sample in range(count):
         state = state_at(zero, step, memory[STATE:], sample)
-        call_address(step.rule, (zero, memory[0] + (step.target + sample * step.row) * size, step.n_in, epsilon, state))
+        call_address(step.rule, (zero, target + sample * step.row * size, step.n_in, epsilon, state))
 
 
 @kernel(*TAKEN)

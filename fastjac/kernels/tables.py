@@ -104,10 +104,10 @@ PRIMAL = record(
     "other_place",  # ADD, JOIN: the same of the second operand
     "other",
     "other_row",
-    "target",  # the result, which ACTIVATE and NORMALIZE change in place
+    "target",  # the result; the operand of ACTIVATE and NORMALIZE lies there, or has rows as long, and is copied there
     "row",
-    "weight",  # AFFINE: the transposed weight in the parameters, in panels of so many columns, and the bias
-    "panel",
+    "weight",  # AFFINE: the transposed weight in the parameters, in panels of so many columns, or DENSE where it is row-major,
+    "panel",  # and the bias
     "bias",
     "skip",  # AFFINE: whether inputs that are 0 need not be multiplied
     "rule",  # ACTIVATE, NORMALIZE: the address of the rule, and its parameters: for every value of a block, or one number

@@ -9,8 +9,11 @@ import numpy as np
 
 from ..caches import caches
 from ..kernels.tables import INDEX, INDEX_BYTES
-from ..kernels.target import ALIGNMENT, lanes, padded, round_up, tile_vectors, vector_unit
+from ..kernels.target import ALIGNMENT, PANEL_ROWS, lanes, padded, round_up, tile_vectors, vector_unit
 from ..kernels.tile import PREFETCH_DISTANCE
+from ..layers import Activation, Affine, Normalizer
+from ..planning.operators import is_finite
+from .matrix import Record
 
 LINE = ALIGNMENT // np.dtype(np.float32).itemsize
 """Elements of either dtype that fill whole cache lines."""
@@ -78,6 +81,23 @@ class Parameters:
             self._parts.append((rows, panel))
             self._size += len(rows) * round_up(width, panel)
         return self._offsets[key]
+
+    def add_affine(self, layer: Affine, zeros: bool) -> Record:
+        """The fields of a primal record that name a weight and its bias.
+
+        zeros : whether inputs can be exactly 0 on whole intervals.
+        """
+        panel = panel_of(PANEL_ROWS, layer.n_out, self.dtype)
+        bias = np.zeros(layer.n_out) if layer.bias is None else layer.bias
+        # A zero times inf is nan, so zeros are skipped only where every weight is finite.
+        skip = zeros and is_finite(layer, self.dtype)
+        return {"weight": self.add(layer.weight.T, panel), "panel": panel, "bias": self.add(bias), "skip": int(skip)}
+
+    def add_rule(self, layer: Activation | Normalizer, size: int, block: int) -> Record:
+        """The fields of a primal record that name the parameters of a layer's rule."""
+        if isinstance(layer, Normalizer):
+            return {"p": self.add(np.array([getattr(layer, "eps", 0.0)]))}
+        return dict(zip("pq", self.add_blocks(layer.rule_parameters, size, block), strict=True))
 
     def add_units(self, units: Sequence[int]) -> int:
         """The offset at which the numbers of units are stored, as the integers that kernels read there.

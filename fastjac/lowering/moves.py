@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from ..kernels import sweep
 from ..kernels.jit import kernel_address
 from ..kernels.normalizers import NORMALIZERS
 from ..kernels.pairwise import PAIRWISE
 from ..kernels.tables import ACTIVATE, ADD, AFFINE, DENSE, INPUTS, JOIN, NORMALIZE, TAKE, WORK
-from ..kernels.target import PANEL_ROWS
 from ..layers import Affine
 from ..planning.block import Pair, Selection, Sum, selected
-from ..planning.operators import Diagonal, Normalization, is_finite
+from ..planning.operators import Diagonal, Normalization
 from .matrix import Record
-from .memory import Parameters, panel_of
+from .memory import Parameters
 from .values import Move, StatePlaces, Values, Vector
 
 
 class Sweep:
     """The primal table of a network for blocks of samples.
 
-    block : samples in a block.  state : where the vectors of each operator's Jacobian lie.  parameters : receives the weights.
+    block : samples in a block.  state : where the vectors of each operator's Jacobian lie.
+    parameters : receives the numbers that steps read, or knows where they lie.
     """
 
     def __init__(self, block: int, state: StatePlaces, parameters: Parameters) -> None:
@@ -44,7 +42,9 @@ class Sweep:
         if others:
             step |= self._operand("other", others[0])
         if isinstance(operator, Affine):
-            yield step | self._affine(operator, move)
+            # The row's padding is computed too, and an activation then works on it: a short row would leave most lanes idle.
+            step |= self._taken_by(AFFINE, sweep.affine) | {"n_out": move.target.row}
+            yield step | self._parameters.add_affine(operator, move.zeros)
         elif isinstance(operator, Diagonal):
             for position in range(len(operator.layers)):
                 yield step | self._activate(operator, position)
@@ -66,31 +66,16 @@ class Sweep:
     def _taken_by(self, operation: int, kernel: object) -> Record:
         return {"operation": operation, "kernel": kernel_address(kernel, self._parameters.dtype)}
 
-    def _affine(self, factor: Affine, move: Move) -> Record:
-        panel = panel_of(PANEL_ROWS, factor.n_out, self._parameters.dtype)
-        bias = np.zeros(factor.n_out) if factor.bias is None else factor.bias
-        # A zero times inf is nan, so zeros are skipped only where every weight is finite.
-        skip = move.zeros and is_finite(factor, self._parameters.dtype)
-        return self._taken_by(AFFINE, sweep.affine) | {
-            # The row's padding is computed too, and an activation then works on it: a short row would leave most lanes idle.
-            "n_out": move.target.row,
-            "weight": self._parameters.add(factor.weight.T, panel),
-            "panel": panel,
-            "bias": self._parameters.add(bias),
-            "skip": int(skip),
-        }
-
     def _activate(self, op: Diagonal, position: int) -> Record:
         layer = op.layers[position]
-        p, q = self._parameters.add_blocks(layer.rule_parameters, op.size, self._block)
         rule = kernel_address(layer.rule.activation, self._parameters.dtype)
-        step = self._taken_by(ACTIVATE, sweep.activate) | self._state[op]
-        return step | {"rule": rule, "p": p, "q": q, "compose": int(position > 0)}
+        step = self._taken_by(ACTIVATE, sweep.activate) | {"rule": rule, "compose": int(position > 0)}
+        return step | self._state[op] | self._parameters.add_rule(layer, op.size, self._block)
 
     def _normalize(self, op: Normalization) -> Record:
-        epsilon = self._parameters.add(np.array([getattr(op.layer, "eps", 0.0)]))
         rule = kernel_address(NORMALIZERS[op.layer.rule], self._parameters.dtype)
-        return self._taken_by(NORMALIZE, sweep.normalize) | self._state[op] | {"rule": rule, "p": epsilon, "rank": op.rank}
+        step = self._taken_by(NORMALIZE, sweep.normalize) | {"rule": rule, "rank": op.rank}
+        return step | self._state[op] | self._parameters.add_rule(op.layer, op.size, self._block)
 
     def _units(self, selection: Selection) -> int:
         """Where the units that a selection copies are listed; DENSE where they follow one another from the operand's start."""

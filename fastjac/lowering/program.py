@@ -25,7 +25,7 @@ from .matrix import Record
 from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, MOST_SAMPLES, Parameters, scratch
 from .moves import Sweep
 from .pieces import cut_move, cut_step, division_of
-from .values import StatePlaces, Values, place_state
+from .values import StatePlaces, Values, place_state, steps_of
 
 BLOCK_BYTES = caches().second // 4
 """Room for the activations and Jacobian vectors of one block of samples, so that they stay in the second-level cache."""
@@ -49,8 +49,8 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     # One more for a bias in front of a weight, and enough zeros and ones for a row of samples along the lanes.
     widest = padded(1 + _widest(chain, [product for product, _ in tasks]), chain.dtype)
     widest = max(widest, lane_samples(lanes(chain.dtype)))
-    values = Values(chain)
-    places, state_size = place_state(chain)
+    values = Values(list(steps_of(chain)), chain.n_in, chain.dtype)
+    places, state_size = place_state(chain.operators, chain.dtype)
     room = _room(chain, max(3 * max(chain.sizes), values.size) + state_size, [plan for _, plan in tasks])
     block = room.block
     spare = block * values.size

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..kernels.target import padded
 from ..planning.block import Block, BlockStep, Operator, Pair, Selection, Stack, Sum, jacobian_size, selected
@@ -32,7 +34,7 @@ class Vector:
 class Move:
     """One step: an operator, its operands, and where its result lies. A selection also serves to copy what others still need.
 
-    An activation or a normalizer changes its operand in place, so the operand is also the target.
+    An activation or a normalizer changes its operand in place, so the operand is also the target, unless all values are kept.
     zeros : whether units of the operand can be exactly 0 on whole intervals of the input.
     """
 
@@ -47,39 +49,45 @@ StatePlaces = dict[Operator, dict[str, int]]
 
 
 class Values:
-    """The moves that evaluate a chain.
+    """The moves that take some steps, one after another.
 
-    moves : the moves, in order.  size : the room that they need, in elements for one sample.  result : where the outputs lie.
+    keeps : whether all values stay as they are made, the input too, each with room and padding of its own.
+    moves : the moves, in order.  size : the room that they need, in elements for one sample.
+    values : where each value lies, or has lain.  result : where the outputs lie.
     """
 
-    def __init__(self, chain: Chain) -> None:
-        self._dtype, self._arena = chain.dtype, Arena()
+    def __init__(self, steps: Sequence[BlockStep], n_in: int, dtype: np.dtype, keeps: bool = False) -> None:
+        self._dtype, self._arena, self._keeps = dtype, Arena(), keeps
         self._held: Counter[int] = Counter()
         self.moves: list[Move] = []
-        steps = list(_steps_of(chain))
         self._readers = Counter(operand for step in steps for operand in step.operands)
         self._zeros = [False, *(isinstance(step.operator, Diagonal) and step.operator.sparse for step in steps)]
-        self._values = [Vector(None, 0, chain.n_in, chain.n_in)]
+        x = Vector(None, 0, n_in, n_in)
+        self.values = [self._copy(x) if keeps else x]
+        if keeps:
+            self._readers.update(range(len(steps) + 1))  # a reader that is never done
         for step in steps:
-            self._values.append(self._evaluate(step))
-        self.result = self._values[-1]
+            self.values.append(self._evaluate(step))
+        self.result = self.values[-1]
         if self.result.slot is None:
             self.result = self._copy(self.result)
         self.size = self._arena.end
 
     def _evaluate(self, step: BlockStep) -> Vector:
-        operands = [self._values[number] for number in step.operands]
+        operands = [self.values[number] for number in step.operands]
         operator = step.operator
         if isinstance(operator, Selection):
             run = selected(operator.index)
             if run.index is None:
                 part = replace(operands[0], first=operands[0].first + run.source, size=run.count, whole=False)
+                if self._keeps:
+                    return self._copy(part)
                 self._hold(part)
                 self._release(step)
                 return part
         if isinstance(operator, (Diagonal, Normalization)):
-            target = self._own(step, operands[0])
-            self.moves.append(Move(operator, (target,), target))
+            target = self._new(step.size) if self._keeps else self._own(step, operands[0])
+            self.moves.append(Move(operator, (operands[0] if self._keeps else target,), target))
             return target
         # A join reads a unit before it writes that unit, so a sum may overwrite its first operand.
         reuse = isinstance(operator, Sum) and self._last(step.operands[0])
@@ -120,14 +128,14 @@ class Values:
 
     def _last(self, number: int) -> bool:
         """Whether a value has one reader left, and no other value shares its room."""
-        slot = self._values[number].slot
+        slot = self.values[number].slot
         return slot is not None and self._readers[number] == 1 and self._held[slot] == 1
 
     def _release(self, step: BlockStep) -> None:
         """Give back the room of operands that nothing reads any more."""
         for number in step.operands:
             self._readers[number] -= 1
-            slot = self._values[number].slot
+            slot = self.values[number].slot
             if self._readers[number] == 0 and slot is not None:
                 self._held[slot] -= 1
                 if self._held[slot] == 0:
@@ -144,7 +152,7 @@ class Values:
         return vector
 
 
-def _steps_of(chain: Chain) -> Iterable[BlockStep]:
+def steps_of(chain: Chain) -> Iterable[BlockStep]:
     """Every operator of a chain, those inside blocks included, with the values that it takes; value 0 is the input."""
     made = 0
     for position, link in enumerate(chain.links):
@@ -163,12 +171,12 @@ def _steps_of(chain: Chain) -> Iterable[BlockStep]:
         made += len(factor.steps)
 
 
-def place_state(chain: Chain) -> tuple[StatePlaces, int]:
+def place_state(operators: Iterable[Operator], dtype: np.dtype) -> tuple[StatePlaces, int]:
     """Where the vectors of each operator's Jacobian lie in the state of one sample, and how many elements the state has."""
     places: StatePlaces = {}
     end = 0
-    for operator in chain.operators:
-        row, count = padded(jacobian_size(operator), chain.dtype), 2 if isinstance(operator, Pair) else 1
+    for operator in operators:
+        row, count = padded(jacobian_size(operator), dtype), 2 if isinstance(operator, Pair) else 1
         if row:
             places[operator] = {"state": end, "state_row": row}
             end += count * row

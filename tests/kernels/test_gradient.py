@@ -80,6 +80,7 @@ def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
     arrays = given | {name: fence.inside for name, fence in fences.items()}
     arrays |= {
         "parameters": pack(lowered, net._graph.layers),
+        "primal": lowered.primal,
         "values": lowered.value_table,
         "operations": lowered.operations,
         "layout": lowered.layout,

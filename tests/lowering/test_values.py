@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import fastjac as fj
+from fastjac.gradients.operations import unfold
 from fastjac.graphs.conversion import graph_of
 from fastjac.kernels.target import padded
-from fastjac.lowering.values import Move, Values, Vector
+from fastjac.lowering.values import Move, Values, Vector, steps_of
 from fastjac.planning.block import BlockStep, Sum
 from fastjac.planning.cuts import chain_of_graph
 from fastjac.planning.operators import Diagonal, Normalization
@@ -21,7 +22,12 @@ FLOAT64 = np.dtype(np.float64)
 def values_of(function, size):
     """Where the values of a function of one Input lie."""
     x = fj.Input(size)
-    return Values(chain_of_graph(graph_of(x, function(x)), FLOAT64))
+    return of_graph(graph_of(x, function(x)))
+
+
+def of_graph(graph):
+    chain = chain_of_graph(graph, FLOAT64)
+    return Values(list(steps_of(chain)), chain.n_in, FLOAT64)
 
 
 def kinds(values):
@@ -63,7 +69,7 @@ def _extent(vector: Vector) -> range:
 
 
 def assert_moves_give_the_outputs(graph):
-    values = Values(chain_of_graph(graph, FLOAT64))
+    values = of_graph(graph)
     x = np.random.default_rng(0).standard_normal(sum(graph.input_sizes))
     memory = Memory(values.size, x)
     for move in values.moves:
@@ -75,6 +81,23 @@ def assert_moves_give_the_outputs(graph):
 @pytest.mark.parametrize("name", [*(f"random {seed}" for seed in range(60)), *(f"{name} 0" for name in CORNERS)])
 def test_moves_one_by_one_give_the_outputs(name):
     assert_moves_give_the_outputs(graph_named(name))
+
+
+@pytest.mark.parametrize("name", [*(f"random {seed}" for seed in range(60)), *(f"{name} 0" for name in CORNERS)])
+def test_values_that_are_kept_are_all_there_at_the_end(name):
+    """As they were made, each in whole rows of its own, from which gradients read them."""
+    unfolded = unfold(graph_named(name))
+    values = Values(unfolded.steps, unfolded.sizes[0], FLOAT64, keeps=True)
+    x = np.random.default_rng(0).standard_normal(unfolded.sizes[0])
+    memory, expected = Memory(values.size, x), [x]
+    for step in unfolded.steps:
+        expected.append(applied(step, [expected[operand] for operand in step.operands]))
+    for move in values.moves:
+        memory.make(move)
+    for vector, value in zip(values.values, expected, strict=True):
+        np.testing.assert_array_equal(memory.read(vector), value)
+        assert vector.whole
+        assert vector.row == padded(value.size, FLOAT64)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +117,7 @@ def test_what_shares_room_is_not_overwritten(function):
 
 @pytest.mark.parametrize("name", [f"random {seed}" for seed in range(60)])
 def test_only_what_works_unit_by_unit_writes_over_an_operand(name):
-    for move in Values(chain_of_graph(graph_named(name), FLOAT64)).moves:
+    for move in of_graph(graph_named(name)).moves:
         for operand in move.operands:
             overlap = operand.slot is not None and set(_extent(operand)) & set(_extent(move.target))
             if overlap:
