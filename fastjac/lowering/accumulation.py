@@ -30,7 +30,7 @@ from .passage import Passage, Rows
 from .spans import can_unite, end_spans, link_goes_right
 
 LONG = 16
-"""Columns so many times as long as the result is wide are worth turning the result round for a normalizer."""
+"""A result is turned round for a normalizer where it has more than so many times as many rows as columns."""
 
 
 class Accumulation(Emitter):
@@ -231,9 +231,9 @@ class Accumulation(Emitter):
         return last and any(op.rank for op in self._product.links[-1])
 
     def _has_few_columns(self, part: int) -> bool:
-        """Whether a normalizer takes the result sooner where each of its columns lies in one piece.
+        """Whether a normalizer takes less time column by column, each of them in one piece, than along rows.
 
-        Its rows would then fill at most this part of a register, the inverse of a number, and there are many of them.
+        That is so where rows are many and fill little of a register. part : rows count as short up to a register's lanes over it.
         """
         rows, columns = self._product.sizes[-1], self._product.sizes[0]
         return LONG * columns < rows and part * columns <= max(part, lanes(self._parameters.dtype))
