@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .target import vector_unit
-from .vectors import INDEX, first_lanes, load_masked, load_vector, splat, store_masked, store_vector, vector_of
+from .vectors import INDEX, cases, first_lanes, load_masked, load_vector, splat, store_masked, store_vector, vector_of
 
 RANKS = 1, 2
 MOST_VECTORS = 8
@@ -53,15 +53,8 @@ class _Emitter:
         (self.factors, self.units), self.forward = factors, builder.icmp_signed("!=", forward, INDEX(0))
 
     def emit(self, columns: Any, rank: Any) -> None:
-        b, done = self.builder, self.builder.append_basic_block("normalized")
-        switch = b.switch(rank, done)
-        for terms in RANKS:
-            block = b.append_basic_block(f"normalize.{terms}")
-            switch.add_case(INDEX(terms), block)
-            b.position_at_end(block)
+        for terms in cases(self.builder, rank, RANKS):
             self._emit_rank(columns, terms)
-            b.branch(done)
-        b.position_at_end(done)
 
     def _emit_rank(self, columns: Any, rank: int) -> None:
         """All columns, as many registers at a time as there is room for their sums."""
@@ -71,15 +64,8 @@ class _Emitter:
             needed = b.sdiv(b.add(left, b.sub(lanes, INDEX(1))), lanes)
             count = b.select(b.icmp_signed("<", needed, INDEX(most)), needed, INDEX(most))
             mask = first_lanes(b, b.sub(left, b.mul(b.sub(count, INDEX(1)), lanes)), self.vector.count)
-            done = b.append_basic_block("columns.done")
-            switch = b.switch(count, done)
-            for vectors in range(1, most + 1):
-                block = b.append_basic_block(f"columns.{vectors}")
-                switch.add_case(INDEX(vectors), block)
-                b.position_at_end(block)
+            for vectors in cases(b, count, range(1, most + 1)):
                 self._emit_columns(first, rank, vectors, mask)
-                b.branch(done)
-            b.position_at_end(done)
 
     def _emit_columns(self, first: Any, rank: int, vectors: int, mask: Any) -> None:
         """The columns from `first` on, in so many registers; of the last one only the lanes of the mask."""

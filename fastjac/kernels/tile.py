@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors
-from .vectors import INDEX, first_lanes, load_vector, splat, store_masked, store_vector, vector_of
+from .vectors import INDEX, cases, declared, first_lanes, load_vector, splat, store_masked, store_vector, suffix, vector_of
 
 BYTE_POINTER = ir.IntType(8).as_pointer()
 
@@ -62,16 +62,13 @@ def compute_tile(typingctx, zero, rows, vectors, operands):
         fields = TileOperands(*cgutils.unpack_tuple(builder, args[3]))
         emitter = _Emitter(builder, fields, 4 if sig.args[0] == types.float32 else 8)
         shape = builder.add(builder.mul(args[1], INDEX(MAX_TILE_VECTORS + 1)), args[2])
-        done = builder.append_basic_block("tile.done")
-        switch = builder.switch(shape, done)
-        for n_rows in range(1, MAX_TILE_ROWS + 1):
-            for n_vectors in range(1, max_vectors(n_rows) + 1):
-                block = builder.append_basic_block(f"tile.{n_rows}x{n_vectors}")
-                switch.add_case(INDEX(n_rows * (MAX_TILE_VECTORS + 1) + n_vectors), block)
-                builder.position_at_end(block)
-                emitter.emit(n_rows, n_vectors)
-                builder.branch(done)
-        builder.position_at_end(done)
+        shapes = {
+            n_rows * (MAX_TILE_VECTORS + 1) + n_vectors: (n_rows, n_vectors)
+            for n_rows in range(1, MAX_TILE_ROWS + 1)
+            for n_vectors in range(1, max_vectors(n_rows) + 1)
+        }
+        for number in cases(builder, shape, shapes):
+            emitter.emit(*shapes[number])
         return context.get_dummy_value()
 
     return signature, codegen
@@ -92,13 +89,9 @@ class _Emitter:
         self.builder, self.at, self.itemsize = builder, fields, itemsize
         self.vector = vector_of(itemsize)
         self.lanes = self.vector.count
-        suffix = f"v{self.lanes}f{8 * itemsize}"
         # fmuladd, unlike fma, becomes a plain multiply and add where the CPU has no fused one.
-        self.fmuladd = self._declare(f"llvm.fmuladd.{suffix}", self.vector, [self.vector] * 3)
-        self.prefetch = self._declare("llvm.prefetch.p0", ir.VoidType(), [BYTE_POINTER] + [ir.IntType(32)] * 3)
-
-    def _declare(self, name: str, result: Any, arguments: list[Any]) -> Any:
-        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
+        self.fmuladd = declared(builder, f"llvm.fmuladd.{suffix(self.vector, itemsize)}", self.vector, [self.vector] * 3)
+        self.prefetch = declared(builder, "llvm.prefetch.p0", ir.VoidType(), [BYTE_POINTER] + [ir.IntType(32)] * 3)
 
     def emit(self, n_rows: int, n_vectors: int) -> None:
         """`C = (start + A B) * scale` for a tile of this shape."""

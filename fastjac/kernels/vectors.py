@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -56,7 +57,7 @@ def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
 def load_masked(builder: Any, address: Any, kind: ir.VectorType, itemsize: int, mask: Any) -> Any:
     """The numbers at an address in the lanes of a mask, and zeros in the others, whose memory is not read."""
     taken = [kind.as_pointer(), INT32, mask.type, kind]
-    load = _declared(builder, f"llvm.masked.load.{_suffix(kind, itemsize)}.p0", kind, taken)
+    load = declared(builder, f"llvm.masked.load.{suffix(kind, itemsize)}.p0", kind, taken)
     none = ir.Constant(kind, [0.0] * kind.count)
     return builder.call(load, [builder.inttoptr(address, kind.as_pointer()), INT32(itemsize), mask, none])
 
@@ -65,7 +66,7 @@ def store_masked(builder: Any, value: Any, address: Any, itemsize: int, mask: An
     """Write the lanes of a mask to an address, and nothing else."""
     kind = value.type
     taken = [kind, kind.as_pointer(), INT32, mask.type]
-    store = _declared(builder, f"llvm.masked.store.{_suffix(kind, itemsize)}.p0", ir.VoidType(), taken)
+    store = declared(builder, f"llvm.masked.store.{suffix(kind, itemsize)}.p0", ir.VoidType(), taken)
     builder.call(store, [value, builder.inttoptr(address, kind.as_pointer()), INT32(itemsize), mask])
 
 
@@ -74,9 +75,24 @@ def store_vector(builder: Any, value: Any, address: Any, itemsize: int) -> None:
     builder.store(value, builder.inttoptr(address, value.type.as_pointer())).align = itemsize
 
 
-def _suffix(kind: ir.VectorType, itemsize: int) -> str:
+def cases(builder: Any, value: Any, numbers: Iterable[int]) -> Iterator[int]:
+    """Each number in turn, for the code that runs where `value` is that number; what follows runs behind that code."""
+    done = builder.append_basic_block("cases.done")
+    switch = builder.switch(value, done)
+    for number in numbers:
+        block = builder.append_basic_block(f"case.{number}")
+        switch.add_case(INDEX(number), block)
+        builder.position_at_end(block)
+        yield number
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+def suffix(kind: ir.VectorType, itemsize: int) -> str:
+    """What an LLVM function's name says of a register that it takes."""
     return f"v{kind.count}f{8 * itemsize}"
 
 
-def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+def declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    """An LLVM function by its name and types."""
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)

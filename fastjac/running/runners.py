@@ -12,6 +12,7 @@ from ..lowering.program import lower
 from ..planning.chain import Chain
 from ..planning.cost import values_fit_lanes
 from ..planning.cuts import chain_of_graph
+from ..planning.plan import plan
 from ..planning.product import ALL, Product, Wanted, planned, product_of
 from ..planning.steps import Mode, Plan, Span
 from .batch import Runner
@@ -66,8 +67,9 @@ class Runners:
 
 def _along_lanes(chain: Chain) -> list[tuple[Product, Plan]]:
     """The Jacobian's task where samples lie along the vector lanes for it, and values are found sooner that way too."""
-    shape = product_of(chain).shape(lanes(chain.dtype))
+    product = product_of(chain)
+    shape = product.shape(lanes(chain.dtype))
     if not shape.unitwise or not (is_short_softmax(chain.links[-1]) or values_fit_lanes(shape.sizes, shape.lanes)):
         return []  # without a plan, which may take longer than the values
-    task = planned(chain, ALL, "auto")
-    return [task] if task[1].in_lanes else []
+    order = plan(shape)
+    return [(product, order)] if order.in_lanes else []
