@@ -12,13 +12,13 @@ from .group import (
     columns_of,
     extent_of,
     live_list,
-    matrix_of,
     operand_at,
     operand_of,
     own_matrix,
     read_group,
     result_at,
     result_of,
+    right_of,
     rows_of,
     sample_matrix,
     sample_state,
@@ -95,7 +95,7 @@ def contract_step(zero, addresses, task, number, group, share):
     if step.b_panel != DENSE:
         tile_rows, tile_columns, jump = tile_rows_of(zero, step.rows * together, step.b_panel), step.b_panel, step.depth
     first_a, next_a = operand_of(program, group, step)
-    first_b, next_b = matrix_of(program, group, step.b_place, step.b, step.b_sample)
+    first_b, next_b = right_of(program, group, step)
     first_c, next_c = result_of(program, group, step)
     scales = step.state != DENSE and not stacked
     begin, end = columns_of(step, step.columns, tile_columns, share)

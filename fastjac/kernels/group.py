@@ -9,17 +9,17 @@ import numpy as np
 from .contract import even_piece
 from .jit import piece
 from .meeting import share_of
-from .memory import itemsize, tuple_reader, tuple_type, view
+from .memory import WORD, WORD_BYTES, itemsize, tuple_reader, tuple_type, view
 from .state import STATE, state_at
-from .tables import COLUMNS, DENSE, INDEX, INDEX_BYTES, WORK
+from .tables import COLUMNS, DENSE, INDEX, INDEX_BYTES
 
 
 class Group(NamedTuple):
     """Samples that take each step together: addresses for the first sample, and bytes from one sample to the next.
 
     room : the number of samples that each matrix of the workspace has room for, one behind the other.
-    places, strides : addresses and bytes for the four places of a matrix, as `tables` numbers them. Each matrix of the workspace
-        has its own stride.
+    places : the address of two words for each place of a matrix, as `tables` numbers them: the address of the first sample's
+        matrices, and the bytes to the next sample's; or OWN where each matrix has its own stride, as in a workspace.
     work : the thread's own workspace, for scratch. Where threads share the first one's workspace, that thread's scratch is there
         too, since matrices that a step reads lie elsewhere.
     state : the block's state, as `state` reads it.  first : the group's first sample in the block.
@@ -28,8 +28,7 @@ class Group(NamedTuple):
 
     samples: int
     room: int
-    places: tuple[int, int, int, int]
-    strides: tuple[int, int, int, int]
+    places: int
     work: int
     state: tuple[int, int, int]
     first: int
@@ -38,38 +37,44 @@ class Group(NamedTuple):
     list_stride: int
 
 
-read_group = tuple_reader(tuple_type(Group, places=4, strides=4, state=3))
+read_group = tuple_reader(tuple_type(Group, state=3))
+OWN = -1
+"""In place of the bytes from one sample to the next: each matrix has room for the samples of a group, one behind the other."""
 
 
 @piece
-def group_of(program, layout, arrays, samples, memory, own_work):
-    """Samples that take each step together; arrays and memory as `run` has them.
-
-    samples : the first sample of the block, the group's first in the block, and their number.  memory : with the block's state.
-    own_work : the thread's own workspace, where the one in `memory` is shared.
-    """
+def places_of(program, layout, arrays, sample, work):
+    """The words of `Group.places`, for the samples from this one on; arrays as `run` has them."""
     _, seed, _, out, seed_stride = arrays
-    first, start, count = samples
-    work, lists = memory[0], memory[1]
     size = itemsize(program.zero)
     out_stride = layout.out_size * size
-    sample = first + start
+    own = work + layout.own * size
+    return program.parameters, 0, own, OWN, seed + sample * seed_stride, seed_stride, out + sample * out_stride, out_stride
+
+
+@piece
+def group_of(layout, places, samples, memory, own_work):
+    """Samples that take each step together; memory as `run` has it, with the block's state.
+
+    places : the address of the words that `places_of` gives.  samples : the first one in the block, and how many.
+    own_work : the thread's own workspace, where the one in `memory` is shared.
+    """
+    lists = memory[1]
     return Group(
-        count, layout.group,
-        (program.parameters, work + layout.own * size, seed + sample * seed_stride, out + sample * out_stride),
-        (0, 0, seed_stride, out_stride),
-        own_work, memory[STATE:], start,
+        samples[1], layout.group, places,
+        own_work, memory[STATE:], samples[0],
         lists, lists + layout.own_lists * INDEX_BYTES, layout.own_lists_size * INDEX_BYTES,
     )  # fmt: skip
 
 
 @piece
 def matrix_of(program, group, place, offset, stride):
-    """The address of the first sample's matrix, and the bytes to the next one's; `stride` counts only in the workspace."""
+    """The address of the first sample's matrix, and the bytes to the next one's; `stride` counts only in a workspace."""
     size = itemsize(program.zero)
-    if place == WORK:
-        return group.places[WORK] + offset * group.room * size, stride * size
-    return group.places[place] + offset * size, group.strides[place]
+    words = view(WORD, group.places + place * 2 * WORD_BYTES, 2)
+    if words[1] == OWN:
+        return words[0] + offset * group.room * size, stride * size
+    return words[0] + offset * size, words[1]
 
 
 @piece
@@ -84,6 +89,13 @@ def operand_of(program, group, step):
     """The address of the first sample's left operand, or source, and the bytes to the next one's."""
     first, to_next = matrix_of(program, group, step.a_place, step.a, step.a_sample)
     return first + step.a_first * itemsize(program.zero), to_next
+
+
+@piece
+def right_of(program, group, step):
+    """The address of the first sample's right operand, and the bytes to the next one's."""
+    first, to_next = matrix_of(program, group, step.b_place, step.b, step.b_sample)
+    return first + step.b_first * itemsize(program.zero), to_next
 
 
 @piece

@@ -16,10 +16,10 @@ from .accumulate import take_steps
 from .contract import Contraction, tile_rows_of
 from .elementary import exp
 from .floating import of_order_key, order_key
-from .group import group_of, matrix_of
+from .group import group_of, matrix_of, places_of
 from .jit import kernel, piece
 from .meeting import ALONE
-from .memory import NUMBER, call_address, itemsize, numbers, view
+from .memory import NUMBER, call_address, itemsize, numbers, stored, view
 from .operators import scale_columns
 from .state import with_state
 from .sweep import ones, store_values, sweep, zeros
@@ -50,7 +50,8 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     if out == 0:
         return
     buffers = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
-    group = group_of(program, layout, arrays, (first, 0, count), memory, memory[0])
+    places = stored(places_of(program, layout, arrays, first, memory[0]))
+    group = group_of(layout, places, (0, count), memory, memory[0])
     result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
     if layout.lane_forward:
         _store(program, layout, _push(program, layout, work, buffers, memory[1]), result)

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from . import atomic
 from .jit import piece
-from .memory import WORD, call_address, view
+from .memory import WORD, WORD_BYTES, call_address, view
 
 THREADS, SHARED, STEPS = range(3)
 """Words of a meeting: the number of threads, the address of their workspace, and the number of steps."""
 LINE = 8
 """Words of a cache line; the steps begin on the second line, each on lines of its own."""
-WORD_BYTES = 8
 SPINS = 3000
 """Looks at a word before a thread lets another have its core: about 0.1 ms."""
 ALONE = 0, 0

@@ -20,6 +20,7 @@ from .jit import piece
 NUMBER = types.intp
 WORD = np.int64(0)
 """A zero of the type of a word, which holds an address or a count."""
+WORD_BYTES = WORD.itemsize
 
 
 def numbers(count: int) -> types.UniTuple:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from .accumulate import list_live, take_steps
-from .group import group_of
+from .group import group_of, places_of
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
 from .meeting import shared_work
-from .memory import NUMBER, call_address, itemsize, numbers
+from .memory import NUMBER, call_address, itemsize, numbers, stored
 from .operators import copy_vector
 from .state import STATE, with_state
 from .sweep import store_values, sweep
@@ -100,7 +100,8 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, team):
             twins and is_twin(program, layout, memory[STATE:], start + together)
         ):
             together += 1
-        group = group_of(program, layout, arrays, (first, start, together), memory, own_work)
+        places = stored(places_of(program, layout, arrays, first + start, memory[0]))
+        group = group_of(layout, places, (start, together), memory, own_work)
         list_live(program, layout, group)
         take_steps(program, addresses, task, group, layout.first_step, team)
         start += together

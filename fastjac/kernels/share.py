@@ -14,8 +14,8 @@ from __future__ import annotations
 from . import atomic
 from .call import MEETING, WORK_ADDRESS, call_of, is_together, run_chunk
 from .jit import entry, piece
-from .meeting import LINE, SPINS, WORD_BYTES, open_meeting, wait_for
-from .memory import WORD, address_of, view
+from .meeting import LINE, SPINS, open_meeting, wait_for
+from .memory import WORD, WORD_BYTES, address_of, view
 
 TICKET, DONE, TAKEN, THREADS, CORE, CALL = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 4 * LINE
 """Words of a job: its ticket, the number of chunks done, whether a caller has it, on how many threads, the core on which that

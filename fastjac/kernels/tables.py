@@ -15,9 +15,9 @@ from ..frozen import frozen
 from ..pickling import refuse_pickling
 from .memory import record_reader
 
-PARAMETERS, WORK, SEED, OUT, INPUTS = range(5)
+PARAMETERS, WORK, SEED, OUT, INPUTS, SCRATCH = range(6)
 """Places of a matrix: the network's parameters, the sample's own workspace, its seed, its result. A vector of values lies in a
-workspace, or among the inputs."""
+workspace, or among the inputs. Where a workspace is kept, scratch lies apart from it. `gradient_tables` names more places."""
 
 AFFINE, ACTIVATE, NORMALIZE, TAKE, ADD, JOIN = range(6)
 """Operations of the primal sweep."""
@@ -133,6 +133,7 @@ STEP = record(
     "a_column",
     "b_place",  # CONTRACT: right operand, row-major, or in panels, whose rows are as long as a tile is wide
     "b",
+    "b_first",
     "b_sample",
     "b_row",
     "b_panel",  # the columns of a panel, or DENSE where it is row-major

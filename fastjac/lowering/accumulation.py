@@ -28,6 +28,7 @@ from .emitter import Emitter
 from .matrix import Matrix, result_of
 from .passage import Passage, Rows
 from .spans import can_unite, end_spans, link_goes_right
+from .traversal import Traversal
 
 LONG = 16
 """A result is turned round for a normalizer where it has more than so many times as many rows as columns."""
@@ -119,8 +120,9 @@ class Accumulation(Emitter):
         rows = self._product.sizes[step.start if forward else step.stop]
         along_rows = self._normalizes_rows(span)
         whole = span == (0, len(self._product.leaves)) and not along_rows and not (forward and span in self._ends)
-        passage = Passage(self, block, forward, rows, self._lying_out(forward) if whole else None)
-        lying = passage.run(self._entry(step, made, passage.reads_weights_alone()))
+        way = Traversal(block.edges, block.sizes, forward, rows)
+        passage = Passage(self, way, self._lying_out(forward) if whole else None)
+        lying = passage.run(self._entry(step, made, way.reads_weights_alone()))
         return self._ended(lying.transpose if forward else lying, span, along_rows)
 
     def _lying_out(self, turned: bool) -> Matrix:

@@ -8,6 +8,7 @@ from ..kernels.tables import APPLY, CLEAR, CONTRACT, COPY, DENSE, PACK, PARAMETE
 from ..kernels.target import PANEL_ROWS, lanes, max_rows, padded
 from ..layers import Affine
 from ..planning.block import Pair, Slopes
+from ..planning.cost import STACKED_ROWS, UNION_ROWS
 from ..planning.operators import Diagonal, Link, Normalization
 from .matrix import Matrix, Record, can_scale, row_stride
 from .memory import LIST_ROOM, Arena, Parameters, panel_of, strip_of
@@ -23,9 +24,12 @@ class Emitter:
     parameters : receives the weights, in the orientation that a step reads.
     state : where each operator's Jacobian vectors lie.
     skips_closed : whether products leave out units that another value closes, as a factor of 0 does.
+    place : where new matrices lie.  stacked_rows : the most rows of a sample that are multiplied with those of others.
+    skipping_rows : the fewest rows of a sample for which it pays to leave out dead units.
     """
 
     skips_closed = False
+    place, stacked_rows, skipping_rows = WORK, STACKED_ROWS, UNION_ROWS + 1
 
     def __init__(self, parameters: Parameters, state: StatePlaces) -> None:
         self.steps: list[Record] = []
@@ -43,6 +47,10 @@ class Emitter:
         """A matrix that is the same for all samples, row-major."""
         rows, columns = values.shape
         return Matrix(rows, columns, PARAMETERS, self._parameters.add(values), self.padded(columns), 1)
+
+    def row_major(self, factor: Affine, transposed: bool) -> Matrix:
+        """A weight, or its transpose, row by row."""
+        return self.constant(factor.weight.T if transposed else factor.weight)
 
     def in_panels(self, factor: Affine, transposed: bool, rows: int) -> Matrix:
         """A weight, or its transpose, as the kernel's right operand, for a left operand of so many rows."""
@@ -75,7 +83,7 @@ class Emitter:
         self.steps.append(
             {"operation": CONTRACT, "rows": a.rows, "columns": b.columns, "depth": a.columns, "live": live, "state": DENSE}
             | a.as_left
-            | {"b_place": b.place, "b": b.offset, "b_sample": b.size, "b_row": b.row}
+            | b.as_right
             | {"a_packed": int(a.packed), "b_packed": int(b.packed)}
             | {"b_panel": b.panel or DENSE, "strip": strip}
             | (start.as_start if start else {"start_place": DENSE})
@@ -183,11 +191,11 @@ class Emitter:
         if transposed:
             return self.take(columns, rows).transpose
         row = self.padded(columns)
-        return Matrix(rows, columns, WORK, self.arena.take(rows * row), row, 1)
+        return Matrix(rows, columns, self.place, self.arena.take(rows * row), row, 1)
 
     def release(self, matrix: Matrix) -> None:
         """Give back the memory of a matrix."""
-        if matrix.place == WORK:
+        if matrix.place == self.place:
             self.arena.free(matrix.offset)
 
     def padded(self, n: int) -> int:

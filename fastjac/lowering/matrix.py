@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS
+from ..kernels.tables import CONTRACT, COPY, DENSE, OUT, PARAMETERS, SCRATCH, WORK
 from ..planning.product import Product
 
 Record = dict[str, int]
@@ -36,6 +36,11 @@ class Matrix:
     first: int = 0
 
     @property
+    def in_workspace(self) -> bool:
+        """Whether it lies where rows are padded to whole vectors, one sample's matrix behind the other's."""
+        return self.place in (WORK, SCRATCH)
+
+    @property
     def transposed(self) -> bool:
         """Whether its columns, not its rows, are contiguous."""
         return self.column != 1
@@ -65,6 +70,11 @@ class Matrix:
         """The fields of a record that reads the matrix as a left operand or a source."""
         fields = {"a_place": self.place, "a": self.offset, "a_first": self.first, "a_sample": self.size}
         return fields | {"a_row": self.row, "a_column": self.column}
+
+    @property
+    def as_right(self) -> Record:
+        """The fields of a record that reads the matrix as a right operand."""
+        return {"b_place": self.place, "b": self.offset, "b_first": self.first, "b_sample": self.size, "b_row": self.row}
 
     @property
     def as_start(self) -> Record:

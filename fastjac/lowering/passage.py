@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ..kernels.tables import DENSE, OUT, PARAMETERS, WORK
+from ..kernels.tables import DENSE, OUT, PARAMETERS
 from ..kernels.target import PANEL_ROWS
 from ..layers import Affine
-from ..planning.block import Block, Slopes, Units
-from ..planning.cost import STACKED_ROWS, UNION_ROWS
+from ..planning.block import Slopes, Units
 from ..planning.operators import Diagonal, Normalization
 from .emitter import Emitter
 from .matrix import Matrix
@@ -45,14 +44,12 @@ class Rows:
 class Passage:
     """One way of rows through a block, as steps of an emitter's table.
 
-    forward : whether tangents are pushed, or cotangents pulled.  rows : how many.
     result : the matrix to write the rows at the end to, if any; its rows may lie side by side, instead of its columns.
     """
 
-    def __init__(self, emitter: Emitter, block: Block, forward: bool, rows: int, result: Matrix | None = None) -> None:
-        self._emitter, self._forward, self._rows, self._result = emitter, forward, rows, result
-        self._way = Traversal(block, forward, rows)
-        self._left = [len(readers) for readers in self._way.readers]
+    def __init__(self, emitter: Emitter, way: Traversal, result: Matrix | None = None) -> None:
+        self._emitter, self._way, self._result = emitter, way, result
+        self._left = [len(readers) for readers in way.readers]
         self._held: Counter[int] = Counter()
         self._at: dict[int, Rows] = {}
         self._begun: dict[int, Rows] = {}
@@ -66,14 +63,10 @@ class Passage:
             if self._way.terms[value]:
                 self._at[value] = self._put_together(value) if self._way.is_partition(value) else self._sum(value)
         end = self._at[others[-1]].matrix
-        if end.place == OUT or (end.place == WORK and end.first == 0):
+        if end.place == OUT or (end.in_workspace and end.first == 0):
             return end
         target = self._result if self._result is not None and not self._result.transposed else None
         return self._emitter.copy(end, target or self._emitter.take(end.rows, end.columns))
-
-    def reads_weights_alone(self) -> bool:
-        """Whether columns of dead units need not be 0 in the rows at the beginning."""
-        return self._way.reads_weights_alone()
 
     # Where rows lie.
 
@@ -95,9 +88,9 @@ class Passage:
             (term,) = (term for term in way.terms[reader] if term.source == end)
             if term.count == way.sizes[end]:
                 whole = self._begin(reader)
-                if whole.matrix.place == WORK or started:
+                if whole.matrix.in_workspace or started:
                     return self._held_by_one_more(replace(whole, matrix=whole.matrix.part(term.target, term.count)))
-        matrix = self._emitter.take(self._rows, self._way.sizes[value])
+        matrix = self._emitter.take(self._way.rows, self._way.sizes[value])
         return self._held_by_one_more(Rows(matrix, matrix.offset, owned=True))
 
     def _begin(self, value: int) -> Rows:
@@ -159,14 +152,14 @@ class Passage:
         elif isinstance(term.map, Affine):
             self._emitter.add(total.matrix, self._weight(term.map))
         else:
-            normalized = self._normalize(source, term.map, self._emitter.take(self._rows, self._way.sizes[value]))
+            normalized = self._normalize(source, term.map, self._emitter.take(self._way.rows, self._way.sizes[value]))
             self._emitter.add(total.matrix, normalized)
             self._emitter.release(normalized)
         return total
 
     def _add_columns(self, total: Matrix, source: Matrix, term: Term) -> None:
         if term.index is not None:
-            self._emitter.add_units(total, source, term.index, scatters=not self._forward)
+            self._emitter.add_units(total, source, term.index, scatters=not self._way.forward)
         else:
             self._emitter.add(total.part(term.target, term.count), source.part(term.first, term.count))
         total.made_by = None
@@ -201,16 +194,17 @@ class Passage:
     def _multiply(self, value: int, total: Rows | None, source: Rows, term: Term) -> Rows:
         """`total + rows W^T` where tangents are pushed, `total + rows W` where cotangents are pulled."""
         assert isinstance(term.map, Affine)  # what the caller has asked
-        stacks = self._rows <= STACKED_ROWS
+        stacks = self._way.rows <= self._emitter.stacked_rows
         live = self._emitter.list_of(source.live) if source.live and self._skips(source.live) else DENSE
         start = None if total is None else self._readable(value, total)
         kept = self._way.kept(value, term.map)
         if kept is not None:
             return self._multiply_packed(value, source, term.map, live, kept)
-        into = start if start is not None and start.owned and start.matrix.place == WORK else self._target(value, by_product=True)
-        weight = self._emitter.in_panels(term.map, self._forward, PANEL_ROWS if stacks else self._rows)
+        in_place = start is not None and start.owned and start.matrix.in_workspace
+        into = start if start is not None and in_place else self._target(value, by_product=True)
+        weight = self._emitter.in_panels(term.map, self._way.forward, PANEL_ROWS if stacks else self._way.rows)
         self._emitter.contract(source.matrix, weight, into.matrix, live, start.matrix if start else None)
-        if stacks and (start is None or start.matrix.place == WORK):
+        if stacks and (start is None or start.matrix.in_workspace):
             self._emitter.stack(weight)
         into.matrix.made_by = self._emitter.steps[-1]
         if start is not None and into is not start:
@@ -224,8 +218,8 @@ class Passage:
         of a few rows whose dead units another value closes.
         """
         if isinstance(slopes.operator, Diagonal):
-            return self._rows > UNION_ROWS
-        return self._rows > STACKED_ROWS and self._emitter.skips_closed
+            return self._way.rows >= self._emitter.skipping_rows
+        return self._way.rows > self._emitter.stacked_rows and self._emitter.skips_closed
 
     def _multiply_packed(self, value: int, source: Rows, factor: Affine, live: int, kept: Diagonal) -> Rows:
         """A product with the columns of a weight that belong to live units, packed side by side."""
@@ -239,7 +233,8 @@ class Passage:
 
     def _readable(self, value: int, total: Rows) -> Rows:
         """The rows where a product can start from them, which reads whole vectors: not in the caller's array."""
-        return total if total.matrix.place in (WORK, PARAMETERS) else self._copied(value, total)
+        lies_padded = total.matrix.in_workspace or total.matrix.place == PARAMETERS
+        return total if lies_padded else self._copied(value, total)
 
     def _changeable(self, value: int, total: Rows) -> Rows:
         return total if total.owned else self._copied(value, total)
@@ -279,10 +274,10 @@ class Passage:
     def _normalize(self, source: Rows, operator: Normalization, target: Matrix | None) -> Matrix:
         """Rows times a normalizer's Jacobian, where they lie or in a copy."""
         matrix = source.matrix if target is None else self._emitter.copy(source.matrix, target)
-        self._emitter.apply(matrix.transpose if self._forward else matrix, (operator,), self._forward)
+        self._emitter.apply(matrix.transpose if self._way.forward else matrix, (operator,), self._way.forward)
         matrix.made_by = None
         return matrix
 
     def _weight(self, factor: Affine) -> Matrix:
         """The product of the identity with a weight: the weight itself."""
-        return self._emitter.constant(factor.weight.T if self._forward else factor.weight)
+        return self._emitter.row_major(factor, self._way.forward)

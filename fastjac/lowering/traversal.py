@@ -6,10 +6,11 @@ which steps there are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..layers import Affine
-from ..planning.block import Block, Map, Slopes, Units
+from ..planning.block import Edge, Map, Slopes, Units
 from ..planning.cost import PACK_ELEMENTS, PACK_ROWS, UNION_ROWS
 from ..planning.operators import Diagonal, Normalization
 
@@ -18,36 +19,46 @@ from ..planning.operators import Diagonal, Normalization
 class Term:
     """What the rows at one value bring to those at another.
 
-    source : the value whose rows are read.
+    source : the value whose rows are read.  edge : the edge along which, or against which, they go.
     first, target, count : for columns that are brought as they are: the first one read, the first one written, and their number.
     index : the numbers of such columns at the wider value, where they do not follow one another; else None.
     """
 
     source: int
-    map: Map
+    edge: Edge
     first: int = 0
     target: int = 0
     count: int = 0
     index: tuple[int, ...] | None = None
 
+    @property
+    def map(self) -> Map:
+        """The map between the two values."""
+        return self.edge.map
+
 
 class Traversal:
     """The values of a block in the order in which so many rows reach them.
 
-    order : the numbers of the values.  sizes : the size of each value.
+    edges, sizes : the block's edges, all of them or those between two of its cuts, and the sizes of its values.
+    forward : whether tangents are pushed, or cotangents pulled.  rows : how many.
+    leaves_dead : whether columns of dead units may hold anything where products alone read them.
+    order : the numbers of the values.
     terms : for each value the terms that it is the sum of; empty for a value that is itself only added to a sum.
     readers : for each value the values that read it, each as often as it does.
     """
 
-    def __init__(self, block: Block, forward: bool, rows: int) -> None:
-        self.sizes, self._rows = block.sizes, rows
-        order = list(range(len(self.sizes)))
-        self.order = order if forward else order[::-1]
-        self.terms: list[list[Term]] = [[] for _ in order]
-        for edge in block.edges:
+    def __init__(
+        self, edges: Sequence[Edge], sizes: tuple[int, ...], forward: bool, rows: int, leaves_dead: bool = True
+    ) -> None:
+        self.sizes, self.forward, self.rows, self._leaves_dead = sizes, forward, rows, leaves_dead
+        first, last = min(edge.source for edge in edges), max(edge.target for edge in edges)
+        self.order = list(range(first, last + 1) if forward else range(last, first - 1, -1))
+        self.terms: list[list[Term]] = [[] for _ in sizes]
+        for edge in edges:
             value, source = (edge.target, edge.source) if forward else (edge.source, edge.target)
-            self.terms[value].append(_term(source, edge.map, forward))
-        self.readers: list[list[int]] = [[] for _ in order]
+            self.terms[value].append(_term(source, edge, forward))
+        self.readers: list[list[int]] = [[] for _ in sizes]
         for value, terms in enumerate(self.terms):
             for term in terms:
                 self.readers[term.source].append(value)
@@ -59,7 +70,7 @@ class Traversal:
 
     def reads_weights_alone(self) -> bool:
         """Whether the rows at the beginning meet weights alone, so that columns of dead units need not be 0."""
-        return self._rows > UNION_ROWS and self._meets_weights(self.order[0])
+        return self.rows > UNION_ROWS and self._meets_weights(self.order[0])
 
     def last_in_place(self, value: int) -> int:
         """The last of the values that are made from this one by changing its rows in place."""
@@ -93,7 +104,8 @@ class Traversal:
         """Whether only weights, which skip dead units, read rows times slopes, so that the rows may stay as they are."""
         operator = slopes.operator
         binary = isinstance(operator, Diagonal) and operator.sparse and operator.binary and len(self.terms[value]) == 1
-        return binary and self._rows > UNION_ROWS and self._meets_weights(value) and value != self.order[-1]
+        few = self.rows <= UNION_ROWS or not self._leaves_dead
+        return binary and not few and self._meets_weights(value) and value != self.order[-1]
 
     def kept(self, value: int, factor: Affine) -> Diagonal | None:
         """The diagonal that follows a product, if it pays to make the columns of its live units alone."""
@@ -103,7 +115,7 @@ class Traversal:
         (term, *more) = self.terms[reader]
         if more or not isinstance(term.map, Slopes) or not self.skips(reader, term.map):
             return None
-        pays = factor.weight.size <= PACK_ELEMENTS and self._rows >= PACK_ROWS
+        pays = factor.weight.size <= PACK_ELEMENTS and self.rows >= PACK_ROWS
         return term.map.operator if pays and isinstance(term.map.operator, Diagonal) else None
 
     def _meets_weights(self, value: int) -> bool:
@@ -116,11 +128,12 @@ class Traversal:
         return 0 if isinstance(term.map, Units) and self.brings_all(value, term) else 2
 
 
-def _term(source: int, map_: Map, forward: bool) -> Term:
-    if not isinstance(map_, Units):
-        return Term(source, map_)
-    first, target = (map_.source, map_.target) if forward else (map_.target, map_.source)
-    return Term(source, map_, first, target, map_.count, map_.index)
+def _term(source: int, edge: Edge, forward: bool) -> Term:
+    units = edge.map
+    if not isinstance(units, Units):
+        return Term(source, edge)
+    first, target = (units.source, units.target) if forward else (units.target, units.source)
+    return Term(source, edge, first, target, units.count, units.index)
 
 
 def _is_run(term: Term) -> bool:

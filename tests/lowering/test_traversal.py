@@ -17,7 +17,8 @@ RESIDUAL = ((FIRST, 0), (RELU, 1), (LAST, 2), (Sum(3), 0, 3))
 
 def traversal(steps, forward, rows=PACK_ROWS):
     """Rows through the block of size 3 of operators and the values that each takes."""
-    return Traversal(Block(tuple(BlockStep(operator, operands) for operator, *operands in steps), 3), forward, rows)
+    block = Block(tuple(BlockStep(operator, operands) for operator, *operands in steps), 3)
+    return Traversal(block.edges, block.sizes, forward, rows)
 
 
 def test_terms_from_either_end():
