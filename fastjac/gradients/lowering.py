@@ -1,73 +1,132 @@
-"""Operations lowered to the gradient kernel's tables: where parameters, gradients and everything kept for a block lie."""
+"""Operations lowered to tables for the gradient kernel: one table of steps for each kind of request."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..kernels.contract import contract
-from ..kernels.gradient_tables import LAYOUT, OPERATION, VALUE, WRITES
+from ..kernels.gradient_tables import SIZES
 from ..kernels.jit import kernel_address
 from ..kernels.operators import copy
-from ..kernels.pack import SOURCES
-from ..kernels.second_order import PARAMETER_ROWS, PIECE_ELEMENTS
-from ..kernels.tables import ACTIVATE, AFFINE, DENSE, NORMALIZE, PRIMAL, records
-from ..kernels.target import padded, round_up
-from ..layers import Activation, Layer
+from ..kernels.tables import LAYOUT, LIVE, PRIMAL, STEP, records
 from ..lowering.matrix import Record
-from ..lowering.memory import LINE, LIST_ROOM, MOST_SAMPLES
-from ..lowering.moves import Sweep
-from ..lowering.values import Values, place_state
-from ..planning.block import jacobian_size
-from .operations import Operation, ParameterName, Unfolded, numbers_of
-from .places import Flat, Place, Placed
-from .rules import rules_of
+from ..lowering.memory import LINE, LIST_ROOM
+from ..planning.block import Slopes
+from ..planning.operators import Diagonal
+from .by_parameters import push_direction, write_features, write_parameter_jacobian
+from .emitter import GradientEmitter
+from .layout import RIGHT_ROWS, Layout
+from .operations import ParameterName, Unfolded
+from .places import Flat
+from .rows import SeedRows
 from .seeds import cheapest_seeds, multiply_adds
-from .sums import modes, slots
+from .way_back import WayBack
 
-BLOCK_BYTES = 2048 * 1024
-"""Bytes kept for a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
-RIGHT_ROWS = 64
-"""Rows of the samples on the right of a tangent kernel that are multiplied together."""
-KEPT = DENSE
-"""Stands in place of the operation that makes rows again, where rows are kept."""
+ROWS = frozenset(("jacobian", "jacobian_gradient", "parameter_jacobian", "features"))
+"""Fields of a request that need rows."""
+BACK = frozenset(("sums", "x_gradient"))
+"""Fields of a request that go back through the values."""
+PARAMETER_ROWS = 4
+"""Rows that the tangent kernel needs for derivatives by activations' parameters."""
 
 
 @dataclass(frozen=True, eq=False)
+class Tables:
+    """What one kind of request runs: tables of PRIMAL, LIVE and STEP records, one LAYOUT record, and the scratch of a thread."""
+
+    primal: np.ndarray
+    live: np.ndarray
+    steps: np.ndarray
+    layout: np.ndarray
+    scratch_size: int
+
+
 class Lowered:
     """Tables of the gradient kernel for one network, whose parameters may change.
 
-    unfolded : the network.
-    primal, value_table, operations, layout : PRIMAL, VALUE and OPERATION records, and one LAYOUT record.
-    lists : where lists of units lie in the flat array of parameters.
-    ones : where ones lie in the flat array of parameters.
-    values : for each operation where its numbers lie in the flat array of parameters, by the kernel's names for them.
-    gradients : for each operation where its wanted gradients lie in the flat array of sums, by the same names.
+    layout : where everything lies.
+    parameter_records, feature_records : PARAMETER and FEATURE records.
+    pairs : what a request for the tangent kernel states besides, and the scratch of a thread.
+    sizes : a request's fields for the numbers that a sample has in each array.
+    work_size, list_size, n_identity : of a block's workspace and lists; the numbers 0, 1, 2, ... at the start of the lists.
     unused : the parts of the flat vector of parameters whose gradient is wanted, but that no operation uses.
+    cost : multiply-adds of one sample's Jacobian.
     """
 
-    dtype: np.dtype
-    unfolded: Unfolded
-    primal: np.ndarray
-    value_table: np.ndarray
-    operations: np.ndarray
-    layout: np.ndarray
-    lists: dict[tuple[int, ...], Place]
-    ones: Place
-    values: tuple[dict[str, Place], ...]
-    gradients: tuple[dict[str, Place], ...]
-    unused: tuple[slice, ...]
-    values_size: int
-    gradients_size: int
-    cost: int
+    def __init__(self, layout: Layout, unused: tuple[slice, ...]) -> None:
+        self.layout, self.dtype, self.unfolded, self.unused = layout, layout.dtype, layout.unfolded, unused
+        self.cost = multiply_adds(layout.unfolded, layout.seeds_at)
+        self.parameter_records, self.feature_records = layout.parameter_records(), layout.feature_records()
+        n_in, n_out, n_parameters = layout.n_in, layout.n_out, layout.unfolded.n_parameters
+        sizes = n_out, n_out * n_in, n_out * n_in, n_in, n_out, n_out * n_parameters, layout.features_size
+        self.sizes = dict(zip(SIZES, sizes, strict=True))
+        self.pairs, self.pairs_scratch = _for_pairs(layout)
+        self.n_identity = max(layout.block * layout.seeds, *layout.sizes, RIGHT_ROWS)
+        self._tables: dict[tuple[frozenset[str], bool], Tables] = {}
+        emitter = self._emitter()
+        if layout.before or layout.after:
+            SeedRows(layout, emitter, ())
+        self._lists_size = emitter.list_size + LIST_ROOM
+        self.work_size = layout.block * emitter.end + LINE
+        self.list_size = self.n_identity + LIST_ROOM + layout.block * self._lists_size
 
-    @property
-    def has_joins(self) -> bool:
-        """Whether some value is made by several operations, or read by several."""
-        kinds, push, pull = (self.operations[name] for name in ("operation", "push", "pull"))
-        return bool((kinds > NORMALIZE).any() or (push != WRITES).any() or (pull != WRITES).any())
+    def tables(self, asked: frozenset[str], filled: bool = False) -> Tables:
+        """What a request runs that has these fields.
+
+        filled : whether workspaces and lists hold what an earlier request for the same samples has computed.
+        """
+        found = self._tables.get((asked, filled))
+        # Two threads may write the same tables at once; all take the first ones, since requests know these by their addresses.
+        return found or self._tables.setdefault((asked, filled), self._lower(asked, filled))
+
+    def _emitter(self) -> GradientEmitter:
+        layout = self.layout
+        emitter = GradientEmitter(layout.parameters, layout.states, layout.rows_start)
+        for op in layout.unfolded.operations:
+            if isinstance(op.map, Slopes) and isinstance(op.map.operator, Diagonal):
+                emitter.live_list(op.map.operator)  # at the same place for every request
+        return emitter
+
+    def _lower(self, asked: frozenset[str], filled: bool) -> Tables:
+        layout, emitter = self.layout, self._emitter()
+        rows = SeedRows(layout, emitter, asked) if ROWS & asked else None
+        live = emitter.live if rows and not filled else []
+        if filled:
+            emitter.steps.clear()
+        self._write(emitter, asked, rows)
+        primal, steps = [] if filled else layout.sweep.steps(layout.vectors), emitter.finished()
+        record = self._layout_record() | {"n_primal": len(primal), "last_step": len(steps), "last_live": len(live)}
+        tables = records(PRIMAL, primal), records(LIVE, live), records(STEP, steps), records(LAYOUT, [record])
+        return Tables(*tables, layout.block * emitter.arena.end + LINE)
+
+    def _write(self, emitter: GradientEmitter, asked: frozenset[str], rows: SeedRows | None) -> None:
+        layout = self.layout
+        if rows and "features" in asked:
+            write_features(layout, emitter, rows)
+        if rows and "parameter_jacobian" in asked:
+            write_parameter_jacobian(layout, emitter, rows)
+        if rows and "jacobian" in asked:
+            rows.write_jacobian()
+        if "direction" in asked:
+            push_direction(layout, emitter)
+        if BACK & asked:
+            way_back = WayBack(layout, emitter, asked)
+            if rows and "jacobian_gradient" in asked:
+                way_back.by_rows(rows)
+            way_back.by_values()
+
+    def _layout_record(self) -> Record:
+        layout = self.layout
+        result = layout.vectors.result
+        record = {"n_in": layout.n_in, "n_out": layout.n_out, "block": layout.block, "group": layout.block}
+        record |= {"values": layout.sweep.place(result), "values_row": result.row, "state": layout.block * layout.vectors.size}
+        record |= {"zeros": layout.zeros.offset, "ones": layout.ones.offset, "n_identity": self.n_identity}
+        record |= {"own_lists": self.n_identity + LIST_ROOM, "own_lists_size": self._lists_size}
+        record |= {"work_size": self.work_size, "list_size": self.list_size}
+        return record | {name: kernel_address(kernel, self.dtype) for name, kernel in (("contract", contract), ("copy", copy))}
 
 
 def lower(unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int | None = None) -> Lowered:
@@ -76,208 +135,20 @@ def lower(unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName]
     wanted : the parameters whose gradient is wanted.
     seeds_at : the value where derivatives start; by default the cheapest.
     """
-    return _Lowering(unfolded, dtype, wanted, cheapest_seeds(unfolded) if seeds_at is None else seeds_at).result()
+    layout = Layout(unfolded, dtype, wanted, cheapest_seeds(unfolded) if seeds_at is None else seeds_at)
+    used = {(op.position, name) for op in unfolded.operations for name in op.fields.values()}
+    starts = {name: unfolded.positions[name] for name in sorted(set(wanted) - used)}
+    unused = (slice(start, start + unfolded.layers[layer].arrays[name].size) for (layer, name), start in starts.items())
+    return Lowered(layout, tuple(unused))
 
 
-class _Lowering:
-    def __init__(self, unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int) -> None:
-        self._unfolded, self._dtype, self._seeds_at = unfolded, dtype, seeds_at
-        self._ops, self._sizes = unfolded.operations, unfolded.sizes
-        self._last, self._seeds = len(self._sizes) - 1, self._sizes[seeds_at]
-        self._widest, self._slots = max(self._sizes), slots(unfolded)
-        self._made_again = [self._remaker(value) for value in range(len(self._sizes))]
-        self._values, self._sums, self._work, self._buffers = (Flat(dtype) for _ in range(4))
-        self._zeros, self._ones = (self._values.take(1, max(self._widest, RIGHT_ROWS)) for _ in range(2))
-        self._block = self._samples_in_block()
-        self._placed: dict[Hashable, tuple[dict[str, Place], dict[str, Place]]] = {}
-        self._places, self._wanted = zip(*(self._place(op, wanted) for op in self._ops), strict=True)
-        self._lists = {index: self._values.take(1, len(index)) for op in self._ops if (index := op.units.index)}
-        self._vectors = Values(unfolded.steps, self._sizes[0], dtype, keeps=True)
-        self._states, state_size = place_state([step.operator for step in unfolded.steps], dtype)
-        self._work.take(self._block, self._vectors.size + state_size)
-        self._state = self._block * self._vectors.size
-        by_layer = {op.layer: places for op, places in zip(self._ops, self._places, strict=True)}
-        self._sweep = Sweep(self._block, self._states, Placed(dtype, by_layer, self._lists))
-        used = {(op.position, name) for op in self._ops for name in op.fields.values()}
-        starts = {name: unfolded.positions[name] for name in sorted(set(wanted) - used)}
-        self._unused = tuple(
-            slice(start, start + unfolded.layers[layer].arrays[name].size) for (layer, name), start in starts.items()
-        )
-        self._list_row = round_up(1 + self._widest + LIST_ROOM, LINE)
-        self._list_size = round_up(max(self._block * self._seeds, self._widest) + LIST_ROOM, LINE)
-
-    def result(self) -> Lowered:
-        row = self._block * max(self._seeds * self._widest_rows(), padded(self._widest, self._dtype))
-        self._slot_places = [self._buffers.take(1, row).offset for _ in range(max(self._slots) + 1)]
-        spare = self._buffers.take(1, row).offset
-        primal = self._sweep.steps(self._vectors)
-        values, rows = self._records()
-        self._add_features(rows)
-        return Lowered(
-            self._dtype,
-            self._unfolded,
-            records(PRIMAL, primal),
-            records(VALUE, values),
-            records(OPERATION, rows),
-            records(LAYOUT, [self._layout(spare) | self._sweep_layout(len(primal))]),
-            self._lists,
-            self._ones,
-            self._places,
-            self._wanted,
-            self._unused,
-            self._values.size,
-            self._sums.size,
-            multiply_adds(self._unfolded, self._seeds_at),
-        )
-
-    def _records(self) -> tuple[list[Record], list[Record]]:
-        """The records of values and operations, each with what it states of the others."""
-        values = [self._value(value) for value in range(len(self._sizes))]
-        rows = [self._operation(number) for number in range(len(self._ops))]
-        for op, record, push, pull in zip(self._ops, rows, *modes(self._unfolded), strict=True):
-            record |= {"inputs": self._sweep.place(self._vectors.values[op.source]), "push": push, "pull": pull}
-            makers, readers = self._unfolded.makers[op.source], self._unfolded.readers[op.target]
-            record["live_in"] = rows[makers[0]]["live"] if len(makers) == 1 else DENSE
-            record["live_out"] = rows[readers[0]]["live"] if len(readers) == 1 else DENSE
-        return values, rows
-
-    def _sweep_layout(self, steps: int) -> Record:
-        """What a primal sweep of so many steps reads."""
-        result = self._vectors.result
-        layout = {"n_in": self._sizes[0], "n_out": self._sizes[-1], "n_primal": steps, "block": self._block}
-        layout |= {"values": self._sweep.place(result), "values_row": result.row, "state": self._state}
-        layout |= {name: kernel_address(kernel, self._dtype) for name, kernel in (("contract", contract), ("copy", copy))}
-        return layout | {"zeros": self._zeros.offset, "ones": self._ones.offset}
-
-    def _layout(self, spare: int) -> Record:
-        seeds, block = self._seeds, self._block
-        right = max(1, min(block, RIGHT_ROWS // seeds))
-        products = self._buffers.take(seeds, right * seeds)
-        layout = {
-            "n_operations": len(self._ops),
-            "n_values": len(self._sizes),
-            "lowest": next((number for number, gradients in enumerate(self._wanted) if gradients), len(self._ops)),
-            "seeds_at": self._seeds_at,
-            "turn": sum(op.target <= self._seeds_at for op in self._ops),
-            "seeds": seeds,
-            "again": spare,
-            "piece": self._buffers.take(1, self._piece_size()).offset,
-            "n_identity": max(block * seeds, self._widest),
-            "list_row": self._list_row,
-            "gradient_size": self._sums.size,
-            "features_size": self._features,
-            "right_block": right,
-            "right_row": products.row,
-            "turned": self._buffers.take(self._widest, right * seeds).offset,
-            "by_rows": products.offset,
-            "by_inputs": self._buffers.take(block, right * seeds).offset,
-            "n_parameters": self._unfolded.n_parameters,
-            "work_size": self._work.size,
-            "list_size": self._list_size,
-        }
-        return layout | {"buffers_size": self._buffers.size}
-
-    def _value(self, value: int) -> Record:
-        """The record of a value, with room for everything that is kept of it."""
-        size, again = self._sizes[value], self._made_again[value]
-        rows = self._work.take(self._block * self._seeds, size).offset if again == KEPT else DENSE
-        return {
-            "size": size,
-            "row": padded(size, self._dtype),
-            "rows": rows,
-            "made_again": again,
-            "derivative": self._slot_places[self._slots[value]],
-        }
-
-    def _operation(self, number: int) -> Record:
-        """The record of an operation, with room for what is kept of it."""
-        op, gradients, positions = self._ops[number], self._wanted[number], self._unfolded.positions
-        record = {"operation": op.kind, "source": op.source, "target": op.target, "n_in": op.n_in, "n_out": op.n_out}
-        record |= {"in_row": padded(op.n_in, self._dtype), "out_row": padded(op.n_out, self._dtype)}
-        record |= {"source_made": max(self._unfolded.makers[op.source], default=DENSE)}
-        record |= {"first": op.units.source, "place": op.units.target, "count": op.units.count}
-        record["units"] = self._lists[op.units.index].offset if op.units.index else DENSE
-        record |= {"partner": number + 1 - 2 * op.operand}
-        record |= {key: place.offset for key, place in self._places[number].items() if key in (OPERATION.names or ())}
-        record |= {f"{key}_gradient": gradients[key].offset if key in gradients else DENSE for key in SOURCES}
-        places = {key: positions[op.position, field] for key, field in op.fields.items()}
-        record |= {f"{key}_position": places.get(key, DENSE) for key in SOURCES}
-        record |= rules_of(op, self._dtype) | {"live": DENSE, "bends": DENSE}
-        if state := self._states.get(self._unfolded.steps[op.target - 1].operator):
-            record["slopes"] = self._state + self._block * (state["state"] + op.operand * state["state_row"])
-            record["slopes_row"] = state["state_row"]
-        if "bend" in record:
-            record["bends"] = self._work.take(self._block, op.n_in).offset
-        if isinstance(op.layer, Activation) and op.layer.sparse:
-            record["live"] = self._list_size
-            self._list_size += self._block * self._list_row
-        return record
-
-    def _add_features(self, rows: list[Record]) -> None:
-        """Enter where the features of operations with parameters lie, and which operations have the same parameters."""
-        self._features = 0
-        latest: dict[Layer | None, Record] = {}
-        for number, (op, record) in enumerate(zip(self._ops, rows, strict=True)):
-            record |= {"twin": number, "repeats": 0, "features": DENSE}
-            if not op.fields:
-                continue
-            record["features"] = self._features
-            self._features += record["in_row"] + self._seeds * record["out_row"]
-            if before := latest.get(op.layer):
-                # The latest twin leads back to the first.
-                record |= {"twin": before["twin"], "repeats": 1}
-                before["twin"] = number
-            latest[op.layer] = record
-
-    def _place(self, op: Operation, wanted: Collection[ParameterName]) -> tuple[dict[str, Place], dict[str, Place]]:
-        """Room for an operation's numbers, and for their wanted gradients; operations with the same numbers share it."""
-        key = op.layer if op.fields else tuple(map(float, numbers_of(op.layer).values()))
-        if key not in self._placed:
-            values = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
-            names = [name for name, field in op.fields.items() if (op.position, field) in wanted]
-            gradients = {name: self._sums.take(op.n_out if name == "weight" else 1, values[name].columns) for name in names}
-            self._placed[key] = values, gradients
-        return self._placed[key]
-
-    def _shapes(self, op: Operation) -> dict[str, tuple[int, int]]:
-        """Rows and columns of an operation's numbers."""
-        if op.kind == AFFINE:
-            return {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
-        # A rule's have one size, so that those that follow lie as far apart as p and q, and as many rows as a block has samples.
-        # An untrained one is one number for all units, and so serves operations of any size.
-        columns = op.n_in if op.fields else padded(self._widest, self._dtype)
-        return dict.fromkeys(numbers_of(op.layer), (self._block, columns))
-
-    def _remaker(self, value: int) -> int:
-        """The operation that makes the rows at a value again, which are not kept; or KEPT.
-
-        Rows are not kept at an end that serves the Jacobian alone, if a single operation leads there. Nor are rows kept between
-        an activation and an affine map, since one pass over the rows before the activation makes them again.
-        """
-        at, (makers, readers) = self._seeds_at, (ends[value] for ends in (self._unfolded.makers, self._unfolded.readers))
-        if (value, at) in ((0, self._last), (self._last, 0)):
-            return (makers or readers)[0] if len(makers or readers) == 1 else KEPT
-        if value in (0, at, self._last) or len(makers) > 1 or len(readers) > 1:
-            return KEPT
-        kinds = self._ops[makers[0]].kind, self._ops[readers[0]].kind
-        if value < at:
-            return readers[0] if kinds == (AFFINE, ACTIVATE) else KEPT
-        return makers[0] if kinds == (ACTIVATE, AFFINE) else KEPT
-
-    def _widest_rows(self) -> int:
-        """Room for a row at any value where the loss's derivative by rows is not read in place."""
-        widths = [padded(size, self._dtype) for size in self._sizes]
-        in_place = self._seeds_at == self._last and widths[0] == self._sizes[0]
-        return max(widths[1:] if in_place else widths)
-
-    def _piece_size(self) -> int:
-        """Room for a piece of a weight's gradient, for rows of parameters, and for one sample's derivative by the Jacobian."""
-        first, last = (padded(size, self._dtype) for size in (self._sizes[0], self._sizes[-1]))
-        parameters = PARAMETER_ROWS * padded(self._widest, self._dtype)
-        return max(PIECE_ELEMENTS, parameters, self._sizes[-1] * first, self._sizes[0] * last)
-
-    def _samples_in_block(self) -> int:
-        kept = sum(size for size, again in zip(self._sizes, self._made_again, strict=True) if again == KEPT)
-        rows = self._seeds * (kept + (max(self._slots) + 2) * self._widest_rows())
-        vectors = sum(self._sizes) + sum(size + op.n_in for op in self._ops if (size := jacobian_size(op.map)))
-        return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self._dtype.itemsize)))
+def _for_pairs(layout: Layout) -> tuple[Record, int]:
+    """The fields of a request for the tangent kernel, and the scratch that it needs."""
+    scratch, seeds, widest = Flat(layout.dtype), layout.n_out, max(layout.sizes)
+    right = max(1, min(layout.block, RIGHT_ROWS // seeds))
+    by_rows = scratch.take(seeds, right * seeds)
+    record = {"right_block": right, "right_row": by_rows.row, "by_rows": by_rows.offset}
+    record |= {"turned": scratch.take(widest, right * seeds).offset}
+    record |= {"by_inputs": scratch.take(layout.block, right * seeds).offset}
+    record |= {"by_parameters": scratch.take(PARAMETER_ROWS, widest).offset, "n_out": seeds}
+    return record, scratch.size

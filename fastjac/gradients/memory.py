@@ -7,6 +7,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import numpy as np
 
 from ..kernels.gradient_tables import REQUEST
+from ..lowering.memory import aligned_zeros
 from ..pickling import refuse_pickling
 
 MOST_IDLE = 2
@@ -39,13 +40,19 @@ class GradientMemory(Held):
     """The memory in which a call of the gradient kernel works; one call has it at a time.
 
     work, lists : (slots, size), what is kept for a block of samples; a slot for each thread, or for each block.
-    buffers : (threads, size), what a thread works in.
+    scratch : (threads, size), what a thread works in.
     sums : (chunks, gradients_size), there once a gradient was asked for.
     filled : whether the slots already hold the values and rows of a call's samples.
     """
 
     sums: Held | None = None
     filled = False
+
+    def make_room(self, threads: int, size: int, dtype: np.dtype) -> None:
+        """Hold scratch of at least this size for so many threads."""
+        scratch = self.arrays.get("scratch")
+        if scratch is None or len(scratch) < threads or scratch.shape[1] < size:
+            self.hold("scratch", aligned_zeros(threads * size, dtype).reshape(threads, size))
 
 
 class Pool(list[Memory]):

@@ -14,18 +14,14 @@ import numpy as np
 from ..errors import LayerError
 from ..graphs.graph import Graph
 from ..graphs.simplify import joined
-from ..kernels.gradient_tables import BRING, PAIR
-from ..kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from ..layers import Activation, Affine, Elementwise, Layer, Normalizer
-from ..planning.block import Block, BlockStep, Edge, Pair, Selection, Slopes, Units
+from ..planning.block import Block, BlockStep, Edge, Selection, past_sums
 from ..planning.chain import parts_of
 from ..planning.cuts import operator_of
-from ..planning.operators import Normalization
 
 Numbers = np.ndarray | float
 ParameterName = tuple[int, str]
 """The position of a layer among the graph's, and the name of one of its arrays."""
-NO_UNITS = Units(0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,34 +41,19 @@ class Operation(Edge):
     fields: dict[str, str]
 
     @property
-    def kind(self) -> int:
-        """AFFINE, ACTIVATE, NORMALIZE, BRING or PAIR."""
-        if isinstance(self.map, Slopes):
-            return PAIR if isinstance(self.map.operator, Pair) else ACTIVATE
-        return AFFINE if isinstance(self.map, Affine) else NORMALIZE if isinstance(self.map, Normalization) else BRING
-
-    @property
-    def operand(self) -> int:
-        """For a PAIR, which of the two values the source is."""
-        return self.map.operand if isinstance(self.map, Slopes) else 0
-
-    @property
-    def units(self) -> Units:
-        """For a BRING, which units are brought where."""
-        return self.map if isinstance(self.map, Units) else NO_UNITS
-
-    @property
-    def moves_all(self) -> bool:
-        """Whether the source's units are the target's, one for one."""
-        return self.kind not in (AFFINE, BRING) or self.units == Units(0, 0, self.n_in) == Units(0, 0, self.n_out)
+    def activation(self) -> Activation:
+        """The layer of an operation that is an activation."""
+        assert isinstance(self.layer, Activation)
+        return self.layer
 
 
 class Unfolded:
-    """Operations in the order of their targets: the edges of some steps, number k of which makes value k + 1.
+    """Operations: the edges of some steps, number k of which makes value k + 1.
 
     sizes : units of every value; value 0 is the input, and the last one the output.
     layers : the graph's layers, whose parameters are those of the network.
-    makers, readers : for each value the numbers of the operations that lead to it, and of those that lead away from it.
+    makers, readers : for each value the operations that lead to it, and those that lead away from it. A value that is only added
+        to a sum has none.
     positions : where each parameter starts in the flat vector of all: layer by layer, each layer's arrays in order, row by row.
     n_parameters : how many numbers that vector has.
     row_cost : multiply-adds that take one row through all operations, dead units included.
@@ -80,18 +61,18 @@ class Unfolded:
 
     def __init__(self, block: Block, operations: Sequence[Operation], layers: tuple[Layer, ...]) -> None:
         self.steps, self.operations, self.sizes, self.layers = block.steps, operations, block.sizes, layers
-        self.makers: list[list[int]] = [[] for _ in self.sizes]
-        self.readers: list[list[int]] = [[] for _ in self.sizes]
-        for number, op in enumerate(operations):
-            self.makers[op.target].append(number)
-            self.readers[op.source].append(number)
+        self.makers: list[list[Operation]] = [[] for _ in self.sizes]
+        self.readers: list[list[Operation]] = [[] for _ in self.sizes]
+        for op in operations:
+            self.makers[op.target].append(op)
+            self.readers[op.source].append(op)
         self.positions: dict[ParameterName, int] = {}
         self.n_parameters = 0
         for position, layer in enumerate(layers):
             for name, array in layer.arrays.items():
                 self.positions[position, name] = self.n_parameters
                 self.n_parameters += array.size
-        self.row_cost = sum(op.n_in * op.n_out if op.kind == AFFINE else min(op.n_in, op.n_out) for op in operations)
+        self.row_cost = sum(op.n_in * op.n_out if isinstance(op.map, Affine) else min(op.n_in, op.n_out) for op in operations)
 
 
 def unfold(graph: Graph) -> Unfolded:
@@ -118,7 +99,7 @@ def unfold(graph: Graph) -> Unfolded:
         layer, n_in, n_out = doing[edge.target - 1], sizes[edge.source], sizes[edge.target]
         at = n_in, n_out, layer, positions.get(layer, -1), _fields_of(layer)
         operations.append(Operation(edge.source, edge.target, edge.map, *at))
-    return Unfolded(block, operations, layers)
+    return Unfolded(block, past_sums(operations, sizes), layers)
 
 
 def _fields_of(layer: Layer | None) -> dict[str, str]:

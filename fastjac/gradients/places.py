@@ -52,16 +52,16 @@ class Placed(Parameters):
         self, dtype: np.dtype, numbers: Mapping[Layer | None, Mapping[str, Place]], units: Mapping[tuple[int, ...], Place]
     ) -> None:
         super().__init__(dtype)
-        self._numbers, self._units = numbers, units
+        self.numbers, self._units = numbers, units
 
     def add_affine(self, layer: Affine, zeros: bool) -> Record:
         """See `Parameters`. No zeros are skipped, since a weight may become infinite."""
-        places = self._numbers[layer]
+        places = self.numbers[layer]
         return {"weight": places["transposed"].offset, "panel": DENSE, "bias": places["bias"].offset}
 
     def add_rule(self, layer: Activation | Normalizer, size: int, block: int) -> Record:
         """See `Parameters`."""
-        return {name: self._numbers[layer][name].offset for name in "pq"}
+        return {name: self.numbers[layer][name].offset for name in "pq"}
 
     def add_units(self, units: Sequence[int]) -> int:
         """See `Parameters`."""

@@ -12,9 +12,10 @@ from ..kernels import gradient
 from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.float_mode import default_mode
 from ..kernels.gradient_tables import REQUEST
-from ..kernels.pack import SOURCES
-from ..kernels.stages import kernels_for
+from ..kernels.jit import kernel_address
+from ..kernels.pack import SOURCES, add_up_sums, pack_parameters
 from ..kernels.tables import INDEX
+from ..kernels.tangent_kernel import write_tangent_kernel
 from ..kernels.target import round_up
 from ..layers import Layer
 from ..lowering.memory import aligned_zeros, scratch
@@ -39,6 +40,10 @@ GOING_BACK = 3
 KEPT_BYTES = 16 * 1024 * 1024
 """Most memory that the rows of a batch may take to be kept for the way back; the rows of a larger batch are computed again."""
 
+NOTHING: frozenset[str] = frozenset()
+WHOLE = {"sources": pack_parameters, "parameter_gradient": add_up_sums}
+"""Kernels that carry out all of a request, by the field that asks for it."""
+
 Sources = Mapping[ParameterName, int]
 """The address of each parameter, which lies there in C order."""
 _WORDS = {name: number for number, name in enumerate(REQUEST.names or ())}
@@ -62,15 +67,15 @@ class GradientRunner:
     def __init__(self, lowered: Lowered, layers: Sequence[Layer], team: crew.Team | None = None) -> None:
         self.lowered, self._own_team = lowered, team
         self._values = pack(lowered, layers)
-        self._layout = {name: int(lowered.layout[0][name]) for name in lowered.layout.dtype.names or ()}
-        self._fixed = {"task": REQUESTED, "n_in": 1, "kernel": gradient.compiled_address(lowered.dtype)}
-        self._fixed |= addresses_of(primal=lowered.primal, values=lowered.value_table, operations=lowered.operations)
-        self._fixed |= addresses_of(layout=lowered.layout, parameters=self._values)
-        named = zip(lowered.unfolded.operations, lowered.operations["repeats"], strict=True)
-        fields = [(op, None if repeats else op.fields.get(key)) for op, repeats in named for key in SOURCES]
+        self._fixed = {"task": REQUESTED, "n_in": 1, "kernel": gradient.compiled_address(lowered.dtype)} | lowered.sizes
+        self._fixed |= addresses_of(parameters=self._values) | {"gradient_size": lowered.layout.sums_size}
+        for name in ("parameter_records", "feature_records"):
+            table = getattr(lowered, name)
+            self._fixed |= {name: table.ctypes.data, f"n_{name}": len(table)}
+        fields = [(home.op.position, home.op.fields.get(key)) for home in lowered.layout.trained for key in SOURCES]
         self._no_sources = np.zeros(len(fields), np.int64)
-        self._source_places = {(op.position, field): place for place, (op, field) in enumerate(fields) if field}
-        self._templates: dict[frozenset[str], np.ndarray] = {}
+        self._source_places = {(position, field): place for place, (position, field) in enumerate(fields) if field}
+        self._templates: dict[tuple[frozenset[str], bool], tuple[np.ndarray, int]] = {}
         self._idle: Pool[GradientMemory] = Pool()
         self._idle_parameters: Pool[Held] = Pool()
         self._nothing = np.empty(0, lowered.dtype)
@@ -91,18 +96,17 @@ class GradientRunner:
         gradient = words.pop("parameter_gradient", None)
         held = None if kept is None else kept.take()
         taken = self._take(self._team.most_threads) if held is None else held
-        if len(taken.arrays["buffers"]) < self._team.most_threads:
-            taken.hold("buffers", self._new_buffers())
         block, chunks = self._division(n)
-        words |= taken.words | {"n": n, "block": block, "keeps": held is not None, "filled": taken.filled}
         if gradient is not None:
             words["sums"] = self._sums(taken, chunks)
+        request, scratch_size = self._request(words, taken.filled)
+        taken.make_room(self._team.most_threads, scratch_size, self.lowered.dtype)
+        _fill(request, taken.words | {"n": n, "block": block, "keeps": held is not None})
         cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
         # Without sums over samples every block may be a chunk of its own.
         blocks, step = -(-n // block), max(1, CALL_COST // (cost * block))
-        room = taken.arrays["buffers" if held else "work"]
-        sharing = min(self._threads(n * cost, threads), len(taken.arrays["buffers"]), len(room))
-        request = self._request(words)
+        room = taken.arrays["scratch" if held else "work"]
+        sharing = min(self._threads(n * cost, threads), len(taken.arrays["scratch"]), len(room))
         for first in range(0, max(1, blocks), step):
             count = min(step, blocks - first)
             request[_WORDS["first_block"]], request[_WORDS["blocks"]] = first, count
@@ -120,12 +124,12 @@ class GradientRunner:
 
     def keep(self, n: int) -> Kept | None:
         """Memory for everything that is computed for so many samples; None if there are too many of them."""
-        blocks, size = -(-n // self._division(n)[0]), self._layout["work_size"] * self.lowered.dtype.itemsize
+        blocks, size = -(-n // self._division(n)[0]), self.lowered.work_size * self.lowered.dtype.itemsize
         return Lent(self._take(blocks), self._idle) if 0 < blocks * size <= KEPT_BYTES else None
 
     def features(self, x: np.ndarray, threads: int | None) -> np.ndarray:
         """What the tangent kernel needs of inputs `x (n, n_in)`: see `fastjac.kernels.tangent_kernel`."""
-        features = np.zeros((len(x), self._layout["features_size"]), self.lowered.dtype)
+        features = np.zeros((len(x), self.lowered.layout.features_size), self.lowered.dtype)
         self.run(len(x), addresses_of(x=x, features=features), threads)
         return features
 
@@ -148,8 +152,8 @@ class GradientRunner:
 
     def direction(self, theta: np.ndarray) -> np.ndarray:
         """A direction of the parameters, given as a flat vector, laid out as the packed parameters are."""
-        flat, start = aligned_zeros(self.lowered.values_size, self.lowered.dtype), theta.ctypes.data
-        self.lowered.ones.of(flat)[...] = 1.0
+        flat, start = aligned_zeros(self._values.size, self.lowered.dtype), theta.ctypes.data
+        self.lowered.layout.ones.of(flat)[...] = 1.0
         positions = self.lowered.unfolded.positions
         self._pack(flat.ctypes.data, {name: start + place * theta.itemsize for name, place in positions.items()})
         return flat
@@ -160,18 +164,18 @@ class GradientRunner:
         for name, source in sources.items():
             if name in self._source_places:
                 table[self._source_places[name]] = source
-        request = self._request({"parameters": target, "sources": table.ctypes.data})
+        request, _ = self._request({"parameters": target, "sources": table.ctypes.data})
         self._share(request, self._threads(self._values.size * MOVING_COST, None), self._team.most_threads)
 
     def _add_up(self, sums: int, count: int, gradient: int, threads: int | None) -> None:
-        request = self._request({"sums": sums, "n_sums": count, "parameter_gradient": gradient})
-        cost = count * self.lowered.gradients_size * MOVING_COST
+        request, _ = self._request({"sums": sums, "n_sums": count, "parameter_gradient": gradient})
+        cost = count * self.lowered.layout.sums_size * MOVING_COST
         self._share(request, self._threads(cost, threads), self._team.most_threads)
 
     def _sums(self, memory: GradientMemory, chunks: int) -> int:
         """The address of a sum for each chunk, in memory used before if there is any: fresh pages cost more than the sums."""
         if memory.sums is None or len(memory.sums.arrays["sums"]) < chunks:
-            memory.sums = Held(sums=np.empty((chunks, max(1, self.lowered.gradients_size)), self.lowered.dtype))
+            memory.sums = Held(sums=np.empty((chunks, max(1, self.lowered.layout.sums_size)), self.lowered.dtype))
         return memory.sums.words["sums"]
 
     def _division(self, n: int) -> tuple[int, int]:
@@ -180,10 +184,10 @@ class GradientRunner:
         Chunks have equally many blocks, and blocks equally many samples. Where two threads pay, the chunks are an even number.
         The division follows from sizes alone, so that the order of sums does not depend on the threads.
         """
-        layout = self._layout
-        room = n * layout["n_in"] * layout["n_out"] + LEAST_SUMS_SIZE
-        most = max(2, min(MOST_SUMS, room // max(1, self.lowered.gradients_size) // 2 * 2))
-        blocks = max(1, -(-n // layout["block"]))
+        layout = self.lowered.layout
+        room = n * layout.n_in * layout.n_out + LEAST_SUMS_SIZE
+        most = max(2, min(MOST_SUMS, room // max(1, layout.sums_size) // 2 * 2))
+        blocks = max(1, -(-n // layout.block))
         rounds = -(-blocks // most)
         chunks = -(-blocks // rounds)
         if n > 1 and n * self.lowered.cost >= PARALLEL_COST:
@@ -206,16 +210,28 @@ class GradientRunner:
         if threads == 1 or chunks == 1 or not self._team.share(threads, chunks, request, nothing, nothing, nothing, nothing):
             call_chunks(request, chunks)
 
-    def _request(self, words: Mapping[str, int]) -> np.ndarray:
-        """A request of these words, with the words that are the same in every request for the same fields."""
+    def _request(self, words: Mapping[str, int], filled: bool = False) -> tuple[np.ndarray, int]:
+        """A request of these words, with those that are the same in every request for the same fields, and a thread's scratch."""
         asked = frozenset(words)
-        if asked not in self._templates:
-            kernels = kernels_for(asked, self.lowered.dtype, self.lowered.has_joins)
-            self._templates[asked] = np.array([(self._fixed | kernels).get(name, 0) for name in _WORDS], np.int64)
-        request = self._templates[asked].copy()
-        for name, word in words.items():
-            request[_WORDS[name]] = word
-        return request
+        if (asked, filled) not in self._templates:
+            self._templates[asked, filled] = self._template(asked, filled)
+        template, scratch_size = self._templates[asked, filled]
+        request = template.copy()
+        _fill(request, words)
+        return request, scratch_size
+
+    def _template(self, asked: frozenset[str], filled: bool) -> tuple[np.ndarray, int]:
+        """The words of a request for these fields, and the scratch of a thread."""
+        lowered, dtype = self.lowered, self.lowered.dtype
+        whole = next((kernel for name, kernel in WHOLE.items() if name in asked), None)
+        in_pairs = "tangent_kernel" in asked
+        tables = lowered.tables(NOTHING if whole or in_pairs else asked, filled)
+        words = self._fixed | {"whole": kernel_address(whole, dtype) if whole else 0}
+        words |= addresses_of(primal=tables.primal, live=tables.live, steps=tables.steps, layout=tables.layout)
+        if in_pairs:
+            words |= lowered.pairs | {"pairs": kernel_address(write_tangent_kernel, dtype)}
+        template = np.array([words.get(name, 0) for name in _WORDS], np.int64)
+        return template, lowered.pairs_scratch if in_pairs else tables.scratch_size
 
     def _take(self, slots: int) -> GradientMemory:
         """Memory with at least so many slots: idle memory if there is any, else new."""
@@ -223,22 +239,26 @@ class GradientRunner:
         if found is not None and len(found.arrays["work"]) >= slots:
             found.filled = False
             return found
-        work, lists = scratch(self.lowered.layout[0], self.lowered.dtype, slots)
-        return GradientMemory(work=work, lists=lists, buffers=self._new_buffers())
+        work, lists = scratch(self.lowered.tables(NOTHING).layout[0], self.lowered.dtype, slots)
+        return GradientMemory(work=work, lists=lists)
 
-    def _new_buffers(self) -> np.ndarray:
-        threads = self._team.most_threads
-        return aligned_zeros(threads * self._layout["buffers_size"], self.lowered.dtype).reshape(threads, -1)
+
+def _fill(request: np.ndarray, words: Mapping[str, int]) -> None:
+    for name, word in words.items():
+        request[_WORDS[name]] = word
 
 
 @default_mode()
 def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     """The flat array of a network's parameters, laid out as the tables expect, which similar networks share."""
-    flat = aligned_zeros(lowered.values_size, lowered.dtype)
-    lowered.ones.of(flat)[...] = 1.0
-    for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
+    layout = lowered.layout
+    flat = aligned_zeros(layout.values_size, lowered.dtype)
+    layout.ones.of(flat)[...] = 1.0
+    layout.units.of(flat)[...] = np.eye(layout.seeds)
+    for home in layout.homes.values():
+        op = home.op
         for key, numbers in numbers_of(parts_of(layers[op.position])[-1] if op.fields else op.layer).items():
-            places[key].of(flat)[...] = numbers
-    for index, place in lowered.lists.items():
+            home.values[key].of(flat)[...] = numbers
+    for index, place in layout.lists.items():
         place.of(flat).view(INDEX.dtype)[0, : len(index)] = index
     return flat

@@ -14,7 +14,7 @@ from .operations import Unfolded
 
 def cuts(unfolded: Unfolded) -> list[int]:
     """The values where seeds can lie."""
-    return cuts_of([tuple(unfolded.operations[number].source for number in makers) for makers in unfolded.makers])
+    return cuts_of([tuple(op.source for op in makers) for makers in unfolded.makers])
 
 
 def cheapest_seeds(unfolded: Unfolded) -> int:

@@ -1,10 +1,6 @@
 """The gradient kernel: values and Jacobians of many samples, and the derivatives of a loss of both.
 
-The kernel works on a block of samples at a time. It keeps all values, and pushes and pulls rows from the seeds to both ends; the
-product of the rows there is the Jacobian. Then it goes back. The loss's derivative by the Jacobian runs from the ends to the
-seeds, and leaves at every operation the derivatives that `second_order` describes. Last, the loss's derivative by the values runs
-from the output to the input. Each of these stages is a kernel of its own, compiled when a request first asks for it (`stages`).
-
+The kernel takes a block of samples at a time, through the primal sweep and the steps of a Program that `fastjac.gradients` writes.
 Sums over samples are taken block by block, in an order that depends on the number of samples and on nothing else.
 """
 
@@ -12,14 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gradient_tables import KEPT_STAGES, REQUEST, STAGES, Block, read_layout, read_request
+from .accumulate import list_live, take_steps
+from .gradient_tables import ARRAYS, DIRECTION, PLACES, REQUEST, SUMS, read_request
+from .group import OWN, group_of
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
+from .meeting import ALONE
 from .memory import NUMBER, WORD, call_address, itemsize, stored, view
 from .operators import clear
+from .sweep import store_values, sweep
+from .tables import PARAMETERS, SCRATCH, WORK, Tables, read_layout
 
-N_STAGES, N_KEPT_STAGES = len(STAGES), len(KEPT_STAGES)
-FIRST_STAGE = REQUEST.fields[STAGES[0]][1]  # type: ignore[index]
-"""Bytes from a request's start to the stages' addresses."""
+N_ARRAYS, FIRST_PLACE = len(ARRAYS), PLACES[ARRAYS[0]]
+N_PLACES = FIRST_PLACE + N_ARRAYS
+NO_PLACES = (0,) * 2 * N_PLACES
+FIRST_ARRAY = REQUEST.fields[ARRAYS[0]][1]  # type: ignore[index]
+"""Bytes from a request's start to the addresses of its arrays, behind which their sizes lie."""
 
 
 @entry(**FROM_KERNELS_ALONE)
@@ -49,28 +52,58 @@ def _run(zero, address, thread, chunk, chunks):
     """Carry out one of so many chunks of a request, with the scratch of this thread."""
     size = itemsize(zero)
     request = read_request(address, 0)
-    layout = read_layout(request.layout, 0)
     if request.whole != 0:
         call_address(request.whole, (zero, address, chunk, chunks))
         return
-    gradient = 0 if request.sums == 0 else request.sums + chunk * layout.gradient_size * size
+    sums = 0 if request.sums == 0 else request.sums + chunk * request.gradient_size * size
     if request.starts_sums:
-        clear(zero, gradient, layout.gradient_size)
-    stages = view(WORD, address + FIRST_STAGE, N_STAGES)
+        clear(zero, sums, request.gradient_size)
     start, blocks = request.first_block, request.blocks
     for number in range(start + blocks * chunk // chunks, start + blocks * (chunk + 1) // chunks):
         first = number * request.block
+        samples = first, min(request.block, request.n - first)
+        scratch = request.scratch + thread * request.scratch_stride
+        if request.pairs != 0:
+            call_address(request.pairs, (zero, address, samples, (scratch, request.lists + thread * request.lists_stride)))
+            continue
         slot = number if request.keeps else thread
-        buffers = request.buffers + thread * request.buffers_stride
-        block = Block(
-            min(request.block, request.n - first), layout.seeds, layout.seeds_at, layout.turn,
-            request.values, layout.n_values, request.operations, layout.n_operations, request.parameters,
-            request.work + slot * request.work_stride, request.lists + slot * request.lists_stride,
-            buffers, buffers + layout.again * size, layout.list_row,
-            request.parameters + layout.zeros * size, request.parameters + layout.ones * size,
-            layout.contract, layout.copy, request.move, request.join, request.second_order,
-        )  # fmt: skip
-        place = stored(block)
-        for stage in range(N_KEPT_STAGES if request.filled else 0, N_STAGES):
-            if stages[stage] != 0:
-                call_address(stages[stage], (zero, address, place, first, gradient))
+        kept = request.work + slot * request.work_stride, request.lists + slot * request.lists_stride
+        _take_block(zero, address, samples, kept, scratch, sums)
+
+
+@piece
+def _take_block(zero, address, samples, kept, scratch, sums):
+    """Take a block of samples through the sweep and the steps.
+
+    samples : the first one, and how many.  kept : addresses of the block's workspace and lists.
+    """
+    request = read_request(address, 0)
+    size, (first, count) = itemsize(zero), samples
+    addresses = request.parameters, request.primal, request.live, request.steps, request.layout
+    program, layout = Tables(zero, *addresses), read_layout(request.layout, 0)
+    memory = kept[0], kept[1], kept[0] + layout.state * size, layout.block, 0
+    if layout.n_primal > 0:
+        x = request.x + first * layout.n_in * size
+        sweep(program, addresses, 0, (0, layout.n_primal), x, count, memory, ALONE)
+        store_values(program, layout, memory, request.y, samples)
+    places = stored(NO_PLACES)
+    _fill_places(zero, address, first, (kept[0], scratch, sums), view(WORD, places, N_PLACES * 2))
+    group = group_of(layout, places, (0, count), memory, scratch)
+    list_live(program, layout, group)
+    take_steps(program, addresses, 0, group, layout.first_step, ALONE)
+
+
+@piece
+def _fill_places(zero, address, first, own, places):
+    """Write the words of `Group.places` for the samples from `first` on.
+
+    own : the addresses of the block's workspace, of this thread's scratch, and of the sums.
+    """
+    request, given = read_request(address, 0), view(WORD, address + FIRST_ARRAY, 2 * N_ARRAYS)
+    places[2 * PARAMETERS], places[2 * SUMS], places[2 * DIRECTION] = request.parameters, own[2], request.direction
+    places[2 * WORK], places[2 * WORK + 1] = own[0], OWN
+    places[2 * SCRATCH], places[2 * SCRATCH + 1] = own[1], OWN
+    for number in range(N_ARRAYS):
+        stride = given[N_ARRAYS + number] * itemsize(zero)
+        place = 2 * (FIRST_PLACE + number)
+        places[place], places[place + 1] = given[number] + first * stride, stride

@@ -99,6 +99,13 @@ def right_of(program, group, step):
 
 
 @piece
+def start_of(program, group, step):
+    """The address of the first sample's matrix from which a step starts, and the bytes to the next one's."""
+    first, to_next = matrix_of(program, group, step.start_place, step.start, step.start_sample)
+    return first + step.start_first * itemsize(program.zero), to_next
+
+
+@piece
 def result_of(program, group, step):
     """The address of the first sample's result, and the bytes to the next one's."""
     first, to_next = matrix_of(program, group, step.c_place, step.c, step.c_sample)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gradient_tables import read_layout, read_operation, read_request
+from .gradient_tables import read_parameter, read_request
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, view
 from .operators import add_vector, clear, copy_vector
-from .tables import DENSE
+from .tables import DENSE, read_layout
 
 SOURCES = "weight", "bias", "p", "q"
-"""The parameters of an operation, in the order of a request's sources."""
+"""The parameters of a layer, in the order of a request's sources."""
 ADDRESS = np.int64(0)
 ADDRESS_BYTES = 8
 
@@ -20,13 +20,13 @@ ADDRESS_BYTES = 8
 def pack_parameters(zero, request, chunk, chunks):
     """Copy parameters, each in C order, to where the kernel reads them, weights both ways round; one of so many chunks.
 
-    A source of 0 stands for a parameter that stays as it is, or that another operation copies.
+    A source of 0 stands for a parameter that stays as it is.
     """
     request = read_request(request, 0)
     layout = read_layout(request.layout, 0)
     size, ones = itemsize(zero), request.parameters + layout.ones * itemsize(zero)
-    for number in range(layout.n_operations):
-        o = read_operation(request.operations, number)
+    for number in range(request.n_parameter_records):
+        o = read_parameter(request.parameter_records, number)
         given = view(ADDRESS, request.sources + number * 4 * ADDRESS_BYTES, 4)
         if given[0] != 0:
             first, last = o.n_out * chunk // chunks, o.n_out * (chunk + 1) // chunks
@@ -55,26 +55,23 @@ def _copy_given(zero, source, target, shape):
 def add_up_sums(zero, request, chunk, chunks):
     """Add up all sums, in their order, to a flat vector of all parameters; one of so many chunks of it."""
     request = read_request(request, 0)
-    layout = read_layout(request.layout, 0)
-    for number in range(layout.n_operations):
-        o = read_operation(request.operations, number)
-        if o.repeats:
-            continue
+    for number in range(request.n_parameter_records):
+        o = read_parameter(request.parameter_records, number)
         if o.weight_gradient != DENSE:
             for i in range(o.n_out * chunk // chunks, o.n_out * (chunk + 1) // chunks):
-                _add_up(zero, request, layout, o.weight_gradient + i * o.in_row, o.weight_position + i * o.n_in, o.n_in)
+                _add_up(zero, request, o.weight_gradient + i * o.in_row, o.weight_position + i * o.n_in, o.n_in)
         if chunk == 0:
-            _add_up(zero, request, layout, o.bias_gradient, o.bias_position, o.n_out)
-            _add_up(zero, request, layout, o.p_gradient, o.p_position, o.n_in)
-            _add_up(zero, request, layout, o.q_gradient, o.q_position, o.n_in)
+            _add_up(zero, request, o.bias_gradient, o.bias_position, o.n_out)
+            _add_up(zero, request, o.p_gradient, o.p_position, o.n_in)
+            _add_up(zero, request, o.q_gradient, o.q_position, o.n_in)
 
 
 @piece
-def _add_up(zero, request, layout, offset, position, count):
+def _add_up(zero, request, offset, position, count):
     if offset == DENSE:
         return
     size = itemsize(zero)
     target = request.parameter_gradient + position * size
     clear(zero, target, count)
     for number in range(request.n_sums):
-        add_vector(zero, request.sums + (number * layout.gradient_size + offset) * size, target, count)
+        add_vector(zero, request.sums + (number * request.gradient_size + offset) * size, target, count)

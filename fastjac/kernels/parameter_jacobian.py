@@ -1,4 +1,4 @@
-"""The Jacobian by the parameters, written out, and its product with a direction of the parameters.
+"""Steps of the Jacobian by the parameters, written out, and of its product with a direction of the parameters.
 
 With u_a the row of cotangents of output a at an affine map's output, and v the values at its input,
 `dy_a / dW[i, j] = u_a[i] v[j]` and `dy_a / db[i] = u_a[i]`.
@@ -6,118 +6,91 @@ With u_a the row of cotangents of output a at an affine map's output, and v the 
 
 from __future__ import annotations
 
-from .gradient_tables import ONE_ROW, TAKEN, read_block, read_layout, read_operation, read_request, read_value
+from .accumulate import TAKEN
+from .adjoint import operands_of, pull_parameters
+from .group import read_group, start_of
 from .jit import kernel, piece
 from .memory import call_address, itemsize, view
-from .multiply import multiply
-from .operators import add_vector, clear, copy_vector
-from .rows import PUSH, derivative_at, move_rows, rows_at
-from .second_order import pull_parameters
-from .tables import AFFINE, DENSE
+from .operators import clear
+from .sweep import ones, zeros
+from .tables import DENSE, Tables, read_layout, read_step
 
 
 @kernel(*TAKEN)
-def write_parameter_jacobian(zero, request, block, first, gradient):
-    """Write `dy / dtheta` (samples, n_out, n_parameters), from rows pulled from the output."""
-    request, block = read_request(request, 0), read_block(block)
-    layout = read_layout(request.layout, 0)
-    size, n_parameters = itemsize(zero), layout.n_parameters
-    target = request.parameter_jacobian + first * layout.n_out * n_parameters * size
-    for number in range(block.n_operations):
-        o = read_operation(block.operations, number)
-        if o.operation != AFFINE and o.parameter_pull == 0:
-            continue
-        rows = rows_at(zero, block, o.target)
-        for sample in range(block.samples):
-            v = block.work + (o.inputs + sample * o.in_row) * size
-            for seed in range(block.seeds):
-                row = sample * block.seeds + seed
-                u = rows + row * o.out_row * size
-                theta = target + row * n_parameters * size
-                if o.operation == AFFINE:
-                    _write_affine(zero, block, o, u, v, theta)
-                else:
-                    _write_activation(zero, block, o, u, v, theta)
-
-
-@piece
-def _write_affine(zero, block, o, u, v, theta):
+def weight_rows_step(zero, addresses, task, number, group, share):
+    """Write to each row of C, or add to it, `u v^T` for a row u of A and the inputs v, B."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
     size = itemsize(zero)
-    if o.weight_position != DENSE:
-        factors, inputs = view(zero, u, o.n_out), view(zero, v, o.n_in)
-        for i in range(o.n_out):
-            row = view(zero, theta + (o.weight_position + i * o.n_in) * size, o.n_in)
-            if o.repeats:
-                for j in range(o.n_in):
-                    row[j] += factors[i] * inputs[j]
-            else:
-                for j in range(o.n_in):
-                    row[j] = factors[i] * inputs[j]
-    if o.bias_position == DENSE:
-        return
-    if o.repeats:
-        add_vector(zero, u, theta + o.bias_position * size, o.n_out)
-    else:
-        copy_vector(zero, u, theta + o.bias_position * size, o.n_out)
+    for sample in range(group.samples):
+        inputs = view(zero, b + sample * next_b, step.columns)
+        for row in range(step.rows):
+            factors = view(zero, a + sample * next_a + row * step.a_row * size, step.depth)
+            _write_outer(zero, factors, inputs, c + sample * next_c + row * step.c_row * size, step.adds)
 
 
 @piece
-def _write_activation(zero, block, o, u, v, theta):
-    places = (o.p_position, o.q_position)
-    for place in places:
-        if place != DENSE and not o.repeats:
-            clear(zero, theta + place * itemsize(zero), o.n_in)
-    pull_parameters(zero, block, o, v, (u, block.zeros), theta, places)
+def _write_outer(zero, u, v, target, adds):
+    for i in range(u.size):
+        row = view(zero, target + i * v.size * itemsize(zero), v.size)
+        if adds:
+            for j in range(v.size):
+                row[j] += u[i] * v[j]
+        else:
+            for j in range(v.size):
+                row[j] = u[i] * v[j]
 
 
 @kernel(*TAKEN)
-def push_direction(zero, request, block, first, gradient):
-    """Push a direction of the parameters to the tangents of the values."""
-    request, block = read_request(request, 0), read_block(block)
-    layout = read_layout(request.layout, 0)
-    size, direction = itemsize(zero), request.direction
-    clear(zero, derivative_at(zero, block, 0), block.samples * read_value(block.values, 0).row)
-    for number in range(block.n_operations):
-        o = read_operation(block.operations, number)
-        here, there = derivative_at(zero, block, o.source), derivative_at(zero, block, o.target)
-        move_rows(zero, block, number, here, (there, o.out_row), (PUSH, ONE_ROW, 0))
-        if o.operation == AFFINE:
-            _add_affine(zero, block, o, direction, there)
-        elif o.parameter_pull != 0:
-            _add_activation(zero, block, layout, o, direction, there)
-    last, row = derivative_at(zero, block, block.n_values - 1), read_value(block.values, block.n_values - 1).row
-    target, n_out = request.y_tangent + first * layout.n_out * size, layout.n_out
-    call_address(block.copy, (zero, last, row, 1, target, n_out, block.samples, n_out, block.ones))
-
-
-@piece
-def _add_affine(zero, block, o, direction, target):
-    """`v dW^T + db`."""
+def activation_rows_step(zero, addresses, task, number, group, share):
+    """Write to each row of C, or add to it, the derivatives by p and q for a row of B; A holds the activation's inputs."""
+    program = Tables(zero, *addresses)
+    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
     size = itemsize(zero)
-    inputs, weight = (block.work + o.inputs * size, o.in_row, 1), (direction + o.transposed * size, o.out_row)
-    shape, bias = (block.samples, o.n_out, o.n_in), (direction + o.bias * size, 0)
-    multiply(zero, block, shape, block.lists, inputs, weight, bias, (block.spare, o.out_row))
-    add_vector(zero, block.spare, target, block.samples * o.out_row)
+    for sample in range(group.samples):
+        for row in range(step.rows):
+            u = b + sample * next_b + row * step.b_row * size
+            target = c + sample * next_c + row * step.c_row * size
+            for place in (step.by_p, step.by_q):
+                if place != DENSE and not step.adds:
+                    clear(zero, target + place * size, step.columns)
+            pull_parameters(program, step, a + sample * next_a, (u, zeros(program, layout)), target)
 
 
-@piece
-def _add_activation(zero, block, layout, o, direction, target):
-    """`y_p dp + y_q dq`, y_p and y_q being the derivatives of the activation's values by p and by q."""
+@kernel(*TAKEN)
+def push_parameters_step(zero, addresses, task, number, group, share):
+    """`C += y_p dp + y_q dq`, y_p and y_q being the derivatives of an activation's values by p and by q.
+
+    A holds the activation's inputs. A direction of the parameters, laid out as the parameters are, starts where B does. The matrix
+    from which others start has room for y_p and y_q.
+    """
+    program = Tables(zero, *addresses)
+    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
+    (a, next_a), (direction, _), (c, next_c) = operands_of(program, group, step)
+    rows, _ = start_of(program, group, step)
     size = itemsize(zero)
-    p, q = view(zero, direction + o.p * size, o.n_in), view(zero, direction + o.q * size, o.n_in)
-    for sample in range(block.samples):
-        row = sample * o.in_row * size
-        rows = block.buffers + layout.piece * size
-        by_p, by_q = values_by_parameters(zero, block, o, block.work + o.inputs * size + row, rows)
-        t = view(zero, target + row, o.n_in)
-        for j in range(o.n_in):
+    p, q = view(zero, direction + step.p * size, step.columns), view(zero, direction + step.q * size, step.columns)
+    formula = step.rule, program.parameters + step.p * size, program.parameters + step.q * size
+    for sample in range(group.samples):
+        trained = step.by_p != DENSE, step.by_q != DENSE
+        by_p, by_q = values_by_parameters(program, layout, formula, trained, a + sample * next_a, rows, step.columns)
+        t = view(zero, c + sample * next_c, step.columns)
+        for j in range(step.columns):
             t[j] += p[j] * by_p[j] + q[j] * by_q[j]
 
 
 @piece
-def values_by_parameters(zero, block, o, inputs, rows):
-    """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained."""
-    clear(zero, rows, 2 * o.n_in)
-    places = (0 if o.p_position != DENSE else DENSE, o.n_in if o.q_position != DENSE else DENSE)
-    pull_parameters(zero, block, o, inputs, (block.ones, block.zeros), rows, places)
-    return view(zero, rows, o.n_in), view(zero, rows + o.n_in * itemsize(zero), o.n_in)
+def values_by_parameters(program, layout, formula, trained, inputs, rows, n):
+    """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained.
+
+    formula : addresses of the kernel of `Rule.parameter_pull`, of p and of q.  trained : whether p is, and whether q is.
+    """
+    zero = program.zero
+    clear(zero, rows, 2 * n)
+    its_q = rows + n * itemsize(zero)
+    derivatives = ones(program, layout), zeros(program, layout)
+    places = rows if trained[0] else 0, its_q if trained[1] else 0
+    call_address(formula[0], (zero, inputs, formula[1], formula[2], *derivatives, *places, n))
+    return view(zero, rows, n), view(zero, its_q, n)

@@ -122,7 +122,7 @@ PRIMAL = record(
 
 STEP = record(
     "operation",
-    "kernel",  # the address of the kernel that takes this step, one of `accumulate`
+    "kernel",  # the address of the kernel that takes this step, one of `accumulate`, `adjoint` or `parameter_jacobian`
     "rows",
     "columns",
     "a_place",  # CONTRACT: left operand; COPY, PACK: source. Its offset, and in a workspace the elements to the next sample's
@@ -168,6 +168,13 @@ STEP = record(
     "forward",  # APPLY: N t on tangents, or N^T u on cotangents
     "units",  # SUM: a list of the columns that are added, in the parameters; DENSE: as they lie
     "scatters",  # SUM: whether these are columns of the result, or of the source
+    "rule",  # those of `adjoint`: the address of the kernel of bends, or of derivatives by p and q
+    "p",  # where these parameters lie, as for PRIMAL
+    "q",
+    "by_p",  # where the derivatives by them go, counted from the result's start, or DENSE
+    "by_q",
+    "to_other",  # from the slopes by one operand to those by the other, in elements of one sample
+    "adds",  # whether the result is added to what is there
 )
 
 LIVE = record("state", "state_row", "size", "list", "stacked")

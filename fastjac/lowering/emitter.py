@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..kernels import accumulate
 from ..kernels.tables import APPLY, CLEAR, CONTRACT, COPY, DENSE, PACK, PARAMETERS, SUM, WORK
 from ..kernels.target import PANEL_ROWS, lanes, max_rows, padded
 from ..layers import Affine
@@ -16,6 +19,25 @@ from .values import StatePlaces
 
 TURNED_VECTORS = 8
 """Width, in registers, of the piece of a result that is turned round while it lies in the first-level cache."""
+
+
+KERNELS = {
+    CONTRACT: accumulate.contract_step,
+    COPY: accumulate.copy_step,
+    PACK: accumulate.pack_step,
+    CLEAR: accumulate.clear_step,
+    SUM: accumulate.sum_step,
+}
+"""The kernels of steps, by their operation; an APPLY has one of several."""
+
+
+def kernel_of(step: Record) -> Any:
+    """The kernel that takes a step."""
+    if step["operation"] != APPLY:
+        return KERNELS[step["operation"]]
+    if not step["rank"]:
+        return accumulate.scale_step
+    return accumulate.normalize_columns_step if step["units_on_columns"] else accumulate.normalize_rows_step
 
 
 class Emitter:

@@ -61,8 +61,20 @@ class Passage:
         for value in others:
             # A value that is only added to a sum has no terms, and no rows of its own.
             if self._way.terms[value]:
-                self._at[value] = self._put_together(value) if self._way.is_partition(value) else self._sum(value)
-        end = self._at[others[-1]].matrix
+                self._reach(value)
+        return self._finish()
+
+    def _reach(self, value: int) -> None:
+        """Compute the rows at a value."""
+        self._at[value] = self._put_together(value) if self._is_partition(value) else self._sum(value)
+
+    def _is_partition(self, value: int) -> bool:
+        """Whether a value's columns are computed in their places, one beside another."""
+        return self._way.is_partition(value)
+
+    def _finish(self) -> Matrix:
+        """The rows at the end, in memory of their own."""
+        end = self._at[self._way.order[-1]].matrix
         if end.place == OUT or (end.in_workspace and end.first == 0):
             return end
         target = self._result if self._result is not None and not self._result.transposed else None
@@ -84,7 +96,7 @@ class Passage:
         if end == way.order[-1] and self._result is not None:
             if started and (not self._result.transposed or (by_product and way.ends_in_product(value))):
                 return Rows(self._result, None, owned=True)
-        elif reader is not None and way.is_partition(reader):
+        elif reader is not None and self._is_partition(reader):
             (term,) = (term for term in way.terms[reader] if term.source == end)
             if term.count == way.sizes[end]:
                 whole = self._begin(reader)

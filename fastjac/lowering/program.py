@@ -8,18 +8,19 @@ from typing import NamedTuple
 import numpy as np
 
 from ..caches import caches
-from ..kernels import accumulate, run
+from ..kernels import run
 from ..kernels.cache import fingerprint
 from ..kernels.contract import contract
 from ..kernels.jit import kernel_address
 from ..kernels.operators import copy
-from ..kernels.tables import APPLY, CLEAR, CONTRACT, COPY, LAYOUT, LIVE, PACK, PRIMAL, STEP, SUM, Program, record, records
+from ..kernels.tables import LAYOUT, LIVE, PRIMAL, STEP, Program, record, records
 from ..kernels.target import lanes, padded
 from ..planning.chain import Chain
 from ..planning.cost import lane_samples
 from ..planning.product import Product
 from ..planning.steps import Plan
 from .accumulation import Accumulation
+from .emitter import kernel_of
 from .lanes import Lanes, lanes_for
 from .matrix import Record
 from .memory import LARGE_WEIGHT, LINE, LIST_ROOM, MOST_SAMPLES, Parameters, scratch
@@ -83,7 +84,8 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
     ]
     live = [record for accumulation in accumulations for record in accumulation.live]
     steps = [
-        [step | _kernel_of(step, chain.dtype) | cut_step(step, chain.dtype) for step in found.steps] for found in accumulations
+        [step | {"kernel": kernel_address(kernel_of(step), chain.dtype)} | cut_step(step, chain.dtype) for step in found.steps]
+        for found in accumulations
     ]
     layouts = _layouts(shared, tasks, accumulations, room)
     for layout, its_steps in zip(layouts, steps or [[]], strict=True):
@@ -134,14 +136,6 @@ def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Rec
         first += len(found.primal) if found else 0
     room = max([0, *(found.size for found in in_lanes if found)])
     return [layout | {"work_size": start + room} for layout in layouts]
-
-
-def _kernel_of(step: Record, dtype: np.dtype) -> Record:
-    normalize = accumulate.normalize_columns_step if step.get("units_on_columns") else accumulate.normalize_rows_step
-    apply = normalize if step.get("rank") else accumulate.scale_step
-    kernels = {CONTRACT: accumulate.contract_step, COPY: accumulate.copy_step, PACK: accumulate.pack_step, APPLY: apply}
-    kernels |= {CLEAR: accumulate.clear_step, SUM: accumulate.sum_step}
-    return {"kernel": kernel_address(kernels[step["operation"]], dtype)}
 
 
 def _accumulate(product: Product, plan: Plan, parameters: Parameters, state: StatePlaces) -> Accumulation:

@@ -48,9 +48,7 @@ class Traversal:
     readers : for each value the values that read it, each as often as it does.
     """
 
-    def __init__(
-        self, edges: Sequence[Edge], sizes: tuple[int, ...], forward: bool, rows: int, leaves_dead: bool = True
-    ) -> None:
+    def __init__(self, edges: Sequence[Edge], sizes: tuple[int, ...], forward: bool, rows: int, leaves_dead: bool = True) -> None:
         self.sizes, self.forward, self.rows, self._leaves_dead = sizes, forward, rows, leaves_dead
         first, last = min(edge.source for edge in edges), max(edge.target for edge in edges)
         self.order = list(range(first, last + 1) if forward else range(last, first - 1, -1))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ..layers import Affine, Multiply, Pairwise
 from .operators import Diagonal, Normalization
@@ -140,15 +141,25 @@ class Block:
 
     @property
     def edges(self) -> tuple[Edge, ...]:
-        """The same, but that a value that is only added to a sum has no edges of its own: they lead to the sum."""
-        sizes, edges = self.sizes, self.edges_of_steps
-        readers = Counter(edge.source for edge in edges)
-        sums: dict[int, int] = {}
-        for edge in reversed(edges):
-            whole = Units(0, 0, sizes[edge.source])
-            if edge.map == whole and edge.source and readers[edge.source] == 1 and sizes[edge.target] == whole.count:
-                sums[edge.source] = sums.get(edge.target, edge.target)
-        return tuple(replace(edge, target=sums.get(edge.target, edge.target)) for edge in edges if edge.source not in sums)
+        """The same, led past sums; see `past_sums`."""
+        return past_sums(self.edges_of_steps, self.sizes)
+
+
+AnyEdge = TypeVar("AnyEdge", bound=Edge)
+
+
+def past_sums(edges: Sequence[AnyEdge], sizes: Sequence[int]) -> tuple[AnyEdge, ...]:
+    """The same edges, but that a value that is only added to a sum has none of its own: they lead to the sum.
+
+    edges : in the order of their targets.  sizes : units of every value.
+    """
+    readers = Counter(edge.source for edge in edges)
+    sums: dict[int, int] = {}
+    for edge in reversed(edges):
+        whole = Units(0, 0, sizes[edge.source])
+        if edge.map == whole and edge.source and readers[edge.source] == 1 and sizes[edge.target] == whole.count:
+            sums[edge.source] = sums.get(edge.target, edge.target)
+    return tuple(replace(edge, target=sums.get(edge.target, edge.target)) for edge in edges if edge.source not in sums)
 
 
 def _gives_zeros(step: BlockStep, zeros: Sequence[bool]) -> bool:

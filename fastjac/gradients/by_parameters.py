@@ -1,0 +1,84 @@
+"""The steps of derivatives by the parameters that no loss is needed for: the Jacobian, its factors, a product with a direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..kernels.gradient_tables import DIRECTION
+from ..kernels.tables import DENSE
+from ..layers import Affine, Layer
+from ..lowering.matrix import Matrix
+from .emitter import GradientEmitter, array, at, by_parameters
+from .layout import Layout
+from .operations import Operation
+from .passages import PartialPassage
+from .rows import SeedRows
+
+
+def write_features(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> None:
+    """Write the inputs of every operation that has parameters, and the rows behind it; see `kernels.tangent_kernel`."""
+    for op, its_rows in _with_parameters(layout, emitter, rows):
+        start, row = layout.features[op], emitter.padded(op.n_out)
+        emitter.copy(layout.inputs(op), array("features", 1, op.n_in, start))
+        emitter.copy(its_rows, array("features", layout.seeds, op.n_out, start + emitter.padded(op.n_in), row))
+
+
+def write_parameter_jacobian(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> None:
+    """Write `dy / dtheta` (n_out, n_parameters), from rows pulled from the output."""
+    seen: set[Layer | None] = set()
+    whole = array("parameter_jacobian", layout.seeds, layout.unfolded.n_parameters)
+    for op, its_rows in _with_parameters(layout, emitter, rows):
+        places, repeats = layout.positions(op), op.layer in seen
+        seen.add(op.layer)
+        if not isinstance(op.map, Affine):
+            emitter.activation_rows(op, (its_rows, layout.inputs(op)), whole, by_parameters(places), repeats)
+        if "weight" in places:
+            emitter.weight_rows(its_rows, layout.inputs(op), whole.part(places["weight"], op.n_in), repeats)
+        if "bias" in places:
+            target = whole.part(places["bias"], op.n_out)
+            emitter.add(target, its_rows) if repeats else emitter.copy(its_rows, target)
+
+
+def _with_parameters(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> Iterator[tuple[Operation, Matrix]]:
+    """The operations that have parameters, each with the rows at its target."""
+    for op in layout.unfolded.operations:
+        if op.fields:
+            found = rows.at(op.target)
+            yield op, found
+            emitter.release(found)
+
+
+def push_direction(layout: Layout, emitter: GradientEmitter) -> None:
+    """Push a direction of the parameters to the tangents of the values."""
+    starts: dict[int, Matrix] = {}
+    for op in layout.unfolded.operations:
+        if op.fields:
+            start = starts.get(op.target)
+            add = _add_affine if isinstance(op.map, Affine) else _add_activation
+            starts[op.target] = add(layout, emitter, op, start)
+    result, values = array("y_tangent", 1, layout.n_out), range(len(layout.sizes))
+    way = layout.way(layout.unfolded.operations, True, rows=1)
+    if PartialPassage(emitter, way, values, starts=starts, result=result).run_from(None) is None:
+        emitter.clear(result)
+
+
+def _add_affine(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
+    """`v dW^T + db`, added to the matrix given, or alone."""
+    places = layout.homes[op.layer].values
+    weight, bias = at(places["transposed"], DIRECTION), at(places["bias"], DIRECTION)
+    bias.row = 0  # the same for all samples
+    target = start or emitter.take(1, op.n_out)
+    emitter.contract(layout.inputs(op), weight, target, DENSE, start or bias)
+    emitter.stack(weight)
+    if start is not None:
+        emitter.add(target, bias)
+    return target
+
+
+def _add_activation(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
+    """`y_p dp + y_q dq`, y_p and y_q being the derivatives of the activation's values by p and by q."""
+    target = start or emitter.take(1, op.n_out)
+    if start is None:
+        emitter.clear(target)
+    emitter.push_parameters(op, layout.inputs(op), target, by_parameters(layout.positions(op)))
+    return target

@@ -1,0 +1,157 @@
+"""The emitter of steps for parameters that may change, and the steps that only gradients have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..kernels import adjoint, parameter_jacobian
+from ..kernels.gradient_tables import DIRECTION, PLACES, SUMS
+from ..kernels.jit import kernel_address
+from ..kernels.tables import DENSE, PARAMETERS, SCRATCH, WORK
+from ..kernels.target import round_up
+from ..layers import Affine
+from ..lowering.emitter import Emitter, kernel_of
+from ..lowering.matrix import Matrix, Record
+from ..lowering.memory import LINE
+from ..lowering.values import StatePlaces
+from ..planning.block import Slopes
+from ..planning.operators import Diagonal, Normalization
+from .operations import Operation
+from .places import Place, Placed
+
+ALL = 1 << 30
+"""More rows than any sample has, and more samples than any group."""
+
+
+class GradientEmitter(Emitter):
+    """Steps whose matrices lie in a thread's scratch, but for those that are kept in a block's workspace.
+
+    Weights are row-major. Rows of all samples are multiplied together where no dead units are left out, since a product of few rows
+    would fill no tile.
+
+    end : where the workspace ends, in elements of one sample.
+    """
+
+    place, stacked_rows, skipping_rows = SCRATCH, ALL, 4
+
+    def __init__(self, parameters: Placed, state: StatePlaces, end: int) -> None:
+        super().__init__(parameters, state)
+        self._placed = parameters
+        self.end = end
+
+    def keep(self, rows: int, columns: int) -> Matrix:
+        """A new matrix in the block's workspace."""
+        row, start = self.padded(columns), self.end
+        self.end += round_up(rows * row, LINE)
+        return Matrix(rows, columns, WORK, start, row, 1)
+
+    def row_major(self, factor: Affine, transposed: bool) -> Matrix:
+        """See `Emitter`."""
+        place = self._placed.numbers[factor]["transposed" if transposed else "weight"]
+        return at(place, PARAMETERS)
+
+    def in_panels(self, factor: Affine, transposed: bool, rows: int) -> Matrix:
+        """The weight row by row: to pack it into panels at each call would take longer than they save."""
+        return self.row_major(factor, transposed)
+
+    def stack(self, weight: Matrix, union: Diagonal | Normalization | None = None) -> None:
+        """Let the last step take all samples together, if it leaves out no units and their rows follow one another."""
+        step = self.steps[-1]
+        if step["live"] == DENSE and step["a_place"] != PARAMETERS:
+            step["stacked"] = ALL
+
+    def finished(self) -> list[Record]:
+        """All steps, each with the address of its kernel."""
+        dtype = self._placed.dtype
+        return [
+            {"pieces": 1} | (step if "kernel" in step else step | {"kernel": kernel_address(kernel_of(step), dtype)})
+            for step in self.steps
+        ]
+
+    # Steps of `kernels.adjoint`.
+
+    def outer(self, gradient: Place, u: Matrix, t: Matrix) -> None:
+        """`gradient += sum u^T t` over all rows of all samples."""
+        target, depth = at(gradient, SUMS), {"depth": u.rows}
+        self._write(adjoint.outer_step, target.stored | u.as_left | t.as_right | depth)
+
+    def total(self, gradient: Place, matrix: Matrix) -> None:
+        """`gradient += sum matrix` over all samples."""
+        self._write(adjoint.total_step, at(gradient, SUMS).stored | matrix.as_left)
+
+    def by_slopes(self, u: Matrix, t: Matrix) -> Matrix:
+        """The derivatives by the slopes of a diagonal between u and t."""
+        target = self.take(1, u.columns)
+        self._write(adjoint.slopes_step, target.stored | u.as_left | t.as_right | {"rows": u.rows})
+        return target
+
+    def bend(self, op: Operation, rule: Any, inputs: Matrix, by_slopes: Matrix, target: Matrix) -> None:
+        """The derivative by an activation's inputs, from that by its slopes; added to the target, unless both lie in one place."""
+        spare = self.take(1, inputs.columns)
+        step = target.stored | inputs.as_left | by_slopes.as_right | spare.as_start
+        self._write(adjoint.bend_step, step | self._rule(op, rule) | {"adds": int(target is not by_slopes)})
+        self.release(spare)
+
+    def bend_pair(self, slopes: Slopes, rule: Any, by_slopes: tuple[Matrix, Matrix], target: Matrix) -> None:
+        """Add the derivative by one operand of a function of two, from those by the slopes by this operand and by the other."""
+        (by_mine, by_other), size = by_slopes, self.padded(target.columns)
+        step = target.stored | by_mine.as_left | by_other.as_right | self.slopes(slopes.operator, slopes.operand)
+        step |= {"rule": kernel_address(rule, self._placed.dtype), "to_other": -size if slopes.operand else size}
+        self._write(adjoint.bend_pair_step, step)
+
+    def bend_normalizer(self, operator: Normalization, rule: Any, rows: tuple[Matrix, Matrix], target: Matrix) -> None:
+        """Write the derivative by a normalizer's inputs, through the rows u and t."""
+        (u, t), spare = rows, self.take(1, target.columns)
+        step = target.stored | u.as_left | t.as_right | spare.as_start | self._state[operator] | {"rows": u.rows}
+        self._write(adjoint.bend_normalizer_step, step | {"rule": kernel_address(rule, self._placed.dtype)})
+        self.release(spare)
+
+    def pull_parameters(self, op: Operation, inputs: Matrix, by_values: Matrix, by_slopes: Matrix, places: Record) -> None:
+        """Add to the sums the derivatives by an activation's parameters. places : `by_p` and `by_q`, where they go."""
+        step = {"rows": 1, "columns": inputs.columns, "c_place": SUMS}
+        step |= inputs.as_left | by_values.as_right | by_slopes.as_start | places
+        self._write(adjoint.pull_parameters_step, step | self._rule(op, op.activation.rule.parameter_pull))
+
+    # Steps of `kernels.parameter_jacobian`.
+
+    def weight_rows(self, u: Matrix, inputs: Matrix, target: Matrix, adds: bool) -> None:
+        """Write to the target's rows, or add to them, the outer product of each row of u and the inputs."""
+        step = target.stored | u.as_left | inputs.as_right | {"columns": inputs.columns, "depth": u.columns, "adds": int(adds)}
+        self._write(parameter_jacobian.weight_rows_step, step)
+
+    def activation_rows(self, op: Operation, rows: tuple[Matrix, Matrix], target: Matrix, places: Record, adds: bool) -> None:
+        """Write to the target's rows, or add to them, the derivatives by an activation's parameters. rows : u, and the inputs."""
+        (u, inputs), columns = rows, {"columns": rows[1].columns}
+        step = target.stored | inputs.as_left | u.as_right | places | columns | {"adds": int(adds)}
+        self._write(parameter_jacobian.activation_rows_step, step | self._rule(op, op.activation.rule.parameter_pull))
+
+    def push_parameters(self, op: Operation, inputs: Matrix, target: Matrix, places: Record) -> None:
+        """Add the tangents of an activation's values for the direction of the parameters."""
+        spare, direction = self.take(1, 2 * inputs.columns), {"b_place": DIRECTION}
+        step = target.stored | inputs.as_left | direction | spare.as_start | places
+        self._write(parameter_jacobian.push_parameters_step, step | self._rule(op, op.activation.rule.parameter_pull))
+        self.release(spare)
+
+    def _rule(self, op: Operation, kernel: Any) -> Record:
+        numbers = self._placed.numbers[op.layer]
+        return {"rule": kernel_address(kernel, self._placed.dtype)} | {name: numbers[name].offset for name in "pq"}
+
+    def _write(self, kernel: Any, step: Record) -> None:
+        self.steps.append(step | {"kernel": kernel_address(kernel, self._placed.dtype)})
+
+
+def at(place: Place, where: int) -> Matrix:
+    """The matrix at a place in the parameters, in a direction of theirs, or in the sums."""
+    return Matrix(place.rows, place.columns, where, place.offset, place.row, 1)
+
+
+def by_parameters(places: Mapping[str, Place | int]) -> Record:
+    """The fields of a step that state where derivatives by p and q go."""
+    offsets = {name: place.offset if isinstance(place, Place) else place for name, place in places.items()}
+    return {f"by_{name}": offsets.get(name, DENSE) for name in "pq"}
+
+
+def array(name: str, rows: int, columns: int, offset: int = 0, row: int | None = None) -> Matrix:
+    """A sample's matrix in an array of a request, whose rows follow one another unless `row` states their distance."""
+    return Matrix(rows, columns, PLACES[name], offset, columns if row is None else row, 1)

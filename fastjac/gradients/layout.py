@@ -1,0 +1,200 @@
+"""Where everything of a network lies that all requests of the gradient kernel share: parameters, values, rows, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..kernels.gradient_tables import FEATURE, PARAMETER
+from ..kernels.jit import kernel_address
+from ..kernels.pack import SOURCES
+from ..kernels.tables import DENSE, PARAMETERS, WORK, records
+from ..kernels.target import padded, round_up
+from ..layers import Affine, Layer
+from ..lowering.matrix import Matrix, Record
+from ..lowering.memory import LINE, MOST_SAMPLES
+from ..lowering.moves import Sweep
+from ..lowering.traversal import Traversal
+from ..lowering.values import Values, place_state
+from ..planning.block import Slopes, Units, jacobian_size
+from .operations import Operation, ParameterName, Unfolded, numbers_of
+from .places import Flat, Place, Placed
+
+BLOCK_BYTES = 2048 * 1024
+"""Bytes kept for a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
+RIGHT_ROWS = 64
+"""Rows of the samples on the right of a tangent kernel that are multiplied together."""
+SCRATCH_ROWS = 4
+"""Matrices as wide as the widest value that the room for a block assumes in the scratch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Home:
+    """Where the numbers of a layer lie in the flat array of parameters, and their wanted gradients in the flat array of sums.
+
+    op : an operation of the layer.
+    values, gradients : the places, by the kernel's names for the numbers.
+    """
+
+    op: Operation
+    values: dict[str, Place]
+    gradients: dict[str, Place]
+
+
+class Layout:
+    """Where everything lies, from the operations of a network, the wanted gradients and the value where derivatives start.
+
+    before, after : the operations before the seeds, and behind them.
+    kept : the values whose rows are kept.  identity : the rows at the seeds.
+    homes : by the operations' layers.  trained : the homes of layers that have parameters.
+    lists, zeros, ones, units : where lists of units, such rows, and the identity lie in the flat array of parameters.
+    values_size, sums_size : the numbers of the flat arrays of parameters and of sums.
+    features : for each operation with parameters where its features start among those of a sample.
+    block : how many samples are worked on together.
+    rows_start : where rows begin in the workspace, in elements of one sample: behind values and state.
+    """
+
+    def __init__(self, unfolded: Unfolded, dtype: np.dtype, wanted: Collection[ParameterName], seeds_at: int) -> None:
+        self.unfolded, self.dtype, self.seeds_at, self.sizes = unfolded, dtype, seeds_at, unfolded.sizes
+        self.n_in, self.n_out, self.seeds = self.sizes[0], self.sizes[-1], self.sizes[seeds_at]
+        self.before = tuple(op for op in unfolded.operations if op.target <= seeds_at)
+        self.after = tuple(op for op in unfolded.operations if op.source >= seeds_at)
+        self.kept = {value for value in range(len(self.sizes)) if self._is_kept(value)}
+        self.block = self._samples_in_block()
+        self._values, self._sums = Flat(dtype), Flat(dtype)
+        self.zeros, self.ones = (self._values.take(1, max(*self.sizes, RIGHT_ROWS)) for _ in range(2))
+        self.units = self._values.take(self.seeds, self.seeds)
+        self.identity = Matrix(self.seeds, self.seeds, PARAMETERS, self.units.offset, self.units.row, 1)
+        self.homes = self._homes(wanted)
+        self.trained = tuple({id(home): home for home in self.homes.values() if home.op.fields}.values())
+        self.lists = {units: self._values.take(1, len(units)) for op in unfolded.operations if (units := _listed(op))}
+        self.values_size, self.sums_size = self._values.size, self._sums.size
+        self._place_values()
+        self._place_features()
+
+    def way(self, operations: Sequence[Operation], forward: bool, rows: int | None = None) -> Traversal:
+        """These operations as rows go along them: as many rows as there are seeds, unless their number is given."""
+        return Traversal(operations, self.sizes, forward, self.seeds if rows is None else rows, leaves_dead=False)
+
+    def inputs(self, op: Operation) -> Matrix:
+        """The numbers of an operation's source."""
+        vector = self.vectors.values[op.source]
+        assert vector.slot is not None  # all values are kept
+        return Matrix(1, vector.size, WORK, vector.slot, vector.row, 1, first=vector.first)
+
+    def no_row(self, size: int) -> Matrix:
+        """A row of zeros, the same for all samples."""
+        return Matrix(1, size, PARAMETERS, self.zeros.offset, 0, 1)
+
+    def positions(self, op: Operation) -> dict[str, int]:
+        """Where an operation's parameters start in the flat vector of all, by the kernel's names for them."""
+        return {key: self.unfolded.positions[op.position, field] for key, field in op.fields.items()}
+
+    def parameter_records(self) -> np.ndarray:
+        """A PARAMETER record for each layer that has parameters, in the order of `trained`."""
+        return records(PARAMETER, [self._parameter_record(home) for home in self.trained])
+
+    def feature_records(self) -> np.ndarray:
+        """A FEATURE record for each operation that has parameters."""
+        rows: list[Record] = []
+        latest: dict[Layer | None, Record] = {}
+        for number, op in enumerate(self.features):
+            row = self._feature_record(op) | {"twin": number}
+            if before := latest.get(op.layer):
+                # The latest twin leads back to the first.
+                row["twin"], before["twin"] = before["twin"], number
+            latest[op.layer] = row
+            rows.append(row)
+        return records(FEATURE, rows)
+
+    def _is_kept(self, value: int) -> bool:
+        """Whether the rows at a value are kept.
+
+        Rows at the seeds are those of the identity. Rows at an end are kept if the Jacobian is the product of those at both ends.
+        Rows are not kept between slopes and an affine map, since one pass over the rows before the slopes makes them again.
+        """
+        makers, readers, last = self.unfolded.makers[value], self.unfolded.readers[value], len(self.sizes) - 1
+        if value == self.seeds_at or not (makers or readers):
+            return False
+        if value in (0, last):
+            return 0 < self.seeds_at < last
+        if len(makers) > 1 or len(readers) > 1:
+            return True
+        near, far = (readers[0], makers[0]) if value < self.seeds_at else (makers[0], readers[0])
+        return not (isinstance(near.map, Slopes) and isinstance(far.map, Affine))
+
+    def _samples_in_block(self) -> int:
+        rows = self.seeds * (sum(self.sizes[value] for value in self.kept) + SCRATCH_ROWS * max(self.sizes))
+        vectors = sum(self.sizes) + sum(jacobian_size(op.map) + op.n_in for op in self.unfolded.operations)
+        return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self.dtype.itemsize)))
+
+    def _homes(self, wanted: Collection[ParameterName]) -> dict[Layer | None, Home]:
+        """Room for the numbers of all layers, and for the wanted gradients; layers with the same numbers share it."""
+        homes: dict[Layer | None, Home] = {}
+        shared: dict[Hashable, Home] = {}
+        for op in self.unfolded.operations:
+            key = op.layer if op.fields else tuple(map(float, numbers_of(op.layer).values()))
+            if key not in shared:
+                values = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
+                names = [name for name, field in op.fields.items() if (op.position, field) in wanted]
+                gradients = {name: self._sums.take(op.n_out if name == "weight" else 1, values[name].columns) for name in names}
+                shared[key] = Home(op, values, gradients)
+            homes[op.layer] = shared[key]
+        return homes
+
+    def _shapes(self, op: Operation) -> dict[str, tuple[int, int]]:
+        """Rows and columns of an operation's numbers."""
+        if isinstance(op.map, Affine):
+            return {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
+        # A rule's have one size, so that those that follow lie as far apart as p and q, and as many rows as a block has samples.
+        # An untrained one is one number for all units, and so serves operations of any size.
+        columns = op.n_in if op.fields else padded(max(self.sizes), self.dtype)
+        return dict.fromkeys(numbers_of(op.layer), (self.block, columns))
+
+    def _place_values(self) -> None:
+        steps = self.unfolded.steps
+        self.vectors = Values(steps, self.n_in, self.dtype, keeps=True)
+        self.states, state_size = place_state([step.operator for step in steps], self.dtype)
+        self.rows_start = round_up(self.vectors.size + state_size, LINE)
+        self.parameters = Placed(self.dtype, {layer: home.values for layer, home in self.homes.items()}, self.lists)
+        self.sweep = Sweep(self.block, self.states, self.parameters)
+
+    def _place_features(self) -> None:
+        """Give the inputs of each operation with parameters, and the rows behind it, their place among a sample's features."""
+        self.features: dict[Operation, int] = {}
+        self.features_size = 0
+        for op in self.unfolded.operations:
+            if op.fields:
+                self.features[op] = self.features_size
+                self.features_size += padded(op.n_in, self.dtype) + self.seeds * padded(op.n_out, self.dtype)
+
+    def _parameter_record(self, home: Home) -> Record:
+        op, positions = home.op, self.positions(home.op)
+        return (
+            self._shape(op)
+            | {name: place.offset for name, place in home.values.items() if name in (PARAMETER.names or ())}
+            | {f"{name}_gradient": _offset(home.gradients.get(name)) for name in SOURCES}
+            | {f"{name}_position": positions.get(name, DENSE) for name in SOURCES}
+        )
+
+    def _feature_record(self, op: Operation) -> Record:
+        values, record = self.homes[op.layer].values, self._shape(op) | {"features": self.features[op]}
+        if isinstance(op.map, Affine):
+            return record | {name: int(name in op.fields) for name in ("weight", "bias")}
+        record |= {"parameter_pull": kernel_address(op.activation.rule.parameter_pull, self.dtype)}
+        return record | {name: values[name].offset for name in "pq"} | {f"trains_{name}": int(name in op.fields) for name in "pq"}
+
+    def _shape(self, op: Operation) -> Record:
+        rows = {"in_row": padded(op.n_in, self.dtype), "out_row": padded(op.n_out, self.dtype)}
+        return {"n_in": op.n_in, "n_out": op.n_out} | rows
+
+
+def _listed(op: Operation) -> tuple[int, ...] | None:
+    """The numbers of the units that an operation brings, where they do not follow one another."""
+    return op.map.index if isinstance(op.map, Units) else None
+
+
+def _offset(place: Place | None) -> int:
+    return DENSE if place is None else place.offset

@@ -1,0 +1,175 @@
+"""The way back of a loss's derivatives: from both ends to the seeds by the rows, and from the output to the input by the values.
+
+At each operation a derivative by rows meets the rows that were kept there. The two give derivatives by the operation's
+parameters and, through the bends of its Jacobian, by its source. The derivative by the values takes these up on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ..kernels.bends import BENDS
+from ..kernels.pairwise import BENDS as PAIR_BENDS
+from ..layers import Affine
+from ..lowering.matrix import Matrix
+from ..planning.block import Pair, Slopes
+from ..planning.operators import Normalization
+from .emitter import GradientEmitter, array, by_parameters
+from .layout import Layout
+from .operations import Operation
+from .passages import PartialPassage, Visit
+from .places import Place
+from .rows import SeedRows
+
+
+class WayBack:
+    """The steps of the way back. asked : the request's fields that are given or wanted."""
+
+    def __init__(self, layout: Layout, emitter: GradientEmitter, asked: Collection[str]) -> None:
+        self._layout, self._emitter, self._asked = layout, emitter, asked
+        self._needed = self._needed_values()
+        self._by_slopes: dict[Operation, Matrix] = {}
+        self._bends: dict[int, Matrix] = {}
+
+    def _needed_values(self) -> set[int]:
+        """The values by which derivatives are needed: the input if these are wanted, and all behind wanted parameters."""
+        needed = {0} if "x_gradient" in self._asked else set()
+        for value, makers in enumerate(self._layout.unfolded.makers):
+            if any(op.source in needed or self._gradients(op) for op in makers):
+                needed.add(value)
+        return needed
+
+    def _gradients(self, op: Operation) -> dict[str, Place]:
+        """Where the wanted gradients of an operation's parameters go, by the kernel's names for them."""
+        return self._layout.homes[op.layer].gradients if "sums" in self._asked and op.fields else {}
+
+    # By the rows.
+
+    def by_rows(self, rows: SeedRows) -> None:
+        """Go from both ends to the seeds, along all operations."""
+
+        def pulled(op: Operation, t: Matrix) -> bool:
+            return self._meets(op) and self._meet(op, (rows.at(op.target), t))
+
+        def pushed(op: Operation, u: Matrix) -> bool:
+            return self._meets(op) and self._meet(op, (u, rows.at(op.source)))
+
+        if self._layout.before:
+            self._pass_rows(self._layout.before, True, rows.by_rows_at_input(), pulled)
+        if self._layout.after:
+            self._pass_rows(self._layout.after, False, rows.by_rows_at_output(), pushed)
+        self._bend_pairs()
+
+    def _pass_rows(self, operations: tuple[Operation, ...], forward: bool, entry: Matrix, visit: Visit) -> None:
+        needed = set(range(len(self._layout.sizes))) - {self._layout.seeds_at}
+        PartialPassage(self._emitter, self._layout.way(operations, forward), needed, visit).run_from(entry)
+
+    def _meets(self, op: Operation) -> bool:
+        """Whether anything wanted follows from the rows at both ends of an operation."""
+        if isinstance(op.map, Affine):
+            return "weight" in self._gradients(op)
+        return bool(self._gradients(op)) or any(self._bend_of(one) for one in (op, *self._partners(op)))
+
+    def _bend_of(self, op: Operation) -> Any:
+        """The kernel of an operation's bends, if its Jacobian changes smoothly with a source by which a derivative is needed."""
+        if op.source not in self._needed:
+            return None
+        if isinstance(op.map, Normalization):
+            return BENDS.get(op.map.layer.rule)
+        if not isinstance(op.map, Slopes):
+            return None
+        operator = op.map.operator
+        if isinstance(operator, Pair):
+            return PAIR_BENDS[operator.join.rule][op.map.operand] if operator.join.rule in PAIR_BENDS else None
+        return operator.layers[0].rule.bend if operator.layers[0].has_bend else None
+
+    def _partners(self, op: Operation) -> list[Operation]:
+        """The operation of the other operand of a function of two."""
+        if not isinstance(op.map, Slopes) or not isinstance(op.map.operator, Pair):
+            return []
+        makers = self._layout.unfolded.makers[op.target]
+        return [one for one in makers if isinstance(one.map, Slopes) and one.map.operator is op.map.operator and one is not op]
+
+    def _meet(self, op: Operation, rows: tuple[Matrix, Matrix]) -> bool:
+        """Write the steps for rows u and t at an operation's target and source; always true."""
+        emitter, (u, t) = self._emitter, rows
+        if isinstance(op.map, Affine):
+            self._add_weight(self._gradients(op)["weight"], u, t)
+        elif isinstance(op.map, Normalization):
+            self._bend_normalizer(op, op.map, rows)
+        else:
+            self._by_slopes[op] = emitter.by_slopes(u, t)
+            if not self._partners(op):
+                self._bend_activation(op, self._by_slopes.pop(op))
+        emitter.release(u if self._is_kept_at_target(op) else t)
+        return True
+
+    def _is_kept_at_target(self, op: Operation) -> bool:
+        return op.target <= self._layout.seeds_at
+
+    def _add_weight(self, gradient: Place, u: Matrix, t: Matrix) -> None:
+        if u is self._layout.identity:
+            self._emitter.total(gradient, t)
+        else:
+            self._emitter.outer(gradient, u, t)
+
+    def _bend_activation(self, op: Operation, by_slopes: Matrix) -> None:
+        emitter, inputs = self._emitter, self._layout.inputs(op)
+        if gradients := self._gradients(op):
+            emitter.pull_parameters(op, inputs, self._layout.no_row(op.n_in), by_slopes, by_parameters(gradients))
+        bend = self._bend_of(op)
+        if bend is not None and op.source not in self._bends:
+            self._bends[op.source] = by_slopes
+            emitter.bend(op, bend, inputs, by_slopes, by_slopes)
+            return
+        if bend is not None:
+            emitter.bend(op, bend, inputs, by_slopes, self._bends[op.source])
+        emitter.release(by_slopes)
+
+    def _bend_normalizer(self, op: Operation, operator: Normalization, rows: tuple[Matrix, Matrix]) -> None:
+        emitter, target = self._emitter, self._emitter.take(1, op.n_in)
+        # The kernel takes rows of one stride, which those among the columns of a wider matrix do not have.
+        u, t = (one if one.row == emitter.padded(op.n_in) else emitter.copy(one, emitter.take(one.rows, op.n_in)) for one in rows)
+        emitter.bend_normalizer(operator, self._bend_of(op), (u, t), target)
+        if op.source not in self._bends:
+            self._bends[op.source] = target
+            return
+        emitter.add(self._bends[op.source], target)
+        emitter.release(target)
+
+    def _bend_pairs(self) -> None:
+        """Add the derivatives by both operands of functions of two, from those by the slopes by both."""
+        for op, by_mine in self._by_slopes.items():
+            bend, (partner,) = self._bend_of(op), self._partners(op)
+            if bend is None or not isinstance(op.map, Slopes):
+                continue
+            if op.source not in self._bends:
+                self._bends[op.source] = self._emitter.take(1, op.n_in)
+                self._emitter.clear(self._bends[op.source])
+            self._emitter.bend_pair(op.map, bend, (by_mine, self._by_slopes[partner]), self._bends[op.source])
+        for matrix in self._by_slopes.values():
+            self._emitter.release(matrix)
+
+    # By the values.
+
+    def by_values(self) -> None:
+        """Go from the output to the lowest value by which a derivative is needed."""
+        layout, emitter, asked = self._layout, self._emitter, self._asked
+        entry = array("y_gradient", 1, layout.n_out) if "y_gradient" in asked else None
+        result = array("x_gradient", 1, layout.n_in) if "x_gradient" in asked else None
+        way = layout.way(layout.unfolded.operations, False, rows=1)
+        passage = PartialPassage(emitter, way, self._needed, self._add_gradients, self._bends, result)
+        if passage.run_from(entry) is None and result is not None:
+            emitter.clear(result)
+
+    def _add_gradients(self, op: Operation, by_values: Matrix) -> bool:
+        """Add the gradients of an operation's parameters that follow from the derivative by its target's values."""
+        emitter, gradients, inputs = self._emitter, self._gradients(op), self._layout.inputs(op)
+        if gradients and not isinstance(op.map, Affine):
+            emitter.pull_parameters(op, inputs, by_values, self._layout.no_row(op.n_in), by_parameters(gradients))
+        if "weight" in gradients:
+            emitter.outer(gradients["weight"], by_values, inputs)
+        if "bias" in gradients:
+            emitter.total(gradients["bias"], by_values)
+        return bool(gradients)

@@ -1,0 +1,147 @@
+"""Steps of the way back: what a loss's derivatives at both ends of an operation say of its inputs and parameters.
+
+Let u be rows of cotangents at the operation's output and t rows of tangents at its input. One of the two was computed on the way
+to the network's Jacobian; the other is the loss's derivative by such rows. The loss changes by the sum of `u dN t` over the
+rows when the operation's own Jacobian N changes by dN. A normalizer's N and its vectors are those of `normalizers`.
+
+A step's matrices A and B are u and t, or what its kernel states. All are steps of the table that `accumulate` walks.
+"""
+
+from __future__ import annotations
+
+from .accumulate import TAKEN
+from .contract import Contraction, tile_shape
+from .group import operand_of, read_group, result_of, right_of, sample_state, start_of
+from .jit import kernel, piece
+from .memory import call_address, itemsize, view
+from .operators import add_vector, clear
+from .sweep import ones
+from .tables import DENSE, Tables, read_layout, read_step
+
+
+@kernel(*TAKEN)
+def outer_step(zero, addresses, task, number, group, share):
+    """`C += sum A^T B` over all rows of all samples: a weight's gradient."""
+    program = Tables(zero, *addresses)
+    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, _) = operands_of(program, group, step)
+    depth, sums, size = step.depth, group.samples, itemsize(zero)
+    if next_a == depth * step.a_row * size and next_b == depth * step.b_row * size:
+        # The rows of all samples follow one another, and are one sum.
+        depth, sums = depth * sums, 1
+    tile_rows, tile_columns = tile_shape(zero, step.rows, step.columns)
+    for number in range(sums):
+        operands = Contraction(
+            step.rows, step.columns,
+            a + number * next_a, 1, step.a_row, group.lists,
+            b + number * next_b, step.b_row, 1, group.lists, depth,
+            c, step.c_row, ones(program, layout), c, step.c_row,
+        )  # fmt: skip
+        call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
+
+
+@kernel(*TAKEN)
+def total_step(zero, addresses, task, number, group, share):
+    """`C += sum A` over all samples: a bias's gradient."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (c, _) = operand_of(program, group, step), result_of(program, group, step)
+    size = itemsize(zero)
+    for sample in range(group.samples):
+        for i in range(step.rows):
+            add_vector(zero, a + sample * next_a + i * step.a_row * size, c + i * step.c_row * size, step.columns)
+
+
+@kernel(*TAKEN)
+def slopes_step(zero, addresses, task, number, group, share):
+    """`C = sum u t` over a sample's rows: the derivative by each slope of a diagonal Jacobian."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
+    size = itemsize(zero)
+    for sample in range(group.samples):
+        clear(zero, c + sample * next_c, step.columns)
+        by_slope = view(zero, c + sample * next_c, step.columns)
+        for i in range(step.rows):
+            u = view(zero, a + sample * next_a + i * step.a_row * size, step.columns)
+            t = view(zero, b + sample * next_b + i * step.b_row * size, step.columns)
+            for j in range(step.columns):
+                by_slope[j] += u[j] * t[j]
+
+
+@kernel(*TAKEN)
+def bend_step(zero, addresses, task, number, group, share):
+    """`C = B * bends`, or `C += B * bends`, for an activation's bends at its inputs A and the derivative by its slopes, B.
+
+    All samples are taken as one, with the padding of their rows. The bends go to the matrix from which others start.
+    """
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, _), (b, _), (c, _) = operands_of(program, group, step)
+    spare, _ = start_of(program, group, step)
+    count, size = group.samples * step.c_row, itemsize(zero)
+    p, q = program.parameters + step.p * size, program.parameters + step.q * size
+    call_address(step.rule, (zero, a, p, q, spare, count))
+    bends, by_slopes, result = view(zero, spare, count), view(zero, b, count), view(zero, c, count)
+    for j in range(count):
+        result[j] = bends[j] * by_slopes[j] + (result[j] if step.adds else zero)
+
+
+@kernel(*TAKEN)
+def bend_pair_step(zero, addresses, task, number, group, share):
+    """Add to C the derivative by one operand of a function of two, from those by the slopes by this operand, A, and by the other."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
+    to_other = step.to_other * group.state[1] * itemsize(zero)
+    for sample in range(group.samples):
+        slopes = sample_state(program, step, group, sample)
+        arguments = a + sample * next_a, b + sample * next_b, slopes, slopes + to_other
+        call_address(step.rule, (zero, c + sample * next_c, *arguments, step.columns))
+
+
+@kernel(*TAKEN)
+def bend_normalizer_step(zero, addresses, task, number, group, share):
+    """Write to C the derivative by a normalizer's inputs."""
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
+    spare, _ = start_of(program, group, step)
+    shape = (step.rows, step.columns, step.a_row)
+    for sample in range(group.samples):
+        vectors, rows = sample_state(program, step, group, sample), (a + sample * next_a, b + sample * next_b)
+        call_address(step.rule, (zero, vectors, rows, shape, c + sample * next_c, spare))
+
+
+@kernel(*TAKEN)
+def pull_parameters_step(zero, addresses, task, number, group, share):
+    """Add to C the derivative by an activation's parameters.
+
+    A holds the activation's inputs, B the derivative by its values, and the matrix from which others start that by its slopes.
+    """
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, _) = operands_of(program, group, step)
+    by_slopes, next_by_slopes = start_of(program, group, step)
+    for sample in range(group.samples):
+        derivatives = b + sample * next_b, by_slopes + sample * next_by_slopes
+        pull_parameters(program, step, a + sample * next_a, derivatives, c)
+
+
+@piece
+def operands_of(program, group, step):
+    """The addresses of the first sample's matrices A, B and C, each with the bytes to the next sample's."""
+    return operand_of(program, group, step), right_of(program, group, step), result_of(program, group, step)
+
+
+@piece
+def pull_parameters(program, step, inputs, derivatives, target):
+    """Add the derivatives by p and q, each at its place from address `target` on, where it has one.
+
+    inputs : the address of the activation's inputs.  derivatives : addresses of those by its values and by its slopes.
+    """
+    size = itemsize(program.zero)
+    p, q = program.parameters + step.p * size, program.parameters + step.q * size
+    by_p = target + step.by_p * size if step.by_p != DENSE else 0
+    by_q = target + step.by_q * size if step.by_q != DENSE else 0
+    call_address(step.rule, (program.zero, inputs, p, q, derivatives[0], derivatives[1], by_p, by_q, step.columns))
