@@ -24,6 +24,10 @@ ALL = 1 << 30
 """More rows than any sample has, and more samples than any group."""
 
 
+PIECE_ELEMENTS = 8192
+"""Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added."""
+
+
 class GradientEmitter(Emitter):
     """Steps whose matrices lie in a thread's scratch, but for those that are kept in a block's workspace.
 
@@ -73,8 +77,14 @@ class GradientEmitter(Emitter):
 
     def outer(self, gradient: Place, u: Matrix, t: Matrix) -> None:
         """`gradient += sum u^T t` over all rows of all samples."""
-        target, depth = at(gradient, SUMS), {"depth": u.rows}
-        self._write(adjoint.outer_step, target.stored | u.as_left | t.as_right | depth)
+        target = at(gradient, SUMS)
+        step = target.stored | u.as_left | t.as_right | {"depth": u.rows, "piece_rows": gradient.rows}
+        if target.size > PIECE_ELEMENTS:
+            rows = max(1, PIECE_ELEMENTS // target.row)
+            piece = self.take(1, -(-rows * target.row // self._placed.block))
+            step |= piece.as_start | {"piece_rows": rows}
+            self.release(piece)
+        self._write(adjoint.outer_step, step)
 
     def total(self, gradient: Place, matrix: Matrix) -> None:
         """`gradient += sum matrix` over all samples."""

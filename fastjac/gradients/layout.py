@@ -27,7 +27,7 @@ BLOCK_BYTES = 2048 * 1024
 RIGHT_ROWS = 64
 """Rows of the samples on the right of a tangent kernel that are multiplied together."""
 SCRATCH_ROWS = 4
-"""Matrices as wide as the widest value that the room for a block assumes in the scratch."""
+"""Matrices as wide as the widest value that a block is taken to need in the scratch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,10 @@ class Layout:
         return not (isinstance(near.map, Slopes) and isinstance(far.map, Affine))
 
     def _samples_in_block(self) -> int:
-        rows = self.seeds * (sum(self.sizes[value] for value in self.kept) + SCRATCH_ROWS * max(self.sizes))
+        # The loss's derivative by rows at the input is read where it is given, if its rows fill vectors.
+        in_place = not self.after and padded(self.n_in, self.dtype) == self.n_in
+        widest = max(self.sizes[1:] if in_place else self.sizes)
+        rows = self.seeds * (sum(self.sizes[value] for value in self.kept) + SCRATCH_ROWS * widest)
         vectors = sum(self.sizes) + sum(jacobian_size(op.map) + op.n_in for op in self.unfolded.operations)
         return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self.dtype.itemsize)))
 
@@ -158,7 +161,8 @@ class Layout:
         self.vectors = Values(steps, self.n_in, self.dtype, keeps=True)
         self.states, state_size = place_state([step.operator for step in steps], self.dtype)
         self.rows_start = round_up(self.vectors.size + state_size, LINE)
-        self.parameters = Placed(self.dtype, {layer: home.values for layer, home in self.homes.items()}, self.lists)
+        numbers = {layer: home.values for layer, home in self.homes.items()}
+        self.parameters = Placed(self.dtype, self.block, numbers, self.lists)
         self.sweep = Sweep(self.block, self.states, self.parameters)
 
     def _place_features(self) -> None:

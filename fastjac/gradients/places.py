@@ -45,14 +45,18 @@ class Flat:
 class Placed(Parameters):
     """Numbers that may change, each at its place, for records of the primal sweep; weights are row-major.
 
-    numbers : the places of each layer's numbers.  units : the places of lists of units.
+    block : samples in a block.  numbers : the places of each layer's numbers.  units : the places of lists of units.
     """
 
     def __init__(
-        self, dtype: np.dtype, numbers: Mapping[Layer | None, Mapping[str, Place]], units: Mapping[tuple[int, ...], Place]
+        self,
+        dtype: np.dtype,
+        block: int,
+        numbers: Mapping[Layer | None, Mapping[str, Place]],
+        units: Mapping[tuple[int, ...], Place],
     ) -> None:
         super().__init__(dtype)
-        self.numbers, self._units = numbers, units
+        self.block, self.numbers, self._units = block, numbers, units
 
     def add_affine(self, layer: Affine, zeros: bool) -> Record:
         """See `Parameters`. No zeros are skipped, since a weight may become infinite."""

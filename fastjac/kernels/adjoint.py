@@ -15,29 +15,40 @@ from .group import operand_of, read_group, result_of, right_of, sample_state, st
 from .jit import kernel, piece
 from .memory import call_address, itemsize, view
 from .operators import add_vector, clear
-from .sweep import ones
+from .sweep import ones, zeros
 from .tables import DENSE, Tables, read_layout, read_step
 
 
 @kernel(*TAKEN)
 def outer_step(zero, addresses, task, number, group, share):
-    """`C += sum A^T B` over all rows of all samples: a weight's gradient."""
+    """`C += sum A^T B` over all rows of all samples: a weight's gradient.
+
+    A large one is computed piece by piece in the matrix from which others start, and added from there in one pass: tiles that read and
+    write it where it lies would wait for memory.
+    """
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     (a, next_a), (b, next_b), (c, _) = operands_of(program, group, step)
+    piece, _ = start_of(program, group, step)
     depth, sums, size = step.depth, group.samples, itemsize(zero)
     if next_a == depth * step.a_row * size and next_b == depth * step.b_row * size:
         # The rows of all samples follow one another, and are one sum.
         depth, sums = depth * sums, 1
-    tile_rows, tile_columns = tile_shape(zero, step.rows, step.columns)
+    in_place = step.piece_rows >= step.rows
     for number in range(sums):
-        operands = Contraction(
-            step.rows, step.columns,
-            a + number * next_a, 1, step.a_row, group.lists,
-            b + number * next_b, step.b_row, 1, group.lists, depth,
-            c, step.c_row, ones(program, layout), c, step.c_row,
-        )  # fmt: skip
-        call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
+        for first in range(0, step.rows, step.piece_rows):
+            rows, target = min(step.piece_rows, step.rows - first), c + first * step.c_row * size
+            start, start_row, result = (target, step.c_row, target) if in_place else (zeros(program, layout), 0, piece)
+            operands = Contraction(
+                rows, step.columns,
+                a + number * next_a + first * size, 1, step.a_row, group.lists,
+                b + number * next_b, step.b_row, 1, group.lists, depth,
+                start, start_row, ones(program, layout), result, step.c_row,
+            )  # fmt: skip
+            tile_rows, tile_columns = tile_shape(zero, rows, step.columns)
+            call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
+            if not in_place:
+                add_vector(zero, piece, target, rows * step.c_row)
 
 
 @kernel(*TAKEN)
