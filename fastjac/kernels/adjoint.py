@@ -82,7 +82,7 @@ def slopes_step(zero, addresses, task, number, group, share):
 
 @kernel(*TAKEN)
 def bend_step(zero, addresses, task, number, group, share):
-    """`C = B * bends`, or `C += B * bends`, for an activation's bends at its inputs A and the derivative by its slopes, B.
+    """`B *= bends`, or `C += B * bends`, for an activation's bends at its inputs A and the derivative by its slopes, B.
 
     All samples are taken as one, with the padding of their rows. The bends go to the matrix from which others start.
     """
@@ -94,8 +94,12 @@ def bend_step(zero, addresses, task, number, group, share):
     p, q = program.parameters + step.p * size, program.parameters + step.q * size
     call_address(step.rule, (zero, a, p, q, spare, count))
     bends, by_slopes, result = view(zero, spare, count), view(zero, b, count), view(zero, c, count)
-    for j in range(count):
-        result[j] = bends[j] * by_slopes[j] + (result[j] if step.adds else zero)
+    if step.adds:
+        for j in range(count):
+            result[j] += bends[j] * by_slopes[j]
+    else:
+        for j in range(count):
+            by_slopes[j] *= bends[j]
 
 
 @kernel(*TAKEN)
