@@ -1,4 +1,4 @@
-"""The steps of derivatives by the parameters that no loss is needed for: the Jacobian, its factors, a product with a direction."""
+"""The steps of derivatives by the parameters without a loss: the Jacobian, its factors, its product with a direction."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ PIECE_ELEMENTS = 8192
 class GradientEmitter(Emitter):
     """Steps whose matrices lie in a thread's scratch, but for those that are kept in a block's workspace.
 
-    Weights are row-major. Rows of all samples are multiplied together where no dead units are left out, since a product of few rows
-    would fill no tile.
+    Weights are row-major. Rows of all samples are multiplied together where no dead units are left out, since a product of few
+    rows would fill no tile.
 
     end : where the workspace ends, in elements of one sample.
     """
@@ -97,7 +97,7 @@ class GradientEmitter(Emitter):
         return target
 
     def bend(self, op: Operation, rule: Any, inputs: Matrix, by_slopes: Matrix, target: Matrix) -> None:
-        """The derivative by an activation's inputs, from that by its slopes; added to the target, unless both lie in one place."""
+        """The derivative by an activation's inputs, from that by its slopes: in place where that is the target, or added."""
         spare = self.take(1, inputs.columns)
         step = target.stored | inputs.as_left | by_slopes.as_right | spare.as_start
         self._write(adjoint.bend_step, step | self._rule(op, rule) | {"adds": int(target is not by_slopes)})

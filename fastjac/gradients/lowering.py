@@ -67,8 +67,7 @@ class Lowered:
         self.n_identity = max(layout.block * layout.seeds, *layout.sizes, RIGHT_ROWS)
         self._tables: dict[tuple[frozenset[str], bool], Tables] = {}
         emitter = self._emitter()
-        if layout.before or layout.after:
-            SeedRows(layout, emitter, ())
+        SeedRows(layout, emitter)
         self._lists_size = emitter.list_size + LIST_ROOM
         self.work_size = layout.block * emitter.end + LINE
         self.list_size = self.n_identity + LIST_ROOM + layout.block * self._lists_size
@@ -92,7 +91,7 @@ class Lowered:
 
     def _lower(self, asked: frozenset[str], filled: bool) -> Tables:
         layout, emitter = self.layout, self._emitter()
-        rows = SeedRows(layout, emitter, asked) if ROWS & asked else None
+        rows = SeedRows(layout, emitter) if ROWS & asked else None
         live = emitter.live if rows and not filled else []
         if filled:
             emitter.steps.clear()

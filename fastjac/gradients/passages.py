@@ -28,34 +28,43 @@ class KeptRows(_GradientPassage):
     """Rows from the seeds to one of the network's ends.
 
     identity : the rows at the seeds.  kept : the values whose rows are kept in the block's workspace.
-    result : where the rows at the end go, if they are not kept; None if nobody needs them.
     """
 
-    def __init__(
-        self, emitter: GradientEmitter, way: Traversal, identity: Matrix, kept: Collection[int], result: Matrix | None = None
-    ) -> None:
-        super().__init__(emitter, way, result)
+    def __init__(self, emitter: GradientEmitter, way: Traversal, identity: Matrix, kept: Collection[int]) -> None:
+        super().__init__(emitter, way)
         self._keeper, self._kept = emitter, kept
-        seeds, *others = way.order
-        self._at[seeds] = Rows(identity, is_identity=True)
-        for value in others:
-            if way.terms[value] and (value != others[-1] or value in kept or result is not None):
+        self._at[way.order[0]] = Rows(identity, is_identity=True)
+        for value in way.order:
+            if value in kept:
                 self._reach(value)
 
     def rows_at(self, value: int) -> Matrix:
         """The rows at a value. Those that are not kept are made again, in scratch that the caller gives back."""
-        if value in self._kept or value == self._way.order[0]:
-            return self._at[value].matrix
+        return self._at[value].matrix if value in self._at else self._made_again(value).matrix
+
+    def end(self, result: Matrix | None = None) -> Matrix:
+        """The rows at the end, in the result where it is given; only one call may give it."""
+        last, self._result = self._way.order[-1], result
+        if last not in self._at:
+            self._reach(last)
+        return self._finish()
+
+    def _made_again(self, value: int) -> Rows:
+        """Rows that are not kept, from those before the slopes that lead there."""
         (term,) = self._way.terms[value]
         assert isinstance(term.map, Slopes)  # all others are kept
         target = self._emitter.take(self._way.rows, self._way.sizes[value])
         self._emitter.copy(self._at[term.source].matrix, target)
         self._emitter.scale(target, self._emitter.slopes(term.map.operator, term.map.operand))
-        return target
+        return Rows(target, target.offset, owned=True, live=term.map if term.map.sparse else None)
 
-    def end(self) -> Matrix:
-        """The rows at the end."""
-        return self._finish()
+    def _reach(self, value: int) -> None:
+        missing = {term.source for term in self._way.terms[value]} - self._at.keys()
+        for source in missing:
+            self._at[source] = self._held_by_one_more(self._made_again(source))
+        super()._reach(value)
+        for source in missing:
+            del self._at[source]
 
     def _is_free(self, source: int) -> bool:
         return source not in self._kept and super()._is_free(source)

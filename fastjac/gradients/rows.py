@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from ..kernels.tables import DENSE
 from ..lowering.matrix import Matrix
@@ -13,27 +13,16 @@ from .passages import KeptRows
 
 
 class SeedRows:
-    """The rows at every value: cotangents before the seeds, tangents behind them.
+    """The rows at every value: cotangents before the seeds, tangents behind them."""
 
-    asked : the request's fields that are given or wanted. With seeds at the output the rows pulled to the input are the Jacobian,
-        and go to the result.
-    """
-
-    def __init__(self, layout: Layout, emitter: GradientEmitter, asked: Collection[str]) -> None:
+    def __init__(self, layout: Layout, emitter: GradientEmitter) -> None:
         self._layout, self._emitter = layout, emitter
-        before = after = None
-        if "jacobian" in asked and layout.after == ():
-            before = array("jacobian", layout.n_out, layout.n_in)
-        elif "jacobian" in asked and layout.before == ():
-            after = emitter.take(layout.seeds, layout.n_out)
-        self._before = self._kept(layout.before, False, before)
-        self._after = self._kept(layout.after, True, after)
+        self._before, self._after = self._kept(layout.before, False), self._kept(layout.after, True)
 
-    def _kept(self, operations: Sequence[Operation], forward: bool, result: Matrix | None) -> KeptRows | None:
+    def _kept(self, operations: Sequence[Operation], forward: bool) -> KeptRows | None:
         if not operations:
             return None
-        way = self._layout.way(operations, forward)
-        return KeptRows(self._emitter, way, self._layout.identity, self._layout.kept, result)
+        return KeptRows(self._emitter, self._layout.way(operations, forward), self._layout.identity, self._layout.kept)
 
     def at(self, value: int) -> Matrix:
         """The rows at a value, which the caller releases."""
@@ -45,26 +34,28 @@ class SeedRows:
 
     def write_jacobian(self) -> None:
         """Write the Jacobian: the rows at one end, or the product of those at both."""
+        target = array("jacobian", self._layout.n_out, self._layout.n_in)
         if self._after is None:
             assert self._before is not None  # every network has an operation
-            self._before.end()
-            return
-        pushed, target = self._after.end(), array("jacobian", self._layout.n_out, self._layout.n_in)
-        if self._before is None:
-            self._emitter.copy(pushed.transpose, target)
+            self._before.end(target)
+        elif self._before is None:
+            self._emitter.copy(self._after.end().transpose, target)
         else:
-            self._emitter.contract(pushed.transpose, self._before.end(), target, DENSE)
+            self._emitter.contract(self._after.end().transpose, self._before.end(), target, DENSE)
 
     def by_rows_at_input(self) -> Matrix:
         """The loss's derivative by the rows pulled to the input, from that by the Jacobian."""
         layout, emitter = self._layout, self._emitter
         by_jacobian = array("jacobian_gradient", layout.n_out, layout.n_in)
-        if self._after is not None:
+        # A product reads whole vectors of its right operand, beyond the end of the caller's array if they do not fill its rows.
+        is_right = emitter.padded(layout.n_in) == layout.n_in
+        if self._after is None:
+            return by_jacobian if is_right else emitter.copy(by_jacobian, emitter.take(layout.n_out, layout.n_in))
+        if not is_right:
             return self._through(by_jacobian.transpose, self._after.end())
-        if emitter.padded(layout.n_in) == layout.n_in:
-            return by_jacobian
-        # A product reads whole vectors of its right operand, beyond the end of the caller's array.
-        return emitter.copy(by_jacobian, emitter.take(layout.n_out, layout.n_in))
+        target = emitter.take(layout.seeds, layout.n_in)
+        emitter.contract(self._after.end(), by_jacobian, target, DENSE)
+        return target
 
     def by_rows_at_output(self) -> Matrix:
         """The loss's derivative by the rows pushed to the output."""

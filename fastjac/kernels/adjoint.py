@@ -23,8 +23,8 @@ from .tables import DENSE, Tables, read_layout, read_step
 def outer_step(zero, addresses, task, number, group, share):
     """`C += sum A^T B` over all rows of all samples: a weight's gradient.
 
-    A large one is computed piece by piece in the matrix from which others start, and added from there in one pass: tiles that read and
-    write it where it lies would wait for memory.
+    A large one is computed piece by piece in the matrix from which others start, and added from there in one pass: tiles that
+    read and write it where it lies would wait for memory.
     """
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
@@ -104,7 +104,10 @@ def bend_step(zero, addresses, task, number, group, share):
 
 @kernel(*TAKEN)
 def bend_pair_step(zero, addresses, task, number, group, share):
-    """Add to C the derivative by one operand of a function of two, from those by the slopes by this operand, A, and by the other."""
+    """Add to C the derivative by one operand of a function of two.
+
+    A holds the derivative by the slopes by this operand, B that by the slopes by the other.
+    """
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)

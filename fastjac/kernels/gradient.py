@@ -1,6 +1,6 @@
 """The gradient kernel: values and Jacobians of many samples, and the derivatives of a loss of both.
 
-The kernel takes a block of samples at a time, through the primal sweep and the steps of a Program that `fastjac.gradients` writes.
+The kernel takes a block of samples at a time through the primal sweep and the steps of tables that `fastjac.gradients` writes.
 Sums over samples are taken block by block, in an order that depends on the number of samples and on nothing else.
 """
 

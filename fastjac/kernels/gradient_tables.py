@@ -1,7 +1,7 @@
 """What the gradient kernel runs besides a Program's tables: places of its matrices, records of parameters, and a request.
 
-`fastjac.gradients` writes the records and the requests. A request states what is given and what is wanted, and names the tables of
-steps that compute this.
+`fastjac.gradients` writes the records and the requests. A request states what is given and what is wanted, and names the tables
+of steps that compute this.
 """
 
 from __future__ import annotations

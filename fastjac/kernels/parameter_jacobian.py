@@ -63,8 +63,8 @@ def activation_rows_step(zero, addresses, task, number, group, share):
 def push_parameters_step(zero, addresses, task, number, group, share):
     """`C += y_p dp + y_q dq`, y_p and y_q being the derivatives of an activation's values by p and by q.
 
-    A holds the activation's inputs. A direction of the parameters, laid out as the parameters are, starts where B does. The matrix
-    from which others start has room for y_p and y_q.
+    A holds the activation's inputs. A direction of the parameters, laid out as the parameters are, starts where B does. The
+    matrix from which others start has room for y_p and y_q.
     """
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)

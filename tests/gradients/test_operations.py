@@ -6,29 +6,29 @@ import pytest
 import fastjac as fj
 from fastjac.gradients.operations import Operation, numbers_of, unfold
 from fastjac.graphs.graph import path
-from fastjac.kernels.gradient_tables import BRING
-from fastjac.kernels.tables import ACTIVATE, AFFINE, NORMALIZE
 from fastjac.layers import Layer
+from fastjac.planning.block import Slopes, Units
+from fastjac.planning.operators import Normalization
 from tests.gradients import seeded
 from tests.random_networks import random_network
 
 ONES = np.ones(3)
 WEIGHT = np.ones((2, 3))
 CASES = {
-    "an affine map": (fj.Affine(WEIGHT, np.ones(2)), [(AFFINE, {"weight": "weight", "bias": "bias"})]),
-    "one without bias": (fj.Affine(WEIGHT), [(AFFINE, {"weight": "weight"})]),
-    "an activation": (fj.Tanh(), [(ACTIVATE, {})]),
-    "options are no parameters": (fj.LeakyReLU(0.2), [(ACTIVATE, {})]),
-    "slopes": (fj.PReLU(ONES), [(ACTIVATE, {"p": "weight"})]),
-    "one slope for all": (fj.PReLU(0.2), [(ACTIVATE, {})]),
-    "a scale": (fj.Scale(ONES, ONES), [(ACTIVATE, {"p": "weight", "q": "bias"})]),
-    "a gate of two": (fj.GatedSwish(ONES, ONES), [(ACTIVATE, {"p": "floor", "q": "beta"})]),
-    "a shift": (fj.Scale(2.0, ONES), [(ACTIVATE, {"q": "bias"})]),
-    "a normalizer": (fj.Softmax(), [(NORMALIZE, {})]),
-    "layer normalization": (fj.LayerNorm(), [(NORMALIZE, {})]),
-    "and its scale": (fj.LayerNorm(ONES, ONES), [(NORMALIZE, {}), (ACTIVATE, {"p": "weight", "q": "bias"})]),
-    "without shift": (fj.LayerNorm(ONES), [(NORMALIZE, {}), (ACTIVATE, {"p": "weight"})]),
-    "without scale": (fj.LayerNorm(bias=ONES), [(NORMALIZE, {}), (ACTIVATE, {"q": "bias"})]),
+    "an affine map": (fj.Affine(WEIGHT, np.ones(2)), [(fj.Affine, {"weight": "weight", "bias": "bias"})]),
+    "one without bias": (fj.Affine(WEIGHT), [(fj.Affine, {"weight": "weight"})]),
+    "an activation": (fj.Tanh(), [(Slopes, {})]),
+    "options are no parameters": (fj.LeakyReLU(0.2), [(Slopes, {})]),
+    "slopes": (fj.PReLU(ONES), [(Slopes, {"p": "weight"})]),
+    "one slope for all": (fj.PReLU(0.2), [(Slopes, {})]),
+    "a scale": (fj.Scale(ONES, ONES), [(Slopes, {"p": "weight", "q": "bias"})]),
+    "a gate of two": (fj.GatedSwish(ONES, ONES), [(Slopes, {"p": "floor", "q": "beta"})]),
+    "a shift": (fj.Scale(2.0, ONES), [(Slopes, {"q": "bias"})]),
+    "a normalizer": (fj.Softmax(), [(Normalization, {})]),
+    "layer normalization": (fj.LayerNorm(), [(Normalization, {})]),
+    "and its scale": (fj.LayerNorm(ONES, ONES), [(Normalization, {}), (Slopes, {"p": "weight", "q": "bias"})]),
+    "without shift": (fj.LayerNorm(ONES), [(Normalization, {}), (Slopes, {"p": "weight"})]),
+    "without scale": (fj.LayerNorm(bias=ONES), [(Normalization, {}), (Slopes, {"q": "bias"})]),
 }
 
 
@@ -40,7 +40,7 @@ def operations_of(layer: Layer) -> tuple[Operation, ...]:
 def test_a_layer_becomes_one_operation_or_two(case: str) -> None:
     layer, expected = CASES[case]
     found = operations_of(layer)
-    assert [(op.kind, op.fields) for op in found] == expected
+    assert [(type(op.map), op.fields) for op in found] == expected
     assert all(op.position == 0 and op.n_in == 3 for op in found)
     assert found[0].layer is layer
     assert found[-1].n_out == (2 if isinstance(layer, fj.Affine) else 3)
@@ -64,11 +64,13 @@ def test_operations_of_a_shared_layer_carry_out_the_same_one() -> None:
     assert isinstance(first.layer, fj.Scale)
 
 
-def test_operations_are_the_edges_of_all_steps() -> None:
-    """A sum has operations of its own, so that each value is there for the gradient of what made it."""
+def test_operations_are_edges_that_lead_past_sums() -> None:
+    """The derivative by what is only added to a sum is that by the sum."""
     x = fj.Input(3)
-    found = seeded.unfolded(fj.Network(inputs=x, outputs=x + fj.Tanh()(x))).operations
-    assert [(op.source, op.target, op.kind) for op in found] == [(0, 1, ACTIVATE), (0, 2, BRING), (1, 2, BRING)]
+    found = seeded.unfolded(fj.Network(inputs=x, outputs=x + fj.Tanh()(x)))
+    assert [(op.source, op.target, type(op.map)) for op in found.operations] == [(0, 2, Slopes), (0, 2, Units)]
+    assert found.makers == [[], [], [*found.operations]]
+    assert found.readers == [[*found.operations], [], []]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -26,7 +26,7 @@ NET = fj.Network(
         fj.Softmax(),
     ]
 )
-BLOCK = int(seeded.runner(NET).lowered.layout[0]["block"])
+BLOCK = seeded.runner(NET).lowered.layout.block
 
 
 def arrays_for(n: int, seed: int = 1) -> dict[str, np.ndarray]:
@@ -62,7 +62,7 @@ class TestFrozenParameters:
             assert_same_bits((found_x, *(found[name] for name in wanted)), (by_x, *(expected[name] for name in wanted)))
 
     def test_nothing_is_added_up_for_them(self) -> None:
-        sizes = [seeded.runner(NET, wanted=wanted).lowered.gradients_size for wanted in ([], [(1, "bias")], seeded.names(NET))]
+        sizes = [seeded.runner(NET, wanted=wanted).lowered.layout.sums_size for wanted in ([], [(1, "bias")], seeded.names(NET))]
         assert sizes[0] == 0 < sizes[1] < sizes[2]
 
 
@@ -211,7 +211,7 @@ class TestKept:
 
     def test_large_batches_are_not_kept_nor_empty_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
         runner = seeded.runner(NET)
-        size = int(runner.lowered.layout[0]["work_size"]) * runner.lowered.dtype.itemsize
+        size = runner.lowered.work_size * runner.lowered.dtype.itemsize
         monkeypatch.setattr(runner_module, "KEPT_BYTES", 3 * size)
         assert len(runner.keep(3 * BLOCK).memory.arrays["work"]) == 3
         assert runner.keep(3 * BLOCK + 1) is None
@@ -242,27 +242,27 @@ class TestKept:
         assert runner._idle == [memory]
 
     def test_a_team_that_has_grown_since(self) -> None:
-        """No thread goes without buffers of its own."""
+        """No thread goes without scratch of its own."""
         team = Idlers()
         runner, arrays = GradientRunner(seeded.runner(NET).lowered, NET.layers, team), arrays_for(5 * BLOCK)
         kept = runner.keep(5 * BLOCK)
         forward(runner, arrays, kept, threads=8)
         team.most_threads = 8
         back(runner, arrays, kept, threads=8)
-        held = [memory.arrays["buffers"] for memory in (kept.memory, *runner._idle)]
-        buffers = {array.ctypes.data: len(array) for array in held}
+        held = [memory.arrays["scratch"] for memory in (kept.memory, *runner._idle)]
+        scratch = {array.ctypes.data: len(array) for array in held}
         threads, address = team.asked[-1]
-        assert threads <= buffers[address]
+        assert threads <= scratch[address]
 
 
 class Idlers:
-    """A team that notes how many threads are asked for, and where their buffers lie, and leaves all work to the caller."""
+    """A team that notes how many threads are asked for, and where their scratch lies, and leaves all work to the caller."""
 
     def __init__(self) -> None:
         self.most_threads, self.asked = 2, list[tuple[int, int]]()
 
     def share(self, threads: int, chunks: int, handle: np.ndarray, *arrays: np.ndarray) -> bool:
-        address = int(handle.view(REQUEST)["buffers"][0])
+        address = int(handle.view(REQUEST)["scratch"][0])
         self.asked += [(threads, address)] if address else []
         return False
 

@@ -9,7 +9,8 @@ from fastjac.graphs.nodes import maximum
 from fastjac.kernels.call import REQUESTED, call_chunks
 from fastjac.kernels.gradient import compiled_address
 from fastjac.kernels.gradient_tables import REQUEST
-from fastjac.kernels.stages import kernels_for
+from fastjac.kernels.jit import kernel_address
+from fastjac.kernels.pack import add_up_sums
 from fastjac.kernels.tables import records
 from tests.gradients import seeded
 
@@ -62,44 +63,38 @@ class Fenced:
         assert (around == 7).all(), "the kernel wrote outside its result"
 
 
-def request(words, dtype):
-    """A request with the kernels that it needs."""
-    return records(REQUEST, [words | kernels_for(frozenset(words), dtype, has_joins=True)]).view(np.int64)
-
-
 def carry_out(net, given, results, boundary, chunks, garbage=np.nan):
     """The results of a request and its sums of gradients, from scratch that holds garbage, all of it fenced."""
     runner = seeded.runner(net, boundary)
-    lowered, layout, n = runner.lowered, runner.lowered.layout[0], len(given["x"])
+    lowered, n = runner.lowered, len(given["x"])
+    tables = lowered.tables(frozenset((*given, *results, "sums")))
     fences = {name: Fenced((n, *shape), net.dtype, np.nan) for name, shape in results.items()}
-    fences["sums"] = Fenced((chunks, lowered.gradients_size), net.dtype, garbage)
-    fences["work"] = Fenced((1, layout["work_size"]), net.dtype, garbage)
-    fences["buffers"] = Fenced((1, layout["buffers_size"]), net.dtype, garbage)
-    fences["lists"] = Fenced((1, layout["list_size"]), np.int32)
-    fences["lists"].inside[0, : layout["n_identity"]] = np.arange(layout["n_identity"])
+    fences["sums"] = Fenced((chunks, lowered.layout.sums_size), net.dtype, garbage)
+    fences["work"] = Fenced((1, lowered.work_size), net.dtype, garbage)
+    fences["scratch"] = Fenced((1, tables.scratch_size), net.dtype, garbage)
+    fences["lists"] = Fenced((1, lowered.list_size), np.int32)
+    fences["lists"].inside[0, : lowered.n_identity] = np.arange(lowered.n_identity)
     arrays = given | {name: fence.inside for name, fence in fences.items()}
-    arrays |= {
-        "parameters": pack(lowered, net._graph.layers),
-        "primal": lowered.primal,
-        "values": lowered.value_table,
-        "operations": lowered.operations,
-        "layout": lowered.layout,
-    }
-    words = {name: array.ctypes.data for name, array in arrays.items()}
+    arrays |= {"parameters": pack(lowered, net._graph.layers), "parameter_records": lowered.parameter_records}
+    arrays |= {name: getattr(tables, name) for name in ("primal", "live", "steps", "layout")}
+    words = {name: array.ctypes.data for name, array in arrays.items()} | lowered.sizes
     words |= {
         "kernel": compiled_address(net.dtype),
         "task": REQUESTED,
         "n_in": 1,
         "n": n,
-        "block": layout["block"],
-        "blocks": -(-n // layout["block"]),
+        "block": lowered.layout.block,
+        "blocks": -(-n // lowered.layout.block),
         "starts_sums": True,
         "n_sums": chunks,
+        "gradient_size": lowered.layout.sums_size,
+        "n_parameter_records": len(lowered.parameter_records),
     }
-    call_chunks(request(words, net.dtype), chunks)
+    call_chunks(records(REQUEST, [words]).view(np.int64), chunks)
     fences["parameter_gradient"] = Fenced(net.n_parameters, net.dtype, garbage)
     words["parameter_gradient"] = fences["parameter_gradient"].inside.ctypes.data
-    call_chunks(request(words, net.dtype), 3)
+    words["whole"] = kernel_address(add_up_sums, net.dtype)
+    call_chunks(records(REQUEST, [words]).view(np.int64), 3)
     for fence in fences.values():
         fence.assert_whole()
     return {name: fences[name].inside for name in results}, fences["parameter_gradient"].inside

@@ -8,10 +8,13 @@ from fastjac.gradients.lowering import lower
 from fastjac.gradients.pullback import views_of
 from fastjac.kernels.call import REQUESTED, call_chunks
 from fastjac.kernels.gradient import compiled_address
-from fastjac.kernels.pack import SOURCES
+from fastjac.kernels.gradient_tables import REQUEST
+from fastjac.kernels.jit import kernel_address
+from fastjac.kernels.pack import SOURCES, add_up_sums, pack_parameters
+from fastjac.kernels.tables import records
 from tests.bits import assert_same_bits
 from tests.gradients import seeded
-from tests.kernels.test_gradient import Fenced, both_dtypes, request
+from tests.kernels.test_gradient import Fenced, both_dtypes
 
 CHUNKS = 1, 2, 3, 7, 16, 50
 
@@ -39,41 +42,44 @@ def lowered_of(net, wanted=NAMES):
     return lower(seeded.unfolded(net), net.dtype, wanted)
 
 
-def carry_out(lowered, words, chunks):
+def carry_out(lowered, kernel, words, chunks):
     words = {
         "kernel": compiled_address(lowered.dtype),
         "task": REQUESTED,
         "n_in": 1,
-        "operations": lowered.operations.ctypes.data,
-        "layout": lowered.layout.ctypes.data,
+        "whole": kernel_address(kernel, lowered.dtype),
+        "parameter_records": lowered.parameter_records.ctypes.data,
+        "n_parameter_records": len(lowered.parameter_records),
+        "layout": lowered.tables(frozenset()).layout.ctypes.data,
+        "gradient_size": lowered.layout.sums_size,
     } | words
-    call_chunks(request(words, lowered.dtype), chunks)
+    call_chunks(records(REQUEST, [words]).view(np.int64), chunks)
 
 
 class TestParameters:
     def packed(self, lowered, given, chunks, fill=np.nan):
         """A flat array that held `fill`, with the parameters that are given, arrays by position and name, in their places."""
-        flat = Fenced(lowered.values_size, lowered.dtype, fill)
-        lowered.ones.of(flat.inside)[...] = 1.0
-        sources = np.zeros((len(lowered.unfolded.operations), len(SOURCES)), np.int64)
-        for row, op in zip(sources, lowered.unfolded.operations, strict=True):
-            for key, field in op.fields.items():
-                if (op.position, field) in given:
-                    row[SOURCES.index(key)] = given[op.position, field].ctypes.data
-        carry_out(lowered, {"parameters": flat.inside.ctypes.data, "sources": sources.ctypes.data}, chunks)
+        flat = Fenced(lowered.layout.values_size, lowered.dtype, fill)
+        lowered.layout.ones.of(flat.inside)[...] = 1.0
+        sources = np.zeros((len(lowered.layout.trained), len(SOURCES)), np.int64)
+        for row, home in zip(sources, lowered.layout.trained, strict=True):
+            for key, field in home.op.fields.items():
+                if (home.op.position, field) in given:
+                    row[SOURCES.index(key)] = given[home.op.position, field].ctypes.data
+        carry_out(lowered, pack_parameters, {"parameters": flat.inside.ctypes.data, "sources": sources.ctypes.data}, chunks)
         flat.assert_whole()
         return flat.inside
 
     def packed_naively(self, lowered, given, fill=np.nan):
-        flat = np.full(lowered.values_size, fill, lowered.dtype)
-        lowered.ones.of(flat)[...] = 1.0
-        for op, places in zip(lowered.unfolded.operations, lowered.values, strict=True):
-            for key, field in op.fields.items():
-                array = given.get((op.position, field))
+        flat = np.full(lowered.layout.values_size, fill, lowered.dtype)
+        lowered.layout.ones.of(flat)[...] = 1.0
+        for home in lowered.layout.trained:
+            for key, field in home.op.fields.items():
+                array = given.get((home.op.position, field))
                 if array is not None:
-                    places[key].of(flat)[...] = array
+                    home.values[key].of(flat)[...] = array
                 if array is not None and key == "weight":
-                    places["transposed"].of(flat)[...] = array.T
+                    home.values["transposed"].of(flat)[...] = array.T
         return flat
 
     def given(self, net, names=NAMES):
@@ -105,7 +111,7 @@ class TestSums:
         flat = Fenced(net.n_parameters, net.dtype, np.nan)
         before = sums.copy()
         words = {"sums": sums.ctypes.data, "n_sums": len(sums), "parameter_gradient": flat.inside.ctypes.data}
-        carry_out(lowered, words, chunks)
+        carry_out(lowered, add_up_sums, words, chunks)
         flat.assert_whole()
         assert_same_bits([sums], [before])
         return flat.inside
@@ -116,18 +122,18 @@ class TestSums:
             total += part
         flat = np.full(net.n_parameters, np.nan, net.dtype)
         views = views_of(flat, net.layers)
-        for op, places in zip(lowered.unfolded.operations, lowered.gradients, strict=True):
-            for key, place in places.items():
-                target = views[op.position][op.fields[key]]
+        for home in lowered.layout.trained:
+            for key, place in home.gradients.items():
+                target = views[home.op.position][home.op.fields[key]]
                 target[...] = place.of(total).reshape(target.shape)
         return flat
 
     def sums(self, lowered, count):
         """Numbers of all sizes, so that another order of addition shows, with NaN between the rows."""
         rng = np.random.default_rng(2)
-        sums = np.full((count, lowered.gradients_size), np.nan, lowered.dtype)
+        sums = np.full((count, lowered.layout.sums_size), np.nan, lowered.dtype)
         for part in sums:
-            for place in (place for places in lowered.gradients for place in places.values()):
+            for place in (place for home in lowered.layout.trained for place in home.gradients.values()):
                 shape = place.rows, place.columns
                 place.of(part)[...] = rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 6, shape)
         return sums
