@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kernels.contract import contract
-from ..kernels.gradient_tables import SIZES
+from ..kernels.gradient_tables import ARRAYS, SIZES
 from ..kernels.jit import kernel_address
 from ..kernels.operators import copy
 from ..kernels.tables import LAYOUT, LIVE, PRIMAL, STEP, records
@@ -25,6 +25,8 @@ from .rows import SeedRows
 from .seeds import cheapest_seeds, multiply_adds
 from .way_back import WayBack
 
+STEP_FIELDS = frozenset((*ARRAYS, "sums", "direction"))
+"""Fields of a request on which its steps depend."""
 ROWS = frozenset(("jacobian", "jacobian_gradient", "parameter_jacobian", "features"))
 """Fields of a request that need rows."""
 BACK = frozenset(("sums", "x_gradient"))
@@ -77,9 +79,9 @@ class Lowered:
 
         filled : whether workspaces and lists hold what an earlier request for the same samples has computed.
         """
-        found = self._tables.get((asked, filled))
+        key = asked & STEP_FIELDS, filled
         # Two threads may write the same tables at once; all take the first ones, since requests know these by their addresses.
-        return found or self._tables.setdefault((asked, filled), self._lower(asked, filled))
+        return self._tables.get(key) or self._tables.setdefault(key, self._lower(*key))
 
     def _emitter(self) -> GradientEmitter:
         layout = self.layout

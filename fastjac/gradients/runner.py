@@ -101,7 +101,7 @@ class GradientRunner:
             words["sums"] = self._sums(taken, chunks)
         request, scratch_size = self._request(words, taken.filled)
         taken.make_room(self._team.most_threads, scratch_size, self.lowered.dtype)
-        _fill(request, taken.words | {"n": n, "block": block, "keeps": held is not None})
+        fill(request, taken.words | {"n": n, "block": block, "keeps": held is not None})
         cost = self.lowered.cost * (1 if gradient is None else GOING_BACK)
         # Without sums over samples every block may be a chunk of its own.
         blocks, step = -(-n // block), max(1, CALL_COST // (cost * block))
@@ -217,7 +217,7 @@ class GradientRunner:
             self._templates[asked, filled] = self._template(asked, filled)
         template, scratch_size = self._templates[asked, filled]
         request = template.copy()
-        _fill(request, words)
+        fill(request, words)
         return request, scratch_size
 
     def _template(self, asked: frozenset[str], filled: bool) -> tuple[np.ndarray, int]:
@@ -243,7 +243,7 @@ class GradientRunner:
         return GradientMemory(work=work, lists=lists)
 
 
-def _fill(request: np.ndarray, words: Mapping[str, int]) -> None:
+def fill(request: np.ndarray, words: Mapping[str, int]) -> None:
     for name, word in words.items():
         request[_WORDS[name]] = word
 

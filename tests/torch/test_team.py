@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import fastjac.torch
-from fastjac.gradients.runner import GradientRunner, addresses_of
+from fastjac.gradients.runner import GradientRunner, addresses_of, fill
 from fastjac.kernels.call import HANDLE_WORDS, KERNEL, N_IN, REQUESTED, TASK
 from fastjac.kernels.gradient import SIGNATURE
 from fastjac.kernels.jit import address_of_compiled, jit
@@ -84,10 +84,12 @@ def results_of(team: Team, threads: int, chunks: int) -> tuple[np.ndarray, np.nd
     runner = GradientRunner(seeded.runner(NET).lowered, NET.layers, team)
     memory, given = runner._take(MOST), arrays_for(500)
     by_x, gradient = np.full((500, 5), np.nan), np.full(NET.n_parameters, np.nan)
-    words = addresses_of(x_gradient=by_x, **given) | memory.words | {"sums": runner._sums(memory, chunks)}
-    words |= {"n": 500, "block": 10, "blocks": 50, "starts_sums": True}
-    runner._share(runner._request(words), threads, chunks)
-    runner._add_up(words["sums"], chunks, gradient.ctypes.data, 1)
+    sums = runner._sums(memory, chunks)
+    request, scratch_size = runner._request(addresses_of(x_gradient=by_x, **given) | {"sums": sums})
+    memory.make_room(MOST, scratch_size, NET.dtype)
+    fill(request, memory.words | {"n": 500, "block": 10, "blocks": 50, "starts_sums": True})
+    runner._share(request, threads, chunks)
+    runner._add_up(sums, chunks, gradient.ctypes.data, 1)
     return by_x, gradient
 
 
