@@ -21,8 +21,10 @@ The rooms from the top down. Each imports only from those below it, as a test ho
     saving.py       fastjac's own files
     quantities/     what is read off J: measurable.py, a base of Network too; jacobians.py, in pieces.py and by waist.py
     gradients/      the derivatives of losses of y and J, and by the parameters: operations.py takes the edges of a block of all
-                    layers, none folded; lowering.py writes their tables, and by lowering/ those of a primal sweep that keeps all
-                    values, of numbers that places.py has placed; runner.py writes their requests
+                    layers, none folded; layout.py says where everything lies (places.py), and lowering.py writes the tables of
+                    each kind of request, which runner.py makes. Their steps are those of lowering/ and a few more (emitter.py):
+                    rows.py pushes and pulls rows from the seeds (seeds.py) and keeps them, way_back.py takes a loss's derivatives
+                    along the same edges the other way (passages.py), by_parameters.py is for derivatives without a loss
     derivatives.py  the other base of Network, which computes
     linearization.py        keeps a primal sweep for later products
     jacobian_operator.py    J as one of SciPy's operators
@@ -56,9 +58,10 @@ The rooms from the top down. Each imports only from those below it, as a test ho
                     of whose steps names a kernel of sweep.py or accumulate.py by its address (jit.py). It takes narrow networks
                     by lanes.py, and copies J for samples of equal slopes, which twins.py finds. Threads that compute the same
                     samples meet behind each step (meeting.py). group.py says where a sample's numbers lie, and state.py where its
-                    slopes; gradient.py goes back by its stages.py, whose first is a sweep by sweep.py; contract.py and tile.py
-                    multiply, low_rank.py normalizes and transpose.py turns matrices round; formulas/ are the activations, from
-                    which activations.py makes kernels, and pairwise.py the joins of two
+                    slopes; contract.py and tile.py multiply, low_rank.py normalizes and transpose.py turns matrices round.
+                    Gradients are the same steps and those of adjoint.py and parameter_jacobian.py, which gradient.py has walked
+                    block by block. formulas/ are the activations, from which activations.py makes kernels, and pairwise.py the
+                    joins of two
 
     caches.py       the machine's cache sizes, to which work is cut
     coldstart.py    announces that kernels compile

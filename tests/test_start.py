@@ -47,17 +47,21 @@ def test_only_what_a_network_needs_is_compiled_or_read():
     script = """
         import numpy as np
         import fastjac as fj
-        from fastjac.kernels import accumulate, normalizers, stages
+        from fastjac.kernels import accumulate, adjoint, gradient, normalizers
         net = fj.Network([fj.Affine(np.ones((30, 20))), fj.ReLU(), fj.Affine(np.ones((10, 30)))])
         net.jacobian(np.ones((64, 20)))
         steps = [accumulate.contract_step, accumulate.normalize_rows_step, *normalizers.NORMALIZERS.values()]
         print([step.py_func.__name__ for step in steps if step.overloads])
-        print([name for name, (kernel, _) in stages.STAGES.items() if kernel.overloads])
-        net.jacobian_vjp(np.ones((3, 20)))
-        print([name for name, (kernel, _) in stages.STAGES.items() if kernel.overloads])
+        kernels = [gradient.gradient_float64, accumulate.copy_step, adjoint.outer_step, adjoint.bend_step]
+        print([kernel.py_func.__name__ for kernel in kernels if kernel.overloads])
+        y, J, pullback = net.jacobian_vjp(np.ones((3, 20)))
+        print([kernel.py_func.__name__ for kernel in kernels if kernel.overloads])
+        pullback(gJ=J)
+        print([kernel.py_func.__name__ for kernel in kernels if kernel.overloads])
         print(*([name for name in ("activation", "bend") if name in vars(kind.rule)] for kind in (fj.ReLU, fj.Tanh)))
     """
-    expected = ["['contract_step']", "[]", "['evaluate', 'differentiate', 'write_jacobians']", "['activation'] []"]
+    first = "['contract_step']", "[]", "['gradient_float64', 'copy_step']"
+    expected = [*first, "['gradient_float64', 'copy_step', 'outer_step']", "['activation'] []"]
     assert run_script(script).stdout.splitlines() == expected
 
 
