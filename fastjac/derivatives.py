@@ -14,6 +14,7 @@ from .graphs.ends import End, blocks, check_outputs, write
 from .graphs.graph import Graph
 from .graphs.nodes import Node
 from .linearization import Linearization
+from .pages import new_array
 from .planning.plan import checked_mode
 from .planning.product import Seed, Wanted
 from .planning.steps import Mode
@@ -111,7 +112,7 @@ class Differentiable(Blockwise):
         range, empty, an unknown name, or names an entry twice; FileError where J cannot be written. Where it is written part by
         part, or with progress, an error or an interrupt has a note that says how many samples are done.
         Costs `plan(mode, wrt=wrt, of=of).multiply_adds` for each input, and allocates J; scratch memory is kept for the next
-        call.
+        call, and so is that of two results of 32 to 64 MB which nobody holds any more.
         >>> net = fj.Network([fj.Affine([[1.0, 2.0]]), fj.Tanh()])
         >>> net.jacobian([0, 0]), net.jacobian([0, 0], wrt=1)
         (array([[1., 2.]]), array([[2.]]))
@@ -267,17 +268,18 @@ class Differentiable(Blockwise):
             if copies is not None:
                 return copies
         shape, few = lead + core, alone and x.size <= runner.few
+        new = np.empty if few else new_array
         if self._several:
-            result = np.empty(shape, self._dtype)
+            result = new(shape, self._dtype)
             parts = blocks(result, *ends)
             if out is not None:
                 check_outputs(out, parts, self._dtype, x)
         elif out is None:
-            result = parts = np.empty(shape, self._dtype)
+            result = parts = new(shape, self._dtype)
         else:
             arguments.check_output(out, shape, self._dtype, x)
             # With more than one leading dimension and gaps, `out` cannot be viewed as (n, n_out, n_in).
-            result = parts = out if out.ndim <= 3 or out.flags.carray else np.empty(shape, self._dtype)
+            result = parts = out if out.ndim <= 3 or out.flags.carray else new(shape, self._dtype)
         ready = not lead or (len(lead) == 1 and arguments.is_for_kernels(x, self._dtype))
         if few and ready and (out is None or result.flags.carray):
             runner.alone(x, result)
