@@ -30,8 +30,6 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return np.empty(shape, dtype)
     # The last page too is a whole one, and one page more leaves room to begin at any address.
     room = -(-size // PAGE_BYTES) * PAGE_BYTES + PAGE_BYTES
-    if size < KEPT_BY_C <= room:
-        return np.empty(shape, dtype)
     return _part(_lent(room) if KEPT_BY_C <= room <= KEPT_HERE else np.empty(room, np.uint8), size).view(dtype).reshape(shape)
 
 

@@ -49,6 +49,7 @@ class Runner:
     cost : the time for one sample, in multiply-adds.  work : the cost, and what else decides how samples are shared out.
     few : how many numbers x may have for one thread to take all its samples, where nobody asks for a number of threads.
     is_constant : whether the task's result is the same at every x.
+    constants : such a result by the leading shapes of one input, once `copies` has made it.
     """
 
     def __init__(self, program: Program, cost: float) -> None:
@@ -61,7 +62,7 @@ class Runner:
         self.few = self._few * int(layout["n_in"])
         # Without slopes, no step of a Jacobian reads anything that depends on x.
         self.is_constant = bool(layout["out_size"] and not layout["state_size"] and not layout["seed_size"])
-        self._constants: dict[tuple[int, ...], np.ndarray] = {}
+        self.constants: dict[tuple[int, ...], np.ndarray] = {}
         # How the latest batch was shared out. The next batch of the same size is shared out alike.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
         self._idle: list[Memory] = []
@@ -113,12 +114,9 @@ class Runner:
 
     def copies(self, lead: tuple[int, ...]) -> np.ndarray | None:
         """The constant Jacobian at inputs of this leading shape; None where there are so many that threads should write it."""
-        constants = self._constants
-        if lead in constants:  # one input, in less time
-            return constants[lead].copy()
-        if not constants:
-            self._constants = constants = self._made_once()
-        constant, n = constants[1,], math.prod(lead)
+        if not self.constants:
+            self.constants = self._made_once()
+        constant, n = self.constants[1,], math.prod(lead)
         if n * (constant.nbytes + COPY_BYTES) > COPIED_ALONE:
             return None
         copies = constant.repeat(n, 0)
