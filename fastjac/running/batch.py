@@ -55,10 +55,10 @@ class Runner:
     def __init__(self, program: Program, cost: float) -> None:
         self.program = program
         block, group, parts, serial, lane_samples = (int(program.layout[name][0]) for name in FIELDS)
-        width = lanes(program.parameters.dtype)
-        self.work = Work(cost, program.parameters.nbytes, block, group, parts, serial / 1000, max(1, lane_samples), width)
+        layout, dtype = program.layout[0], program.parameters.dtype
+        sizes = lanes(dtype), int(layout["out_size"]) * dtype.itemsize
+        self.work = Work(cost, program.parameters.nbytes, block, group, parts, serial / 1000, max(1, lane_samples), *sizes)
         self._is_shared, self._few = is_shared(self.work), samples_alone(self.work)
-        layout = program.layout[0]
         self.few = self._few * int(layout["n_in"])
         # Without slopes, no step of a Jacobian reads anything that depends on x.
         self.is_constant = bool(layout["out_size"] and not layout["state_size"] and not layout["seed_size"])
