@@ -39,7 +39,8 @@ class TestLazily:
         def run(*arguments: Any) -> None:
             raise AssertionError("a kernel runs")
 
-        monkeypatch.setattr(Runner, "__call__", run)
+        for name in ("__call__", "alone", "copies"):
+            monkeypatch.setattr(Runner, name, run)
         single = da.ones((250, 4), chunks=(100, -1), dtype=int)
         for found, shape, dtype in (
             (fastjac.dask.value(SINGLE, single), (250, 3), np.float32),
