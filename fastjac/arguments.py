@@ -28,9 +28,6 @@ def inputs(x: Any, n_in: int, dtype: np.dtype, name: str = "x") -> tuple[np.ndar
 
     A batch that kernels cannot take is returned unconverted: it is converted piece by piece where it is used.
     """
-    # The usual case first: for one small input the checks below take as long as its Jacobian.
-    if type(x) is np.ndarray and x.dtype == dtype and x.ndim in (1, 2) and x.shape[-1] == n_in and x.flags.carray:
-        return x, x.shape[:-1]
     array = features(x, n_in, name)
     lead = array.shape[:-1]
     if array.ndim > 2:

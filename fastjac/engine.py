@@ -65,6 +65,7 @@ The rooms from the top down. Each imports only from those below it, as a test ho
 
     caches.py       the machine's cache sizes, to which work is cut
     coldstart.py    announces that kernels compile
+    pages.py        new arrays for large results, at the system's large pages
     frozen.py       arrays that nothing can write to
     dense.py        reads what a caller hands in as an array
     pickling.py     refuses to send what holds addresses

@@ -135,6 +135,18 @@ def _is_passed(kind: Any) -> bool:
     return kind in (types.intp, types.float32, types.float64)
 
 
+@intrinsic
+def copy_bytes(typingctx, target, source, count):
+    """Copy so many bytes from one address to another; the two places do not overlap."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointers = [builder.inttoptr(address, cgutils.voidptr_t) for address in args[:2]]
+        cgutils.raw_memcpy(builder, *pointers, args[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), codegen
+
+
 @piece
 def view(zero, address, size):
     """The `size` numbers of `zero`'s type at `address` as a one-dimensional array."""

@@ -12,11 +12,10 @@ from .group import group_of, places_of
 from .jit import FROM_KERNELS_ALONE, address_of_compiled, entry, piece
 from .meeting import shared_work
 from .memory import NUMBER, call_address, itemsize, numbers, stored
-from .operators import copy_vector
 from .state import STATE, with_state
 from .sweep import store_values, sweep
 from .tables import Tables, read_layout
-from .twins import is_twin
+from .twins import is_twin, repeat
 
 
 @entry(**FROM_KERNELS_ALONE)
@@ -105,7 +104,8 @@ def _run_in_rows(program, addresses, task, arrays, samples, memory, team):
         list_live(program, layout, group)
         take_steps(program, addresses, task, group, layout.first_step, team)
         start += together
+        original = start - 1
         while twins and start < count and is_twin(program, layout, memory[STATE:], start):
-            result = out + (first + start) * layout.out_size * size
-            copy_vector(program.zero, result - layout.out_size * size, result, layout.out_size)
             start += 1
+        bytes_each = layout.out_size * size
+        repeat(out + (first + original) * bytes_each, bytes_each, start - original)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..arguments import for_kernels, is_for_kernels
-from ..kernels.call import MEETING, call, handle_of
+from ..kernels.call import MEETING, call, call_alone, handle_of
 from ..kernels.meeting import LINE, STEPS, meeting_words
 from ..kernels.tables import Program
 from ..kernels.target import lanes
@@ -20,8 +21,8 @@ from .state import State
 
 COPIED_BYTES = 16 * 2**20
 """How much of an input or a result that kernels cannot take as it lies is copied at a time."""
-
-
+COPIED_ALONE, COPY_BYTES = 2**19, 128
+"""The most bytes of equal Jacobians that one thread copies, and what each copy counts beside its own bytes."""
 FIELDS = "block", "group", "parts", "serial", "lane_samples"
 """The fields of a program's layout that decide how its samples are shared out."""
 
@@ -46,14 +47,22 @@ class Runner:
     """A Program with what it needs to run again and again, from any number of threads at once.
 
     cost : the time for one sample, in multiply-adds.  work : the cost, and what else decides how samples are shared out.
+    few : how many numbers x may have for one thread to take all its samples, where nobody asks for a number of threads.
+    is_constant : whether the task's result is the same at every x.
+    constants : such a result by the leading shapes of one input, once `copies` has made it.
     """
 
     def __init__(self, program: Program, cost: float) -> None:
         self.program = program
         block, group, parts, serial, lane_samples = (int(program.layout[name][0]) for name in FIELDS)
-        width = lanes(program.parameters.dtype)
-        self.work = Work(cost, program.parameters.nbytes, block, group, parts, serial / 1000, max(1, lane_samples), width)
+        layout, dtype = program.layout[0], program.parameters.dtype
+        sizes = lanes(dtype), int(layout["out_size"]) * dtype.itemsize
+        self.work = Work(cost, program.parameters.nbytes, block, group, parts, serial / 1000, max(1, lane_samples), *sizes)
         self._is_shared, self._few = is_shared(self.work), samples_alone(self.work)
+        self.few = self._few * int(layout["n_in"])
+        # Without slopes, no step of a Jacobian reads anything that depends on x.
+        self.is_constant = bool(layout["out_size"] and not layout["state_size"] and not layout["seed_size"])
+        self.constants: dict[tuple[int, ...], np.ndarray] = {}
         # How the latest batch was shared out. The next batch of the same size is shared out alike.
         self._latest: tuple[tuple[int, int, int | None] | None, list[Call]] = (None, [])
         self._idle: list[Memory] = []
@@ -93,6 +102,33 @@ class Runner:
             self._share(for_kernels(x[part], out.dtype), seeds, y[part], target, threads, state and state.at(first))
             if copied is not None:
                 out[part] = target
+
+    def alone(self, x: np.ndarray, out: np.ndarray) -> None:
+        """Run a task without a seed on this thread, for as few samples as `few`, in arrays that kernels can take as they lie."""
+        try:
+            memory = self._idle.pop()
+        except IndexError:
+            memory = self._new_memory(1)
+        call_alone(memory.handle, x, out)
+        self._idle.append(memory)
+
+    def copies(self, lead: tuple[int, ...]) -> np.ndarray | None:
+        """The constant Jacobian at inputs of this leading shape; None where there are so many that threads should write it."""
+        if not self.constants:
+            self.constants = self._made_once()
+        constant, n = self.constants[1,], math.prod(lead)
+        if n * (constant.nbytes + COPY_BYTES) > COPIED_ALONE:
+            return None
+        copies = constant.repeat(n, 0)
+        return copies if len(lead) == 1 else copies.reshape(lead + constant.shape[1:])
+
+    def _made_once(self) -> dict[tuple[int, ...], np.ndarray]:
+        """The constant Jacobian, by the leading shapes of one input."""
+        layout, dtype = self.program.layout[0], self.program.parameters.dtype
+        columns, nothing = int(layout["out_columns"]), np.empty((0, 0), dtype)
+        constant = np.empty((1, int(layout["out_size"]) // columns, columns), dtype)
+        self(np.zeros((1, int(layout["n_in"])), dtype), nothing, nothing, constant)
+        return {(): constant[0], (1,): constant}
 
     def _share(
         self, x: np.ndarray, seed: np.ndarray, y: np.ndarray, out: np.ndarray, threads: int | None, state: State | None

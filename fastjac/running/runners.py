@@ -22,17 +22,20 @@ MOST_RUNNERS = 8
 ACTIVATION_COST, ENTRY_COST, SAMPLE_COST = 16, 8, 1000
 """Multiply-adds in the time of one activation, of writing one entry of a result, and of what each sample takes besides."""
 
-Key = tuple[Mode | None, Wanted, Span | None]
+Key = Mode | None | tuple[Mode | None, Wanted, Span | None]
 
 
 class Runners:
-    """Runners for a network's values, its Jacobian in each mode, and its products with seeds of each width."""
+    """Runners for a network's values, its Jacobian in each mode, and its products with seeds of each width.
+
+    kept : the latest few; those of the whole Jacobian by their mode alone, since most calls ask for them.
+    """
 
     def __init__(self, graph: Graph, dtype: np.dtype) -> None:
         self._graph, self._dtype = graph, dtype
         self._chain: Chain | None = None
         # Replaced, never changed, so that it needs no lock: a forked child might find a lock taken for ever.
-        self._kept: dict[Key, Runner] = {}
+        self.kept: dict[Key, Runner] = {}
 
     @property
     def chain(self) -> Chain:
@@ -47,12 +50,12 @@ class Runners:
 
         span : the two boundaries between which the chain is run; by default the whole chain.
         """
-        key = (mode, wanted, span)
-        runner = self._kept.get(key)
+        key = mode if span is None and (wanted is ALL or wanted == ALL) else (mode, wanted, span)
+        runner = self.kept.get(key)
         if runner is None:
             chain = self.chain if span is None else self.chain.between(*span)
             runner = self._make(chain, mode, wanted)
-            self._kept = dict([*self._kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
+            self.kept = dict([*self.kept.items()][1 - MOST_RUNNERS :]) | {key: runner}
         return runner
 
     @default_mode()

@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 from ..caches import caches
+from ..pages import PAGE_BYTES
 
 PARALLEL_COST = 1_000_000
 """Multiply-adds, at the pace of 1, below which a second thread does not pay: some 17 us."""
@@ -45,6 +46,7 @@ class Work(NamedTuple):
     parts : the most threads that can share the work for one sample.  serial : the share of it that one thread must do.
     lane_samples : how many samples lie along the vector lanes; chunks are cut in multiples of it.
     lanes : the numbers in a vector register; the fewer they are, the longer a multiply-add takes.
+    result_bytes : bytes of what it writes.
     """
 
     cost: float
@@ -55,6 +57,7 @@ class Work(NamedTuple):
     serial: float = 0.0
     lane_samples: int = 1
     lanes: int = PACE_LANES
+    result_bytes: int = 0
 
     @property
     def pace(self) -> float:
@@ -136,6 +139,9 @@ def _chunk(work: Work, n: int, threads: int) -> int:
     Every thread has as many chunks as any other, because a last round of fewer would leave some idle.
     """
     worth = math.ceil((CHUNK_COST + _reading(work) / READING_SHARE) / work.cost)
+    if n * work.result_bytes > 2 * threads * PAGE_BYTES:
+        # Threads that write large results near one another take up to a seventh longer.
+        worth = max(worth, -(-PAGE_BYTES // work.result_bytes))
     most = max(1, min(max(work.block, worth), int(CALL_COST / work.cost)))
     rounds = max(1, min(CHUNKS_PER_THREAD, n // (threads * worth)), -(-n // (threads * most)))
     chunk = -(-n // (threads * rounds))

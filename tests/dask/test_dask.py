@@ -39,7 +39,8 @@ class TestLazily:
         def run(*arguments: Any) -> None:
             raise AssertionError("a kernel runs")
 
-        monkeypatch.setattr(Runner, "__call__", run)
+        for name in ("__call__", "alone", "copies"):
+            monkeypatch.setattr(Runner, name, run)
         single = da.ones((250, 4), chunks=(100, -1), dtype=int)
         for found, shape, dtype in (
             (fastjac.dask.value(SINGLE, single), (250, 3), np.float32),
@@ -99,8 +100,10 @@ class TestBits:
     def test_one_thread_for_each_task_unless_more_are_asked_for(
         self, threads: int | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        used, run = [], Runner.__call__
+        used, run, alone = [], Runner.__call__, Runner.alone
         monkeypatch.setattr(Runner, "__call__", lambda self, *arguments: (used.append(arguments[4]), run(self, *arguments)))
+        # Few inputs go here where nobody asks for a number of threads.
+        monkeypatch.setattr(Runner, "alone", lambda self, *arguments: (used.append(None), alone(self, *arguments)))
         more = {} if threads == 1 else {"threads": threads}
         dask.compute(
             fastjac.dask.jacobian(NET, CHUNKS, **more),

@@ -96,3 +96,16 @@ def test_a_twin_is_copied_and_not_computed():
     work, lists = workspace(program, 1)
     call(handle_of(program, 0, work, lists), x, np.empty((0, 0)), np.empty((0, 0)), out)
     np.testing.assert_array_equal(out[:, 0, 0], [0, 0, 2, 2, 2, 5])
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 5), (40, 60), (80, 100)])
+@pytest.mark.parametrize("count", [2, 3, 47, 48, 49, 150])
+def test_many_twins_of_any_size_are_copied(rows, columns, count):
+    """Small ones several at a time, and the last copy is not written beyond."""
+    rng = np.random.default_rng(7)
+    net = fj.Network([fj.Affine(rng.standard_normal((rows, columns))), fj.ReLU()])
+    x = np.concatenate([np.tile(rng.standard_normal(columns), (count, 1)), -np.ones((2, columns))])
+    memory = np.full((count + 3, rows, columns), 5.0)
+    net.jacobian(x, out=memory[:-1], threads=1)
+    assert_same_bits(memory[:-1], np.stack([net.jacobian(row) for row in x]))
+    assert (memory[-1] == 5.0).all()

@@ -30,7 +30,7 @@ def test_a_program_is_lowered_once(runners):
 def test_the_latest_are_kept(runners):
     latest = [runners.get("forward", tangents(k)) for k in range(1, 3 * MOST_RUNNERS)][-MOST_RUNNERS:]
     assert [runners.get("forward", tangents(k)) for k in range(2 * MOST_RUNNERS, 3 * MOST_RUNNERS)] == latest
-    assert len(runners._kept) == MOST_RUNNERS
+    assert len(runners.kept) == MOST_RUNNERS
 
 
 def test_values_lie_along_the_lanes_only_where_they_are_found_sooner_so():

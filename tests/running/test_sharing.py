@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fastjac.caches import Caches
+from fastjac.pages import PAGE_BYTES
 from fastjac.running import sharing
 from fastjac.running.sharing import CALL_COST, Call, Work, calls, is_shared, samples_alone
 
@@ -15,14 +16,26 @@ MNIST = Work(1_600_000, 4_500_000, 48, 42, 7, 0.02)
 AUTOENCODER = Work(170_000_000 * 0.4, 1_700_000, 18, 1, 30, 0.01)
 TANH_512 = Work(670_000_000, 7_300_000, 12, 1, 40, 0.001)
 
+OUTER = Work(15_000, 2_000, 48, 48, 1, result_bytes=7_000)
+
 blocks = st.integers(1, 8).map(lambda sixths: 6 * sixths)
 groups = st.integers(1, 48)
 shares = st.floats(0.0, 1.0)
 widths = st.sampled_from([2, 4, 8, 16])
+results = st.integers(0, 10**7)
 works = st.builds(
-    Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, groups, st.integers(1, 200), shares, st.just(1), widths
+    Work, st.floats(1.0, 1e11), st.integers(4, 10**9), blocks, groups, st.integers(1, 200), shares, st.just(1), widths, results
 ) | st.builds(
-    Work, st.floats(1.0, 1e5), st.integers(4, 10**6), blocks, groups, st.just(1), shares, st.sampled_from([4, 8, 16, 32]), widths
+    Work,
+    st.floats(1.0, 1e5),
+    st.integers(4, 10**6),
+    blocks,
+    groups,
+    st.just(1),
+    shares,
+    st.sampled_from([4, 8, 16, 32]),
+    widths,
+    results,
 )
 
 
@@ -124,3 +137,11 @@ def test_where_registers_are_narrow_threads_pay_sooner():
     assert (samples_alone(ACAS_XU), samples_alone(narrow)) == (16, 3)
     assert [call.threads for work in (ACAS_XU, narrow) for call in calls(work, 8, 2)] == [1, 2]
     assert [bool(call.brief) for work in (ACAS_XU, narrow) for call in calls(work, 100, 2)] == [True, False]
+
+
+def test_chunks_of_large_results_are_large_and_those_of_small_ones_fit_a_block():
+    (large,), unsized = calls(OUTER, 4_000, 2), OUTER._replace(result_bytes=0)
+    assert 4_000 * OUTER.result_bytes / large.chunks > 0.9 * PAGE_BYTES
+    assert calls(unsized, 4_000, 2)[0].chunks > 4 * large.chunks
+    assert calls(OUTER, 1_000, 2) == calls(unsized, 1_000, 2)
+    assert calls(OUTER, 4_000, 64, 64) == calls(unsized, 4_000, 64, 64)
