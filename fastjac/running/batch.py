@@ -49,7 +49,7 @@ class Runner:
     cost : the time for one sample, in multiply-adds.  work : the cost, and what else decides how samples are shared out.
     few : how many numbers x may have for one thread to take all its samples, where nobody asks for a number of threads.
     is_constant : whether the task's result is the same at every x.
-    constants : such a result by the leading shapes of one input, once `copies` has made it.
+    constants : such a result by the leading shapes of one input, () and (1,), once `copies` has made it.
     """
 
     def __init__(self, program: Program, cost: float) -> None:
@@ -116,6 +116,8 @@ class Runner:
         """The constant Jacobian at inputs of this leading shape; None where there are so many that threads should write it."""
         if not self.constants:
             self.constants = self._made_once()
+        if lead in self.constants:
+            return self.constants[lead].copy()
         constant, n = self.constants[1,], math.prod(lead)
         if n * (constant.nbytes + COPY_BYTES) > COPIED_ALONE:
             return None
