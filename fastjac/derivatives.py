@@ -112,7 +112,7 @@ class Differentiable(Blockwise):
         range, empty, an unknown name, or names an entry twice; FileError where J cannot be written. Where it is written part by
         part, or with progress, an error or an interrupt has a note that says how many samples are done.
         Costs `plan(mode, wrt=wrt, of=of).multiply_adds` for each input, and allocates J; scratch memory is kept for the next
-        call.
+        call, and so are up to 64 MB of the memory of dropped results.
         >>> net = fj.Network([fj.Affine([[1.0, 2.0]]), fj.Tanh()])
         >>> net.jacobian([0, 0]), net.jacobian([0, 0], wrt=1)
         (array([[1., 2.]]), array([[2.]]))
