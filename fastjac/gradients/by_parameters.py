@@ -64,7 +64,7 @@ def push_direction(layout: Layout, emitter: GradientEmitter) -> None:
 
 def _add_affine(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
     """`v dW^T + db`, added to the matrix given, or alone."""
-    places = layout.homes[op.layer].values
+    places = layout.numbers[op.layer]
     weight, bias = at(places["transposed"], DIRECTION), at(places["bias"], DIRECTION)
     bias.row = 0  # the same for all samples
     target = start or emitter.take(1, op.n_out)

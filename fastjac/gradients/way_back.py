@@ -42,7 +42,7 @@ class WayBack:
 
     def _gradients(self, op: Operation) -> dict[str, Place]:
         """Where the wanted gradients of an operation's parameters go, by the kernel's names for them."""
-        return self._layout.homes[op.layer].gradients if "sums" in self._asked and op.fields else {}
+        return self._layout.gradients.get(op.layer, {}) if "sums" in self._asked else {}
 
     # By the rows.
 

@@ -74,8 +74,7 @@ def _add_affine(zero, address, mine, left, right, memory):
         _multiply(zero, address, shape, memory[1], a, (turned, width), c)
         products = view(zero, by_inputs + sample * width * size, count)
         for other in range(count):
-            factor = products[other] if mine.weight else zero
-            factor += zero + 1 if mine.bias else zero
+            factor = products[other] + (zero + 1 if mine.bias else zero)
             cell = _cell(zero, request, sample, first + other, target)
             _add_scaled(zero, seeds, factor, by_rows + other * seeds * size, width, cell)
 
