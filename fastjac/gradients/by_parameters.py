@@ -8,7 +8,7 @@ from ..kernels.gradient_tables import DIRECTION
 from ..kernels.tables import DENSE
 from ..layers import Affine, Layer
 from ..lowering.matrix import Matrix
-from .emitter import GradientEmitter, array, at, by_parameters
+from .emitter import GradientEmitter, array, at
 from .layout import Layout
 from .operations import Operation
 from .passages import PartialPassage
@@ -31,7 +31,9 @@ def write_parameter_jacobian(layout: Layout, emitter: GradientEmitter, rows: See
         places, repeats = layout.positions(op), op.layer in seen
         seen.add(op.layer)
         if not isinstance(op.map, Affine):
-            emitter.activation_rows(op, (its_rows, layout.inputs(op)), whole, by_parameters(places), repeats)
+            for place in places.values() if not repeats else ():
+                emitter.clear(whole.part(place, op.n_in))
+            emitter.pull_parameters(op, (layout.inputs(op), its_rows, layout.no_row(op.n_in)), whole, places)
         if "weight" in places:
             emitter.weight_rows(its_rows, layout.inputs(op), whole.part(places["weight"], op.n_in), repeats)
         if "bias" in places:
@@ -80,5 +82,5 @@ def _add_activation(layout: Layout, emitter: GradientEmitter, op: Operation, sta
     target = start or emitter.take(1, op.n_out)
     if start is None:
         emitter.clear(target)
-    emitter.push_parameters(op, layout.inputs(op), target, by_parameters(layout.positions(op)))
+    emitter.push_parameters(op, layout.inputs(op), target, layout.positions(op))
     return target

@@ -18,7 +18,7 @@ from ..lowering.traversal import Traversal
 from ..lowering.values import Values, place_state
 from ..planning.block import Slopes, Units, jacobian_size
 from .operations import Operation, ParameterName, Unfolded, numbers_of
-from .places import Flat, Place, Placed
+from .places import Flat, Place, Placed, Places
 
 BLOCK_BYTES = 2048 * 1024
 """Bytes kept for a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
@@ -78,7 +78,7 @@ class Layout:
         """A row of zeros, the same for all samples."""
         return Matrix(1, size, PARAMETERS, self.zeros.offset, 0, 1)
 
-    def positions(self, op: Operation) -> dict[str, int]:
+    def positions(self, op: Operation) -> Places:
         """Where an operation's parameters start in the flat vector of all, by the kernel's names for them."""
         return {key: self.unfolded.positions[op.position, field] for key, field in op.fields.items()}
 

@@ -10,12 +10,13 @@ from collections.abc import Collection
 from typing import Any
 
 from ..kernels.bends import BENDS
+from ..kernels.gradient_tables import SUMS
 from ..kernels.pairwise import BENDS as PAIR_BENDS
 from ..layers import Affine
 from ..lowering.matrix import Matrix
 from ..planning.block import Pair, Slopes
 from ..planning.operators import Normalization
-from .emitter import GradientEmitter, array, by_parameters
+from .emitter import GradientEmitter, array
 from .layout import Layout
 from .operations import Operation
 from .passages import PartialPassage, Visit
@@ -116,8 +117,7 @@ class WayBack:
 
     def _bend_activation(self, op: Operation, by_slopes: Matrix) -> None:
         emitter, inputs = self._emitter, self._layout.inputs(op)
-        if gradients := self._gradients(op):
-            emitter.pull_parameters(op, inputs, self._layout.no_row(op.n_in), by_slopes, by_parameters(gradients))
+        self._pull_parameters(op, self._layout.no_row(op.n_in), by_slopes)
         bend = self._bend_of(op)
         if bend is not None and op.source not in self._bends:
             self._bends[op.source] = by_slopes
@@ -165,11 +165,17 @@ class WayBack:
 
     def _add_gradients(self, op: Operation, by_values: Matrix) -> bool:
         """Add the gradients of an operation's parameters that follow from the derivative by its target's values."""
-        emitter, gradients, inputs = self._emitter, self._gradients(op), self._layout.inputs(op)
-        if gradients and not isinstance(op.map, Affine):
-            emitter.pull_parameters(op, inputs, by_values, self._layout.no_row(op.n_in), by_parameters(gradients))
+        gradients = self._gradients(op)
+        if not isinstance(op.map, Affine):
+            self._pull_parameters(op, by_values, self._layout.no_row(op.n_in))
         if "weight" in gradients:
-            emitter.outer(gradients["weight"], by_values, inputs)
+            self._emitter.outer(gradients["weight"], by_values, self._layout.inputs(op))
         if "bias" in gradients:
-            emitter.total(gradients["bias"], by_values)
+            self._emitter.total(gradients["bias"], by_values)
         return bool(gradients)
+
+    def _pull_parameters(self, op: Operation, by_values: Matrix, by_slopes: Matrix) -> None:
+        """Add the gradients of an activation's parameters that follow from derivatives by its values and by its slopes."""
+        if places := {name: place.offset for name, place in self._gradients(op).items()}:
+            sums = Matrix(1, op.n_in, SUMS, 0, 0, 1)
+            self._emitter.pull_parameters(op, (self._layout.inputs(op), by_values, by_slopes), sums, places)
