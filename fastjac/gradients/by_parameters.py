@@ -8,7 +8,7 @@ from ..kernels.gradient_tables import DIRECTION
 from ..kernels.tables import DENSE
 from ..layers import Affine, Layer
 from ..lowering.matrix import Matrix
-from .emitter import GradientEmitter, array, at, by_parameters
+from .emitter import GradientEmitter, array, at
 from .layout import Layout
 from .operations import Operation
 from .passages import PartialPassage
@@ -17,26 +17,29 @@ from .rows import SeedRows
 
 def write_features(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> None:
     """Write the inputs of every operation that has parameters, and the rows behind it; see `kernels.tangent_kernel`."""
-    for op, its_rows in _with_parameters(layout, emitter, rows):
+    for op, cotangents in _with_parameters(layout, emitter, rows):
         start, row = layout.features[op], emitter.padded(op.n_out)
         emitter.copy(layout.inputs(op), array("features", 1, op.n_in, start))
-        emitter.copy(its_rows, array("features", layout.seeds, op.n_out, start + emitter.padded(op.n_in), row))
+        emitter.copy(cotangents, array("features", layout.seeds, op.n_out, start + emitter.padded(op.n_in), row))
 
 
 def write_parameter_jacobian(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> None:
     """Write `dy / dtheta` (n_out, n_parameters), from rows pulled from the output."""
     seen: set[Layer | None] = set()
     whole = array("parameter_jacobian", layout.seeds, layout.unfolded.n_parameters)
-    for op, its_rows in _with_parameters(layout, emitter, rows):
-        places, repeats = layout.positions(op), op.layer in seen
+    for op, cotangents in _with_parameters(layout, emitter, rows):
+        inputs, places, repeats = layout.inputs(op), layout.positions(op), op.layer in seen
         seen.add(op.layer)
-        if not isinstance(op.map, Affine):
-            emitter.activation_rows(op, (its_rows, layout.inputs(op)), whole, by_parameters(places), repeats)
-        if "weight" in places:
-            emitter.weight_rows(its_rows, layout.inputs(op), whole.part(places["weight"], op.n_in), repeats)
-        if "bias" in places:
-            target = whole.part(places["bias"], op.n_out)
-            emitter.add(target, its_rows) if repeats else emitter.copy(its_rows, target)
+        if isinstance(op.map, Affine):
+            emitter.weight_rows(cotangents, inputs, whole.part(places["weight"], op.n_in), repeats)
+            if "bias" in places:
+                target = whole.part(places["bias"], op.n_out)
+                emitter.add(target, cotangents) if repeats else emitter.copy(cotangents, target)
+            continue
+        if not repeats:
+            for place in places.values():
+                emitter.clear(whole.part(place, op.n_in))
+        emitter.pull_parameters(op, (inputs, cotangents, layout.no_row(op.n_in)), whole, places)
 
 
 def _with_parameters(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> Iterator[tuple[Operation, Matrix]]:
@@ -64,7 +67,7 @@ def push_direction(layout: Layout, emitter: GradientEmitter) -> None:
 
 def _add_affine(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
     """`v dW^T + db`, added to the matrix given, or alone."""
-    places = layout.homes[op.layer].values
+    places = layout.numbers[op.layer]
     weight, bias = at(places["transposed"], DIRECTION), at(places["bias"], DIRECTION)
     bias.row = 0  # the same for all samples
     target = start or emitter.take(1, op.n_out)
@@ -80,5 +83,5 @@ def _add_activation(layout: Layout, emitter: GradientEmitter, op: Operation, sta
     target = start or emitter.take(1, op.n_out)
     if start is None:
         emitter.clear(target)
-    emitter.push_parameters(op, layout.inputs(op), target, by_parameters(layout.positions(op)))
+    emitter.push_parameters(op, layout.inputs(op), target, layout.positions(op))
     return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..kernels import adjoint, parameter_jacobian
@@ -18,11 +17,10 @@ from ..lowering.values import StatePlaces
 from ..planning.block import Slopes
 from ..planning.operators import Diagonal, Normalization
 from .operations import Operation
-from .places import Place, Placed
+from .places import Place, Placed, Places
 
 ALL = 1 << 30
 """More rows than any sample has, and more samples than any group."""
-
 
 PIECE_ELEMENTS = 8192
 """Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added."""
@@ -38,10 +36,10 @@ class GradientEmitter(Emitter):
     """
 
     place, stacked_rows, skipping_rows = SCRATCH, ALL, 4
+    _parameters: Placed
 
     def __init__(self, parameters: Placed, state: StatePlaces, end: int) -> None:
         super().__init__(parameters, state)
-        self._placed = parameters
         self.end = end
 
     def keep(self, rows: int, columns: int) -> Matrix:
@@ -52,7 +50,7 @@ class GradientEmitter(Emitter):
 
     def row_major(self, factor: Affine, transposed: bool) -> Matrix:
         """See `Emitter`."""
-        place = self._placed.numbers[factor]["transposed" if transposed else "weight"]
+        place = self._parameters.numbers[factor]["transposed" if transposed else "weight"]
         return at(place, PARAMETERS)
 
     def in_panels(self, factor: Affine, transposed: bool, rows: int) -> Matrix:
@@ -67,7 +65,7 @@ class GradientEmitter(Emitter):
 
     def finished(self) -> list[Record]:
         """All steps, each with the address of its kernel."""
-        dtype = self._placed.dtype
+        dtype = self._parameters.dtype
         return [
             {"pieces": 1} | (step if "kernel" in step else step | {"kernel": kernel_address(kernel_of(step), dtype)})
             for step in self.steps
@@ -81,7 +79,7 @@ class GradientEmitter(Emitter):
         step = target.stored | u.as_left | t.as_right | {"depth": u.rows, "piece_rows": gradient.rows}
         if target.size > PIECE_ELEMENTS:
             rows = max(1, PIECE_ELEMENTS // target.row)
-            piece = self.take(1, -(-rows * target.row // self._placed.block))
+            piece = self.take(1, -(-rows * target.row // self._parameters.block))
             step |= piece.as_start | {"piece_rows": rows}
             self.release(piece)
         self._write(adjoint.outer_step, step)
@@ -107,21 +105,25 @@ class GradientEmitter(Emitter):
         """Add the derivative by one operand of a function of two, from those by the slopes by this operand and by the other."""
         (by_mine, by_other), size = by_slopes, self.padded(target.columns)
         step = target.stored | by_mine.as_left | by_other.as_right | self.slopes(slopes.operator, slopes.operand)
-        step |= {"rule": kernel_address(rule, self._placed.dtype), "to_other": -size if slopes.operand else size}
+        step |= {"rule": kernel_address(rule, self._parameters.dtype), "to_other": -size if slopes.operand else size}
         self._write(adjoint.bend_pair_step, step)
 
     def bend_normalizer(self, operator: Normalization, rule: Any, rows: tuple[Matrix, Matrix], target: Matrix) -> None:
         """Write the derivative by a normalizer's inputs, through the rows u and t."""
         (u, t), spare = rows, self.take(1, target.columns)
         step = target.stored | u.as_left | t.as_right | spare.as_start | self._state[operator] | {"rows": u.rows}
-        self._write(adjoint.bend_normalizer_step, step | {"rule": kernel_address(rule, self._placed.dtype)})
+        self._write(adjoint.bend_normalizer_step, step | {"rule": kernel_address(rule, self._parameters.dtype)})
         self.release(spare)
 
-    def pull_parameters(self, op: Operation, inputs: Matrix, by_values: Matrix, by_slopes: Matrix, places: Record) -> None:
-        """Add to the sums the derivatives by an activation's parameters. places : `by_p` and `by_q`, where they go."""
-        step = {"rows": 1, "columns": inputs.columns, "c_place": SUMS}
-        step |= inputs.as_left | by_values.as_right | by_slopes.as_start | places
-        self._write(adjoint.pull_parameters_step, step | self._rule(op, op.activation.rule.parameter_pull))
+    def pull_parameters(self, op: Operation, rows: tuple[Matrix, Matrix, Matrix], target: Matrix, places: Places) -> None:
+        """Add to the target's rows the derivatives by an activation's parameters.
+
+        rows : the activation's inputs, rows of derivatives by its values, and a row of derivatives by its slopes.
+        places : where the derivatives by p and q start in a row.
+        """
+        inputs, by_values, by_slopes = rows
+        step = target.stored | inputs.as_left | by_values.as_right | by_slopes.as_start | {"columns": inputs.columns}
+        self._write(adjoint.pull_parameters_step, step | self._pull(op, places))
 
     # Steps of `kernels.parameter_jacobian`.
 
@@ -130,36 +132,27 @@ class GradientEmitter(Emitter):
         step = target.stored | u.as_left | inputs.as_right | {"columns": inputs.columns, "depth": u.columns, "adds": int(adds)}
         self._write(parameter_jacobian.weight_rows_step, step)
 
-    def activation_rows(self, op: Operation, rows: tuple[Matrix, Matrix], target: Matrix, places: Record, adds: bool) -> None:
-        """Write to the target's rows, or add to them, the derivatives by an activation's parameters. rows : u, and the inputs."""
-        (u, inputs), columns = rows, {"columns": rows[1].columns}
-        step = target.stored | inputs.as_left | u.as_right | places | columns | {"adds": int(adds)}
-        self._write(parameter_jacobian.activation_rows_step, step | self._rule(op, op.activation.rule.parameter_pull))
-
-    def push_parameters(self, op: Operation, inputs: Matrix, target: Matrix, places: Record) -> None:
-        """Add the tangents of an activation's values for the direction of the parameters."""
-        spare, direction = self.take(1, 2 * inputs.columns), {"b_place": DIRECTION}
-        step = target.stored | inputs.as_left | direction | spare.as_start | places
-        self._write(parameter_jacobian.push_parameters_step, step | self._rule(op, op.activation.rule.parameter_pull))
+    def push_parameters(self, op: Operation, inputs: Matrix, target: Matrix, places: Places) -> None:
+        """Add the tangents of an activation's values for the direction of the parameters, of p and q where they have places."""
+        spare = self.take(1, 2 * inputs.columns)
+        step = target.stored | inputs.as_left | {"b_place": DIRECTION} | spare.as_start
+        self._write(parameter_jacobian.push_parameters_step, step | self._pull(op, places))
         self.release(spare)
 
+    def _pull(self, op: Operation, places: Places) -> Record:
+        return self._rule(op, op.activation.rule.parameter_pull) | {f"by_{name}": places.get(name, DENSE) for name in "pq"}
+
     def _rule(self, op: Operation, kernel: Any) -> Record:
-        numbers = self._placed.numbers[op.layer]
-        return {"rule": kernel_address(kernel, self._placed.dtype)} | {name: numbers[name].offset for name in "pq"}
+        numbers = self._parameters.numbers[op.layer]
+        return {"rule": kernel_address(kernel, self._parameters.dtype)} | {name: numbers[name].offset for name in "pq"}
 
     def _write(self, kernel: Any, step: Record) -> None:
-        self.steps.append(step | {"kernel": kernel_address(kernel, self._placed.dtype)})
+        self.steps.append(step | {"kernel": kernel_address(kernel, self._parameters.dtype)})
 
 
 def at(place: Place, where: int) -> Matrix:
     """The matrix at a place in the parameters, in a direction of theirs, or in the sums."""
     return Matrix(place.rows, place.columns, where, place.offset, place.row, 1)
-
-
-def by_parameters(places: Mapping[str, Place | int]) -> Record:
-    """The fields of a step that state where derivatives by p and q go."""
-    offsets = {name: place.offset if isinstance(place, Place) else place for name, place in places.items()}
-    return {f"by_{name}": offsets.get(name, DENSE) for name in "pq"}
 
 
 def array(name: str, rows: int, columns: int, offset: int = 0, row: int | None = None) -> Matrix:

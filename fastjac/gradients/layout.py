@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..kernels.gradient_tables import FEATURE, PARAMETER
 from ..kernels.jit import kernel_address
-from ..kernels.pack import SOURCES
 from ..kernels.tables import DENSE, PARAMETERS, WORK, records
 from ..kernels.target import padded, round_up
 from ..layers import Affine, Layer
@@ -20,7 +18,7 @@ from ..lowering.traversal import Traversal
 from ..lowering.values import Values, place_state
 from ..planning.block import Slopes, Units, jacobian_size
 from .operations import Operation, ParameterName, Unfolded, numbers_of
-from .places import Flat, Place, Placed
+from .places import Flat, Place, Placed, Places
 
 BLOCK_BYTES = 2048 * 1024
 """Bytes kept for a block of samples: larger blocks would no longer be near in the cache, smaller ones make thin products."""
@@ -30,25 +28,15 @@ SCRATCH_ROWS = 4
 """Matrices as wide as the widest value that a block is taken to need in the scratch."""
 
 
-@dataclass(frozen=True, eq=False)
-class Home:
-    """Where the numbers of a layer lie in the flat array of parameters, and their wanted gradients in the flat array of sums.
-
-    op : an operation of the layer.
-    values, gradients : the places, by the kernel's names for the numbers.
-    """
-
-    op: Operation
-    values: dict[str, Place]
-    gradients: dict[str, Place]
-
-
 class Layout:
     """Where everything lies, from the operations of a network, the wanted gradients and the value where derivatives start.
 
     before, after : the operations before the seeds, and behind them.
     kept : the values whose rows are kept.  identity : the rows at the seeds.
-    homes : by the operations' layers.  trained : the homes of layers that have parameters.
+    numbers : for each layer where its numbers lie in the flat array of parameters, by the kernel's names for them.
+    gradients : for each layer that has parameters where their wanted gradients lie in the flat array of sums, by the same names.
+    owners : one operation for each set of numbers.
+    trained : for each parameter an operation that has it, and the kernel's name for it.
     lists, zeros, ones, units : where lists of units, such rows, and the identity lie in the flat array of parameters.
     values_size, sums_size : the numbers of the flat arrays of parameters and of sums.
     features : for each operation with parameters where its features start among those of a sample.
@@ -67,8 +55,10 @@ class Layout:
         self.zeros, self.ones = (self._values.take(1, max(*self.sizes, RIGHT_ROWS)) for _ in range(2))
         self.units = self._values.take(self.seeds, self.seeds)
         self.identity = Matrix(self.seeds, self.seeds, PARAMETERS, self.units.offset, self.units.row, 1)
-        self.homes = self._homes(wanted)
-        self.trained = tuple({id(home): home for home in self.homes.values() if home.op.fields}.values())
+        self.numbers: dict[Layer | None, dict[str, Place]] = {}
+        self.gradients: dict[Layer | None, dict[str, Place]] = {}
+        self.owners = self._place_numbers(wanted)
+        self.trained = {(op.position, field): (op, key) for op in self.owners for key, field in op.fields.items()}
         self.lists = {units: self._values.take(1, len(units)) for op in unfolded.operations if (units := _listed(op))}
         self.values_size, self.sums_size = self._values.size, self._sums.size
         self._place_values()
@@ -88,13 +78,13 @@ class Layout:
         """A row of zeros, the same for all samples."""
         return Matrix(1, size, PARAMETERS, self.zeros.offset, 0, 1)
 
-    def positions(self, op: Operation) -> dict[str, int]:
+    def positions(self, op: Operation) -> Places:
         """Where an operation's parameters start in the flat vector of all, by the kernel's names for them."""
         return {key: self.unfolded.positions[op.position, field] for key, field in op.fields.items()}
 
     def parameter_records(self) -> np.ndarray:
-        """A PARAMETER record for each layer that has parameters, in the order of `trained`."""
-        return records(PARAMETER, [self._parameter_record(home) for home in self.trained])
+        """A PARAMETER record for each parameter, in the order of `trained`."""
+        return records(PARAMETER, [self._parameter_record(name) for name in self.trained])
 
     def feature_records(self) -> np.ndarray:
         """A FEATURE record for each operation that has parameters."""
@@ -133,19 +123,22 @@ class Layout:
         vectors = sum(self.sizes) + sum(jacobian_size(op.map) + op.n_in for op in self.unfolded.operations)
         return max(1, min(MOST_SAMPLES, BLOCK_BYTES // ((rows + vectors) * self.dtype.itemsize)))
 
-    def _homes(self, wanted: Collection[ParameterName]) -> dict[Layer | None, Home]:
-        """Room for the numbers of all layers, and for the wanted gradients; layers with the same numbers share it."""
-        homes: dict[Layer | None, Home] = {}
-        shared: dict[Hashable, Home] = {}
+    def _place_numbers(self, wanted: Collection[ParameterName]) -> tuple[Operation, ...]:
+        """Give room to the numbers of all layers and to the wanted gradients; returns the owners.
+
+        Layers with the same numbers share room.
+        """
+        owners: dict[Hashable, Operation] = {}
         for op in self.unfolded.operations:
-            key = op.layer if op.fields else tuple(map(float, numbers_of(op.layer).values()))
-            if key not in shared:
-                values = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
+            owner = owners.setdefault(op.layer if op.fields else tuple(map(float, numbers_of(op.layer).values())), op)
+            if owner is op:
+                self.numbers[op.layer] = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
+            if owner is op and op.fields:
                 names = [name for name, field in op.fields.items() if (op.position, field) in wanted]
-                gradients = {name: self._sums.take(op.n_out if name == "weight" else 1, values[name].columns) for name in names}
-                shared[key] = Home(op, values, gradients)
-            homes[op.layer] = shared[key]
-        return homes
+                shapes = {name: (_rows(op, name), self.numbers[op.layer][name].columns) for name in names}
+                self.gradients[op.layer] = {name: self._sums.take(*shape) for name, shape in shapes.items()}
+            self.numbers[op.layer] = self.numbers[owner.layer]
+        return tuple(owners.values())
 
     def _shapes(self, op: Operation) -> dict[str, tuple[int, int]]:
         """Rows and columns of an operation's numbers."""
@@ -161,8 +154,7 @@ class Layout:
         self.vectors = Values(steps, self.n_in, self.dtype, keeps=True)
         self.states, state_size = place_state([step.operator for step in steps], self.dtype)
         self.rows_start = round_up(self.vectors.size + state_size, LINE)
-        numbers = {layer: home.values for layer, home in self.homes.items()}
-        self.parameters = Placed(self.dtype, self.block, numbers, self.lists)
+        self.parameters = Placed(self.dtype, self.block, self.numbers, self.lists)
         self.sweep = Sweep(self.block, self.states, self.parameters)
 
     def _place_features(self) -> None:
@@ -174,25 +166,22 @@ class Layout:
                 self.features[op] = self.features_size
                 self.features_size += padded(op.n_in, self.dtype) + self.seeds * padded(op.n_out, self.dtype)
 
-    def _parameter_record(self, home: Home) -> Record:
-        op, positions = home.op, self.positions(home.op)
-        return (
-            self._shape(op)
-            | {name: place.offset for name, place in home.values.items() if name in (PARAMETER.names or ())}
-            | {f"{name}_gradient": _offset(home.gradients.get(name)) for name in SOURCES}
-            | {f"{name}_position": positions.get(name, DENSE) for name in SOURCES}
-        )
+    def _parameter_record(self, name: ParameterName) -> Record:
+        op, key = self.trained[name]
+        places, gradient, rows = self.numbers[op.layer], self.gradients[op.layer].get(key), _rows(op, key)
+        place, turned = places[key], places.get("transposed") if key == "weight" else None
+        record = {"rows": rows, "columns": place.columns, "row": place.row, "copies": place.rows // rows, "place": place.offset}
+        record |= {"turned": turned.offset, "turned_row": turned.row} if turned else {"turned": DENSE}
+        return record | {"gradient": gradient.offset if gradient else DENSE, "position": self.unfolded.positions[name]}
 
     def _feature_record(self, op: Operation) -> Record:
-        values, record = self.homes[op.layer].values, self._shape(op) | {"features": self.features[op]}
+        record = {"n_in": op.n_in, "n_out": op.n_out, "features": self.features[op]}
+        record |= {"in_row": padded(op.n_in, self.dtype), "out_row": padded(op.n_out, self.dtype)}
         if isinstance(op.map, Affine):
-            return record | {name: int(name in op.fields) for name in ("weight", "bias")}
+            return record | {"bias": int("bias" in op.fields)}
         record |= {"parameter_pull": kernel_address(op.activation.rule.parameter_pull, self.dtype)}
-        return record | {name: values[name].offset for name in "pq"} | {f"trains_{name}": int(name in op.fields) for name in "pq"}
-
-    def _shape(self, op: Operation) -> Record:
-        rows = {"in_row": padded(op.n_in, self.dtype), "out_row": padded(op.n_out, self.dtype)}
-        return {"n_in": op.n_in, "n_out": op.n_out} | rows
+        record |= {f"trains_{name}": int(name in op.fields) for name in "pq"}
+        return record | {name: self.numbers[op.layer][name].offset for name in "pq"}
 
 
 def _listed(op: Operation) -> tuple[int, ...] | None:
@@ -200,5 +189,6 @@ def _listed(op: Operation) -> tuple[int, ...] | None:
     return op.map.index if isinstance(op.map, Units) else None
 
 
-def _offset(place: Place | None) -> int:
-    return DENSE if place is None else place.offset
+def _rows(op: Operation, name: str) -> int:
+    """Rows of a parameter; a vector is one row."""
+    return op.n_out if name == "weight" else 1

@@ -30,9 +30,11 @@ class KeptRows(_GradientPassage):
     identity : the rows at the seeds.  kept : the values whose rows are kept in the block's workspace.
     """
 
+    _emitter: GradientEmitter
+
     def __init__(self, emitter: GradientEmitter, way: Traversal, identity: Matrix, kept: Collection[int]) -> None:
         super().__init__(emitter, way)
-        self._keeper, self._kept = emitter, kept
+        self._kept = kept
         self._at[way.order[0]] = Rows(identity, is_identity=True)
         for value in way.order:
             if value in kept:
@@ -72,7 +74,7 @@ class KeptRows(_GradientPassage):
     def _target(self, value: int, by_product: bool = False) -> Rows:
         if value not in self._kept:
             return super()._target(value, by_product)
-        return Rows(self._keeper.keep(self._way.rows, self._way.sizes[value]), owned=True)
+        return Rows(self._emitter.keep(self._way.rows, self._way.sizes[value]), owned=True)
 
 
 class PartialPassage(_GradientPassage):
@@ -130,11 +132,5 @@ class PartialPassage(_GradientPassage):
         matrix = self._starts[value]
         return self._held_by_one_more(Rows(matrix, matrix.offset, owned=True))
 
-    def _sum(self, value: int) -> Rows:
-        total = self._started(value) if value in self._starts else None
-        for term in self._way.in_order(value):
-            if term.source in self._at:
-                total = self._add(value, total, term)
-                self._done(term.source)
-        assert total is not None  # the caller has asked
-        return total
+    def _sum(self, value: int, total: Rows | None = None) -> Rows:
+        return super()._sum(value, self._started(value) if value in self._starts else total)

@@ -13,6 +13,9 @@ from ..layers import Activation, Affine, Layer, Normalizer
 from ..lowering.matrix import Record
 from ..lowering.memory import LINE, Parameters
 
+Places = Mapping[str, int]
+"""Where arrays start, by the kernel's names for them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Place:

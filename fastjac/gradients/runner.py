@@ -13,7 +13,7 @@ from ..kernels.call import REQUESTED, call_chunks
 from ..kernels.float_mode import default_mode
 from ..kernels.gradient_tables import REQUEST
 from ..kernels.jit import kernel_address
-from ..kernels.pack import SOURCES, add_up_sums, pack_parameters
+from ..kernels.pack import add_up_sums, pack_parameters
 from ..kernels.tables import INDEX
 from ..kernels.tangent_kernel import write_tangent_kernel
 from ..kernels.target import round_up
@@ -72,9 +72,6 @@ class GradientRunner:
         for name in ("parameter_records", "feature_records"):
             table = getattr(lowered, name)
             self._fixed |= {name: table.ctypes.data, f"n_{name}": len(table)}
-        fields = [(home.op.position, home.op.fields.get(key)) for home in lowered.layout.trained for key in SOURCES]
-        self._no_sources = np.zeros(len(fields), np.int64)
-        self._source_places = {(position, field): place for place, (position, field) in enumerate(fields) if field}
         self._templates: dict[tuple[frozenset[str], bool], tuple[np.ndarray, int]] = {}
         self._idle: Pool[GradientMemory] = Pool()
         self._idle_parameters: Pool[Held] = Pool()
@@ -160,10 +157,7 @@ class GradientRunner:
 
     def _pack(self, target: int, sources: Sources) -> None:
         # A name holds the table until the kernel has read it: the request has only its address.
-        table = self._no_sources.copy()
-        for name, source in sources.items():
-            if name in self._source_places:
-                table[self._source_places[name]] = source
+        table = np.array([sources.get(name, 0) for name in self.lowered.layout.trained], np.int64)
         request, _ = self._request({"parameters": target, "sources": table.ctypes.data})
         self._share(request, self._threads(self._values.size * MOVING_COST, None), self._team.most_threads)
 
@@ -255,10 +249,9 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     flat = aligned_zeros(layout.values_size, lowered.dtype)
     layout.ones.of(flat)[...] = 1.0
     layout.units.of(flat)[...] = np.eye(layout.seeds)
-    for home in layout.homes.values():
-        op = home.op
+    for op in layout.owners:
         for key, numbers in numbers_of(parts_of(layers[op.position])[-1] if op.fields else op.layer).items():
-            home.values[key].of(flat)[...] = numbers
+            layout.numbers[op.layer][key].of(flat)[...] = numbers
     for index, place in layout.lists.items():
         place.of(flat).view(INDEX.dtype)[0, : len(index)] = index
     return flat

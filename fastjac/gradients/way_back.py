@@ -10,15 +10,16 @@ from collections.abc import Collection
 from typing import Any
 
 from ..kernels.bends import BENDS
+from ..kernels.gradient_tables import SUMS
 from ..kernels.pairwise import BENDS as PAIR_BENDS
 from ..layers import Affine
 from ..lowering.matrix import Matrix
 from ..planning.block import Pair, Slopes
 from ..planning.operators import Normalization
-from .emitter import GradientEmitter, array, by_parameters
+from .emitter import GradientEmitter, array
 from .layout import Layout
 from .operations import Operation
-from .passages import PartialPassage, Visit
+from .passages import PartialPassage
 from .places import Place
 from .rows import SeedRows
 
@@ -42,34 +43,35 @@ class WayBack:
 
     def _gradients(self, op: Operation) -> dict[str, Place]:
         """Where the wanted gradients of an operation's parameters go, by the kernel's names for them."""
-        return self._layout.homes[op.layer].gradients if "sums" in self._asked and op.fields else {}
+        return self._layout.gradients.get(op.layer, {}) if "sums" in self._asked else {}
 
     # By the rows.
 
     def by_rows(self, rows: SeedRows) -> None:
         """Go from both ends to the seeds, along all operations."""
+        layout = self._layout
+        needed = set(range(len(layout.sizes))) - {layout.seeds_at}
 
-        def pulled(op: Operation, t: Matrix) -> bool:
-            return self._meets(op) and self._meet(op, (rows.at(op.target), t))
+        def meet(op: Operation, passing: Matrix) -> bool:
+            if not self._meets(op):
+                return False
+            is_before = op.target <= layout.seeds_at
+            kept = rows.at(op.target if is_before else op.source)
+            self._meet(op, *((kept, passing) if is_before else (passing, kept)))
+            self._emitter.release(kept)
+            return True
 
-        def pushed(op: Operation, u: Matrix) -> bool:
-            return self._meets(op) and self._meet(op, (u, rows.at(op.source)))
-
-        if self._layout.before:
-            self._pass_rows(self._layout.before, True, rows.by_rows_at_input(), pulled)
-        if self._layout.after:
-            self._pass_rows(self._layout.after, False, rows.by_rows_at_output(), pushed)
+        if layout.before:
+            PartialPassage(self._emitter, layout.way(layout.before, True), needed, meet).run_from(rows.by_rows_at_input())
+        if layout.after:
+            PartialPassage(self._emitter, layout.way(layout.after, False), needed, meet).run_from(rows.by_rows_at_output())
         self._bend_pairs()
-
-    def _pass_rows(self, operations: tuple[Operation, ...], forward: bool, entry: Matrix, visit: Visit) -> None:
-        needed = set(range(len(self._layout.sizes))) - {self._layout.seeds_at}
-        PartialPassage(self._emitter, self._layout.way(operations, forward), needed, visit).run_from(entry)
 
     def _meets(self, op: Operation) -> bool:
         """Whether anything wanted follows from the rows at both ends of an operation."""
         if isinstance(op.map, Affine):
             return "weight" in self._gradients(op)
-        return bool(self._gradients(op)) or any(self._bend_of(one) for one in (op, *self._partners(op)))
+        return bool(self._gradients(op)) or any(self._bend_of(other) for other in (op, self._partner(op)) if other)
 
     def _bend_of(self, op: Operation) -> Any:
         """The kernel of an operation's bends, if its Jacobian changes smoothly with a source by which a derivative is needed."""
@@ -81,32 +83,27 @@ class WayBack:
             return None
         operator = op.map.operator
         if isinstance(operator, Pair):
-            return PAIR_BENDS[operator.join.rule][op.map.operand] if operator.join.rule in PAIR_BENDS else None
+            return PAIR_BENDS.get(operator.join.rule, (None, None))[op.map.operand]
         return operator.layers[0].rule.bend if operator.layers[0].has_bend else None
 
-    def _partners(self, op: Operation) -> list[Operation]:
-        """The operation of the other operand of a function of two."""
-        if not isinstance(op.map, Slopes) or not isinstance(op.map.operator, Pair):
-            return []
-        makers = self._layout.unfolded.makers[op.target]
-        return [one for one in makers if isinstance(one.map, Slopes) and one.map.operator is op.map.operator and one is not op]
+    def _partner(self, op: Operation) -> Operation | None:
+        """The operation by the other operand, where an operation is by one operand of a function of two."""
+        for other in self._layout.unfolded.makers[op.target]:
+            both = isinstance(op.map, Slopes) and isinstance(other.map, Slopes) and op.map.operator is other.map.operator
+            if both and other is not op:
+                return other
+        return None
 
-    def _meet(self, op: Operation, rows: tuple[Matrix, Matrix]) -> bool:
-        """Write the steps for rows u and t at an operation's target and source; always true."""
-        emitter, (u, t) = self._emitter, rows
+    def _meet(self, op: Operation, u: Matrix, t: Matrix) -> None:
+        """Write the steps for rows u and t at an operation's target and source."""
         if isinstance(op.map, Affine):
             self._add_weight(self._gradients(op)["weight"], u, t)
         elif isinstance(op.map, Normalization):
-            self._bend_normalizer(op, op.map, rows)
+            self._bend_normalizer(op, op.map, (u, t))
+        elif self._partner(op):
+            self._by_slopes[op] = self._emitter.by_slopes(u, t)  # the bends need those by the partner's slopes too
         else:
-            self._by_slopes[op] = emitter.by_slopes(u, t)
-            if not self._partners(op):
-                self._bend_activation(op, self._by_slopes.pop(op))
-        emitter.release(u if self._is_kept_at_target(op) else t)
-        return True
-
-    def _is_kept_at_target(self, op: Operation) -> bool:
-        return op.target <= self._layout.seeds_at
+            self._bend_activation(op, self._emitter.by_slopes(u, t))
 
     def _add_weight(self, gradient: Place, u: Matrix, t: Matrix) -> None:
         if u is self._layout.identity:
@@ -116,33 +113,30 @@ class WayBack:
 
     def _bend_activation(self, op: Operation, by_slopes: Matrix) -> None:
         emitter, inputs = self._emitter, self._layout.inputs(op)
-        if gradients := self._gradients(op):
-            emitter.pull_parameters(op, inputs, self._layout.no_row(op.n_in), by_slopes, by_parameters(gradients))
+        self._pull_parameters(op, self._layout.no_row(op.n_in), by_slopes)
         bend = self._bend_of(op)
-        if bend is not None and op.source not in self._bends:
-            self._bends[op.source] = by_slopes
-            emitter.bend(op, bend, inputs, by_slopes, by_slopes)
-            return
-        if bend is not None:
-            emitter.bend(op, bend, inputs, by_slopes, self._bends[op.source])
-        emitter.release(by_slopes)
+        total = self._bends.setdefault(op.source, by_slopes) if bend else None
+        if total:
+            emitter.bend(op, bend, inputs, by_slopes, total)
+        if total is not by_slopes:
+            emitter.release(by_slopes)
 
     def _bend_normalizer(self, op: Operation, operator: Normalization, rows: tuple[Matrix, Matrix]) -> None:
         emitter, target = self._emitter, self._emitter.take(1, op.n_in)
         # The kernel takes rows of one stride, which those among the columns of a wider matrix do not have.
-        u, t = (one if one.row == emitter.padded(op.n_in) else emitter.copy(one, emitter.take(one.rows, op.n_in)) for one in rows)
+        row = emitter.padded(op.n_in)
+        u, t = (side if side.row == row else emitter.copy(side, emitter.take(side.rows, op.n_in)) for side in rows)
         emitter.bend_normalizer(operator, self._bend_of(op), (u, t), target)
-        if op.source not in self._bends:
-            self._bends[op.source] = target
-            return
-        emitter.add(self._bends[op.source], target)
-        emitter.release(target)
+        total = self._bends.setdefault(op.source, target)
+        if total is not target:
+            emitter.add(total, target)
+            emitter.release(target)
 
     def _bend_pairs(self) -> None:
         """Add the derivatives by both operands of functions of two, from those by the slopes by both."""
         for op, by_mine in self._by_slopes.items():
-            bend, (partner,) = self._bend_of(op), self._partners(op)
-            if bend is None or not isinstance(op.map, Slopes):
+            bend, partner = self._bend_of(op), self._partner(op)
+            if bend is None or partner is None or not isinstance(op.map, Slopes):
                 continue
             if op.source not in self._bends:
                 self._bends[op.source] = self._emitter.take(1, op.n_in)
@@ -165,11 +159,17 @@ class WayBack:
 
     def _add_gradients(self, op: Operation, by_values: Matrix) -> bool:
         """Add the gradients of an operation's parameters that follow from the derivative by its target's values."""
-        emitter, gradients, inputs = self._emitter, self._gradients(op), self._layout.inputs(op)
-        if gradients and not isinstance(op.map, Affine):
-            emitter.pull_parameters(op, inputs, by_values, self._layout.no_row(op.n_in), by_parameters(gradients))
+        gradients = self._gradients(op)
+        if not isinstance(op.map, Affine):
+            self._pull_parameters(op, by_values, self._layout.no_row(op.n_in))
         if "weight" in gradients:
-            emitter.outer(gradients["weight"], by_values, inputs)
+            self._emitter.outer(gradients["weight"], by_values, self._layout.inputs(op))
         if "bias" in gradients:
-            emitter.total(gradients["bias"], by_values)
+            self._emitter.total(gradients["bias"], by_values)
         return bool(gradients)
+
+    def _pull_parameters(self, op: Operation, by_values: Matrix, by_slopes: Matrix) -> None:
+        """Add the gradients of an activation's parameters that follow from derivatives by its values and by its slopes."""
+        if places := {name: place.offset for name, place in self._gradients(op).items()}:
+            sums = Matrix(1, op.n_in, SUMS, 0, 0, 1)
+            self._emitter.pull_parameters(op, (self._layout.inputs(op), by_values, by_slopes), sums, places)

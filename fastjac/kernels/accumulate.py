@@ -20,9 +20,9 @@ from .group import (
     result_of,
     right_of,
     rows_of,
-    sample_matrix,
     sample_state,
     samples_together,
+    start_of,
 )
 from .jit import kernel, piece
 from .low_rank import normalize_rows
@@ -136,8 +136,8 @@ def _start_of(program, layout, step, group, sample, first_row, column):
     """The matrix to which a product is added: the address of its first row at this column, and its elements from row to row."""
     if step.start_place == DENSE:
         return zeros(program, layout), 0
-    start = sample_matrix(program, group, step.start_place, step.start, step.start_sample, sample)
-    return start + (step.start_first + first_row * step.start_row + column) * itemsize(program.zero), step.start_row
+    start, to_next = start_of(program, group, step)
+    return start + sample * to_next + (first_row * step.start_row + column) * itemsize(program.zero), step.start_row
 
 
 @piece

@@ -133,33 +133,26 @@ def bend_normalizer_step(zero, addresses, task, number, group, share):
 
 @kernel(*TAKEN)
 def pull_parameters_step(zero, addresses, task, number, group, share):
-    """Add to C the derivative by an activation's parameters.
+    """Add to each row of C the derivatives by an activation's parameters p and q, each at its place in the row if it has one.
 
-    A holds the activation's inputs, B the derivative by its values, and the matrix from which others start that by its slopes.
+    A holds the activation's inputs, each row of B the derivative of something by its values, and the matrix from which others
+    start that by its slopes.
     """
     program = Tables(zero, *addresses)
-    step, group = read_step(program.steps, number), read_group(group)
-    (a, next_a), (b, next_b), (c, _) = operands_of(program, group, step)
+    step, group, size = read_step(program.steps, number), read_group(group), itemsize(zero)
+    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
     by_slopes, next_by_slopes = start_of(program, group, step)
+    p, q = program.parameters + step.p * size, program.parameters + step.q * size
     for sample in range(group.samples):
-        derivatives = b + sample * next_b, by_slopes + sample * next_by_slopes
-        pull_parameters(program, step, a + sample * next_a, derivatives, c)
+        for row in range(step.rows):
+            target = c + sample * next_c + row * step.c_row * size
+            by_p = target + step.by_p * size if step.by_p != DENSE else 0
+            by_q = target + step.by_q * size if step.by_q != DENSE else 0
+            derivatives = b + sample * next_b + row * step.b_row * size, by_slopes + sample * next_by_slopes
+            call_address(step.rule, (zero, a + sample * next_a, p, q, *derivatives, by_p, by_q, step.columns))
 
 
 @piece
 def operands_of(program, group, step):
     """The addresses of the first sample's matrices A, B and C, each with the bytes to the next sample's."""
     return operand_of(program, group, step), right_of(program, group, step), result_of(program, group, step)
-
-
-@piece
-def pull_parameters(program, step, inputs, derivatives, target):
-    """Add the derivatives by p and q, each at its place from address `target` on, where it has one.
-
-    inputs : the address of the activation's inputs.  derivatives : addresses of those by its values and by its slopes.
-    """
-    size = itemsize(program.zero)
-    p, q = program.parameters + step.p * size, program.parameters + step.q * size
-    by_p = target + step.by_p * size if step.by_p != DENSE else 0
-    by_q = target + step.by_q * size if step.by_q != DENSE else 0
-    call_address(step.rule, (program.zero, inputs, p, q, derivatives[0], derivatives[1], by_p, by_q, step.columns))

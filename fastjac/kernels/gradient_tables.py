@@ -29,25 +29,17 @@ SIZES = tuple(f"{name}_size" for name in ARRAYS)
 """Fields of a request: the numbers that one sample has in each of these arrays."""
 
 PARAMETER = record(
-    "n_in",  # of the layer, and the same padded
-    "n_out",
-    "in_row",
-    "out_row",
-    "weight",  # an affine map's, in the parameters: (n_out, in_row), its transpose (n_in, out_row), and the bias, padded
-    "transposed",
-    "bias",
-    "p",  # an activation's, padded rows, one for each sample of a block
-    "q",
-    "weight_gradient",  # in the sums, laid out as the parameters are; or DENSE if it is not wanted
-    "bias_gradient",
-    "p_gradient",
-    "q_gradient",
-    "weight_position",  # in the flat vector of all parameters, without padding; or DENSE
-    "bias_position",
-    "p_position",
-    "q_position",
+    "rows",  # of a weight (n_out, n_in); a vector is one row
+    "columns",
+    "row",  # the same padded, from row to row of the flat array of parameters and of the sums
+    "copies",  # how often a vector lies in the flat array: an activation's lie there once for each sample of a block
+    "place",  # where it starts in the flat array
+    "turned",  # where a weight's transpose starts there, and the elements from row to row; or DENSE
+    "turned_row",
+    "gradient",  # where its gradient starts in the sums; or DENSE if that is not wanted
+    "position",  # where it starts in the flat vector of all parameters, without padding
 )
-"""The parameters of one layer."""
+"""One parameter: a trained array."""
 
 FEATURE = record(
     "n_in",  # of the operation, and the same padded
@@ -56,8 +48,7 @@ FEATURE = record(
     "out_row",
     "features",  # where the operation's features lie among those of a sample
     "twin",  # the next operation with the same parameters; for the last of them, the first
-    "weight",  # whether the operation has a weight, and a bias
-    "bias",
+    "bias",  # whether an affine map has a bias
     "parameter_pull",  # the address of an activation's kernel of derivatives by p and q; 0 for an affine map
     "p",  # the parameters of an activation, and whether each is trained
     "q",
@@ -88,8 +79,8 @@ REQUEST = record(
     "starts_sums",  # whether the sums start at 0, or go on from what they hold
     "parameter_records",  # PARAMETER records, and how many there are
     "n_parameter_records",
-    "parameter_gradient",  # (n_parameters,); if not 0, all that is asked for is to add up the sums there
-    "sources",  # (n_parameter_records, 4): addresses of weight, bias, p and q; if not 0, all that is asked for is to pack them
+    "parameter_gradient",  # (n_parameters,): if not 0, all that is asked for is to add up the sums there
+    "sources",  # (n_parameter_records,): addresses of the parameters; if not 0, all that is asked for is to pack them
     "direction",  # tangents of the parameters, laid out as they are
     "feature_records",  # FEATURE records, and how many there are
     "n_feature_records",

@@ -68,48 +68,40 @@ def group_of(layout, places, samples, memory, own_work):
 
 
 @piece
-def matrix_of(program, group, place, offset, stride):
-    """The address of the first sample's matrix, and the bytes to the next one's; `stride` counts only in a workspace."""
+def matrix_of(program, group, place, offset, first, stride):
+    """The address of the first sample's matrix, and the bytes to the next one's.
+
+    offset, first : where a region starts in its place, and the matrix in the region.  stride : counts only in a workspace.
+    """
     size = itemsize(program.zero)
     words = view(WORD, group.places + place * 2 * WORD_BYTES, 2)
     if words[1] == OWN:
-        return words[0] + offset * group.room * size, stride * size
-    return words[0] + offset * size, words[1]
-
-
-@piece
-def sample_matrix(program, group, place, offset, stride, sample):
-    """The address of a sample's matrix."""
-    first, to_next = matrix_of(program, group, place, offset, stride)
-    return first + sample * to_next
+        return words[0] + (offset * group.room + first) * size, stride * size
+    return words[0] + (offset + first) * size, words[1]
 
 
 @piece
 def operand_of(program, group, step):
     """The address of the first sample's left operand, or source, and the bytes to the next one's."""
-    first, to_next = matrix_of(program, group, step.a_place, step.a, step.a_sample)
-    return first + step.a_first * itemsize(program.zero), to_next
+    return matrix_of(program, group, step.a_place, step.a, step.a_first, step.a_sample)
 
 
 @piece
 def right_of(program, group, step):
     """The address of the first sample's right operand, and the bytes to the next one's."""
-    first, to_next = matrix_of(program, group, step.b_place, step.b, step.b_sample)
-    return first + step.b_first * itemsize(program.zero), to_next
+    return matrix_of(program, group, step.b_place, step.b, step.b_first, step.b_sample)
 
 
 @piece
 def start_of(program, group, step):
     """The address of the first sample's matrix from which a step starts, and the bytes to the next one's."""
-    first, to_next = matrix_of(program, group, step.start_place, step.start, step.start_sample)
-    return first + step.start_first * itemsize(program.zero), to_next
+    return matrix_of(program, group, step.start_place, step.start, step.start_first, step.start_sample)
 
 
 @piece
 def result_of(program, group, step):
     """The address of the first sample's result, and the bytes to the next one's."""
-    first, to_next = matrix_of(program, group, step.c_place, step.c, step.c_sample)
-    return first + step.c_first * itemsize(program.zero), to_next
+    return matrix_of(program, group, step.c_place, step.c, step.c_first, step.c_sample)
 
 
 @piece

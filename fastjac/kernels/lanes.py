@@ -52,7 +52,7 @@ def take_lanes(zero, addresses, task, arrays, first, memory):
     buffers = work + 2 * layout.lane_buffer * size, work + (2 * layout.lane_buffer + layout.lane_matrix) * size
     places = stored(places_of(program, layout, arrays, first, memory[0]))
     group = group_of(layout, places, (0, count), memory, memory[0])
-    result = matrix_of(program, group, layout.lane_place, layout.lane_c, layout.lane_sample)
+    result = matrix_of(program, group, layout.lane_place, layout.lane_c, 0, layout.lane_sample)
     if layout.lane_forward:
         _store(program, layout, _push(program, layout, work, buffers, memory[1]), result)
     else:

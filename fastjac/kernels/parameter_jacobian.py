@@ -7,7 +7,7 @@ With u_a the row of cotangents of output a at an affine map's output, and v the 
 from __future__ import annotations
 
 from .accumulate import TAKEN
-from .adjoint import operands_of, pull_parameters
+from .adjoint import operands_of
 from .group import read_group, start_of
 from .jit import kernel, piece
 from .memory import call_address, itemsize, view
@@ -40,23 +40,6 @@ def _write_outer(zero, u, v, target, adds):
         else:
             for j in range(v.size):
                 row[j] = u[i] * v[j]
-
-
-@kernel(*TAKEN)
-def activation_rows_step(zero, addresses, task, number, group, share):
-    """Write to each row of C, or add to it, the derivatives by p and q for a row of B; A holds the activation's inputs."""
-    program = Tables(zero, *addresses)
-    layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
-    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
-    size = itemsize(zero)
-    for sample in range(group.samples):
-        for row in range(step.rows):
-            u = b + sample * next_b + row * step.b_row * size
-            target = c + sample * next_c + row * step.c_row * size
-            for place in (step.by_p, step.by_q):
-                if place != DENSE and not step.adds:
-                    clear(zero, target + place * size, step.columns)
-            pull_parameters(program, step, a + sample * next_a, (u, zeros(program, layout)), target)
 
 
 @kernel(*TAKEN)

@@ -22,88 +22,81 @@ from .tables import Tables, read_layout
 
 @kernel(NUMBER, numbers(2), numbers(2))
 def write_tangent_kernel(zero, address, samples, memory):
-    """Write the kernel of a block of samples with all others, (samples, n_right, n_out, n_out).
+    """Write the kernel of a block of samples with all samples on the right, (samples, n_right, n_out, n_out).
 
-    samples : the first one, and how many.  memory : the addresses of scratch, and of the numbers 0, 1, 2, ...
+    samples : the block's first one, and how many.  memory : the addresses of scratch, and of the numbers 0, 1, 2, ...
     """
     request = read_request(address, 0)
-    size, seeds, n_right = itemsize(zero), request.n_out, request.n_right
-    features_size = request.features_size
-    target = request.tangent_kernel + samples[0] * n_right * seeds * seeds * size
-    clear(zero, target, samples[1] * n_right * seeds * seeds)
+    program = Tables(zero, request.parameters, request.primal, request.live, request.steps, request.layout)
+    size, n_right, features_size = itemsize(zero), request.n_right, request.features_size
+    products = n_right * request.n_out * request.n_out
+    target = request.tangent_kernel + samples[0] * products * size
+    clear(zero, target, samples[1] * products)
     left = request.features + samples[0] * features_size * size, samples[1], target
-    for other in range(0, n_right, request.right_block):
-        count = min(request.right_block, n_right - other)
-        others = request.right_features + other * features_size * size
+    for first in range(0, n_right, request.right_block):
+        count = min(request.right_block, n_right - first)
+        features = request.right_features + first * features_size * size
         for number in range(request.n_feature_records):
-            twin = np.intp(number)
+            operation, twin = read_feature(request.feature_records, number), np.intp(number)
             while True:
-                mine, its = read_feature(request.feature_records, number), read_feature(request.feature_records, twin)
-                right = others + its.features * size, other, count
-                if mine.parameter_pull == 0:
-                    _add_affine(zero, address, mine, left, right, memory)
+                partner = read_feature(request.feature_records, twin)
+                right = features + partner.features * size, first, count
+                if operation.parameter_pull == 0:
+                    _add_affine(program, request, operation, left, right, memory)
                 else:
-                    _add_activation(zero, address, mine, left, right, memory)
-                twin = np.intp(its.twin)
+                    _add_activation(program, request, operation, left, right, memory)
+                twin = np.intp(partner.twin)
                 if twin == number:
                     break
 
 
 @piece
-def _add_affine(zero, address, mine, left, right, memory):
+def _add_affine(program, request, operation, left, right, memory):
     """`(u_a . u'_b) (v . v' + 1)`.
 
     left : the address of the features on the left, how many samples there are, and the address of the result.
     right : the address of the features on the right, of this operation or of a twin; the first sample there, and how many.
     """
-    request = read_request(address, 0)
+    zero, o = program.zero, operation
     size, seeds, width, stride = itemsize(zero), request.n_out, request.right_row, request.features_size
     (features, samples, target), (others, first, count) = left, right
     turned, by_rows = memory[0] + request.turned * size, memory[0] + request.by_rows * size
     by_inputs = memory[0] + request.by_inputs * size
-    v, u = features + mine.features * size, features + (mine.features + mine.in_row) * size
-    _turn(zero, address, (others, stride), (turned, width), (count, mine.n_in))
-    shape = (samples, count, mine.n_in)
-    _multiply(zero, address, shape, memory[1], (v, stride), (turned, width), (by_inputs, width))
+    v, u = features + o.features * size, features + (o.features + o.in_row) * size
+    _turn(program, (others, stride), (turned, width), (count, o.n_in))
+    _multiply(program, (samples, count, o.n_in), memory[1], (v, stride), (turned, width), (by_inputs, width))
     for other in range(count):
-        source, place = others + (other * stride + mine.in_row) * size, turned + other * seeds * size
-        _turn(zero, address, (source, mine.out_row), (place, width), (seeds, mine.n_out))
-    shape = (seeds, count * seeds, mine.n_out)
+        source, place = others + (other * stride + o.in_row) * size, turned + other * seeds * size
+        _turn(program, (source, o.out_row), (place, width), (seeds, o.n_out))
+    shape = (seeds, count * seeds, o.n_out)
     for sample in range(samples):
-        a, c = (u + sample * stride * size, mine.out_row), (by_rows, width)
-        _multiply(zero, address, shape, memory[1], a, (turned, width), c)
+        a, c = (u + sample * stride * size, o.out_row), (by_rows, width)
+        _multiply(program, shape, memory[1], a, (turned, width), c)
         products = view(zero, by_inputs + sample * width * size, count)
         for other in range(count):
-            factor = products[other] if mine.weight else zero
-            factor += zero + 1 if mine.bias else zero
+            factor = products[other] + (zero + 1 if o.bias else zero)
             cell = _cell(zero, request, sample, first + other, target)
             _add_scaled(zero, seeds, factor, by_rows + other * seeds * size, width, cell)
 
 
 @piece
-def _turn(zero, address, source, target, shape):
+def _turn(program, source, target, shape):
     """Copy a matrix turned round; source and target : address, and stride from row to row.  shape : rows and columns."""
-    request = read_request(address, 0)
-    layout = read_layout(request.layout, 0)
-    its_ones = request.parameters + layout.ones * itemsize(zero)
-    call_address(layout.copy, (zero, source[0], 1, source[1], target[0], target[1], shape[1], shape[0], its_ones))
+    layout = read_layout(program.layout, 0)
+    copied = (source[0], 1, source[1], target[0], target[1], shape[1], shape[0], ones(program, layout))
+    call_address(layout.copy, (program.zero, *copied))
 
 
 @piece
-def _multiply(zero, address, shape, index, a, b, c):
+def _multiply(program, shape, index, a, b, c):
     """`C = A B`; shape : rows and columns of C, and inner units.  a, b, c : address, and stride from row to row."""
-    request = read_request(address, 0)
-    layout = read_layout(request.layout, 0)
-    program = _program_of(zero, request)
-    (rows, columns, depth), start, scale = shape, zeros(program, layout), ones(program, layout)
-    tile_rows, tile_columns = tile_shape(zero, rows, columns)
-    operands = Contraction(rows, columns, a[0], a[1], 1, index, b[0], b[1], 1, index, depth, start, 0, scale, c[0], c[1])
-    call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
-
-
-@piece
-def _program_of(zero, request):
-    return Tables(zero, request.parameters, request.primal, request.live, request.steps, request.layout)
+    layout, (rows, columns, depth) = read_layout(program.layout, 0), shape
+    operands = Contraction(
+        rows, columns, a[0], a[1], 1, index, b[0], b[1], 1, index, depth,
+        zeros(program, layout), 0, ones(program, layout), c[0], c[1],
+    )  # fmt: skip
+    tile_rows, tile_columns = tile_shape(program.zero, rows, columns)
+    call_address(layout.contract, (program.zero, operands, tile_rows, tile_columns))
 
 
 @piece
@@ -116,32 +109,31 @@ def _cell(zero, request, sample, other, target):
 def _add_scaled(zero, seeds, factor, source, row, target):
     size = itemsize(zero)
     for a in range(seeds):
-        found, sums = view(zero, source + a * row * size, seeds), view(zero, target + a * seeds * size, seeds)
+        products, sums = view(zero, source + a * row * size, seeds), view(zero, target + a * seeds * size, seeds)
         for b in range(seeds):
-            sums[b] += factor * found[b]
+            sums[b] += factor * products[b]
 
 
 @piece
-def _add_activation(zero, address, mine, left, right, memory):
+def _add_activation(program, request, operation, left, right, memory):
     """`sum u_a u'_b (y_p y'_p + y_q y'_q)`, y_p and y_q being the derivatives of the activation's values by p and by q."""
-    request = read_request(address, 0)
-    layout, program = read_layout(request.layout, 0), _program_of(zero, request)
-    size, seeds, stride, n = itemsize(zero), request.n_out, request.features_size, mine.n_in
+    zero, o = program.zero, operation
+    layout, size, seeds, n = read_layout(program.layout, 0), itemsize(zero), request.n_out, o.n_in
     (features, samples, target), (others, first, count) = left, right
     rows = memory[0] + request.by_parameters * size
-    formula = mine.parameter_pull, request.parameters + mine.p * size, request.parameters + mine.q * size
-    trained = mine.trains_p != 0, mine.trains_q != 0
+    formula = o.parameter_pull, request.parameters + o.p * size, request.parameters + o.q * size
+    trained = o.trains_p != 0, o.trains_q != 0
     for sample in range(samples):
-        here = features + (sample * stride + mine.features) * size
+        here = features + (sample * request.features_size + o.features) * size
         by_p, by_q = values_by_parameters(program, layout, formula, trained, here, rows, n)
         for other in range(count):
-            there = others + other * stride * size
-            its_by_p, its_by_q = values_by_parameters(program, layout, formula, trained, there, rows + 2 * n * size, n)
+            there = others + other * request.features_size * size
+            right_by_p, right_by_q = values_by_parameters(program, layout, formula, trained, there, rows + 2 * n * size, n)
             sums = view(zero, _cell(zero, request, sample, first + other, target), seeds * seeds)
             for a in range(seeds):
-                u = view(zero, here + (mine.in_row + a * mine.out_row) * size, n)
+                u = view(zero, here + (o.in_row + a * o.out_row) * size, n)
                 for b in range(seeds):
-                    w = view(zero, there + (mine.in_row + b * mine.out_row) * size, n)
+                    w = view(zero, there + (o.in_row + b * o.out_row) * size, n)
                     for j in range(n):
-                        factor = by_p[j] * its_by_p[j] + by_q[j] * its_by_q[j]
+                        factor = by_p[j] * right_by_p[j] + by_q[j] * right_by_q[j]
                         sums[a * seeds + b] += factor * u[j] * w[j]

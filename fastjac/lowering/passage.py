@@ -138,11 +138,12 @@ class Passage:
             self._done(term.source)
         return whole
 
-    def _sum(self, value: int) -> Rows:
-        total: Rows | None = None
+    def _sum(self, value: int, total: Rows | None = None) -> Rows:
+        """The sum of what a value's terms bring, and of rows that are there already."""
         for term in self._way.in_order(value):
-            total = self._add(value, total, term)
-            self._done(term.source)
+            if term.source in self._at:
+                total = self._add(value, total, term)
+                self._done(term.source)
         assert total is not None  # every value is made of another
         return total
 

@@ -31,10 +31,9 @@ def assert_apart(places: list[Place], size: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_places_do_not_overlap(seed: int, dtype: np.dtype) -> None:
     found = layout_of(fj.Network(random_network(seed).layers, dtype=dtype))
-    homes = {id(home): home for home in found.homes.values()}.values()  # layers with the same numbers share one
     fixed = [found.zeros, found.ones, found.units, *found.lists.values()]
-    assert_apart([*fixed, *(place for home in homes for place in home.values.values())], found.values_size)
-    assert_apart([place for home in homes for place in home.gradients.values()], found.sums_size)
+    assert_apart([*fixed, *(place for op in found.owners for place in found.numbers[op.layer].values())], found.values_size)
+    assert_apart([place for places in found.gradients.values() for place in places.values()], found.sums_size)
 
 
 def test_a_place_is_a_part_of_the_flat_array() -> None:
@@ -56,7 +55,7 @@ NET = fj.Network(
 def test_only_what_is_wanted_has_a_place_for_its_gradient() -> None:
     for wanted in ([], [(0, "bias")], [(1, "weight"), (3, "bias")], seeded.names(NET)):
         found = layout_of(NET, wanted)
-        given = [(home.op.position, home.op.fields[key]) for home in found.trained for key in home.gradients]
+        given = [name for name, (op, key) in found.trained.items() if key in found.gradients[op.layer]]
         assert sorted(given) == sorted(wanted)
     assert layout_of(NET, []).sums_size == 0
 

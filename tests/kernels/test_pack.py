@@ -10,7 +10,7 @@ from fastjac.kernels.call import REQUESTED, call_chunks
 from fastjac.kernels.gradient import compiled_address
 from fastjac.kernels.gradient_tables import REQUEST
 from fastjac.kernels.jit import kernel_address
-from fastjac.kernels.pack import SOURCES, add_up_sums, pack_parameters
+from fastjac.kernels.pack import add_up_sums, pack_parameters
 from fastjac.kernels.tables import records
 from tests.bits import assert_same_bits
 from tests.gradients import seeded
@@ -61,11 +61,8 @@ class TestParameters:
         """A flat array that held `fill`, with the parameters that are given, arrays by position and name, in their places."""
         flat = Fenced(lowered.layout.values_size, lowered.dtype, fill)
         lowered.layout.ones.of(flat.inside)[...] = 1.0
-        sources = np.zeros((len(lowered.layout.trained), len(SOURCES)), np.int64)
-        for row, home in zip(sources, lowered.layout.trained, strict=True):
-            for key, field in home.op.fields.items():
-                if (home.op.position, field) in given:
-                    row[SOURCES.index(key)] = given[home.op.position, field].ctypes.data
+        trained = lowered.layout.trained
+        sources = np.array([given[name].ctypes.data if name in given else 0 for name in trained], np.int64)
         carry_out(lowered, pack_parameters, {"parameters": flat.inside.ctypes.data, "sources": sources.ctypes.data}, chunks)
         flat.assert_whole()
         return flat.inside
@@ -73,13 +70,12 @@ class TestParameters:
     def packed_naively(self, lowered, given, fill=np.nan):
         flat = np.full(lowered.layout.values_size, fill, lowered.dtype)
         lowered.layout.ones.of(flat)[...] = 1.0
-        for home in lowered.layout.trained:
-            for key, field in home.op.fields.items():
-                array = given.get((home.op.position, field))
-                if array is not None:
-                    home.values[key].of(flat)[...] = array
-                if array is not None and key == "weight":
-                    home.values["transposed"].of(flat)[...] = array.T
+        for name, array in given.items():
+            op, key = lowered.layout.trained[name]
+            places = lowered.layout.numbers[op.layer]
+            places[key].of(flat)[...] = array
+            if key == "weight":
+                places["transposed"].of(flat)[...] = array.T
         return flat
 
     def given(self, net, names=NAMES):
@@ -122,9 +118,9 @@ class TestSums:
             total += part
         flat = np.full(net.n_parameters, np.nan, net.dtype)
         views = views_of(flat, net.layers)
-        for home in lowered.layout.trained:
-            for key, place in home.gradients.items():
-                target = views[home.op.position][home.op.fields[key]]
+        for op in lowered.layout.owners:
+            for key, place in lowered.layout.gradients.get(op.layer, {}).items():
+                target = views[op.position][op.fields[key]]
                 target[...] = place.of(total).reshape(target.shape)
         return flat
 
@@ -133,7 +129,7 @@ class TestSums:
         rng = np.random.default_rng(2)
         sums = np.full((count, lowered.layout.sums_size), np.nan, lowered.dtype)
         for part in sums:
-            for place in (place for home in lowered.layout.trained for place in home.gradients.values()):
+            for place in (place for places in lowered.layout.gradients.values() for place in places.values()):
                 shape = place.rows, place.columns
                 place.of(part)[...] = rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 6, shape)
         return sums

@@ -267,7 +267,7 @@ def test_frozen_parameters_get_no_gradient_and_no_work() -> None:
     module[2].bias.requires_grad_(False)
     loss_of(*fastjac.torch.value_and_jacobian(module, x)).backward()
     (runner,) = chain_of(module, x)[0].runners.values()
-    assert [set(home.gradients) for home in runner.lowered.layout.trained] == [set(), {"weight"}, {"weight", "bias"}]
+    assert [set(places) for places in runner.lowered.layout.gradients.values()] == [set(), {"weight"}, {"weight", "bias"}]
     module.requires_grad_(True)
     trained = [name for name, parameter in module.named_parameters() if parameter.grad is not None]
     assert trained == ["2.weight", "4.weight", "4.bias"]
