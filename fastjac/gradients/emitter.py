@@ -75,14 +75,19 @@ class GradientEmitter(Emitter):
 
     def outer(self, gradient: Place, u: Matrix, t: Matrix) -> None:
         """`gradient += sum u^T t` over all rows of all samples."""
-        target = at(gradient, SUMS)
-        step = target.stored | u.as_left | t.as_right | {"depth": u.rows, "piece_rows": gradient.rows}
+        target, right = at(gradient, SUMS), t
+        # A product reads whole vectors of its right operand, which must not go beyond the end of the caller's array.
+        if t.place in PLACES.values() and self.padded(t.columns) != t.columns:
+            right = self.copy(t, self.take(t.rows, t.columns))
+        step = target.stored | u.as_left | right.as_right | {"depth": u.rows, "piece_rows": gradient.rows}
         if target.size > PIECE_ELEMENTS:
             rows = max(1, PIECE_ELEMENTS // target.row)
             piece = self.take(1, -(-rows * target.row // self._parameters.block))
             step |= piece.as_start | {"piece_rows": rows}
             self.release(piece)
         self._write(adjoint.outer_step, step)
+        if right is not t:
+            self.release(right)
 
     def total(self, gradient: Place, matrix: Matrix) -> None:
         """`gradient += sum matrix` over all samples."""

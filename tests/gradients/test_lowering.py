@@ -9,6 +9,7 @@ from fastjac.gradients.runner import addresses_of
 from fastjac.kernels import adjoint
 from fastjac.kernels.gradient_tables import PLACES
 from fastjac.kernels.jit import kernel_address
+from fastjac.kernels.target import padded
 from fastjac.layers import Layer
 from fastjac.lowering.memory import MOST_SAMPLES
 from tests import naive
@@ -93,6 +94,22 @@ def test_piecewise_linear_networks_have_no_bends() -> None:
 def test_the_last_product_writes_the_jacobian_itself() -> None:
     table = lowered(spelled("ATA")).tables(frozenset(["x", "jacobian"])).steps
     assert (table["c_place"] == PLACES["jacobian"]).tolist() == [*[False] * (len(table) - 1), True]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(3, 5), (9, 7), (12, 20)])
+def test_products_read_no_whole_vectors_of_a_part_of_the_callers_array(sizes: tuple[int, int], dtype: type) -> None:
+    """Vectors that begin at the second input would end behind the array, though both inputs together fill vectors."""
+    rng, inputs = np.random.default_rng(0), tuple(fj.Input(size) for size in sizes)
+    parts = [seeded.affine(rng, size, 6)(node) for size, node in zip(sizes, inputs, strict=True)]
+    net = fj.Network(inputs=inputs, outputs=fj.Tanh()(parts[0] + parts[1]), dtype=dtype)
+    for boundary in seeded.boundaries(net):
+        found = lower(seeded.unfolded(net), net.dtype, seeded.names(net), boundary)
+        table = found.tables(frozenset(BACK.split())).steps
+        products = table[table["kernel"] == kernel_address(adjoint.outer_step, net.dtype)]
+        read_there = products[np.isin(products["b_place"], [*PLACES.values()])]["columns"]
+        assert len(products) >= 2
+        assert all(columns == padded(columns, net.dtype) for columns in read_there)
 
 
 def shifted(array: np.ndarray) -> np.ndarray:
