@@ -1,4 +1,4 @@
-"""The steps of derivatives by the parameters without a loss: the Jacobian, its factors, its product with a direction."""
+"""Steps of derivatives by the parameters that need no loss: the Jacobian by them, its factors, its product with a direction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..kernels.gradient_tables import DIRECTION
 from ..kernels.tables import DENSE
 from ..layers import Affine, Layer
 from ..lowering.matrix import Matrix
-from .emitter import GradientEmitter, array, at
+from .emitter import GradientEmitter, array
 from .layout import Layout
 from .operations import Operation
 from .passages import PartialPassage
@@ -43,7 +43,7 @@ def write_parameter_jacobian(layout: Layout, emitter: GradientEmitter, rows: See
 
 
 def _with_parameters(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> Iterator[tuple[Operation, Matrix]]:
-    """The operations that have parameters, each with the rows at its target."""
+    """The operations that have parameters, each with the rows at its target, which are given back when the caller goes on."""
     for op in layout.unfolded.operations:
         if op.fields:
             found = rows.at(op.target)
@@ -68,7 +68,7 @@ def push_direction(layout: Layout, emitter: GradientEmitter) -> None:
 def _add_affine(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
     """`v dW^T + db`, added to the matrix given, or alone."""
     places = layout.numbers[op.layer]
-    weight, bias = at(places["transposed"], DIRECTION), at(places["bias"], DIRECTION)
+    weight, bias = places["transposed"].matrix(DIRECTION), places["bias"].matrix(DIRECTION)
     bias.row = 0  # the same for all samples
     target = start or emitter.take(1, op.n_out)
     emitter.contract(layout.inputs(op), weight, target, DENSE, start or bias)

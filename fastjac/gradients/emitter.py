@@ -21,7 +21,6 @@ from .places import Place, Placed, Places
 
 ALL = 1 << 30
 """More rows than any sample has, and more samples than any group."""
-
 PIECE_ELEMENTS = 8192
 """Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added."""
 
@@ -50,8 +49,7 @@ class GradientEmitter(Emitter):
 
     def row_major(self, factor: Affine, transposed: bool) -> Matrix:
         """See `Emitter`."""
-        place = self._parameters.numbers[factor]["transposed" if transposed else "weight"]
-        return at(place, PARAMETERS)
+        return self._parameters.numbers[factor]["transposed" if transposed else "weight"].matrix(PARAMETERS)
 
     def in_panels(self, factor: Affine, transposed: bool, rows: int) -> Matrix:
         """The weight row by row: to pack it into panels at each call would take longer than they save."""
@@ -75,7 +73,7 @@ class GradientEmitter(Emitter):
 
     def outer(self, gradient: Place, u: Matrix, t: Matrix) -> None:
         """`gradient += sum u^T t` over all rows of all samples."""
-        target, right = at(gradient, SUMS), t
+        target, right = gradient.matrix(SUMS), t
         # A product reads whole vectors of its right operand, which must not go beyond the end of the caller's array.
         if t.place in PLACES.values() and self.padded(t.columns) != t.columns:
             right = self.copy(t, self.take(t.rows, t.columns))
@@ -91,7 +89,7 @@ class GradientEmitter(Emitter):
 
     def total(self, gradient: Place, matrix: Matrix) -> None:
         """`gradient += sum matrix` over all samples."""
-        self._write(adjoint.total_step, at(gradient, SUMS).stored | matrix.as_left)
+        self._write(adjoint.total_step, gradient.matrix(SUMS).stored | matrix.as_left)
 
     def by_slopes(self, u: Matrix, t: Matrix) -> Matrix:
         """The derivatives by the slopes of a diagonal between u and t."""
@@ -138,7 +136,7 @@ class GradientEmitter(Emitter):
         self._write(parameter_jacobian.weight_rows_step, step)
 
     def push_parameters(self, op: Operation, inputs: Matrix, target: Matrix, places: Places) -> None:
-        """Add the tangents of an activation's values for the direction of the parameters, of p and q where they have places."""
+        """Add the tangents of an activation's values along the direction of the parameters: of p and q, if they have places."""
         spare = self.take(1, 2 * inputs.columns)
         step = target.stored | inputs.as_left | {"b_place": DIRECTION} | spare.as_start
         self._write(parameter_jacobian.push_parameters_step, step | self._pull(op, places))
@@ -153,11 +151,6 @@ class GradientEmitter(Emitter):
 
     def _write(self, kernel: Any, step: Record) -> None:
         self.steps.append(step | {"kernel": kernel_address(kernel, self._parameters.dtype)})
-
-
-def at(place: Place, where: int) -> Matrix:
-    """The matrix at a place in the parameters, in a direction of theirs, or in the sums."""
-    return Matrix(place.rows, place.columns, where, place.offset, place.row, 1)
 
 
 def array(name: str, rows: int, columns: int, offset: int = 0, row: int | None = None) -> Matrix:

@@ -1,4 +1,4 @@
-"""Where everything of a network lies that all requests of the gradient kernel share: parameters, values, rows, gradients."""
+"""Where everything lies that all requests for a network's gradients share: parameters, values, rows, sums, features."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Layout:
     """Where everything lies, from the operations of a network, the wanted gradients and the value where derivatives start.
 
     before, after : the operations before the seeds, and behind them.
-    kept : the values whose rows are kept.  identity : the rows at the seeds.
+    kept : the values whose rows are kept.  identity : the rows at the seeds, a matrix that lies at `eye`.
     numbers : for each layer where its numbers lie in the flat array of parameters, by the kernel's names for them.
     gradients : for each layer that has parameters where their wanted gradients lie in the flat array of sums, by the same names.
     owners : one operation for each set of numbers.
     trained : for each parameter an operation that has it, and the kernel's name for it.
-    lists, zeros, ones, units : where lists of units, such rows, and the identity lie in the flat array of parameters.
+    lists, zeros, ones, eye : where lists of units, such rows, and the identity lie in the flat array of parameters.
     values_size, sums_size : the numbers of the flat arrays of parameters and of sums.
     features : for each operation with parameters where its features start among those of a sample.
     block : how many samples are worked on together.
@@ -53,8 +53,8 @@ class Layout:
         self.block = self._samples_in_block()
         self._values, self._sums = Flat(dtype), Flat(dtype)
         self.zeros, self.ones = (self._values.take(1, max(*self.sizes, RIGHT_ROWS)) for _ in range(2))
-        self.units = self._values.take(self.seeds, self.seeds)
-        self.identity = Matrix(self.seeds, self.seeds, PARAMETERS, self.units.offset, self.units.row, 1)
+        self.eye = self._values.take(self.seeds, self.seeds)
+        self.identity = self.eye.matrix(PARAMETERS)
         self.numbers: dict[Layer | None, dict[str, Place]] = {}
         self.gradients: dict[Layer | None, dict[str, Place]] = {}
         self.owners = self._place_numbers(wanted)
@@ -65,7 +65,7 @@ class Layout:
         self._place_features()
 
     def way(self, operations: Sequence[Operation], forward: bool, rows: int | None = None) -> Traversal:
-        """These operations as rows go along them: as many rows as there are seeds, unless their number is given."""
+        """These operations as rows go along them: as many rows as there are seeds, unless `rows` states how many."""
         return Traversal(operations, self.sizes, forward, self.seeds if rows is None else rows, leaves_dead=False)
 
     def inputs(self, op: Operation) -> Matrix:
@@ -90,11 +90,11 @@ class Layout:
         """A FEATURE record for each operation that has parameters."""
         rows: list[Record] = []
         latest: dict[Layer | None, Record] = {}
-        for number, op in enumerate(self.features):
-            row = self._feature_record(op) | {"twin": number}
+        for position, op in enumerate(self.features):
+            row = self._feature_record(op) | {"twin": position}
             if before := latest.get(op.layer):
                 # The latest twin leads back to the first.
-                row["twin"], before["twin"] = before["twin"], number
+                row["twin"], before["twin"] = before["twin"], position
             latest[op.layer] = row
             rows.append(row)
         return records(FEATURE, rows)
@@ -144,8 +144,8 @@ class Layout:
         """Rows and columns of an operation's numbers."""
         if isinstance(op.map, Affine):
             return {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
-        # A rule's have one size, so that those that follow lie as far apart as p and q, and as many rows as a block has samples.
-        # An untrained one is one number for all units, and so serves operations of any size.
+        # All parameters of a rule have one shape, a row for each sample of a block, so that those behind q lie as far apart.
+        # An untrained parameter is one number for all units, and so serves operations of any size.
         columns = op.n_in if op.fields else padded(max(self.sizes), self.dtype)
         return dict.fromkeys(numbers_of(op.layer), (self.block, columns))
 

@@ -1,4 +1,4 @@
-"""Rows on their way from the seeds, which are kept, and on the way back, where they may be missing or begin anywhere."""
+"""Passages of rows: from the seeds, where rows are kept for the way back, and on the way back, where rows may begin anywhere."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ class KeptRows(_GradientPassage):
 
 
 class PartialPassage(_GradientPassage):
-    """Rows through a block, some of which may be missing: they stand for zeros.
+    """Rows through a block, at some of whose values there may be none, as if they were zeros.
 
-    needed : the values whose rows are computed.  visit : what is done with rows before they go along an operation.
+    needed : the values whose rows are computed.  visit : called with each operation along which rows go, before they do.
     starts : matrices to which the rows at some values are added; they are changed.
     """
 
@@ -97,7 +97,7 @@ class PartialPassage(_GradientPassage):
         self._needed, self._visit, self._starts = needed, visit, starts or {}
 
     def run_from(self, entry: Matrix | None) -> Matrix | None:
-        """The rows at the end, from those at the beginning, which stay as they are."""
+        """The rows at the end, from those at the beginning, which stay as they are; None where none arrive."""
         first, *others = self._way.order
         self._is_whole = entry is not None and not self._starts
         if entry is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from ..kernels.tables import DENSE
 from ..kernels.target import padded, round_up
 from ..layers import Activation, Affine, Layer, Normalizer
-from ..lowering.matrix import Record
+from ..lowering.matrix import Matrix, Record
 from ..lowering.memory import LINE, Parameters
 
 Places = Mapping[str, int]
@@ -29,6 +29,10 @@ class Place:
     def of(self, flat: np.ndarray) -> np.ndarray:
         """The parameter's part of the flat array, (rows, columns)."""
         return flat[self.offset : self.offset + self.rows * self.row].reshape(self.rows, self.row)[:, : self.columns]
+
+    def matrix(self, where: int) -> Matrix:
+        """The matrix that steps find here: in the parameters, in a direction of the parameters, or in the sums."""
+        return Matrix(self.rows, self.columns, where, self.offset, self.row, 1)
 
 
 class Flat:

@@ -248,7 +248,7 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     layout = lowered.layout
     flat = aligned_zeros(layout.values_size, lowered.dtype)
     layout.ones.of(flat)[...] = 1.0
-    layout.units.of(flat)[...] = np.eye(layout.seeds)
+    layout.eye.of(flat)[...] = np.eye(layout.seeds)
     for op in layout.owners:
         for key, numbers in numbers_of(parts_of(layers[op.position])[-1] if op.fields else op.layer).items():
             layout.numbers[op.layer][key].of(flat)[...] = numbers

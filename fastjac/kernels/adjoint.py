@@ -1,10 +1,11 @@
-"""Steps of the way back: what a loss's derivatives at both ends of an operation say of its inputs and parameters.
+"""Steps of the way back: from a loss's derivatives at both ends of an operation to those by its inputs and its parameters.
 
-Let u be rows of cotangents at the operation's output and t rows of tangents at its input. One of the two was computed on the way
-to the network's Jacobian; the other is the loss's derivative by such rows. The loss changes by the sum of `u dN t` over the
-rows when the operation's own Jacobian N changes by dN. A normalizer's N and its vectors are those of `normalizers`.
+Let N be the operation's Jacobian, u rows of cotangents at its output, and t rows of tangents at its input. One of the two was
+computed on the way to the network's Jacobian; the other is the loss's derivative by such rows. Where N changes by dN, the loss
+changes by the sum of `u dN t` over the rows. The vectors of a normalizer's N are those of `normalizers`.
 
-A step's matrices A and B are u and t, or what its kernel states. All are steps of the table that `accumulate` walks.
+The kernels here take steps of the table that `accumulate` walks. A step's operands A and B are u and t unless its kernel states
+others, and C is its result. S, the matrix from which a contraction starts, is scratch or a third operand.
 """
 
 from __future__ import annotations
@@ -23,32 +24,32 @@ from .tables import DENSE, Tables, read_layout, read_step
 def outer_step(zero, addresses, task, number, group, share):
     """`C += sum A^T B` over all rows of all samples: a weight's gradient.
 
-    A large one is computed piece by piece in the matrix from which others start, and added from there in one pass: tiles that
-    read and write it where it lies would wait for memory.
+    A large one is computed piece by piece in S, and each piece is added in one pass: tiles that read and write the gradient where
+    it lies would wait for memory.
     """
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
     (a, next_a), (b, next_b), (c, _) = operands_of(program, group, step)
-    piece, _ = start_of(program, group, step)
+    apart, _ = start_of(program, group, step)
     depth, sums, size = step.depth, group.samples, itemsize(zero)
     if next_a == depth * step.a_row * size and next_b == depth * step.b_row * size:
         # The rows of all samples follow one another, and are one sum.
         depth, sums = depth * sums, 1
     in_place = step.piece_rows >= step.rows
-    for number in range(sums):
+    for sample in range(sums):
         for first in range(0, step.rows, step.piece_rows):
             rows, target = min(step.piece_rows, step.rows - first), c + first * step.c_row * size
-            start, start_row, result = (target, step.c_row, target) if in_place else (zeros(program, layout), 0, piece)
+            start, start_row, result = (target, step.c_row, target) if in_place else (zeros(program, layout), 0, apart)
             operands = Contraction(
                 rows, step.columns,
-                a + number * next_a + first * size, 1, step.a_row, group.lists,
-                b + number * next_b, step.b_row, 1, group.lists, depth,
+                a + sample * next_a + first * size, 1, step.a_row, group.lists,
+                b + sample * next_b, step.b_row, 1, group.lists, depth,
                 start, start_row, ones(program, layout), result, step.c_row,
             )  # fmt: skip
             tile_rows, tile_columns = tile_shape(zero, rows, step.columns)
             call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
             if not in_place:
-                add_vector(zero, piece, target, rows * step.c_row)
+                add_vector(zero, apart, target, rows * step.c_row)
 
 
 @kernel(*TAKEN)
@@ -84,7 +85,7 @@ def slopes_step(zero, addresses, task, number, group, share):
 def bend_step(zero, addresses, task, number, group, share):
     """`B *= bends`, or `C += B * bends`, for an activation's bends at its inputs A and the derivative by its slopes, B.
 
-    All samples are taken as one, with the padding of their rows. The bends go to the matrix from which others start.
+    All samples are taken as one, with the padding of their rows. The bends are written to S.
     """
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
@@ -120,7 +121,7 @@ def bend_pair_step(zero, addresses, task, number, group, share):
 
 @kernel(*TAKEN)
 def bend_normalizer_step(zero, addresses, task, number, group, share):
-    """Write to C the derivative by a normalizer's inputs."""
+    """Write to C the derivative by a normalizer's inputs, with S as scratch."""
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
@@ -135,8 +136,7 @@ def bend_normalizer_step(zero, addresses, task, number, group, share):
 def pull_parameters_step(zero, addresses, task, number, group, share):
     """Add to each row of C the derivatives by an activation's parameters p and q, each at its place in the row if it has one.
 
-    A holds the activation's inputs, each row of B the derivative of something by its values, and the matrix from which others
-    start that by its slopes.
+    A holds the activation's inputs, each row of B derivatives by the activation's values, and S derivatives by its slopes.
     """
     program = Tables(zero, *addresses)
     step, group, size = read_step(program.steps, number), read_group(group), itemsize(zero)

@@ -59,14 +59,14 @@ def _run(zero, address, thread, chunk, chunks):
     if request.starts_sums:
         clear(zero, sums, request.gradient_size)
     start, blocks = request.first_block, request.blocks
-    for number in range(start + blocks * chunk // chunks, start + blocks * (chunk + 1) // chunks):
-        first = number * request.block
+    for block in range(start + blocks * chunk // chunks, start + blocks * (chunk + 1) // chunks):
+        first = block * request.block
         samples = first, min(request.block, request.n - first)
         scratch = request.scratch + thread * request.scratch_stride
         if request.pairs != 0:
             call_address(request.pairs, (zero, address, samples, (scratch, request.lists + thread * request.lists_stride)))
             continue
-        slot = number if request.keeps else thread
+        slot = block if request.keeps else thread
         kept = request.work + slot * request.work_stride, request.lists + slot * request.lists_stride
         _take_block(zero, address, samples, kept, scratch, sums)
 
@@ -103,7 +103,7 @@ def _fill_places(zero, address, first, own, places):
     places[2 * PARAMETERS], places[2 * SUMS], places[2 * DIRECTION] = request.parameters, own[2], request.direction
     places[2 * WORK], places[2 * WORK + 1] = own[0], OWN
     places[2 * SCRATCH], places[2 * SCRATCH + 1] = own[1], OWN
-    for number in range(N_ARRAYS):
-        stride = given[N_ARRAYS + number] * itemsize(zero)
-        place = 2 * (FIRST_PLACE + number)
-        places[place], places[place + 1] = given[number] + first * stride, stride
+    for array in range(N_ARRAYS):
+        stride = given[N_ARRAYS + array] * itemsize(zero)
+        place = 2 * (FIRST_PLACE + array)
+        places[place], places[place + 1] = given[array] + first * stride, stride

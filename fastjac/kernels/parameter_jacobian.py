@@ -1,7 +1,7 @@
 """Steps of the Jacobian by the parameters, written out, and of its product with a direction of the parameters.
 
 With u_a the row of cotangents of output a at an affine map's output, and v the values at its input,
-`dy_a / dW[i, j] = u_a[i] v[j]` and `dy_a / db[i] = u_a[i]`.
+`dy_a / dW[i, j] = u_a[i] v[j]` and `dy_a / db[i] = u_a[i]`. A step's matrices A, B, C and S are those of `adjoint`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def _write_outer(zero, u, v, target, adds):
 def push_parameters_step(zero, addresses, task, number, group, share):
     """`C += y_p dp + y_q dq`, y_p and y_q being the derivatives of an activation's values by p and by q.
 
-    A holds the activation's inputs. A direction of the parameters, laid out as the parameters are, starts where B does. The
-    matrix from which others start has room for y_p and y_q.
+    A holds the activation's inputs. A direction of the parameters, laid out as the parameters are, starts where B does. S is
+    scratch for y_p and y_q.
     """
     program = Tables(zero, *addresses)
     layout, step, group = read_layout(program.layout, task), read_step(program.steps, number), read_group(group)
@@ -72,8 +72,8 @@ def values_by_parameters(program, layout, formula, trained, inputs, rows, n):
     """
     zero = program.zero
     clear(zero, rows, 2 * n)
-    its_q = rows + n * itemsize(zero)
+    q_row = rows + n * itemsize(zero)
     derivatives = ones(program, layout), zeros(program, layout)
-    places = rows if trained[0] else 0, its_q if trained[1] else 0
+    places = rows if trained[0] else 0, q_row if trained[1] else 0
     call_address(formula[0], (zero, inputs, formula[1], formula[2], *derivatives, *places, n))
-    return view(zero, rows, n), view(zero, its_q, n)
+    return view(zero, rows, n), view(zero, q_row, n)

@@ -31,7 +31,7 @@ def assert_apart(places: list[Place], size: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_places_do_not_overlap(seed: int, dtype: np.dtype) -> None:
     found = layout_of(fj.Network(random_network(seed).layers, dtype=dtype))
-    fixed = [found.zeros, found.ones, found.units, *found.lists.values()]
+    fixed = [found.zeros, found.ones, found.eye, *found.lists.values()]
     assert_apart([*fixed, *(place for op in found.owners for place in found.numbers[op.layer].values())], found.values_size)
     assert_apart([place for places in found.gradients.values() for place in places.values()], found.sums_size)
 

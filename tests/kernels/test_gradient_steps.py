@@ -174,17 +174,16 @@ def test_bend_pair(name, operand, columns, dtype):
     row = padded(columns, dtype)
     x, y, by_x, by_y = (drawn(dtype, SAMPLES, 1, columns, seed=seed).astype(float) for seed in range(4))
     y = np.abs(y) + 1
-    slopes = (y, x) if name == "multiply" else (1 / y, -x / y**2)
-    if name == "multiply":
-        expected = (by_y, by_x)[operand]
-    else:
-        expected = (-by_y / y**2, -by_x / y**2 + 2 * by_y * x / y**3)[operand]
-    by_slopes, state = ((by_x, by_y), slopes) if operand == 0 else ((by_y, by_x), slopes)
+    slopes, derivatives = {
+        "multiply": ((y, x), (by_y, by_x)),
+        "divide": ((1 / y, -x / y**2), (-by_y / y**2, -by_x / y**2 + 2 * by_y * x / y**3)),
+    }[name]
+    by_slopes = (by_y, by_x) if operand else (by_x, by_y)
     a, b = (Operand(part.astype(dtype), place) for part, place in zip(by_slopes, (A, B), strict=True))
     c = Operand(drawn(dtype, SAMPLES, 1, columns, seed=4), C)
-    expected = expected + c.numbers
+    expected = derivatives[operand] + c.numbers
     held = np.full((2, SAMPLES, row), GUARD)
-    held[:, :, :columns] = np.concatenate(state, axis=1).transpose(1, 0, 2)
+    held[:, :, :columns] = np.concatenate(slopes, axis=1).transpose(1, 0, 2)
     fields = {"rule": kernel_address(pairwise.BENDS[name][operand], dtype), "state": operand * row, "state_row": row}
     step = c.matrix.stored | a.matrix.as_left | b.matrix.as_right | fields | {"to_other": -row if operand else row}
     take(adjoint.bend_pair_step, step, a, b, c, state=held)
