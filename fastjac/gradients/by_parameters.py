@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..kernels.gradient_tables import DIRECTION
 from ..kernels.tables import DENSE
@@ -39,7 +40,7 @@ def write_parameter_jacobian(layout: Layout, emitter: GradientEmitter, rows: See
         if not repeats:
             for place in places.values():
                 emitter.clear(whole.part(place, op.n_in))
-        emitter.pull_parameters(op, (inputs, cotangents, layout.no_row(op.n_in)), whole, places)
+        emitter.pull_parameters(op, (inputs, cotangents, layout.same(layout.zeros, op.n_in)), whole, places)
 
 
 def _with_parameters(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> Iterator[tuple[Operation, Matrix]]:
@@ -80,8 +81,16 @@ def _add_affine(layout: Layout, emitter: GradientEmitter, op: Operation, start: 
 
 def _add_activation(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
     """`y_p dp + y_q dq`, y_p and y_q being the derivatives of the activation's values by p and by q."""
-    target = start or emitter.take(1, op.n_out)
+    n, row, places = op.n_in, emitter.padded(op.n_in), layout.numbers[op.layer]
+    both = emitter.take(1, 2 * row)
+    emitter.clear(both)
+    derivatives = layout.inputs(op), layout.same(layout.ones, n), layout.same(layout.zeros, n)
+    emitter.pull_parameters(op, derivatives, both, {name: row * "pq".index(name) for name in op.fields})
+    direction = Matrix(2, n, DIRECTION, places["p"].offset, places["q"].offset - places["p"].offset, 1)
+    tangents = emitter.by_slopes(replace(both, rows=2, columns=n, row=row), direction)
+    emitter.release(both)
     if start is None:
-        emitter.clear(target)
-    emitter.push_parameters(op, layout.inputs(op), target, layout.positions(op))
-    return target
+        return tangents
+    emitter.add(start, tangents)
+    emitter.release(tangents)
+    return start
