@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..kernels.gradient_tables import DIRECTION
 from ..kernels.tables import DENSE
@@ -39,7 +40,7 @@ def write_parameter_jacobian(layout: Layout, emitter: GradientEmitter, rows: See
         if not repeats:
             for place in places.values():
                 emitter.clear(whole.part(place, op.n_in))
-        emitter.pull_parameters(op, (inputs, cotangents, layout.no_row(op.n_in)), whole, places)
+        emitter.pull_parameters(op, (inputs, cotangents, layout.same(layout.zeros, op.n_in)), whole, places)
 
 
 def _with_parameters(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -> Iterator[tuple[Operation, Matrix]]:
@@ -52,36 +53,40 @@ def _with_parameters(layout: Layout, emitter: GradientEmitter, rows: SeedRows) -
 
 
 def push_direction(layout: Layout, emitter: GradientEmitter) -> None:
-    """Push a direction of the parameters to the tangents of the values."""
+    """Push a direction of the parameters to the tangents of the outputs."""
     starts: dict[int, Matrix] = {}
     for op in layout.unfolded.operations:
         if op.fields:
-            start = starts.get(op.target)
-            add = _add_affine if isinstance(op.map, Affine) else _add_activation
-            starts[op.target] = add(layout, emitter, op, start)
+            tangents = (_affine_tangents if isinstance(op.map, Affine) else _activation_tangents)(layout, emitter, op)
+            total = starts.setdefault(op.target, tangents)
+            if total is not tangents:
+                emitter.add(total, tangents)
+                emitter.release(tangents)
     result, values = array("y_tangent", 1, layout.n_out), range(len(layout.sizes))
     way = layout.way(layout.unfolded.operations, True, rows=1)
     if PartialPassage(emitter, way, values, starts=starts, result=result).run_from(None) is None:
         emitter.clear(result)
 
 
-def _add_affine(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
-    """`v dW^T + db`, added to the matrix given, or alone."""
+def _affine_tangents(layout: Layout, emitter: GradientEmitter, op: Operation) -> Matrix:
+    """`v dW^T + db`."""
     places = layout.numbers[op.layer]
     weight, bias = places["transposed"].matrix(DIRECTION), places["bias"].matrix(DIRECTION)
     bias.row = 0  # the same for all samples
-    target = start or emitter.take(1, op.n_out)
-    emitter.contract(layout.inputs(op), weight, target, DENSE, start or bias)
+    target = emitter.take(1, op.n_out)
+    emitter.contract(layout.inputs(op), weight, target, DENSE, bias)
     emitter.stack(weight)
-    if start is not None:
-        emitter.add(target, bias)
     return target
 
 
-def _add_activation(layout: Layout, emitter: GradientEmitter, op: Operation, start: Matrix | None) -> Matrix:
+def _activation_tangents(layout: Layout, emitter: GradientEmitter, op: Operation) -> Matrix:
     """`y_p dp + y_q dq`, y_p and y_q being the derivatives of the activation's values by p and by q."""
-    target = start or emitter.take(1, op.n_out)
-    if start is None:
-        emitter.clear(target)
-    emitter.push_parameters(op, layout.inputs(op), target, layout.positions(op))
-    return target
+    n, row, places = op.n_in, emitter.padded(op.n_in), layout.numbers[op.layer]
+    both = emitter.take(1, 2 * row)  # y_p and y_q, which are 0 for one that is not trained
+    emitter.clear(both)
+    by_values = layout.inputs(op), layout.same(layout.ones, n), layout.same(layout.zeros, n)
+    emitter.pull_parameters(op, by_values, both, {name: row * "pq".index(name) for name in op.fields})
+    direction = Matrix(2, n, DIRECTION, places["p"].offset, places["q"].offset - places["p"].offset, 1)
+    tangents = emitter.by_slopes(replace(both, rows=2, columns=n, row=row), direction)
+    emitter.release(both)
+    return tangents

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..kernels import adjoint, parameter_jacobian
-from ..kernels.gradient_tables import DIRECTION, PLACES, SUMS
+from ..kernels import adjoint
+from ..kernels.gradient_tables import PLACES, SUMS
 from ..kernels.jit import kernel_address
 from ..kernels.tables import DENSE, PARAMETERS, SCRATCH, WORK
 from ..kernels.target import round_up
@@ -92,7 +92,7 @@ class GradientEmitter(Emitter):
         self._write(adjoint.total_step, gradient.matrix(SUMS).stored | matrix.as_left)
 
     def by_slopes(self, u: Matrix, t: Matrix) -> Matrix:
-        """The derivatives by the slopes of a diagonal between u and t."""
+        """The sum of `u t` over the rows, unit by unit: the derivatives by the slopes of a diagonal between u and t."""
         target = self.take(1, u.columns)
         self._write(adjoint.slopes_step, target.stored | u.as_left | t.as_right | {"rows": u.rows})
         return target
@@ -126,24 +126,13 @@ class GradientEmitter(Emitter):
         """
         inputs, by_values, by_slopes = rows
         step = target.stored | inputs.as_left | by_values.as_right | by_slopes.as_start | {"columns": inputs.columns}
-        self._write(adjoint.pull_parameters_step, step | self._pull(op, places))
-
-    # Steps of `kernels.parameter_jacobian`.
+        step |= self._rule(op, op.activation.rule.parameter_pull) | {f"by_{name}": places.get(name, DENSE) for name in "pq"}
+        self._write(adjoint.pull_parameters_step, step)
 
     def weight_rows(self, u: Matrix, inputs: Matrix, target: Matrix, adds: bool) -> None:
         """Write to the target's rows, or add to them, the outer product of each row of u and the inputs."""
         step = target.stored | u.as_left | inputs.as_right | {"columns": inputs.columns, "depth": u.columns, "adds": int(adds)}
-        self._write(parameter_jacobian.weight_rows_step, step)
-
-    def push_parameters(self, op: Operation, inputs: Matrix, target: Matrix, places: Places) -> None:
-        """Add the tangents of an activation's values along the direction of the parameters: of p and q, if they have places."""
-        spare = self.take(1, 2 * inputs.columns)
-        step = target.stored | inputs.as_left | {"b_place": DIRECTION} | spare.as_start
-        self._write(parameter_jacobian.push_parameters_step, step | self._pull(op, places))
-        self.release(spare)
-
-    def _pull(self, op: Operation, places: Places) -> Record:
-        return self._rule(op, op.activation.rule.parameter_pull) | {f"by_{name}": places.get(name, DENSE) for name in "pq"}
+        self._write(adjoint.weight_rows_step, step)
 
     def _rule(self, op: Operation, kernel: Any) -> Record:
         numbers = self._parameters.numbers[op.layer]

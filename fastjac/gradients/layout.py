@@ -74,9 +74,9 @@ class Layout:
         assert vector.slot is not None  # all values are kept
         return Matrix(1, vector.size, WORK, vector.slot, vector.row, 1, first=vector.first)
 
-    def no_row(self, size: int) -> Matrix:
-        """A row of zeros, the same for all samples."""
-        return Matrix(1, size, PARAMETERS, self.zeros.offset, 0, 1)
+    def same(self, place: Place, size: int) -> Matrix:
+        """A row that is the same for all samples: at `zeros` or at `ones`."""
+        return Matrix(1, size, PARAMETERS, place.offset, 0, 1)
 
     def positions(self, op: Operation) -> Places:
         """Where an operation's parameters start in the flat vector of all, by the kernel's names for them."""

@@ -113,7 +113,7 @@ class WayBack:
 
     def _bend_activation(self, op: Operation, by_slopes: Matrix) -> None:
         emitter, inputs = self._emitter, self._layout.inputs(op)
-        self._pull_parameters(op, self._layout.no_row(op.n_in), by_slopes)
+        self._pull_parameters(op, self._layout.same(self._layout.zeros, op.n_in), by_slopes)
         bend = self._bend_of(op)
         total = self._bends.setdefault(op.source, by_slopes) if bend else None
         if total:
@@ -161,7 +161,7 @@ class WayBack:
         """Add the gradients of an operation's parameters that follow from the derivative by its target's values."""
         gradients = self._gradients(op)
         if not isinstance(op.map, Affine):
-            self._pull_parameters(op, by_values, self._layout.no_row(op.n_in))
+            self._pull_parameters(op, by_values, self._layout.same(self._layout.zeros, op.n_in))
         if "weight" in gradients:
             self._emitter.outer(gradients["weight"], by_values, self._layout.inputs(op))
         if "bias" in gradients:

@@ -1,4 +1,4 @@
-"""Steps of the way back: from a loss's derivatives at both ends of an operation to those by its inputs and its parameters.
+"""Steps that only gradients have: from derivatives at both ends of an operation to those by its inputs and its parameters.
 
 Let N be the operation's Jacobian, u rows of cotangents at its output, and t rows of tangents at its input. One of the two was
 computed on the way to the network's Jacobian; the other is the loss's derivative by such rows. Where N changes by dN, the loss
@@ -150,6 +150,35 @@ def pull_parameters_step(zero, addresses, task, number, group, share):
             by_q = target + step.by_q * size if step.by_q != DENSE else 0
             derivatives = b + sample * next_b + row * step.b_row * size, by_slopes + sample * next_by_slopes
             call_address(step.rule, (zero, a + sample * next_a, p, q, *derivatives, by_p, by_q, step.columns))
+
+
+@kernel(*TAKEN)
+def weight_rows_step(zero, addresses, task, number, group, share):
+    """Write to each row of C, or add to it, `u v^T` for a row u of A and an affine map's inputs v, B.
+
+    With u_a the row of cotangents of the network's output a, `dy_a / dW[i, j] = u_a[i] v[j]`.
+    """
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)
+    size = itemsize(zero)
+    for sample in range(group.samples):
+        inputs = view(zero, b + sample * next_b, step.columns)
+        for row in range(step.rows):
+            factors = view(zero, a + sample * next_a + row * step.a_row * size, step.depth)
+            _write_outer(zero, factors, inputs, c + sample * next_c + row * step.c_row * size, step.adds)
+
+
+@piece
+def _write_outer(zero, u, v, target, adds):
+    for i in range(u.size):
+        row = view(zero, target + i * v.size * itemsize(zero), v.size)
+        if adds:
+            for j in range(v.size):
+                row[j] += u[i] * v[j]
+        else:
+            for j in range(v.size):
+                row[j] = u[i] * v[j]
 
 
 @piece

@@ -122,7 +122,7 @@ PRIMAL = record(
 
 STEP = record(
     "operation",
-    "kernel",  # the address of the kernel that takes this step, one of `accumulate`, `adjoint` or `parameter_jacobian`
+    "kernel",  # the address of the kernel that takes this step, one of `accumulate` or `adjoint`
     "rows",
     "columns",
     "a_place",  # CONTRACT: left operand; COPY, PACK: source. Its offset, and in a workspace the elements to the next sample's

@@ -15,7 +15,6 @@ from .gradient_tables import read_feature, read_request
 from .jit import kernel, piece
 from .memory import NUMBER, call_address, itemsize, numbers, view
 from .operators import clear
-from .parameter_jacobian import values_by_parameters
 from .sweep import ones, zeros
 from .tables import Tables, read_layout
 
@@ -125,10 +124,10 @@ def _add_activation(program, request, operation, left, right, memory):
     trained = o.trains_p != 0, o.trains_q != 0
     for sample in range(samples):
         here = features + (sample * request.features_size + o.features) * size
-        by_p, by_q = values_by_parameters(program, layout, formula, trained, here, rows, n)
+        by_p, by_q = _values_by_parameters(program, layout, formula, trained, here, rows, n)
         for other in range(count):
             there = others + other * request.features_size * size
-            right_by_p, right_by_q = values_by_parameters(program, layout, formula, trained, there, rows + 2 * n * size, n)
+            right_by_p, right_by_q = _values_by_parameters(program, layout, formula, trained, there, rows + 2 * n * size, n)
             sums = view(zero, _cell(zero, request, sample, first + other, target), seeds * seeds)
             for a in range(seeds):
                 u = view(zero, here + (o.in_row + a * o.out_row) * size, n)
@@ -137,3 +136,18 @@ def _add_activation(program, request, operation, left, right, memory):
                     for j in range(n):
                         factor = by_p[j] * right_by_p[j] + by_q[j] * right_by_q[j]
                         sums[a * seeds + b] += factor * u[j] * w[j]
+
+
+@piece
+def _values_by_parameters(program, layout, formula, trained, inputs, rows, n):
+    """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained.
+
+    formula : addresses of the kernel of `Rule.parameter_pull`, of p and of q.  trained : whether p is, and whether q is.
+    """
+    zero = program.zero
+    clear(zero, rows, 2 * n)
+    q_row = rows + n * itemsize(zero)
+    derivatives = ones(program, layout), zeros(program, layout)
+    places = rows if trained[0] else 0, q_row if trained[1] else 0
+    call_address(formula[0], (zero, inputs, formula[1], formula[2], *derivatives, *places, n))
+    return view(zero, rows, n), view(zero, q_row, n)

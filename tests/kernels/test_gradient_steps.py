@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastjac import layers as fl
-from fastjac.kernels import adjoint, bends, pairwise, parameter_jacobian
+from fastjac.kernels import adjoint, bends, pairwise
 from fastjac.kernels.contract import contract
 from fastjac.kernels.group import OWN, Group
 from fastjac.kernels.jit import kernel_address
@@ -74,7 +74,7 @@ def same(numbers, lies):
 def take(kernel, step, *operands, numbers=(), state=None):
     """Take one step of all samples.
 
-    numbers : rows among the parameters, p and q; a direction of the parameters is laid out alike.
+    numbers : rows among the parameters, p and q.
     state : vectors (vectors, samples, row) of the state, from the first sample of the group on.
     """
     dtype, samples = operands[0].whole.dtype, len(operands[0].numbers)
@@ -249,28 +249,5 @@ def test_weight_rows(adds, a_lies, b_lies, shape, dtype):
     c = Operand(drawn(dtype, SAMPLES, rows, n_out * n_in, seed=2), C, "array")
     expected = np.einsum("sri,sj->srij", u.astype(float), v[:, 0]).reshape(SAMPLES, rows, -1) + (c.numbers if adds else 0)
     step = c.matrix.stored | a.matrix.as_left | b.matrix.as_right | {"columns": n_in, "depth": n_out, "adds": int(adds)}
-    take(parameter_jacobian.weight_rows_step, step, a, b, c)
-    c.assert_holds(expected)
-
-
-@both_dtypes
-@pytest.mark.parametrize("columns", [1, 8, 13])
-@pytest.mark.parametrize("lies", ["together", "array", "shared"])
-@pytest.mark.parametrize("trained", TRAINED, ids=str)
-def test_push_parameters(trained, lies, columns, dtype):
-    """Of `p x + q`, along a direction, of which only what is trained counts."""
-    x = same(drawn(dtype, SAMPLES, 1, columns), lies)
-    direction = Operand(drawn(dtype, 1, 1, 2 * WIDE + 2 * columns, seed=1), B, "shared")
-    direction.matrix.offset = 0  # as the parameters, from the start
-    dp, dq = direction.whole[2 * WIDE :][: 2 * columns].reshape(2, columns).astype(float)
-    a, spare, c = (
-        Operand(x, A, lies),
-        Operand(np.full((SAMPLES, 1, 2 * columns), np.nan, dtype), START),
-        Operand(drawn(dtype, SAMPLES, 1, columns, seed=2), C),
-    )
-    expected = c.numbers + (x * dp if trained[0] else 0) + (dq if trained[1] else 0)
-    step = c.matrix.stored | a.matrix.as_left | direction.matrix.as_right | spare.matrix.as_start
-    places = (0 if wanted else DENSE for wanted in trained)
-    fields = rule(fl.Scale.rule.parameter_pull, dtype, columns, *places)
-    take(parameter_jacobian.push_parameters_step, step | fields, a, direction, spare, c, numbers=drawn(dtype, 2, columns, seed=4))
+    take(adjoint.weight_rows_step, step, a, b, c)
     c.assert_holds(expected)
