@@ -130,7 +130,7 @@ class Layout:
         """
         owners: dict[Hashable, Operation] = {}
         for op in self.unfolded.operations:
-            owner = owners.setdefault(op.layer if op.fields else tuple(map(float, numbers_of(op.layer).values())), op)
+            owner = owners.setdefault(op.layer if _is_per_unit(op) else tuple(numbers_of(op.layer).values()), op)
             if owner is op:
                 self.numbers[op.layer] = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
             if owner is op and op.fields:
@@ -145,8 +145,8 @@ class Layout:
         if isinstance(op.map, Affine):
             return {"weight": (op.n_out, op.n_in), "transposed": (op.n_in, op.n_out), "bias": (1, op.n_out)}
         # All parameters of a rule have one shape, a row for each sample of a block, so that those behind q lie as far apart.
-        # An untrained parameter is one number for all units, and so serves operations of any size.
-        columns = op.n_in if op.fields else padded(max(self.sizes), self.dtype)
+        # Parameters that are the same for all units serve operations of any size.
+        columns = op.n_in if _is_per_unit(op) else padded(max(self.sizes), self.dtype)
         return dict.fromkeys(numbers_of(op.layer), (self.block, columns))
 
     def _place_values(self) -> None:
@@ -171,6 +171,7 @@ class Layout:
         places, gradient, rows = self.numbers[op.layer], self.gradients[op.layer].get(key), _rows(op, key)
         place, turned = places[key], places.get("transposed") if key == "weight" else None
         record = {"rows": rows, "columns": place.columns, "row": place.row, "copies": place.rows // rows, "place": place.offset}
+        record["fills"] = int(key in "pq")
         record |= {"turned": turned.offset, "turned_row": turned.row} if turned else {"turned": DENSE}
         return record | {"gradient": gradient.offset if gradient else DENSE, "position": self.unfolded.positions[name]}
 
@@ -182,6 +183,11 @@ class Layout:
         record |= {"parameter_pull": kernel_address(op.activation.rule.parameter_pull, self.dtype)}
         record |= {f"trains_{name}": int(name in op.fields) for name in "pq"}
         return record | {name: self.numbers[op.layer][name].offset for name in "pq"}
+
+
+def _is_per_unit(op: Operation) -> bool:
+    """Whether an operation's layer has arrays, trained or fixed, and not only numbers for all units."""
+    return bool(op.fields) or any(isinstance(value, np.ndarray) for value in numbers_of(op.layer).values())
 
 
 def _listed(op: Operation) -> tuple[int, ...] | None:

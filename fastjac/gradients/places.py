@@ -28,7 +28,14 @@ class Place:
 
     def of(self, flat: np.ndarray) -> np.ndarray:
         """The parameter's part of the flat array, (rows, columns)."""
-        return flat[self.offset : self.offset + self.rows * self.row].reshape(self.rows, self.row)[:, : self.columns]
+        return self._rows_of(flat)[:, : self.columns]
+
+    def padding_of(self, flat: np.ndarray) -> np.ndarray:
+        """What lies behind the columns of these rows, (rows, row - columns)."""
+        return self._rows_of(flat)[:, self.columns :]
+
+    def _rows_of(self, flat: np.ndarray) -> np.ndarray:
+        return flat[self.offset : self.offset + self.rows * self.row].reshape(self.rows, self.row)
 
     def matrix(self, where: int) -> Matrix:
         """The matrix that steps find here: in the parameters, in a direction of the parameters, or in the sums."""

@@ -17,7 +17,7 @@ from ..kernels.pack import add_up_sums, pack_parameters
 from ..kernels.tables import INDEX
 from ..kernels.tangent_kernel import write_tangent_kernel
 from ..kernels.target import round_up
-from ..layers import Layer
+from ..layers import Activation, Layer
 from ..lowering.memory import aligned_zeros, scratch
 from ..pickling import refuse_pickling
 from ..planning.chain import parts_of
@@ -251,7 +251,11 @@ def pack(lowered: Lowered, layers: Sequence[Layer]) -> np.ndarray:
     layout.eye.of(flat)[...] = np.eye(layout.seeds)
     for op in layout.owners:
         for key, numbers in numbers_of(parts_of(layers[op.position])[-1] if op.fields else op.layer).items():
-            layout.numbers[op.layer][key].of(flat)[...] = numbers
+            place = layout.numbers[op.layer][key]
+            place.of(flat)[...] = numbers
+            if isinstance(op.layer, Activation):
+                # Its function runs over the padding too, and must find parameters there that it is made for.
+                place.padding_of(flat)[...] = place.of(flat)[:, -1:]
     for index, place in layout.lists.items():
         place.of(flat).view(INDEX.dtype)[0, : len(index)] = index
     return flat

@@ -33,6 +33,7 @@ PARAMETER = record(
     "columns",
     "row",  # the same padded, from row to row of the flat array of parameters and of the sums
     "copies",  # how often a vector lies in the flat array: an activation's lie there once for each sample of a block
+    "fills",  # whether the padding of rows repeats their last number
     "place",  # where it starts in the flat array
     "turned",  # where a weight's transpose starts there, and the elements from row to row; or DENSE
     "turned_row",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .gradient_tables import read_parameter, read_request
-from .jit import kernel
+from .jit import kernel, piece
 from .memory import NUMBER, WORD, call_address, itemsize, view
 from .operators import add_vector, clear
 from .tables import DENSE, read_layout
@@ -28,9 +28,20 @@ def pack_parameters(zero, request, chunk, chunks):
         source += first * source_row * size
         target = request.parameters + (o.place + first * o.row) * size
         call_address(layout.copy, (zero, source, source_row, 1, target, o.row, last - first, o.columns, ones))
+        if o.fills:
+            # An activation's function runs over the padding too, and must find parameters there that it is made for.
+            _fill_padding(zero, view(zero, source, o.columns)[o.columns - 1], target, o, last - first)
         if o.turned != DENSE:
             turned = request.parameters + (o.turned + first) * size
             call_address(layout.copy, (zero, source, 1, source_row, turned, o.turned_row, o.columns, last - first, ones))
+
+
+@piece
+def _fill_padding(zero, filling, target, o, rows):
+    for i in range(rows):
+        row = view(zero, target + i * o.row * itemsize(zero), o.row)
+        for j in range(o.columns, o.row):
+            row[j] = filling
 
 
 @kernel(NUMBER, NUMBER, NUMBER)

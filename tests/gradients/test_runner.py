@@ -66,6 +66,18 @@ class TestFrozenParameters:
         assert sizes[0] == 0 < sizes[1] < sizes[2]
 
 
+def test_the_padding_of_activations_parameters_repeats_the_last_number() -> None:
+    """Their functions run over the padding too, and some that users write would not end at 0."""
+    net = fj.Network(seeded.alternating(np.random.default_rng(0), (5, 7, 3), fj.PReLU(np.linspace(0.1, 0.5, 7))))
+    found = seeded.runner(net).lowered
+    flat = pack(found, net.layers)
+    for op in found.layout.owners:
+        for key, place in found.layout.numbers[op.layer].items():
+            padding = place.padding_of(flat)
+            assert padding.size
+            np.testing.assert_array_equal(padding, np.broadcast_to(place.of(flat)[:, -1:] if key in "pq" else 0.0, padding.shape))
+
+
 class TestSums:
     @pytest.mark.parametrize("n", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 3, 40 * BLOCK])
     def test_the_gradient_of_a_batch_is_the_sum_of_its_samples(self, n: int) -> None:

@@ -74,6 +74,8 @@ class TestParameters:
             op, key = lowered.layout.trained[name]
             places = lowered.layout.numbers[op.layer]
             places[key].of(flat)[...] = array
+            if key in "pq":
+                places[key].padding_of(flat)[...] = array[-1]
             if key == "weight":
                 places["transposed"].of(flat)[...] = array.T
         return flat
@@ -87,7 +89,7 @@ class TestParameters:
     @pytest.mark.parametrize("chunks", CHUNKS)
     @pytest.mark.parametrize("fill", [np.nan, 3.0])
     def test_they_lie_in_their_places_and_all_else_stays(self, fill, chunks, dtype):
-        """The paddings of rows, too."""
+        """The paddings of rows, too, but that those of activations' parameters repeat the last one."""
         net = network(dtype)
         lowered, given = lowered_of(net), self.given(net)
         assert_same_bits([self.packed(lowered, given, chunks, fill)], [self.packed_naively(lowered, given, fill)])

@@ -163,6 +163,15 @@ def test_one_trained_parameter_and_fixed_ones():
     assert_same_bits((net.with_parameters(net.parameters())(X),), (net(X),))
 
 
+@pytest.mark.parametrize("shift", [0.3, UNITS["size"]])
+def test_gradients_where_arrays_are_fixed(shift):
+    parameters = {**UNITS, "shift": shift}
+    fixed, trained = (fj.Elementwise(wave, wave_slope, wave_bend, parameters, by) for by in ({}, {"size": BY_SIZE}))
+    assert not fixed.arrays
+    found, expected = (net.jacobian_vjp(X)[2](np.ones((40, 3)), np.ones((40, 3, 4))) for net in (around(fixed), around(trained)))
+    assert_same_bits((found.x, found.parameters), (expected.x, np.delete(expected.parameters, range(30, 36))))
+
+
 def test_two_of_one_input_are_two():
     x, hinged = fj.Input(3), fj.Elementwise(hinge, hinge_slope, parameters={"left": 0.2}, piecewise_linear=True)
     found = fj.Network(inputs=x, outputs=fj.concatenate([TANH(x), fj.Elementwise(tanh, tanh_slope)(x), hinged(x)]))(X[0, :3])
