@@ -63,11 +63,7 @@ class GradientEmitter(Emitter):
 
     def finished(self) -> list[Record]:
         """All steps, each with the address of its kernel."""
-        dtype = self._parameters.dtype
-        return [
-            {"pieces": 1} | (step if "kernel" in step else step | {"kernel": kernel_address(kernel_of(step), dtype)})
-            for step in self.steps
-        ]
+        return [{"pieces": 1, "kernel": step.get("kernel") or self._address(kernel_of(step))} | step for step in self.steps]
 
     # Steps of `kernels.adjoint`.
 
@@ -80,6 +76,7 @@ class GradientEmitter(Emitter):
         step = target.stored | u.as_left | right.as_right | {"depth": u.rows, "piece_rows": gradient.rows}
         if target.size > PIECE_ELEMENTS:
             rows = max(1, PIECE_ELEMENTS // target.row)
+            # The samples of a block work on one piece, so that each of them has room for a part of it.
             piece = self.take(1, -(-rows * target.row // self._parameters.block))
             step |= piece.as_start | {"piece_rows": rows}
             self.release(piece)
@@ -108,14 +105,14 @@ class GradientEmitter(Emitter):
         """Add the derivative by one operand of a function of two, from those by the slopes by this operand and by the other."""
         (by_mine, by_other), size = by_slopes, self.padded(target.columns)
         step = target.stored | by_mine.as_left | by_other.as_right | self.slopes(slopes.operator, slopes.operand)
-        step |= {"rule": kernel_address(rule, self._parameters.dtype), "to_other": -size if slopes.operand else size}
+        step |= {"rule": self._address(rule), "to_other": -size if slopes.operand else size}
         self._write(adjoint.bend_pair_step, step)
 
     def bend_normalizer(self, operator: Normalization, rule: Any, rows: tuple[Matrix, Matrix], target: Matrix) -> None:
         """Write the derivative by a normalizer's inputs, through the rows u and t."""
         (u, t), spare = rows, self.take(1, target.columns)
         step = target.stored | u.as_left | t.as_right | spare.as_start | self._state[operator] | {"rows": u.rows}
-        self._write(adjoint.bend_normalizer_step, step | {"rule": kernel_address(rule, self._parameters.dtype)})
+        self._write(adjoint.bend_normalizer_step, step | {"rule": self._address(rule)})
         self.release(spare)
 
     def pull_parameters(self, op: Operation, rows: tuple[Matrix, Matrix, Matrix], target: Matrix, places: Places) -> None:
@@ -136,10 +133,13 @@ class GradientEmitter(Emitter):
 
     def _rule(self, op: Operation, kernel: Any) -> Record:
         numbers = self._parameters.numbers[op.layer]
-        return {"rule": kernel_address(kernel, self._parameters.dtype)} | {name: numbers[name].offset for name in "pq"}
+        return {"rule": self._address(kernel)} | {name: numbers[name].offset for name in "pq"}
 
     def _write(self, kernel: Any, step: Record) -> None:
-        self.steps.append(step | {"kernel": kernel_address(kernel, self._parameters.dtype)})
+        self.steps.append(step | {"kernel": self._address(kernel)})
+
+    def _address(self, kernel: Any) -> int:
+        return kernel_address(kernel, self._parameters.dtype)
 
 
 def array(name: str, rows: int, columns: int, offset: int = 0, row: int | None = None) -> Matrix:

@@ -121,7 +121,7 @@ def bend_pair_step(zero, addresses, task, number, group, share):
 
 @kernel(*TAKEN)
 def bend_normalizer_step(zero, addresses, task, number, group, share):
-    """Write to C the derivative by a normalizer's inputs, with S as scratch."""
+    """Write to C the derivative by a normalizer's inputs; rows of A and B have one stride, and S is scratch."""
     program = Tables(zero, *addresses)
     step, group = read_step(program.steps, number), read_group(group)
     (a, next_a), (b, next_b), (c, next_c) = operands_of(program, group, step)

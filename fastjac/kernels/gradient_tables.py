@@ -13,13 +13,13 @@ SUMS, DIRECTION = SCRATCH + 1, SCRATCH + 2
 """Places of matrices that all samples share: sums of gradients over samples, and a direction of the parameters, laid out as the
 parameters are."""
 ARRAYS = (
-    "y_gradient",
-    "jacobian_gradient",
-    "jacobian",
-    "x_gradient",
-    "y_tangent",
-    "parameter_jacobian",
-    "features",
+    "y_gradient",  # (n, n_out): the loss's derivative by y
+    "jacobian_gradient",  # (n, n_out, n_in): and by J
+    "jacobian",  # J; this and those below are results
+    "x_gradient",  # (n, n_in): the loss's derivative by x
+    "y_tangent",  # (n, n_out): tangents of y along the direction of the parameters
+    "parameter_jacobian",  # (n, n_out, n_parameters)
+    "features",  # (n, features_size): see `tangent_kernel`
 )
 """Arrays of a request that matrices lie in, with an entry for each sample."""
 PLACES = {name: place for place, name in enumerate(ARRAYS, DIRECTION + 1)}
@@ -70,9 +70,8 @@ REQUEST = record(
     "steps",
     "layout",
     "x",  # (n, n_in)
-    "y",  # (n, n_out), or 0 if it is not wanted; so all below
-    *ARRAYS,  # (n, n_out) the loss's derivative by y, or 0 if it does not depend on it; (n, n_out, n_in) the same by J; then
-    # results: J; (n, n_in) the loss's derivative by x; (n, n_out); (n, n_out, n_parameters); (n, features_size)
+    "y",  # (n, n_out); 0 for an array that is neither given nor wanted, here and below
+    *ARRAYS,
     *SIZES,
     "sums",  # (n_sums, gradient_size): a sum over the samples of each chunk
     "n_sums",

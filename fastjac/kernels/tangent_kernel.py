@@ -117,17 +117,15 @@ def _add_scaled(zero, seeds, factor, source, row, target):
 def _add_activation(program, request, operation, left, right, memory):
     """`sum u_a u'_b (y_p y'_p + y_q y'_q)`, y_p and y_q being the derivatives of the activation's values by p and by q."""
     zero, o = program.zero, operation
-    layout, size, seeds, n = read_layout(program.layout, 0), itemsize(zero), request.n_out, o.n_in
+    size, seeds, n = itemsize(zero), request.n_out, o.n_in
     (features, samples, target), (others, first, count) = left, right
     rows = memory[0] + request.by_parameters * size
-    formula = o.parameter_pull, request.parameters + o.p * size, request.parameters + o.q * size
-    trained = o.trains_p != 0, o.trains_q != 0
     for sample in range(samples):
         here = features + (sample * request.features_size + o.features) * size
-        by_p, by_q = _values_by_parameters(program, layout, formula, trained, here, rows, n)
+        by_p, by_q = _values_by_parameters(program, o, here, rows)
         for other in range(count):
             there = others + other * request.features_size * size
-            right_by_p, right_by_q = _values_by_parameters(program, layout, formula, trained, there, rows + 2 * n * size, n)
+            right_by_p, right_by_q = _values_by_parameters(program, o, there, rows + 2 * n * size)
             sums = view(zero, _cell(zero, request, sample, first + other, target), seeds * seeds)
             for a in range(seeds):
                 u = view(zero, here + (o.in_row + a * o.out_row) * size, n)
@@ -139,15 +137,13 @@ def _add_activation(program, request, operation, left, right, memory):
 
 
 @piece
-def _values_by_parameters(program, layout, formula, trained, inputs, rows, n):
-    """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained.
-
-    formula : addresses of the kernel of `Rule.parameter_pull`, of p and of q.  trained : whether p is, and whether q is.
-    """
-    zero = program.zero
+def _values_by_parameters(program, operation, inputs, rows):
+    """Write the derivatives of an activation's values by p and by q to two rows, 0 for one that is not trained."""
+    zero, o = program.zero, operation
+    layout, size, n = read_layout(program.layout, 0), itemsize(zero), o.n_in
+    p, q, q_row = program.parameters + o.p * size, program.parameters + o.q * size, rows + n * size
     clear(zero, rows, 2 * n)
-    q_row = rows + n * itemsize(zero)
     derivatives = ones(program, layout), zeros(program, layout)
-    places = rows if trained[0] else 0, q_row if trained[1] else 0
-    call_address(formula[0], (zero, inputs, formula[1], formula[2], *derivatives, *places, n))
+    targets = rows if o.trains_p else 0, q_row if o.trains_q else 0
+    call_address(o.parameter_pull, (zero, inputs, p, q, *derivatives, *targets, n))
     return view(zero, rows, n), view(zero, q_row, n)
