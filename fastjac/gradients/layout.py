@@ -130,7 +130,7 @@ class Layout:
         """
         owners: dict[Hashable, Operation] = {}
         for op in self.unfolded.operations:
-            owner = owners.setdefault(op.layer if _is_per_unit(op) else tuple(numbers_of(op.layer).values()), op)
+            owner = owners.setdefault(_key_of(op), op)
             if owner is op:
                 self.numbers[op.layer] = {name: self._values.take(*shape) for name, shape in self._shapes(op).items()}
             if owner is op and op.fields:
@@ -188,6 +188,14 @@ class Layout:
 def _is_per_unit(op: Operation) -> bool:
     """Whether an operation's layer has arrays, trained or fixed, and not only numbers for all units."""
     return bool(op.fields) or any(isinstance(value, np.ndarray) for value in numbers_of(op.layer).values())
+
+
+def _key_of(op: Operation) -> Hashable:
+    """What an operation has in common with those that share its numbers: its layer, or the numbers themselves."""
+    if _is_per_unit(op):
+        return op.layer
+    # By their bytes, because -0.0 equals 0.0.
+    return tuple(np.float64(value).tobytes() for value in numbers_of(op.layer).values())
 
 
 def _listed(op: Operation) -> tuple[int, ...] | None:

@@ -172,6 +172,24 @@ def test_gradients_where_arrays_are_fixed(shift):
     assert_same_bits((found.x, found.parameters), (expected.x, np.delete(expected.parameters, range(30, 36))))
 
 
+def test_zeros_of_either_sign_are_two_parameters():
+    @njit
+    def signed(x, a):
+        return np.copysign(x, a) if x > 0.0 else -np.copysign(x, a)
+
+    @njit
+    def signed_slope(x, a):
+        return np.copysign(1.0, a)
+
+    positive, negative = (fj.Elementwise(signed, signed_slope, parameters={"a": a}, piecewise_linear=True) for a in (0.0, -0.0))
+    x = fj.Input(3)
+    net = fj.Network(inputs=x, outputs=fj.concatenate([positive(x), negative(x)]))
+    point = np.array([1.0, -2.0, 3.0])
+    y, jacobian, _ = net.jacobian_vjp(point)
+    np.testing.assert_array_equal(y, [*point, *-point])
+    np.testing.assert_array_equal(jacobian, np.vstack([np.eye(3), -np.eye(3)]))
+
+
 def test_two_of_one_input_are_two():
     x, hinged = fj.Input(3), fj.Elementwise(hinge, hinge_slope, parameters={"left": 0.2}, piecewise_linear=True)
     found = fj.Network(inputs=x, outputs=fj.concatenate([TANH(x), fj.Elementwise(tanh, tanh_slope)(x), hinged(x)]))(X[0, :3])
