@@ -12,6 +12,7 @@ from ..graphs.ends import End, blocks, check_outputs, write
 from ..graphs.graph import Graph
 from ..kernels.float_mode import default_mode
 from ..optional import optional
+from ..pages import new_array
 from .lowering import Lowered, lower
 from .operations import check_bends, unfold
 from .pullback import Pullback, views_of
@@ -93,7 +94,7 @@ class Trainable:
         """
         check_bends(self.layers)
         points, lead = self._points(x)
-        y, jacobians = (np.empty((len(points), *core), self.dtype) for core in ((self.n_out,), (self.n_out, self.n_in)))
+        y, jacobians = (new_array((len(points), *core), self.dtype) for core in ((self.n_out,), (self.n_out, self.n_in)))
         runner = self._gradient_runner()
         kept = runner.keep(len(points))
         runner.run(len(points), addresses_of(x=points, y=y, jacobian=jacobians), threads, kept)
@@ -116,7 +117,7 @@ class Trainable:
         parts = self._outputs.split(np.broadcast_to(np.empty((), self.dtype), shape), -2)
         if out is not None:
             check_outputs(out, parts, self.dtype, points)
-        result = out if isinstance(out, np.ndarray) and out.flags.carray else np.empty(shape, self.dtype)
+        result = out if isinstance(out, np.ndarray) and out.flags.carray else new_array(shape, self.dtype)
         parts = self._outputs.split(result, -2)
         target = result.reshape(len(points), self.n_out, self.n_parameters)
         runner = self._gradient_runner(at_output=True)
@@ -213,7 +214,7 @@ class Trainable:
             raise ShapeError(f"x and x2 must have two dimensions, (n, {self.n_in}), got {counts[0]} and {counts[1]}")
         runner, right = self._gradient_runner(at_output=True), left if x2 is None else right
         features = [runner.features(part, threads) for part in ([left] if right is left else [left, right])]
-        result = np.empty((len(left), len(right), self.n_out, self.n_out), self.dtype)
+        result = new_array((len(left), len(right), self.n_out, self.n_out), self.dtype)
         if result.size:
             runner.tangent_kernel(features[0], features[-1], result, threads)
         return blocks(result, self._outputs, self._outputs)
