@@ -47,11 +47,10 @@ class SeedRows:
         """The loss's derivative by the rows pulled to the input, from that by the Jacobian."""
         layout, emitter = self._layout, self._emitter
         by_jacobian = array("jacobian_gradient", layout.n_out, layout.n_in)
-        # A product reads whole vectors of its right operand, beyond the end of the caller's array if they do not fill its rows.
-        is_right = emitter.padded(layout.n_in) == layout.n_in
         if self._after is None:
-            return by_jacobian if is_right else emitter.copy(by_jacobian, emitter.take(layout.n_out, layout.n_in))
-        if not is_right:
+            return by_jacobian
+        # A product reads whole vectors of its right operand, beyond the end of the caller's array if they do not fill its rows.
+        if emitter.padded(layout.n_in) != layout.n_in:
             return self._through(by_jacobian.transpose, self._after.end())
         target = emitter.take(layout.seeds, layout.n_in)
         emitter.contract(self._after.end(), by_jacobian, target, DENSE)

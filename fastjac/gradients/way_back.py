@@ -127,6 +127,9 @@ class WayBack:
         row = emitter.padded(op.n_in)
         u, t = (side if side.row == row else emitter.copy(side, emitter.take(side.rows, op.n_in)) for side in rows)
         emitter.bend_normalizer(operator, self._bend_of(op), (u, t), target)
+        for copy, side in zip((u, t), rows, strict=True):
+            if copy is not side:
+                emitter.release(copy)
         total = self._bends.setdefault(op.source, target)
         if total is not target:
             emitter.add(total, target)
