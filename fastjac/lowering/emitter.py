@@ -63,7 +63,8 @@ class Emitter:
 
     def weight(self, factor: Affine, transposed: bool) -> Matrix:
         """A weight, row-major in the orientation asked for."""
-        return self.constant(factor.weight.T).transpose if transposed else self.constant(factor.weight)
+        lying = self.row_major(factor, transposed)
+        return lying.transpose if transposed else lying
 
     def constant(self, values: np.ndarray) -> Matrix:
         """A matrix that is the same for all samples, row-major."""

@@ -105,10 +105,7 @@ class Runner:
 
     def alone(self, x: np.ndarray, out: np.ndarray) -> None:
         """Run a task without a seed on this thread, for as few samples as `few`, in arrays that kernels can take as they lie."""
-        try:
-            memory = self._idle.pop()
-        except IndexError:
-            memory = self._new_memory(1)
+        memory = self._take_memory(1)
         call_alone(memory.handle, x, out)
         self._idle.append(memory)
 
