@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .target import vector_unit
-from .vectors import INDEX, cases, first_lanes, load_masked, load_vector, splat, store_masked, store_vector, vector_of
+from .vectors import INDEX, cases, first_lanes, load_masked, load_vector, splat, store_first, store_vector, vector_of
 
 RANKS = 1, 2
 MOST_VECTORS = 8
@@ -63,13 +63,13 @@ class _Emitter:
             left = b.sub(columns, first)
             needed = b.sdiv(b.add(left, b.sub(lanes, INDEX(1))), lanes)
             count = b.select(b.icmp_signed("<", needed, INDEX(most)), needed, INDEX(most))
-            mask = first_lanes(b, b.sub(left, b.mul(b.sub(count, INDEX(1)), lanes)), self.vector.count)
+            last = b.sub(left, b.mul(b.sub(count, INDEX(1)), lanes))
             for vectors in cases(b, count, range(1, most + 1)):
-                self._emit_columns(first, rank, vectors, mask)
+                self._emit_columns(first, rank, vectors, last)
 
-    def _emit_columns(self, first: Any, rank: int, vectors: int, mask: Any) -> None:
-        """The columns from `first` on, in so many registers; of the last one only the lanes of the mask."""
-        b = self.builder
+    def _emit_columns(self, first: Any, rank: int, vectors: int, last: Any) -> None:
+        """The columns from `first` on, in so many registers; of the last one only the first `last` lanes."""
+        b, mask = self.builder, first_lanes(self.builder, last, self.vector.count)
         zeros = ir.Constant(self.vector, [0.0] * self.vector.count)
         sums = [[cgutils.alloca_once(b, self.vector) for _ in range(vectors)] for _ in range(rank)]
         for total in (total for row in sums for total in row):
@@ -87,7 +87,7 @@ class _Emitter:
             for r in range(rank):
                 factor = self._spread(self._pair(r, loop.index)[0])
                 row = [b.fsub(m, b.fmul(factor, b.load(total))) for m, total in zip(row, sums[r], strict=True)]
-            self._store_row(loop.index, first, [b.fmul(m, after) for m in row], mask)
+            self._store_row(loop.index, first, [b.fmul(m, after) for m in row], last)
 
     def _pair(self, r: int, unit: Any) -> tuple[Any, Any]:
         """What the sum of a term is multiplied by at a unit, and what it weighs the unit by: p and q, in reverse q and p."""
@@ -116,11 +116,11 @@ class _Emitter:
         row = [load_vector(self.builder, address, self.vector, self.itemsize) for address in whole]
         return [*row, load_masked(self.builder, last, self.vector, self.itemsize, mask)]
 
-    def _store_row(self, unit: Any, first: Any, row: list[Any], mask: Any) -> None:
-        *whole, last = zip(row, self._addresses(self.target, unit, first, len(row)), strict=True)
+    def _store_row(self, unit: Any, first: Any, row: list[Any], last: Any) -> None:
+        *whole, end = zip(row, self._addresses(self.target, unit, first, len(row)), strict=True)
         for value, address in whole:
             store_vector(self.builder, value, address, self.itemsize)
-        store_masked(self.builder, *last, self.itemsize, mask)
+        store_first(self.builder, [end], self.itemsize, last)
 
     def _addresses(self, matrix: Any, unit: Any, first: Any, vectors: int) -> list[Any]:
         """Where the registers of a row lie."""

@@ -35,6 +35,11 @@ def vector_unit() -> tuple[int, int]:
     return 16, 32 if "neon" in features else 16
 
 
+def has_masks() -> bool:
+    """Whether instructions take a mask of lanes at no cost: those of AVX-512 do."""
+    return vector_unit()[0] == 64
+
+
 def _cpu_features() -> set[str]:
     """The features that Numba hands to LLVM: NUMBA_CPU_FEATURES if it is set, else all that the host has."""
     if numba.config.CPU_FEATURES is not None:

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors
-from .vectors import INDEX, cases, declared, first_lanes, load_vector, splat, store_masked, store_vector, suffix, vector_of
+from .vectors import INDEX, cases, declared, load_vector, splat, store_first, store_vector, suffix, vector_of
 
 BYTE_POINTER = ir.IntType(8).as_pointer()
 
@@ -120,10 +120,15 @@ class _Emitter:
                     phi.add_incoming(new_sums[i][v], loop)
         scale = self._load_row(at.scale, n_vectors)
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        ends = []
         for i, row in enumerate(totals):
-            c_row = b.add(at.c, b.mul(at.c_row, INDEX(i * self.itemsize)))
-            for v, total in enumerate(row):
-                self._store(b.fmul(b.fadd(total, zero), scale[v]), c_row, v, last=v == n_vectors - 1)
+            places = self._places(b.add(at.c, b.mul(at.c_row, INDEX(i * self.itemsize))), n_vectors)
+            scaled = [b.fmul(b.fadd(total, zero), factor) for total, factor in zip(row, scale, strict=True)]
+            *whole, end = zip(scaled, places, strict=True)
+            for value, place in whole:
+                store_vector(b, value, place, self.itemsize)
+            ends.append(end)
+        store_first(b, ends, self.itemsize, at.last_lanes)
 
     def _multiply_add(self, k: Any, strides: _Strides, sums: list[list[Any]]) -> list[list[Any]]:
         """One step of the inner loop: a row of B, an element of A for each row, the sums plus their products."""
@@ -166,18 +171,13 @@ class _Emitter:
             pointer = b.inttoptr(b.add(address, INDEX(v * self.lanes * self.itemsize)), BYTE_POINTER)
             b.call(self.prefetch, [pointer, read, keep, data])
 
-    def _store(self, value: Any, c_row: Any, v: int, last: bool) -> None:
-        b = self.builder
-        address = b.add(c_row, INDEX(v * self.lanes * self.itemsize))
-        if last:
-            store_masked(b, value, address, self.itemsize, first_lanes(b, self.at.last_lanes, self.lanes))
-        else:
-            store_vector(b, value, address, self.itemsize)
-
     def _load_row(self, address: Any, n_vectors: int) -> list[Any]:
         """So many vectors from an address on."""
-        addresses = [self.builder.add(address, INDEX(v * self.lanes * self.itemsize)) for v in range(n_vectors)]
-        return [load_vector(self.builder, place, self.vector, self.itemsize) for place in addresses]
+        return [load_vector(self.builder, place, self.vector, self.itemsize) for place in self._places(address, n_vectors)]
+
+    def _places(self, address: Any, n_vectors: int) -> list[Any]:
+        """The addresses of so many vectors from an address on."""
+        return [self.builder.add(address, INDEX(v * self.lanes * self.itemsize)) for v in range(n_vectors)]
 
     def _load_index(self, base: Any, k: Any) -> Any:
         address = self.builder.add(base, self.builder.shl(k, INDEX(2)))

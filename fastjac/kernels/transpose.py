@@ -19,7 +19,7 @@ from .vectors import (
     first_lanes,
     load_masked,
     load_vector,
-    store_masked,
+    store_first,
     store_vector,
     vector_of,
 )
@@ -76,11 +76,12 @@ class _Emitter:
         for j in range(self.lanes):
             place = b.add(self.source, b.mul(self.column, b.select(b.icmp_signed("<", INDEX(j), last), INDEX(j), last)))
             columns.append(load_masked(b, place, self.vector, self.itemsize, inside))
-        mask = first_lanes(b, self._least(self.columns), self.lanes)
-        scale = load_masked(b, self.scale, self.vector, self.itemsize, mask)
+        count = self._least(self.columns)
+        scale = load_masked(b, self.scale, self.vector, self.itemsize, first_lanes(b, count, self.lanes))
         for i, row in enumerate(self._turned(columns)):
             with b.if_then(b.icmp_signed("<", INDEX(i), self.rows)):
-                store_masked(b, b.fmul(row, scale), b.add(self.target, b.mul(self.row, INDEX(i))), self.itemsize, mask)
+                place = b.add(self.target, b.mul(self.row, INDEX(i)))
+                store_first(b, [(b.fmul(row, scale), place)], self.itemsize, count)
 
     def _least(self, count: Any) -> Any:
         lanes = INDEX(self.lanes)

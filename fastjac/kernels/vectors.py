@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .target import vector_unit
+from .target import has_masks, vector_unit
 
 INDEX, INT32 = ir.IntType(64), ir.IntType(32)
 
@@ -62,7 +62,46 @@ def load_masked(builder: Any, address: Any, kind: ir.VectorType, itemsize: int, 
     return builder.call(load, [builder.inttoptr(address, kind.as_pointer()), INT32(itemsize), mask, none])
 
 
-def store_masked(builder: Any, value: Any, address: Any, itemsize: int, mask: Any) -> None:
+def store_first(builder: Any, stores: Sequence[tuple[Any, Any]], itemsize: int, count: Any) -> None:
+    """Write the first `count` numbers of registers to an address each, and nothing else; `count` is at least 1.
+
+    Only AVX-512 masks stores at no cost. A masked store of AVX2 takes AMD's Zen 1 to 3 twelve cycles, as uops.info has measured.
+    """
+    lanes = stores[0][0].type.count
+    if has_masks():
+        mask = first_lanes(builder, count, lanes)
+        for value, address in stores:
+            _store_masked(builder, value, address, itemsize, mask)
+        return
+    with builder.if_else(builder.icmp_unsigned(">=", count, INDEX(lanes)), likely=True) as (whole, part):
+        with whole:
+            for value, address in stores:
+                store_vector(builder, value, address, itemsize)
+        with part:
+            for value, address in stores:
+                _store_halves(builder, value, address, itemsize, count)
+
+
+def _store_halves(builder: Any, value: Any, address: Any, itemsize: int, count: Any) -> None:
+    """Write fewer numbers than a register holds: half a register, a quarter and so on, as the bits of their count say."""
+    lanes = value.type.count
+    while lanes > 1:
+        lanes //= 2
+        low, high = (_lanes_of(builder, value, first, lanes) for first in (0, lanes))
+        is_in = builder.icmp_unsigned("!=", builder.and_(count, INDEX(lanes)), INDEX(0))
+        with builder.if_then(is_in):
+            store_vector(builder, low, address, itemsize)
+        value = builder.select(is_in, high, low)
+        address = builder.add(address, builder.select(is_in, INDEX(lanes * itemsize), INDEX(0)))
+
+
+def _lanes_of(builder: Any, value: Any, first: int, count: int) -> Any:
+    """Some lanes of a register that follow one another."""
+    places = ir.Constant(ir.VectorType(INT32, count), list(range(first, first + count)))
+    return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), places)
+
+
+def _store_masked(builder: Any, value: Any, address: Any, itemsize: int, mask: Any) -> None:
     """Write the lanes of a mask to an address, and nothing else."""
     kind = value.type
     taken = [kind, kind.as_pointer(), INT32, mask.type]
