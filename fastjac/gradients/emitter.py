@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..caches import caches
 from ..kernels import adjoint
 from ..kernels.gradient_tables import PLACES, SUMS
 from ..kernels.jit import kernel_address
-from ..kernels.tables import DENSE, PARAMETERS, SCRATCH, WORK
-from ..kernels.target import round_up
+from ..kernels.tables import CONTRACT, DENSE, PARAMETERS, SCRATCH, WORK
+from ..kernels.target import lanes, round_up
 from ..layers import Affine
 from ..lowering.emitter import Emitter, kernel_of
 from ..lowering.matrix import Matrix, Record
@@ -21,8 +22,16 @@ from .places import Place, Placed, Places
 
 ALL = 1 << 30
 """More rows than any sample has, and more samples than any group."""
-PIECE_ELEMENTS = 8192
-"""Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added."""
+PIECE_ELEMENTS, PIECE_VECTORS = 8192, 4
+"""Numbers in a piece of a weight's gradient, which stays in the nearer caches until it is added, and the fewest registers that a
+row of it fills."""
+DOT_ROWS, DOT_VECTORS = 4, 8
+"""The fewest rows, and the fewest registers that each of them fills, for which dot products with the live units pay."""
+DOT_BYTES = 4096
+"""Bytes of a row that dot products take before the next ones, so that some rows stay in the first-level cache. The order of sums
+follows from it, so it is the same on every machine."""
+STRIP_BYTES = caches().second // 2
+"""Bytes of a weight whose rows dot products of all samples take before the next ones."""
 
 
 class GradientEmitter(Emitter):
@@ -40,6 +49,7 @@ class GradientEmitter(Emitter):
     def __init__(self, parameters: Placed, state: StatePlaces, end: int) -> None:
         super().__init__(parameters, state)
         self.end = end
+        self._turned: dict[int, Matrix] = {}  # the transpose of each weight, by the place of the weight
 
     def keep(self, rows: int, columns: int) -> Matrix:
         """A new matrix in the block's workspace."""
@@ -49,7 +59,11 @@ class GradientEmitter(Emitter):
 
     def row_major(self, factor: Affine, transposed: bool) -> Matrix:
         """See `Emitter`."""
-        return self._parameters.numbers[factor]["transposed" if transposed else "weight"].matrix(PARAMETERS)
+        weight, other = (self._parameters.numbers[factor][name].matrix(PARAMETERS) for name in ("weight", "transposed"))
+        if transposed:
+            weight, other = other, weight
+        self._turned[weight.offset] = other
+        return weight
 
     def in_panels(self, factor: Affine, transposed: bool, rows: int) -> Matrix:
         """The weight row by row: to pack it into panels at each call would take longer than they save."""
@@ -60,6 +74,18 @@ class GradientEmitter(Emitter):
         step = self.steps[-1]
         if step["live"] == DENSE and step["a_place"] != PARAMETERS:
             step["stacked"] = ALL
+
+    def leave_out(self, matrix: Matrix, slopes: Slopes) -> None:
+        """See `Emitter`: the product becomes dot products with the rows of the weight that belong to live units."""
+        step, dtype = matrix.made_by, self._parameters.dtype
+        if step is None or not isinstance(slopes.operator, Diagonal) or not _is_dense_product(step):
+            return
+        if step["rows"] >= DOT_ROWS and step["depth"] >= DOT_VECTORS * lanes(dtype):
+            row_bytes = step["depth"] * dtype.itemsize
+            pieces = -(-row_bytes // DOT_BYTES)
+            step |= self._turned[step["b"]].as_right | {"kernel": self._address(adjoint.live_columns_step), "stacked": 0}
+            step |= {"columns_live": self.list_of(slopes), "strip": max(1, STRIP_BYTES // row_bytes)}
+            step["piece_depth"] = round_up(-(-step["depth"] // pieces), LINE)
 
     def finished(self) -> list[Record]:
         """All steps, each with the address of its kernel."""
@@ -73,12 +99,18 @@ class GradientEmitter(Emitter):
         # A product reads whole vectors of its right operand, which must not go beyond the end of the caller's array.
         if t.place in PLACES.values() and self.padded(t.columns) != t.columns:
             right = self.copy(t, self.take(t.rows, t.columns))
-        step = target.stored | u.as_left | right.as_right | {"depth": u.rows, "piece_rows": gradient.rows}
+        step = target.stored | u.as_left | right.as_right | {"depth": u.rows}
+        step |= {"piece_rows": target.rows, "piece_columns": target.row}
         if target.size > PIECE_ELEMENTS:
-            rows = max(1, PIECE_ELEMENTS // target.row)
+            # The operand with shorter rows is read again for every piece.
+            if target.rows < target.columns:
+                least = PIECE_VECTORS * lanes(self._parameters.dtype)
+                step["piece_columns"] = min(target.row, round_up(PIECE_ELEMENTS // target.rows, least))
+            else:
+                step["piece_rows"] = max(1, PIECE_ELEMENTS // target.row)
             # The samples of a block work on one piece, so that each of them has room for a part of it.
-            piece = self.take(1, -(-rows * target.row // self._parameters.block))
-            step |= piece.as_start | {"piece_rows": rows}
+            piece = self.take(1, -(-step["piece_rows"] * step["piece_columns"] // self._parameters.block))
+            step |= piece.as_start
             self.release(piece)
         self._write(adjoint.outer_step, step)
         if right is not t:
@@ -140,6 +172,12 @@ class GradientEmitter(Emitter):
 
     def _address(self, kernel: Any) -> int:
         return kernel_address(kernel, self._parameters.dtype)
+
+
+def _is_dense_product(step: Record) -> bool:
+    """Whether a step multiplies whole rows, which are contiguous, by a weight, and adds nothing."""
+    by_weight = step["operation"] == CONTRACT and step["b_place"] == PARAMETERS
+    return by_weight and step["a_column"] == 1 and step["live"] == step["start_place"] == DENSE
 
 
 def array(name: str, rows: int, columns: int, offset: int = 0, row: int | None = None) -> Matrix:

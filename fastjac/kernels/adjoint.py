@@ -11,13 +11,14 @@ others, and C is its result. S, the matrix from which a contraction starts, is s
 from __future__ import annotations
 
 from .accumulate import TAKEN
-from .contract import Contraction, tile_shape
-from .group import operand_of, read_group, result_of, right_of, sample_state, start_of
+from .contract import Contraction, even_piece, tile_shape
+from .dots import MOST_ROWS, DotOperands, compute_dots, units_together
+from .group import extent_of, operand_of, read_group, result_of, right_of, sample_state, start_of
 from .jit import kernel, piece
 from .memory import call_address, itemsize, view
 from .operators import add_vector, clear
 from .sweep import ones, zeros
-from .tables import DENSE, Tables, read_layout, read_step
+from .tables import DENSE, INDEX, INDEX_BYTES, Tables, read_layout, read_step
 
 
 @kernel(*TAKEN)
@@ -35,21 +36,68 @@ def outer_step(zero, addresses, task, number, group, share):
     if next_a == depth * step.a_row * size and next_b == depth * step.b_row * size:
         # The rows of all samples follow one another, and are one sum.
         depth, sums = depth * sums, 1
-    in_place = step.piece_rows >= step.rows
+    in_place = step.piece_rows >= step.rows and step.piece_columns >= step.columns
     for sample in range(sums):
-        for first in range(0, step.rows, step.piece_rows):
-            rows, target = min(step.piece_rows, step.rows - first), c + first * step.c_row * size
-            start, start_row, result = (target, step.c_row, target) if in_place else (zeros(program, layout), 0, apart)
-            operands = Contraction(
-                rows, step.columns,
-                a + sample * next_a + first * size, 1, step.a_row, group.lists,
-                b + sample * next_b, step.b_row, 1, group.lists, depth,
-                start, start_row, ones(program, layout), result, step.c_row,
-            )  # fmt: skip
-            tile_rows, tile_columns = tile_shape(zero, rows, step.columns)
-            call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
-            if not in_place:
-                add_vector(zero, apart, target, rows * step.c_row)
+        left, right = a + sample * next_a, b + sample * next_b
+        for i in range(0, step.rows, step.piece_rows):
+            for j in range(0, step.columns, step.piece_columns):
+                rows, columns = min(step.piece_rows, step.rows - i), min(step.piece_columns, step.columns - j)
+                target = c + (i * step.c_row + j) * size
+                # Where the result lies, how long its rows are, and what it is added to.
+                result, row = (target, step.c_row) if in_place else (apart, step.piece_columns)
+                start, start_row = (target, row) if in_place else (zeros(program, layout), 0)
+                operands = Contraction(
+                    rows, columns,
+                    left + i * size, 1, step.a_row, group.lists,
+                    right + j * size, step.b_row, 1, group.lists, depth,
+                    start, start_row, ones(program, layout), result, row,
+                )  # fmt: skip
+                tile_rows, tile_columns = tile_shape(zero, rows, columns)
+                call_address(layout.contract, (zero, operands, tile_rows, tile_columns))
+                if not in_place:
+                    for k in range(rows):
+                        add_vector(zero, apart + k * row * size, target + k * step.c_row * size, columns)
+
+
+@kernel(*TAKEN)
+def live_columns_step(zero, addresses, task, number, group, share):
+    """`C = A B^T diag(d)` for the columns of live units, which a list names; the others become 0.
+
+    All samples take one strip of B after another, which stays in the cache meanwhile.
+    """
+    program = Tables(zero, *addresses)
+    step, group = read_step(program.steps, number), read_group(group)
+    (a, next_a), (b, _), (c, next_c) = operands_of(program, group, step)
+    size, tile_rows = itemsize(zero), even_piece(step.rows, MOST_ROWS)
+    for strip in range(0, step.columns, step.strip):
+        for sample in range(group.samples):
+            matrix, target = a + sample * next_a, c + sample * next_c
+            if strip == 0:
+                for i in range(step.rows):
+                    clear(zero, target + i * step.c_row * size, step.columns)
+            count, places = extent_of(group, step.columns_live, step.columns, sample)
+            first, last = _within(view(INDEX, places, count), strip, strip + step.strip)
+            scale = sample_state(program, step, group, sample)
+            for i in range(0, step.rows, tile_rows):
+                rows, sums = min(tile_rows, step.rows - i), target + i * step.c_row * size
+                for k in range(0, step.depth, step.piece_depth):
+                    depth, left, right = min(step.piece_depth, step.depth - k), matrix + (i * step.a_row + k) * size, b + k * size
+                    for unit in range(first, last, units_together()):
+                        units = places + unit * INDEX_BYTES, last - unit
+                        dots = DotOperands(left, step.a_row, right, step.b_row, *units, depth, scale, sums, step.c_row)
+                        compute_dots(zero, rows, dots)
+
+
+@piece
+def _within(units, start, stop):
+    """The places in a list of ascending numbers from the first that is at least `start` to the first that is at least `stop`."""
+    first = 0
+    while first < units.size and units[first] < start:
+        first += 1
+    last = first
+    while last < units.size and units[last] < stop:
+        last += 1
+    return first, last
 
 
 @kernel(*TAKEN)

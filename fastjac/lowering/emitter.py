@@ -160,6 +160,9 @@ class Emitter:
         matrix.made_by |= slopes | {"masked": int(masks)}
         return True
 
+    def leave_out(self, matrix: Matrix, slopes: Slopes) -> None:
+        """Let the step that makes a matrix, and scales it by these slopes, leave out the columns of dead units, if that pays."""
+
     def copy(self, source: Matrix, target: Matrix) -> Matrix:
         """Copy a matrix; returns the target."""
         seen = source.transpose if target.transposed else source

@@ -278,6 +278,8 @@ class Passage:
             once = len(self._way.readers[term.source]) == 1
             if not (once and self._emitter.scale(source.matrix, slopes)):
                 self._emitter.multiply(source.matrix, slopes)
+            elif live:
+                self._emitter.leave_out(source.matrix, live)
             return self._held_by_one_more(replace(source, live=live))
         target = self._target(value)
         self._emitter.copy(source.matrix, target.matrix)

@@ -132,3 +132,52 @@ def test_jacobians_and_gradients_from_every_boundary(word: str, n_in: int) -> No
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
         assert_gradient(seeded.pullback(net, x, boundary)(by_y, given), *gradient, FLOAT64_TOLERANCE)
         assert_same_bits([given], [by_jacobian])
+
+
+LONG = 1100
+"""More numbers than dot products take at a time."""
+
+
+def long_chain(widths: tuple[int, ...], activation: Layer, dtype: type = np.float64) -> fj.Network:
+    return fj.Network(seeded.alternating(np.random.default_rng(2), widths, activation), dtype=dtype)
+
+
+@pytest.mark.parametrize("widths", [(LONG, 40, 30, 5), (5, 30, 40, LONG)], ids=["reverse", "forward"])
+def test_columns_of_dead_units_are_left_out_where_rows_are_long(widths: tuple[int, ...]) -> None:
+    """Of units with dead ones, unless the gradient by the slopes themselves is wanted; one row or short ones do not pay."""
+    slope = fj.PReLU(0.0)
+    for activation, wanted, count in (
+        (fj.ReLU(), None, 1), (fj.ReLU6(), None, 1), (fj.Tanh(), None, 0), (fj.LeakyReLU(0.1), None, 0), (slope, None, 0),
+    ):  # fmt: skip
+        assert steps(lowered(long_chain(widths, activation), wanted), adjoint.live_columns_step) == count, activation
+    few, short = ((*widths[:3], 1), (60, *widths[1:])) if widths[0] == LONG else ((1, *widths[1:]), (*widths[:3], 60))
+    for others in (few, short):
+        assert steps(lowered(long_chain(others, fj.ReLU())), adjoint.live_columns_step) == 0, others
+
+
+@pytest.mark.parametrize("activation", [fj.ReLU(), fj.ReLU6(), fj.HardTanh(), fj.HardSwish()], ids=str)
+@pytest.mark.parametrize("widths", [(LONG, 40, 30, 5), (5, 30, 40, LONG), (700, 24, 9, 24, 700)], ids=str)
+def test_gradients_of_long_rows(widths: tuple[int, ...], activation: Layer) -> None:
+    net, rng = long_chain(widths, activation), np.random.default_rng(3)
+    x, by_y = rng.standard_normal((7, net.n_in)), rng.standard_normal((7, net.n_out))
+    by_jacobian = rng.standard_normal((7, net.n_out, net.n_in))
+    whole = net.jacobian_vjp(x)[2](by_y, by_jacobian)
+    assert_gradient(whole, *torch_gradients.pullback(net.layers, x, by_y, by_jacobian), FLOAT64_TOLERANCE)
+    for some in (slice(0, 1), slice(2, 5), slice(6, 7)):
+        part = net.jacobian_vjp(x[some])[2](by_y[some], by_jacobian[some])
+        assert_same_bits([part.x], [whole.x[some]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(90, 200), (200, 90), (95, 95)])
+def test_large_gradients_are_cut_into_pieces_of_the_longer_rows(sizes: tuple[int, int], dtype: type) -> None:
+    """So that the rows of the larger operand are read once."""
+    n_in, n_out = sizes
+    net = long_chain((n_in, n_out, 3), fj.Tanh(), dtype)
+    table = lowered(net).tables(frozenset(BACK.split())).steps
+    large = table[
+        (table["rows"] == n_out) & (table["columns"] == n_in) & (table["kernel"] == kernel_address(adjoint.outer_step, net.dtype))
+    ]
+    assert len(large) == 2
+    assert ((large["piece_columns"] < n_in) == (n_out < n_in)).all()
+    assert ((large["piece_rows"] < n_out) == (n_out >= n_in)).all()

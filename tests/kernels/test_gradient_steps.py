@@ -71,11 +71,12 @@ def same(numbers, lies):
     return np.broadcast_to(numbers[:1], numbers.shape) if lies == "shared" else numbers
 
 
-def take(kernel, step, *operands, numbers=(), state=None):
+def take(kernel, step, *operands, numbers=(), state=None, lists=()):
     """Take one step of all samples.
 
     numbers : rows among the parameters, p and q.
     state : vectors (vectors, samples, row) of the state, from the first sample of the group on.
+    lists : a list of units for each sample, each with its length before it and places for more behind it.
     """
     dtype, samples = operands[0].whole.dtype, len(operands[0].numbers)
     parameters = np.concatenate([np.zeros(WIDE), np.ones(WIDE), *numbers]).astype(dtype)
@@ -91,10 +92,9 @@ def take(kernel, step, *operands, numbers=(), state=None):
     if state is not None:
         held[:, STATE_FIRST + GROUP_FIRST :] = state
     room = held.shape[1] if state is not None else 0
-    lists = np.arange(WIDE, dtype=np.int32)
-    group = Group(
-        samples, samples, places.ctypes.data, 0, (held.ctypes.data, room, STATE_FIRST), GROUP_FIRST, lists.ctypes.data, 0, 0
-    )
+    identity, own_lists = np.arange(WIDE, dtype=np.int32), np.array(lists, np.int32)
+    listed = identity.ctypes.data, own_lists.ctypes.data, own_lists.strides[0]
+    group = Group(samples, samples, places.ctypes.data, 0, (held.ctypes.data, room, STATE_FIRST), GROUP_FIRST, *listed)
     words = np.array([*group[:4], *group.state, *group[5:]], np.int64)
     call(kernel, dtype.type(0), addresses, 0, 0, words, (0, 1))
 
@@ -102,19 +102,43 @@ def take(kernel, step, *operands, numbers=(), state=None):
 @both_dtypes
 @shapes
 @lying
-@pytest.mark.parametrize("piece_rows", [1, 2, 100])
-def test_outer(piece_rows, a_lies, b_lies, shape, dtype):
-    """Large results are computed in pieces, of which the last may have fewer rows."""
+@pytest.mark.parametrize("pieces", [(1, 96), (2, 96), (96, 16), (2, 32), (96, 96)], ids=str)
+def test_outer(pieces, a_lies, b_lies, shape, dtype):
+    """Large results are computed in pieces, of which the last may have fewer rows or columns."""
     depth, rows, columns = shape
     u, t = drawn(dtype, SAMPLES, depth, rows), drawn(dtype, SAMPLES, depth, columns, seed=1)
     c = Operand(drawn(dtype, 1, rows, columns, seed=2), C, "shared")
     expected = c.numbers + np.einsum("sdi,sdj->ij", *(same(x, lies).astype(float) for x, lies in ((u, a_lies), (t, b_lies))))
     a, b = Operand(same(u, a_lies), A, a_lies), Operand(same(t, b_lies), B, b_lies)
-    piece = Operand(np.zeros((1, rows, columns), dtype), START, "shared")
-    piece.whole[...] = 0  # also between the rows, which are added as they lie
+    piece = Operand(np.full((1, min(rows, pieces[0]), min(padded(columns, dtype), pieces[1])), np.nan, dtype), START, "shared")
     step = c.matrix.stored | a.matrix.as_left | b.matrix.as_right | piece.matrix.as_start
     # All samples have one result, so the first operand gives their number.
-    take(adjoint.outer_step, step | {"depth": depth, "piece_rows": piece_rows}, a, b, piece, c)
+    take(adjoint.outer_step, step | {"depth": depth, "piece_rows": pieces[0], "piece_columns": pieces[1]}, a, b, piece, c)
+    c.assert_holds(expected)
+
+
+@both_dtypes
+@pytest.mark.parametrize("lies", ["together", "part", "array", "shared"])
+@pytest.mark.parametrize("shape", [(1, 13, 5), (7, 40, 17), (4, 96, 33), (13, 31, 20)], ids=str)
+@pytest.mark.parametrize(("strip", "piece_depth"), [(100, 96), (6, 16), (1, 32)])
+def test_live_columns(strip, piece_depth, shape, lies, dtype):
+    """Of a sample without live units, of one with all of them, and of others; what dead units would bring is not even read."""
+    rows, depth, columns = shape
+    u, weight = same(drawn(dtype, SAMPLES, rows, depth), lies), drawn(dtype, 1, columns, depth, seed=1)
+    slopes = drawn(dtype, SAMPLES, columns, seed=2)
+    slopes[drawn(float, SAMPLES, columns, seed=3) > 0.3] = 0
+    slopes[1], slopes[3] = 0, 1 + np.arange(columns)
+    slopes[:, 2], weight[:, 2] = 0, np.inf
+    expected = np.einsum("srk,uk->sru", u.astype(float), np.where(np.isinf(weight[0]), 0, weight[0])) * slopes[:, None]
+    live = [np.flatnonzero(row) for row in slopes]
+    lists = [[len(units), *units, *[-1] * (columns + 4 - len(units))] for units in live]
+    a, b = Operand(u, A, lies), Operand(weight, B, "shared")
+    c = Operand(np.full((SAMPLES, rows, columns), np.nan, dtype), C)
+    state = np.full((1, SAMPLES, padded(columns, dtype)), GUARD)
+    state[0, :, :columns] = slopes
+    step = c.matrix.stored | a.matrix.as_left | b.matrix.as_right | {"state": 0, "state_row": state.shape[2], "columns_live": 0}
+    step |= {"depth": depth, "strip": strip, "piece_depth": piece_depth}
+    take(adjoint.live_columns_step, step, a, b, c, state=state, lists=lists)
     c.assert_holds(expected)
 
 
