@@ -9,6 +9,7 @@ Each element is a sum by lanes, which are added up at the end. Its bits depend o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -105,20 +106,28 @@ class _Emitter:
             b.store(ir.Constant(self.vector, [0.0] * lanes), total)
         whole = b.and_(depth, INDEX(-lanes))
         with cgutils.for_range_slice(b, INDEX(0), whole, INDEX(lanes), INDEX) as (k, _):
-            self._multiply_add([self._load_vector(row, k) for row in rows], others, k, sums)
+            self._multiply_add(
+                lambda row: self._load_vector(row, k), rows, [self._load_vector(other, k) for other in others], sums
+            )
         left_over = b.sub(depth, whole)
         with b.if_then(b.icmp_signed(">", left_over, INDEX(0))):
             mask = first_lanes(b, left_over, lanes)
-            part = [load_masked(b, self._element(row, whole), self.vector, self.itemsize, mask) for row in rows]
-            self._multiply_add(part, others, whole, sums)
+
+            def load_part(row: Any) -> Any:
+                return load_masked(b, self._element(row, whole), self.vector, self.itemsize, mask)
+
+            self._multiply_add(load_part, rows, [self._load_vector(other, whole) for other in others], sums)
         return sums
 
-    def _multiply_add(self, left: list[Any], others: list[Any], k: Any, sums: list[list[Any]]) -> None:
-        """Add to the sums the products of the rows' registers with those of all units, which start at number k."""
-        for other, column in zip(others, sums, strict=True):
-            right = self._load_vector(other, k)
-            for x, total in zip(left, column, strict=True):
-                self.builder.store(self.builder.call(self.fmuladd, [x, right, self.builder.load(total)]), total)
+    def _multiply_add(self, load: Callable[[Any], Any], rows: list[Any], right: list[Any], sums: list[list[Any]]) -> None:
+        """Add to the sums the products of a register of each row with those of all units.
+
+        Rows are loaded one after another, since there are not registers enough for all of them.
+        """
+        for i, row in enumerate(rows):
+            left = load(row)
+            for y, column in zip(right, sums, strict=True):
+                self.builder.store(self.builder.call(self.fmuladd, [left, y, self.builder.load(column[i])]), column[i])
 
     def _unit(self, number: int) -> Any:
         """The number of a unit; where too few are left, that of the last one, which is computed again."""
