@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,29 +62,51 @@ def tile_rows_of(zero, rows, tile_columns):
     return even_piece(rows, TALLEST[tile_columns // lanes_of(zero)])
 
 
-@kernel(tuple_type(Contraction), NUMBER, NUMBER)
-def contract(zero, operands, tile_rows, tile_columns):
-    """Compute the contraction in tiles of the given shape; `zero` has the type of its numbers.
+@piece
+def _share_of_panel(o, tile_rows, panel):
+    """Bytes of a panel of so many bytes that each tile asks for with each step of the inner index."""
+    tiles = (np.uint32(o.rows) + np.uint32(tile_rows) - np.uint32(1)) // np.uint32(tile_rows)
+    return np.intp(np.uint32(panel) // (tiles * np.uint32(max(o.depth, 1))))
+
+
+def _contraction(name: str, far: bool | None) -> Any:
+    """The kernel of contractions in tiles of a given shape.
 
     Columns are the outer loop: the panel of B that a piece needs stays in the first-level cache for all rows.
+
+    far : True if the tiles of one panel are to ask for the next one, each for an equal part of it; else None.
     """
-    o = operands
-    size, width = itemsize(zero), lanes_of(zero)
-    j = 0
-    while j < o.columns:
-        columns = min(tile_columns, o.columns - j)
-        vectors = (columns + width - 1) // width
-        i = 0
-        while i < o.rows:
-            tile = TileOperands(
-                o.a + i * o.a_row * size, o.a_row, o.a_column, o.a_index,
-                o.b + j * o.b_jump * size, o.b_row, o.b_index, o.depth,
-                o.start + (i * o.start_row + j) * size, o.start_row, o.scale + j * size,
-                o.c + (i * o.c_row + j) * size, o.c_row, columns - (vectors - 1) * width,
-            )  # fmt: skip
-            compute_tile(zero, min(tile_rows, o.rows - i), vectors, tile)
-            i += tile_rows
-        j += tile_columns
+
+    @kernel(tuple_type(Contraction), NUMBER, NUMBER, name=name)
+    def compute(zero, operands, tile_rows, tile_columns):
+        o = operands
+        size, width = itemsize(zero), lanes_of(zero)
+        step = _share_of_panel(o, tile_rows, tile_columns * o.b_jump * size) if far else 0
+        j = 0
+        while j < o.columns:
+            columns = min(tile_columns, o.columns - j)
+            vectors = (columns + width - 1) // width
+            ahead = o.b + (j + tile_columns) * o.b_jump * size
+            i = 0
+            while i < o.rows:
+                tile = TileOperands(
+                    o.a + i * o.a_row * size, o.a_row, o.a_column, o.a_index,
+                    o.b + j * o.b_jump * size, o.b_row, o.b_index, o.depth,
+                    o.start + (i * o.start_row + j) * size, o.start_row, o.scale + j * size,
+                    o.c + (i * o.c_row + j) * size, o.c_row, columns - (vectors - 1) * width,
+                )  # fmt: skip
+                compute_tile(zero, min(tile_rows, o.rows - i), vectors, tile, (ahead, step), far)
+                ahead += step * o.depth
+                i += tile_rows
+            j += tile_columns
+
+    return compute
+
+
+contract = _contraction("contract", far=None)
+"""For weights that stay in the caches."""
+contract_far = _contraction("contract_far", far=True)
+"""For weights that come from memory: while one panel is multiplied, the next one is on its way."""
 
 
 @piece

@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors
+from .target import ALIGNMENT, MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors
 from .vectors import INDEX, cases, declared, load_vector, splat, store_first, store_vector, suffix, vector_of
 
 BYTE_POINTER = ir.IntType(8).as_pointer()
@@ -25,6 +25,10 @@ PREFETCH_DISTANCE = 8
 """Rows of B are prefetched so many ahead of the multiplication: the hardware cannot foresee which rows an index list skips."""
 PREFETCH_VECTORS = 4
 """Tiles narrower than this read so little of B that it is in the first-level cache anyway."""
+
+
+FIRST_LEVEL, SECOND_LEVEL = 3, 2
+"""Caches to prefetch to, as LLVM numbers them."""
 
 
 class TileOperands(NamedTuple):
@@ -54,13 +58,18 @@ class TileOperands(NamedTuple):
 
 
 @intrinsic
-def compute_tile(typingctx, zero, rows, vectors, operands):
-    """Compute one tile of `rows` by `vectors` registers; `zero` has the type of its numbers."""
-    signature = types.void(zero, types.intp, types.intp, operands)
+def compute_tile(typingctx, zero, rows, vectors, operands, ahead, far):
+    """Compute one tile of `rows` by `vectors` registers; `zero` has the type of its numbers.
+
+    ahead : memory that a later tile reads: its address, and the bytes that go with each step of the inner index.
+    far : True if the tile is to ask for that memory meanwhile, else None.
+    """
+    signature = types.void(zero, types.intp, types.intp, operands, ahead, far)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         fields = TileOperands(*cgutils.unpack_tuple(builder, args[3]))
-        emitter = _Emitter(builder, fields, 4 if sig.args[0] == types.float32 else 8)
+        later = None if sig.args[5] == types.none else cgutils.unpack_tuple(builder, args[4])
+        emitter = _Emitter(builder, fields, 4 if sig.args[0] == types.float32 else 8, later)
         shape = builder.add(builder.mul(args[1], INDEX(MAX_TILE_VECTORS + 1)), args[2])
         shapes = {
             n_rows * (MAX_TILE_VECTORS + 1) + n_vectors: (n_rows, n_vectors)
@@ -85,8 +94,8 @@ class _Strides(NamedTuple):
 class _Emitter:
     """Writes the LLVM code of one tile shape after another."""
 
-    def __init__(self, builder: Any, fields: TileOperands, itemsize: int) -> None:
-        self.builder, self.at, self.itemsize = builder, fields, itemsize
+    def __init__(self, builder: Any, fields: TileOperands, itemsize: int, ahead: Any) -> None:
+        self.builder, self.at, self.itemsize, self.ahead = builder, fields, itemsize, ahead
         self.vector = vector_of(itemsize)
         self.lanes = self.vector.count
         # fmuladd, unlike fma, becomes a plain multiply and add where the CPU has no fused one.
@@ -135,7 +144,10 @@ class _Emitter:
         b, at, n_vectors = self.builder, self.at, len(sums[0])
         if n_vectors >= PREFETCH_VECTORS:
             ahead = self._load_index(at.b_index, b.add(k, INDEX(PREFETCH_DISTANCE)))
-            self._prefetch(b.add(at.b, b.mul(ahead, strides.b_row)), n_vectors)
+            self._prefetch(b.add(at.b, b.mul(ahead, strides.b_row)), n_vectors * self.lanes * self.itemsize, FIRST_LEVEL)
+        if self.ahead:
+            start, step = self.ahead
+            self._prefetch(b.add(start, b.mul(k, step)), n_vectors * self.lanes * self.itemsize // 2, SECOND_LEVEL)
         first = b.add(at.a, b.mul(self._load_index(at.a_index, k), strides.a_column))
         addresses = self._row_addresses(first, strides.a_row, len(sums))
         operands = self._load_row(b.add(at.b, b.mul(self._load_index(at.b_index, k), strides.b_row)), n_vectors)
@@ -163,13 +175,13 @@ class _Emitter:
         kind = ir.FunctionType(INDEX, [INDEX])
         return self.builder.asm(kind, "", "=r,0", [value], side_effect=False)
 
-    def _prefetch(self, address: Any, n_vectors: int) -> None:
-        """Ask for a row of B; an address past the end does no harm."""
+    def _prefetch(self, address: Any, size: int, level: int) -> None:
+        """Ask for so many bytes, to be near in a cache of this level; an address past the end does no harm."""
         b = self.builder
-        read, keep, data = (ir.IntType(32)(value) for value in (0, 3, 1))
-        for v in range(n_vectors):
-            pointer = b.inttoptr(b.add(address, INDEX(v * self.lanes * self.itemsize)), BYTE_POINTER)
-            b.call(self.prefetch, [pointer, read, keep, data])
+        read, locality, data = (ir.IntType(32)(value) for value in (0, level, 1))
+        for offset in range(0, max(size, 1), ALIGNMENT):
+            pointer = b.inttoptr(b.add(address, INDEX(offset)), BYTE_POINTER)
+            b.call(self.prefetch, [pointer, read, locality, data])
 
     def _load_row(self, address: Any, n_vectors: int) -> list[Any]:
         """So many vectors from an address on."""

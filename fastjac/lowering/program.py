@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..caches import caches
 from ..kernels import run
 from ..kernels.cache import fingerprint
-from ..kernels.contract import contract
+from ..kernels.contract import contract, contract_far
 from ..kernels.jit import kernel_address
 from ..kernels.operators import copy
 from ..kernels.tables import LAYOUT, LIVE, PRIMAL, STEP, Program, record, records
@@ -37,6 +37,10 @@ GROUP_BYTES = caches().first * 2 // 3
 """Room for the matrices of the samples that take each step together: most of the first-level cache."""
 SHARING_GROUP_BYTES = caches().second // 2
 """Room for a group's matrices where samples share the strips of a large weight: some of the second-level cache."""
+
+FAR_WEIGHTS = caches().second * 16
+"""Bytes of weights that count as too many for the caches. How much of a third-level cache a process has is nowhere to be read, so
+this is a multiple of the second level, which weights outgrow on all machines measured."""
 
 
 def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
@@ -71,7 +75,7 @@ def lower(chain: Chain, tasks: Sequence[tuple[Product, Plan]] = ()) -> Program:
         "n_identity": widest,
         "own_lists": widest + LIST_ROOM,
     }
-    shared |= {name: kernel_address(kernel, chain.dtype) for name, kernel in (("contract", contract), ("copy", copy))}
+    shared |= {name: kernel_address(kernel, chain.dtype) for name, kernel in (("contract", _multiplying(chain)), ("copy", copy))}
     shared["piecewise_linear"] = int(chain.piecewise_linear)
     sweep = Sweep(block, places, parameters)
     primal = [move | cut_move(move) for move in sweep.steps(values)]
@@ -124,6 +128,12 @@ def _room(chain: Chain, elements: int, plans: Iterable[Plan]) -> Room:
     if any(size > LARGE_WEIGHT for size in weights):
         block_bytes, group_bytes = max(SHARING_BLOCK_BYTES, sum(weights) // 8), SHARING_GROUP_BYTES
     return Room(max(least, _block(elements * chain.dtype.itemsize, block_bytes)), group_bytes // chain.dtype.itemsize, least)
+
+
+def _multiplying(chain: Chain) -> Any:
+    """The kernel of products, by the bytes of all weights, most of which lie in both orientations."""
+    size = 2 * sum(weight.size for weight in chain.weights) * chain.dtype.itemsize
+    return contract_far if size > FAR_WEIGHTS else contract
 
 
 def _with_lanes(layouts: list[Record], in_lanes: list[Lanes | None]) -> list[Record]:

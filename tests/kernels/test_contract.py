@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastjac.kernels import target
-from fastjac.kernels.contract import Contraction, contract, tile_shape
+from fastjac.kernels.contract import Contraction, contract, contract_far, tile_shape
 from fastjac.kernels.tile import PREFETCH_DISTANCE
 from tests.kernels.from_python import call, callable_piece
 
@@ -159,3 +159,34 @@ def test_bits_of_a_column_do_not_depend_on_the_tile_it_is_in(dtype):
     for first, last in ((0, 1), (3, 50), (64, 131)):
         part = contracted(a, index, b[:, first:last], index, start[first:last], scale[first:last])
         np.testing.assert_array_equal(part, whole[:, first:last])
+
+
+def in_panels(b, panel):
+    """B in panels of so many columns, one behind the other."""
+    rows, columns = b.shape
+    padded = np.zeros((rows, -(-columns // panel) * panel), b.dtype)
+    padded[:, :columns] = b
+    return np.ascontiguousarray(padded.reshape(rows, -1, panel).swapaxes(0, 1))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kernel", [contract, contract_far], ids=["near", "far"])
+@pytest.mark.parametrize("rows", [1, 2, 5, 6, 13, 48])
+def test_panels_give_the_same_bits(rows, kernel, dtype):
+    """Also where the next panel is asked for meanwhile, behind the last of which nothing lies."""
+    lanes, columns = target.lanes(np.dtype(dtype)), 83
+    for depth in (0, 1, 20, 33):
+        a, index, b, _, start, scale = random_operands(rows, 33, columns, depth, dtype)
+        expected = contracted(a, index, b, index, start, scale)
+        places, c = index_list(index), np.full((rows, columns), np.nan, dtype)
+        rim = np.zeros(8 * lanes, dtype)
+        starts, scales = np.append(start, rim), np.append(scale, rim)
+        for vectors in range(1, target.max_vectors(target.TILE_ROWS_WIDER) + 1):
+            panels = in_panels(b, vectors * lanes)
+            operands = Contraction(
+                rows, columns, a.ctypes.data, 33, 1, places.ctypes.data,
+                panels.ctypes.data, vectors * lanes, 33, places.ctypes.data, depth,
+                starts.ctypes.data, 0, scales.ctypes.data, c.ctypes.data, columns,
+            )  # fmt: skip
+            call(kernel, dtype(0), operands, min(rows, target.TILE_ROWS_WIDER), vectors * lanes)
+            np.testing.assert_array_equal(c, expected)

@@ -7,7 +7,10 @@ import pytest
 from fastjac import GELU, Affine, Input, LayerNorm, Network, ReLU, Residual, Scale, Softmax, Tanh
 from fastjac import numba as compiled
 from fastjac.kernels.call import call, handle_of
+from fastjac.kernels.contract import contract, contract_far
+from fastjac.kernels.jit import kernel_address
 from fastjac.kernels.target import lanes
+from fastjac.lowering import program
 from fastjac.lowering.memory import Parameters
 from fastjac.lowering.program import lower, workspace
 from fastjac.planning.chain import chain_of
@@ -204,3 +207,19 @@ def test_a_scale_behind_an_activation_is_not_folded_forward_past_it():
     layers = [Affine(np.eye(2)), GELU(), Scale(2.0, 1.0), Softmax()]
     net = Network(layers)
     np.testing.assert_allclose(net([0.3, -1.0]), naive.value(layers, np.array([0.3, -1.0])), rtol=1e-14)
+
+
+@pytest.mark.parametrize("activation", [Tanh(), ReLU()], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_that_the_caches_do_not_hold_are_asked_for_ahead(monkeypatch, dtype, activation):
+    """With the same bits, for every way of taking the samples."""
+    rng = np.random.default_rng(0)
+    layers = [Affine(rng.standard_normal((90, 30))), activation, Affine(rng.standard_normal((70, 90))), activation]
+    layers.append(Affine(rng.standard_normal((4, 70))))
+    near, far = (Network(layers, dtype=dtype) for _ in range(2))
+    x = rng.standard_normal((53, 30))
+    expected = [net_of(near, x) for net_of in (Network.__call__, Network.jacobian)]
+    assert near.program().layout["contract"][0] == kernel_address(contract, near.dtype)
+    monkeypatch.setattr(program, "FAR_WEIGHTS", 2 * (90 * 30 + 70 * 90 + 4 * 70) * near.dtype.itemsize - 1)
+    assert_same_bits([net_of(far, x) for net_of in (Network.__call__, Network.jacobian)], expected)
+    assert far.program().layout["contract"][0] == kernel_address(contract_far, far.dtype)
