@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .floating import fmuladd
 from .jit import kernel, piece
-from .memory import NUMBER, itemsize, tuple_type
+from .memory import NUMBER, itemsize, tuple_type, view
+from .tables import INDEX
 from .target import MAX_TILE_ROWS, MAX_TILE_VECTORS, max_rows, max_vectors
 from .tile import TileOperands, compute_tile
 from .vectors import lanes_of
@@ -62,6 +64,46 @@ def tile_rows_of(zero, rows, tile_columns):
     return even_piece(rows, TALLEST[tile_columns // lanes_of(zero)])
 
 
+SHALLOW, LONG_ROW = 3, 20
+"""A sum of up to so many products is taken row by row where a row fills so many registers: a tile takes as long to start as to
+compute so little. Right operands of no more rows are row-major."""
+
+
+@piece
+def _add_rows(zero, o):
+    """A contraction of few products: each row of C is written from end to end, with the bits that tiles give it."""
+    size, factors = itemsize(zero), view(zero, o.scale, o.columns)
+    columns, rows = view(INDEX, o.a_index, SHALLOW), view(INDEX, o.b_index, SHALLOW)
+    for i in range(o.rows):
+        start = view(zero, o.start + i * o.start_row * size, o.columns)
+        target = view(zero, o.c + i * o.c_row * size, o.columns)
+        a = o.a + i * o.a_row * size
+        if o.depth == 0:
+            for j in range(o.columns):
+                target[j] = (start[j] + zero) * factors[j]
+            continue
+        p, b = _product(zero, o, a, columns[0], rows[0])
+        if o.depth == 1:
+            for j in range(o.columns):
+                target[j] = (fmuladd(p, b[j], start[j]) + zero) * factors[j]
+            continue
+        q, d = _product(zero, o, a, columns[1], rows[1])
+        if o.depth == 2:
+            for j in range(o.columns):
+                target[j] = (fmuladd(q, d[j], fmuladd(p, b[j], start[j])) + zero) * factors[j]
+            continue
+        r, e = _product(zero, o, a, columns[2], rows[2])
+        for j in range(o.columns):
+            target[j] = (fmuladd(r, e[j], fmuladd(q, d[j], fmuladd(p, b[j], start[j]))) + zero) * factors[j]
+
+
+@piece
+def _product(zero, o, a, column, row):
+    """A number of the row of A at this address, and the row of B that it multiplies."""
+    size = itemsize(zero)
+    return view(zero, a + column * o.a_column * size, 1)[0], view(zero, o.b + row * o.b_row * size, o.columns)
+
+
 @piece
 def _share_of_panel(o, tile_rows, panel):
     """Bytes of a panel of so many bytes that each tile asks for with each step of the inner index."""
@@ -81,6 +123,9 @@ def _contraction(name: str, far: bool | None) -> Any:
     def compute(zero, operands, tile_rows, tile_columns):
         o = operands
         size, width = itemsize(zero), lanes_of(zero)
+        if o.depth <= SHALLOW and o.b_jump == 1 and o.columns >= LONG_ROW * width:
+            _add_rows(zero, o)
+            return
         step = _share_of_panel(o, tile_rows, tile_columns * o.b_jump * size) if far else 0
         j = 0
         while j < o.columns:

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..kernels.contract import SHALLOW
 from ..kernels.tables import DENSE, OUT, SEED, WORK
 from ..kernels.target import PANEL_ROWS, lanes
 from ..layers import Affine
@@ -193,6 +194,8 @@ class Accumulation(Emitter):
         """A weight as the kernel's right operand."""
         factor, sizes = self._product.leaves[span[0]], self._product.sizes
         assert isinstance(factor, Affine)  # a seed is not padded, and so never a right operand
+        if sizes[step.middle] <= SHALLOW and not step.stacked:
+            return self._source(span, step.transposed)
         rows = PANEL_ROWS if step.stacked else sizes[step.start if step.transposed else step.stop]
         lying = self.in_panels(factor, step.transposed, rows)
         return lying.transpose if step.transposed else lying

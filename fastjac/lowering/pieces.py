@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..kernels.contract import SHALLOW
 from ..kernels.tables import AFFINE, COLUMNS, CONTRACT, DENSE, ROWS
 from ..kernels.target import MAX_TILE_ROWS
 from .matrix import Record
@@ -39,7 +40,8 @@ def cut_step(step: Record, dtype: np.dtype) -> Record:
     if step["operation"] == CONTRACT:
         # Stacked rows, and rows that are stored transposed, stay together.
         whole_rows = step["stacked"] or step["turned"] != DENSE
-        cut = COLUMNS if whole_rows or rows < FEW_ROWS * columns else ROWS
+        few_rows = rows < FEW_ROWS * columns and step["depth"] > SHALLOW  # long rows of few products stay long
+        cut = COLUMNS if whole_rows or few_rows else ROWS
         tile = panel_of(rows, columns, dtype) if step["b_panel"] == DENSE else step["b_panel"]
         units = -(-columns // tile) if cut == COLUMNS else -(-rows // MAX_TILE_ROWS)
     elif step.get("rank") and not step["units_on_columns"]:

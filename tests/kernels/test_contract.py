@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fastjac.kernels import target
 from fastjac.kernels.contract import Contraction, contract, contract_far, tile_shape
 from fastjac.kernels.tile import PREFETCH_DISTANCE
+from tests.bits import assert_same_bits
 from tests.kernels.from_python import call, callable_piece
 
 DTYPES = (np.float32, np.float64)
@@ -190,3 +191,21 @@ def test_panels_give_the_same_bits(rows, kernel, dtype):
             )  # fmt: skip
             call(kernel, dtype(0), operands, min(rows, target.TILE_ROWS_WIDER), vectors * lanes)
             np.testing.assert_array_equal(c, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("depth", range(6))
+def test_few_products_for_long_rows_have_the_bits_of_tiles(depth, dtype):
+    """Tiles compute short rows, so a part of a long one is computed by them."""
+    lanes = target.lanes(np.dtype(dtype))
+    long, short = 20 * lanes + 3, 3 * lanes + 1
+    for rows in (1, 7):
+        a, index, b, _, start, scale = random_operands(rows, 9, long, depth, dtype, seed=depth)
+        a[0], b[:, 1] = -0.0, np.inf
+        start[2], scale[3] = -0.0, np.nan
+        with np.errstate(all="ignore"):
+            whole, expected = contracted(a, index, b, index, start, scale), naive_product(a, index, b, index, start, scale)
+        np.testing.assert_allclose(whole, expected, atol=tolerance(dtype))
+        for first in (0, 5, long - short):
+            part = slice(first, first + short)
+            assert_same_bits([contracted(a, index, b[:, part], index, start[part], scale[part])], [whole[:, part]])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastjac as fj
-from fastjac.kernels.tables import AFFINE, COLUMNS, CONTRACT, ROWS
+from fastjac.kernels.contract import SHALLOW
+from fastjac.kernels.tables import AFFINE, COLUMNS, CONTRACT, DENSE, ROWS
 from fastjac.kernels.target import lanes
 from fastjac.lowering.pieces import MEETING_COST, PIECE_COST, Division, division_of
 
@@ -68,3 +69,12 @@ def test_columns_that_lie_in_no_panels_are_cut_in_whole_tiles():
     packed = [step for step in products(net, "reverse") if step["columns_live"] >= 0]
     assert packed
     assert all(step["pieces"] <= -(-step["columns"] // lanes(net.dtype)) for step in packed)
+
+
+@pytest.mark.parametrize("waist", [1, 2, 3, 4])
+def test_long_rows_of_few_products_are_cut_by_rows(waist):
+    """So that they stay long; the weight lies row by row, as such rows are taken."""
+    (step,) = products(network(900, waist, 300), "reverse")
+    assert (int(step["cut"]) == ROWS) == (waist <= SHALLOW)
+    assert (int(step["b_panel"]) == DENSE) == (waist <= SHALLOW)
+    assert step["pieces"] > 1
