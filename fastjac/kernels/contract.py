@@ -78,10 +78,6 @@ def _add_rows(zero, o):
         start = view(zero, o.start + i * o.start_row * size, o.columns)
         target = view(zero, o.c + i * o.c_row * size, o.columns)
         a = o.a + i * o.a_row * size
-        if o.depth == 0:
-            for j in range(o.columns):
-                target[j] = (start[j] + zero) * factors[j]
-            continue
         p, b = _product(zero, o, a, columns[0], rows[0])
         if o.depth == 1:
             for j in range(o.columns):
@@ -123,7 +119,7 @@ def _contraction(name: str, far: bool | None) -> Any:
     def compute(zero, operands, tile_rows, tile_columns):
         o = operands
         size, width = itemsize(zero), lanes_of(zero)
-        if o.depth <= SHALLOW and o.b_jump == 1 and o.columns >= LONG_ROW * width:
+        if 0 < o.depth <= SHALLOW and o.b_jump == 1 and o.columns >= LONG_ROW * width:
             _add_rows(zero, o)
             return
         step = _share_of_panel(o, tile_rows, tile_columns * o.b_jump * size) if far else 0

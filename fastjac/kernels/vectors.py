@@ -79,12 +79,23 @@ def store_first(builder: Any, stores: Sequence[tuple[Any, Any]], itemsize: int, 
                 store_vector(builder, value, address, itemsize)
         with part:
             for value, address in stores:
-                _store_halves(builder, value, address, itemsize, count)
+                builder.call(_halves(builder.module, value.type, itemsize), [value, address, count])
 
 
-def _store_halves(builder: Any, value: Any, address: Any, itemsize: int, count: Any) -> None:
-    """Write fewer numbers than a register holds: half a register, a quarter and so on, as the bits of their count say."""
-    lanes = value.type.count
+def _halves(module: ir.Module, kind: ir.VectorType, itemsize: int) -> ir.Function:
+    """The function that writes the first numbers of a register, fewer than it holds; a part of each module that calls it.
+
+    It writes half a register, a quarter and so on, as the bits of the numbers' count say.
+    """
+    name = f"fastjac_store_first_{suffix(kind, itemsize)}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [kind, INDEX, INDEX]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    value, address, count = function.args
+    lanes = kind.count
     while lanes > 1:
         lanes //= 2
         low, high = (_lanes_of(builder, value, first, lanes) for first in (0, lanes))
@@ -93,6 +104,8 @@ def _store_halves(builder: Any, value: Any, address: Any, itemsize: int, count: 
             store_vector(builder, low, address, itemsize)
         value = builder.select(is_in, high, low)
         address = builder.add(address, builder.select(is_in, INDEX(lanes * itemsize), INDEX(0)))
+    builder.ret_void()
+    return function
 
 
 def _lanes_of(builder: Any, value: Any, first: int, count: int) -> Any:
