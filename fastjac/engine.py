@@ -59,8 +59,9 @@ The rooms from the top down. Each imports only from those below it, as a test ho
                     by lanes.py, and copies J for samples of equal slopes, which twins.py finds. Threads that compute the same
                     samples meet behind each step (meeting.py). group.py says where a sample's numbers lie, and state.py where its
                     slopes; contract.py and tile.py multiply, low_rank.py normalizes and transpose.py turns matrices round.
-                    Gradients are the same steps and those of adjoint.py, which gradient.py has walked block by block. formulas/
-                    are the activations, from which activations.py makes kernels, and pairwise.py the joins of two
+                    Gradients are the same steps and those of adjoint.py, which gradient.py has walked block by block; dots.py
+                    multiplies by the weights of live units. formulas/ are the activations, from which activations.py makes
+                    kernels, and pairwise.py the joins of two
 
     caches.py       the machine's cache sizes, to which work is cut
     coldstart.py    announces that kernels compile

@@ -23,8 +23,8 @@ from .places import Place, Placed, Places
 ALL = 1 << 30
 """More rows than any sample has, and more samples than any group."""
 PIECE_ELEMENTS, PIECE_VECTORS = 8192, 4
-"""Numbers in a piece of a weight's gradient, which stays in the nearer caches until it is added, and the fewest registers that a
-row of it fills."""
+"""Numbers in a piece of a weight's gradient, which stays in the first-level cache until it is added, and the fewest registers
+that a row of it fills: a gradient of many rows is taken in larger pieces for their sake."""
 DOT_ROWS, DOT_VECTORS = 4, 8
 """The fewest rows, and the fewest registers that each of them fills, for which dot products with the live units pay."""
 DOT_BYTES = 4096
@@ -105,7 +105,7 @@ class GradientEmitter(Emitter):
             # The operand with shorter rows is read again for every piece.
             if target.rows < target.columns:
                 least = PIECE_VECTORS * lanes(self._parameters.dtype)
-                step["piece_columns"] = min(target.row, round_up(PIECE_ELEMENTS // target.rows, least))
+                step["piece_columns"] = min(target.row, round_up(max(1, PIECE_ELEMENTS // target.rows), least))
             else:
                 step["piece_rows"] = max(1, PIECE_ELEMENTS // target.row)
             # The samples of a block work on one piece, so that each of them has room for a part of it.
@@ -175,9 +175,9 @@ class GradientEmitter(Emitter):
 
 
 def _is_dense_product(step: Record) -> bool:
-    """Whether a step multiplies whole rows, which are contiguous, by a weight, and adds nothing."""
+    """Whether a step multiplies whole rows, which are contiguous, by a weight, adds nothing, and stores the rows as they are."""
     by_weight = step["operation"] == CONTRACT and step["b_place"] == PARAMETERS
-    return by_weight and step["a_column"] == 1 and step["live"] == step["start_place"] == DENSE
+    return by_weight and step["a_column"] == 1 and step["live"] == step["start_place"] == step["turned"] == DENSE
 
 
 def array(name: str, rows: int, columns: int, offset: int = 0, row: int | None = None) -> Matrix:

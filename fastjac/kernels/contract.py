@@ -66,7 +66,7 @@ def tile_rows_of(zero, rows, tile_columns):
 
 SHALLOW, LONG_ROW = 3, 20
 """A sum of up to so many products is taken row by row where a row fills so many registers: a tile takes as long to start as to
-compute so little. Right operands of no more rows are row-major."""
+compute so little. Weights of no more rows lie row by row for this, unless samples are stacked."""
 
 
 @piece
@@ -119,7 +119,8 @@ def _contraction(name: str, far: bool | None) -> Any:
     def compute(zero, operands, tile_rows, tile_columns):
         o = operands
         size, width = itemsize(zero), lanes_of(zero)
-        if 0 < o.depth <= SHALLOW and o.b_jump == 1 and o.columns >= LONG_ROW * width:
+        # A row that is added to itself would not be vectorized.
+        if 0 < o.depth <= SHALLOW and o.b_jump == 1 and o.columns >= LONG_ROW * width and o.start != o.c:
             _add_rows(zero, o)
             return
         step = _share_of_panel(o, tile_rows, tile_columns * o.b_jump * size) if far else 0

@@ -174,7 +174,7 @@ STEP = record(
     "by_p",  # where the derivatives by them go, counted from the result's start, or DENSE
     "by_q",
     "to_other",  # from the slopes by one operand to those by the other, in elements of one sample
-    "piece_depth",  # numbers of a row that are multiplied before the next ones
+    "piece_depth",  # numbers of a row that dot products take before the next ones; their `strip` counts rows of the weight
     "piece_rows",  # rows and columns of a result that are computed apart before they are added; at least all if none are
     "piece_columns",
     "adds",  # whether the result is added to what is there

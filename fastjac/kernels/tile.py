@@ -147,6 +147,7 @@ class _Emitter:
             self._prefetch(b.add(at.b, b.mul(ahead, strides.b_row)), n_vectors * self.lanes * self.itemsize, FIRST_LEVEL)
         if self.ahead:
             start, step = self.ahead
+            # Half of a row of B: two tiles or more share the asking. A single one would have no time to wait for all of it.
             self._prefetch(b.add(start, b.mul(k, step)), n_vectors * self.lanes * self.itemsize // 2, SECOND_LEVEL)
         first = b.add(at.a, b.mul(self._load_index(at.a_index, k), strides.a_column))
         addresses = self._row_addresses(first, strides.a_row, len(sums))

@@ -40,10 +40,11 @@ def cut_step(step: Record, dtype: np.dtype) -> Record:
     if step["operation"] == CONTRACT:
         # Stacked rows, and rows that are stored transposed, stay together.
         whole_rows = step["stacked"] or step["turned"] != DENSE
-        few_rows = rows < FEW_ROWS * columns and step["depth"] > SHALLOW  # long rows of few products stay long
-        cut = COLUMNS if whole_rows or few_rows else ROWS
+        # Long rows of few products stay long, for they are written from end to end.
+        shallow = step["depth"] <= SHALLOW and step["b_panel"] == DENSE
+        cut = COLUMNS if whole_rows or (rows < FEW_ROWS * columns and not shallow) else ROWS
         tile = panel_of(rows, columns, dtype) if step["b_panel"] == DENSE else step["b_panel"]
-        units = -(-columns // tile) if cut == COLUMNS else -(-rows // MAX_TILE_ROWS)
+        units = -(-columns // tile) if cut == COLUMNS else rows if shallow else -(-rows // MAX_TILE_ROWS)
     elif step.get("rank") and not step["units_on_columns"]:
         units = 1  # sums down the columns
     return {"cut": cut, "pieces": _pieces(_cost_of_step(step), units)}

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 import fastjac as fj
+from fastjac.gradients import emitter
 from fastjac.gradients.lowering import Lowered, lower
 from fastjac.gradients.runner import addresses_of
 from fastjac.kernels import adjoint
 from fastjac.kernels.gradient_tables import PLACES
 from fastjac.kernels.jit import kernel_address
-from fastjac.kernels.target import padded
+from fastjac.kernels.target import lanes, padded, round_up
 from fastjac.layers import Layer
 from fastjac.lowering.memory import MOST_SAMPLES
 from tests import naive
@@ -169,9 +170,13 @@ def test_gradients_of_long_rows(widths: tuple[int, ...], activation: Layer) -> N
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("sizes", [(90, 200), (200, 90), (95, 95)])
-def test_large_gradients_are_cut_into_pieces_of_the_longer_rows(sizes: tuple[int, int], dtype: type) -> None:
-    """So that the rows of the larger operand are read once."""
+@pytest.mark.parametrize("sizes", [(90, 200), (200, 90), (95, 95), (91, 70)])
+@pytest.mark.parametrize("room", [8192, 60])
+def test_large_gradients_are_cut_into_pieces_of_the_longer_rows(
+    room: int, sizes: tuple[int, int], dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the rows of the larger operand are read once. However many rows there are, a piece is some registers wide."""
+    monkeypatch.setattr(emitter, "PIECE_ELEMENTS", room)
     n_in, n_out = sizes
     net = long_chain((n_in, n_out, 3), fj.Tanh(), dtype)
     table = lowered(net).tables(frozenset(BACK.split())).steps
@@ -179,5 +184,15 @@ def test_large_gradients_are_cut_into_pieces_of_the_longer_rows(sizes: tuple[int
         (table["rows"] == n_out) & (table["columns"] == n_in) & (table["kernel"] == kernel_address(adjoint.outer_step, net.dtype))
     ]
     assert len(large) == 2
-    assert ((large["piece_columns"] < n_in) == (n_out < n_in)).all()
-    assert ((large["piece_rows"] < n_out) == (n_out >= n_in)).all()
+    least = emitter.PIECE_VECTORS * lanes(np.dtype(dtype))
+    if n_out < n_in:
+        assert (large["piece_rows"] == n_out).all()
+        assert (large["piece_columns"] == min(padded(n_in, np.dtype(dtype)), round_up(max(1, room // n_out), least))).all()
+    else:
+        assert (large["piece_rows"] == max(1, room // padded(n_in, np.dtype(dtype)))).all()
+        assert (large["piece_columns"] >= n_in).all()
+    x, by_y, by_jacobian = (np.random.default_rng(1).standard_normal(core) for core in (n_in, 3, (3, n_in)))
+    expected = torch_gradients.pullback(net.layers, x[None], by_y[None], by_jacobian[None])[1]
+    found = net.jacobian_vjp(x)[2](by_y, by_jacobian).layers
+    error = np.abs(found[0]["weight"] - expected[0]["weight"]).max() / np.abs(expected[0]["weight"]).max()
+    assert error < (1e-4 if dtype is np.float32 else 1e-12)
