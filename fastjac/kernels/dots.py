@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .target import TILE_ROWS_WIDER, vector_unit
-from .vectors import INDEX, INT32, cases, declared, first_lanes, load_masked, load_vector, suffix, vector_of
+from .vectors import INDEX, cases, declared, first_lanes, load_index, load_masked, load_vector, suffix, vector_of
 
 MOST_ROWS = TILE_ROWS_WIDER
 """The most rows of A that are taken together."""
@@ -133,8 +133,7 @@ class _Emitter:
         """The number of a unit; where too few are left, that of the last one, which is computed again."""
         b, last = self.builder, self.builder.sub(self.at.n_units, INDEX(1))
         place = b.select(b.icmp_signed("<", INDEX(number), last), INDEX(number), last)
-        address = b.add(self.at.units, b.mul(place, INDEX(4)))
-        return b.sext(b.load(b.inttoptr(address, INT32.as_pointer())), INDEX)
+        return load_index(b, self.at.units, place)
 
     def _element(self, base: Any, number: Any) -> Any:
         """The address of a number by its place behind a base."""

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .target import ALIGNMENT, MAX_TILE_ROWS, MAX_TILE_VECTORS, max_vectors
-from .vectors import INDEX, cases, declared, load_vector, splat, store_first, store_vector, suffix, vector_of
+from .vectors import INDEX, cases, declared, load_index, load_vector, splat, store_first, store_vector, suffix, vector_of
 
 BYTE_POINTER = ir.IntType(8).as_pointer()
 
@@ -25,8 +25,6 @@ PREFETCH_DISTANCE = 8
 """Rows of B are prefetched so many ahead of the multiplication: the hardware cannot foresee which rows an index list skips."""
 PREFETCH_VECTORS = 4
 """Tiles narrower than this read so little of B that it is in the first-level cache anyway."""
-
-
 FIRST_LEVEL, SECOND_LEVEL = 3, 2
 """Caches to prefetch to, as LLVM numbers them."""
 
@@ -143,15 +141,15 @@ class _Emitter:
         """One step of the inner loop: a row of B, an element of A for each row, the sums plus their products."""
         b, at, n_vectors = self.builder, self.at, len(sums[0])
         if n_vectors >= PREFETCH_VECTORS:
-            ahead = self._load_index(at.b_index, b.add(k, INDEX(PREFETCH_DISTANCE)))
+            ahead = load_index(b, at.b_index, b.add(k, INDEX(PREFETCH_DISTANCE)))
             self._prefetch(b.add(at.b, b.mul(ahead, strides.b_row)), n_vectors * self.lanes * self.itemsize, FIRST_LEVEL)
         if self.ahead:
             start, step = self.ahead
             # Half of a row of B: two tiles or more share the asking. A single one would have no time to wait for all of it.
             self._prefetch(b.add(start, b.mul(k, step)), n_vectors * self.lanes * self.itemsize // 2, SECOND_LEVEL)
-        first = b.add(at.a, b.mul(self._load_index(at.a_index, k), strides.a_column))
+        first = b.add(at.a, b.mul(load_index(b, at.a_index, k), strides.a_column))
         addresses = self._row_addresses(first, strides.a_row, len(sums))
-        operands = self._load_row(b.add(at.b, b.mul(self._load_index(at.b_index, k), strides.b_row)), n_vectors)
+        operands = self._load_row(b.add(at.b, b.mul(load_index(b, at.b_index, k), strides.b_row)), n_vectors)
         new_sums = []
         for address, row in zip(addresses, sums, strict=True):
             spread = splat(b, b.load(b.inttoptr(address, self.vector.element.as_pointer())), self.lanes)
@@ -180,7 +178,7 @@ class _Emitter:
         """Ask for so many bytes, to be near in a cache of this level; an address past the end does no harm."""
         b = self.builder
         read, locality, data = (ir.IntType(32)(value) for value in (0, level, 1))
-        for offset in range(0, max(size, 1), ALIGNMENT):
+        for offset in range(0, size, ALIGNMENT):
             pointer = b.inttoptr(b.add(address, INDEX(offset)), BYTE_POINTER)
             b.call(self.prefetch, [pointer, read, locality, data])
 
@@ -191,8 +189,3 @@ class _Emitter:
     def _places(self, address: Any, n_vectors: int) -> list[Any]:
         """The addresses of so many vectors from an address on."""
         return [self.builder.add(address, INDEX(v * self.lanes * self.itemsize)) for v in range(n_vectors)]
-
-    def _load_index(self, base: Any, k: Any) -> Any:
-        address = self.builder.add(base, self.builder.shl(k, INDEX(2)))
-        index = self.builder.load(self.builder.inttoptr(address, ir.IntType(32).as_pointer()))
-        return self.builder.sext(index, INDEX)

@@ -49,6 +49,12 @@ def load_vector(builder: Any, address: Any, kind: ir.VectorType, itemsize: int) 
     return load
 
 
+def load_index(builder: Any, base: Any, place: Any) -> Any:
+    """An entry, by its place, of an index list at an address."""
+    address = builder.add(base, builder.shl(place, INDEX(2)))
+    return builder.sext(builder.load(builder.inttoptr(address, INT32.as_pointer())), INDEX)
+
+
 def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
     """The mask of the first `count` lanes of a register."""
     return builder.icmp_unsigned("<", lane_numbers(INDEX, lanes), splat(builder, count, lanes))
